@@ -1,0 +1,77 @@
+//! Project, environment and instant → the deliveries that should exist, as a stream in the
+//! order of their addresses.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    diagnostics::Place,
+    model::{Address, Key, Kind, Sender},
+};
+
+/// What to do when somebody deleted a message on the other side.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnMissing {
+    /// Send it again.
+    #[default]
+    Resend,
+    /// Drop it from the state and leave it gone.
+    Forget,
+}
+
+/// What to do when the answer to a create was lost.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnUnknown {
+    /// Send nothing until `state resolve` says what happened.
+    #[default]
+    Hold,
+    /// Send it again: it may reach the visitor twice.
+    Resend,
+}
+
+/// What all deliveries of one message have in common.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Spec {
+    /// Its key.
+    pub key: Key,
+    /// Its kind.
+    pub kind: Kind,
+    /// On whose behalf.
+    pub sender: Sender,
+    /// Whether plans that would delete or replace it fail. `None`: not said; what the state
+    /// remembers goes on.
+    pub protect: Option<bool>,
+    /// See [`OnMissing`].
+    pub on_missing: OnMissing,
+    /// See [`OnUnknown`].
+    pub on_unknown: OnUnknown,
+    /// Higher goes first.
+    pub priority: i32,
+    /// Where it is written.
+    pub source: Source,
+}
+
+/// One message for one visitor, as it should exist.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivery {
+    /// Its name.
+    pub address: Address,
+    /// What it has in common with its siblings.
+    pub spec: Arc<Spec>,
+    /// The rendered text.
+    pub text: Arc<str>,
+}
+
+/// Where a message is written. The line is only looked up when it is shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Source(Place);
+
+impl Source {
+    /// The place of the message's key.
+    pub fn place(&self) -> Place {
+        self.0.clone()
+    }
+}

@@ -1,0 +1,112 @@
+//! What is wrong with the input, where, and what to do about it.
+//!
+//! A [`Diagnostic`] is a value; showing it (with the lines of the source, a caret and colours)
+//! is [`show`]'s matter.
+
+mod code;
+pub mod show;
+
+use std::sync::Arc;
+
+use serde::Serialize;
+
+pub use code::Code;
+
+/// How bad it is. A project with an error is not planned; one with warnings is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// The input cannot be used.
+    Error,
+    /// The input can be used, but may not be what was meant.
+    Warning,
+}
+
+/// A place in a file of the project.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Place {
+    /// The file, relative to the project's folder where it lies inside it, with `/`.
+    pub file: Arc<str>,
+    /// From 1.
+    pub line: u32,
+    /// From 1, in characters.
+    pub column: u32,
+    /// How many characters of that line are meant; at least 1.
+    #[serde(skip)]
+    pub length: u32,
+}
+
+/// Another place that matters to a diagnostic, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Related {
+    /// Where.
+    #[serde(flatten)]
+    pub place: Place,
+    /// Why, a few words: "first defined here".
+    pub message: String,
+}
+
+/// One problem.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Diagnostic {
+    /// Error or warning.
+    pub severity: Severity,
+    /// The kind of problem, stable over releases: `unknown-field`.
+    pub code: Code,
+    /// What is wrong: a lower-case fragment without a full stop.
+    pub message: String,
+    /// Where, if it is in a file.
+    #[serde(flatten)]
+    pub place: Option<Place>,
+    /// Other places that matter.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub related: Vec<Related>,
+    /// What to do: "did you mean `audience`?".
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub help: Option<String>,
+}
+
+impl Diagnostic {
+    /// An error of this kind, not yet anywhere.
+    pub fn error(code: Code, message: impl Into<String>) -> Self {
+        Self {
+            severity: Severity::Error,
+            code,
+            message: message.into(),
+            place: None,
+            related: Vec::new(),
+            help: None,
+        }
+    }
+
+    /// A warning of this kind, not yet anywhere.
+    pub fn warning(code: Code, message: impl Into<String>) -> Self {
+        Self { severity: Severity::Warning, ..Self::error(code, message) }
+    }
+
+    /// Says where.
+    #[must_use]
+    pub fn at(mut self, place: Place) -> Self {
+        self.place = Some(place);
+        self
+    }
+
+    /// Says what to do.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// Names another place that matters.
+    #[must_use]
+    pub fn related(mut self, place: Place, message: impl Into<String>) -> Self {
+        self.related.push(Related { place, message: message.into() });
+        self
+    }
+
+    /// Whether it keeps the project from being used.
+    pub fn is_error(&self) -> bool {
+        self.severity == Severity::Error
+    }
+}

@@ -1,0 +1,17 @@
+//! **pushsync** keeps the automated messages of Brevo Conversations in version control.
+//!
+//! YAML says which messages should exist; [`plan`] compares that with a [`state`] (address →
+//! message id); [`apply`] converges with the calls of [`brevo`]. The folders of this crate are
+//! the way of the data, and each is one room: see `docs/decisions/`.
+
+pub mod apply;
+pub mod brevo;
+pub mod cli;
+pub mod desired;
+pub mod diagnostics;
+pub mod manifest;
+pub mod model;
+pub mod plan;
+pub mod render;
+pub mod sandbox;
+pub mod state;

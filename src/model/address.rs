@@ -1,0 +1,139 @@
+use std::{fmt, sync::Arc};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+use super::{Key, ParseKeyError, ParseVisitorError, VisitorId};
+
+/// `KEY@VISITOR`, the name of a delivery.
+///
+/// Addresses are ordered by the bytes of that text, everywhere: in the store, in the stream of
+/// desired deliveries, in exports. A key has no `@`, so all addresses of one key are neighbours.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Address {
+    text: Arc<str>,
+    at: u8,
+}
+
+/// Why a text is no [`Address`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ParseAddressError {
+    /// There is no `@`.
+    #[error("an address is KEY@VISITOR; this has no '@'")]
+    NoAt,
+    /// The part before the first `@` is no key.
+    #[error(transparent)]
+    Key(#[from] ParseKeyError),
+    /// The part after the first `@` is no visitor id.
+    #[error(transparent)]
+    Visitor(#[from] ParseVisitorError),
+}
+
+impl Address {
+    /// The address of `key` for `visitor`.
+    pub fn new(key: &Key, visitor: &VisitorId) -> Self {
+        Self::join(key, visitor.as_str())
+    }
+
+    fn join(key: &Key, visitor: &str) -> Self {
+        let key = key.as_str();
+        let mut text = String::with_capacity(key.len() + 1 + visitor.len());
+        text.push_str(key);
+        text.push('@');
+        text.push_str(visitor);
+        // A key has at most 128 bytes, so the place of the '@' fits.
+        Self { at: u8::try_from(key.len()).unwrap_or(u8::MAX), text: text.into() }
+    }
+
+    /// Splits at the first `@` and checks both parts.
+    pub fn parse(text: &str) -> Result<Self, ParseAddressError> {
+        let (key, visitor) = text.split_once('@').ok_or(ParseAddressError::NoAt)?;
+        Ok(Self::new(&Key::parse(key)?, &VisitorId::parse(visitor)?))
+    }
+
+    /// The whole address, with the whole visitor id.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// The part before the `@`.
+    pub fn key_str(&self) -> &str {
+        &self.text[..usize::from(self.at)]
+    }
+
+    /// The part after the `@`.
+    pub fn visitor_str(&self) -> &str {
+        &self.text[usize::from(self.at) + 1..]
+    }
+
+    /// The message's key.
+    pub fn key(&self) -> Key {
+        // Checked when the address was made.
+        Key::parse(self.key_str()).unwrap_or_else(|_| unreachable!("an address holds a key"))
+    }
+
+    /// The visitor's id.
+    pub fn visitor(&self) -> VisitorId {
+        VisitorId::parse(self.visitor_str())
+            .unwrap_or_else(|_| unreachable!("an address holds a visitor id"))
+    }
+
+    /// The same visitor under another key.
+    pub fn with_key(&self, key: &Key) -> Self {
+        Self::join(key, self.visitor_str())
+    }
+
+    /// The address with the visitor's id masked: `dark-mode@kZMv…xvg`.
+    pub fn masked(&self) -> String {
+        format!("{}@{}", self.key_str(), self.visitor().masked())
+    }
+}
+
+impl fmt::Debug for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Address({})", self.masked())
+    }
+}
+
+impl Serialize for Address {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.text)
+    }
+}
+
+impl<'de> Deserialize<'de> for Address {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::parse(&text).map_err(de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_splits_at_its_first_at_sign() {
+        let address = Address::parse("welcome@liz@example.com").expect("valid");
+        assert_eq!(address.key_str(), "welcome");
+        assert_eq!(address.visitor_str(), "liz@example.com");
+        assert_eq!(Address::new(&address.key(), &address.visitor()), address);
+    }
+
+    #[test]
+    fn addresses_are_ordered_by_their_bytes() {
+        let mut addresses: Vec<_> = ["a@z", "a-b@a", "a@a", "a.b@a", "a0@a"]
+            .iter()
+            .map(|text| Address::parse(text).expect("valid"))
+            .collect();
+        addresses.sort();
+        let texts: Vec<_> = addresses.iter().map(Address::as_str).collect();
+        assert_eq!(texts, ["a-b@a", "a.b@a", "a0@a", "a@a", "a@z"]);
+    }
+
+    #[test]
+    fn what_is_no_address_says_why() {
+        assert_eq!(Address::parse("welcome"), Err(ParseAddressError::NoAt));
+        assert!(matches!(Address::parse("Bad@x"), Err(ParseAddressError::Key(_))));
+        assert!(matches!(Address::parse("ok@"), Err(ParseAddressError::Visitor(_))));
+    }
+}

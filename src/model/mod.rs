@@ -1,0 +1,13 @@
+//! The words of the field, as types: what every other room speaks in.
+//!
+//! A value of one of these types is valid: [`Key::parse`] and its kin are the only way in.
+
+mod address;
+mod content;
+mod key;
+mod visitor;
+
+pub use address::{Address, ParseAddressError};
+pub use content::{Content, Kind, MessageId, Sender};
+pub use key::{Key, ParseKeyError};
+pub use visitor::{ParseVisitorError, VisitorId};

@@ -1,0 +1,1 @@
+//! Desired deliveries × records → a plan: pure.

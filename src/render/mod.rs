@@ -1,0 +1,1 @@
+//! Plans and events → bytes, one file for each format.

@@ -1,0 +1,1 @@
+//! The API's behaviour in memory and on disk, served on loopback.

@@ -1,0 +1,57 @@
+//! What was sent: the store that maps addresses to message ids and to what was last applied.
+//!
+//! [`Store`] is the seam. Its calls are few and coarse (a page of records, one atomic commit of
+//! many writes), so that a store behind a network costs few round trips.
+
+mod error;
+mod record;
+
+use std::{future::Future, ops::Bound, pin::Pin};
+
+pub use error::StateError;
+pub use record::{
+    BudgetNote, Digest, Drift, Intent, Meta, Record, Run, RunChange, Verification, Write,
+};
+
+use crate::model::Address;
+
+/// A future of a [`Store`]: boxed, so that stores can be chosen at run time.
+pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StateError>> + Send + 'a>>;
+
+/// Some records in address order, as the store keeps them.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Page {
+    /// The records, in address order.
+    pub records: Vec<Record>,
+    /// The sum of their digests: the sum over all pages must equal [`Meta::digest`].
+    pub digest: Digest,
+}
+
+/// A place where records, intents, history and budget of one environment are kept.
+///
+/// Every implementation promises: what [`Store::commit`] acknowledged survives a loss of power;
+/// a commit happens whole or not at all; damage is an error, never an empty answer.
+pub trait Store: Send + Sync {
+    /// Version, lineage, serial, count and digest, last known budget.
+    fn meta(&self) -> Answer<'_, Meta>;
+
+    /// Up to `limit` records in address order, from `from` on. A page shorter than `limit` is
+    /// the last one. The bound is compared with whole addresses as bytes, so that
+    /// `Included("key@")` starts at the first delivery of a message.
+    fn page<'a>(&'a self, from: Bound<&'a str>, limit: usize) -> Answer<'a, Page>;
+
+    /// One record.
+    fn record<'a>(&'a self, address: &'a Address) -> Answer<'a, Option<Record>>;
+
+    /// All intents without outcome, in address order.
+    fn intents(&self) -> Answer<'_, Vec<Intent>>;
+
+    /// The newest runs first, at most `limit`.
+    fn runs(&self, limit: usize) -> Answer<'_, Vec<Run>>;
+
+    /// Carries out all writes at once, durably, and answers with what [`Store::meta`] says now.
+    fn commit(&self, writes: Vec<Write>) -> Answer<'_, Meta>;
+
+    /// Reads everything and compares it with its checksums, count and digest.
+    fn verify(&self) -> Answer<'_, Verification>;
+}

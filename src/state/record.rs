@@ -1,0 +1,203 @@
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::model::{Address, Content, Kind, MessageId};
+
+/// A delivery that exists (or existed) on the other side, and what was last applied.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Record {
+    /// Its name.
+    pub address: Address,
+    /// Its kind.
+    pub kind: Kind,
+    /// The id under which the API stores it.
+    pub id: MessageId,
+    /// What was last applied.
+    pub content: Content,
+    /// Whether plans that would delete or replace it fail, as last applied.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub protect: bool,
+    /// When the API created it, or when it was adopted.
+    pub created_at: Timestamp,
+    /// When its content was last applied.
+    pub updated_at: Timestamp,
+    /// When the API last said that it exists (or that it does not).
+    pub verified_at: Timestamp,
+    /// How the API differed when it was last asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drift: Option<Drift>,
+    /// The message that this one replaces and that is still to be deleted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub superseded: Option<MessageId>,
+}
+
+/// How the API differs from the state.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", deny_unknown_fields)]
+pub enum Drift {
+    /// The message is gone.
+    Gone,
+    /// The message has this text.
+    Text(String),
+}
+
+/// The durable note that a create is about to leave. One without outcome is an *unknown*
+/// delivery: it may or may not exist.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Intent {
+    /// The delivery.
+    pub address: Address,
+    /// Its kind.
+    pub kind: Kind,
+    /// What is sent.
+    pub content: Content,
+    /// Whether the message is protected once it exists.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub protect: bool,
+    /// When the note was written; the request left after it.
+    pub at: Timestamp,
+    /// The run that wrote it.
+    pub run: Uuid,
+    /// What became of the request, as far as it is known: "timed out after 30 s". Empty while
+    /// it is under way, and after a crash.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<String>,
+    /// `sib-request-id` of the answer, if there was one: Brevo's support can look it up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+}
+
+/// What a state says of itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Meta {
+    /// The version of the store's layout.
+    pub format: u32,
+    /// The environment whose deliveries it holds.
+    pub environment: String,
+    /// Made once: two states with different lineages never compare.
+    pub lineage: Uuid,
+    /// Rises with every commit that changes records or intents.
+    pub serial: u64,
+    /// How many records there are.
+    pub records: u64,
+    /// The sum of the digests of all records.
+    pub digest: Digest,
+    /// When the state was made.
+    pub created_at: Timestamp,
+    /// The API's budget as last heard.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget: Option<BudgetNote>,
+}
+
+/// The sum (modulo 2^128) of the checksums of some records: it does not depend on their order,
+/// and a record more, less or altered changes it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub struct Digest(pub u128);
+
+impl From<Digest> for String {
+    fn from(digest: Digest) -> Self {
+        format!("{:032x}", digest.0)
+    }
+}
+
+impl TryFrom<String> for Digest {
+    type Error = std::num::ParseIntError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        u128::from_str_radix(&text, 16).map(Self)
+    }
+}
+
+/// The API's budget, as its headers last told it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BudgetNote {
+    /// Requests in one period (`x-sib-ratelimit-limit`).
+    pub limit: u64,
+    /// Requests left in this one (`x-sib-ratelimit-remaining`).
+    pub remaining: u64,
+    /// When the period ends (`x-sib-ratelimit-reset`, seconds left, added to the time of the answer).
+    pub resets_at: Timestamp,
+    /// When this was heard.
+    pub seen_at: Timestamp,
+}
+
+/// One run that changed something.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Run {
+    /// Its own id; intents name it.
+    pub id: Uuid,
+    /// The command: `apply`, `refresh`, `state mv`.
+    pub command: String,
+    /// When it started.
+    pub started_at: Timestamp,
+    /// When it ended.
+    pub ended_at: Timestamp,
+    /// The manifest's git commit, if it is in a repository.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
+    /// Whether the work tree had changes that are not in that commit.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub dirty: bool,
+    /// How many requests it made.
+    pub requests: u64,
+    /// Why it ended early: `budget`, `duration`, `signal`, `fatal`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stopped: Option<String>,
+    /// What it changed.
+    pub changes: Vec<RunChange>,
+}
+
+/// One change of a [`Run`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunChange {
+    /// The delivery.
+    pub address: Address,
+    /// `create`, `update`, …
+    pub action: String,
+    /// `done`, `failed` or `unknown`.
+    pub outcome: String,
+    /// The message's id, if it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<MessageId>,
+    /// What went wrong.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+/// One write of a commit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Write {
+    /// Adds a record, or replaces the one of that address.
+    Put(Box<Record>),
+    /// Removes a record; it is no error if there is none.
+    Remove(Address),
+    /// Notes an intent, or replaces the one of that address.
+    Intend(Box<Intent>),
+    /// Clears an intent: its outcome is known.
+    Settle(Address),
+    /// Notes the budget. Alone, it does not raise the serial.
+    Budget(BudgetNote),
+    /// Adds a run to the history. Alone, it does not raise the serial.
+    Run(Box<Run>),
+}
+
+/// What [`super::Store::verify`] found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Verification {
+    /// How many records were read and found whole.
+    pub records: u64,
+    /// How many intents.
+    pub intents: u64,
+    /// How many runs.
+    pub runs: u64,
+    /// What is wrong, each with the place; empty if all is well.
+    pub problems: Vec<String>,
+}
