@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -65,11 +66,27 @@ pub struct Delivery {
     pub text: Arc<str>,
 }
 
+/// Whether a message of the manifest should exist at an instant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Presence {
+    /// Its window is open, or it has none.
+    Active,
+    /// Its window opens at this instant.
+    NotYet(Timestamp),
+    /// Its window closed at this instant.
+    Over(Timestamp),
+}
+
 /// Where a message is written. The line is only looked up when it is shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Source(Place);
 
 impl Source {
+    /// A place that is known already.
+    pub fn fixed(file: &str, line: u32) -> Self {
+        Self(Place { file: file.into(), line, column: 1, length: 1 })
+    }
+
     /// The place of the message's key.
     pub fn place(&self) -> Place {
         self.0.clone()

@@ -5,13 +5,17 @@
 
 mod error;
 mod record;
+mod scan;
 
 use std::{future::Future, ops::Bound, pin::Pin};
 
 pub use error::StateError;
 pub use record::{
-    BudgetNote, Digest, Drift, Intent, Meta, Record, Run, RunChange, Verification, Write,
+    BudgetNote, Digest, Drift, Intent, Meta, Record, Run, RunChange, Superseded, Verification,
+    Write,
 };
+
+pub use scan::Located;
 
 use crate::model::Address;
 
