@@ -1,1 +1,21 @@
 //! Carries a plan out: the only room that changes the world.
+//!
+//! One delivery is one state machine ([`delivery`]): it says what to commit and what to send, and
+//! is told what came of it; it does neither itself. The driver ([`run`]) does, with the budget
+//! ([`pace`]), the rules for repeating ([`repeat`]) and one committer for all ([`journal`]).
+
+pub mod api;
+pub mod delivery;
+mod event;
+mod journal;
+mod outcome;
+mod pace;
+pub mod repeat;
+mod run;
+
+#[cfg(test)]
+mod tests;
+
+pub use event::{Event, Reporter, Silent};
+pub use outcome::{Failure, Outcome, Stop};
+pub use run::{ApplyError, Clock, Options, RunInfo, Stopper, apply};

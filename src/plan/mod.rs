@@ -18,7 +18,10 @@ pub use budget::{Budget, Forecast};
 pub use change::{Change, Operation};
 pub use planner::{Declared, Import, Inputs, PlanError, Selection, plan};
 
-use crate::{diagnostics::Diagnostic, model::Key};
+use crate::{
+    diagnostics::Diagnostic,
+    model::{Address, Key, MessageId},
+};
 
 /// What [`plan`] found to do, in the order in which it is done.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,6 +48,8 @@ pub struct Plan {
     pub protect: Vec<ProtectMark>,
     /// What is done.
     pub changes: Vec<Change>,
+    /// What is as it should be, if [`Inputs::keep_unchanged`] asked for it.
+    pub unchanged: Vec<Unchanged>,
     /// What was noticed on the way.
     pub diagnostics: Vec<Diagnostic>,
 }
@@ -54,6 +59,16 @@ impl Plan {
     pub fn is_empty(&self) -> bool {
         self.changes.is_empty() && self.protect.is_empty()
     }
+}
+
+/// A delivery that is as it should be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Unchanged {
+    /// The delivery.
+    pub address: Address,
+    /// Its message.
+    pub id: MessageId,
 }
 
 /// Which state, and which moment of it.

@@ -3,7 +3,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
 };
 
-use super::{Budget, Change, Operation, Plan, ProtectMark, Reason, StateRef, Summary};
+use super::{Budget, Change, Operation, Plan, ProtectMark, Reason, StateRef, Summary, Unchanged};
 use crate::{
     desired::{Delivery, OnMissing, OnUnknown, Presence},
     diagnostics::{Code, Diagnostic, Place},
@@ -36,6 +36,8 @@ pub struct Inputs {
     pub destroy: bool,
     /// The API's budget at the time of planning.
     pub budget: Budget,
+    /// Whether to list what is as it should be; otherwise it is only counted.
+    pub keep_unchanged: bool,
 }
 
 /// What the planner must know of a message whether or not it has deliveries.
@@ -166,6 +168,7 @@ struct Planner {
     errors: Vec<Diagnostic>,
     protect: BTreeSet<ProtectMark>,
     unchanged: u64,
+    listed: Vec<Unchanged>,
     managed: u64,
     desired: u64,
 }
@@ -194,6 +197,7 @@ impl Planner {
             errors: Vec::new(),
             protect: BTreeSet::new(),
             unchanged: 0,
+            listed: Vec::new(),
             managed: 0,
             desired: 0,
         }
@@ -265,6 +269,7 @@ impl Planner {
         if protect != was_protected {
             self.protect.insert(ProtectMark { key: delivery.spec.key.clone(), protect });
         }
+        let known_as = id.clone();
         let mut unchanged = true;
         let mut push = |planner: &mut Self, reason, operation| {
             unchanged = false;
@@ -330,6 +335,10 @@ impl Planner {
         }
         if unchanged {
             self.unchanged += 1;
+            if self.inputs.keep_unchanged {
+                let (address, id) = (delivery.address.clone(), known_as);
+                self.listed.push(Unchanged { address, id });
+            }
         }
     }
 
@@ -481,6 +490,7 @@ impl Planner {
             budget,
             protect: self.protect.into_iter().collect(),
             changes: self.changes,
+            unchanged: self.listed,
             diagnostics: self.diagnostics,
         })
     }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Action, Budget, Change, Operation, Plan, ProtectMark, Reason, Selection, StateRef, Summary,
+    Unchanged,
 };
 use crate::{
     diagnostics::{Diagnostic, Place},
@@ -65,6 +66,8 @@ struct Document<'a> {
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     protect: &'a [ProtectMark],
     changes: Vec<WireChange>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    unchanged: &'a [Unchanged],
     diagnostics: &'a [Diagnostic],
     digest: String,
 }
@@ -92,6 +95,8 @@ struct Saved {
     #[serde(default)]
     protect: Vec<ProtectMark>,
     changes: Vec<WireChange>,
+    #[serde(default)]
+    unchanged: Vec<Unchanged>,
     #[serde(default, rename = "diagnostics")]
     _diagnostics: serde::de::IgnoredAny,
     digest: String,
@@ -303,6 +308,7 @@ pub fn encode(plan: &Plan) -> Result<Vec<u8>, serde_json::Error> {
         protect: &plan.protect,
         digest: digest(plan, &changes)?,
         changes,
+        unchanged: &plan.unchanged,
         diagnostics: &plan.diagnostics,
     };
     let mut bytes = serde_json::to_vec_pretty(&document)?;
@@ -341,6 +347,7 @@ pub fn decode(bytes: &[u8]) -> Result<Plan, WireError> {
         budget: saved.budget,
         protect: saved.protect,
         changes,
+        unchanged: saved.unchanged,
         diagnostics: Vec::new(),
     };
     let changes: Vec<_> = plan.changes.iter().map(WireChange::from).collect();

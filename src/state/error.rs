@@ -9,4 +9,7 @@ pub enum StateError {
         /// What is wrong with it.
         what: String,
     },
+    /// The store was closed while somebody still wrote to it.
+    #[error("the state was closed")]
+    Closed,
 }

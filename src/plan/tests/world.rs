@@ -123,6 +123,7 @@ impl World {
             selection: self.selection.clone(),
             destroy: self.destroy,
             budget: Budget::at(at(100), None, 100),
+            keep_unchanged: false,
         }
     }
 
