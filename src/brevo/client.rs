@@ -81,8 +81,7 @@ impl Client {
         let mut headers = HeaderMap::new();
         headers.insert("api-key", secret_header(&api_key).map_err(ConfigError::ApiKey)?);
         if let Some(partner) = &partner_key {
-            headers
-                .insert("partner-key", secret_header(partner).map_err(ConfigError::PartnerKey)?);
+            headers.insert("partner-key", secret_header(partner).map_err(ConfigError::PartnerKey)?);
         }
         let user_agent = HeaderValue::from_str(&user_agent)
             .map_err(|_| ConfigError::UserAgent(user_agent.clone()))?;
@@ -111,10 +110,8 @@ impl Client {
             http = http.no_proxy();
         }
         let http = http.build().map_err(|error| {
-            let cause = std::error::Error::source(&error).map_or_else(
-                || error.to_string(),
-                |cause| format!("{error}: {cause}"),
-            );
+            let cause = std::error::Error::source(&error)
+                .map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"));
             ConfigError::Setup(cause)
         })?;
         let key_problem = key::inspect(api_key.expose_secret());
@@ -239,9 +236,8 @@ impl Client {
         body: Option<Body<'_>>,
         scrub: &Scrub<'_>,
     ) -> Result<Success, Error> {
-        let not_built = |why: &str| {
-            Error::new(operation, ErrorKind::NotBuilt { why: why.to_owned() })
-        };
+        let not_built =
+            |why: &str| Error::new(operation, ErrorKind::NotBuilt { why: why.to_owned() });
         let url = self.url(operation, id).map_err(not_built)?;
         let body = body
             .map(|body| serde_json::to_vec(&body))

@@ -100,8 +100,7 @@ fn without_tags(text: &str) -> String {
     while let Some(at) = rest.find('<') {
         out.push_str(&rest[..at]);
         rest = &rest[at..];
-        let name: String =
-            rest[1..].chars().take(6).collect::<String>().to_ascii_lowercase();
+        let name: String = rest[1..].chars().take(6).collect::<String>().to_ascii_lowercase();
         let end = ["script", "style"]
             .iter()
             .find(|tag| name.starts_with(**tag))
@@ -131,16 +130,17 @@ mod tests {
     #[test]
     fn secrets_and_visitor_ids_do_not_survive() {
         let visitor = VisitorId::parse("kZMvWhf8npAu3H6qd57w2Hv6nh6rnxvg").expect("valid");
-        let clean = scrub(&["xkeysib-secret"], Some(&visitor)).clean(
-            "key xkeysib-secretxkeysib-secret of kZMvWhf8npAu3H6qd57w2Hv6nh6rnxvg!",
-            200,
-        );
+        let clean = scrub(&["xkeysib-secret"], Some(&visitor))
+            .clean("key xkeysib-secretxkeysib-secret of kZMvWhf8npAu3H6qd57w2Hv6nh6rnxvg!", 200);
         assert_eq!(clean, "key [hidden][hidden] of kZMv…xvg!");
     }
 
     #[test]
     fn a_key_of_one_letter_does_not_tear_words_apart() {
-        assert_eq!(scrub(&["x"], None).clean("exact x, (x) xx", 99), "exact [hidden], ([hidden]) xx");
+        assert_eq!(
+            scrub(&["x"], None).clean("exact x, (x) xx", 99),
+            "exact [hidden], ([hidden]) xx"
+        );
     }
 
     #[test]

@@ -65,9 +65,8 @@ pub(super) async fn exchange(
     let mut request =
         http.request(method, url).header(ACCEPT, HeaderValue::from_static("application/json"));
     if let Some(body) = body {
-        request = request
-            .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
-            .body(body);
+        request =
+            request.header(CONTENT_TYPE, HeaderValue::from_static("application/json")).body(body);
     }
     let response = request
         .send()
@@ -142,13 +141,8 @@ async fn read(
     if !status.is_success() {
         return Err(fail(refused(status, &body, scrub)));
     }
-    let success = Success {
-        status: status.as_u16(),
-        html,
-        body,
-        request_id: request_id.clone(),
-        budget,
-    };
+    let success =
+        Success { status: status.as_u16(), html, body, request_id: request_id.clone(), budget };
     match trouble {
         Some(why) => Err(success.unreadable(operation, &why, scrub)),
         None => Ok(success),
