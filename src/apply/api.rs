@@ -69,6 +69,8 @@ pub struct Reading {
 /// How far a request got that has no usable answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reach {
+    /// It could not even be built: it certainly took no effect, and never will.
+    NotBuilt,
     /// No connection was made: it certainly took no effect.
     NotConnected,
     /// It may have been sent; whether it took effect is not known.
@@ -101,7 +103,7 @@ impl Problem {
     pub fn status(&self) -> Option<u16> {
         match self.reach {
             Reach::Answered(status) => Some(status),
-            Reach::NotConnected | Reach::Sent | Reach::Unreadable => None,
+            Reach::NotBuilt | Reach::NotConnected | Reach::Sent | Reach::Unreadable => None,
         }
     }
 }

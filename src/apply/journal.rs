@@ -11,6 +11,7 @@ use crate::state::{BudgetNote, StateError, Store, Write};
 #[derive(Clone)]
 pub(super) struct Journal {
     queue: mpsc::UnboundedSender<Entry>,
+    place: Arc<str>,
 }
 
 struct Entry {
@@ -29,6 +30,7 @@ impl Journal {
         budget: impl Fn() -> Option<BudgetNote> + Send + 'static,
     ) -> Self {
         let (queue, mut entries) = mpsc::unbounded_channel::<Entry>();
+        let place = store.place().into();
         tokio::spawn(async move {
             while let Some(first) = entries.recv().await {
                 // Whoever is about to commit gets the chance to come along.
@@ -49,13 +51,13 @@ impl Journal {
                 }
             }
         });
-        Self { queue }
+        Self { queue, place }
     }
 
     /// Returns once `writes` are durable.
     pub(super) async fn commit(&self, writes: Vec<Write>) -> Result<(), Arc<StateError>> {
         let (done, answer) = oneshot::channel();
-        let gone = || Arc::new(StateError::Closed);
+        let gone = || Arc::new(StateError::Failed { place: self.place.to_string() });
         self.queue.send(Entry { writes, done }).map_err(|_| gone())?;
         answer.await.map_err(|_| gone())?
     }

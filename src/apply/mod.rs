@@ -5,6 +5,7 @@
 //! ([`pace`]), the rules for repeating ([`repeat`]) and one committer for all ([`journal`]).
 
 pub mod api;
+mod client;
 pub mod delivery;
 mod event;
 mod journal;

@@ -46,6 +46,7 @@ pub enum Verdict {
 /// Looks `problem` up in the table.
 pub fn verdict(method: Method, problem: &Problem) -> Verdict {
     match (method, problem.reach) {
+        (_, Reach::NotBuilt) => Verdict::Refused,
         (_, Reach::NotConnected) => Verdict::AgainOrStop,
         (_, Reach::Answered(429)) => Verdict::AfterReset,
         (_, Reach::Answered(401..=403)) => Verdict::Fatal,

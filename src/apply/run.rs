@@ -229,16 +229,17 @@ async fn remember_protection(
     protect: bool,
 ) -> Result<(), StateError> {
     const PAGE: usize = 1024;
-    let prefix = format!("{key}@");
-    let mut from = Bound::Included(prefix.clone());
+    // 'A' follows '@': the end of the message's deliveries.
+    let end = format!("{key}A");
+    let mut from = Bound::Included(format!("{key}@"));
     loop {
-        let page = store.page(from.as_ref().map(String::as_str), PAGE).await?;
+        let page =
+            store.page(from.as_ref().map(String::as_str), Bound::Excluded(&end), PAGE).await?;
         let whole = page.records.len() == PAGE;
         let last = page.records.last().map(|record| record.address.as_str().to_owned());
         let writes: Vec<Write> = page
             .records
             .into_iter()
-            .take_while(|record| record.address.key_str() == key.as_str())
             .filter(|record| record.protect != protect)
             .map(|record| Write::Put(Box::new(Record { protect, ..record })))
             .collect();
@@ -246,7 +247,7 @@ async fn remember_protection(
             store.commit(writes).await?;
         }
         match last {
-            Some(last) if whole && last.starts_with(&prefix) => from = Bound::Excluded(last),
+            Some(last) if whole => from = Bound::Excluded(last),
             _ => return Ok(()),
         }
     }

@@ -1,15 +1,139 @@
+use std::{io, path::PathBuf};
+
+use super::LockHolder;
+
 /// Why the state could not be used.
 #[derive(Debug, thiserror::Error)]
 pub enum StateError {
     /// The state is damaged. It is never taken for an empty one.
-    #[error("the state {place} is damaged: {what}")]
+    #[error(
+        "the state {place} is damaged: {what}; `pushsync state verify` looks at all of it, \
+         `pushsync state import FILE` reads an export back into a fresh folder"
+    )]
     Damaged {
         /// Which state.
         place: String,
         /// What is wrong with it.
         what: String,
     },
-    /// The store was closed while somebody still wrote to it.
-    #[error("the state was closed")]
-    Closed,
+    /// A later version of pushsync wrote it.
+    #[error(
+        "the state {place} was written by a newer version (its format is {found}, this one \
+         knows up to {known}): upgrade pushsync"
+    )]
+    Newer {
+        /// Which state.
+        place: String,
+        /// The format it has.
+        found: u32,
+        /// The newest format this version knows.
+        known: u32,
+    },
+    /// It belongs to another environment.
+    #[error(
+        "the state {place} belongs to the environment {found:?}, not to {wanted:?}: choose it \
+         with --env, or another place with --state"
+    )]
+    OtherEnvironment {
+        /// Which state.
+        place: String,
+        /// The environment it is of.
+        found: String,
+        /// The environment that was asked for.
+        wanted: String,
+    },
+    /// Somebody else has it open.
+    #[error(
+        "the state {place} is in use by {}: wait for it to end, or wait longer with \
+         --lock-timeout",
+        holder.as_ref().map_or_else(|| "another process".to_owned(), ToString::to_string)
+    )]
+    Locked {
+        /// Which state.
+        place: String,
+        /// Who holds it, if the note could be read.
+        holder: Option<LockHolder>,
+    },
+    /// There is none yet.
+    #[error(
+        "there is no state of the environment {environment:?} in {place} yet: `pushsync apply` \
+         makes it"
+    )]
+    NotFound {
+        /// Where it was looked for.
+        place: String,
+        /// The environment that was asked for.
+        environment: String,
+    },
+    /// An export can only be read back into an empty state.
+    #[error(
+        "the state {place} is not empty ({records} records, {intents} intents): an export is \
+         read back into a fresh one only, choose it with --state"
+    )]
+    NotEmpty {
+        /// Which state.
+        place: String,
+        /// How many records it has.
+        records: u64,
+        /// How many intents it has.
+        intents: u64,
+    },
+    /// A line of an export is not what was written.
+    #[error("line {line} of the export: {what}; nothing was imported")]
+    BadExport {
+        /// From 1.
+        line: u64,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// The renames lead in a circle.
+    #[error("the renames lead in a circle: {0} would become itself")]
+    MovesInCircle(String),
+    /// Somebody wrote while it was being read.
+    #[error("the state {place} changed while it was being read: run again")]
+    Changed {
+        /// Which state.
+        place: String,
+    },
+    /// A write failed before, so that it is not known what is stored until it is read again.
+    #[error("the state {place} could not be written before: nothing more is written in this run")]
+    Failed {
+        /// Which state.
+        place: String,
+    },
+    /// A file or folder of the state could not be read or written.
+    #[error("could not {action} {}: {source}", path.display())]
+    Io {
+        /// What was tried: `read`, `write`, `create`, …
+        action: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// An export could not be written to where it should go.
+    #[error("could not write the export: {0}")]
+    Output(#[source] io::Error),
+    /// A value cannot be stored. No value of this crate does this.
+    #[error("could not encode {what} for the state: {why}")]
+    Unstorable {
+        /// Of what kind it is.
+        what: &'static str,
+        /// What the encoder said.
+        why: String,
+    },
+}
+
+impl StateError {
+    pub(crate) fn damaged(place: &str, what: impl Into<String>) -> Self {
+        Self::Damaged { place: place.to_owned(), what: what.into() }
+    }
+
+    pub(crate) fn io(
+        action: &'static str,
+        path: impl Into<PathBuf>,
+    ) -> impl FnOnce(io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::Io { action, path, source }
+    }
 }

@@ -3,19 +3,30 @@
 //! [`Store`] is the seam. Its calls are few and coarse (a page of records, one atomic commit of
 //! many writes), so that a store behind a network costs few round trips.
 
+mod codec;
+mod engine;
 mod error;
+pub mod export;
+mod holder;
+mod keys;
+mod ledger;
+pub mod memory;
+pub mod private_file;
 mod record;
-mod scan;
+pub mod scan;
+pub mod sled;
 
 use std::{future::Future, ops::Bound, pin::Pin};
 
 pub use error::StateError;
+pub use holder::LockHolder;
+pub use memory::MemoryStore;
 pub use record::{
     BudgetNote, Digest, Drift, Intent, Meta, Record, Run, RunChange, Superseded, Verification,
     Write,
 };
 
-pub use scan::Located;
+pub use scan::{Located, Records};
 
 use crate::model::Address;
 
@@ -36,13 +47,22 @@ pub struct Page {
 /// Every implementation promises: what [`Store::commit`] acknowledged survives a loss of power;
 /// a commit happens whole or not at all; damage is an error, never an empty answer.
 pub trait Store: Send + Sync {
+    /// Where it is, for messages: without passwords.
+    fn place(&self) -> &str;
+
     /// Version, lineage, serial, count and digest, last known budget.
     fn meta(&self) -> Answer<'_, Meta>;
 
-    /// Up to `limit` records in address order, from `from` on. A page shorter than `limit` is
-    /// the last one. The bound is compared with whole addresses as bytes, so that
-    /// `Included("key@")` starts at the first delivery of a message.
-    fn page<'a>(&'a self, from: Bound<&'a str>, limit: usize) -> Answer<'a, Page>;
+    /// Up to `limit` records in address order, between `from` and `to`. A page shorter than
+    /// `limit` is the last one. The bounds are compared with whole addresses as bytes, so that
+    /// `Included("key@")` starts at the first delivery of a message; `Excluded("keyA")` ends
+    /// after its last one ('A' follows '@').
+    fn page<'a>(
+        &'a self,
+        from: Bound<&'a str>,
+        to: Bound<&'a str>,
+        limit: usize,
+    ) -> Answer<'a, Page>;
 
     /// One record.
     fn record<'a>(&'a self, address: &'a Address) -> Answer<'a, Option<Record>>;

@@ -199,6 +199,16 @@ pub enum Write {
     Budget(BudgetNote),
     /// Adds a run to the history. Alone, it does not raise the serial.
     Run(Box<Run>),
+    /// Takes over the identity of a state whose export is read back. Only a state without
+    /// records and intents can; its serial becomes the larger of both, and rises by one.
+    Restore {
+        /// See [`Meta::lineage`].
+        lineage: Uuid,
+        /// See [`Meta::serial`].
+        serial: u64,
+        /// See [`Meta::created_at`].
+        created_at: Timestamp,
+    },
 }
 
 /// What [`super::Store::verify`] found.

@@ -1,0 +1,321 @@
+//! A state on top of sorted bytes: what the stores that keep bytes have in common.
+
+use std::ops::Bound;
+
+use serde::de::DeserializeOwned;
+
+use crate::model::Address;
+
+use super::{
+    Digest, Intent, Meta, Page, Record, Run, StateError, Verification, Write,
+    codec::{self, Undecodable},
+    keys::{self, Table},
+    ledger::{AnyLedger, Changes, FORMAT, Ledger, Tally},
+};
+
+/// Visits one key and value; `false` ends the walk.
+pub(super) type Visit<'a> = dyn FnMut(&[u8], &[u8]) -> Result<bool, StateError> + 'a;
+
+/// Sorted bytes under one environment's name.
+pub(super) trait Backing {
+    /// The value of a key.
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StateError>;
+
+    /// Walks over the keys between the bounds, in their order or backwards.
+    fn walk(
+        &self,
+        from: Bound<Vec<u8>>,
+        to: Bound<Vec<u8>>,
+        backwards: bool,
+        visit: &mut Visit<'_>,
+    ) -> Result<(), StateError>;
+
+    /// Writes all changes at once, durably.
+    fn write(&mut self, changes: &Changes) -> Result<(), StateError>;
+}
+
+/// At most this many problems are listed: a store of which nothing is left would fill the screen.
+const MAX_PROBLEMS: usize = 100;
+
+/// A state: its bytes, and its ledger as last written.
+pub(super) struct Engine<B> {
+    pub(super) backing: B,
+    pub(super) ledger: Ledger,
+    place: String,
+    /// A write failed half way: what is stored may be the old or the new.
+    failed: bool,
+}
+
+/// The ledger in these bytes, which must be of this environment; `None` if there is none.
+pub(super) fn stored_ledger<B: Backing>(
+    backing: &B,
+    place: &str,
+    environment: &str,
+) -> Result<Option<Ledger>, StateError> {
+    let Some(bytes) = backing.get(keys::LEDGER)? else { return Ok(None) };
+    let ledger = read_ledger(place, &bytes)?;
+    if ledger.meta.environment != environment {
+        return Err(StateError::OtherEnvironment {
+            place: place.to_owned(),
+            found: ledger.meta.environment,
+            wanted: environment.to_owned(),
+        });
+    }
+    Ok(Some(ledger))
+}
+
+impl<B: Backing> Engine<B> {
+    /// The state in these bytes, of which [`stored_ledger`] is known.
+    pub(super) fn new(backing: B, place: &str, ledger: Ledger) -> Self {
+        Self { backing, ledger, place: place.to_owned(), failed: false }
+    }
+
+    /// A new state in these bytes, which must be empty.
+    pub(super) fn create(mut backing: B, place: &str, ledger: Ledger) -> Result<Self, StateError> {
+        let changes = Changes::from([(keys::LEDGER.to_vec(), Some(ledger.encode()?))]);
+        backing.write(&changes)?;
+        Ok(Self::new(backing, place, ledger))
+    }
+
+    fn decode<T: DeserializeOwned>(
+        &self,
+        key: &[u8],
+        bytes: &[u8],
+    ) -> Result<(T, Digest), StateError> {
+        codec::decode(key, bytes).map_err(|error| undecodable(&self.place, key, &error))
+    }
+
+    fn decode_record(&self, key: &[u8], bytes: &[u8]) -> Result<(Record, Digest), StateError> {
+        let (record, digest) = self.decode::<Record>(key, bytes)?;
+        self.check_name(key, &record.address)?;
+        Ok((record, digest))
+    }
+
+    fn check_name(&self, key: &[u8], address: &Address) -> Result<(), StateError> {
+        if key.get(1..) == Some(address.as_str().as_bytes()) {
+            return Ok(());
+        }
+        let what = format!("{} says that it is another one", keys::describe(key));
+        Err(StateError::damaged(&self.place, what))
+    }
+
+    pub(super) fn page(
+        &self,
+        from: Bound<&str>,
+        to: Bound<&str>,
+        limit: usize,
+    ) -> Result<Page, StateError> {
+        let mut page = Page { records: Vec::with_capacity(limit.min(4096)), digest: Digest(0) };
+        if limit == 0 {
+            return Ok(page);
+        }
+        let (from, to) = (Table::Records.from(from), Table::Records.to(to));
+        self.backing.walk(from, to, false, &mut |key, bytes| {
+            let (record, digest) = self.decode_record(key, bytes)?;
+            page.digest = Digest(page.digest.0.wrapping_add(digest.0));
+            page.records.push(record);
+            Ok(page.records.len() < limit)
+        })?;
+        Ok(page)
+    }
+
+    pub(super) fn record(&self, address: &Address) -> Result<Option<Record>, StateError> {
+        let key = Table::Records.key(address.as_str().as_bytes());
+        let Some(bytes) = self.backing.get(&key)? else { return Ok(None) };
+        Ok(Some(self.decode_record(&key, &bytes)?.0))
+    }
+
+    /// All intents; fewer or others than the ledger says is damage.
+    pub(super) fn intents(&self) -> Result<Vec<Intent>, StateError> {
+        let mut intents = Vec::new();
+        let mut tally = Tally::default();
+        let (from, to) =
+            (Table::Intents.from(Bound::Unbounded), Table::Intents.to(Bound::Unbounded));
+        self.backing.walk(from, to, false, &mut |key, bytes| {
+            let (intent, digest) = self.decode::<Intent>(key, bytes)?;
+            self.check_name(key, &intent.address)?;
+            tally.add(digest);
+            intents.push(intent);
+            Ok(true)
+        })?;
+        match mismatch(Table::Intents, self.ledger.intents, tally) {
+            Some(what) => Err(StateError::damaged(&self.place, what)),
+            None => Ok(intents),
+        }
+    }
+
+    pub(super) fn runs(&self, limit: usize) -> Result<Vec<Run>, StateError> {
+        let mut runs = Vec::new();
+        if limit == 0 {
+            return Ok(runs);
+        }
+        let (from, to) = (Table::Runs.from(Bound::Unbounded), Table::Runs.to(Bound::Unbounded));
+        self.backing.walk(from, to, true, &mut |key, bytes| {
+            runs.push(self.decode::<Run>(key, bytes)?.0);
+            Ok(runs.len() < limit)
+        })?;
+        Ok(runs)
+    }
+
+    pub(super) fn commit(&mut self, writes: &[Write]) -> Result<Meta, StateError> {
+        if writes.is_empty() {
+            return Ok(self.ledger.meta.clone());
+        }
+        if self.failed {
+            return Err(StateError::Failed { place: self.place.clone() });
+        }
+        let (next, changes) = self.ledger.after(&self.place, writes, |key| {
+            let Some(bytes) = self.backing.get(key)? else { return Ok(None) };
+            match codec::open(key, &bytes) {
+                Ok((_, digest)) => Ok(Some(digest)),
+                Err(error) => Err(undecodable(&self.place, key, &error)),
+            }
+        })?;
+        self.failed = true;
+        self.backing.write(&changes)?;
+        self.failed = false;
+        self.ledger = next;
+        Ok(self.ledger.meta.clone())
+    }
+
+    pub(super) fn verify(&self) -> Result<Verification, StateError> {
+        let mut found = Verification::default();
+        let mut problems = Problems::default();
+        match self.backing.get(keys::LEDGER)? {
+            None => problems.add("the ledger is missing".to_owned()),
+            Some(bytes) => match read_ledger(&self.place, &bytes) {
+                Ok(ledger) if ledger == self.ledger => {}
+                Ok(_) => problems.add("the ledger is not what was last written".to_owned()),
+                Err(error) => problems.add_error(error)?,
+            },
+        }
+        found.records = self.verify_table::<Record>(Table::Records, &mut problems)?;
+        found.intents = self.verify_table::<Intent>(Table::Intents, &mut problems)?;
+        found.runs = self.verify_table::<Run>(Table::Runs, &mut problems)?;
+        found.problems = problems.into_list();
+        Ok(found)
+    }
+
+    fn verify_table<T: DeserializeOwned + Named>(
+        &self,
+        table: Table,
+        problems: &mut Problems,
+    ) -> Result<u64, StateError> {
+        let mut tally = Tally::default();
+        let (from, to) = (table.from(Bound::Unbounded), table.to(Bound::Unbounded));
+        let mut whole = true;
+        let walked = self.backing.walk(from, to, false, &mut |key, bytes| {
+            match self.decode::<T>(key, bytes) {
+                Ok((value, _)) if key.get(1..) != Some(&value.name()) => {
+                    whole = false;
+                    problems.add(format!("{} says that it is another one", keys::describe(key)));
+                }
+                Ok((_, digest)) => tally.add(digest),
+                Err(error) => {
+                    whole = false;
+                    problems.add_error(error)?;
+                }
+            }
+            Ok(true)
+        });
+        if let Err(error) = walked {
+            whole = false;
+            problems.add_error(error)?;
+        }
+        if let Some(what) = mismatch(table, self.ledger.tally(table), tally) {
+            // With a bad value among them, a wrong sum is no news; a wrong count may be.
+            if whole || tally.count != self.ledger.tally(table).count {
+                problems.add(what);
+            }
+        }
+        Ok(tally.count)
+    }
+}
+
+/// Things that know the name they are stored under.
+trait Named {
+    fn name(&self) -> Vec<u8>;
+}
+
+impl Named for Record {
+    fn name(&self) -> Vec<u8> {
+        self.address.as_str().as_bytes().to_vec()
+    }
+}
+
+impl Named for Intent {
+    fn name(&self) -> Vec<u8> {
+        self.address.as_str().as_bytes().to_vec()
+    }
+}
+
+impl Named for Run {
+    fn name(&self) -> Vec<u8> {
+        keys::run_name(self)
+    }
+}
+
+#[derive(Default)]
+struct Problems {
+    list: Vec<String>,
+    more: usize,
+}
+
+impl Problems {
+    fn add(&mut self, problem: String) {
+        if self.list.len() < MAX_PROBLEMS {
+            self.list.push(problem);
+        } else {
+            self.more += 1;
+        }
+    }
+
+    /// Damage is a finding; anything else (a file that cannot be read) ends the search.
+    fn add_error(&mut self, error: StateError) -> Result<(), StateError> {
+        match error {
+            StateError::Damaged { what, .. } => self.add(what),
+            StateError::Newer { .. } => self.add(error.to_string()),
+            other => return Err(other),
+        }
+        Ok(())
+    }
+
+    fn into_list(mut self) -> Vec<String> {
+        if self.more > 0 {
+            self.list.push(format!("and {} more", self.more));
+        }
+        self.list
+    }
+}
+
+/// How what was read differs from what the ledger says, in words; `None` if it does not.
+pub(super) fn mismatch(table: Table, expected: Tally, found: Tally) -> Option<String> {
+    let noun = table.noun();
+    if expected.count != found.count {
+        let (expected, found) = (expected.count, found.count);
+        return Some(format!("it should have {expected} {noun}s, and {found} could be read"));
+    }
+    (expected.digest != found.digest)
+        .then(|| format!("its {noun}s are not the ones that were written (their digest differs)"))
+}
+
+fn read_ledger(place: &str, bytes: &[u8]) -> Result<Ledger, StateError> {
+    let bad = |error: &Undecodable| undecodable(place, keys::LEDGER, error);
+    // The version first: a newer one may say more than this version can read.
+    let (any, _) = codec::decode::<AnyLedger>(keys::LEDGER, bytes).map_err(|e| bad(&e))?;
+    if any.meta.format > FORMAT {
+        return Err(newer(place, any.meta.format));
+    }
+    Ok(codec::decode(keys::LEDGER, bytes).map_err(|e| bad(&e))?.0)
+}
+
+pub(super) fn newer(place: &str, found: u32) -> StateError {
+    StateError::Newer { place: place.to_owned(), found, known: FORMAT }
+}
+
+fn undecodable(place: &str, key: &[u8], error: &Undecodable) -> StateError {
+    match error {
+        Undecodable::Newer(layout) => newer(place, u32::from(*layout)),
+        error => StateError::damaged(place, format!("{} {error}", keys::describe(key))),
+    }
+}

@@ -1,0 +1,170 @@
+use std::io::{BufRead, Read};
+
+use serde::{Deserialize, de::DeserializeOwned};
+
+use crate::state::{StateError, Store, Write, engine::newer, keys};
+
+use super::{Counts, End, Header, Line, NAME, VERSION};
+
+/// A longer line is no line of ours: a record is a text and some ids, a run some changes.
+const MAX_LINE: u64 = 256 << 20;
+
+/// Reads an export back into an empty state, and answers with how much that was.
+///
+/// All of it is read and checked first, then written in one commit: after an error or a crash
+/// the state is still empty. The state takes over lineage, time of creation, intents and
+/// history; its serial becomes the export's plus one, so that plans made of the exported state
+/// are not carried out unseen on the restored one.
+///
+/// # Errors
+///
+/// [`StateError::NotEmpty`], [`StateError::OtherEnvironment`], [`StateError::Newer`],
+/// [`StateError::BadExport`] with the line, and those of the store.
+pub async fn import(
+    from: &mut (dyn BufRead + Send),
+    store: &dyn Store,
+) -> Result<Counts, StateError> {
+    let meta = store.meta().await?;
+    let intents = store.intents().await?.len() as u64;
+    if meta.records > 0 || intents > 0 {
+        let place = store.place().to_owned();
+        return Err(StateError::NotEmpty { place, records: meta.records, intents });
+    }
+    let (header, mut writes) = read(from)?;
+    if header.environment != meta.environment {
+        return Err(StateError::OtherEnvironment {
+            place: "in the export".to_owned(),
+            found: header.environment,
+            wanted: meta.environment,
+        });
+    }
+    writes.insert(
+        0,
+        Write::Restore {
+            lineage: header.lineage,
+            serial: header.serial,
+            created_at: header.created_at,
+        },
+    );
+    store.commit(writes).await?;
+    Ok(header.counts)
+}
+
+fn read(from: &mut (dyn BufRead + Send)) -> Result<(Header, Vec<Write>), StateError> {
+    let mut lines = Lines { from, hasher: blake3::Hasher::new(), number: 0, buffer: Vec::new() };
+    if !lines.next()? {
+        return Err(lines.bad("the export is empty"));
+    }
+    let header = lines.header()?;
+    let mut writes = Vec::new();
+    let mut counts = Counts::default();
+    // The section and the name of the line before: they only rise.
+    let mut last: Option<(u8, Vec<u8>)> = None;
+    loop {
+        let before = lines.hasher.clone();
+        if !lines.next()? {
+            return Err(lines.bad("the export ends here, before its last line: it was cut off"));
+        }
+        let (here, write) = match lines.parse()? {
+            Line::Record(record) => {
+                counts.records += 1;
+                ((0, record.address.as_str().as_bytes().to_vec()), Write::Put(record))
+            }
+            Line::Intent(intent) => {
+                counts.intents += 1;
+                ((1, intent.address.as_str().as_bytes().to_vec()), Write::Intend(intent))
+            }
+            Line::Run(run) => {
+                counts.runs += 1;
+                ((2, keys::run_name(&run)), Write::Run(run))
+            }
+            Line::End(end) => {
+                lines.end(&end, counts, header.counts, &before)?;
+                return Ok((header, writes));
+            }
+        };
+        if last.as_ref().is_some_and(|last| *last == here) {
+            return Err(lines.bad("the same name as in the line before"));
+        }
+        if last.as_ref().is_some_and(|last| *last > here) {
+            return Err(lines.bad("out of order: lines are sorted by kind and name"));
+        }
+        last = Some(here);
+        writes.push(write);
+    }
+}
+
+struct Lines<'a> {
+    from: &'a mut (dyn BufRead + Send),
+    hasher: blake3::Hasher,
+    number: u64,
+    buffer: Vec<u8>,
+}
+
+impl Lines<'_> {
+    /// Reads the next line; `false` at the end.
+    fn next(&mut self) -> Result<bool, StateError> {
+        self.number += 1;
+        self.buffer.clear();
+        let read = self.from.take(MAX_LINE).read_until(b'\n', &mut self.buffer);
+        read.map_err(|error| self.bad(format!("could not read it: {error}")))?;
+        self.hasher.update(&self.buffer);
+        if self.buffer.last().is_some_and(|byte| *byte != b'\n') {
+            return Err(self.bad("the line does not end: the export was cut off"));
+        }
+        Ok(!self.buffer.is_empty())
+    }
+
+    fn parse<T: DeserializeOwned>(&self) -> Result<T, StateError> {
+        // The parser's own words could quote a visitor's id.
+        serde_json::from_slice(&self.buffer).map_err(|error| {
+            self.bad(format!("not a line of an export (see column {})", error.column()))
+        })
+    }
+
+    fn header(&self) -> Result<Header, StateError> {
+        #[derive(Deserialize)]
+        struct AnyHeader {
+            format: String,
+        }
+        let any: AnyHeader = serde_json::from_slice(&self.buffer)
+            .map_err(|_| self.bad(format!("this is no export: it does not start with {NAME}…")))?;
+        match any.format.strip_prefix(NAME).and_then(|version| version.parse::<u32>().ok()) {
+            None => Err(self.bad(format!("its format is not {NAME}…, but something else"))),
+            Some(version) if version > VERSION => Err(newer("in the export", version)),
+            Some(_) => self.parse(),
+        }
+    }
+
+    fn end(
+        &mut self,
+        end: &End,
+        found: Counts,
+        announced: Counts,
+        before: &blake3::Hasher,
+    ) -> Result<(), StateError> {
+        if found != announced || found != end.counts {
+            return Err(self.bad(format!(
+                "there are {} records, {} intents and {} runs before it, but {}, {} and {} were \
+                 exported",
+                found.records,
+                found.intents,
+                found.runs,
+                announced.records,
+                announced.intents,
+                announced.runs
+            )));
+        }
+        if before.finalize().to_hex().as_str() != end.checksum {
+            return Err(self.bad("the lines before it are not the ones that were exported"));
+        }
+        if self.next()? {
+            return Err(self.bad("there is something after the last line"));
+        }
+        Ok(())
+    }
+
+    fn bad(&self, what: impl Into<String>) -> StateError {
+        StateError::BadExport { line: self.number, what: what.into() }
+    }
+}

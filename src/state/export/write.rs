@@ -1,0 +1,87 @@
+use std::{
+    io::{self, Write},
+    ops::Bound,
+};
+
+use serde::Serialize;
+
+use crate::state::{Digest, StateError, Store, engine::mismatch, keys::Table, ledger::Tally};
+
+use super::{Counts, End, Header, Line, NAME, VERSION};
+
+const PAGE: usize = 1024;
+
+/// Writes the whole state, and answers with how much that was. What is written is checked as
+/// [`super::super::scan::Records`] does: on an error, throw away what has come out so far.
+///
+/// # Errors
+///
+/// Those of the store; [`StateError::Changed`]; [`StateError::Output`] if `out` cannot be written.
+pub async fn export(store: &dyn Store, out: &mut (dyn Write + Send)) -> Result<Counts, StateError> {
+    let meta = store.meta().await?;
+    let intents = store.intents().await?;
+    let mut runs = store.runs(usize::MAX).await?;
+    runs.reverse();
+    let counts =
+        Counts { records: meta.records, intents: intents.len() as u64, runs: runs.len() as u64 };
+    let mut lines = Lines { out, hasher: blake3::Hasher::new(), buffer: Vec::new() };
+    lines.write(&Header {
+        format: format!("{NAME}{VERSION}"),
+        environment: meta.environment.clone(),
+        lineage: meta.lineage,
+        serial: meta.serial,
+        created_at: meta.created_at,
+        counts,
+        digest: meta.digest,
+    })?;
+    let mut tally = Tally::default();
+    let mut from = Bound::Unbounded;
+    loop {
+        let page = store.page(from.as_ref().map(String::as_str), Bound::Unbounded, PAGE).await?;
+        tally.count += page.records.len() as u64;
+        tally.digest = Digest(tally.digest.0.wrapping_add(page.digest.0));
+        let last = match page.records.last() {
+            Some(record) if page.records.len() >= PAGE => Some(record.address.as_str().to_owned()),
+            _ => None,
+        };
+        for record in page.records {
+            lines.write(&Line::Record(Box::new(record)))?;
+        }
+        let Some(last) = last else { break };
+        from = Bound::Excluded(last);
+    }
+    for intent in intents {
+        lines.write(&Line::Intent(Box::new(intent)))?;
+    }
+    for run in runs {
+        lines.write(&Line::Run(Box::new(run)))?;
+    }
+    if store.meta().await?.serial != meta.serial {
+        return Err(StateError::Changed { place: store.place().to_owned() });
+    }
+    let expected = Tally { count: meta.records, digest: meta.digest };
+    if let Some(what) = mismatch(Table::Records, expected, tally) {
+        return Err(StateError::damaged(store.place(), what));
+    }
+    let checksum = lines.hasher.finalize().to_hex().to_string();
+    lines.write(&Line::End(End { counts, checksum }))?;
+    lines.out.flush().map_err(StateError::Output)?;
+    Ok(counts)
+}
+
+struct Lines<'a> {
+    out: &'a mut (dyn Write + Send),
+    hasher: blake3::Hasher,
+    buffer: Vec<u8>,
+}
+
+impl Lines<'_> {
+    fn write(&mut self, line: &impl Serialize) -> Result<(), StateError> {
+        self.buffer.clear();
+        serde_json::to_writer(&mut self.buffer, line)
+            .map_err(|error| StateError::Output(io::Error::other(error)))?;
+        self.buffer.push(b'\n');
+        self.hasher.update(&self.buffer);
+        self.out.write_all(&self.buffer).map_err(StateError::Output)
+    }
+}

@@ -1,0 +1,28 @@
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// Who holds the lock of a state: written into it, told to whoever comes second.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LockHolder {
+    /// The process's id.
+    pub pid: u32,
+    /// The machine's name.
+    pub host: String,
+    /// The command: `apply`, `state mv`.
+    pub command: String,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+impl fmt::Display for LockHolder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { pid, host, command, since } = self;
+        // The note lies in a file that others can write: no control characters from it.
+        let clean = |text: &str| -> String {
+            text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).take(200).collect()
+        };
+        write!(f, "`pushsync {}` (process {pid} on {}, since {since})", clean(command), clean(host))
+    }
+}

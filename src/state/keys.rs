@@ -1,0 +1,109 @@
+//! Where each thing lies in a store of sorted bytes: one letter for the table, then its name.
+
+use std::ops::Bound;
+
+use crate::model::VisitorId;
+
+use super::Run;
+
+/// The ledger: what the state says of itself.
+pub(super) const LEDGER: &[u8] = b"m";
+
+/// One kind of thing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Table {
+    Records,
+    Intents,
+    Runs,
+}
+
+impl Table {
+    fn letter(self) -> u8 {
+        match self {
+            Self::Records => b'r',
+            Self::Intents => b'i',
+            Self::Runs => b'h',
+        }
+    }
+
+    /// One of them, for messages.
+    pub(super) fn noun(self) -> &'static str {
+        match self {
+            Self::Records => "record",
+            Self::Intents => "intent",
+            Self::Runs => "run",
+        }
+    }
+
+    /// The key of the thing with this name.
+    pub(super) fn key(self, name: &[u8]) -> Vec<u8> {
+        let mut key = Vec::with_capacity(1 + name.len());
+        key.push(self.letter());
+        key.extend_from_slice(name);
+        key
+    }
+
+    /// The same bound among all keys; an open end stays inside the table.
+    pub(super) fn from(self, name: Bound<&str>) -> Bound<Vec<u8>> {
+        match name {
+            Bound::Unbounded => Bound::Included(vec![self.letter()]),
+            bound => bound.map(|name| self.key(name.as_bytes())),
+        }
+    }
+
+    /// The same bound among all keys; an open end stays inside the table.
+    pub(super) fn to(self, name: Bound<&str>) -> Bound<Vec<u8>> {
+        match name {
+            Bound::Unbounded => Bound::Excluded(vec![self.letter() + 1]),
+            bound => bound.map(|name| self.key(name.as_bytes())),
+        }
+    }
+}
+
+/// Runs are kept in the order of their start; the id makes the key unique.
+pub(super) fn run_name(run: &Run) -> Vec<u8> {
+    // Flipping the sign bit makes the bytes sort like the numbers.
+    let start = run.started_at.as_nanosecond() as u128 ^ (1 << 127);
+    let mut name = start.to_be_bytes().to_vec();
+    name.extend_from_slice(run.id.as_bytes());
+    name
+}
+
+/// What a key names, fit for a message: visitor ids are masked.
+pub(super) fn describe(key: &[u8]) -> String {
+    let Some((letter, name)) = key.split_first() else { return "an empty key".to_owned() };
+    let table = [Table::Records, Table::Intents, Table::Runs]
+        .into_iter()
+        .find(|table| table.letter() == *letter);
+    match table {
+        None if key == LEDGER => "the ledger".to_owned(),
+        None => "a key of no known kind".to_owned(),
+        Some(Table::Runs) => "a run of the history".to_owned(),
+        Some(table) => {
+            let text = String::from_utf8_lossy(name);
+            let (key, visitor) = text.split_once('@').unwrap_or((&text, ""));
+            let key: String = key.chars().filter(|c| !c.is_control()).take(128).collect();
+            let visitor = VisitorId::parse(visitor).map_or("…".to_owned(), |v| v.masked());
+            format!("the {} {key}@{visitor}", table.noun())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_never_holds_a_whole_visitor_id() {
+        let id = "kZMvWhf8npAu3H6qd57w2Hv6nh6rnxvg";
+        let said = describe(&Table::Records.key(format!("dark-mode@{id}").as_bytes()));
+        assert_eq!(said, "the record dark-mode@kZMv…xvg");
+    }
+
+    #[test]
+    fn tables_do_not_touch() {
+        let Bound::Excluded(end) = Table::Intents.to(Bound::Unbounded) else { panic!("open") };
+        assert!(Table::Intents.key(&[0xff; 700]) < end);
+        assert!(end <= Table::Records.key(b""));
+    }
+}

@@ -1,0 +1,191 @@
+//! What a commit does to a state, as a pure function: every store shares it, so that count,
+//! digest and serial mean the same everywhere.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::{
+    Digest, Meta, StateError, Write,
+    codec::{self, Encoded},
+    keys::{self, Table},
+};
+
+/// The format this version writes, and the newest it reads.
+pub(super) const FORMAT: u32 = 1;
+
+/// How many things a table has, and the sum of their digests.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Tally {
+    pub(super) count: u64,
+    pub(super) digest: Digest,
+}
+
+impl Tally {
+    pub(super) fn add(&mut self, digest: Digest) {
+        self.count = self.count.wrapping_add(1);
+        self.digest = Digest(self.digest.0.wrapping_add(digest.0));
+    }
+
+    fn remove(&mut self, digest: Digest) {
+        // Wrapping: a wrong count is found when everything is read, not by a panic here.
+        self.count = self.count.wrapping_sub(1);
+        self.digest = Digest(self.digest.0.wrapping_sub(digest.0));
+    }
+}
+
+/// All that a state says of itself. [`Meta`] is its public part.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Ledger {
+    pub(super) meta: Meta,
+    pub(super) intents: Tally,
+    pub(super) runs: Tally,
+    /// Rises with every commit, whatever it holds: a store that went back in time is noticed.
+    pub(super) sequence: u64,
+}
+
+/// The only part of a ledger that every version understands.
+#[derive(Deserialize)]
+pub(super) struct AnyLedger {
+    pub(super) meta: AnyMeta,
+}
+
+#[derive(Deserialize)]
+pub(super) struct AnyMeta {
+    pub(super) format: u32,
+}
+
+/// What a commit writes: new values, and `None` for keys to remove.
+pub(super) type Changes = BTreeMap<Vec<u8>, Option<Encoded>>;
+
+impl Ledger {
+    /// The ledger of a state without anything.
+    pub(super) fn new(environment: &str, lineage: Uuid, now: Timestamp) -> Self {
+        Self {
+            meta: Meta {
+                format: FORMAT,
+                environment: environment.to_owned(),
+                lineage,
+                serial: 0,
+                records: 0,
+                digest: Digest::default(),
+                created_at: now,
+                budget: None,
+            },
+            intents: Tally::default(),
+            runs: Tally::default(),
+            sequence: 0,
+        }
+    }
+
+    /// Count and digest of a table.
+    pub(super) fn tally(&self, table: Table) -> Tally {
+        match table {
+            Table::Records => Tally { count: self.meta.records, digest: self.meta.digest },
+            Table::Intents => self.intents,
+            Table::Runs => self.runs,
+        }
+    }
+
+    fn set_tally(&mut self, table: Table, tally: Tally) {
+        match table {
+            Table::Records => {
+                self.meta.records = tally.count;
+                self.meta.digest = tally.digest;
+            }
+            Table::Intents => self.intents = tally,
+            Table::Runs => self.runs = tally,
+        }
+    }
+
+    /// Its stored form.
+    pub(super) fn encode(&self) -> Result<Encoded, StateError> {
+        encode(keys::LEDGER, self, "the ledger")
+    }
+
+    /// The ledger after these writes, and what has to be written for it (the ledger included).
+    /// `stored` answers with the digest of what is stored under a key now.
+    pub(super) fn after(
+        &self,
+        place: &str,
+        writes: &[Write],
+        mut stored: impl FnMut(&[u8]) -> Result<Option<Digest>, StateError>,
+    ) -> Result<(Self, Changes), StateError> {
+        let mut next = self.clone();
+        let mut changes = Changes::new();
+        let mut touched = false;
+        for write in writes {
+            let (table, name, value) = match write {
+                Write::Put(record) => {
+                    let name = record.address.as_str().as_bytes().to_vec();
+                    let value = encode(&Table::Records.key(&name), record, "a record")?;
+                    (Table::Records, name, Some(value))
+                }
+                Write::Remove(address) => {
+                    (Table::Records, address.as_str().as_bytes().to_vec(), None)
+                }
+                Write::Intend(intent) => {
+                    let name = intent.address.as_str().as_bytes().to_vec();
+                    let value = encode(&Table::Intents.key(&name), intent, "an intent")?;
+                    (Table::Intents, name, Some(value))
+                }
+                Write::Settle(address) => {
+                    (Table::Intents, address.as_str().as_bytes().to_vec(), None)
+                }
+                Write::Run(run) => {
+                    let name = keys::run_name(run);
+                    let value = encode(&Table::Runs.key(&name), run, "a run")?;
+                    (Table::Runs, name, Some(value))
+                }
+                Write::Budget(note) => {
+                    next.meta.budget = Some(*note);
+                    continue;
+                }
+                Write::Restore { lineage, serial, created_at } => {
+                    if next.meta.records > 0 || next.intents.count > 0 {
+                        return Err(StateError::NotEmpty {
+                            place: place.to_owned(),
+                            records: next.meta.records,
+                            intents: next.intents.count,
+                        });
+                    }
+                    next.meta.lineage = *lineage;
+                    next.meta.serial = next.meta.serial.max(*serial);
+                    next.meta.created_at = *created_at;
+                    touched = true;
+                    continue;
+                }
+            };
+            touched |= table != Table::Runs;
+            let key = table.key(&name);
+            let before = match changes.get(&key) {
+                Some(change) => change.as_ref().map(|value| value.digest),
+                None => stored(&key)?,
+            };
+            let mut tally = next.tally(table);
+            if let Some(digest) = before {
+                tally.remove(digest);
+            }
+            if let Some(value) = &value {
+                tally.add(value.digest);
+            }
+            next.set_tally(table, tally);
+            changes.insert(key, value);
+        }
+        if touched {
+            next.meta.serial = next.meta.serial.saturating_add(1);
+        }
+        next.sequence = next.sequence.saturating_add(1);
+        changes.insert(keys::LEDGER.to_vec(), Some(next.encode()?));
+        Ok((next, changes))
+    }
+}
+
+fn encode<T: Serialize>(key: &[u8], value: &T, what: &'static str) -> Result<Encoded, StateError> {
+    codec::encode(key, value)
+        .map_err(|error| StateError::Unstorable { what, why: error.to_string() })
+}

@@ -1,0 +1,131 @@
+//! A state in memory: for tests, and for runs that should leave nothing behind.
+
+use std::{
+    collections::BTreeMap,
+    future::ready,
+    ops::Bound,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use crate::model::Address;
+
+use super::{
+    Answer, Intent, Meta, Page, Record, Run, StateError, Store, Verification, Write,
+    engine::{Backing, Engine, Visit},
+    ledger::{Changes, Ledger},
+};
+
+/// A [`Store`] that lives as long as the process. It does with bytes what the others do, so
+/// that what holds for it holds for them.
+pub struct MemoryStore(Mutex<Engine<Bytes>>);
+
+const PLACE: &str = "in memory";
+
+#[derive(Default)]
+struct Bytes(BTreeMap<Vec<u8>, Vec<u8>>);
+
+impl MemoryStore {
+    /// An empty state of this environment.
+    ///
+    /// # Errors
+    ///
+    /// [`StateError::Unstorable`], never in practice.
+    pub fn new(environment: &str, lineage: Uuid, now: Timestamp) -> Result<Self, StateError> {
+        let ledger = Ledger::new(environment, lineage, now);
+        Ok(Self(Mutex::new(Engine::create(Bytes::default(), PLACE, ledger)?)))
+    }
+
+    fn engine(&self) -> MutexGuard<'_, Engine<Bytes>> {
+        // A commit is one insertion after another of values that are all there: none can panic.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Backing for Bytes {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StateError> {
+        Ok(self.0.get(key).cloned())
+    }
+
+    fn walk(
+        &self,
+        from: Bound<Vec<u8>>,
+        to: Bound<Vec<u8>>,
+        backwards: bool,
+        visit: &mut Visit<'_>,
+    ) -> Result<(), StateError> {
+        if is_empty(&from, &to) {
+            return Ok(());
+        }
+        let mut range = self.0.range((from, to));
+        while let Some((key, value)) = if backwards { range.next_back() } else { range.next() } {
+            if !visit(key, value)? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, changes: &Changes) -> Result<(), StateError> {
+        for (key, value) in changes {
+            match value {
+                Some(value) => self.0.insert(key.clone(), value.bytes.clone()),
+                None => self.0.remove(key),
+            };
+        }
+        Ok(())
+    }
+}
+
+/// Whether nothing lies between the bounds. Maps panic on some of these.
+pub(super) fn is_empty(from: &Bound<Vec<u8>>, to: &Bound<Vec<u8>>) -> bool {
+    match (from, to) {
+        (Bound::Unbounded, _) | (_, Bound::Unbounded) => false,
+        (Bound::Included(from), Bound::Included(to)) => from > to,
+        (
+            Bound::Included(from) | Bound::Excluded(from),
+            Bound::Included(to) | Bound::Excluded(to),
+        ) => from >= to,
+    }
+}
+
+impl Store for MemoryStore {
+    fn place(&self) -> &str {
+        PLACE
+    }
+
+    fn meta(&self) -> Answer<'_, Meta> {
+        Box::pin(ready(Ok(self.engine().ledger.meta.clone())))
+    }
+
+    fn page<'a>(
+        &'a self,
+        from: Bound<&'a str>,
+        to: Bound<&'a str>,
+        limit: usize,
+    ) -> Answer<'a, Page> {
+        Box::pin(ready(self.engine().page(from, to, limit)))
+    }
+
+    fn record<'a>(&'a self, address: &'a Address) -> Answer<'a, Option<Record>> {
+        Box::pin(ready(self.engine().record(address)))
+    }
+
+    fn intents(&self) -> Answer<'_, Vec<Intent>> {
+        Box::pin(ready(self.engine().intents()))
+    }
+
+    fn runs(&self, limit: usize) -> Answer<'_, Vec<Run>> {
+        Box::pin(ready(self.engine().runs(limit)))
+    }
+
+    fn commit(&self, writes: Vec<Write>) -> Answer<'_, Meta> {
+        Box::pin(ready(self.engine().commit(&writes)))
+    }
+
+    fn verify(&self) -> Answer<'_, Verification> {
+        Box::pin(ready(self.engine().verify()))
+    }
+}

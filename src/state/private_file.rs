@@ -1,0 +1,89 @@
+//! Files that hold texts or visitor ids: nobody but their owner can read them.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::Write,
+    path::{Path, PathBuf},
+};
+
+use super::StateError;
+
+/// Creates a file that only its owner can read (mode 0600), open for writing.
+///
+/// # Errors
+///
+/// If there is one already, or the folder cannot be written.
+pub fn create(path: &Path) -> Result<File, StateError> {
+    options().write(true).create_new(true).open(path).map_err(StateError::io("create", path))
+}
+
+/// Writes a whole file that only its owner can read, in place of one that may be there: after a
+/// crash there is the old one or the new one.
+///
+/// # Errors
+///
+/// If the folder cannot be written.
+pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), StateError> {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".new");
+    let beside = PathBuf::from(beside);
+    // What a crash may have left behind.
+    match fs::remove_file(&beside) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            return Err(StateError::io("remove", &beside)(error));
+        }
+        _ => {}
+    }
+    let mut file = create(&beside)?;
+    file.write_all(bytes)
+        .and_then(|()| file.sync_all())
+        .map_err(StateError::io("write", &beside))?;
+    fs::rename(&beside, path).map_err(StateError::io("rename", &beside))?;
+    sync_folder(path.parent().unwrap_or(Path::new(".")))
+}
+
+/// Creates a folder that only its owner can enter (mode 0700), and those above it as usual.
+pub(super) fn create_folder(path: &Path) -> Result<(), StateError> {
+    let failed = || StateError::io("create", path);
+    if let Some(parent) = path.parent() {
+        fs::create_dir_all(parent).map_err(failed())?;
+    }
+    let mut builder = fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    match builder.create(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+        Err(error) => Err(failed()(error)),
+        Ok(()) => sync_folder(path.parent().unwrap_or(Path::new("."))),
+    }
+}
+
+/// Makes new names in a folder durable.
+pub(super) fn sync_folder(path: &Path) -> Result<(), StateError> {
+    // The parent of a relative name is the empty path.
+    let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
+    if cfg!(unix) {
+        File::open(path)
+            .and_then(|folder| folder.sync_all())
+            .map_err(StateError::io("sync", path))?;
+    }
+    Ok(())
+}
+
+/// Opens a file for reading and writing, creating it (mode 0600) if there is none.
+pub(super) fn open(path: &Path) -> Result<File, StateError> {
+    options()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(path)
+        .map_err(StateError::io("open", path))
+}
+
+fn options() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+}

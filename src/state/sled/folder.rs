@@ -1,0 +1,248 @@
+//! The folder of a store: what is looked at, and in which order, before it is trusted.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use uuid::Uuid;
+
+use crate::state::{
+    Meta, StateError, Verification, Write,
+    engine::{Engine, stored_ledger},
+    ledger::Ledger,
+    private_file,
+};
+
+use super::{
+    Mode, OpenOptions,
+    backing::{self, SledBacking},
+    head::{Head, Heads},
+    lock::Lock,
+    marker::{self, Known, Marker},
+    seal,
+};
+
+/// An open store.
+pub(super) struct OpenStore {
+    pub(super) engine: Engine<SledBacking>,
+    pub(super) close: Close,
+    marker: Marker,
+    heads: Heads,
+}
+
+/// What is to be done once sled's files are closed. The lock goes last.
+pub(super) struct Close {
+    folder: PathBuf,
+    _lock: Lock,
+}
+
+/// Where sled's files lie.
+fn files(folder: &Path) -> PathBuf {
+    folder.join("sled")
+}
+
+/// Opens the store in a folder. Called on the thread that will use it.
+pub(super) fn open(options: &OpenOptions, place: &str) -> Result<OpenStore, StateError> {
+    let folder = options.path.as_path();
+    let files = files(folder);
+    let not_found = || StateError::NotFound {
+        place: place.to_owned(),
+        environment: options.environment.clone(),
+    };
+    if options.mode == Mode::MustExist && !exists(&folder.join(marker::FILE))? && !exists(&files)? {
+        return Err(not_found());
+    }
+    private_file::create_folder(folder)?;
+    let lock = Lock::take(folder, place, &options.holder, options.lock_timeout)?;
+
+    let mut marker = match Marker::read(folder, place)? {
+        Some(marker) => marker,
+        None if exists(&files)? => {
+            let what = format!("its {} is missing", marker::FILE);
+            return Err(StateError::damaged(place, what));
+        }
+        None if options.mode == Mode::MustExist => return Err(not_found()),
+        None => {
+            // Before anything of sled's: files of sled's without a marker are damage.
+            let marker = Marker::new();
+            marker.write(folder)?;
+            marker
+        }
+    };
+    let known = marker.position(&options.environment);
+    if known.is_none() && options.mode == Mode::MustExist && !exists(&files)? {
+        return Err(not_found());
+    }
+    if !marker.environments.is_empty() {
+        // sled would make new ones.
+        for name in ["db", "conf"] {
+            let length = fs::metadata(files.join(name)).map(|file| file.len());
+            match length {
+                Ok(0) => {
+                    let what = format!("its file sled/{name} is empty");
+                    return Err(StateError::damaged(place, what));
+                }
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    let what = format!("its file sled/{name} is missing");
+                    return Err(StateError::damaged(place, what));
+                }
+                Err(error) => return Err(StateError::io("read", files.join(name))(error)),
+            }
+        }
+        seal::check(folder, &files, place)?;
+    }
+    private_file::create_folder(&files)?;
+    seal::remove(folder)?;
+
+    let backing = backing::open(&files, &options.environment, place)?;
+    restrict(&files)?;
+    let stored = stored_ledger(&backing, place, &options.environment)?;
+    let engine = match (stored, known) {
+        (Some(ledger), Some(at)) => {
+            check_lineage(&marker.environments[at], ledger.meta.lineage, place)?;
+            Engine::new(backing, place, ledger)
+        }
+        // The crash came between the first commit and the marker.
+        (Some(ledger), None) => Engine::new(backing, place, ledger),
+        (None, Some(_)) => {
+            let what = format!("the environment {:?} has vanished from it", options.environment);
+            return Err(StateError::damaged(place, what));
+        }
+        (None, None) if options.mode == Mode::MustExist => return Err(not_found()),
+        (None, None) => {
+            let ledger = Ledger::new(&options.environment, options.new_lineage, options.now);
+            Engine::create(backing, place, ledger)?
+        }
+    };
+    let at = marker.position(&options.environment).unwrap_or(marker.environments.len());
+    let mut heads = Heads::open(folder, at, &options.environment)?;
+    let head = head(&engine)?;
+    if known.is_some() {
+        check_head(heads.read()?, head, place)?;
+    }
+    heads.write(head)?;
+    if known.is_none() {
+        let name = options.environment.clone();
+        let lineage = engine.ledger.meta.lineage;
+        marker.environments.push(Known { name, lineage, before: None });
+        marker.write(folder)?;
+    }
+    let close = Close { folder: folder.to_owned(), _lock: lock };
+    let mut open = OpenStore { engine, close, marker, heads };
+    open.settle_lineage()?;
+    Ok(open)
+}
+
+impl OpenStore {
+    pub(super) fn commit(&mut self, writes: &[Write]) -> Result<Meta, StateError> {
+        let restored = writes.iter().rev().find_map(|write| match write {
+            Write::Restore { lineage, .. } => Some(*lineage),
+            _ => None,
+        });
+        if let Some(lineage) = restored {
+            // Both are right until the commit is done.
+            self.note_lineage(lineage, Some(self.engine.ledger.meta.lineage))?;
+        }
+        let meta = self.engine.commit(writes)?;
+        // What is durable stays so, whatever becomes of the head: it only lags behind.
+        let _lags = head(&self.engine).and_then(|head| self.heads.write(head));
+        if restored.is_some() {
+            self.settle_lineage()?;
+        }
+        Ok(meta)
+    }
+
+    pub(super) fn verify(&self) -> Result<Verification, StateError> {
+        let mut found = self.engine.verify()?;
+        match Marker::read(&self.close.folder, "") {
+            Ok(Some(marker)) if marker == self.marker => {}
+            Ok(Some(_) | None) | Err(StateError::Damaged { .. } | StateError::Newer { .. }) => {
+                found.problems.push(format!("its {} is not what was written", marker::FILE));
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(found)
+    }
+
+    /// Writes down which lineage the state has, once only one is possible.
+    fn settle_lineage(&mut self) -> Result<(), StateError> {
+        let meta = &self.engine.ledger.meta;
+        let lineage = meta.lineage;
+        let settled = self
+            .marker
+            .position(&meta.environment)
+            .and_then(|at| self.marker.environments.get(at))
+            .is_none_or(|known| known.lineage == lineage && known.before.is_none());
+        if settled { Ok(()) } else { self.note_lineage(lineage, None) }
+    }
+
+    fn note_lineage(&mut self, lineage: Uuid, before: Option<Uuid>) -> Result<(), StateError> {
+        let mut marker = self.marker.clone();
+        let environment = &self.engine.ledger.meta.environment;
+        if let Some(known) = marker.environments.iter_mut().find(|known| known.name == *environment)
+        {
+            known.lineage = lineage;
+            known.before = before;
+        }
+        marker.write(&self.close.folder)?;
+        self.marker = marker;
+        Ok(())
+    }
+}
+
+impl Close {
+    /// Seals the files of sled's, which are closed now.
+    pub(super) fn seal(self) -> Result<(), StateError> {
+        seal::write(&self.folder, &files(&self.folder))
+    }
+}
+
+fn head(engine: &Engine<SledBacking>) -> Result<Head, StateError> {
+    let ledger = engine.ledger.encode()?.digest;
+    Ok(Head { sequence: engine.ledger.sequence, ledger })
+}
+
+fn check_lineage(known: &Known, found: Uuid, place: &str) -> Result<(), StateError> {
+    if known.lineage == found || known.before == Some(found) {
+        return Ok(());
+    }
+    let (expected, what) = (known.lineage, marker::FILE);
+    let what = format!("it is of lineage {found}, its {what} says {expected}");
+    Err(StateError::damaged(place, what))
+}
+
+fn check_head(noted: Option<Head>, found: Head, place: &str) -> Result<(), StateError> {
+    let Some(noted) = noted else { return Ok(()) };
+    if noted.sequence > found.sequence {
+        let what = format!(
+            "it went back from commit {} to commit {}: its end is missing",
+            noted.sequence, found.sequence
+        );
+        return Err(StateError::damaged(place, what));
+    }
+    if noted.sequence == found.sequence && noted.ledger != found.ledger {
+        let what = format!("its commit {} is not the one that was written", found.sequence);
+        return Err(StateError::damaged(place, what));
+    }
+    Ok(())
+}
+
+/// sled makes its files with the process's usual mode.
+fn restrict(files: &Path) -> Result<(), StateError> {
+    #[cfg(unix)]
+    for entry in files.read_dir().map_err(StateError::io("read", files))? {
+        use std::os::unix::fs::PermissionsExt;
+        let entry = entry.map_err(StateError::io("read", files))?;
+        let path = entry.path();
+        let mode = if path.is_dir() { 0o700 } else { 0o600 };
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode))
+            .map_err(StateError::io("restrict", &path))?;
+    }
+    Ok(())
+}
+
+fn exists(path: &Path) -> Result<bool, StateError> {
+    path.try_exists().map_err(StateError::io("read", path))
+}
