@@ -9,8 +9,11 @@ mod client;
 pub mod delivery;
 mod event;
 mod journal;
+mod line;
+mod options;
 mod outcome;
 mod pace;
+mod refresh;
 pub mod repeat;
 mod run;
 
@@ -18,5 +21,7 @@ mod run;
 mod tests;
 
 pub use event::{Event, Reporter, Silent};
+pub use options::{Clock, Options, RunInfo, Session, Stopper};
 pub use outcome::{Failure, Outcome, Stop};
-pub use run::{ApplyError, Clock, Options, RunInfo, Stopper, apply};
+pub use refresh::{Refreshed, refresh};
+pub use run::{ApplyError, apply};

@@ -1,10 +1,7 @@
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 
 use super::api::Problem;
-use crate::{
-    model::Address,
-    plan::{Action, Change},
-};
+use crate::{model::Address, plan::Change};
 
 /// What a run did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -56,15 +53,15 @@ impl Stop {
 pub struct Failure {
     /// The delivery.
     pub address: Address,
-    /// What was tried.
-    pub action: Action,
+    /// What was tried: an action, or `refresh`.
+    pub action: &'static str,
     /// What went wrong.
     pub problem: Problem,
 }
 
 impl Failure {
     pub(super) fn new(change: &Change, problem: Problem) -> Self {
-        Self { address: change.address.clone(), action: change.action(), problem }
+        Self { address: change.address.clone(), action: change.action().as_str(), problem }
     }
 }
 

@@ -6,11 +6,7 @@ use std::{
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Notify;
 
-use super::{
-    Stop,
-    api::Reading,
-    run::{Clock, Stopper},
-};
+use super::{Clock, Stop, Stopper, api::Reading};
 use crate::state::BudgetNote;
 
 /// The API counts by the hour, as long as its headers do not say when the period ends.

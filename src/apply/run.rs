@@ -3,62 +3,25 @@ use std::{
     num::NonZeroUsize,
     ops::Bound,
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
 };
 
-use backon::{BackoffBuilder, ExponentialBuilder};
-use jiff::Timestamp;
-use tokio::{sync::watch, task::JoinSet};
+use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use super::{
-    Event, Failure, Outcome, Reporter, Stop,
-    api::{Api, Problem, Reply},
+    Clock, Event, Failure, Outcome, Reporter, Session, Stop, Stopper,
+    api::Api,
     delivery::{self, Delivery, End, Step},
     journal::Journal,
-    pace::{Bounds, Pacer, Permit},
-    repeat::{MOST_REPEATS, Method, Verdict, verdict},
+    line::{Line, Sent},
+    pace::Permit,
+    repeat::Method,
 };
 use crate::{
     model::{Address, Key, VisitorId},
     plan::{Change, Operation, Plan},
-    state::{Record, Run, RunChange, StateError, Store, Write},
+    state::{Record, RunChange, StateError, Store, Write},
 };
-
-/// Tells the time.
-pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
-
-/// How a run goes about it.
-#[derive(Clone)]
-pub struct Options {
-    /// How many deliveries are under way at once.
-    pub concurrency: NonZeroUsize,
-    /// Requests an hour, until the API says otherwise.
-    pub requests_per_hour: u64,
-    /// No more requests than this.
-    pub max_requests: Option<u64>,
-    /// No new request after so long.
-    pub max_duration: Option<Duration>,
-    /// No sleep for a reset of the budget longer than this.
-    pub max_wait: Duration,
-    /// For jitter.
-    pub seed: u64,
-    /// The time.
-    pub clock: Clock,
-}
-
-/// What the history says of a run beside what it did.
-#[derive(Debug, Clone)]
-pub struct RunInfo {
-    /// Its id.
-    pub id: Uuid,
-    /// The command.
-    pub command: String,
-    /// The manifest's git commit, if any.
-    pub commit: Option<String>,
-    /// Whether the work tree had other changes.
-    pub dirty: bool,
-}
 
 /// Why a run could not go on.
 #[derive(Debug, thiserror::Error)]
@@ -77,73 +40,19 @@ impl From<StateError> for ApplyError {
     }
 }
 
-/// Stops a run in good order: no new request starts, those under way are awaited.
-#[derive(Debug, Clone)]
-pub struct Stopper(Arc<watch::Sender<Option<Stop>>>);
-
-impl Default for Stopper {
-    fn default() -> Self {
-        Self(Arc::new(watch::Sender::new(None)))
-    }
-}
-
-impl Stopper {
-    /// Asks for it. The first reason stays.
-    pub fn stop(&self, reason: Stop) {
-        self.0.send_if_modified(|current| {
-            let first = current.is_none();
-            current.get_or_insert(reason);
-            first
-        });
-    }
-
-    /// Why it was asked for, if it was.
-    pub fn reason(&self) -> Option<Stop> {
-        *self.0.borrow()
-    }
-
-    /// Waits until it is asked for.
-    pub async fn stopped(&self) -> Stop {
-        let mut receiver = self.0.subscribe();
-        match receiver.wait_for(Option::is_some).await.map(|reason| *reason) {
-            Ok(Some(stop)) => stop,
-            // The sender lives as long as `self`.
-            Ok(None) | Err(_) => std::future::pending().await,
-        }
-    }
-}
-
 /// Carries `plan` out.
 ///
 /// The caller holds the state's lock, and has made sure that the plan was made from this state.
 /// Changes begin in the order of the plan; changes of one delivery follow each other.
-pub async fn apply(
-    plan: Plan,
-    store: Arc<dyn Store>,
-    api: Arc<dyn Api>,
-    options: Options,
-    info: RunInfo,
-    reporter: Arc<dyn Reporter>,
-    stopper: Stopper,
-) -> Result<Outcome, ApplyError> {
+pub async fn apply(plan: Plan, session: Session) -> Result<Outcome, ApplyError> {
     if plan.is_empty() {
         return Ok(Outcome::default());
     }
+    let Session { store, api, options, info, reporter, stopper } = session;
     let started_at = (options.clock)();
     let known = store.meta().await?.budget;
-    let bounds = Bounds {
-        max_requests: options.max_requests,
-        deadline: options.max_duration.map(|duration| started_at + duration),
-        max_wait: options.max_wait,
-    };
-    let pacer = Arc::new(Pacer::new(
-        known,
-        options.requests_per_hour,
-        bounds,
-        Arc::clone(&options.clock),
-        stopper.clone(),
-    ));
-    let notes = Arc::clone(&pacer);
+    let line = Line::new(known, &options, Arc::clone(&reporter), stopper.clone());
+    let notes = Arc::clone(&line.pacer);
     let journal = Journal::start(Arc::clone(&store), move || notes.note());
     reporter.report(&Event::Started {
         changes: plan.changes.len() as u64,
@@ -158,45 +67,47 @@ pub async fn apply(
         store: Arc::clone(&store),
         api,
         journal: journal.clone(),
-        pacer: Arc::clone(&pacer),
-        reporter: Arc::clone(&reporter),
-        stopper: stopper.clone(),
+        line,
         clock: Arc::clone(&options.clock),
         run: info.id,
-        seed: options.seed,
     });
     let announced = announce_stop(stopper.clone(), reporter);
-    let mut workers = JoinSet::new();
-    for _ in 0..options.concurrency.get() {
+    let worked = work_together(options.concurrency, &stopper, || {
         let crew = Arc::clone(&crew);
-        workers.spawn(async move { crew.work().await });
+        async move { crew.work().await }
+    })
+    .await;
+    announced.abort();
+    worked?;
+    let (outcome, changes) = crew.finish();
+    let (requests, stopped) = (outcome.requests, outcome.stopped);
+    let run = info.entry(started_at, (options.clock)(), requests, stopped, changes);
+    journal.commit(vec![run]).await?;
+    Ok(outcome)
+}
+
+/// Runs so many workers until all have ended; the first error stops the run and is returned.
+pub(super) async fn work_together<W>(
+    workers: NonZeroUsize,
+    stopper: &Stopper,
+    worker: impl Fn() -> W,
+) -> Result<(), ApplyError>
+where
+    W: Future<Output = Result<(), ApplyError>> + Send + 'static,
+{
+    let mut tasks = JoinSet::new();
+    for _ in 0..workers.get() {
+        tasks.spawn(worker());
     }
-    let mut trouble = None;
-    while let Some(ended) = workers.join_next().await {
-        let result = ended.map_err(|error| ApplyError::Worker(error.to_string())).flatten();
-        if let Err(error) = result {
+    let mut result = Ok(());
+    while let Some(ended) = tasks.join_next().await {
+        let ended = ended.map_err(|error| ApplyError::Worker(error.to_string())).flatten();
+        if ended.is_err() {
             stopper.stop(Stop::Fatal);
-            trouble.get_or_insert(error);
+            result = result.and(ended);
         }
     }
-    announced.abort();
-    if let Some(error) = trouble {
-        return Err(error);
-    }
-    let (outcome, changes) = crew.finish(&pacer, &stopper);
-    let run = Run {
-        id: info.id,
-        command: info.command,
-        started_at,
-        ended_at: (options.clock)(),
-        commit: info.commit,
-        dirty: info.dirty,
-        requests: outcome.requests,
-        stopped: outcome.stopped.map(|stop| stop.as_str().to_owned()),
-        changes,
-    };
-    journal.commit(vec![Write::Run(Box::new(run))]).await?;
-    Ok(outcome)
+    result
 }
 
 /// Tells the reporter once that the run is stopping.
@@ -260,26 +171,15 @@ struct Crew {
     store: Arc<dyn Store>,
     api: Arc<dyn Api>,
     journal: Journal,
-    pacer: Arc<Pacer>,
-    reporter: Arc<dyn Reporter>,
-    stopper: Stopper,
+    line: Line,
     clock: Clock,
     run: Uuid,
-    seed: u64,
 }
 
 #[derive(Default)]
 struct Tally {
     outcome: Outcome,
     changes: Vec<RunChange>,
-}
-
-/// What became of one request and its repetitions.
-enum Sent<T> {
-    Answered(T),
-    Refused(Problem),
-    Lost(Problem),
-    Abandoned,
 }
 
 impl Crew {
@@ -293,7 +193,7 @@ impl Crew {
     }
 
     fn take(&self) -> Option<Vec<Change>> {
-        if self.stopper.reason().is_some() {
+        if self.line.stopper.reason().is_some() {
             return None;
         }
         self.queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
@@ -303,15 +203,16 @@ impl Crew {
         note(&mut self.tally.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn finish(&self, pacer: &Pacer, stopper: &Stopper) -> (Outcome, Vec<RunChange>) {
+    fn finish(&self) -> (Outcome, Vec<RunChange>) {
         let left: usize =
             self.queue.lock().unwrap_or_else(PoisonError::into_inner).iter().map(Vec::len).sum();
         self.tally(|tally| {
             let Tally { outcome, changes } = std::mem::take(tally);
             let mut outcome = Outcome {
                 remaining: outcome.remaining + left as u64,
-                requests: pacer.sent(),
-                stopped: stopper.reason(),
+                requests: self.line.pacer.sent(),
+                stopped: self.line.stopper.reason(),
+                fatal: self.line.fatal(),
                 ..outcome
             };
             // Workers end in any order; what is told does not.
@@ -334,7 +235,7 @@ impl Crew {
         );
         let mut permit = None;
         if posts {
-            match self.permit().await {
+            match self.line.permit().await {
                 Ok(granted) => permit = Some(granted),
                 Err(_) => {
                     self.ended(&change, End::Abandoned);
@@ -361,14 +262,17 @@ impl Crew {
                 Step::Put(id, content) => {
                     let kind = delivery.change().kind;
                     let put = || self.api.update(kind, &id, &content.text);
-                    into_event(self.send(delivery.change(), Method::Put, None, put).await, |()| {
-                        delivery::Event::Done
-                    })
+                    into_event(
+                        self.line.send(&delivery.change().address, Method::Put, None, put).await,
+                        |()| delivery::Event::Done,
+                    )
                 }
                 Step::Delete(old) => {
                     let delete = || self.api.delete(old.kind, &old.id);
                     into_event(
-                        self.send(delivery.change(), Method::Delete, None, delete).await,
+                        self.line
+                            .send(&delivery.change().address, Method::Delete, None, delete)
+                            .await,
                         |()| delivery::Event::Done,
                     )
                 }
@@ -376,7 +280,7 @@ impl Crew {
                     let kind = delivery.change().kind;
                     let get = || self.api.get(kind, &id);
                     into_event(
-                        self.send(delivery.change(), Method::Get, None, get).await,
+                        self.line.send(&delivery.change().address, Method::Get, None, get).await,
                         delivery::Event::Found,
                     )
                 }
@@ -410,13 +314,9 @@ impl Crew {
         let settles = writes.iter().any(|write| matches!(write, Write::Settle(_)));
         let result = self.journal.commit(writes).await;
         if let (Err(_), Some((address, id)), true) = (&result, created, settles) {
-            self.reporter.report(&Event::Unrecorded { address, id });
+            self.line.reporter.report(&Event::Unrecorded { address, id });
         }
         Ok(result?)
-    }
-
-    async fn permit(&self) -> Result<Permit, Stop> {
-        self.pacer.permit(|pause| self.reporter.report(&Event::Waiting { pause })).await
     }
 
     async fn post(
@@ -427,86 +327,10 @@ impl Crew {
         permit: Option<Permit>,
     ) -> delivery::Event {
         let create = || self.api.create(change.kind, visitor, content);
-        into_event(self.send(change, Method::Post, permit, create).await, delivery::Event::Created)
-    }
-
-    /// Sends one request, and again as far as the table allows.
-    async fn send<'a, T>(
-        &'a self,
-        change: &Change,
-        method: Method,
-        mut permit: Option<Permit>,
-        call: impl Fn() -> super::api::Call<'a, T>,
-    ) -> Sent<T> {
-        let mut pauses = ExponentialBuilder::default()
-            .with_min_delay(Duration::from_millis(500))
-            .with_max_delay(Duration::from_secs(20))
-            .with_max_times(MOST_REPEATS)
-            .with_jitter()
-            .with_jitter_seed(self.seed ^ u64::from(change.address.as_str().len() as u32))
-            .build();
-        let mut refusals = 0;
-        loop {
-            let granted = match permit.take() {
-                Some(permit) => permit,
-                None => match self.permit().await {
-                    Ok(permit) => permit,
-                    Err(_) => return Sent::Abandoned,
-                },
-            };
-            let result = call().await;
-            let budget = match &result {
-                Ok(Reply { budget, .. }) => *budget,
-                Err(problem) => problem.budget,
-            };
-            let refused = result.as_ref().is_err_and(|problem| problem.status() == Some(429));
-            granted.answered(budget, refused);
-            self.reporter.report(&Event::Requested);
-            let problem = match result {
-                Ok(reply) => return Sent::Answered(reply.value),
-                Err(problem) => problem,
-            };
-            let verdict = verdict(method, &problem);
-            match verdict {
-                Verdict::Refused => return Sent::Refused(problem),
-                Verdict::Unknown => return Sent::Lost(problem),
-                Verdict::Fatal => return self.fatal(problem),
-                Verdict::AfterReset => {
-                    refusals += 1;
-                    if refusals > MOST_REPEATS {
-                        self.stopper.stop(Stop::Budget);
-                        return Sent::Abandoned;
-                    }
-                }
-                Verdict::AgainOrStop | Verdict::AgainOrFail => {
-                    let Some(pause) = pauses.next() else {
-                        return if verdict == Verdict::AgainOrStop {
-                            self.fatal(problem)
-                        } else {
-                            Sent::Lost(problem)
-                        };
-                    };
-                    self.reporter.report(&Event::Repeating {
-                        address: change.address.clone(),
-                        why: problem.message.clone(),
-                        pause,
-                    });
-                    tokio::select! {
-                        () = tokio::time::sleep(pause) => {}
-                        _ = self.stopper.stopped() => {
-                            // A POST is only repeated if it certainly took no effect.
-                            return Sent::Abandoned;
-                        }
-                    }
-                }
-            }
-        }
-    }
-
-    fn fatal<T>(&self, problem: Problem) -> Sent<T> {
-        self.tally(|tally| tally.outcome.fatal.get_or_insert_with(|| problem.clone()).clone());
-        self.stopper.stop(Stop::Fatal);
-        Sent::Refused(problem)
+        into_event(
+            self.line.send(&change.address, Method::Post, permit, create).await,
+            delivery::Event::Created,
+        )
     }
 
     fn ended(&self, change: &Change, end: End) {
@@ -545,7 +369,7 @@ impl Crew {
             }
         });
         if let Some(event) = event {
-            self.reporter.report(&event);
+            self.line.reporter.report(&event);
         }
     }
 }

@@ -2,9 +2,9 @@ use std::{num::NonZeroUsize, time::Duration};
 
 use super::server::*;
 use crate::{
-    apply::{Event, Stop},
+    apply::{Event, Stop, refresh},
     model::{MessageId, Sender},
-    plan::Action,
+    plan::Selection,
     state::{BudgetNote, Drift, Store, Write},
 };
 
@@ -71,7 +71,7 @@ async fn updates_and_deletes_are_repeated_five_times_at_most() {
     *server.script.lock().expect("not poisoned") = [Fate::FailsBefore; 20].into();
     let outcome = scene.apply().await;
     assert_eq!((outcome.failed.len(), outcome.requests, outcome.exit_status()), (1, 6, 1));
-    assert_eq!(outcome.failed[0].action, Action::Update);
+    assert_eq!(outcome.failed[0].action, "update");
 }
 
 #[tokio::test(start_paused = true)]
@@ -248,4 +248,35 @@ async fn a_run_is_in_the_history() {
     let outcomes: Vec<_> =
         runs[0].changes.iter().map(|c| (c.address.as_str(), c.outcome.as_str())).collect();
     assert_eq!(outcomes, [("a@v", "done"), ("b@v", "failed")]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refresh_asks_for_the_least_recently_verified_first_and_records_drift() {
+    let server = Server::with_script([]);
+    let mut scene = Scene::new(server.clone());
+    *server.hold.lock().expect("not poisoned") = Some(Duration::from_secs(1));
+    for name in ["b@v", "a@v", "c@v"] {
+        scene = scene.want(name, name);
+        scene.apply().await;
+    }
+    server.messages.lock().expect("not poisoned").remove(&MessageId::new("m1"));
+    if let Some(message) =
+        server.messages.lock().expect("not poisoned").get_mut(&MessageId::new("m2"))
+    {
+        message.2 = "changed by hand".to_owned();
+    }
+    let found =
+        refresh(&Selection::default(), Some(2), scene.session()).await.expect("the state works");
+    assert_eq!(scene.server.asked()[3..], ["GET m1", "GET m2"]);
+    assert_eq!((found.verified, found.remaining, found.requests), (2, 1, 2));
+    assert_eq!((found.gone, found.changed), (vec![address("b@v")], vec![address("a@v")]));
+    let plan = scene.plan().await;
+    assert_eq!((plan.summary.resend, plan.summary.restore, plan.summary.unchanged), (1, 1, 1));
+
+    let found =
+        refresh(&Selection::default(), Some(1), scene.session()).await.expect("the state works");
+    assert_eq!(scene.server.asked()[5..], ["GET m3"], "each in its turn");
+    assert_eq!(found.exit_status(), 0);
+    scene.apply().await;
+    assert!(scene.plan().await.is_empty());
 }

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::{
     apply::{
-        Event, Options, Outcome, Reporter, RunInfo, Stopper,
+        Event, Options, Outcome, Reporter, RunInfo, Session, Stopper,
         api::{Api, Call, Found, Problem, Reach, Reading, Reply},
         apply,
     },
@@ -289,23 +289,25 @@ impl Scene {
         self.apply_plan(plan).await
     }
 
-    pub(super) async fn apply_plan(&self, plan: Plan) -> Outcome {
+    pub(super) fn session(&self) -> Session {
         let info = RunInfo {
             id: Uuid::from_u128(7),
             command: "apply".to_owned(),
             commit: None,
             dirty: false,
         };
-        apply(
-            plan,
-            self.store.clone(),
-            self.server.clone(),
-            self.options.clone(),
+        Session {
+            store: self.store.clone(),
+            api: self.server.clone(),
+            options: self.options.clone(),
             info,
-            self.log.clone(),
-            self.stopper.clone(),
-        )
-        .await
-        .expect("the state works")
+            reporter: self.log.clone(),
+            stopper: self.stopper.clone(),
+        }
+    }
+
+    pub(super) async fn apply_plan(&self, plan: Plan) -> Outcome {
+        let session = self.session();
+        apply(plan, session).await.expect("the state works")
     }
 }
