@@ -1,5 +1,7 @@
 //! The client against a mock of the API, and against servers that break off.
 
+#![expect(clippy::expect_used, reason = "helpers of tests may fail loudly too")]
+
 mod connections;
 mod errors;
 mod operations;
