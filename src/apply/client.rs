@@ -6,7 +6,7 @@ use crate::{
         self, AgentIdentity, Answer, BudgetReading, Client, ErrorKind, MessageType,
         NewAgentMessage, NewPushedMessage, PushedFrom, SenderMismatch,
     },
-    model::{Content, Kind, MessageId, VisitorId},
+    model::{Content, Kind, MessageId, Sender, VisitorId},
 };
 
 impl Api for Client {
@@ -67,6 +67,21 @@ impl Api for Client {
             })
         })
     }
+}
+
+/// The ping of [`super::keep_online`], for a sender that is one agent.
+///
+/// # Errors
+///
+/// If `sender` is a group, or nobody.
+pub fn ping<'a>(
+    client: &'a Client,
+    sender: &'a Sender,
+) -> Result<impl Fn() -> Call<'a, ()> + 'a, SenderMismatch> {
+    let agent = AgentIdentity::try_from(sender)?;
+    Ok(move || -> Call<'a, ()> {
+        Box::pin(async move { into_reply(client.ping_agent_online(&agent).await, drop) })
+    })
 }
 
 fn into_reply<T, U>(

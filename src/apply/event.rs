@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use super::{Failure, Stop};
+use super::{Failure, Stop, api::Problem};
 use crate::{
     model::{Address, MessageId},
     plan::Action,
@@ -33,13 +33,15 @@ pub enum Event {
     Unknown(Failure),
     /// A request is going to be repeated.
     Repeating {
-        /// The delivery.
-        address: Address,
+        /// The delivery, if it is about one.
+        address: Option<Address>,
         /// Why.
         why: String,
         /// After how long.
         pause: Duration,
     },
+    /// A ping was not answered, or refused.
+    Missed(Problem),
     /// The budget is used up; the run sleeps until it is reset.
     Waiting {
         /// For how long.

@@ -66,7 +66,7 @@ impl Line {
     /// Sends one request, and again as far as the table allows.
     pub(super) async fn send<'a, T>(
         &'a self,
-        address: &Address,
+        address: Option<&Address>,
         method: Method,
         mut permit: Option<Permit>,
         call: impl Fn() -> Call<'a, T>,
@@ -76,7 +76,7 @@ impl Line {
             .with_max_delay(Duration::from_secs(20))
             .with_max_times(MOST_REPEATS)
             .with_jitter()
-            .with_jitter_seed(self.seed ^ u64::from(address.as_str().len() as u32))
+            .with_jitter_seed(self.seed ^ self.pacer.sent())
             .build();
         let mut refusals = 0;
         loop {
@@ -96,10 +96,14 @@ impl Line {
             granted.answered(budget, refused);
             self.reporter.report(&Event::Requested);
             let problem = match result {
-                Ok(reply) => return Sent::Answered(reply.value),
+                Ok(Reply { value, request_id, budget: _ }) => {
+                    tracing::debug!(?method, request_id, "answered");
+                    return Sent::Answered(value);
+                }
                 Err(problem) => problem,
             };
             let verdict = verdict(method, &problem);
+            tracing::debug!(?method, ?verdict, reach = ?problem.reach, request_id = problem.request_id, "{}", problem.message);
             match verdict {
                 Verdict::Refused => return Sent::Refused(problem),
                 Verdict::Unknown => return Sent::Lost(problem),
@@ -120,7 +124,7 @@ impl Line {
                         };
                     };
                     self.reporter.report(&Event::Repeating {
-                        address: address.clone(),
+                        address: address.cloned(),
                         why: problem.message.clone(),
                         pause,
                     });

@@ -13,6 +13,7 @@ mod line;
 mod options;
 mod outcome;
 mod pace;
+mod presence;
 mod refresh;
 pub mod repeat;
 mod run;
@@ -20,8 +21,10 @@ mod run;
 #[cfg(test)]
 mod tests;
 
+pub use client::ping;
 pub use event::{Event, Reporter, Silent};
 pub use options::{Clock, Options, RunInfo, Session, Stopper};
 pub use outcome::{Failure, Outcome, Stop};
+pub use presence::{EVERY as PING_EVERY, Presence, keep_online};
 pub use refresh::{Refreshed, refresh};
 pub use run::{ApplyError, apply};

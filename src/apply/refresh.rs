@@ -172,7 +172,7 @@ impl Crew {
         while let Some(address) = self.take() {
             let Some(record) = self.store.record(&address).await? else { continue };
             let get = || self.api.get(record.kind, &record.id);
-            let drift = match self.line.send(&address, Method::Get, None, get).await {
+            let drift = match self.line.send(Some(&address), Method::Get, None, get).await {
                 Sent::Answered(found) => difference(&record, &found),
                 Sent::Refused(problem) if problem.reach == Reach::Answered(404) => {
                     Some(Drift::Gone)

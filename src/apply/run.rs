@@ -263,7 +263,7 @@ impl Crew {
                     let kind = delivery.change().kind;
                     let put = || self.api.update(kind, &id, &content.text);
                     into_event(
-                        self.line.send(&delivery.change().address, Method::Put, None, put).await,
+                        self.line.send(Some(&delivery.change().address), Method::Put, None, put).await,
                         |()| delivery::Event::Done,
                     )
                 }
@@ -280,7 +280,7 @@ impl Crew {
                     let kind = delivery.change().kind;
                     let get = || self.api.get(kind, &id);
                     into_event(
-                        self.line.send(&delivery.change().address, Method::Get, None, get).await,
+                        self.line.send(Some(&delivery.change().address), Method::Get, None, get).await,
                         delivery::Event::Found,
                     )
                 }
@@ -328,7 +328,7 @@ impl Crew {
     ) -> delivery::Event {
         let create = || self.api.create(change.kind, visitor, content);
         into_event(
-            self.line.send(&change.address, Method::Post, permit, create).await,
+            self.line.send(Some(&change.address), Method::Post, permit, create).await,
             delivery::Event::Created,
         )
     }

@@ -136,6 +136,7 @@ pub(super) enum ReportFormat {
 #[derive(Debug, Args)]
 pub(super) struct Show {
     /// The message
+    #[arg(value_parser = key)]
     pub(super) key: Key,
     /// The visitor [default: the first one of the audience]
     #[arg(long, value_parser = visitor)]
@@ -243,6 +244,19 @@ pub(super) struct Bounds {
     pub(super) lock_timeout: Duration,
 }
 
+impl Default for Bounds {
+    /// As if nothing was given.
+    fn default() -> Self {
+        Self {
+            max_requests: None,
+            max_duration: None,
+            max_wait: Duration::from_secs(300),
+            concurrency: None,
+            lock_timeout: Duration::ZERO,
+        }
+    }
+}
+
 #[derive(Debug, Args)]
 pub(super) struct Refresh {
     #[command(flatten)]
@@ -328,6 +342,7 @@ pub(super) enum State {
     /// Say what was done when, the newest first
     History {
         /// Only runs that touched this message
+        #[arg(value_parser = key)]
         key: Option<Key>,
         /// At most so many
         #[arg(long, value_name = "N", default_value_t = 20)]
@@ -382,12 +397,8 @@ pub(super) struct Completions {
     pub(super) shell: Shell,
 }
 
-impl std::str::FromStr for Key {
-    type Err = crate::model::ParseKeyError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::parse(text)
-    }
+fn key(text: &str) -> Result<Key, crate::model::ParseKeyError> {
+    Key::parse(text)
 }
 
 fn visitor(text: &str) -> Result<VisitorId, crate::model::ParseVisitorError> {
@@ -413,8 +424,8 @@ fn amount(text: &str) -> Result<Amount, String> {
     }
 }
 
-fn span(text: &str) -> Result<Duration, String> {
-    duration::parse(text).ok_or_else(|| "no duration like 30s, 5m or 1h30m".to_owned())
+fn span(text: &str) -> Result<Duration, duration::ParseDurationError> {
+    duration::parse(text)
 }
 
 fn probability(text: &str) -> Result<f64, String> {

@@ -11,6 +11,7 @@ mod import;
 mod init;
 mod output;
 mod plan;
+mod planning;
 mod presence;
 mod progress;
 mod refresh;

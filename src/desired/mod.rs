@@ -1,15 +1,18 @@
 //! Project, environment and instant → the deliveries that should exist, as a stream in the
 //! order of their addresses.
 
+mod deliveries;
+mod render;
+mod twins;
+
 use std::sync::Arc;
 
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    diagnostics::Place,
-    model::{Address, Key, Kind, Sender},
-};
+pub use crate::manifest::{Presence, Source};
+pub use deliveries::{Deliveries, check};
+
+use crate::model::{Address, Key, Kind, Sender};
 
 /// What to do when somebody deleted a message on the other side.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,31 +67,4 @@ pub struct Delivery {
     pub spec: Arc<Spec>,
     /// The rendered text.
     pub text: Arc<str>,
-}
-
-/// Whether a message of the manifest should exist at an instant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Presence {
-    /// Its window is open, or it has none.
-    Active,
-    /// Its window opens at this instant.
-    NotYet(Timestamp),
-    /// Its window closed at this instant.
-    Over(Timestamp),
-}
-
-/// Where a message is written. The line is only looked up when it is shown.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Source(Place);
-
-impl Source {
-    /// A place that is known already.
-    pub fn fixed(file: &str, line: u32) -> Self {
-        Self(Place { file: file.into(), line, column: 1, length: 1 })
-    }
-
-    /// The place of the message's key.
-    pub fn place(&self) -> Place {
-        self.0.clone()
-    }
 }

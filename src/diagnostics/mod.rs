@@ -4,13 +4,17 @@
 //! is [`show`]'s matter.
 
 mod code;
+mod report;
 pub mod show;
+mod sources;
 
 use std::sync::Arc;
 
 use serde::Serialize;
 
 pub use code::Code;
+pub use report::Report;
+pub use sources::{Excerpts, Sources};
 
 /// How bad it is. A project with an error is not planned; one with warnings is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
