@@ -42,8 +42,13 @@ pub enum ParseBaseUrlError {
 impl BaseUrl {
     /// Checks `text`. A slash at its end is tolerated and dropped.
     pub fn parse(text: &str) -> Result<Self, ParseBaseUrlError> {
-        let mut url =
-            Url::parse(text.trim()).map_err(|e| ParseBaseUrlError::Malformed(e.to_string()))?;
+        let text = text.trim();
+        // The parser would drop some of them without a word.
+        if text.contains(|c: char| c.is_control() || c.is_whitespace()) {
+            let why = "white space or a control character in it".to_owned();
+            return Err(ParseBaseUrlError::Malformed(why));
+        }
+        let mut url = Url::parse(text).map_err(|e| ParseBaseUrlError::Malformed(e.to_string()))?;
         match url.scheme() {
             "https" | "http" => {}
             other => return Err(ParseBaseUrlError::Scheme(other.to_owned())),
@@ -150,6 +155,7 @@ mod tests {
     #[test]
     fn what_is_no_base_url_says_why() {
         assert!(matches!(parsed("api.brevo.com"), Err(ParseBaseUrlError::Malformed(_))));
+        assert!(matches!(parsed("https://a.b\n.c/"), Err(ParseBaseUrlError::Malformed(_))));
         assert!(matches!(parsed(""), Err(ParseBaseUrlError::Malformed(_))));
         assert_eq!(parsed("ftp://x/"), Err(ParseBaseUrlError::Scheme("ftp".into())));
         assert_eq!(parsed("https://me@x/"), Err(ParseBaseUrlError::UserInfo));

@@ -46,8 +46,10 @@ pub enum ConfigError {
     /// The user agent holds what a header cannot.
     #[error("the user agent holds characters that no header can: {0:?}")]
     UserAgent(String),
-    /// TLS could not be set up: this machine has no usable root certificates, say.
-    #[error("could not set up the HTTP client: {0}")]
+    /// TLS could not be set up: this machine has no usable root certificates.
+    #[error(
+        "could not set up HTTPS: {0}; install the system's root certificates (ca-certificates), or name a file of them in SSL_CERT_FILE"
+    )]
     Setup(String),
 }
 
@@ -110,9 +112,8 @@ impl Client {
             http = http.no_proxy();
         }
         let http = http.build().map_err(|error| {
-            let cause = std::error::Error::source(&error)
-                .map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"));
-            ConfigError::Setup(cause)
+            let cause = std::error::Error::source(&error);
+            ConfigError::Setup(cause.map_or_else(|| error.to_string(), ToString::to_string))
         })?;
         let key_problem = key::inspect(api_key.expose_secret());
         Ok(Self { http, base_url, api_key, partner_key, key_problem })

@@ -67,6 +67,7 @@
 
 mod base_url;
 mod budget;
+mod by_kind;
 mod client;
 mod error;
 mod hint;

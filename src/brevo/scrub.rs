@@ -1,3 +1,5 @@
+use serde_json::Value;
+
 use crate::model::VisitorId;
 
 /// Makes text from a server fit to be shown: no secrets, no control characters, short.
@@ -16,8 +18,20 @@ impl Scrub<'_> {
         one_line(&self.hide(text), max)
     }
 
-    /// The first words of an HTML page, or of any text that is no JSON.
-    pub(super) fn excerpt(&self, text: &str, max: usize) -> String {
+    /// What may be shown of a body: of JSON all but the visitors (of broken JSON nothing, as they
+    /// cannot be found in it), of an HTML page or any other text the first words.
+    pub(super) fn excerpt(&self, body: &[u8], max: usize) -> String {
+        match serde_json::from_slice::<Value>(body) {
+            Ok(mut value) => {
+                mask_visitors(&mut value);
+                self.clean(&value.to_string(), max)
+            }
+            Err(_) if matches!(body.trim_ascii_start().first(), Some(b'{' | b'[')) => String::new(),
+            Err(_) => self.words(&String::from_utf8_lossy(body), max),
+        }
+    }
+
+    fn words(&self, text: &str, max: usize) -> String {
         // Hidden before it is cut: half a key is still too much.
         let text = self.hide(text);
         let mut end = text.len().min(16 * 1024);
@@ -36,6 +50,25 @@ impl Scrub<'_> {
             text = replace(&text, visitor.as_str(), &visitor.masked());
         }
         text
+    }
+}
+
+/// Masks what is called a visitor's id, wherever it stands.
+fn mask_visitors(value: &mut Value) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(mask_visitors),
+        Value::Object(fields) => {
+            for (name, field) in fields {
+                match field {
+                    Value::String(id) if name.to_ascii_lowercase().contains("visitor") => {
+                        *id = VisitorId::parse(id)
+                            .map_or_else(|_| "…".to_owned(), |visitor| visitor.masked());
+                    }
+                    other => mask_visitors(other),
+                }
+            }
+        }
+        _ => {}
     }
 }
 
@@ -157,8 +190,47 @@ mod tests {
     fn of_an_html_page_only_the_words_stay() {
         let page = "<html><head><title>502 Bad Gateway</title><STYLE>a{}</STYLE><script>if(a>b){}\
                     </script></head><body><h1>502</h1>nginx</body></html>";
-        assert_eq!(scrub(&[], None).excerpt(page, 99), "502 Bad Gateway 502 nginx");
-        assert_eq!(scrub(&[], None).excerpt("a < b", 99), "a");
-        assert_eq!(scrub(&[], None).excerpt("<é<script>é", 99), "é");
+        let excerpt = |body: &str| scrub(&[], None).excerpt(body.as_bytes(), 99);
+        assert_eq!(excerpt(page), "502 Bad Gateway 502 nginx");
+        assert_eq!(excerpt("a < b"), "a");
+        assert_eq!(excerpt("<é<script>é"), "é");
+    }
+
+    #[test]
+    fn of_json_everything_stays_but_the_visitors() {
+        let excerpt = |body: &str| scrub(&[], None).excerpt(body.as_bytes(), 99);
+        assert_eq!(
+            excerpt(r#"{"a":[{"visitorId":"kZMvWhf8npAu3H6qd57w2Hv6nh6rnxvg"}],"b":"c"}"#),
+            r#"{"a":[{"visitorId":"kZMv…xvg"}],"b":"c"}"#
+        );
+        assert_eq!(excerpt(r#"{"visitorId":"a b"}"#), r#"{"visitorId":"…"}"#);
+        assert_eq!(excerpt(r#" {"visitorId":"kZMvWhf8npAu3H6q"#), "");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_brings_a_secret_or_a_control_character_through(
+            parts in proptest::collection::vec(
+                proptest::prop_oneof![
+                    proptest::prelude::Just("xkeysib-0123".to_owned()),
+                    proptest::prelude::Just("kZMvWhf8npAu".to_owned()),
+                    proptest::prelude::Just("</script><style".to_owned()),
+                    ".{0,4}",
+                    "[<>{}\\[\\]\"a-z\u{0}-\u{1f}\u{200b}]{0,6}",
+                ],
+                0..12,
+            ),
+            max in 0_usize..60,
+        ) {
+            let visitor = VisitorId::parse("kZMvWhf8npAu").expect("valid");
+            let scrub = scrub(&["xkeysib-0123"], Some(&visitor));
+            let text = parts.concat();
+            for shown in [scrub.clean(&text, max), scrub.excerpt(text.as_bytes(), max)] {
+                proptest::prop_assert!(!shown.contains("xkeysib-0123"), "{shown}");
+                proptest::prop_assert!(!shown.contains("kZMvWhf8npAu"), "{shown}");
+                proptest::prop_assert!(!shown.chars().any(char::is_control), "{shown:?}");
+                proptest::prop_assert!(shown.chars().count() <= max + 1, "{shown:?}");
+            }
+        }
     }
 }

@@ -29,7 +29,7 @@ pub(super) struct Success {
 impl Success {
     /// This answer as an error: its body is of no use.
     pub(super) fn unreadable(&self, operation: Operation, why: &str, scrub: &Scrub<'_>) -> Error {
-        let excerpt = scrub.excerpt(&String::from_utf8_lossy(&self.body), LONGEST_TEXT);
+        let excerpt = scrub.excerpt(&self.body, LONGEST_TEXT);
         Error::new(
             operation,
             ErrorKind::Unreadable {
@@ -170,11 +170,8 @@ fn refused(status: StatusCode, body: &[u8], scrub: &Scrub<'_>) -> ErrorKind {
     let used = |text: &String| !text.is_empty();
     let (code, message) = (code.filter(used), message.filter(used));
     let known = code.is_some() || message.is_some();
-    let message = if known {
-        message
-    } else {
-        Some(scrub.excerpt(&String::from_utf8_lossy(body), LONGEST_TEXT)).filter(used)
-    };
+    let message =
+        if known { message } else { Some(scrub.excerpt(body, LONGEST_TEXT)).filter(used) };
     ErrorKind::Status { status, code, message, json: object.is_some() }
 }
 

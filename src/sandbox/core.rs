@@ -131,7 +131,9 @@ impl Core {
 
     /// Carries one request out, faults included.
     pub(super) fn handle(&self, ask: &Ask<'_>) -> Outcome {
+        // As fine as the API tells it and the journal keeps it.
         let now = (self.clock)();
+        let now = Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now);
         let mut inner = self.lock();
         let route = api::route(ask.method, ask.path);
         let operation = route.as_ref().ok().map(|route| route.operation);

@@ -176,7 +176,7 @@ impl World {
     pub(super) fn free_id(&self, now: Timestamp, visitor: &str) -> String {
         let mut count = self.messages.len() as u64;
         loop {
-            let time = now.as_nanosecond().to_le_bytes();
+            let time = now.as_millisecond().to_le_bytes();
             let id = ids::id(&[b"message", &time, &count.to_le_bytes(), visitor.as_bytes()]);
             if !self.by_id.contains_key(&id) {
                 return id;

@@ -84,7 +84,7 @@ async fn post(client: &Client) -> Error {
 
 /// A client that gives up soon.
 fn hasty(url: &str) -> Client {
-    Client::new(Config { timeout: Duration::from_millis(400), ..config(url) }).expect("a client")
+    Client::new(Config { timeout: Duration::from_millis(1500), ..config(url) }).expect("a client")
 }
 
 #[tokio::test]
@@ -222,4 +222,37 @@ async fn a_body_beyond_all_measure_is_not_read_to_its_end() {
     assert!(error.to_string().contains("its body is too long"), "{error}");
     assert!(error.to_string().chars().count() < 600);
     task.await.expect("the client hung up");
+}
+
+#[tokio::test]
+async fn a_connection_that_the_server_closed_while_it_was_idle_is_not_used_again() {
+    // The answer promises to keep the connection, and then it is closed.
+    let answer = "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n{\"id\":\"A\"}";
+    let (url, requests, task) = server(Then::Say(answer)).await;
+    let client = client(&url);
+    for _ in 0..3 {
+        client.get_pushed_message(&id()).await.expect("an answer");
+        // Time for the closing to arrive; without it the request may be lost, and told as lost.
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    assert_eq!(requests.load(Ordering::SeqCst), 3);
+    task.abort();
+}
+
+#[tokio::test]
+async fn a_connection_is_used_for_many_requests() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    let task = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.expect("the only connection");
+        while read_request(&mut stream).await {
+            let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n{\"id\":\"A\"}";
+            stream.write_all(answer).await.expect("written");
+        }
+    });
+    let client = client(&url);
+    for _ in 0..5 {
+        client.get_pushed_message(&id()).await.expect("an answer");
+    }
+    task.abort();
 }

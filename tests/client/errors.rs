@@ -183,13 +183,26 @@ async fn secrets_and_visitor_ids_are_hidden_even_if_the_server_echoes_them() {
 }
 
 #[tokio::test]
+async fn a_visitor_whom_only_the_server_named_is_masked_too() {
+    for (status, body) in [
+        (200, format!(r#"{{"text":"a","visitorId":"{VISITOR}"}}"#)),
+        (200, format!(r#"{{"text":"a","visitorId":"{VISITOR}""#)),
+        (500, format!(r#"{{"errors":[{{"visitor_id":"{VISITOR}"}}]}}"#)),
+    ] {
+        let error = get(status, &[], &body).await;
+        assert_eq!(error.status(), Some(status));
+        assert!(!format!("{error} {error:?}").contains(VISITOR), "{error}");
+    }
+}
+
+#[tokio::test]
 async fn a_success_without_a_usable_id_is_no_success() {
     for (body, said) in [
         ("", "answered 200, but its body is empty"),
         ("{}", "answered 200, but its body holds no message id: {}"),
         (r#"{"id":null}"#, "answered 200, but its body holds no message id: {\"id\":null}"),
         ("<h1>Log in</h1>", "answered 200, but its body is no JSON object: Log in"),
-        (r#"{"id":"x"#, "answered 200, but its body is no JSON object: {\"id\":\"x"),
+        (r#"{"id":"x"#, "answered 200, but its body is no JSON object"),
     ] {
         let error = post(|config| config, 200, body).await;
         assert_eq!(error.reach(), Reach::Answered(200));

@@ -3,10 +3,10 @@ use std::time::Duration;
 use httpmock::{Mock, MockServer};
 use pushsync::{
     brevo::{
-        AgentIdentity, BudgetReading, Client, Config, ConfigError, Message, NewAgentMessage,
-        NewPushedMessage, PushedFrom, key::KeyProblem,
+        AgentIdentity, BudgetReading, Client, Config, ConfigError, ErrorKind, Message,
+        NewAgentMessage, NewPushedMessage, PushedFrom, key::KeyProblem,
     },
-    model::MessageId,
+    model::{Content, Kind, MessageId, Sender},
 };
 use secrecy::SecretString;
 
@@ -276,4 +276,44 @@ fn keys_and_agents_that_no_header_can_hold_are_refused_before_anything_is_sent()
     assert_eq!(partner.err(), Some(ConfigError::PartnerKey(KeyProblem::Character)));
     let agent = Client::new(Config { user_agent: "a\nb".into(), ..config("http://localhost:1") });
     assert_eq!(agent.err(), Some(ConfigError::UserAgent("a\nb".into())));
+}
+
+#[tokio::test]
+async fn a_kind_and_a_content_are_enough_to_choose_the_operation() {
+    let server = MockServer::start_async().await;
+    let client = client(&server.url(""));
+    let content = |from| Content { text: "Hi".into(), from };
+    let group = content(Sender::Group("PjR".into()));
+    let agent = content(Sender::Agent { id: "d9n".into(), received_from: None });
+
+    let body = r#"{"visitorId":"kZMvWhf8npAu3H6qd57w2Hv6nh6rnxvg","text":"Hi","groupId":"PjR"}"#;
+    let request = ("POST", "/conversations/pushedMessages", body);
+    let pushed = expect(&server, request, (200, ANSWER)).await;
+    client.send(Kind::Pushed, &visitor(), &group).await.expect("an answer");
+    pushed.assert_async().await;
+    let body = r#"{"visitorId":"kZMvWhf8npAu3H6qd57w2Hv6nh6rnxvg","text":"Hi","agentId":"d9n"}"#;
+    let request = ("POST", "/conversations/messages", body);
+    let as_agent = expect(&server, request, (200, ANSWER)).await;
+    client.send(Kind::Agent, &visitor(), &agent).await.expect("an answer");
+    as_agent.assert_async().await;
+
+    for (kind, path) in [
+        (Kind::Pushed, "/conversations/pushedMessages/AXCR3k9bpSY7bpuh7"),
+        (Kind::Agent, "/conversations/messages/AXCR3k9bpSY7bpuh7"),
+    ] {
+        let mock = expect(&server, ("GET", path, ""), (200, ANSWER)).await;
+        client.get(kind, &id()).await.expect("an answer");
+        mock.assert_async().await;
+        let mock = expect(&server, ("PUT", path, r#"{"text":"x"}"#), (200, ANSWER)).await;
+        client.update(kind, &id(), "x").await.expect("an answer");
+        mock.assert_async().await;
+        let mock = expect(&server, ("DELETE", path, ""), (204, "")).await;
+        client.delete(kind, &id()).await.expect("an answer");
+        mock.assert_async().await;
+    }
+
+    let error = client.send(Kind::Agent, &visitor(), &group).await.expect_err("no such sender");
+    assert!(error.had_no_effect());
+    assert!(matches!(error.kind(), ErrorKind::NotBuilt { .. }));
+    as_agent.assert_calls_async(1).await;
 }

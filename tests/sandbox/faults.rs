@@ -101,7 +101,7 @@ async fn latency_holds_the_answer_back_and_not_the_effect() {
         base_url: BaseUrl::parse(&running.base_url()).expect("a base URL"),
         api_key: SecretString::from("any"),
         partner_key: None,
-        timeout: Duration::from_millis(300),
+        timeout: Duration::from_millis(1500),
         user_agent: "pushsync/test".to_owned(),
     })
     .expect("a client");
