@@ -29,7 +29,10 @@ fn outcome(folder: &Path) -> String {
     let loaded = manifest::load(
         folder,
         &LoadOptions {
-            environment: options.lines().find_map(|line| line.strip_prefix("env: ")).map(Into::into),
+            environment: options
+                .lines()
+                .find_map(|line| line.strip_prefix("env: "))
+                .map(Into::into),
             allow_outside: options.lines().any(|line| line == "allow-outside"),
             env: &environment,
             now,

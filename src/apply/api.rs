@@ -86,6 +86,9 @@ pub enum Reach {
 pub struct Problem {
     /// How far it got.
     pub reach: Reach,
+    /// Whether it says that the message is gone: a 404 that is the API's own, and not a page of
+    /// somebody else at a wrong address.
+    pub gone: bool,
     /// The API's word for it: `document_not_found`.
     pub code: Option<String>,
     /// What happened: a lower-case fragment.

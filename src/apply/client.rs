@@ -3,8 +3,7 @@
 use super::api::{Api, Call, Found, Problem, Reach, Reading, Reply};
 use crate::{
     brevo::{
-        self, AgentIdentity, Answer, BudgetReading, Client, ErrorKind, MessageType,
-        NewAgentMessage, NewPushedMessage, PushedFrom, SenderMismatch,
+        self, AgentIdentity, Answer, BudgetReading, Client, ErrorKind, MessageType, SenderMismatch,
     },
     model::{Content, Kind, MessageId, Sender, VisitorId},
 };
@@ -17,48 +16,21 @@ impl Api for Client {
         content: &'a Content,
     ) -> Call<'a, MessageId> {
         Box::pin(async move {
-            let Content { text, from } = content;
-            let answer = match kind {
-                Kind::Pushed => {
-                    let from = PushedFrom::try_from(from).map_err(unsendable)?;
-                    self.send_pushed_message(&NewPushedMessage { visitor, text, from }).await
-                }
-                Kind::Agent => {
-                    let from = AgentIdentity::try_from(from).map_err(unsendable)?;
-                    self.send_agent_message(&NewAgentMessage { visitor, text, from }).await
-                }
-            };
-            into_reply(answer, |message| message.id)
+            into_reply(self.send(kind, visitor, content).await, |message| message.id)
         })
     }
 
     fn update<'a>(&'a self, kind: Kind, id: &'a MessageId, text: &'a str) -> Call<'a, ()> {
-        Box::pin(async move {
-            let answer = match kind {
-                Kind::Pushed => self.update_pushed_message(id, text).await,
-                Kind::Agent => self.update_agent_message(id, text).await,
-            };
-            into_reply(answer, drop)
-        })
+        Box::pin(async move { into_reply(Self::update(self, kind, id, text).await, drop) })
     }
 
     fn delete<'a>(&'a self, kind: Kind, id: &'a MessageId) -> Call<'a, ()> {
-        Box::pin(async move {
-            let answer = match kind {
-                Kind::Pushed => self.delete_pushed_message(id).await,
-                Kind::Agent => self.delete_agent_message(id).await,
-            };
-            into_reply(answer, drop)
-        })
+        Box::pin(async move { into_reply(Self::delete(self, kind, id).await, drop) })
     }
 
     fn get<'a>(&'a self, kind: Kind, id: &'a MessageId) -> Call<'a, Found> {
         Box::pin(async move {
-            let answer = match kind {
-                Kind::Pushed => self.get_pushed_message(id).await,
-                Kind::Agent => self.get_agent_message(id).await,
-            };
-            into_reply(answer, |message| Found {
+            into_reply(Self::get(self, kind, id).await, |message| Found {
                 text: message.text,
                 visitor: message.visitor.map(|visitor| visitor.as_str().to_owned()),
                 agent: message.agent_id,
@@ -110,23 +82,12 @@ impl From<brevo::Error> for Problem {
         };
         Self {
             reach,
+            gone: error.is_gone(),
             code: error.code().map(str::to_owned),
             message: error.to_string(),
             hint: error.hint().map(|hint| hint.to_string()),
             request_id: error.request_id().map(str::to_owned),
             budget: error.budget().map(Reading::from),
         }
-    }
-}
-
-/// The manifest's checks let no such sender through; a plan made elsewhere might.
-fn unsendable(mismatch: SenderMismatch) -> Problem {
-    Problem {
-        reach: Reach::NotBuilt,
-        code: None,
-        message: mismatch.to_string(),
-        hint: None,
-        request_id: None,
-        budget: None,
     }
 }

@@ -185,14 +185,10 @@ impl Delivery {
                 }
             }
             (Phase::DeletingOld, Event::Done) => self.old_is_gone(now),
-            (Phase::DeletingOld, Event::Refused(problem)) if is_gone(&problem) => {
-                self.old_is_gone(now)
-            }
+            (Phase::DeletingOld, Event::Refused(problem)) if problem.gone => self.old_is_gone(now),
             (Phase::Asking, Event::Done) => self.answered(now),
             (Phase::Asking, Event::Found(found)) => self.found(&found, now),
-            (Phase::Asking, Event::Refused(problem)) if is_gone(&problem) => {
-                self.gone(problem, now)
-            }
+            (Phase::Asking, Event::Refused(problem)) if problem.gone => self.gone(problem, now),
             (
                 Phase::Asking | Phase::DeletingOld,
                 Event::Refused(problem) | Event::Lost(problem),
@@ -200,6 +196,7 @@ impl Delivery {
             (Phase::Ending(end), Event::Committed) => Step::End(end),
             (phase, event) => Step::End(End::Failed(Problem {
                 reach: Reach::NotConnected,
+                gone: false,
                 code: None,
                 message: format!("{event:?} makes no sense in {phase:?}; please report this"),
                 hint: None,
@@ -324,6 +321,7 @@ impl Delivery {
             }
             Err(message) => Step::End(End::Failed(Problem {
                 reach: Reach::Answered(200),
+                gone: false,
                 code: None,
                 message,
                 hint: Some("check the id and the address of the import".to_owned()),
@@ -332,10 +330,6 @@ impl Delivery {
             })),
         }
     }
-}
-
-fn is_gone(problem: &Problem) -> bool {
-    problem.reach == Reach::Answered(404)
 }
 
 /// The record of a message that exists, if it is the one that is meant.

@@ -64,12 +64,12 @@ impl Line {
     }
 
     /// Sends one request, and again as far as the table allows.
-    pub(super) async fn send<'a, T>(
-        &'a self,
+    pub(super) async fn send<'c, T>(
+        &self,
         address: Option<&Address>,
         method: Method,
         mut permit: Option<Permit>,
-        call: impl Fn() -> Call<'a, T>,
+        call: impl Fn() -> Call<'c, T>,
     ) -> Sent<T> {
         let mut pauses = ExponentialBuilder::default()
             .with_min_delay(Duration::from_millis(500))

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::{
     ApplyError, Clock, Event, Failure, Session, Stop,
-    api::{Api, Found, Problem, Reach},
+    api::{Api, Found, Problem},
     journal::Journal,
     line::{Line, Sent},
     repeat::Method,
@@ -174,9 +174,7 @@ impl Crew {
             let get = || self.api.get(record.kind, &record.id);
             let drift = match self.line.send(Some(&address), Method::Get, None, get).await {
                 Sent::Answered(found) => difference(&record, &found),
-                Sent::Refused(problem) if problem.reach == Reach::Answered(404) => {
-                    Some(Drift::Gone)
-                }
+                Sent::Refused(problem) if problem.gone => Some(Drift::Gone),
                 Sent::Refused(problem) | Sent::Lost(problem) => {
                     let failure = Failure { address, action: "refresh", problem };
                     self.line.reporter.report(&Event::Failed(failure.clone()));

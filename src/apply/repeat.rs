@@ -69,6 +69,7 @@ mod tests {
     fn problem(reach: Reach) -> Problem {
         Problem {
             reach,
+            gone: false,
             code: None,
             message: String::new(),
             hint: None,

@@ -263,7 +263,9 @@ impl Crew {
                     let kind = delivery.change().kind;
                     let put = || self.api.update(kind, &id, &content.text);
                     into_event(
-                        self.line.send(Some(&delivery.change().address), Method::Put, None, put).await,
+                        self.line
+                            .send(Some(&delivery.change().address), Method::Put, None, put)
+                            .await,
                         |()| delivery::Event::Done,
                     )
                 }
@@ -271,7 +273,7 @@ impl Crew {
                     let delete = || self.api.delete(old.kind, &old.id);
                     into_event(
                         self.line
-                            .send(&delivery.change().address, Method::Delete, None, delete)
+                            .send(Some(&delivery.change().address), Method::Delete, None, delete)
                             .await,
                         |()| delivery::Event::Done,
                     )
@@ -280,7 +282,9 @@ impl Crew {
                     let kind = delivery.change().kind;
                     let get = || self.api.get(kind, &id);
                     into_event(
-                        self.line.send(Some(&delivery.change().address), Method::Get, None, get).await,
+                        self.line
+                            .send(Some(&delivery.change().address), Method::Get, None, get)
+                            .await,
                         delivery::Event::Found,
                     )
                 }

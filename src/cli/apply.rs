@@ -70,15 +70,8 @@ pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
                 keep_unchanged: false,
             };
             let handle = runtime.handle();
-            let (plan, report) = planning::make(
-                context,
-                &project,
-                report,
-                &place,
-                store.as_ref(),
-                handle,
-                &wanted,
-            )?;
+            let (plan, report) =
+                planning::make(context, &project, report, &place, store.as_ref(), handle, &wanted)?;
             context.report(&report)?;
             plan
         }
@@ -109,7 +102,8 @@ pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
         return Err(Failure::new("the state could not be made"));
     };
     let first = plan.state.lineage.is_none();
-    let run = Run { project: &project, place: &place, store, bounds: &args.bounds, command: "apply" };
+    let run =
+        Run { project: &project, place: &place, store, bounds: &args.bounds, command: "apply" };
     let outcome = carry_out(context, &runtime, run, plan)?;
     tell(context, &outcome, args.format, mask)?;
     if first && outcome.exit_status() == status::DONE {
@@ -122,9 +116,8 @@ pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
 fn saved(path: &Path) -> Result<Plan, Failure> {
     let failed = |why: String| Failure::new(format!("could not use {}: {why}", path.display()));
     let bytes = fs::read(path).map_err(|error| failed(error.to_string()))?;
-    wire::decode(&bytes).map_err(|error| {
-        failed(error.to_string()).help("make a new one: pushsync plan --out FILE")
-    })
+    wire::decode(&bytes)
+        .map_err(|error| failed(error.to_string()).help("make a new one: pushsync plan --out FILE"))
 }
 
 /// That the plan was made from the state as it is now.

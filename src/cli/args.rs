@@ -319,7 +319,12 @@ pub(super) enum State {
         #[arg(value_parser = address)]
         address: Address,
         /// It was sent, and this is its id
-        #[arg(long, value_name = "ID", conflicts_with = "not_sent", required_unless_present = "not_sent")]
+        #[arg(
+            long,
+            value_name = "ID",
+            conflicts_with = "not_sent",
+            required_unless_present = "not_sent"
+        )]
         sent: Option<String>,
         /// It was not sent
         #[arg(long)]

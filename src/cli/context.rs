@@ -225,15 +225,14 @@ impl Context {
             let keys = secrets::Keys { api: "sandbox".to_owned().into(), partner: None };
             (running.base_url(), keys, Some(running))
         } else {
-            let keys =
-                secrets::keys(self.global.api_key_file.as_ref(), surroundings::variable)?;
+            let keys = secrets::keys(self.global.api_key_file.as_ref(), surroundings::variable)?;
             let url = self.global.base_url.clone().unwrap_or_else(|| settings.base_url.clone());
             (url, keys, None)
         };
         let base_url = BaseUrl::parse(&base_url)
             .map_err(|error| Failure::new(format!("could not use the base URL: {error}")))?;
-        if let Some(problem) =
-            key::inspect(secrecy::ExposeSecret::expose_secret(&keys.api)).filter(|_| base_url.is_https())
+        if let Some(problem) = key::inspect(secrecy::ExposeSecret::expose_secret(&keys.api))
+            .filter(|_| base_url.is_https())
         {
             self.output.warning(&format!("the API key {problem}"));
         }

@@ -10,7 +10,6 @@ pub(super) mod status {
     pub(in crate::cli) const FAILED: u8 = 1;
     pub(in crate::cli) const CHANGES: u8 = 2;
     pub(in crate::cli) const STOPPED: u8 = 3;
-    pub(in crate::cli) const UNKNOWN: u8 = 4;
 }
 
 /// An error that ends a command.
@@ -77,8 +76,7 @@ impl From<ApplyError> for Failure {
 impl From<Vec<Refusal>> for Failure {
     fn from(refusals: Vec<Refusal>) -> Self {
         const MOST: usize = 5;
-        let mut messages: Vec<_> =
-            refusals.iter().take(MOST).map(ToString::to_string).collect();
+        let mut messages: Vec<_> = refusals.iter().take(MOST).map(ToString::to_string).collect();
         if refusals.len() > MOST {
             messages.push(format!("and {} more like these", refusals.len() - MOST));
         }

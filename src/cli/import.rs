@@ -37,8 +37,9 @@ pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
             return Err(Failure::silent());
         }
         None => {
-            return Err(Failure::new(format!("{shown} is not in the manifest now"))
-                .help("declare it first: what the manifest does not want, the next apply would delete"));
+            return Err(Failure::new(format!("{shown} is not in the manifest now")).help(
+                "declare it first: what the manifest does not want, the next apply would delete",
+            ));
         }
     };
     let store = context.open(&place, Mode::CreateIfAbsent, "import", Duration::ZERO)?;
@@ -46,17 +47,21 @@ pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
         return Err(Failure::new("the state could not be made"));
     };
     if let Some(record) = runtime.block_on(store.record(&args.address))? {
-        return Err(Failure::new(format!("{shown} is in the state already, as message {}", record.id))
-            .help("to let go of that one first: pushsync state rm ADDRESS"));
+        return Err(Failure::new(format!(
+            "{shown} is in the state already, as message {}",
+            record.id
+        ))
+        .help("to let go of that one first: pushsync state rm ADDRESS"));
     }
     let intents = runtime.block_on(store.intents())?;
     if intents.iter().any(|intent| intent.address == args.address) {
-        return Err(Failure::new(format!("{shown} is unknown"))
-            .help(format!("say that this is it: pushsync state resolve ADDRESS --sent {}", args.id)));
+        return Err(Failure::new(format!("{shown} is unknown")).help(format!(
+            "say that this is it: pushsync state resolve ADDRESS --sent {}",
+            args.id
+        )));
     }
     let meta = runtime.block_on(store.meta())?;
-    let after =
-        Content { text: delivery.text.clone(), from: delivery.spec.sender.clone() };
+    let after = Content { text: delivery.text.clone(), from: delivery.spec.sender.clone() };
     let changes = vec![Change {
         address: args.address,
         kind: delivery.spec.kind,

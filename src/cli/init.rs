@@ -34,11 +34,8 @@ pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
         write_new(&folder.join(name), text)?;
         context.output.note(&format!("  wrote {}", folder.join(name).display()));
     }
-    let here = if folder == Path::new(".") {
-        String::new()
-    } else {
-        format!(" -C {}", folder.display())
-    };
+    let here =
+        if folder == Path::new(".") { String::new() } else { format!(" -C {}", folder.display()) };
     context.output.hint(&format!(
         "pushsync apply --sandbox{here} (a server inside the program: no account is needed)"
     ));

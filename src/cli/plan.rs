@@ -33,7 +33,11 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
         };
         let found = refresh::refresh(context, &runtime, &refreshing)?;
         if found.exit_status() != status::DONE {
-            return Ok(refresh::told(context, &found, context.masks(project.settings.mask_visitors)));
+            return Ok(refresh::told(
+                context,
+                &found,
+                context.masks(project.settings.mask_visitors),
+            ));
         }
     }
     let now = surroundings::now();
@@ -54,10 +58,8 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
     )?;
     // Nobody has to wait for the plan to be read.
     drop(store);
-    let view = View {
-        mask: context.masks(project.settings.mask_visitors),
-        width: context.output.width(),
-    };
+    let view =
+        View { mask: context.masks(project.settings.mask_visitors), width: context.output.width() };
     let format = match args.format {
         DataFormat::Text => Format::Text,
         DataFormat::Json => Format::Json,

@@ -33,10 +33,7 @@ pub(super) fn make(
     wanted: &Wanted<'_>,
 ) -> Result<(Plan, Report), Failure> {
     let (meta, intents) = match store {
-        Some(store) => (
-            Some(handle.block_on(store.meta())?),
-            handle.block_on(store.intents())?,
-        ),
+        Some(store) => (Some(handle.block_on(store.meta())?), handle.block_on(store.intents())?),
         None => (None, Vec::new()),
     };
     let declared: BTreeMap<Key, Declared> = project

@@ -41,7 +41,10 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
     let limit = project.settings.requests_per_hour;
     let cost = match times {
         Some(1) => format!("one ping: 1 of {} an hour", words::count(limit, "request", "requests")),
-        _ => format!("one ping a minute: 60 of {} an hour", words::count(limit, "request", "requests")),
+        _ => format!(
+            "one ping a minute: 60 of {} an hour",
+            words::count(limit, "request", "requests")
+        ),
     };
     context.output.note(&format!("{} is online; {cost}", words::one_line(&sender.to_string())));
     let options = context.options(&project, &Bounds::default());

@@ -45,17 +45,16 @@ impl Progress {
         let json = global.log_format == LogFormat::Json;
         let terminal = io::stderr().is_terminal() && !global.quiet && !json;
         let bar = terminal.then(|| {
-            let style = ProgressStyle::with_template(
-                "  {bar:24} {pos}/{len}  {rate}  {left}{wide_msg}",
-            )
-            .unwrap_or_else(|_| ProgressStyle::default_bar())
-            .progress_chars("━╸ ")
-            .with_key("rate", |state: &ProgressState, out: &mut dyn std::fmt::Write| {
-                let _ = write!(out, "{:.1}/s", state.per_sec());
-            })
-            .with_key("left", |state: &ProgressState, out: &mut dyn std::fmt::Write| {
-                let _ = write!(out, "{} left  ", words::duration(state.eta()));
-            });
+            let style =
+                ProgressStyle::with_template("  {bar:24} {pos}/{len}  {rate}  {left}{wide_msg}")
+                    .unwrap_or_else(|_| ProgressStyle::default_bar())
+                    .progress_chars("━╸ ")
+                    .with_key("rate", |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+                        let _ = write!(out, "{:.1}/s", state.per_sec());
+                    })
+                    .with_key("left", |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+                        let _ = write!(out, "{} left  ", words::duration(state.eta()));
+                    });
             let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());
             bar.set_style(style);
             bar

@@ -84,8 +84,7 @@ pub(super) fn refresh(
     };
     let selection = selection(targets);
     let found = runtime.block_on(async {
-        let found =
-            signals::heed(stopper, apply::refresh(&selection, most, session)).await;
+        let found = signals::heed(stopper, apply::refresh(&selection, most, session)).await;
         link.close().await;
         found
     });
@@ -121,4 +120,3 @@ pub(super) fn told(context: &Context, found: &Refreshed, mask: bool) -> u8 {
     }
     found.exit_status()
 }
-

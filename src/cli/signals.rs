@@ -9,10 +9,7 @@ use crate::apply::{Stop, Stopper};
 
 /// Runs `work`. The first signal tells `stopper`; `work` is expected to end soon. The second one
 /// drops `work` where it is: what was under way is noted in the state as intents.
-pub(super) async fn heed<T>(
-    stopper: Stopper,
-    work: impl Future<Output = T>,
-) -> Result<T, Failure> {
+pub(super) async fn heed<T>(stopper: Stopper, work: impl Future<Output = T>) -> Result<T, Failure> {
     tokio::pin!(work);
     let failed = |error| Failure::new(format!("could not listen for signals: {error}"));
     let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;

@@ -59,8 +59,7 @@ impl<'p> Deliveries<'p> {
     /// Only those of messages with these keys.
     #[must_use]
     pub fn only(mut self, wanted: impl Fn(&Key) -> bool) -> Self {
-        let queue: Vec<_> =
-            self.queue.filter(|(_, message)| wanted(&message.spec.key)).collect();
+        let queue: Vec<_> = self.queue.filter(|(_, message)| wanted(&message.spec.key)).collect();
         self.twins = Twins::new(&queue);
         self.queue = queue.into_iter();
         self
@@ -248,7 +247,8 @@ impl<'p> Current<'p> {
         let error = match trouble {
             Trouble::Empty => {
                 let message = format!("this text is empty for {who}");
-                return self.report(Diagnostic::error(Code::EmptyText, message).at(at.place()), row);
+                return self
+                    .report(Diagnostic::error(Code::EmptyText, message).at(at.place()), row);
             }
             Trouble::TooLarge => {
                 let message = format!("this text grows beyond 1 MiB for {who}");
@@ -271,7 +271,8 @@ impl<'p> Current<'p> {
         };
         let name = path.split(['.', '[']).next().unwrap_or(path);
         let table: &Table = &self.renderer.table;
-        let cure = format!("for a value that may be missing, write {{{{ {path} | default(\"…\") }}}}");
+        let cure =
+            format!("for a value that may be missing, write {{{{ {path} | default(\"…\") }}}}");
         if table.column(name).is_some() {
             let message = format!("`{path}` has no value for {who}");
             let problem = Diagnostic::error(Code::UndefinedVariable, message).at(place).help(cure);
@@ -285,7 +286,9 @@ impl<'p> Current<'p> {
         let names = table.columns().chain(vars.keys().map(String::as_str));
         let known = vars.contains_key(name);
         let message = match (name, known) {
-            ("visitor_id", _) => "`visitor_id` is no variable: whoever reads it can open the chat".to_owned(),
+            ("visitor_id", _) => {
+                "`visitor_id` is no variable: whoever reads it can open the chat".to_owned()
+            }
             (_, true) => format!("`{path}` has no value"),
             (_, false) => format!("there is no variable `{name}`"),
         };
@@ -345,8 +348,10 @@ impl<'p> Current<'p> {
             && self.unknown.is_empty()
             && !self.message.table.is_empty()
         {
-            let warning =
-                Diagnostic::warning(Code::EmptyAudience, "no visitor of the audience is meant by this");
+            let warning = Diagnostic::warning(
+                Code::EmptyAudience,
+                "no visitor of the audience is meant by this",
+            );
             warnings.push(warning.at(condition.source.place()));
         }
         warnings

@@ -1,6 +1,10 @@
 //! Visitors and what is known of them, as compact as a million rows need it.
 
-use std::{ops::Range, path::PathBuf, sync::{Arc, OnceLock}};
+use std::{
+    ops::Range,
+    path::PathBuf,
+    sync::{Arc, OnceLock},
+};
 
 use super::{source::Source, suggest};
 use crate::{
@@ -160,8 +164,7 @@ impl Table {
                 let count = record.len();
                 let cells = if count == 1 { "cell" } else { "cells" };
                 problems.add(|| {
-                    let message =
-                        format!("this row has {count} {cells}, the header has {width}");
+                    let message = format!("this row has {count} {cells}, the header has {width}");
                     let length = row_length(text, line);
                     let mut problem =
                         Diagnostic::error(Code::CsvRow, message).at(place(line, 1, length));
@@ -182,8 +185,11 @@ impl Table {
                     problems.add(|| {
                         let span = cell_span(line_at(text, line), visitor);
                         let length = (span.end - span.start).max(1);
-                        Diagnostic::error(Code::BadVisitor, error)
-                            .at(place(line, column_of(span.start), column_of(length) - 1))
+                        Diagnostic::error(Code::BadVisitor, error).at(place(
+                            line,
+                            column_of(span.start),
+                            column_of(length) - 1,
+                        ))
                     });
                 }
             }
@@ -209,7 +215,11 @@ impl Table {
     }
 
     /// Brings the rows in the order of their ids, and finds those that come twice.
-    fn sorted(mut self, rows: usize, mut problems: Vec<Diagnostic>) -> Result<Self, Vec<Diagnostic>> {
+    fn sorted(
+        mut self,
+        rows: usize,
+        mut problems: Vec<Diagnostic>,
+    ) -> Result<Self, Vec<Diagnostic>> {
         let mut order: Vec<u32> = (0..u32::try_from(rows).unwrap_or(u32::MAX)).collect();
         order.sort_unstable_by(|a, b| (self.visitor(*a), a).cmp(&(self.visitor(*b), b)));
         let mut twice = 0;
@@ -298,8 +308,10 @@ fn header(
             let problem = Diagnostic::error(Code::CsvHeader, "this column has no name");
             problems.push(problem.at(place(at)));
         } else if let Some(first) = names[..at].iter().position(|other| other == name) {
-            let problem =
-                Diagnostic::error(Code::CsvHeader, format!("the column `{name}` is here a second time"));
+            let problem = Diagnostic::error(
+                Code::CsvHeader,
+                format!("the column `{name}` is here a second time"),
+            );
             problems.push(problem.at(place(at)).related(place(first), "the first time is here"));
         }
     }
@@ -307,16 +319,23 @@ fn header(
     if visitor.is_none() {
         let near = suggest::nearest(VISITOR_COLUMN, names.iter().map(|name| &**name));
         let at = near.and_then(|near| names.iter().position(|name| **name == *near));
-        let mut problem = Diagnostic::error(Code::CsvHeader, "there is no column `visitor_id`")
-            .at(match at {
+        let mut problem =
+            Diagnostic::error(Code::CsvHeader, "there is no column `visitor_id`").at(match at {
                 Some(at) => place(at),
-                None => Place { file: file.clone(), line, column: 1, length: row_length(text, line) },
+                None => {
+                    Place { file: file.clone(), line, column: 1, length: row_length(text, line) }
+                }
             });
-        let other = [";", "\t"].into_iter().find(|sign| names.len() == 1 && names[0].contains(*sign));
+        let other =
+            [";", "\t"].into_iter().find(|sign| names.len() == 1 && names[0].contains(*sign));
         problem = match (near, other) {
-            (_, Some(sign)) => problem.help(format!("columns are separated by commas, not by {sign:?}")),
+            (_, Some(sign)) => {
+                problem.help(format!("columns are separated by commas, not by {sign:?}"))
+            }
             (Some(near), None) => problem.help(format!("rename `{near}` to `visitor_id`")),
-            (None, None) => problem.help("the first row names the columns; one of them is `visitor_id`"),
+            (None, None) => {
+                problem.help("the first row names the columns; one of them is `visitor_id`")
+            }
         };
         problems.push(problem);
     }
@@ -333,17 +352,14 @@ pub(crate) fn not_utf8(file: &Arc<str>, bytes: &[u8], at: usize) -> Diagnostic {
     let start = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
     let column = String::from_utf8_lossy(&before[start..]).chars().count() + 1;
     let value = bytes.get(at).copied().unwrap_or_default();
-    Diagnostic::error(
-        Code::NotUtf8,
-        format!("byte {at} (0x{value:02x}) is not UTF-8"),
-    )
-    .at(Place {
-        file: file.clone(),
-        line: u32::try_from(line).unwrap_or(u32::MAX),
-        column: u32::try_from(column).unwrap_or(u32::MAX),
-        length: 1,
-    })
-    .help("save the file as UTF-8")
+    Diagnostic::error(Code::NotUtf8, format!("byte {at} (0x{value:02x}) is not UTF-8"))
+        .at(Place {
+            file: file.clone(),
+            line: u32::try_from(line).unwrap_or(u32::MAX),
+            column: u32::try_from(column).unwrap_or(u32::MAX),
+            length: 1,
+        })
+        .help("save the file as UTF-8")
 }
 
 fn line_of(record: &csv::ByteRecord) -> u32 {
@@ -400,7 +416,9 @@ fn unclosed_quote(bytes: &[u8]) -> Option<usize> {
     for (at, byte) in bytes.iter().enumerate() {
         match (byte, open) {
             (b'"', Some(_)) => open = None,
-            (b'"', None) if fresh || bytes.get(at.wrapping_sub(1)) == Some(&b'"') => open = Some(at),
+            (b'"', None) if fresh || bytes.get(at.wrapping_sub(1)) == Some(&b'"') => {
+                open = Some(at)
+            }
             _ => {}
         }
         fresh = matches!(byte, b',' | b'\n' | b'\r');

@@ -72,11 +72,10 @@ impl Folder {
             let path = self.root.join(pattern);
             self.may_leave(pattern)?;
             return match fs::metadata(&path) {
-                Ok(meta) if meta.is_dir() => {
-                    Err(bad(format!("`{pattern}` is a folder, and include names files")).help(
-                        format!("for all its files: {}/**/*.yaml", pattern.trim_end_matches('/')),
-                    ))
-                }
+                Ok(meta) if meta.is_dir() => Err(bad(format!(
+                    "`{pattern}` is a folder, and include names files"
+                ))
+                .help(format!("for all its files: {}/**/*.yaml", pattern.trim_end_matches('/')))),
                 Ok(_) => Ok(vec![path]),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {
                     let problem = bad(format!("there is no file `{pattern}`"));

@@ -22,10 +22,7 @@ impl<'a, T> Layers<'a, T> {
         field: &str,
         get: impl Fn(&'a T) -> Option<&'a V>,
     ) -> Option<(&'a V, Source)> {
-        self.0
-            .iter()
-            .rev()
-            .find_map(|layer| Some((get(layer.raw)?, layer.at.child(field))))
+        self.0.iter().rev().find_map(|layer| Some((get(layer.raw)?, layer.at.child(field))))
     }
 
     /// The layers of a field that is a mapping itself.

@@ -269,9 +269,10 @@ impl Files {
         {
             return layers(list, at);
         }
-        let lists = self.files.iter().filter_map(|file| {
-            Some(layers(base(&file.document.raw)?, file.source.clone()))
-        });
+        let lists = self
+            .files
+            .iter()
+            .filter_map(|file| Some(layers(base(&file.document.raw)?, file.source.clone())));
         lists.flatten().collect()
     }
 

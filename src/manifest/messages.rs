@@ -81,8 +81,7 @@ pub(crate) fn suggestion(name: &str) -> Option<String> {
         .chars()
         .map(|c| if matches!(c, 'a'..='z' | '0'..='9' | '.' | '_' | '-') { c } else { '-' })
         .collect();
-    let fixed: String =
-        fixed.trim_matches(['.', '_', '-']).chars().take(128).collect();
+    let fixed: String = fixed.trim_matches(['.', '_', '-']).chars().take(128).collect();
     Key::parse(&fixed).is_ok().then_some(fixed)
 }
 
@@ -135,7 +134,9 @@ fn from(
         }
     };
     let why = match (kind, &sender) {
-        (Kind::Agent, Sender::Group(_)) => "a message of kind agent is from one agent, not from a group",
+        (Kind::Agent, Sender::Group(_)) => {
+            "a message of kind agent is from one agent, not from a group"
+        }
         (Kind::Pushed, Sender::Helpdesk { .. }) => {
             "a pushed message cannot name its agent by e-mail address: that is for kind agent"
         }
@@ -267,7 +268,11 @@ fn check_condition(
     unknown.is_empty().then(|| Condition { text: text.into(), source })
 }
 
-fn text(cx: &mut Context<'_>, world: &World<'_>, layers: &Layers<'_, raw::Message>) -> Option<Text> {
+fn text(
+    cx: &mut Context<'_>,
+    world: &World<'_>,
+    layers: &Layers<'_, raw::Message>,
+) -> Option<Text> {
     let Some((text, source)) = layers.get("text", |raw| raw.text.as_ref()) else {
         missing(cx, layers, "this message has no `text`", "add `text:`");
         return None;
@@ -325,9 +330,8 @@ fn window(cx: &mut Context<'_>, layers: &Layers<'_, raw::Message>) -> Option<Win
         && cx.options.now >= end
     {
         let problem = Diagnostic::warning(Code::WindowPassed, "this message's window has passed");
-        cx.problems.push(
-            problem.at(at.place()).help("delete the message, or give it a new window"),
-        );
+        cx.problems
+            .push(problem.at(at.place()).help("delete the message, or give it a new window"));
     }
     good.then_some(window)
 }

@@ -84,18 +84,11 @@ pub fn load(dir: &Path, options: &LoadOptions<'_>) -> Loaded {
             };
         }
     };
-    let mut cx = Context {
-        options,
-        folder: &folder,
-        sources: Default::default(),
-        problems: Vec::new(),
-    };
+    let mut cx =
+        Context { options, folder: &folder, sources: Default::default(), problems: Vec::new() };
     let project = Files::read(&mut cx).and_then(|files| resolve(&mut cx, &files));
     let good = cx.problems.iter().all(|problem| !problem.is_error());
-    Loaded {
-        project: project.filter(|_| good),
-        report: Report::new(cx.problems, cx.sources),
-    }
+    Loaded { project: project.filter(|_| good), report: Report::new(cx.problems, cx.sources) }
 }
 
 fn resolve(cx: &mut Context<'_>, files: &Files) -> Option<Project> {

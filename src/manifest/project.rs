@@ -1,11 +1,6 @@
 //! A project that is valid.
 
-use std::{
-    collections::BTreeMap,
-    fmt,
-    path::PathBuf,
-    sync::Arc,
-};
+use std::{collections::BTreeMap, fmt, path::PathBuf, sync::Arc};
 
 use jiff::Timestamp;
 use minijinja::{Environment, Value};

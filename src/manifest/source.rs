@@ -21,13 +21,7 @@ pub struct SourceFile {
 impl SourceFile {
     /// `name` is what diagnostics call the file.
     pub(crate) fn new(name: Arc<str>, text: String) -> Self {
-        Self {
-            name,
-            text,
-            lines: OnceLock::new(),
-            tree: OnceLock::new(),
-            secrets: OnceLock::new(),
-        }
+        Self { name, text, lines: OnceLock::new(), tree: OnceLock::new(), secrets: OnceLock::new() }
     }
 
     pub(crate) fn name(&self) -> &Arc<str> {
@@ -113,9 +107,10 @@ impl Excerpts for SourceFile {
         if self.tree().is_err() {
             return likely_ids(line);
         }
-        let hidden = self.visitor_spans().iter().filter(|span| {
-            (span.start.line..=span.end.line).contains(&number)
-        });
+        let hidden = self
+            .visitor_spans()
+            .iter()
+            .filter(|span| (span.start.line..=span.end.line).contains(&number));
         hidden
             .map(|span| {
                 let start = if span.start.line == number { span.start.column as usize } else { 0 };

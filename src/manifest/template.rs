@@ -5,10 +5,7 @@ use std::ops::Range;
 use minijinja::{AutoEscape, Environment, Error, UndefinedBehavior};
 use saphyr_parser::ScalarStyle;
 
-use super::{
-    source::Source,
-    yaml::tree::What,
-};
+use super::{source::Source, yaml::tree::What};
 use crate::diagnostics::Place;
 
 /// The steps that one text may take: far more than any message needs, and less than a second.
@@ -111,7 +108,8 @@ fn find_in(source: &Source, text: &str, range: Range<usize>) -> Option<Place> {
         _ if start.line == end.line => {
             let quotes = usize::from(*style != ScalarStyle::Plain);
             let shown = file.line_text(start.line).unwrap_or_default();
-            let raw: String = shown.chars().skip(indent + quotes).take(text.chars().count()).collect();
+            let raw: String =
+                shown.chars().skip(indent + quotes).take(text.chars().count()).collect();
             if raw == text {
                 return at(start.line, indent + quotes + column);
             }

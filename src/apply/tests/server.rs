@@ -105,6 +105,7 @@ impl Server {
         });
         let problem = |reach, message: &str| Problem {
             reach,
+            gone: false,
             code: None,
             message: message.to_owned(),
             hint: None,
@@ -115,7 +116,7 @@ impl Server {
         match fate {
             Fate::Works => match effect(&mut messages) {
                 Some(value) => Ok(Reply { value, request_id: Some("r-1".to_owned()), budget }),
-                None => Err(problem(Reach::Answered(404), "not found")),
+                None => Err(Problem { gone: true, ..problem(Reach::Answered(404), "not found") }),
             },
             Fate::NotConnected => Err(problem(Reach::NotConnected, "connection refused")),
             Fate::LostRequest => Err(problem(Reach::Sent, "timed out")),
