@@ -27,7 +27,7 @@ pub enum Severity {
 }
 
 /// A place in a file of the project.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct Place {
     /// The file, relative to the project's folder where it lies inside it, with `/`.
     pub file: Arc<str>,

@@ -84,10 +84,11 @@ fn a_place_past_the_end_of_its_line_or_file_is_still_shown() {
 }
 
 #[test]
-fn excerpts_never_show_a_visitor_whole() {
+fn masked_excerpts_never_show_a_visitor_whole() {
+    let style = Style { mask: true, ..Style::default() };
     let id = "kZMvWhf8npAu3H6qd57w2Hv6nh6rnxvg";
     let diagnostic = Diagnostic::error(Code::BadValue, "bad").at(place("a.yaml", 1, 3, 32));
-    let shown = text(&diagnostic, &sources("- kZMvWhf8npAu3H6qd57w2Hv6nh6rnxvg"), Style::default());
+    let shown = text(&diagnostic, &sources("- kZMvWhf8npAu3H6qd57w2Hv6nh6rnxvg"), style);
     assert!(!shown.contains(id) && shown.contains("kZMv·"), "{shown}");
 }
 

@@ -1,8 +1,15 @@
 //! Visitors and what is known of them, as compact as a million rows need it.
 
-use std::{ops::Range, path::PathBuf, sync::{Arc, OnceLock}};
+use std::{
+    ops::Range,
+    path::PathBuf,
+    sync::{Arc, OnceLock},
+};
 
-use super::{source::Source, suggest};
+use super::{
+    source::{Source, likely_ids},
+    suggest,
+};
 use crate::{
     diagnostics::{Code, Diagnostic, Excerpts, Place},
     model::VisitorId,
@@ -146,7 +153,8 @@ impl Table {
             let problem = "this CSV file is empty: it needs a header row with `visitor_id`";
             return Err(vec![Diagnostic::error(Code::CsvHeader, problem).at(place(1, 1, 1))]);
         }
-        let header_line = line_of(&record);
+        let mut lines_of = LineCounter { bytes, at: 0, line: 1 };
+        let header_line = lines_of.start_of(&record);
         let (columns, visitor) = header(file, text, header_line, &record)?;
 
         let mut problems = Problems { found: Vec::new(), more: 0 };
@@ -155,13 +163,12 @@ impl Table {
         let mut ends = Vec::with_capacity(bytes.len() / 8);
         let mut lines = Vec::new();
         while reader.read_byte_record(&mut record).map_err(unreadable)? {
-            let line = line_of(&record);
+            let line = lines_of.start_of(&record);
             if record.len() != width {
                 let count = record.len();
                 let cells = if count == 1 { "cell" } else { "cells" };
                 problems.add(|| {
-                    let message =
-                        format!("this row has {count} {cells}, the header has {width}");
+                    let message = format!("this row has {count} {cells}, the header has {width}");
                     let length = row_length(text, line);
                     let mut problem =
                         Diagnostic::error(Code::CsvRow, message).at(place(line, 1, length));
@@ -182,8 +189,11 @@ impl Table {
                     problems.add(|| {
                         let span = cell_span(line_at(text, line), visitor);
                         let length = (span.end - span.start).max(1);
-                        Diagnostic::error(Code::BadVisitor, error)
-                            .at(place(line, column_of(span.start), column_of(length) - 1))
+                        Diagnostic::error(Code::BadVisitor, error).at(place(
+                            line,
+                            column_of(span.start),
+                            column_of(length) - 1,
+                        ))
                     });
                 }
             }
@@ -209,7 +219,11 @@ impl Table {
     }
 
     /// Brings the rows in the order of their ids, and finds those that come twice.
-    fn sorted(mut self, rows: usize, mut problems: Vec<Diagnostic>) -> Result<Self, Vec<Diagnostic>> {
+    fn sorted(
+        mut self,
+        rows: usize,
+        mut problems: Vec<Diagnostic>,
+    ) -> Result<Self, Vec<Diagnostic>> {
         let mut order: Vec<u32> = (0..u32::try_from(rows).unwrap_or(u32::MAX)).collect();
         order.sort_unstable_by(|a, b| (self.visitor(*a), a).cmp(&(self.visitor(*b), b)));
         let mut twice = 0;
@@ -298,8 +312,10 @@ fn header(
             let problem = Diagnostic::error(Code::CsvHeader, "this column has no name");
             problems.push(problem.at(place(at)));
         } else if let Some(first) = names[..at].iter().position(|other| other == name) {
-            let problem =
-                Diagnostic::error(Code::CsvHeader, format!("the column `{name}` is here a second time"));
+            let problem = Diagnostic::error(
+                Code::CsvHeader,
+                format!("the column `{name}` is here a second time"),
+            );
             problems.push(problem.at(place(at)).related(place(first), "the first time is here"));
         }
     }
@@ -307,16 +323,23 @@ fn header(
     if visitor.is_none() {
         let near = suggest::nearest(VISITOR_COLUMN, names.iter().map(|name| &**name));
         let at = near.and_then(|near| names.iter().position(|name| **name == *near));
-        let mut problem = Diagnostic::error(Code::CsvHeader, "there is no column `visitor_id`")
-            .at(match at {
+        let mut problem =
+            Diagnostic::error(Code::CsvHeader, "there is no column `visitor_id`").at(match at {
                 Some(at) => place(at),
-                None => Place { file: file.clone(), line, column: 1, length: row_length(text, line) },
+                None => {
+                    Place { file: file.clone(), line, column: 1, length: row_length(text, line) }
+                }
             });
-        let other = [";", "\t"].into_iter().find(|sign| names.len() == 1 && names[0].contains(*sign));
+        let other =
+            [";", "\t"].into_iter().find(|sign| names.len() == 1 && names[0].contains(*sign));
         problem = match (near, other) {
-            (_, Some(sign)) => problem.help(format!("columns are separated by commas, not by {sign:?}")),
+            (_, Some(sign)) => {
+                problem.help(format!("columns are separated by commas, not by {sign:?}"))
+            }
             (Some(near), None) => problem.help(format!("rename `{near}` to `visitor_id`")),
-            (None, None) => problem.help("the first row names the columns; one of them is `visitor_id`"),
+            (None, None) => {
+                problem.help("the first row names the columns; one of them is `visitor_id`")
+            }
         };
         problems.push(problem);
     }
@@ -333,22 +356,34 @@ pub(crate) fn not_utf8(file: &Arc<str>, bytes: &[u8], at: usize) -> Diagnostic {
     let start = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
     let column = String::from_utf8_lossy(&before[start..]).chars().count() + 1;
     let value = bytes.get(at).copied().unwrap_or_default();
-    Diagnostic::error(
-        Code::NotUtf8,
-        format!("byte {at} (0x{value:02x}) is not UTF-8"),
-    )
-    .at(Place {
-        file: file.clone(),
-        line: u32::try_from(line).unwrap_or(u32::MAX),
-        column: u32::try_from(column).unwrap_or(u32::MAX),
-        length: 1,
-    })
-    .help("save the file as UTF-8")
+    Diagnostic::error(Code::NotUtf8, format!("byte {at} (0x{value:02x}) is not UTF-8"))
+        .at(Place {
+            file: file.clone(),
+            line: u32::try_from(line).unwrap_or(u32::MAX),
+            column: u32::try_from(column).unwrap_or(u32::MAX),
+            length: 1,
+        })
+        .help("save the file as UTF-8")
 }
 
-fn line_of(record: &csv::ByteRecord) -> u32 {
-    let line = record.position().map_or(1, csv::Position::line);
-    u32::try_from(line).unwrap_or(u32::MAX)
+/// Counts lines itself: the reader's own count is behind by the line breaks before a record.
+struct LineCounter<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    line: u32,
+}
+
+impl LineCounter<'_> {
+    fn start_of(&mut self, record: &csv::ByteRecord) -> u32 {
+        let start = record.position().map_or(self.at as u64, csv::Position::byte);
+        let start = usize::try_from(start).unwrap_or(usize::MAX).clamp(self.at, self.bytes.len());
+        let blank = self.bytes[start..].iter().take_while(|byte| matches!(byte, b'\r' | b'\n'));
+        let start = start + blank.count();
+        let passed = self.bytes[self.at..start].iter().filter(|byte| **byte == b'\n').count();
+        self.line = self.line.saturating_add(u32::try_from(passed).unwrap_or(u32::MAX));
+        self.at = start;
+        self.line
+    }
 }
 
 fn line_at(text: &str, line: u32) -> &str {
@@ -400,7 +435,9 @@ fn unclosed_quote(bytes: &[u8]) -> Option<usize> {
     for (at, byte) in bytes.iter().enumerate() {
         match (byte, open) {
             (b'"', Some(_)) => open = None,
-            (b'"', None) if fresh || bytes.get(at.wrapping_sub(1)) == Some(&b'"') => open = Some(at),
+            (b'"', None) if fresh || bytes.get(at.wrapping_sub(1)) == Some(&b'"') => {
+                open = Some(at)
+            }
             _ => {}
         }
         fresh = matches!(byte, b',' | b'\n' | b'\r');
@@ -408,15 +445,17 @@ fn unclosed_quote(bytes: &[u8]) -> Option<usize> {
     open
 }
 
-/// The lines of a CSV file, read when the first one is to be shown.
-pub(crate) struct CsvLines {
+/// The lines of a file, read when the first one is to be shown.
+pub(crate) struct FileLines {
     path: PathBuf,
+    csv: bool,
     text: OnceLock<Option<(String, Vec<usize>)>>,
 }
 
-impl CsvLines {
-    pub(crate) fn new(path: PathBuf) -> Self {
-        Self { path, text: OnceLock::new() }
+impl FileLines {
+    /// `csv`: in a CSV file, it is known where visitors' ids are.
+    pub(crate) fn new(path: PathBuf, csv: bool) -> Self {
+        Self { path, csv, text: OnceLock::new() }
     }
 
     fn get(&self, number: u32) -> Option<&str> {
@@ -436,12 +475,15 @@ impl CsvLines {
     }
 }
 
-impl Excerpts for CsvLines {
+impl Excerpts for FileLines {
     fn line(&self, number: u32) -> Option<String> {
         self.get(number).map(str::to_owned)
     }
 
     fn secrets(&self, number: u32, line: &str) -> Vec<Range<usize>> {
+        if !self.csv {
+            return likely_ids(line);
+        }
         let Some(header) = self.get(1) else { return Vec::new() };
         if number == 1 {
             return Vec::new();
@@ -456,7 +498,7 @@ impl Excerpts for CsvLines {
         match visitor {
             Some(visitor) => vec![cell_span(line, visitor)],
             // Nobody knows where the ids are.
-            None => vec![0..line.chars().count()],
+            None => std::iter::once(0..line.chars().count()).collect(),
         }
     }
 }

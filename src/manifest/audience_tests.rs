@@ -16,7 +16,8 @@ fn problems(text: &str) -> Vec<String> {
 
 #[test]
 fn rows_come_in_the_order_of_their_ids_and_keep_their_lines() {
-    let table = csv("name,visitor_id,plan\r\nLiz,v2,\"a, \"\"b\"\"\"\r\n\r\nTom,v1,\r\n").expect("valid");
+    let table =
+        csv("name,visitor_id,plan\r\nLiz,v2,\"a, \"\"b\"\"\"\r\n\r\nTom,v1,\r\n").expect("valid");
     assert_eq!(table.visitors().collect::<Vec<_>>(), ["v1", "v2"]);
     assert_eq!(table.columns().collect::<Vec<_>>(), ["name", "plan"]);
     let liz = table.row(1);
@@ -48,7 +49,10 @@ fn every_bad_row_is_reported() {
 
 #[test]
 fn headers_are_checked() {
-    assert_eq!(problems(""), ["1:1 this CSV file is empty: it needs a header row with `visitor_id`"]);
+    assert_eq!(
+        problems(""),
+        ["1:1 this CSV file is empty: it needs a header row with `visitor_id`"]
+    );
     assert_eq!(problems("name,visitorId\n"), ["1:6 there is no column `visitor_id`"]);
     assert_eq!(
         problems("visitor_id,a,a,\n"),
@@ -60,10 +64,7 @@ fn headers_are_checked() {
 
 #[test]
 fn an_unclosed_quote_does_not_swallow_the_rest() {
-    assert_eq!(
-        problems("visitor_id,name\nv1,\"Liz\nv2,Tom\n"),
-        ["2:4 this quote is never closed"]
-    );
+    assert_eq!(problems("visitor_id,name\nv1,\"Liz\nv2,Tom\n"), ["2:4 this quote is never closed"]);
 }
 
 #[test]

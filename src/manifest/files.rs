@@ -31,9 +31,10 @@ impl Folder {
 
     /// What diagnostics call a file: relative to the project's folder, with `/`.
     pub(crate) fn name(&self, path: &Path) -> Arc<str> {
-        let plain = plain(path);
-        let shown = plain.strip_prefix(crate::manifest::files::plain(&self.root)).unwrap_or(&plain);
-        shown.to_string_lossy().replace('\\', "/").into()
+        plain(path.strip_prefix(&self.root).unwrap_or(path))
+            .to_string_lossy()
+            .replace('\\', "/")
+            .into()
     }
 
     /// That a file that exists lies inside the folder, links resolved.
@@ -72,11 +73,10 @@ impl Folder {
             let path = self.root.join(pattern);
             self.may_leave(pattern)?;
             return match fs::metadata(&path) {
-                Ok(meta) if meta.is_dir() => {
-                    Err(bad(format!("`{pattern}` is a folder, and include names files")).help(
-                        format!("for all its files: {}/**/*.yaml", pattern.trim_end_matches('/')),
-                    ))
-                }
+                Ok(meta) if meta.is_dir() => Err(bad(format!(
+                    "`{pattern}` is a folder, and include names files"
+                ))
+                .help(format!("for all its files: {}/**/*.yaml", pattern.trim_end_matches('/')))),
                 Ok(_) => Ok(vec![path]),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {
                     let problem = bad(format!("there is no file `{pattern}`"));
@@ -96,7 +96,11 @@ impl Folder {
         // Only what can match is walked: the folder before the first wildcard.
         let fixed: Vec<&str> = pattern.split('/').take_while(|part| !wild(part)).collect();
         let fixed = fixed.join("/");
-        self.may_leave(&fixed)?;
+        self.may_leave(&fixed).map_err(|mut problem| {
+            problem.message =
+                problem.message.replace(&format!("`{fixed}`"), &format!("`{pattern}`"));
+            problem
+        })?;
         let base = self.root.join(fixed);
         if !base.exists() {
             return Ok(Vec::new());

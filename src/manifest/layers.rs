@@ -22,10 +22,7 @@ impl<'a, T> Layers<'a, T> {
         field: &str,
         get: impl Fn(&'a T) -> Option<&'a V>,
     ) -> Option<(&'a V, Source)> {
-        self.0
-            .iter()
-            .rev()
-            .find_map(|layer| Some((get(layer.raw)?, layer.at.child(field))))
+        self.0.iter().rev().find_map(|layer| Some((get(layer.raw)?, layer.at.child(field))))
     }
 
     /// The layers of a field that is a mapping itself.
@@ -62,9 +59,5 @@ impl<'a, T> Layers<'a, T> {
     /// Where the thing is first written.
     pub(crate) fn source(&self) -> Option<&Source> {
         self.0.first().map(|layer| &layer.at)
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
     }
 }

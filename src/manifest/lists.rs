@@ -167,7 +167,9 @@ pub(crate) fn removed(
         let Some(key) = key(cx, name, &at) else { continue };
         let clash = keys
             .get(name)
-            .map(|place| (place.place(), "is removed, but is still declared", "it is declared here"))
+            .map(|place| {
+                (place.place(), "is removed, but is still declared", "it is declared here")
+            })
             .or_else(|| {
                 let first = found.iter().find(|other| other.key == key)?;
                 Some((first.source.place(), "is removed twice", "the first time is here"))

@@ -14,7 +14,7 @@ use super::{
     raw,
     resolve::Context,
     settings::{DEFAULT_BASE_URL, Settings, StateLocation, Threshold, check_base_url},
-    source::{Source, SourceFile},
+    source::Source,
     suggest,
     unions::{Entries, Threshold as RawThreshold, Var},
     yaml::{self, Document},
@@ -56,7 +56,7 @@ impl Files {
             environment: cx.options.environment.clone(),
         };
         files.add(cx, &path, None);
-        let Some(main) = files.files.first() else { return None };
+        let main = files.files.first()?;
         files.check_main(cx);
         let main_file = &main.source;
         let patterns: Vec<(String, Source)> = match &main.document.raw.include {
@@ -95,7 +95,7 @@ impl Files {
                     problem.place = Some(at.place());
                 }
                 if problem.code == Code::NotUtf8 {
-                    let lines = super::audience::CsvLines::new(path.to_owned());
+                    let lines = super::audience::FileLines::new(path.to_owned(), false);
                     cx.sources.add(cx.folder.name(path), Arc::new(lines));
                 }
                 cx.problems.push(problem);
@@ -174,7 +174,7 @@ impl Files {
 
     /// Where relative paths of a file start.
     pub(crate) fn folder_of(&self, source: &Source) -> PathBuf {
-        let folder = self.folders.get(&source.place().file);
+        let folder = source.file().and_then(|file| self.folders.get(file));
         folder.or(self.main().map(|main| &main.folder)).cloned().unwrap_or_default()
     }
 
@@ -269,9 +269,10 @@ impl Files {
         {
             return layers(list, at);
         }
-        let lists = self.files.iter().filter_map(|file| {
-            Some(layers(base(&file.document.raw)?, file.source.clone()))
-        });
+        let lists = self
+            .files
+            .iter()
+            .filter_map(|file| Some(layers(base(&file.document.raw)?, file.source.clone())));
         lists.flatten().collect()
     }
 
@@ -315,7 +316,8 @@ impl Files {
         Layers(layers)
     }
 
-    pub(crate) fn settings(&self, cx: &mut Context<'_>) -> Option<Settings> {
+    /// What is wrong is reported, and has its default.
+    pub(crate) fn settings(&self, cx: &mut Context<'_>) -> Settings {
         let api = self.section("api", |raw| raw.api.as_ref(), |raw| raw.api.as_ref());
         let limits = self.section("limits", |raw| raw.limits.as_ref(), |raw| raw.limits.as_ref());
         let safety = self.section("safety", |raw| raw.safety.as_ref(), |raw| raw.safety.as_ref());
@@ -382,16 +384,17 @@ impl Files {
         let max_deletes = threshold(safety.get("max_deletes", |raw| raw.max_deletes.as_ref()));
         let max_resends = threshold(safety.get("max_resends", |raw| raw.max_resends.as_ref()));
         let mask = privacy.get("mask_visitors", |raw| raw.mask_visitors.as_ref());
-        Some(Settings {
-            state: state?,
-            base_url: base_url?,
-            concurrency: usize::try_from(concurrency?).ok().and_then(NonZeroUsize::new)?,
-            timeout: timeout?,
-            requests_per_hour: requests_per_hour?,
-            max_deletes: max_deletes?,
-            max_resends: max_resends?,
+        let concurrency = concurrency.and_then(|count| usize::try_from(count).ok());
+        Settings {
+            state: state.unwrap_or_else(|| StateLocation::Folder(root.join("state"))),
+            base_url: base_url.unwrap_or_else(|| DEFAULT_BASE_URL.to_owned()),
+            concurrency: concurrency.and_then(NonZeroUsize::new).unwrap_or(NonZeroUsize::MIN),
+            timeout: timeout.unwrap_or(Duration::from_secs(30)),
+            requests_per_hour: requests_per_hour.unwrap_or(100),
+            max_deletes: max_deletes.unwrap_or(Threshold::Share(20)),
+            max_resends: max_resends.unwrap_or(Threshold::Share(20)),
             mask_visitors: mask.map(|(mask, _)| *mask).unwrap_or_default(),
-        })
+        }
     }
 }
 
@@ -441,12 +444,4 @@ fn no_project(root: &Path) -> Diagnostic {
         Some(near) => format!("rename `{near}` to {PROJECT_FILE}"),
         None => "start one with `pushsync init`, or name its folder with -C DIR".to_owned(),
     })
-}
-
-impl SourceFile {
-    /// For tests: a file that was never on a disk.
-    #[cfg(test)]
-    pub(crate) fn for_test(text: &str) -> Arc<Self> {
-        Arc::new(Self::new("test.yaml".into(), text.to_owned()))
-    }
 }

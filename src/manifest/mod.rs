@@ -28,7 +28,7 @@ use minijinja::Value;
 
 pub use audience::Table;
 pub use project::{Adoption, Message, Move, Presence, Project, Removed, Window};
-pub(crate) use project::{Body, Condition, Vars};
+pub(crate) use project::{Body, Vars};
 pub use settings::{MaskVisitors, Settings, StateLocation, Threshold};
 pub use source::{Source, SourceFile};
 
@@ -67,6 +67,22 @@ pub struct Loaded {
     pub project: Option<Project>,
     /// All errors and warnings.
     pub report: Report,
+    /// What could be made of the rest if there are errors: only to find more of them.
+    draft: Option<Project>,
+}
+
+impl Loaded {
+    /// Adds to the report what only rendering finds, also if there are errors already: see
+    /// [`crate::desired::check`]. The project is gone if there is an error among that.
+    pub fn check(&mut self) {
+        let Some(project) = self.project.as_ref().or(self.draft.as_ref()) else { return };
+        self.report.extend(crate::desired::check(project));
+        if self.report.errors() > 0
+            && let Some(project) = self.project.take()
+        {
+            self.draft = Some(project);
+        }
+    }
 }
 
 /// Reads and checks the project in `dir`.
@@ -80,25 +96,20 @@ pub fn load(dir: &Path, options: &LoadOptions<'_>) -> Loaded {
             );
             return Loaded {
                 project: None,
+                draft: None,
                 report: Report::new(vec![problem], Default::default()),
             };
         }
     };
-    let mut cx = Context {
-        options,
-        folder: &folder,
-        sources: Default::default(),
-        problems: Vec::new(),
-    };
-    let project = Files::read(&mut cx).and_then(|files| resolve(&mut cx, &files));
+    let mut cx =
+        Context { options, folder: &folder, sources: Default::default(), problems: Vec::new() };
+    let project = Files::read(&mut cx).map(|files| resolve(&mut cx, &files));
     let good = cx.problems.iter().all(|problem| !problem.is_error());
-    Loaded {
-        project: project.filter(|_| good),
-        report: Report::new(cx.problems, cx.sources),
-    }
+    let (project, draft) = if good { (project, None) } else { (None, project) };
+    Loaded { project, draft, report: Report::new(cx.problems, cx.sources) }
 }
 
-fn resolve(cx: &mut Context<'_>, files: &Files) -> Option<Project> {
+fn resolve(cx: &mut Context<'_>, files: &Files) -> Project {
     let settings = files.settings(cx);
     let vars: Arc<Vars> = Arc::new(vars(&files.vars()));
     let folder_of = |source: &Source| files.folder_of(source);
@@ -123,7 +134,7 @@ fn resolve(cx: &mut Context<'_>, files: &Files) -> Option<Project> {
     let mut audiences = Audiences::new(declared);
 
     let engine = template::engine();
-    let world = World { senders: &senders, engine: &engine, vars: &vars, folder_of: &folder_of };
+    let world = World { senders: &senders, engine: &engine, vars: &vars };
     let mut messages = Vec::new();
     let mut keys = lists::Keys::new();
     let written = files.messages(cx);
@@ -139,14 +150,14 @@ fn resolve(cx: &mut Context<'_>, files: &Files) -> Option<Project> {
     let moved = lists::moved(cx, &files.moved(), &keys);
     let imports = lists::imports(cx, &files.imports());
     let removed = lists::removed(cx, &files.removed(), &keys, &moved);
-    let project = Project {
+    Project {
         root: cx.folder.root().to_owned(),
         environment: cx
             .options
             .environment
             .clone()
             .unwrap_or_else(|| DEFAULT_ENVIRONMENT.to_owned()),
-        settings: settings?,
+        settings,
         senders: senders.known,
         moved,
         imports,
@@ -155,12 +166,11 @@ fn resolve(cx: &mut Context<'_>, files: &Files) -> Option<Project> {
         vars,
         engine,
         unused: audiences.unused(),
-    };
-    Some(project)
+    }
 }
 
 /// The order of `KEY@…`, whatever follows.
-fn address_order(a: &Key, b: &Key) -> std::cmp::Ordering {
+pub(crate) fn address_order(a: &Key, b: &Key) -> std::cmp::Ordering {
     let bytes = |key: &Key| key.as_str().as_bytes().to_owned().into_iter().chain([b'@']);
     bytes(a).cmp(bytes(b))
 }

@@ -1,11 +1,6 @@
 //! A project that is valid.
 
-use std::{
-    collections::BTreeMap,
-    fmt,
-    path::PathBuf,
-    sync::Arc,
-};
+use std::{collections::BTreeMap, fmt, path::PathBuf, sync::Arc};
 
 use jiff::Timestamp;
 use minijinja::{Environment, Value};
@@ -47,7 +42,9 @@ impl Project {
 
     /// A message by its key.
     pub fn message(&self, key: &Key) -> Option<&Message> {
-        self.messages.iter().find(|message| message.spec.key == *key)
+        let order = |message: &Message| super::address_order(&message.spec.key, key);
+        let at = self.messages.binary_search_by(order).ok()?;
+        self.messages.get(at)
     }
 
     /// Every key, and whether its messages should exist at that instant.
@@ -80,8 +77,6 @@ pub struct Message {
     pub(crate) text: Text,
     pub(crate) table: Arc<Table>,
     pub(crate) condition: Option<Condition>,
-    /// Where `to` is written.
-    pub(crate) to: Source,
 }
 
 impl Message {

@@ -7,13 +7,13 @@ use std::{
 };
 
 use super::{
-    audience::{CsvLines, Table},
+    LoadOptions,
+    audience::{FileLines, Table},
     files::{Folder, interpolate, unreadable},
     layers::Layers,
     raw,
     source::Source,
     suggest,
-    LoadOptions,
 };
 use crate::{
     diagnostics::{Code, Diagnostic, Place, Sources},
@@ -193,9 +193,7 @@ impl Audience {
         mut layers: Layers<'_, raw::Audience>,
         folder_of: &FolderOf<'_>,
     ) -> Option<Self> {
-        layers.one_form(|raw| {
-            u8::from(raw.file.is_some()) | u8::from(raw.visitors.is_some()) << 1
-        });
+        layers.one_form(|raw| u8::from(raw.file.is_some()) | u8::from(raw.visitors.is_some()) << 1);
         let file = layers.get("file", |raw| raw.file.as_ref());
         let visitors = layers.get("visitors", |raw| raw.visitors.as_ref());
         let at = layers.source()?.clone();
@@ -213,7 +211,7 @@ impl Audience {
                     return None;
                 }
                 let name = cx.folder.name(&path);
-                cx.sources.add(name.clone(), Arc::new(CsvLines::new(path.clone())));
+                cx.sources.add(name.clone(), Arc::new(FileLines::new(path.clone(), true)));
                 Some(Self::File { path, name, at })
             }
             (None, Some((ids, at))) => Some(Self::List { ids: ids.clone(), at }),

@@ -34,8 +34,7 @@ pub(crate) fn among<'a>(
 pub(crate) fn list<'a>(names: impl IntoIterator<Item = &'a str>) -> Option<String> {
     let names: Vec<&str> = names.into_iter().collect();
     let more = names.len().saturating_sub(10);
-    let mut shown: Vec<String> =
-        names.iter().take(10).map(|name| format!("`{name}`")).collect();
+    let mut shown: Vec<String> = names.iter().take(10).map(|name| format!("`{name}`")).collect();
     if more > 0 {
         shown.push(format!("{more} more"));
     }

@@ -2,13 +2,10 @@
 
 use std::ops::Range;
 
-use minijinja::{AutoEscape, Environment, Error, UndefinedBehavior};
+use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior};
 use saphyr_parser::ScalarStyle;
 
-use super::{
-    source::Source,
-    yaml::tree::What,
-};
+use super::{source::Source, yaml::tree::What};
 use crate::diagnostics::Place;
 
 /// The steps that one text may take: far more than any message needs, and less than a second.
@@ -66,6 +63,18 @@ pub(crate) fn message_of(error: &Error) -> String {
     message.replace("<string>", "the text").replace("<expression>", "the expression")
 }
 
+/// Whether an error is in the template itself, and not in the values of a row.
+pub(crate) fn is_same_for_all(kind: ErrorKind) -> bool {
+    matches!(
+        kind,
+        ErrorKind::UnknownFilter
+            | ErrorKind::UnknownTest
+            | ErrorKind::UnknownFunction
+            | ErrorKind::TemplateNotFound
+            | ErrorKind::SyntaxError
+    )
+}
+
 /// The variable whose lack is the error: `user.name` is missing `user` or its `name`.
 pub(crate) fn undefined_name(error: &Error) -> Option<&str> {
     let detail = error.detail()?;
@@ -111,7 +120,8 @@ fn find_in(source: &Source, text: &str, range: Range<usize>) -> Option<Place> {
         _ if start.line == end.line => {
             let quotes = usize::from(*style != ScalarStyle::Plain);
             let shown = file.line_text(start.line).unwrap_or_default();
-            let raw: String = shown.chars().skip(indent + quotes).take(text.chars().count()).collect();
+            let raw: String =
+                shown.chars().skip(indent + quotes).take(text.chars().count()).collect();
             if raw == text {
                 return at(start.line, indent + quotes + column);
             }

@@ -235,12 +235,8 @@ impl<'t> Deserializer<'t> for At<'t> {
     same_as!(deserialize_any: deserialize_f32 deserialize_f64 deserialize_unit);
 
     fn deserialize_option<V: Visitor<'t>>(self, visitor: V) -> Result<V::Value, Fault> {
-        if self.is_null() {
-            visitor.visit_none()
-        } else {
-            visitor.visit_some(self)
-        }
-        .map_err(|fault| fault.at(self.node))
+        if self.is_null() { visitor.visit_none() } else { visitor.visit_some(self) }
+            .map_err(|fault| fault.at(self.node))
     }
 
     fn deserialize_unit_struct<V: Visitor<'t>>(
@@ -355,9 +351,8 @@ impl<'t> MapAccess<'t> for Entries<'t> {
         seed: K,
     ) -> Result<Option<K::Value>, Fault> {
         let dropped = self.at.dropped;
-        let kept = |(key, value): &&(NodeId, NodeId)| {
-            !dropped.contains(key) && !dropped.contains(value)
-        };
+        let kept =
+            |(key, value): &&(NodeId, NodeId)| !dropped.contains(key) && !dropped.contains(value);
         match self.entries.by_ref().find(kept) {
             Some((key, value)) => {
                 self.value = Some(*value);

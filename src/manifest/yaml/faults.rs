@@ -213,6 +213,9 @@ impl Run<'_> {
                     "no" | "off" | "n" if expected == "true or false" => {
                         diagnostic.help("did you mean `false`?")
                     }
+                    "true" | "false" if expected == "true or false" => {
+                        diagnostic.help("remove the quotes")
+                    }
                     _ => diagnostic,
                 }
             }
