@@ -5,6 +5,7 @@
 //! first.
 
 mod audience;
+mod configure;
 pub mod duration;
 mod files;
 mod layers;

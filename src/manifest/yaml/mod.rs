@@ -113,3 +113,6 @@ fn suspicious(text: &str) -> bool {
 
 /// Where an entry of [`Document::faulty`] begins.
 pub(crate) const SECTIONS: [&str; 3] = ["messages", "senders", "audiences"];
+
+#[cfg(test)]
+mod tests;
