@@ -240,6 +240,9 @@ impl<'p> Current<'p> {
             Some(name) => format!("`{name}` has no value"),
             None => template::message_of(error),
         };
+        if error.kind() == ErrorKind::OutOfFuel {
+            return self.give_up(Diagnostic::error(Code::BadWhere, message).at(place));
+        }
         if template::is_same_for_all(error.kind()) {
             return self.report_once(Diagnostic::error(Code::BadWhere, message).at(place));
         }
@@ -259,14 +262,17 @@ impl<'p> Current<'p> {
             Trouble::TooLarge => {
                 let message = format!("this text grows beyond 1 MiB for {who}");
                 let problem = Diagnostic::error(Code::TemplateError, message).at(at.place());
-                return self.report(problem, row);
+                return self.give_up(problem);
             }
             Trouble::Template(error) => error,
         };
         let place = template::place_in(at, source, template::range_of(&error, source));
         let Some(path) = template::undefined_name(&error) else {
             let message = match error.kind() {
-                ErrorKind::OutOfFuel => "this text takes too many steps".to_owned(),
+                ErrorKind::OutOfFuel => {
+                    let message = format!("this text takes too many steps for {who}");
+                    return self.give_up(Diagnostic::error(Code::TemplateError, message).at(place));
+                }
                 ErrorKind::TemplateNotFound => "a text cannot include another one".to_owned(),
                 _ => template::message_of(&error),
             };
@@ -304,6 +310,13 @@ impl<'p> Current<'p> {
         let mut problem = Diagnostic::error(Code::UndefinedVariable, message).at(place);
         problem.help = Some(help).filter(|_| name != "visitor_id");
         self.report_once(problem)
+    }
+
+    /// For what takes long to fail: the other rows are not tried.
+    fn give_up(&mut self, problem: Diagnostic) -> Step {
+        self.rows = 0..0;
+        self.failed += 1;
+        Step::Problem(Box::new(problem))
     }
 
     /// For what fails for every row alike.

@@ -8,6 +8,7 @@ use std::{
 
 use super::{
     PROJECT_FILE,
+    audience::FileLines,
     layers::{Layer, Layers},
     raw,
     resolve::Context,
@@ -17,7 +18,7 @@ use super::{
     yaml::{self, Document},
 };
 use crate::{
-    diagnostics::{Code, Diagnostic},
+    diagnostics::{Code, Diagnostic, Place},
     model::Key,
 };
 
@@ -56,6 +57,7 @@ impl Files {
         let main = files.files.first()?;
         files.check_main(cx);
         let main_file = &main.source;
+        let main_has_no_include = main.document.raw.include.is_none();
         let patterns: Vec<(String, Source)> = match &main.document.raw.include {
             Some(patterns) => {
                 let at = main_file.child("include");
@@ -79,6 +81,9 @@ impl Files {
                 Err(problem) => cx.problems.push(problem.at(at.place())),
             }
         }
+        if main_has_no_include {
+            left_out(cx);
+        }
         Some(files)
     }
 
@@ -92,7 +97,7 @@ impl Files {
                     problem.place = Some(at.place());
                 }
                 if problem.code == Code::NotUtf8 {
-                    let lines = super::audience::FileLines::new(path.to_owned(), false);
+                    let lines = FileLines::new(path.to_owned(), false);
                     cx.sources.add(cx.folder.name(path), Arc::new(lines));
                 }
                 cx.problems.push(problem);
@@ -130,6 +135,16 @@ impl Files {
             } else if *name == super::DEFAULT_ENVIRONMENT {
                 let message = "`default` is the name of what holds without an environment";
                 cx.error(Code::BadKey, message, &at.child(*name).key());
+            }
+        }
+        // The keys of the others too: nobody looks at them until they are chosen.
+        for (name, raw) in self.environments() {
+            let Some(Entries(messages)) = &raw.messages else { continue };
+            let at = at.child(name).child("messages");
+            for (key, _) in messages.iter().filter(|_| self.environment.as_deref() != Some(name)) {
+                if let Err(error) = Key::parse(key) {
+                    cx.error(Code::BadKey, error.to_string(), &at.child(key.as_str()).key());
+                }
             }
         }
         if let Some(wanted) = &self.environment
@@ -329,6 +344,24 @@ fn misplaced(cx: &mut Context<'_>, raw: &raw::File, source: &Source) {
         let help = Some(format!("move it to {PROJECT_FILE}"));
         cx.error_with(Code::MisplacedField, message, &source.child(field).key(), help);
     }
+}
+
+/// `.yml` is so common an ending that a file left out because of it is worth a warning.
+fn left_out(cx: &mut Context<'_>) {
+    let paths = cx.folder.matching("messages/**/*.yml").unwrap_or_default();
+    let Some(first) = paths.first() else { return };
+    let name = cx.folder.name(first);
+    let message = match paths.len() - 1 {
+        0 => format!("`{name}` is not included: it does not end in .yaml"),
+        more => format!("`{name}` and {more} more are not included: they do not end in .yaml"),
+    };
+    let place = Place { file: name, line: 1, column: 1, length: 1 };
+    cx.sources.add(place.file.clone(), Arc::new(FileLines::new(first.clone(), false)));
+    cx.problems.push(
+        Diagnostic::warning(Code::NotIncluded, message).at(place).help(format!(
+            "rename it, or say `include: [\"messages/**/*.yml\"]` in {PROJECT_FILE}"
+        )),
+    );
 }
 
 fn no_project(root: &Path) -> Diagnostic {

@@ -163,6 +163,7 @@ mod tests {
         assert_eq!(found("text: |\n  a\n  é {{ x }}\n"), (3, 5));
         assert_eq!(found("text: |\n\n\n  a\n   {{ x }}\n"), (5, 4));
         assert_eq!(found("text: |2\n    b\n   {{ x }}\n"), (3, 4));
+        assert_eq!(found("text: |\r\n  a\r\n  é {{ x }}\r\n"), (3, 5));
         assert_eq!(found("text: é {{ x }}"), (1, 9));
         assert_eq!(found("text: \"é {{ x }}\""), (1, 10));
         assert_eq!(found("text: \"\\n {{ x }}\""), (1, 11));
