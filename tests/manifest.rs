@@ -334,6 +334,24 @@ fn the_state_starts_at_the_project_and_urls_stay_as_they_are() {
 }
 
 #[test]
+fn the_default_environment_needs_no_declaration() {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::write(folder.path().join("pushsync.yaml"), "").expect("writable");
+    for options in ["", "env: default"] {
+        let project = load(folder.path(), options).project.expect("a project");
+        assert_eq!(project.environment, "default");
+    }
+}
+
+#[test]
+fn projects_and_streams_may_cross_threads() {
+    fn crosses<T: Send>() {}
+    fn shared<T: Send + Sync>() {}
+    shared::<Project>();
+    crosses::<Deliveries<'_>>();
+}
+
+#[test]
 fn windows_are_half_open() {
     let folder = tempfile::tempdir().expect("a folder");
     let text = "messages: { a: { to: { visitor: v1 }, text: a, active: \

@@ -51,7 +51,7 @@ impl Files {
         let mut files = Self {
             files: Vec::new(),
             folders: HashMap::new(),
-            environment: cx.options.environment.clone(),
+            environment: cx.chosen().map(str::to_owned),
         };
         files.add(cx, &path, None);
         let main = files.files.first()?;

@@ -51,7 +51,8 @@ pub const DEFAULT_ENVIRONMENT: &str = "default";
 
 /// What a project is loaded for.
 pub struct LoadOptions<'a> {
-    /// The environment whose values are laid over the rest; `None` for none.
+    /// The environment whose values are laid over the rest; `None`, or [`DEFAULT_ENVIRONMENT`],
+    /// for none.
     pub environment: Option<String>,
     /// Whether files outside the project's folder may be read.
     pub allow_outside: bool,
@@ -153,11 +154,7 @@ fn resolve(cx: &mut Context<'_>, files: &Files) -> Project {
     let removed = lists::removed(cx, &files.removed(), &keys, &moved);
     Project {
         root: cx.folder.root().to_owned(),
-        environment: cx
-            .options
-            .environment
-            .clone()
-            .unwrap_or_else(|| DEFAULT_ENVIRONMENT.to_owned()),
+        environment: cx.chosen().unwrap_or(DEFAULT_ENVIRONMENT).to_owned(),
         settings,
         senders: senders.known,
         moved,

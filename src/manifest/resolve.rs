@@ -29,6 +29,12 @@ pub(crate) struct Context<'a> {
 }
 
 impl Context<'_> {
+    /// The environment, unless it is the one that is there without being declared.
+    pub(crate) fn chosen(&self) -> Option<&str> {
+        let name = self.options.environment.as_deref();
+        name.filter(|name| *name != super::DEFAULT_ENVIRONMENT)
+    }
+
     pub(crate) fn error(&mut self, code: Code, message: impl Into<String>, at: &Source) {
         self.problems.push(Diagnostic::error(code, message).at(at.place()));
     }
