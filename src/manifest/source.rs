@@ -1,6 +1,7 @@
 //! Files as text, and places in them that are only looked up when they are shown.
 
 use std::{
+    collections::HashSet,
     fmt,
     ops::Range,
     sync::{Arc, OnceLock},
@@ -17,13 +18,21 @@ pub struct SourceFile {
     text: String,
     lines: OnceLock<Vec<usize>>,
     tree: OnceLock<Result<Tree, Flaw>>,
+    dropped: OnceLock<HashSet<NodeId>>,
     secrets: OnceLock<Vec<Span>>,
 }
 
 impl SourceFile {
     /// `name` is what diagnostics call the file.
     pub(crate) fn new(name: Arc<str>, text: String) -> Self {
-        Self { name, text, lines: OnceLock::new(), tree: OnceLock::new(), secrets: OnceLock::new() }
+        Self {
+            name,
+            text,
+            lines: OnceLock::new(),
+            tree: OnceLock::new(),
+            dropped: OnceLock::new(),
+            secrets: OnceLock::new(),
+        }
     }
 
     pub(crate) fn name(&self) -> &Arc<str> {
@@ -36,6 +45,12 @@ impl SourceFile {
 
     pub(crate) fn tree(&self) -> Result<&Tree, &Flaw> {
         self.tree.get_or_init(|| Tree::parse(&self.text)).as_ref()
+    }
+
+    /// Remembers which nodes were passed over because of errors: they do not count in lists.
+    pub(crate) fn drop_nodes(&self, nodes: HashSet<NodeId>) {
+        // Set once, when the file is decoded.
+        let _ = self.dropped.set(nodes);
     }
 
     /// Line `number`, from 1, without its line break.
@@ -248,7 +263,7 @@ impl Source {
         match &self.0 {
             Inner::Fixed(place) => place.clone(),
             Inner::Path { file, steps, key } => match file.tree() {
-                Ok(tree) => match find(tree, steps, *key) {
+                Ok(tree) => match find(file, tree, steps, *key) {
                     Some(node) => file.place_of(tree.node(node).span),
                     None => file.place_at(1, 1, 1),
                 },
@@ -263,14 +278,15 @@ impl Source {
             Inner::Fixed(_) => None,
             Inner::Path { file, steps, key } => {
                 let tree = file.tree().ok()?;
-                Some((file, tree, find(tree, steps, *key)?))
+                Some((file, tree, find(file, tree, steps, *key)?))
             }
         }
     }
 }
 
 /// The node at the end of the path, or the last one on the way to it.
-fn find(tree: &Tree, steps: &[Step], key: bool) -> Option<NodeId> {
+fn find(file: &SourceFile, tree: &Tree, steps: &[Step], key: bool) -> Option<NodeId> {
+    let kept = |item: &&NodeId| !file.dropped.get().is_some_and(|dropped| dropped.contains(*item));
     let mut node = tree.root?;
     let mut shown = node;
     for (at, step) in steps.iter().enumerate() {
@@ -285,7 +301,8 @@ fn find(tree: &Tree, steps: &[Step], key: bool) -> Option<NodeId> {
                 shown = if (last && !key && !nothing) || (!last && nothing) { value } else { name };
             }
             Step::Index(index) => {
-                let Some(item) = tree.items(node).get(*index) else { return Some(shown) };
+                let item = tree.items(node).iter().filter(kept).nth(*index);
+                let Some(item) = item else { return Some(shown) };
                 node = *item;
                 shown = *item;
             }

@@ -53,6 +53,7 @@ pub(super) fn decode(file: &SourceFile, tree: &Tree) -> Document {
     run.tags_and_keys();
     run.sections::<true>(root);
     let raw = run.peel::<raw::File>(root).unwrap_or_default();
+    file.drop_nodes(run.dropped);
     Document { raw, faulty: run.faulty, diagnostics: run.diagnostics }
 }
 
