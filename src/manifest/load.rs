@@ -35,6 +35,8 @@ pub(crate) struct Files {
     files: Vec<FileOf>,
     folders: HashMap<Arc<str>, PathBuf>,
     environment: Option<String>,
+    /// Some files, or parts of them, could not be read: what seems to be missing may be there.
+    pub(super) incomplete: bool,
 }
 
 /// Things by name, each with its layers.
@@ -52,6 +54,7 @@ impl Files {
             files: Vec::new(),
             folders: HashMap::new(),
             environment: cx.chosen().map(str::to_owned),
+            incomplete: false,
         };
         files.add(cx, &path, None);
         let main = files.files.first()?;
@@ -78,7 +81,10 @@ impl Files {
                         }
                     }
                 }
-                Err(problem) => cx.problems.push(problem.at(at.place())),
+                Err(problem) => {
+                    files.incomplete = true;
+                    cx.problems.push(problem.at(at.place()));
+                }
             }
         }
         if main_has_no_include {
@@ -101,11 +107,13 @@ impl Files {
                     cx.sources.add(cx.folder.name(path), Arc::new(lines));
                 }
                 cx.problems.push(problem);
+                self.incomplete = true;
                 return;
             }
         };
         cx.sources.add(file.name().clone(), file.clone());
         let mut document = yaml::read(&file);
+        self.incomplete |= document.incomplete;
         cx.problems.append(&mut document.diagnostics);
         let source = Source::root(&file);
         if at.is_some() {

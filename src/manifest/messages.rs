@@ -117,7 +117,7 @@ fn from(
         From::Name(name) => match world.senders.known.get(name) {
             Some(sender) => sender.clone(),
             None => {
-                if !world.senders.broken.contains(name) {
+                if world.senders.lacks(name) {
                     let message = format!("there is no sender `{name}`");
                     let help = world.senders.help(name, "senders");
                     cx.error_with(Code::UnknownSender, message, &at, help);

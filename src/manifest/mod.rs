@@ -116,7 +116,7 @@ fn resolve(cx: &mut Context<'_>, files: &Files) -> Project {
     let vars: Arc<Vars> = Arc::new(vars(&files.vars()));
     let folder_of = |source: &Source| files.folder_of(source);
 
-    let mut senders = Declared::default();
+    let mut senders = Declared::new(files.incomplete);
     for (name, layers) in files.senders(cx) {
         match resolve::sender(cx, layers) {
             Some(sender) => _ = senders.known.insert(name.to_owned(), sender),
@@ -125,7 +125,7 @@ fn resolve(cx: &mut Context<'_>, files: &Files) -> Project {
     }
     senders.broken.extend(files.faulty_names("senders"));
 
-    let mut declared = Declared::default();
+    let mut declared = Declared::new(files.incomplete);
     for (name, layers) in files.audiences(cx) {
         match Audience::declared(cx, layers, &folder_of) {
             Some(audience) => _ = declared.known.insert(name.to_owned(), audience),

@@ -1,7 +1,7 @@
 //! Names → things: senders and audiences, each checked once and shared.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     path::PathBuf,
     sync::Arc,
 };
@@ -146,16 +146,21 @@ pub(crate) fn sender(cx: &mut Context<'_>, mut layers: Layers<'_, raw::Sender>) 
 /// as missing.
 pub(crate) struct Declared<T> {
     pub(crate) known: BTreeMap<String, T>,
-    pub(crate) broken: std::collections::HashSet<String>,
-}
-
-impl<T> Default for Declared<T> {
-    fn default() -> Self {
-        Self { known: BTreeMap::new(), broken: std::collections::HashSet::new() }
-    }
+    pub(crate) broken: HashSet<String>,
+    /// There may be more than is known.
+    pub(crate) incomplete: bool,
 }
 
 impl<T> Declared<T> {
+    pub(crate) fn new(incomplete: bool) -> Self {
+        Self { known: BTreeMap::new(), broken: HashSet::new(), incomplete }
+    }
+
+    /// Whether a name that is not known is certainly wrong.
+    pub(crate) fn lacks(&self, name: &str) -> bool {
+        !self.incomplete && !self.broken.contains(name)
+    }
+
     /// `did you mean …?`
     pub(crate) fn help(&self, name: &str, what: &str) -> Option<String> {
         let names = self.known.keys().map(String::as_str);
@@ -294,7 +299,7 @@ impl Audiences {
             return table.clone();
         }
         let Some(audience) = self.declared.known.get(name) else {
-            if !self.declared.broken.contains(name) {
+            if self.declared.lacks(name) {
                 let help = self.declared.help(name, "audiences");
                 let message = format!("there is no audience `{name}`");
                 cx.error_with(Code::UnknownAudience, message, at, help);

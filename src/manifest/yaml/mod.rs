@@ -32,6 +32,8 @@ pub(crate) struct Document {
     /// `["environments", "staging", "messages", "dark-mode"]`. What is missing there may be so
     /// only because of that.
     pub(crate) faulty: HashSet<Vec<Arc<str>>>,
+    /// Whole senders or audiences may be missing because of what is wrong.
+    pub(crate) incomplete: bool,
     /// What is wrong.
     pub(crate) diagnostics: Vec<Diagnostic>,
 }
@@ -50,7 +52,7 @@ pub(crate) fn read(file: &SourceFile) -> Document {
         Ok(tree) => tree,
         Err(flaw) => {
             let diagnostics = vec![faults::flaw(file, flaw)];
-            return Document { diagnostics, ..Document::default() };
+            return Document { diagnostics, incomplete: true, ..Document::default() };
         }
     };
     let mut document = faults::decode(file, tree);
