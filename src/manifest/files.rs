@@ -142,6 +142,11 @@ impl Folder {
     fn may_leave(&self, path: &str) -> Result<(), Diagnostic> {
         let mut depth = 0_i32;
         let mut leaves = false;
+        if Path::new(path).is_absolute()
+            && (Path::new(path).starts_with(&self.real) || Path::new(path).starts_with(&self.root))
+        {
+            return Ok(());
+        }
         for part in Path::new(path).components() {
             match part {
                 Component::ParentDir => depth -= 1,
@@ -151,7 +156,7 @@ impl Folder {
             }
             leaves |= depth < 0;
         }
-        if !leaves || self.allow_outside || Path::new(path).is_absolute() {
+        if !leaves || self.allow_outside {
             return Ok(());
         }
         let message = format!("`{path}` lies outside the project's folder");
