@@ -4,12 +4,16 @@
 //! `UPDATE_EXPECT=1 cargo test --test manifest` writes the files anew; read them before you
 //! commit them.
 
+#![expect(clippy::expect_used, reason = "a test that cannot go on says so by failing")]
+
 use std::{fmt::Write as _, fs, path::Path};
 
+use proptest::prelude::*;
 use pushsync::{
-    desired::{self, Deliveries},
+    desired::Deliveries,
     diagnostics::show::Style,
-    manifest::{self, LoadOptions, Presence, Project},
+    manifest::{self, LoadOptions, Loaded, Presence, Project, StateLocation},
+    model::{Key, VisitorId},
 };
 
 const NOW: &str = "2026-11-22T12:00:00Z";
@@ -22,31 +26,30 @@ fn environment(name: &str) -> Option<String> {
     }
 }
 
-/// `options.txt` may hold `env: NAME` and `allow-outside`.
-fn outcome(folder: &Path) -> String {
-    let options = fs::read_to_string(folder.join("options.txt")).unwrap_or_default();
-    let now = NOW.parse().expect("an instant");
-    let loaded = manifest::load(
+/// `options` may hold `env: NAME`, `allow-outside` and `mask`, one a line.
+fn load(folder: &Path, options: &str) -> Loaded {
+    let environment_name = options.lines().find_map(|line| line.strip_prefix("env: "));
+    manifest::load(
         folder,
         &LoadOptions {
-            environment: options
-                .lines()
-                .find_map(|line| line.strip_prefix("env: "))
-                .map(Into::into),
+            environment: environment_name.map(Into::into),
             allow_outside: options.lines().any(|line| line == "allow-outside"),
             env: &environment,
-            now,
+            now: NOW.parse().expect("an instant"),
         },
-    );
-    let mut report = loaded.report;
-    if let Some(project) = &loaded.project {
-        report.extend(desired::check(project));
-    }
-    let mut out = report.text(Style::default());
+    )
+}
+
+fn outcome(folder: &Path) -> String {
+    let options = fs::read_to_string(folder.join("options.txt")).unwrap_or_default();
+    let mut loaded = load(folder, &options);
+    loaded.check();
+    let mask = options.lines().any(|line| line == "mask");
+    let mut out = loaded.report.text(Style { color: false, mask });
     // The folder of the checkout is none of the fixture's business.
     let here = folder.display().to_string();
     out = out.replace(&here, "FOLDER");
-    if let (Some(project), 0) = (&loaded.project, report.errors()) {
+    if let Some(project) = &loaded.project {
         describe(project, &mut out);
     }
     out
@@ -57,7 +60,8 @@ fn describe(project: &Project, out: &mut String) {
     for delivery in Deliveries::new(project, now) {
         let delivery = delivery.expect("checked before");
         let (address, spec) = (delivery.address.as_str(), &delivery.spec);
-        let _ = writeln!(out, "{address} | {} | {} | {:?}", spec.kind, spec.sender, delivery.text);
+        let text: String = delivery.text.chars().take(80).collect();
+        let _ = writeln!(out, "{address} | {} | {} | {text:?}", spec.kind, spec.sender);
     }
     for (key, presence) in project.keys_at(now) {
         if presence != Presence::Active {
@@ -103,4 +107,264 @@ fn every_fixture_comes_out_as_expected() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Pieces that YAML, templates and CSV files are made of, and some that they are not.
+const PIECES: &[&str] = &[
+    "messages:",
+    "senders:",
+    "audiences:",
+    "vars:",
+    "environments:",
+    "moved:",
+    "import:",
+    "removed:",
+    "include:",
+    "text:",
+    "to:",
+    "from:",
+    "visitor:",
+    "visitors:",
+    "file:",
+    "where:",
+    "audience:",
+    "active:",
+    "until:",
+    "kind:",
+    "raw:",
+    "a",
+    "b",
+    "a: ",
+    "b: ",
+    "\n",
+    "\n  ",
+    "\n    ",
+    "\n      ",
+    "\n- ",
+    "- ",
+    ": ",
+    "{ ",
+    " }",
+    "[ ",
+    " ]",
+    ", ",
+    "\"",
+    "'",
+    "|",
+    ">",
+    "|-\n",
+    ">+2\n",
+    "&a ",
+    "*a",
+    "*b",
+    "!x ",
+    "!!str ",
+    "<<: *a",
+    "? ",
+    "# c",
+    "---",
+    "...",
+    "%",
+    "@",
+    "`",
+    "\t",
+    "\r",
+    "\r\n",
+    "\u{feff}",
+    "\u{85}",
+    "\u{2028}",
+    "é",
+    "\u{1f600}",
+    "\0",
+    "\u{1b}",
+    "~",
+    "null",
+    "true",
+    "012",
+    "1e9",
+    "-1",
+    "99999999999999999999",
+    "{{ a }}",
+    "{{ b.c }}",
+    "{% for x in range(9) %}",
+    "{% endfor %}",
+    "{{ a | default(\"x\") }}",
+    "{{",
+    "}}",
+    "{#",
+    "b.csv",
+    "${AUDIENCE}",
+    "${",
+    "visitor_id",
+    "visitor_id,a\n",
+    "v1,x\n",
+    "v1,\"",
+    "a@v1",
+    "2026-12-01T09:00:00Z",
+    "\\",
+    "\u{202e}",
+];
+
+fn soup() -> impl Strategy<Value = Vec<u8>> {
+    let piece = prop_oneof![
+        20 => proptest::sample::select(PIECES).prop_map(|piece| piece.as_bytes().to_vec()),
+        1 => proptest::collection::vec(any::<u8>(), 0..4),
+    ];
+    proptest::collection::vec(piece, 0..60).prop_map(|pieces| pieces.concat())
+}
+
+/// A soup that is likely to get past the parser.
+fn project() -> impl Strategy<Value = Vec<u8>> {
+    soup().prop_map(|soup| {
+        let mut text =
+            b"audiences: { b: { file: b.csv } }\nvars: { a: 1 }\nmessages:\n  m:\n    to: b\n    text: ".to_vec();
+        text.extend(soup);
+        text
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_input_makes_the_loader_panic(
+        yaml in prop_oneof![soup(), project()],
+        csv in soup(),
+        header in any::<bool>(),
+    ) {
+        let folder = tempfile::tempdir().expect("a folder");
+        fs::write(folder.path().join("pushsync.yaml"), yaml).expect("writable");
+        let csv = if header { [b"visitor_id,a\n", &csv[..]].concat() } else { csv };
+        fs::write(folder.path().join("b.csv"), csv).expect("writable");
+        let mut loaded = load(folder.path(), "");
+        loaded.check();
+        for (color, mask) in [(false, true), (true, false)] {
+            let shown = loaded.report.text(Style { color, mask });
+            prop_assert!(color || !shown.contains(|c: char| c.is_control() && c != '\n'));
+        }
+        prop_assert_eq!(
+            loaded.report.github().lines().count(),
+            loaded.report.diagnostics().len()
+        );
+        prop_assert!(loaded.report.json()["diagnostics"].is_array());
+        prop_assert_eq!(loaded.project.is_none(), loaded.report.errors() > 0);
+        if let Some(project) = &loaded.project {
+            let all: Result<Vec<_>, _> = Deliveries::everything(project).collect();
+            let all = all.expect("checked");
+            prop_assert!(all.is_sorted_by(|a, b| a.address < b.address));
+            prop_assert!(all.iter().all(|delivery| !delivery.text.trim().is_empty()));
+        }
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn links_that_lead_outside_are_refused_unless_allowed() {
+    let outside = tempfile::tempdir().expect("a folder");
+    fs::write(outside.path().join("secret.csv"), "visitor_id\nv1\n").expect("writable");
+    fs::write(
+        outside.path().join("more.yaml"),
+        "messages: { b: { to: { visitor: v1 }, text: b } }\n",
+    )
+    .expect("writable");
+    let folder = tempfile::tempdir().expect("a folder");
+    let root = folder.path();
+    fs::create_dir(root.join("messages")).expect("writable");
+    let text = "audiences: { x: { file: x.csv } }\nmessages: { a: { to: x, text: a } }\n";
+    fs::write(root.join("pushsync.yaml"), text).expect("writable");
+    let link = |from: &Path, to: &Path| std::os::unix::fs::symlink(from, to).expect("a link");
+    link(&outside.path().join("secret.csv"), &root.join("x.csv"));
+    link(outside.path(), &root.join("messages/more"));
+
+    let refused = load(root, "");
+    assert!(refused.project.is_none());
+    let codes: Vec<_> = refused.report.diagnostics().iter().map(|d| d.code.as_str()).collect();
+    assert_eq!(codes, ["outside-project", "outside-project"]);
+
+    let allowed = load(root, "allow-outside").project.expect("a project");
+    assert_eq!(allowed.messages().len(), 2);
+}
+
+#[cfg(unix)]
+#[test]
+fn links_that_go_round_in_a_circle_are_an_error_and_no_hang() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let messages = folder.path().join("messages");
+    fs::create_dir(&messages).expect("writable");
+    fs::write(folder.path().join("pushsync.yaml"), "").expect("writable");
+    std::os::unix::fs::symlink(&messages, messages.join("again")).expect("a link");
+    let loaded = load(folder.path(), "");
+    assert!(loaded.report.text(Style::default()).contains("circle"));
+}
+
+#[test]
+fn a_stream_can_be_narrowed_to_keys_and_a_visitor() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/manifest/good-where");
+    let project = load(&folder, "").project.expect("a project");
+    let addresses = |deliveries: Deliveries<'_>| {
+        let all = deliveries.map(|d| d.expect("valid").address.as_str().to_owned());
+        all.collect::<Vec<_>>()
+    };
+    let pro = |key: &Key| key.as_str() == "pro";
+    assert_eq!(addresses(Deliveries::everything(&project).only(pro)), ["pro@v1"]);
+    let visitor = |id| VisitorId::parse(id).expect("an id");
+    assert_eq!(
+        addresses(Deliveries::everything(&project).for_visitor(&visitor("v4"))),
+        ["other@v4"]
+    );
+    assert!(addresses(Deliveries::everything(&project).for_visitor(&visitor("v9"))).is_empty());
+    let key = Key::parse("pro").expect("a key");
+    assert!(project.message(&key).is_some_and(|message| message.is_template()));
+    assert!(project.message(&Key::parse("prox").expect("a key")).is_none());
+}
+
+#[test]
+fn the_state_starts_at_the_project_and_urls_stay_as_they_are() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (written, expected) in [
+        ("", StateLocation::Folder(folder.path().join("state"))),
+        ("state: ../../state/x", StateLocation::Folder(folder.path().join("../../state/x"))),
+        ("state: /var/x", StateLocation::Folder("/var/x".into())),
+        ("state: \"${STATE_URL}\"", StateLocation::Url("postgres://user:secret@db/x".into())),
+    ] {
+        fs::write(folder.path().join("pushsync.yaml"), written).expect("writable");
+        let project = load(folder.path(), "").project.expect("a project");
+        assert_eq!(project.settings.state, expected);
+    }
+}
+
+#[test]
+fn the_default_environment_needs_no_declaration() {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::write(folder.path().join("pushsync.yaml"), "").expect("writable");
+    for options in ["", "env: default"] {
+        let project = load(folder.path(), options).project.expect("a project");
+        assert_eq!(project.environment, "default");
+    }
+}
+
+#[test]
+fn projects_and_streams_may_cross_threads() {
+    fn crosses<T: Send>() {}
+    fn shared<T: Send + Sync>() {}
+    shared::<Project>();
+    crosses::<Deliveries<'_>>();
+}
+
+#[test]
+fn windows_are_half_open() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let text = "messages: { a: { to: { visitor: v1 }, text: a, active: \
+                { from: 2026-12-01T09:00:00Z, until: 2026-12-02T10:00:00+01:00 } } }";
+    fs::write(folder.path().join("pushsync.yaml"), text).expect("writable");
+    let project = load(folder.path(), "").project.expect("a project");
+    for (at, count) in [
+        ("2026-12-01T08:59:59Z", 0),
+        ("2026-12-01T09:00:00Z", 1),
+        ("2026-12-02T08:59:59Z", 1),
+        ("2026-12-02T09:00:00Z", 0),
+    ] {
+        let at = at.parse().expect("an instant");
+        assert_eq!(Deliveries::new(&project, at).count(), count, "{at}");
+    }
 }

@@ -31,7 +31,7 @@ pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
         ));
     }
     let (project, report) = context.project()?;
-    let place = context.place(Some(&project))?;
+    let place = context.place(&project.settings)?;
     let runtime = context.runtime()?;
     let timeout = args.bounds.lock_timeout;
     let mut store = context.open(&place, Mode::MustExist, "apply", timeout)?;

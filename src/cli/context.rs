@@ -21,7 +21,7 @@ use crate::{
     apply::{Options, RunInfo},
     brevo::{BaseUrl, Client, Config, key},
     diagnostics::{Report, show::Style},
-    manifest::{self, LoadOptions, MaskVisitors, Project, StateLocation},
+    manifest::{self, LoadOptions, MaskVisitors, Project, Settings, StateLocation},
     plan::Selection,
     sandbox::{self, Running, Sandbox},
     state::{
@@ -87,20 +87,21 @@ impl Context {
 
     /// Loads the project; problems are told, and errors end the command.
     pub(super) fn project(&self) -> Result<(Project, Report), Failure> {
-        let manifest::Loaded { project, report, .. } = self.load();
-        match project {
-            Some(project) => Ok((project, report)),
-            None => {
-                self.report(&report)?;
-                Err(Failure::silent())
-            }
+        let mut loaded = self.load();
+        if let Some(project) = loaded.project.take() {
+            return Ok((project, loaded.report));
         }
+        // Errors that only rendering finds are told together with the others.
+        loaded.check();
+        self.report(&loaded.report)?;
+        Err(Failure::silent())
     }
 
     /// Tells problems on stderr. With `--quiet`, only if there is an error among them.
     pub(super) fn report(&self, report: &Report) -> Result<(), Failure> {
         if report.errors() > 0 || !self.output.is_quiet() {
-            let style = Style { color: self.output.err_has_color() };
+            let mask = !std::io::stderr().is_terminal();
+            let style = Style { color: self.output.err_has_color(), mask };
             self.output.err().write_all(report.text(style).as_bytes())?;
         }
         Ok(())
@@ -116,17 +117,38 @@ impl Context {
     }
 
     /// Where the state is: what `--state` says, or else the project.
-    pub(super) fn place(&self, project: Option<&Project>) -> Result<Place, Failure> {
-        let location = match (&self.global.state, project) {
-            (Some(text), _) => {
-                let here = env::current_dir().map_err(|error| {
-                    Failure::new(format!("could not find the working directory: {error}"))
-                })?;
-                StateLocation::parse(text, &here)
+    pub(super) fn place(&self, settings: &Settings) -> Result<Place, Failure> {
+        match self.given_place()? {
+            Some(place) => Ok(place),
+            None => self.place_at(settings.state.clone()),
+        }
+    }
+
+    /// Where the state is, for commands that look at nothing else, and whether visitors' ids are
+    /// masked. Messages with errors do not matter then.
+    pub(super) fn place_alone(&self) -> Result<(Place, MaskVisitors), Failure> {
+        if let Some(place) = self.given_place()? {
+            return Ok((place, MaskVisitors::Auto));
+        }
+        let loaded = self.load();
+        match loaded.settings() {
+            Some(settings) => Ok((self.place_at(settings.state.clone())?, settings.mask_visitors)),
+            None => {
+                self.report(&loaded.report)?;
+                Err(Failure::silent().help("to look at a state without its project: --state DIR"))
             }
-            (None, Some(project)) => project.settings.state.clone(),
-            (None, None) => return Err(Failure::new("there is no project and no --state")),
-        };
+        }
+    }
+
+    fn given_place(&self) -> Result<Option<Place>, Failure> {
+        let Some(text) = &self.global.state else { return Ok(None) };
+        let here = env::current_dir().map_err(|error| {
+            Failure::new(format!("could not find the working directory: {error}"))
+        })?;
+        self.place_at(StateLocation::parse(text, &here)).map(Some)
+    }
+
+    fn place_at(&self, location: StateLocation) -> Result<Place, Failure> {
         let StateLocation::Folder(folder) = location else {
             return Err(Failure::new("this version keeps its state in a folder only")
                 .help("give a path, without a scheme like postgres:// or s3://"));
@@ -140,15 +162,6 @@ impl Context {
             environment
         };
         Ok(Place { folder, environment })
-    }
-
-    /// Where the state is, for commands that look at nothing else.
-    pub(super) fn place_alone(&self) -> Result<(Place, MaskVisitors), Failure> {
-        if self.global.state.is_some() {
-            return Ok((self.place(None)?, MaskVisitors::Auto));
-        }
-        let (project, _) = self.project()?;
-        Ok((self.place(Some(&project))?, project.settings.mask_visitors))
     }
 
     /// Opens the state; `None` if there is none and none is made.

@@ -18,7 +18,7 @@ use crate::{
 pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
     let (project, report) = context.project()?;
     context.report(&report)?;
-    let place = context.place(Some(&project))?;
+    let place = context.place(&project.settings)?;
     let runtime = context.runtime()?;
     let now = surroundings::now();
     let mask = context.masks(project.settings.mask_visitors);

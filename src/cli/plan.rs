@@ -15,7 +15,7 @@ use crate::{
 
 pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
     let (project, report) = context.project()?;
-    let place = context.place(Some(&project))?;
+    let place = context.place(&project.settings)?;
     let runtime = context.runtime()?;
     let store = context.open(&place, Mode::MustExist, "plan", Duration::ZERO)?;
     if let (Some(store), Some(amount)) = (&store, args.selection.refresh) {

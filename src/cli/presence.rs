@@ -24,7 +24,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
             None => failure.help("senders are declared under `senders:`"),
         });
     };
-    let place = context.place(Some(&project))?;
+    let place = context.place(&project.settings)?;
     let runtime = context.runtime()?;
     let link = context.link(&runtime, &project, &place)?;
     let client = link.client.clone();

@@ -20,7 +20,7 @@ use crate::{
 pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
     let (project, report) = context.project()?;
     context.report(&report)?;
-    let place = context.place(Some(&project))?;
+    let place = context.place(&project.settings)?;
     let runtime = context.runtime()?;
     let timeout = args.bounds.lock_timeout;
     let Some(store) = context.open(&place, Mode::MustExist, "refresh", timeout)? else {

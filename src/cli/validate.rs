@@ -1,24 +1,23 @@
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 
 use super::{
     args::{ReportFormat, Validate as Args},
     context::Context,
     failure::{Failure, status},
 };
-use crate::{desired, diagnostics::show::Style, render::words};
+use crate::{diagnostics::show::Style, render::words};
 
 pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
-    let loaded = context.load();
-    let mut report = loaded.report;
-    if let Some(project) = &loaded.project {
-        report.extend(desired::check(project));
-    }
+    let mut loaded = context.load();
+    loaded.check();
+    let report = &loaded.report;
     let mut out = context.output.out();
     match args.format {
         ReportFormat::Text => {
-            let style = Style { color: context.output.out_has_color() };
+            let mask = !std::io::stdout().is_terminal();
+            let style = Style { color: context.output.out_has_color(), mask };
             out.write_all(report.text(style).as_bytes())?;
-            if let Some(project) = loaded.project.filter(|_| report.errors() == 0) {
+            if let Some(project) = &loaded.project {
                 let messages = project.messages().len() as u64;
                 let environment = &project.environment;
                 writeln!(

@@ -1,7 +1,7 @@
 use std::{collections::HashSet, sync::Arc};
 
 use jiff::Timestamp;
-use minijinja::{Error, Expression, Template};
+use minijinja::{Error, ErrorKind, Expression, Template};
 
 use super::{
     Delivery,
@@ -9,7 +9,7 @@ use super::{
     twins::Twins,
 };
 use crate::{
-    diagnostics::{Code, Diagnostic},
+    diagnostics::{Code, Diagnostic, Place},
     manifest::{Body, Message, Presence, Project, Table, suggest, template},
     model::{Address, Key, VisitorId},
 };
@@ -125,7 +125,8 @@ struct Current<'p> {
     sent: usize,
     failed: usize,
     more: usize,
-    /// Names that are no columns: those fail for every row alike.
+    last: Option<Place>,
+    /// What was said once because it is the same for every row.
     unknown: HashSet<String>,
     long: usize,
     longest: usize,
@@ -188,6 +189,7 @@ impl<'p> Current<'p> {
             sent: 0,
             failed: 0,
             more: 0,
+            last: None,
             unknown: HashSet::new(),
             long: 0,
             longest: 0,
@@ -201,9 +203,10 @@ impl<'p> Current<'p> {
             }
             let more = std::mem::take(&mut self.more);
             let rows = if more == 1 { "row fails" } else { "rows fail" };
-            let message = format!("{more} more {rows} in this text or its `where`");
+            let message = format!("{more} more {rows}");
             let problem = Diagnostic::error(Code::TemplateError, message);
-            return Step::Problem(Box::new(problem.at(self.message.text.source.place())));
+            let place = self.last.take().unwrap_or_else(|| self.message.text.source.place());
+            return Step::Problem(Box::new(problem.at(place)));
         };
         let row = self.renderer.table.row(position);
         if let Some(condition) = &self.condition {
@@ -237,6 +240,12 @@ impl<'p> Current<'p> {
             Some(name) => format!("`{name}` has no value"),
             None => template::message_of(error),
         };
+        if error.kind() == ErrorKind::OutOfFuel {
+            return self.give_up(Diagnostic::error(Code::BadWhere, message).at(place));
+        }
+        if template::is_same_for_all(error.kind()) {
+            return self.report_once(Diagnostic::error(Code::BadWhere, message).at(place));
+        }
         let message = format!("{message}, for {}", self.who(row));
         self.report(Diagnostic::error(Code::BadWhere, message).at(place), row)
     }
@@ -253,19 +262,23 @@ impl<'p> Current<'p> {
             Trouble::TooLarge => {
                 let message = format!("this text grows beyond 1 MiB for {who}");
                 let problem = Diagnostic::error(Code::TemplateError, message).at(at.place());
-                return self.report(problem, row);
+                return self.give_up(problem);
             }
             Trouble::Template(error) => error,
         };
         let place = template::place_in(at, source, template::range_of(&error, source));
         let Some(path) = template::undefined_name(&error) else {
             let message = match error.kind() {
-                minijinja::ErrorKind::OutOfFuel => "this text takes too many steps".to_owned(),
-                minijinja::ErrorKind::TemplateNotFound => {
-                    "a text cannot include another template".to_owned()
+                ErrorKind::OutOfFuel => {
+                    let message = format!("this text takes too many steps for {who}");
+                    return self.give_up(Diagnostic::error(Code::TemplateError, message).at(place));
                 }
+                ErrorKind::TemplateNotFound => "a text cannot include another one".to_owned(),
                 _ => template::message_of(&error),
             };
+            if template::is_same_for_all(error.kind()) {
+                return self.report_once(Diagnostic::error(Code::TemplateError, message).at(place));
+            }
             let message = format!("{message}, for {who}");
             return self.report(Diagnostic::error(Code::TemplateError, message).at(place), row);
         };
@@ -277,10 +290,6 @@ impl<'p> Current<'p> {
             let message = format!("`{path}` has no value for {who}");
             let problem = Diagnostic::error(Code::UndefinedVariable, message).at(place).help(cure);
             return self.report(problem, row);
-        }
-        // No row has it: said once.
-        if !self.unknown.insert(path.to_owned()) {
-            return Step::Pass;
         }
         let vars = &self.renderer.vars;
         let names = table.columns().chain(vars.keys().map(String::as_str));
@@ -298,7 +307,23 @@ impl<'p> Current<'p> {
             (None, Some(list)) => format!("there is {list}; {cure}"),
             (None, None) => cure,
         };
-        let problem = Diagnostic::error(Code::UndefinedVariable, message).at(place).help(help);
+        let mut problem = Diagnostic::error(Code::UndefinedVariable, message).at(place);
+        problem.help = Some(help).filter(|_| name != "visitor_id");
+        self.report_once(problem)
+    }
+
+    /// For what takes long to fail: the other rows are not tried.
+    fn give_up(&mut self, problem: Diagnostic) -> Step {
+        self.rows = 0..0;
+        self.failed += 1;
+        Step::Problem(Box::new(problem))
+    }
+
+    /// For what fails for every row alike.
+    fn report_once(&mut self, problem: Diagnostic) -> Step {
+        if !self.unknown.insert(problem.message.clone()) {
+            return Step::Pass;
+        }
         Step::Problem(Box::new(problem))
     }
 
@@ -318,6 +343,7 @@ impl<'p> Current<'p> {
         self.failed += 1;
         if self.failed > ENOUGH {
             self.more += 1;
+            self.last = problem.place;
             return Step::Pass;
         }
         if self.renderer.table.is_csv() {

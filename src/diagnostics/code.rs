@@ -61,6 +61,8 @@ codes! {
     OutsideProject = "outside-project",
     /// An `include` that cannot be used, or that names a file that does not exist.
     BadInclude = "bad-include",
+    /// A file beside those that are included, left out only because of its ending.
+    NotIncluded = "not-included",
     /// A `base_url` that is neither https nor http on a loopback address.
     BadBaseUrl = "bad-base-url",
     /// A sender that is not declared.

@@ -1,3 +1,5 @@
+use std::collections::HashSet;
+
 use serde_json::{Value, json};
 
 use super::{Diagnostic, Severity, Sources, show};
@@ -25,11 +27,10 @@ impl Report {
 
     fn tidy(&mut self) {
         // Those without a place first: they are about the project as a whole.
-        self.diagnostics.sort_by(|a, b| {
-            (&a.place, a.severity, a.code, &a.message)
-                .cmp(&(&b.place, b.severity, b.code, &b.message))
-        });
-        self.diagnostics.dedup();
+        self.diagnostics
+            .sort_by(|a, b| (&a.place, a.severity, a.code).cmp(&(&b.place, b.severity, b.code)));
+        let mut seen = HashSet::new();
+        self.diagnostics.retain(|d| seen.insert((d.place.clone(), d.code, d.message.clone())));
     }
 
     /// The problems, sorted by file, line and column.

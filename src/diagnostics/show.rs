@@ -1,7 +1,7 @@
 //! Diagnostics as text for people, and as workflow commands for GitHub.
 //!
 //! What comes from files is data: control characters are made visible, lines are cut around the
-//! place that is meant, and visitors' ids are masked by [`Sources`].
+//! place that is meant, and visitors' ids are masked if the caller wants it.
 
 use std::{borrow::Cow, fmt::Write as _};
 
@@ -14,6 +14,8 @@ use super::{Diagnostic, Place, Severity, Sources};
 pub struct Style {
     /// Whether the output may have ANSI colours.
     pub color: bool,
+    /// Whether visitors' ids in excerpts are masked. (Messages never hold a whole one.)
+    pub mask: bool,
 }
 
 /// How much of a line is shown, in characters.
@@ -46,22 +48,28 @@ pub fn text(diagnostic: &Diagnostic, sources: &Sources, style: Style) -> String 
     };
     let mut first = Group::with_title(level.primary_title(clean(message)).id(code.as_str()));
     if let Some(place) = place {
-        first = excerpt(first, place, sources, AnnotationKind::Primary);
+        first = excerpt(first, place, sources, style, AnnotationKind::Primary);
     }
-    let mut groups = vec![];
     let mut notes = vec![];
     for related in related {
         let title = Group::with_title(Level::NOTE.secondary_title(clean(&related.message)));
-        notes.push(excerpt(title, &related.place, sources, AnnotationKind::Context));
+        notes.push(excerpt(title, &related.place, sources, style, AnnotationKind::Context));
     }
-    if let Some(help) = help {
-        first = first.element(Level::HELP.message(clean(help)));
+    match help {
+        Some(help) if place.is_some() => first = first.element(Level::HELP.message(clean(help))),
+        Some(_) | None => {}
     }
-    groups.push(first);
-    groups.extend(notes);
+    notes.insert(0, first);
     let renderer = if style.color { Renderer::styled() } else { Renderer::plain() };
-    let mut out = renderer.term_width(WIDTH + 20).render(&groups);
+    let renderer = renderer.term_width(WIDTH + 20);
+    let mut out = renderer.render(&notes);
     out.push('\n');
+    if let (Some(help), None) = (help, place) {
+        // Without an excerpt there is nothing to hang it on.
+        let help = Group::with_title(Level::HELP.primary_title(clean(help)));
+        out.push_str(&renderer.render(&[help]));
+        out.push('\n');
+    }
     out
 }
 
@@ -69,10 +77,11 @@ fn excerpt<'a>(
     group: Group<'a>,
     place: &Place,
     sources: &Sources,
+    style: Style,
     kind: AnnotationKind,
 ) -> Group<'a> {
     let line = place.line.max(1) as usize;
-    let Some(text) = sources.line(&place.file, place.line.max(1)) else {
+    let Some(text) = sources.line(&place.file, place.line.max(1), style.mask) else {
         let column = place.column.max(1) as usize;
         let file = clean(&place.file).into_owned();
         return group.element(Origin::path(file).line(line).char_column(column));

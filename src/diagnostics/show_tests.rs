@@ -84,10 +84,11 @@ fn a_place_past_the_end_of_its_line_or_file_is_still_shown() {
 }
 
 #[test]
-fn excerpts_never_show_a_visitor_whole() {
+fn masked_excerpts_never_show_a_visitor_whole() {
+    let style = Style { mask: true, ..Style::default() };
     let id = "kZMvWhf8npAu3H6qd57w2Hv6nh6rnxvg";
     let diagnostic = Diagnostic::error(Code::BadValue, "bad").at(place("a.yaml", 1, 3, 32));
-    let shown = text(&diagnostic, &sources("- kZMvWhf8npAu3H6qd57w2Hv6nh6rnxvg"), Style::default());
+    let shown = text(&diagnostic, &sources("- kZMvWhf8npAu3H6qd57w2Hv6nh6rnxvg"), style);
     assert!(!shown.contains(id) && shown.contains("kZMv·"), "{shown}");
 }
 
@@ -118,4 +119,52 @@ fn a_report_is_sorted_counted_and_free_of_repetitions() {
         .map(|d| d["file"].clone())
         .collect();
     assert_eq!(files, ["a.yaml", "b.yaml"]);
+}
+
+#[test]
+fn json_is_complete_and_says_its_format() {
+    let diagnostic = Diagnostic::error(Code::DuplicateKey, "`a` is here a second time")
+        .at(place("a.yaml", 2, 3, 1))
+        .related(place("b.yaml", 4, 5, 1), "the first time is here")
+        .help("rename it");
+    let whole = Diagnostic::warning(Code::NoProject, "nowhere");
+    let report = Report::new(vec![diagnostic, whole], Sources::default());
+    assert_eq!(
+        report.json(),
+        serde_json::json!({
+            "format": "pushsync/diagnostics/1",
+            "diagnostics": [
+                { "severity": "warning", "code": "no-project", "message": "nowhere" },
+                {
+                    "severity": "error",
+                    "code": "duplicate-key",
+                    "message": "`a` is here a second time",
+                    "file": "a.yaml", "line": 2, "column": 3,
+                    "related": [
+                        { "file": "b.yaml", "line": 4, "column": 5, "message": "the first time is here" },
+                    ],
+                    "help": "rename it",
+                },
+            ],
+        })
+    );
+}
+
+#[test]
+fn names_of_codes_are_kebab_case_and_unique() {
+    let mut names: Vec<_> = Code::ALL.iter().map(|code| code.as_str()).collect();
+    assert!(names.iter().all(|name| {
+        name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+    }));
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), Code::ALL.len());
+}
+
+#[test]
+fn colours_are_the_callers_choice() {
+    let diagnostic = Diagnostic::error(Code::BadValue, "bad").at(place("a.yaml", 1, 1, 1));
+    let shown = |color| text(&diagnostic, &sources("x"), Style { color, mask: false });
+    assert!(shown(true).contains("\u{1b}["));
+    assert!(!shown(false).contains('\u{1b}'));
 }

@@ -24,26 +24,26 @@ impl Sources {
         self.0.extend(other.0.iter().map(|(name, file)| (name.clone(), file.clone())));
     }
 
-    /// A line of a file, with visitors' ids masked. Its length in characters stays as it is, so
-    /// that columns keep their meaning.
-    pub fn line(&self, file: &str, number: u32) -> Option<String> {
+    /// A line of a file. With `mask`, visitors' ids in it are masked; its length in characters
+    /// stays as it is, so that columns keep their meaning.
+    pub fn line(&self, file: &str, number: u32, mask: bool) -> Option<String> {
         let source = self.0.get(file)?;
         let line = source.line(number)?;
-        let secrets = source.secrets(number, &line);
+        let secrets = if mask { source.secrets(number, &line) } else { Vec::new() };
         if secrets.is_empty() {
             return Some(line);
         }
         let mut chars: Vec<char> = line.chars().collect();
         for range in secrets {
             let range = range.start.min(chars.len())..range.end.min(chars.len());
-            mask(&mut chars[range]);
+            hide(&mut chars[range]);
         }
         Some(chars.into_iter().collect())
     }
 }
 
 /// Like `VisitorId::masked`, but of the same length.
-fn mask(id: &mut [char]) {
+fn hide(id: &mut [char]) {
     let (head, tail) = match id.len() {
         0..=3 => (0, 0),
         4..=7 => (1, 1),

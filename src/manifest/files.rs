@@ -31,9 +31,10 @@ impl Folder {
 
     /// What diagnostics call a file: relative to the project's folder, with `/`.
     pub(crate) fn name(&self, path: &Path) -> Arc<str> {
-        let plain = plain(path);
-        let shown = plain.strip_prefix(crate::manifest::files::plain(&self.root)).unwrap_or(&plain);
-        shown.to_string_lossy().replace('\\', "/").into()
+        plain(path.strip_prefix(&self.root).unwrap_or(path))
+            .to_string_lossy()
+            .replace('\\', "/")
+            .into()
     }
 
     /// That a file that exists lies inside the folder, links resolved.
@@ -95,7 +96,11 @@ impl Folder {
         // Only what can match is walked: the folder before the first wildcard.
         let fixed: Vec<&str> = pattern.split('/').take_while(|part| !wild(part)).collect();
         let fixed = fixed.join("/");
-        self.may_leave(&fixed)?;
+        self.may_leave(&fixed).map_err(|mut problem| {
+            problem.message =
+                problem.message.replace(&format!("`{fixed}`"), &format!("`{pattern}`"));
+            problem
+        })?;
         let base = self.root.join(fixed);
         if !base.exists() {
             return Ok(Vec::new());
@@ -137,6 +142,11 @@ impl Folder {
     fn may_leave(&self, path: &str) -> Result<(), Diagnostic> {
         let mut depth = 0_i32;
         let mut leaves = false;
+        if Path::new(path).is_absolute()
+            && (Path::new(path).starts_with(&self.real) || Path::new(path).starts_with(&self.root))
+        {
+            return Ok(());
+        }
         for part in Path::new(path).components() {
             match part {
                 Component::ParentDir => depth -= 1,
@@ -146,7 +156,7 @@ impl Folder {
             }
             leaves |= depth < 0;
         }
-        if !leaves || self.allow_outside || Path::new(path).is_absolute() {
+        if !leaves || self.allow_outside {
             return Ok(());
         }
         let message = format!("`{path}` lies outside the project's folder");

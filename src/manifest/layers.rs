@@ -60,8 +60,4 @@ impl<'a, T> Layers<'a, T> {
     pub(crate) fn source(&self) -> Option<&Source> {
         self.0.first().map(|layer| &layer.at)
     }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
 }

@@ -2,34 +2,32 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    num::NonZeroUsize,
     path::{Path, PathBuf},
     sync::Arc,
-    time::Duration,
 };
 
 use super::{
-    PROJECT_FILE, duration,
+    PROJECT_FILE,
+    audience::FileLines,
     layers::{Layer, Layers},
     raw,
     resolve::Context,
-    settings::{DEFAULT_BASE_URL, Settings, StateLocation, Threshold, check_base_url},
-    source::{Source, SourceFile},
+    source::Source,
     suggest,
-    unions::{Entries, Threshold as RawThreshold, Var},
+    unions::{Entries, Var},
     yaml::{self, Document},
 };
 use crate::{
-    diagnostics::{Code, Diagnostic},
+    diagnostics::{Code, Diagnostic, Place},
     model::Key,
 };
 
 const DEFAULT_INCLUDE: &str = "messages/**/*.yaml";
 
-struct FileOf {
-    source: Source,
+pub(crate) struct FileOf {
+    pub(super) source: Source,
     folder: PathBuf,
-    document: Document,
+    pub(super) document: Document,
 }
 
 /// All files of a project, `pushsync.yaml` first.
@@ -37,6 +35,8 @@ pub(crate) struct Files {
     files: Vec<FileOf>,
     folders: HashMap<Arc<str>, PathBuf>,
     environment: Option<String>,
+    /// Some files, or parts of them, could not be read: what seems to be missing may be there.
+    pub(super) incomplete: bool,
 }
 
 /// Things by name, each with its layers.
@@ -53,12 +53,14 @@ impl Files {
         let mut files = Self {
             files: Vec::new(),
             folders: HashMap::new(),
-            environment: cx.options.environment.clone(),
+            environment: cx.chosen().map(str::to_owned),
+            incomplete: false,
         };
         files.add(cx, &path, None);
-        let Some(main) = files.files.first() else { return None };
+        let main = files.files.first()?;
         files.check_main(cx);
         let main_file = &main.source;
+        let main_has_no_include = main.document.raw.include.is_none();
         let patterns: Vec<(String, Source)> = match &main.document.raw.include {
             Some(patterns) => {
                 let at = main_file.child("include");
@@ -79,8 +81,14 @@ impl Files {
                         }
                     }
                 }
-                Err(problem) => cx.problems.push(problem.at(at.place())),
+                Err(problem) => {
+                    files.incomplete = true;
+                    cx.problems.push(problem.at(at.place()));
+                }
             }
+        }
+        if main_has_no_include {
+            left_out(cx);
         }
         Some(files)
     }
@@ -95,15 +103,17 @@ impl Files {
                     problem.place = Some(at.place());
                 }
                 if problem.code == Code::NotUtf8 {
-                    let lines = super::audience::CsvLines::new(path.to_owned());
+                    let lines = FileLines::new(path.to_owned(), false);
                     cx.sources.add(cx.folder.name(path), Arc::new(lines));
                 }
                 cx.problems.push(problem);
+                self.incomplete = true;
                 return;
             }
         };
         cx.sources.add(file.name().clone(), file.clone());
         let mut document = yaml::read(&file);
+        self.incomplete |= document.incomplete;
         cx.problems.append(&mut document.diagnostics);
         let source = Source::root(&file);
         if at.is_some() {
@@ -135,6 +145,16 @@ impl Files {
                 cx.error(Code::BadKey, message, &at.child(*name).key());
             }
         }
+        // The keys of the others too: nobody looks at them until they are chosen.
+        for (name, raw) in self.environments() {
+            let Some(Entries(messages)) = &raw.messages else { continue };
+            let at = at.child(name).child("messages");
+            for (key, _) in messages.iter().filter(|_| self.environment.as_deref() != Some(name)) {
+                if let Err(error) = Key::parse(key) {
+                    cx.error(Code::BadKey, error.to_string(), &at.child(key.as_str()).key());
+                }
+            }
+        }
         if let Some(wanted) = &self.environment
             && !names.contains(&wanted.as_str())
         {
@@ -156,7 +176,7 @@ impl Files {
         }
     }
 
-    fn main(&self) -> Option<&FileOf> {
+    pub(super) fn main(&self) -> Option<&FileOf> {
         self.files.first()
     }
 
@@ -166,7 +186,7 @@ impl Files {
     }
 
     /// The chosen environment.
-    fn overlay(&self) -> Option<(&raw::Environment, Source)> {
+    pub(super) fn overlay(&self) -> Option<(&raw::Environment, Source)> {
         let wanted = self.environment.as_deref()?;
         let (_, raw) = self.environments().find(|(name, _)| *name == wanted)?;
         Some((raw, self.main()?.source.child("environments").child(wanted)))
@@ -174,7 +194,7 @@ impl Files {
 
     /// Where relative paths of a file start.
     pub(crate) fn folder_of(&self, source: &Source) -> PathBuf {
-        let folder = self.folders.get(&source.place().file);
+        let folder = source.file().and_then(|file| self.folders.get(file));
         folder.or(self.main().map(|main| &main.folder)).cloned().unwrap_or_default()
     }
 
@@ -294,106 +314,6 @@ impl Files {
         let over = self.overlay().and_then(|(raw, _)| raw.vars.as_ref());
         base.into_iter().chain(over).map(|Entries(vars)| &vars[..]).collect()
     }
-
-    /// A section that is a mapping with fixed fields.
-    fn section<'a, T>(
-        &'a self,
-        name: &str,
-        base: impl Fn(&'a raw::File) -> Option<&'a T>,
-        over: impl Fn(&'a raw::Environment) -> Option<&'a T>,
-    ) -> Layers<'a, T> {
-        let mut layers = Vec::new();
-        if let Some(main) = self.main()
-            && let Some(raw) = base(&main.document.raw)
-        {
-            layers.push(Layer { raw, at: main.source.child(name), faulty: false });
-        }
-        if let Some((raw, at)) = self.overlay()
-            && let Some(raw) = over(raw)
-        {
-            layers.push(Layer { raw, at: at.child(name), faulty: false });
-        }
-        Layers(layers)
-    }
-
-    pub(crate) fn settings(&self, cx: &mut Context<'_>) -> Option<Settings> {
-        let api = self.section("api", |raw| raw.api.as_ref(), |raw| raw.api.as_ref());
-        let limits = self.section("limits", |raw| raw.limits.as_ref(), |raw| raw.limits.as_ref());
-        let safety = self.section("safety", |raw| raw.safety.as_ref(), |raw| raw.safety.as_ref());
-        let privacy =
-            self.section("privacy", |raw| raw.privacy.as_ref(), |raw| raw.privacy.as_ref());
-        let state = self.section("state", |raw| raw.state.as_ref(), |raw| raw.state.as_ref());
-
-        let root = cx.folder.root().to_owned();
-        let state = match state.0.last() {
-            None => Some(StateLocation::Folder(root.join("state"))),
-            Some(layer) => cx.interpolated(layer.raw, &layer.at).and_then(|text| {
-                if text.trim().is_empty() {
-                    cx.error(Code::BadValue, "`state` names no place", &layer.at);
-                    return None;
-                }
-                Some(StateLocation::parse(&text, &root))
-            }),
-        };
-        let base_url = match api.get("base_url", |raw| raw.base_url.as_ref()) {
-            None => Some(DEFAULT_BASE_URL.to_owned()),
-            Some((text, at)) => cx.interpolated(text, &at).and_then(|text| {
-                check_base_url(&text).map_err(|why| cx.error(Code::BadBaseUrl, why, &at)).ok()
-            }),
-        };
-        let timeout = match api.get("timeout", |raw| raw.timeout.as_ref()) {
-            None => Some(Duration::from_secs(30)),
-            Some((text, at)) => match duration::parse(text) {
-                Ok(timeout) if !timeout.is_zero() => Some(timeout),
-                Ok(_) => {
-                    cx.error(Code::BadValue, "a timeout is at least 1s", &at);
-                    None
-                }
-                Err(error) => {
-                    cx.error(Code::BadValue, error.to_string(), &at);
-                    None
-                }
-            },
-        };
-        let mut at_least_one = |field: Option<(&u64, Source)>, default: u64| match field {
-            None => Some(default),
-            Some((0, at)) => {
-                cx.error(Code::BadValue, "this must be at least 1", &at);
-                None
-            }
-            Some((count, _)) => Some(*count),
-        };
-        let concurrency = at_least_one(api.get("concurrency", |raw| raw.concurrency.as_ref()), 4);
-        let requests_per_hour = at_least_one(
-            limits.get("requests_per_hour", |raw| raw.requests_per_hour.as_ref()),
-            100,
-        );
-        let mut threshold = |field: Option<(&RawThreshold, Source)>| match field {
-            None => Some(Threshold::Share(20)),
-            Some((RawThreshold(text), at)) => {
-                let threshold = Threshold::parse(text);
-                if threshold.is_none() {
-                    let message = format!("{text:?} is neither a count nor a share");
-                    let help = "write a count such as 5, or a share such as 20%".to_owned();
-                    cx.error_with(Code::BadValue, message, &at, Some(help));
-                }
-                threshold
-            }
-        };
-        let max_deletes = threshold(safety.get("max_deletes", |raw| raw.max_deletes.as_ref()));
-        let max_resends = threshold(safety.get("max_resends", |raw| raw.max_resends.as_ref()));
-        let mask = privacy.get("mask_visitors", |raw| raw.mask_visitors.as_ref());
-        Some(Settings {
-            state: state?,
-            base_url: base_url?,
-            concurrency: usize::try_from(concurrency?).ok().and_then(NonZeroUsize::new)?,
-            timeout: timeout?,
-            requests_per_hour: requests_per_hour?,
-            max_deletes: max_deletes?,
-            max_resends: max_resends?,
-            mask_visitors: mask.map(|(mask, _)| *mask).unwrap_or_default(),
-        })
-    }
 }
 
 /// Fields that only `pushsync.yaml` may have, found elsewhere.
@@ -434,6 +354,24 @@ fn misplaced(cx: &mut Context<'_>, raw: &raw::File, source: &Source) {
     }
 }
 
+/// `.yml` is so common an ending that a file left out because of it is worth a warning.
+fn left_out(cx: &mut Context<'_>) {
+    let paths = cx.folder.matching("messages/**/*.yml").unwrap_or_default();
+    let Some(first) = paths.first() else { return };
+    let name = cx.folder.name(first);
+    let message = match paths.len() - 1 {
+        0 => format!("`{name}` is not included: it does not end in .yaml"),
+        more => format!("`{name}` and {more} more are not included: they do not end in .yaml"),
+    };
+    let place = Place { file: name, line: 1, column: 1, length: 1 };
+    cx.sources.add(place.file.clone(), Arc::new(FileLines::new(first.clone(), false)));
+    cx.problems.push(
+        Diagnostic::warning(Code::NotIncluded, message).at(place).help(format!(
+            "rename it, or say `include: [\"messages/**/*.yml\"]` in {PROJECT_FILE}"
+        )),
+    );
+}
+
 fn no_project(root: &Path) -> Diagnostic {
     let near = ["pushsync.yml", "Pushsync.yaml", "pushsync.yaml.txt", ".pushsync.yaml"];
     let near = near.into_iter().find(|name| root.join(name).exists());
@@ -442,12 +380,4 @@ fn no_project(root: &Path) -> Diagnostic {
         Some(near) => format!("rename `{near}` to {PROJECT_FILE}"),
         None => "start one with `pushsync init`, or name its folder with -C DIR".to_owned(),
     })
-}
-
-impl SourceFile {
-    /// For tests: a file that was never on a disk.
-    #[cfg(test)]
-    pub(crate) fn for_test(text: &str) -> Arc<Self> {
-        Arc::new(Self::new("test.yaml".into(), text.to_owned()))
-    }
 }

@@ -1,6 +1,6 @@
 //! Messages, from what is written to what can be resolved.
 
-use std::{path::PathBuf, sync::Arc};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use minijinja::Environment;
@@ -26,10 +26,9 @@ pub(crate) struct World<'a> {
     pub(crate) senders: &'a Declared<Sender>,
     pub(crate) engine: &'a Environment<'static>,
     pub(crate) vars: &'a Vars,
-    pub(crate) folder_of: &'a dyn Fn(&Source) -> PathBuf,
 }
 
-/// One message; `None` if something was reported.
+/// One message; `None` if so much is wrong with it that its texts cannot be rendered.
 pub(crate) fn message(
     cx: &mut Context<'_>,
     world: &World<'_>,
@@ -53,7 +52,7 @@ pub(crate) fn message(
     let spec = Spec {
         key: key?,
         kind: kind.map(|(kind, _)| *kind).unwrap_or_default(),
-        sender: sender?,
+        sender: sender.unwrap_or_default(),
         protect: field("protect", |raw| raw.protect.as_ref()).map(|(protect, _)| *protect),
         on_missing: layers
             .get("on_missing", |raw| raw.on_missing.as_ref())
@@ -68,9 +67,14 @@ pub(crate) fn message(
             .map_or(0, |(priority, _)| *priority),
         source,
     };
-    let (table, condition, to) = recipients?;
-    let message =
-        Message { spec: Arc::new(spec), window: window?, text: text?, table, condition, to };
+    let (table, condition) = recipients?;
+    let message = Message {
+        spec: Arc::new(spec),
+        window: window.unwrap_or_default(),
+        text: text?,
+        table,
+        condition,
+    };
     (!layers.faulty()).then_some(message)
 }
 
@@ -113,7 +117,7 @@ fn from(
         From::Name(name) => match world.senders.known.get(name) {
             Some(sender) => sender.clone(),
             None => {
-                if !world.senders.broken.contains(name) {
+                if world.senders.lacks(name) {
                     let message = format!("there is no sender `{name}`");
                     let help = world.senders.help(name, "senders");
                     cx.error_with(Code::UnknownSender, message, &at, help);
@@ -153,7 +157,7 @@ fn from(
     None
 }
 
-type Recipients = (Arc<Table>, Option<Condition>, Source);
+type Recipients = (Arc<Table>, Option<Condition>);
 
 fn to(
     cx: &mut Context<'_>,
@@ -167,7 +171,7 @@ fn to(
         return None;
     };
     if let To::Name(name) = form {
-        return Some((audiences.table(cx, name, &at)?, None, at));
+        return Some((audiences.table(cx, name, &at)?, None));
     }
     let mut inner = layers.inner("to", |raw| match raw.to.as_ref()? {
         To::Map(map) => Some(&**map),
@@ -210,11 +214,11 @@ fn to(
     }
     if let Some((id, id_at)) = visitor {
         let audience = Audience::List { ids: vec![id.clone()], at: id_at };
-        return Some((read(cx, &audience)?, None, at));
+        return Some((read(cx, &audience)?, None));
     }
     if let Some((ids, ids_at)) = visitors {
         let audience = Audience::List { ids: ids.clone(), at: ids_at };
-        return Some((read(cx, &audience)?, None, at));
+        return Some((read(cx, &audience)?, None));
     }
     let (name, name_at) = audience?;
     let table = audiences.table(cx, name, &name_at);
@@ -225,7 +229,7 @@ fn to(
             Some(check_condition(cx, world, columns, text, condition_at)?)
         }
     };
-    Some((table?, condition, at))
+    Some((table?, condition))
 }
 
 fn check_condition(

@@ -3,8 +3,24 @@
 //! [`load`] reads `pushsync.yaml` and what it includes, lays the environment over it, and checks
 //! everything that can be checked without rendering texts. It reports all problems, not only the
 //! first.
+//!
+//! What the contract leaves open, and what was chosen:
+//!
+//! - An environment may override `state`, `api`, `limits`, `safety`, `privacy`, `vars`, `senders`,
+//!   `audiences`, `messages` (also add some), and replace the lists `moved`, `import`, `removed`.
+//!   Mappings merge. A sender, an audience or a `to` that chooses another form (a list instead of
+//!   a file) replaces the one below.
+//! - In `vars`, plain `true`, `false` and whole numbers are what they look like, all else is the
+//!   text as written; an empty value or `~` is as good as no variable.
+//! - In texts, an empty cell of a CSV file is as good as no cell: a variable of that name shows
+//!   through, and without one `{{ name }}` is an error and `default(…)` applies. In `where`, an
+//!   empty cell is an empty text. All cells are texts: `age | int > 18`.
+//! - `visitor_id` is no template variable.
+//! - Wildcards pass over files and folders whose names begin with a dot.
+//! - `version` may be left out.
 
 mod audience;
+mod configure;
 pub mod duration;
 mod files;
 mod layers;
@@ -28,7 +44,7 @@ use minijinja::Value;
 
 pub use audience::Table;
 pub use project::{Adoption, Message, Move, Presence, Project, Removed, Window};
-pub(crate) use project::{Body, Condition, Vars};
+pub(crate) use project::{Body, Vars};
 pub use settings::{MaskVisitors, Settings, StateLocation, Threshold};
 pub use source::{Source, SourceFile};
 
@@ -50,7 +66,8 @@ pub const DEFAULT_ENVIRONMENT: &str = "default";
 
 /// What a project is loaded for.
 pub struct LoadOptions<'a> {
-    /// The environment whose values are laid over the rest; `None` for none.
+    /// The environment whose values are laid over the rest; `None`, or [`DEFAULT_ENVIRONMENT`],
+    /// for none.
     pub environment: Option<String>,
     /// Whether files outside the project's folder may be read.
     pub allow_outside: bool,
@@ -67,6 +84,36 @@ pub struct Loaded {
     pub project: Option<Project>,
     /// All errors and warnings.
     pub report: Report,
+    /// What could be made of the rest if there are errors: only to find more of them.
+    draft: Option<Project>,
+}
+
+impl Loaded {
+    /// Adds to the report what only rendering finds, also if there are errors already: see
+    /// [`crate::desired::check`]. The project is gone if there is an error among that.
+    pub fn check(&mut self) {
+        let Some(project) = self.project.as_ref().or(self.draft.as_ref()) else { return };
+        self.report.extend(crate::desired::check(project));
+        if self.report.errors() > 0
+            && let Some(project) = self.project.take()
+        {
+            self.draft = Some(project);
+        }
+    }
+}
+
+impl Loaded {
+    /// The settings, also if other files have errors: enough to look into the state. `None` if
+    /// there is an error in `pushsync.yaml`, or one without a place: then they may be wrong.
+    pub fn settings(&self) -> Option<&Settings> {
+        let doubtful = |problem: &Diagnostic| {
+            problem.is_error()
+                && problem.place.as_ref().is_none_or(|place| &*place.file == PROJECT_FILE)
+        };
+        let project = self.project.as_ref().or(self.draft.as_ref())?;
+        let sure = !self.report.diagnostics().iter().any(doubtful);
+        sure.then_some(&project.settings)
+    }
 }
 
 /// Reads and checks the project in `dir`.
@@ -80,23 +127,25 @@ pub fn load(dir: &Path, options: &LoadOptions<'_>) -> Loaded {
             );
             return Loaded {
                 project: None,
+                draft: None,
                 report: Report::new(vec![problem], Default::default()),
             };
         }
     };
     let mut cx =
         Context { options, folder: &folder, sources: Default::default(), problems: Vec::new() };
-    let project = Files::read(&mut cx).and_then(|files| resolve(&mut cx, &files));
+    let project = Files::read(&mut cx).map(|files| resolve(&mut cx, &files));
     let good = cx.problems.iter().all(|problem| !problem.is_error());
-    Loaded { project: project.filter(|_| good), report: Report::new(cx.problems, cx.sources) }
+    let (project, draft) = if good { (project, None) } else { (None, project) };
+    Loaded { project, draft, report: Report::new(cx.problems, cx.sources) }
 }
 
-fn resolve(cx: &mut Context<'_>, files: &Files) -> Option<Project> {
+fn resolve(cx: &mut Context<'_>, files: &Files) -> Project {
     let settings = files.settings(cx);
     let vars: Arc<Vars> = Arc::new(vars(&files.vars()));
     let folder_of = |source: &Source| files.folder_of(source);
 
-    let mut senders = Declared::default();
+    let mut senders = Declared::new(files.incomplete);
     for (name, layers) in files.senders(cx) {
         match resolve::sender(cx, layers) {
             Some(sender) => _ = senders.known.insert(name.to_owned(), sender),
@@ -105,7 +154,7 @@ fn resolve(cx: &mut Context<'_>, files: &Files) -> Option<Project> {
     }
     senders.broken.extend(files.faulty_names("senders"));
 
-    let mut declared = Declared::default();
+    let mut declared = Declared::new(files.incomplete);
     for (name, layers) in files.audiences(cx) {
         match Audience::declared(cx, layers, &folder_of) {
             Some(audience) => _ = declared.known.insert(name.to_owned(), audience),
@@ -116,7 +165,7 @@ fn resolve(cx: &mut Context<'_>, files: &Files) -> Option<Project> {
     let mut audiences = Audiences::new(declared);
 
     let engine = template::engine();
-    let world = World { senders: &senders, engine: &engine, vars: &vars, folder_of: &folder_of };
+    let world = World { senders: &senders, engine: &engine, vars: &vars };
     let mut messages = Vec::new();
     let mut keys = lists::Keys::new();
     let written = files.messages(cx);
@@ -132,14 +181,10 @@ fn resolve(cx: &mut Context<'_>, files: &Files) -> Option<Project> {
     let moved = lists::moved(cx, &files.moved(), &keys);
     let imports = lists::imports(cx, &files.imports());
     let removed = lists::removed(cx, &files.removed(), &keys, &moved);
-    let project = Project {
+    Project {
         root: cx.folder.root().to_owned(),
-        environment: cx
-            .options
-            .environment
-            .clone()
-            .unwrap_or_else(|| DEFAULT_ENVIRONMENT.to_owned()),
-        settings: settings?,
+        environment: cx.chosen().unwrap_or(DEFAULT_ENVIRONMENT).to_owned(),
+        settings,
         senders: senders.known,
         moved,
         imports,
@@ -148,12 +193,11 @@ fn resolve(cx: &mut Context<'_>, files: &Files) -> Option<Project> {
         vars,
         engine,
         unused: audiences.unused(),
-    };
-    Some(project)
+    }
 }
 
 /// The order of `KEY@…`, whatever follows.
-fn address_order(a: &Key, b: &Key) -> std::cmp::Ordering {
+pub(crate) fn address_order(a: &Key, b: &Key) -> std::cmp::Ordering {
     let bytes = |key: &Key| key.as_str().as_bytes().to_owned().into_iter().chain([b'@']);
     bytes(a).cmp(bytes(b))
 }

@@ -42,7 +42,9 @@ impl Project {
 
     /// A message by its key.
     pub fn message(&self, key: &Key) -> Option<&Message> {
-        self.messages.iter().find(|message| message.spec.key == *key)
+        let order = |message: &Message| super::address_order(&message.spec.key, key);
+        let at = self.messages.binary_search_by(order).ok()?;
+        self.messages.get(at)
     }
 
     /// Every key, and whether its messages should exist at that instant.
@@ -75,8 +77,6 @@ pub struct Message {
     pub(crate) text: Text,
     pub(crate) table: Arc<Table>,
     pub(crate) condition: Option<Condition>,
-    /// Where `to` is written.
-    pub(crate) to: Source,
 }
 
 impl Message {

@@ -1,14 +1,14 @@
 //! Names → things: senders and audiences, each checked once and shared.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     path::PathBuf,
     sync::Arc,
 };
 
 use super::{
     LoadOptions,
-    audience::{CsvLines, Table},
+    audience::{FileLines, Table},
     files::{Folder, interpolate, unreadable},
     layers::Layers,
     raw,
@@ -29,6 +29,12 @@ pub(crate) struct Context<'a> {
 }
 
 impl Context<'_> {
+    /// The environment, unless it is the one that is there without being declared.
+    pub(crate) fn chosen(&self) -> Option<&str> {
+        let name = self.options.environment.as_deref();
+        name.filter(|name| *name != super::DEFAULT_ENVIRONMENT)
+    }
+
     pub(crate) fn error(&mut self, code: Code, message: impl Into<String>, at: &Source) {
         self.problems.push(Diagnostic::error(code, message).at(at.place()));
     }
@@ -140,16 +146,21 @@ pub(crate) fn sender(cx: &mut Context<'_>, mut layers: Layers<'_, raw::Sender>) 
 /// as missing.
 pub(crate) struct Declared<T> {
     pub(crate) known: BTreeMap<String, T>,
-    pub(crate) broken: std::collections::HashSet<String>,
-}
-
-impl<T> Default for Declared<T> {
-    fn default() -> Self {
-        Self { known: BTreeMap::new(), broken: std::collections::HashSet::new() }
-    }
+    pub(crate) broken: HashSet<String>,
+    /// There may be more than is known.
+    pub(crate) incomplete: bool,
 }
 
 impl<T> Declared<T> {
+    pub(crate) fn new(incomplete: bool) -> Self {
+        Self { known: BTreeMap::new(), broken: HashSet::new(), incomplete }
+    }
+
+    /// Whether a name that is not known is certainly wrong.
+    pub(crate) fn lacks(&self, name: &str) -> bool {
+        !self.incomplete && !self.broken.contains(name)
+    }
+
     /// `did you mean …?`
     pub(crate) fn help(&self, name: &str, what: &str) -> Option<String> {
         let names = self.known.keys().map(String::as_str);
@@ -211,7 +222,7 @@ impl Audience {
                     return None;
                 }
                 let name = cx.folder.name(&path);
-                cx.sources.add(name.clone(), Arc::new(CsvLines::new(path.clone())));
+                cx.sources.add(name.clone(), Arc::new(FileLines::new(path.clone(), true)));
                 Some(Self::File { path, name, at })
             }
             (None, Some((ids, at))) => Some(Self::List { ids: ids.clone(), at }),
@@ -288,7 +299,7 @@ impl Audiences {
             return table.clone();
         }
         let Some(audience) = self.declared.known.get(name) else {
-            if !self.declared.broken.contains(name) {
+            if self.declared.lacks(name) {
                 let help = self.declared.help(name, "audiences");
                 let message = format!("there is no audience `{name}`");
                 cx.error_with(Code::UnknownAudience, message, at, help);

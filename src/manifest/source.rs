@@ -1,10 +1,13 @@
 //! Files as text, and places in them that are only looked up when they are shown.
 
 use std::{
+    collections::HashSet,
     fmt,
     ops::Range,
     sync::{Arc, OnceLock},
 };
+
+use saphyr_parser::ScalarStyle;
 
 use super::yaml::tree::{Flaw, NodeId, Span, Tree, What};
 use crate::diagnostics::{Excerpts, Place};
@@ -15,13 +18,21 @@ pub struct SourceFile {
     text: String,
     lines: OnceLock<Vec<usize>>,
     tree: OnceLock<Result<Tree, Flaw>>,
+    dropped: OnceLock<HashSet<NodeId>>,
     secrets: OnceLock<Vec<Span>>,
 }
 
 impl SourceFile {
     /// `name` is what diagnostics call the file.
     pub(crate) fn new(name: Arc<str>, text: String) -> Self {
-        Self { name, text, lines: OnceLock::new(), tree: OnceLock::new(), secrets: OnceLock::new() }
+        Self {
+            name,
+            text,
+            lines: OnceLock::new(),
+            tree: OnceLock::new(),
+            dropped: OnceLock::new(),
+            secrets: OnceLock::new(),
+        }
     }
 
     pub(crate) fn name(&self) -> &Arc<str> {
@@ -34,6 +45,12 @@ impl SourceFile {
 
     pub(crate) fn tree(&self) -> Result<&Tree, &Flaw> {
         self.tree.get_or_init(|| Tree::parse(&self.text)).as_ref()
+    }
+
+    /// Remembers which nodes were passed over because of errors: they do not count in lists.
+    pub(crate) fn drop_nodes(&self, nodes: HashSet<NodeId>) {
+        // Set once, when the file is decoded.
+        let _ = self.dropped.set(nodes);
     }
 
     /// Line `number`, from 1, without its line break.
@@ -52,12 +69,14 @@ impl SourceFile {
     /// The place of a span: its first line, if it has several.
     pub(crate) fn place_of(&self, span: Span) -> Place {
         let Span { start, end } = span;
-        let end = if end.line == start.line {
-            end.column
-        } else {
-            let text = self.line_text(start.line).unwrap_or_default();
-            u32::try_from(text.trim_end().chars().count()).unwrap_or(u32::MAX)
+        let line = self.line_text(start.line).unwrap_or_default();
+        let to = if end.line == start.line { end.column as usize } else { usize::MAX };
+        // Spans of the parser may have white space at their end.
+        let end = match line.char_indices().nth(to) {
+            Some((at, _)) => line[..at].trim_end().chars().count(),
+            None => line.trim_end().chars().count(),
         };
+        let end = u32::try_from(end).unwrap_or(u32::MAX);
         let length = end.saturating_sub(start.column).max(1);
         self.place_at(start.line.max(1), start.column + 1, length)
     }
@@ -71,15 +90,16 @@ impl SourceFile {
                 let What::Map(entries) = &node.what else { continue };
                 for (key, value) in entries {
                     match tree.text(*key) {
-                        Some("visitor") => spans.push(tree.node(*value).span),
+                        Some("visitor") => spans.push(inside(tree, *value)),
                         Some("visitors") => {
-                            spans.extend(tree.items(*value).iter().map(|id| tree.node(*id).span));
+                            spans.extend(tree.items(*value).iter().map(|id| inside(tree, *id)));
                         }
                         Some("to") => {
-                            let mut span = tree.node(*value).span;
+                            let mut span = inside(tree, *value);
                             let text = tree.text(*value).unwrap_or_default();
-                            if let Some(at) = text.find('@') {
-                                span.start.column += u32::try_from(at).unwrap_or(0) + 1;
+                            if let Some((key, _)) = text.split_once('@') {
+                                let key = u32::try_from(key.chars().count()).unwrap_or(0);
+                                span.start.column += key + 1;
                                 spans.push(span);
                             }
                         }
@@ -122,9 +142,22 @@ impl Excerpts for SourceFile {
     }
 }
 
+/// The span of a scalar without its quotes.
+fn inside(tree: &Tree, node: NodeId) -> Span {
+    let node = tree.node(node);
+    let mut span = node.span;
+    if let What::Scalar { style: ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted, .. } =
+        node.what
+    {
+        span.start.column += 1;
+        span.end.column = span.end.column.saturating_sub(1);
+    }
+    span
+}
+
 /// In a file that cannot be parsed, whatever looks like an id: 20 letters and digits or more,
 /// with both.
-fn likely_ids(line: &str) -> Vec<Range<usize>> {
+pub(super) fn likely_ids(line: &str) -> Vec<Range<usize>> {
     let chars: Vec<char> = line.chars().collect();
     let mut found = Vec::new();
     let mut start = 0;
@@ -192,13 +225,16 @@ impl Source {
         Self(Inner::Fixed(Place { file: file.into(), line, column: 1, length: 1 }))
     }
 
-    /// A place that is known already.
-    pub(crate) fn known(place: Place) -> Self {
-        Self(Inner::Fixed(place))
-    }
-
     pub(crate) fn root(file: &Arc<SourceFile>) -> Self {
         Self(Inner::Path { file: file.clone(), steps: [].into(), key: false })
+    }
+
+    /// The name of its file.
+    pub(crate) fn file(&self) -> Option<&Arc<str>> {
+        match &self.0 {
+            Inner::Fixed(_) => None,
+            Inner::Path { file, .. } => Some(&file.name),
+        }
     }
 
     /// What is written under `step`.
@@ -227,7 +263,7 @@ impl Source {
         match &self.0 {
             Inner::Fixed(place) => place.clone(),
             Inner::Path { file, steps, key } => match file.tree() {
-                Ok(tree) => match find(tree, steps, *key) {
+                Ok(tree) => match find(file, tree, steps, *key) {
                     Some(node) => file.place_of(tree.node(node).span),
                     None => file.place_at(1, 1, 1),
                 },
@@ -242,14 +278,15 @@ impl Source {
             Inner::Fixed(_) => None,
             Inner::Path { file, steps, key } => {
                 let tree = file.tree().ok()?;
-                Some((file, tree, find(tree, steps, *key)?))
+                Some((file, tree, find(file, tree, steps, *key)?))
             }
         }
     }
 }
 
 /// The node at the end of the path, or the last one on the way to it.
-fn find(tree: &Tree, steps: &[Step], key: bool) -> Option<NodeId> {
+fn find(file: &SourceFile, tree: &Tree, steps: &[Step], key: bool) -> Option<NodeId> {
+    let kept = |item: &&NodeId| !file.dropped.get().is_some_and(|dropped| dropped.contains(*item));
     let mut node = tree.root?;
     let mut shown = node;
     for (at, step) in steps.iter().enumerate() {
@@ -259,11 +296,13 @@ fn find(tree: &Tree, steps: &[Step], key: bool) -> Option<NodeId> {
                 node = value;
                 let last = at + 1 == steps.len();
                 // A place inside another value is shown by the key: a mapping's own span is long.
-                let nothing = tree.text(value) == Some("");
+                let span = tree.node(value).span;
+                let nothing = span.start == span.end;
                 shown = if (last && !key && !nothing) || (!last && nothing) { value } else { name };
             }
             Step::Index(index) => {
-                let Some(item) = tree.items(node).get(*index) else { return Some(shown) };
+                let item = tree.items(node).iter().filter(kept).nth(*index);
+                let Some(item) = item else { return Some(shown) };
                 node = *item;
                 shown = *item;
             }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use minijinja::{AutoEscape, Environment, Error, UndefinedBehavior};
+use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior};
 use saphyr_parser::ScalarStyle;
 
 use super::{source::Source, yaml::tree::What};
@@ -61,6 +61,18 @@ pub(crate) fn message_of(error: &Error) -> String {
         source = cause.source();
     }
     message.replace("<string>", "the text").replace("<expression>", "the expression")
+}
+
+/// Whether an error is in the template itself, and not in the values of a row.
+pub(crate) fn is_same_for_all(kind: ErrorKind) -> bool {
+    matches!(
+        kind,
+        ErrorKind::UnknownFilter
+            | ErrorKind::UnknownTest
+            | ErrorKind::UnknownFunction
+            | ErrorKind::TemplateNotFound
+            | ErrorKind::SyntaxError
+    )
 }
 
 /// The variable whose lack is the error: `user.name` is missing `user` or its `name`.
@@ -151,6 +163,7 @@ mod tests {
         assert_eq!(found("text: |\n  a\n  é {{ x }}\n"), (3, 5));
         assert_eq!(found("text: |\n\n\n  a\n   {{ x }}\n"), (5, 4));
         assert_eq!(found("text: |2\n    b\n   {{ x }}\n"), (3, 4));
+        assert_eq!(found("text: |\r\n  a\r\n  é {{ x }}\r\n"), (3, 5));
         assert_eq!(found("text: é {{ x }}"), (1, 9));
         assert_eq!(found("text: \"é {{ x }}\""), (1, 10));
         assert_eq!(found("text: \"\\n {{ x }}\""), (1, 11));

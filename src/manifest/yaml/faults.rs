@@ -46,14 +46,19 @@ pub(super) fn decode(file: &SourceFile, tree: &Tree) -> Document {
         diagnostics: Vec::new(),
         faulty: HashSet::new(),
         owners: Vec::new(),
+        section_nodes: HashSet::new(),
+        incomplete: false,
     };
     let Some(root) = tree.root else { return Document::default() };
     run.note_owners(root);
     run.duplicates();
     run.tags_and_keys();
     run.sections::<true>(root);
-    let raw = run.peel::<raw::File>(root).unwrap_or_default();
-    Document { raw, faulty: run.faulty, diagnostics: run.diagnostics }
+    let raw = run.peel::<raw::File>(root);
+    run.incomplete |= raw.is_none();
+    let raw = raw.unwrap_or_default();
+    file.drop_nodes(run.dropped);
+    Document { raw, faulty: run.faulty, incomplete: run.incomplete, diagnostics: run.diagnostics }
 }
 
 struct Run<'t> {
@@ -65,16 +70,21 @@ struct Run<'t> {
     /// The entries, in the order of the file: their keys, and the nodes before which (in the
     /// order of ids) they end.
     owners: Vec<(NodeId, NodeId, Vec<Arc<str>>)>,
+    /// The values of `messages`, `senders` and `audiences`.
+    section_nodes: HashSet<NodeId>,
+    incomplete: bool,
 }
 
 impl Run<'_> {
     /// Remembers which nodes belong to which entry.
     fn note_owners(&mut self, root: NodeId) {
         let owners = &mut self.owners;
+        let section_nodes = &mut self.section_nodes;
         let tree = self.tree;
         let mut walk = |node: NodeId, before: &[Arc<str>]| {
             for section in SECTIONS {
                 let Some((_, section_node)) = tree.entry(node, section) else { continue };
+                section_nodes.insert(section_node);
                 let entries = tree.entries(section_node);
                 for (at, (key, value)) in entries.iter().enumerate() {
                     let Some(name) = tree.text(*key) else { continue };
@@ -190,12 +200,15 @@ impl Run<'_> {
 
     fn fault(&mut self, node: NodeId, fault: Fault) {
         let message = fault.to_string();
+        self.incomplete |= self.section_nodes.contains(&node);
         let diagnostic = match fault.kind {
             FaultKind::UnknownField { name, expected } => {
                 let diagnostic = Diagnostic::error(Code::UnknownField, message);
                 if name == "<<" {
                     diagnostic.help("merge keys are not supported: write the fields out")
                 } else {
+                    let near = suggest::nearest(&name, expected.iter().copied());
+                    self.incomplete |= near.is_some_and(|near| SECTIONS.contains(&near));
                     helped(diagnostic, suggest::among(&name, expected.iter().copied()))
                 }
             }
@@ -212,6 +225,9 @@ impl Run<'_> {
                     }
                     "no" | "off" | "n" if expected == "true or false" => {
                         diagnostic.help("did you mean `false`?")
+                    }
+                    "true" | "false" if expected == "true or false" => {
+                        diagnostic.help("remove the quotes")
                     }
                     _ => diagnostic,
                 }

@@ -32,6 +32,8 @@ pub(crate) struct Document {
     /// `["environments", "staging", "messages", "dark-mode"]`. What is missing there may be so
     /// only because of that.
     pub(crate) faulty: HashSet<Vec<Arc<str>>>,
+    /// Whole senders or audiences may be missing because of what is wrong.
+    pub(crate) incomplete: bool,
     /// What is wrong.
     pub(crate) diagnostics: Vec<Diagnostic>,
 }
@@ -50,14 +52,20 @@ pub(crate) fn read(file: &SourceFile) -> Document {
         Ok(tree) => tree,
         Err(flaw) => {
             let diagnostics = vec![faults::flaw(file, flaw)];
-            return Document { diagnostics, ..Document::default() };
+            return Document { diagnostics, incomplete: true, ..Document::default() };
         }
     };
     let mut document = faults::decode(file, tree);
     if let (Some(error), true) = (failure, document.diagnostics.is_empty()) {
         // The two parsers disagree: say what the stricter one says.
-        let mut diagnostic = Diagnostic::error(Code::YamlSyntax, error.to_string());
-        if let Some(at) = error.location() {
+        let mut diagnostic =
+            Diagnostic::error(Code::YamlSyntax, format!("this is not YAML: {error}"));
+        if let Some((line, column, sign)) = forbidden(text) {
+            let message = format!("YAML must not hold the control character U+{sign:04X}");
+            diagnostic = Diagnostic::error(Code::YamlSyntax, message)
+                .at(file.place_at(line, column, 1))
+                .help("in a double-quoted text it can be written as an escape");
+        } else if let Some(at) = error.location() {
             let line = u32::try_from(at.line()).unwrap_or(u32::MAX);
             let column = u32::try_from(at.column()).unwrap_or(u32::MAX);
             diagnostic = diagnostic.at(file.place_at(line, column, 1));
@@ -65,6 +73,18 @@ pub(crate) fn read(file: &SourceFile) -> Document {
         document.diagnostics.push(diagnostic);
     }
     document
+}
+
+/// The first character that YAML forbids, and where it is.
+fn forbidden(text: &str) -> Option<(u32, u32, u32)> {
+    let at = text.find(|c: char| {
+        (c.is_control() && !matches!(c, '\t' | '\n' | '\r' | '\u{85}'))
+            || matches!(c, '\u{fffe}' | '\u{ffff}')
+    })?;
+    let line = u32::try_from(text[..at].matches('\n').count()).ok()? + 1;
+    let before = text[..at].rsplit('\n').next().unwrap_or_default();
+    let column = u32::try_from(before.chars().count()).ok()? + 1;
+    Some((line, column, u32::from(text[at..].chars().next()?)))
 }
 
 /// Whether the text may hold something that `serde_yaml` would let pass: a tag, which it drops,
@@ -95,3 +115,6 @@ fn suspicious(text: &str) -> bool {
 
 /// Where an entry of [`Document::faulty`] begins.
 pub(crate) const SECTIONS: [&str; 3] = ["messages", "senders", "audiences"];
+
+#[cfg(test)]
+mod tests;

@@ -91,9 +91,13 @@ impl Tree {
         let mut documents = 0;
         let mut parser = Parser::new_from_str(text);
         while let Some(event) = parser.next_event() {
-            let (event, at) = event.map_err(|error| Flaw::Syntax {
-                at: mark(*error.marker()),
-                message: error.info().to_owned(),
+            let (event, at) = event.map_err(|error| {
+                let at = mark(*error.marker());
+                match error.info() {
+                    // The parser has a limit of its own, and looks ahead.
+                    info if info.contains("recursion limit") => Flaw::TooDeep { at },
+                    info => Flaw::Syntax { at, message: info.to_owned() },
+                }
             })?;
             let at = span(at);
             let done = match event {

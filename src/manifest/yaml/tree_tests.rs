@@ -1,9 +1,85 @@
 use super::*;
-#[test]
-fn dump() {
-    let text = "# c\nmessages:\n  dark-mode:\n    text: |\n      a {{ b }}\n\n      c\n    folded: >-\n      x\n      y\n    from: {group: \"G\", agent: 'A'}\n    list: [a, b]\n    nothing:\n    é: ü é\n    blk:\n    - a\n    -\n      b: c\n    t: !foo bar\n    u: !!str 5\n    v: ! 5\n";
-    let tree = Tree::parse(text).unwrap();
-    for (id, n) in tree.nodes() {
-        println!("{id} {n:?}");
+
+fn tree(text: &str) -> Tree {
+    Tree::parse(text).expect("a tree")
+}
+
+/// Line and column of the value under the keys.
+fn start(text: &str, keys: &[&str]) -> (u32, u32) {
+    let tree = tree(text);
+    let mut node = tree.root.expect("a root");
+    for key in keys {
+        node = tree.entry(node, key).expect("an entry").1;
     }
+    let Mark { line, column } = tree.node(node).span.start;
+    (line, column)
+}
+
+#[test]
+fn nodes_know_where_they_start() {
+    let text = "# c\na:\n  b: |\n\n    x\n  é: { \"c\": 'd' }\n  e:\n  - f\n";
+    assert_eq!(start(text, &["a"]), (3, 2));
+    assert_eq!(start(text, &["a", "é"]), (6, 5));
+    assert_eq!(start(text, &["a", "é", "c"]), (6, 12));
+    let tree = tree(text);
+    let (_, a) = tree.entry(tree.root.expect("a root"), "a").expect("a");
+    let (_, e) = tree.entry(a, "e").expect("e");
+    assert_eq!(tree.items(e).len(), 1);
+    assert_eq!(tree.text(tree.items(e)[0]), Some("f"));
+}
+
+#[test]
+fn large_mappings_are_found_like_small_ones() {
+    let text: String = (0..100).map(|n| format!("k{n}: v{n}\n")).collect();
+    let tree = tree(&text);
+    let root = tree.root.expect("a root");
+    for n in 0..100 {
+        let (_, value) = tree.entry(root, &format!("k{n}")).expect("there");
+        assert_eq!(tree.text(value), Some(&*format!("v{n}")));
+    }
+    assert!(tree.entry(root, "k100").is_none());
+}
+
+#[test]
+fn duplicates_are_found_at_every_depth() {
+    let tree = tree("a: { x: 1, y: 2, x: 3 }\nb:\n- { z: 1, 'z': 2 }\na: 4\n");
+    let mut names: Vec<_> =
+        tree.duplicates().iter().map(|(_, again)| tree.text(*again).expect("a key")).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["a", "x", "z"]);
+}
+
+#[test]
+fn aliases_may_repeat_a_little_and_not_explode() {
+    let good = "a: &a [1, 2, 3]\nb: [*a, *a]\n";
+    assert!(Tree::parse(good).is_ok());
+    let mut bomb = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
+    for n in 1..12 {
+        let before = format!("*a{}, ", n - 1).repeat(10);
+        bomb.push_str(&format!("a{n}: &a{n} [{before}]\n"));
+    }
+    assert!(matches!(Tree::parse(&bomb), Err(Flaw::TooManyAliases { .. })));
+    assert!(matches!(Tree::parse("a: &a [*a]"), Err(Flaw::TooManyAliases { .. })));
+    assert!(matches!(Tree::parse("a: *nobody"), Err(Flaw::Syntax { .. })));
+}
+
+#[test]
+fn what_is_nested_too_deeply_is_refused_before_it_is_read_to_its_end() {
+    for text in ["[".repeat(1_000_000), "{a: ".repeat(300_000), "- ".repeat(300_000)] {
+        assert!(matches!(Tree::parse(&text), Err(Flaw::TooDeep { .. } | Flaw::Syntax { .. })));
+    }
+}
+
+#[test]
+fn a_second_document_is_refused_where_it_begins() {
+    let at = Mark { line: 2, column: 0 };
+    assert_eq!(Tree::parse("a: b\n---\nc: d\n").err(), Some(Flaw::SeveralDocuments { at }));
+    assert!(Tree::parse("---\na: b\n...\n").is_ok());
+}
+
+#[test]
+fn tags_of_other_schemas_are_remembered() {
+    let tree = tree("a: !include x\nb: !!str 5\nc: ! d\n");
+    let tags: Vec<_> = tree.nodes().filter_map(|(_, node)| node.tag.as_deref()).collect();
+    assert_eq!(tags, ["!include"]);
 }

@@ -1,0 +1,119 @@
+//! Settings, from the layers of `pushsync.yaml`.
+
+use std::{num::NonZeroUsize, time::Duration};
+
+use super::{
+    duration,
+    layers::{Layer, Layers},
+    load::Files,
+    raw,
+    resolve::Context,
+    settings::{DEFAULT_BASE_URL, Settings, StateLocation, Threshold, check_base_url},
+    source::Source,
+    unions::Threshold as RawThreshold,
+};
+use crate::diagnostics::Code;
+
+impl Files {
+    /// A section that is a mapping with fixed fields.
+    fn section<'a, T>(
+        &'a self,
+        name: &str,
+        base: impl Fn(&'a raw::File) -> Option<&'a T>,
+        over: impl Fn(&'a raw::Environment) -> Option<&'a T>,
+    ) -> Layers<'a, T> {
+        let mut layers = Vec::new();
+        if let Some(main) = self.main()
+            && let Some(raw) = base(&main.document.raw)
+        {
+            layers.push(Layer { raw, at: main.source.child(name), faulty: false });
+        }
+        if let Some((raw, at)) = self.overlay()
+            && let Some(raw) = over(raw)
+        {
+            layers.push(Layer { raw, at: at.child(name), faulty: false });
+        }
+        Layers(layers)
+    }
+
+    /// What is wrong is reported, and has its default.
+    pub(crate) fn settings(&self, cx: &mut Context<'_>) -> Settings {
+        let api = self.section("api", |raw| raw.api.as_ref(), |raw| raw.api.as_ref());
+        let limits = self.section("limits", |raw| raw.limits.as_ref(), |raw| raw.limits.as_ref());
+        let safety = self.section("safety", |raw| raw.safety.as_ref(), |raw| raw.safety.as_ref());
+        let privacy =
+            self.section("privacy", |raw| raw.privacy.as_ref(), |raw| raw.privacy.as_ref());
+        let state = self.section("state", |raw| raw.state.as_ref(), |raw| raw.state.as_ref());
+
+        let root = cx.folder.root().to_owned();
+        let state = match state.0.last() {
+            None => Some(StateLocation::Folder(root.join("state"))),
+            Some(layer) => cx.interpolated(layer.raw, &layer.at).and_then(|text| {
+                if text.trim().is_empty() {
+                    cx.error(Code::BadValue, "`state` names no place", &layer.at);
+                    return None;
+                }
+                Some(StateLocation::parse(&text, &root))
+            }),
+        };
+        let base_url = match api.get("base_url", |raw| raw.base_url.as_ref()) {
+            None => Some(DEFAULT_BASE_URL.to_owned()),
+            Some((text, at)) => cx.interpolated(text, &at).and_then(|text| {
+                check_base_url(&text).map_err(|why| cx.error(Code::BadBaseUrl, why, &at)).ok()
+            }),
+        };
+        let timeout = match api.get("timeout", |raw| raw.timeout.as_ref()) {
+            None => Some(Duration::from_secs(30)),
+            Some((text, at)) => match duration::parse(text) {
+                Ok(timeout) if !timeout.is_zero() => Some(timeout),
+                Ok(_) => {
+                    cx.error(Code::BadValue, "a timeout is at least 1s", &at);
+                    None
+                }
+                Err(error) => {
+                    cx.error(Code::BadValue, error.to_string(), &at);
+                    None
+                }
+            },
+        };
+        let mut at_least_one = |field: Option<(&u64, Source)>, default: u64| match field {
+            None => Some(default),
+            Some((0, at)) => {
+                cx.error(Code::BadValue, "this must be at least 1", &at);
+                None
+            }
+            Some((count, _)) => Some(*count),
+        };
+        let concurrency = at_least_one(api.get("concurrency", |raw| raw.concurrency.as_ref()), 4);
+        let requests_per_hour = at_least_one(
+            limits.get("requests_per_hour", |raw| raw.requests_per_hour.as_ref()),
+            100,
+        );
+        let mut threshold = |field: Option<(&RawThreshold, Source)>| match field {
+            None => Some(Threshold::Share(20)),
+            Some((RawThreshold(text), at)) => {
+                let threshold = Threshold::parse(text);
+                if threshold.is_none() {
+                    let message = format!("{text:?} is neither a count nor a share");
+                    let help = "write a count such as 5, or a share such as 20%".to_owned();
+                    cx.error_with(Code::BadValue, message, &at, Some(help));
+                }
+                threshold
+            }
+        };
+        let max_deletes = threshold(safety.get("max_deletes", |raw| raw.max_deletes.as_ref()));
+        let max_resends = threshold(safety.get("max_resends", |raw| raw.max_resends.as_ref()));
+        let mask = privacy.get("mask_visitors", |raw| raw.mask_visitors.as_ref());
+        let concurrency = concurrency.and_then(|count| usize::try_from(count).ok());
+        Settings {
+            state: state.unwrap_or_else(|| StateLocation::Folder(root.join("state"))),
+            base_url: base_url.unwrap_or_else(|| DEFAULT_BASE_URL.to_owned()),
+            concurrency: concurrency.and_then(NonZeroUsize::new).unwrap_or(NonZeroUsize::MIN),
+            timeout: timeout.unwrap_or(Duration::from_secs(30)),
+            requests_per_hour: requests_per_hour.unwrap_or(100),
+            max_deletes: max_deletes.unwrap_or(Threshold::Share(20)),
+            max_resends: max_resends.unwrap_or(Threshold::Share(20)),
+            mask_visitors: mask.map(|(mask, _)| *mask).unwrap_or_default(),
+        }
+    }
+}

@@ -1,0 +1,139 @@
+use std::sync::Arc;
+
+use super::*;
+use crate::manifest::unions::{Entries, From, To, Var};
+
+fn read_text(text: &str) -> Document {
+    read(&SourceFile::new("a.yaml".into(), text.to_owned()))
+}
+
+fn codes(text: &str) -> Vec<&'static str> {
+    read_text(text).diagnostics.iter().map(|d| d.code.as_str()).collect()
+}
+
+/// The texts of all messages, on the path that is taken, and on the slow one.
+fn texts(text: &str) -> (Vec<Option<String>>, Vec<Option<String>>) {
+    let of = |raw: &raw::File| {
+        let Some(Entries(messages)) = &raw.messages else { return Vec::new() };
+        messages.iter().map(|(_, message)| message.text.clone()).collect()
+    };
+    let file = SourceFile::new("a.yaml".into(), text.to_owned());
+    let document = read(&file);
+    assert!(document.diagnostics.is_empty(), "{:?}", document.diagnostics);
+    let slow = faults::decode(&file, file.tree().expect("a tree"));
+    assert!(slow.diagnostics.is_empty(), "{:?}", slow.diagnostics);
+    (of(&document.raw), of(&slow.raw))
+}
+
+#[test]
+fn both_ways_of_reading_keep_scalars_as_written() {
+    for (written, meant) in [
+        ("NO", "NO"),
+        ("012", "012"),
+        ("1.10", "1.10"),
+        ("true", "true"),
+        ("0x10", "0x10"),
+        ("1e3", "1e3"),
+        ("2026-12-01", "2026-12-01"),
+        ("'~'", "~"),
+        ("\"\"", ""),
+        ("\"a\\tb\"", "a\tb"),
+        ("|\n    a\n\n    b\n", "a\n\nb\n"),
+        ("|-\n    a\n", "a"),
+        (">\n    a\n    b\n", "a b\n"),
+        (".inf", ".inf"),
+        ("!!str 5", "5"),
+    ] {
+        let (fast, slow) = texts(&format!("messages:\n  m:\n   text: {written}\n"));
+        assert_eq!(fast, [Some(meant.to_owned())], "{written}");
+        assert_eq!(slow, fast, "{written}");
+    }
+    for nothing in ["~", "null", ""] {
+        let (fast, slow) = texts(&format!("messages:\n  m:\n   text: {nothing}\n"));
+        assert_eq!((fast, slow), (vec![None], vec![None]), "{nothing}");
+    }
+}
+
+#[test]
+fn names_that_look_like_numbers_stay_as_written() {
+    for name in ["12", "012", "0x10", "1.10", "true", "1e3", "-5", "+5"] {
+        let document = read_text(&format!("messages: {{ m: {{ from: {name}, to: {name} }} }}"));
+        assert!(document.diagnostics.is_empty(), "{name}: {:?}", document.diagnostics);
+        let Some(Entries(messages)) = document.raw.messages else { panic!("messages") };
+        let (From::Name(from), To::Name(to)) =
+            (messages[0].1.from.as_ref().expect("from"), messages[0].1.to.as_ref().expect("to"))
+        else {
+            panic!("names")
+        };
+        assert_eq!((from.as_str(), to.as_str()), (name, name));
+    }
+}
+
+#[test]
+fn variables_are_what_they_look_like() {
+    let text = "vars: { a: true, b: 'true', c: 12, d: '12', e: 012, f: 1.10, g: ~, h: [1, x], i: {j: k}, l: TRUE, m: +1 }";
+    let Some(Entries(vars)) = read_text(text).raw.vars else { panic!("vars") };
+    let text = |text: &str| Var::Text(text.to_owned());
+    let expected = [
+        Var::Bool(true),
+        text("true"),
+        Var::Int(12),
+        text("12"),
+        text("012"),
+        text("1.10"),
+        Var::Null,
+        Var::List(vec![Var::Int(1), text("x")]),
+        Var::Map(vec![("j".to_owned(), text("k"))]),
+        text("TRUE"),
+        text("+1"),
+    ];
+    let found: Vec<_> = vars.into_iter().map(|(_, var)| var).collect();
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn every_problem_of_a_file_is_found_and_the_rest_is_kept() {
+    let document = read_text(
+        "messages:\n  a: { txt: 1, text: [], prio: 2, text: x }\n  b: { text: fine }\n  c: 5\nbanana: 1\n",
+    );
+    let mut codes: Vec<_> = document.diagnostics.iter().map(|d| d.code.as_str()).collect();
+    codes.sort_unstable();
+    assert_eq!(
+        codes,
+        [
+            "duplicate-key",
+            "unknown-field",
+            "unknown-field",
+            "unknown-field",
+            "wrong-type",
+            "wrong-type"
+        ]
+    );
+    let Some(Entries(messages)) = &document.raw.messages else { panic!("messages") };
+    let names: Vec<_> = messages.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["a", "b"]);
+    let faulty = |name: &str| document.faulty.contains(&vec![Arc::from("messages"), name.into()]);
+    assert_eq!((faulty("a"), faulty("b"), faulty("c")), (true, false, true));
+}
+
+#[test]
+fn bombs_and_depths_are_refused() {
+    assert_eq!(codes(&format!("vars: {}", "[".repeat(100_000))), ["yaml-limit"]);
+    let bomb: String =
+        (1..20).map(|n| format!("  a{n}: &a{n} [*a{0}, *a{0}, *a{0}]\n", n - 1)).collect();
+    assert_eq!(codes(&format!("vars:\n  a0: &a0 x\n{bomb}")), ["yaml-limit"]);
+    let fields = "messages:\n  a0: &a0 { to: x }\n".to_owned()
+        + &(1..40)
+            .map(|n| format!("  a{n}: &a{n} {{ to: *a{0}, from: *a{0}, active: *a{0} }}\n", n - 1))
+            .collect::<String>();
+    assert!(!codes(&fields).is_empty());
+}
+
+#[test]
+fn a_tag_is_never_silently_dropped() {
+    for text in ["!include a.txt", "!foo [x]", "!<tag:x> y", "\n    !late x"] {
+        let found = codes(&format!("messages: {{ a: {{ text: {text} }} }}"));
+        assert!(found.contains(&"yaml-tag"), "{text}: {found:?}");
+    }
+    assert!(codes("messages: { a: { text: 'hello !there' } }").is_empty());
+}
