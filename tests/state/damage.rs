@@ -16,13 +16,28 @@ use tempfile::TempDir;
 
 use super::support::*;
 
-/// A folder as it is when its store was closed, or when its process was killed.
-fn stored(closed: bool) -> (TempDir, String) {
+/// How a store came to rest.
+#[derive(Clone, Copy, PartialEq)]
+enum Rest {
+    Closed,
+    /// In the first process that used it: all is in sled's log.
+    KilledYoung,
+    /// In the second: sled has a snapshot, and reads again only what is newer.
+    KilledOld,
+}
+
+/// A folder, and what was in it.
+fn stored(rest: Rest) -> (TempDir, String) {
     let (folder, result) = (tempfile::tempdir().expect("one"), tempfile::tempdir().expect("two"));
-    let store = open(folder.path()).expect("opens");
+    let mut store = open(folder.path()).expect("opens");
     fill(&store);
+    if rest != Rest::KilledYoung {
+        drop(store);
+        store = open(folder.path()).expect("opens again");
+        commit(&store, vec![put("key-1@visitor-1", "the last word")]);
+    }
     let before = contents(&store).expect("reads");
-    if closed {
+    if rest == Rest::Closed {
         drop(store);
         copy(folder.path(), result.path());
     } else {
@@ -48,9 +63,9 @@ fn is_damaged(folder: &Path) -> String {
 
 #[test]
 fn a_missing_or_emptied_file_is_damage() {
-    for closed in [true, false] {
+    for rest in [Rest::Closed, Rest::KilledYoung, Rest::KilledOld] {
         for name in ["sled/db", "sled/conf", "sled", "pushsync.json"] {
-            let (folder, _) = stored(closed);
+            let (folder, _) = stored(rest);
             let path = folder.path().join(name);
             if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) }
                 .expect("can be removed");
@@ -58,7 +73,7 @@ fn a_missing_or_emptied_file_is_damage() {
             assert!(said.contains("missing"), "{name}: {said}");
         }
         for name in ["sled/db", "sled/conf", "pushsync.json"] {
-            let (folder, _) = stored(closed);
+            let (folder, _) = stored(rest);
             fs::write(folder.path().join(name), "").expect("can be written");
             is_damaged(folder.path());
         }
@@ -67,7 +82,7 @@ fn a_missing_or_emptied_file_is_damage() {
 
 #[test]
 fn a_store_replaced_by_an_empty_one_is_damage() {
-    let (folder, _) = stored(false);
+    let (folder, _) = stored(Rest::KilledOld);
     let fresh = tempfile::tempdir().expect("a folder");
     drop(open(fresh.path()).expect("opens"));
     fs::remove_dir_all(folder.path().join("sled")).expect("can be removed");
@@ -93,7 +108,7 @@ fn a_store_that_went_back_in_time_is_damage() {
 
 #[test]
 fn a_store_of_a_newer_version_is_told_from_damage() {
-    let (folder, _) = stored(true);
+    let (folder, _) = stored(Rest::Closed);
     let path = folder.path().join("pushsync.json");
     let marker = fs::read_to_string(&path).expect("reads");
     let newer = marker.replace("\"format\": 1", "\"format\": 2, \"and\": \"more\"");
@@ -106,7 +121,7 @@ fn a_store_of_a_newer_version_is_told_from_damage() {
 
 #[test]
 fn a_store_of_another_lineage_is_damage() {
-    let (folder, _) = stored(true);
+    let (folder, _) = stored(Rest::Closed);
     let path = folder.path().join("pushsync.json");
     let marker = fs::read_to_string(&path).expect("reads");
     fs::write(&path, marker.replace("01234567", "76543210")).expect("can be written");
@@ -115,7 +130,7 @@ fn a_store_of_another_lineage_is_damage() {
 
 #[test]
 fn every_flipped_byte_of_a_closed_store_is_noticed_before_sled_sees_it() {
-    let (folder, before) = stored(true);
+    let (folder, before) = stored(Rest::Closed);
     let path = db(folder.path());
     let whole = fs::read(&path).expect("reads");
     let mut random = fastrand::Rng::with_seed(1);
@@ -188,22 +203,38 @@ fn child() {
     }
 }
 
-/// Damages the file of a killed process's store many times; how often that was noticed.
-fn survey(seed: u64, times: u32, damage: impl Fn(&mut fastrand::Rng, &mut Vec<u8>)) -> u32 {
-    let (folder, before) = stored(false);
-    let mut random = fastrand::Rng::with_seed(seed);
+/// Damages a file of a killed process's store many times; how often that was noticed.
+fn survey(rest: Rest, times: u32, damage: impl Fn(&mut fastrand::Rng, &Path, &mut Vec<u8>)) -> u32 {
+    let (folder, before) = stored(rest);
+    let names: Vec<_> = walkdir::WalkDir::new(folder.path())
+        .sort_by_file_name()
+        .into_iter()
+        .map(|entry| entry.expect("can be read"))
+        .filter(|entry| entry.file_type().is_file() && entry.file_name() != "pushsync.lock")
+        .map(|entry| entry.path().strip_prefix(folder.path()).expect("is inside").to_owned())
+        .collect();
+    let control = tempfile::tempdir().expect("a folder");
+    copy(folder.path(), control.path());
+    assert_eq!(opened_elsewhere(control.path()).as_ref(), Ok(&before));
+    let mut random = fastrand::Rng::with_seed(u64::from(times));
     let mut noticed = 0;
-    for round in 0..times {
+    let mut round = 0;
+    while round < times {
+        let name = random.choice(&names).expect("has files");
+        let mut bytes = fs::read(folder.path().join(name)).expect("reads");
+        let whole = bytes.clone();
+        damage(&mut random, name, &mut bytes);
+        if bytes == whole {
+            continue;
+        }
+        round += 1;
         let victim = tempfile::tempdir().expect("a folder");
         copy(folder.path(), victim.path());
-        let path = db(victim.path());
-        let mut bytes = fs::read(&path).expect("reads");
-        damage(&mut random, &mut bytes);
-        fs::write(&path, &bytes).expect("can be written");
+        fs::write(victim.path().join(name), &bytes).expect("can be written");
         match opened_elsewhere(victim.path()) {
-            Ok(found) => assert!(found == before, "round {round}: other contents, no error"),
+            Ok(found) => assert!(found == before, "{name:?}: other contents, no error"),
             Err(said) => {
-                assert!(said.contains("damaged"), "{said}");
+                assert!(said.contains("damaged") || said.contains("newer"), "{said}");
                 noticed += 1;
             }
         }
@@ -211,31 +242,69 @@ fn survey(seed: u64, times: u32, damage: impl Fn(&mut fastrand::Rng, &mut Vec<u8
     noticed
 }
 
+fn flip(random: &mut fastrand::Rng, bytes: &mut [u8]) {
+    let at = random.usize(..bytes.len());
+    bytes[at] ^= random.u8(1..);
+}
+
 #[test]
 fn flipped_bytes_after_a_kill_are_an_error_or_harmless() {
-    let noticed = survey(2, 200, |random, bytes| {
-        // Where something is written.
-        let at = random.usize(..bytes.len().min(1 << 20));
-        bytes[at] ^= random.u8(1..);
+    for (rest, times) in [(Rest::KilledYoung, 50), (Rest::KilledOld, 150)] {
+        let noticed = survey(rest, times, |random, name, bytes| {
+            if name.ends_with("db") {
+                flip(random, bytes);
+            }
+        });
+        println!("{noticed} of {times} noticed, the others were harmless");
+        assert!(noticed > 0);
+    }
+}
+
+#[test]
+fn flipped_bytes_in_small_files_are_an_error_or_harmless() {
+    let noticed = survey(Rest::KilledOld, 80, |random, name, bytes| {
+        if !name.ends_with("db") && !bytes.is_empty() {
+            flip(random, bytes);
+        }
     });
-    println!("{noticed} of 200 noticed, the others were harmless");
+    println!("{noticed} of 80 noticed, the others were harmless");
     assert!(noticed > 0);
 }
 
 #[test]
 fn cut_files_after_a_kill_are_an_error_or_harmless() {
-    assert_eq!(survey(3, 1, |_, bytes| bytes.truncate(bytes.len() / 2)), 1);
-    let noticed = survey(3, 40, |random, bytes| bytes.truncate(random.usize(1..bytes.len())));
-    println!("{noticed} of 40 noticed, the others were harmless");
+    for (rest, times) in [(Rest::KilledYoung, 20), (Rest::KilledOld, 30)] {
+        let noticed = survey(rest, times, |random, name, bytes| {
+            if name.ends_with("db") {
+                bytes.truncate(random.usize(1..bytes.len()));
+            }
+        });
+        println!("{noticed} of {times} noticed, the others were harmless");
+    }
 }
 
 #[test]
-fn zeroed_and_overwritten_blocks_after_a_kill_are_an_error_or_harmless() {
-    let noticed = survey(4, 60, |random, bytes| {
-        let at = random.usize(..bytes.len()) / 4096 * 4096;
-        let end = (at + 4096).min(bytes.len());
-        let with = if random.bool() { 0 } else { random.u8(..) };
-        bytes[at..end].fill(with);
-    });
-    println!("{noticed} of 60 noticed, the others were harmless");
+fn half_a_file_is_damage() {
+    for rest in [Rest::Closed, Rest::KilledYoung, Rest::KilledOld] {
+        let (folder, _) = stored(rest);
+        let file = fs::File::options().write(true).open(db(folder.path())).expect("opens");
+        file.set_len(file.metadata().expect("is known").len() / 2).expect("can be cut");
+        let said = opened_elsewhere(folder.path()).expect_err("is damaged");
+        assert!(said.contains("damaged"), "{said}");
+    }
+}
+
+#[test]
+fn overwritten_blocks_after_a_kill_are_an_error_or_harmless() {
+    for (rest, times) in [(Rest::KilledYoung, 20), (Rest::KilledOld, 60)] {
+        let noticed = survey(rest, times, |random, name, bytes| {
+            if name.ends_with("db") {
+                let at = random.usize(..bytes.len()) / 4096 * 4096;
+                let end = (at + 4096).min(bytes.len());
+                let with = if random.bool() { 0 } else { random.u8(..) };
+                bytes[at..end].fill(with);
+            }
+        });
+        println!("{noticed} of {times} noticed, the others were harmless");
+    }
 }
