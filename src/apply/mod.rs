@@ -1,1 +1,30 @@
 //! Carries a plan out: the only room that changes the world.
+//!
+//! One delivery is one state machine ([`delivery`]): it says what to commit and what to send, and
+//! is told what came of it; it does neither itself. The driver ([`run`]) does, with the budget
+//! ([`pace`]), the rules for repeating ([`repeat`]) and one committer for all ([`journal`]).
+
+pub mod api;
+mod client;
+pub mod delivery;
+mod event;
+mod journal;
+mod line;
+mod options;
+mod outcome;
+mod pace;
+mod presence;
+mod refresh;
+pub mod repeat;
+mod run;
+
+#[cfg(test)]
+mod tests;
+
+pub use client::ping;
+pub use event::{Event, Reporter, Silent};
+pub use options::{Clock, Options, RunInfo, Session, Stopper};
+pub use outcome::{Failure, Outcome, Stop};
+pub use presence::{EVERY as PING_EVERY, Presence, keep_online};
+pub use refresh::{Refreshed, refresh};
+pub use run::{ApplyError, apply};

@@ -1,1 +1,88 @@
-//! A typed client of Brevo's Conversations API: nine operations, errors with hints, the budget from headers.
+//! A typed client of Brevo's Conversations API: nine operations, errors with hints, the budget
+//! from headers.
+//!
+//! It sends each request once. It never repeats one, never follows a redirect, and every
+//! [`Error`] says how far the request came ([`Error::reach`]): the caller decides what may be
+//! repeated, because a POST whose answer was lost may have taken effect, and the API has no
+//! idempotency key and no list to look it up in.
+//!
+//! The facts about the API are from Brevo's specification of 2026-09 and its documentation
+//! pages; each is named where it is used.
+//!
+//! ```no_run
+//! use std::time::Duration;
+//!
+//! use pushsync::{
+//!     brevo::{BaseUrl, Client, Config, NewPushedMessage, PushedFrom},
+//!     model::VisitorId,
+//! };
+//! use secrecy::SecretString;
+//!
+//! # async fn example(key: String) -> Result<(), Box<dyn std::error::Error>> {
+//! let client = Client::new(Config {
+//!     base_url: BaseUrl::parse("https://api.brevo.com/v3")?,
+//!     api_key: SecretString::from(key),
+//!     partner_key: None,
+//!     timeout: Duration::from_secs(30),
+//!     user_agent: "example/1.0".to_owned(),
+//! })?;
+//! let visitor = VisitorId::parse("kZMvWhf8npAu3H6qd57w2Hv6nh6rnxvg")?;
+//! let sent = client
+//!     .send_pushed_message(&NewPushedMessage {
+//!         visitor: &visitor,
+//!         text: "Your order has shipped!",
+//!         from: PushedFrom::Group("PjRBMhWGen6aRHjif"),
+//!     })
+//!     .await?;
+//! // Keep the id: the API cannot list messages, so a lost id cannot be found again.
+//! println!("{}", sent.body.id);
+//! if let Some(budget) = sent.budget {
+//!     println!("{} requests left for the next {:?}", budget.remaining, budget.reset);
+//! }
+//! client.update_pushed_message(&sent.body.id, "It has arrived!").await?;
+//! client.delete_pushed_message(&sent.body.id).await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! When something goes wrong, the error says what to do now:
+//!
+//! ```no_run
+//! # async fn example(client: pushsync::brevo::Client, id: pushsync::model::MessageId) {
+//! use pushsync::brevo::Reach;
+//!
+//! if let Err(error) = client.get_pushed_message(&id).await {
+//!     println!("{error}");
+//!     if let Some(hint) = error.hint() {
+//!         println!("{hint}");
+//!     }
+//!     match error.reach() {
+//!         Reach::NotConnected => println!("nothing was sent"),
+//!         Reach::Sent => println!("it may have taken effect"),
+//!         Reach::Answered(status) => println!("the API answered {status}"),
+//!     }
+//! }
+//! # }
+//! ```
+
+mod base_url;
+mod budget;
+mod by_kind;
+mod client;
+mod error;
+mod hint;
+pub mod key;
+mod message;
+mod operation;
+mod request;
+mod scrub;
+mod transport;
+
+pub use base_url::{BaseUrl, ParseBaseUrlError};
+pub use budget::BudgetReading;
+pub use client::{Answer, Client, Config, ConfigError};
+pub use error::{Error, ErrorKind, Reach};
+pub use hint::Hint;
+pub use message::{Attachment, Message, MessageType};
+pub use operation::Operation;
+pub use request::{AgentIdentity, NewAgentMessage, NewPushedMessage, PushedFrom, SenderMismatch};

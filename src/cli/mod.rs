@@ -1,1 +1,73 @@
 //! The command line: one file for each command.
+//!
+//! The environment, the clock and randomness are read here and passed on.
+
+mod apply;
+mod args;
+mod completions;
+mod context;
+mod failure;
+mod import;
+mod init;
+mod output;
+mod plan;
+mod planning;
+mod presence;
+mod progress;
+mod refresh;
+mod sandbox;
+mod secrets;
+mod show;
+mod signals;
+mod state;
+mod surroundings;
+mod validate;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Cli, Command};
+use context::Context;
+use failure::{Failure, status};
+use output::Output;
+
+/// Runs the command that the process was started with.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // clap would exit with 2, which is kept for "there are changes".
+            let failed = error.use_stderr();
+            let _ = error.print();
+            return ExitCode::from(if failed { status::FAILED } else { status::DONE });
+        }
+    };
+    let output = Output::new(&cli.global);
+    surroundings::start_log(&cli.global);
+    ExitCode::from(match dispatch(cli, output) {
+        Ok(status) => status,
+        Err(failure) if failure.closed_pipe => status::DONE,
+        Err(failure) => {
+            output.failure(&failure);
+            status::FAILED
+        }
+    })
+}
+
+fn dispatch(cli: Cli, output: Output) -> Result<u8, Failure> {
+    let context = Context::new(cli.global, output);
+    match cli.command {
+        Command::Init(args) => init::run(&context, args),
+        Command::Validate(args) => validate::run(&context, &args),
+        Command::Show(args) => show::run(&context, &args),
+        Command::Plan(args) => plan::run(&context, &args),
+        Command::Apply(args) => apply::run(&context, args),
+        Command::Refresh(args) => refresh::run(&context, &args),
+        Command::Import(args) => import::run(&context, args),
+        Command::State(args) => state::run(&context, args),
+        Command::Presence(args) => presence::run(&context, &args),
+        Command::Sandbox(args) => sandbox::run(&context, args),
+        Command::Completions(args) => completions::run(&context, &args),
+    }
+}

@@ -1,14 +1,18 @@
 //! Project, environment and instant → the deliveries that should exist, as a stream in the
 //! order of their addresses.
 
+mod deliveries;
+mod render;
+mod twins;
+
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    diagnostics::Place,
-    model::{Address, Key, Kind, Sender},
-};
+pub use crate::manifest::{Presence, Source};
+pub use deliveries::{Deliveries, check};
+
+use crate::model::{Address, Key, Kind, Sender};
 
 /// What to do when somebody deleted a message on the other side.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,15 +67,4 @@ pub struct Delivery {
     pub spec: Arc<Spec>,
     /// The rendered text.
     pub text: Arc<str>,
-}
-
-/// Where a message is written. The line is only looked up when it is shown.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Source(Place);
-
-impl Source {
-    /// The place of the message's key.
-    pub fn place(&self) -> Place {
-        self.0.clone()
-    }
 }

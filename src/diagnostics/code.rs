@@ -23,6 +23,90 @@ macro_rules! codes {
 codes! {
     /// A file could not be read.
     Unreadable = "unreadable",
+    /// There is no `pushsync.yaml`.
+    NoProject = "no-project",
+    /// A file is not UTF-8.
+    NotUtf8 = "not-utf8",
+    /// A file is not YAML.
+    YamlSyntax = "yaml-syntax",
+    /// YAML that is nested too deeply, or grows too much through aliases.
+    YamlLimit = "yaml-limit",
+    /// A YAML tag (`!name`), which would silently lose its meaning.
+    YamlTag = "yaml-tag",
+    /// More than one YAML document in one file.
+    SeveralDocuments = "several-documents",
+    /// The same key twice, in one mapping or across files.
+    DuplicateKey = "duplicate-key",
+    /// A field that does not exist.
+    UnknownField = "unknown-field",
+    /// A field that exists, but not in this file.
+    MisplacedField = "misplaced-field",
+    /// A field that must be there is not.
+    MissingField = "missing-field",
+    /// A value of the wrong type: a list where a text belongs.
+    WrongType = "wrong-type",
+    /// A word where one of a few others belongs.
+    UnknownValue = "unknown-value",
+    /// A value that cannot be understood: a duration, an instant, a share.
+    BadValue = "bad-value",
+    /// A `version` that this program does not know.
+    UnsupportedVersion = "unsupported-version",
+    /// A key that does not follow the rule for keys.
+    BadKey = "bad-key",
+    /// An environment that is not declared.
+    UnknownEnvironment = "unknown-environment",
+    /// `${NAME}` names an environment variable that is not set, or is written wrongly.
+    EnvironmentVariable = "environment-variable",
+    /// A path that leads outside the project's folder.
+    OutsideProject = "outside-project",
+    /// An `include` that cannot be used, or that names a file that does not exist.
+    BadInclude = "bad-include",
+    /// A `base_url` that is neither https nor http on a loopback address.
+    BadBaseUrl = "bad-base-url",
+    /// A sender that is not declared.
+    UnknownSender = "unknown-sender",
+    /// An audience that is not declared.
+    UnknownAudience = "unknown-audience",
+    /// A sender that is not exactly one of group, agent, or e-mail with name and mark.
+    BadSender = "bad-sender",
+    /// A sender that this kind of message cannot have.
+    SenderNotAllowed = "sender-not-allowed",
+    /// `to`, or an audience, that is not exactly one of its forms.
+    BadRecipients = "bad-recipients",
+    /// A text that cannot be a visitor's id.
+    BadVisitor = "bad-visitor",
+    /// A visitor twice in one audience.
+    DuplicateVisitor = "duplicate-visitor",
+    /// A header row that lacks `visitor_id`, or names a column twice or not at all.
+    CsvHeader = "csv-header",
+    /// A row with more or fewer cells than the header, or with a broken quote.
+    CsvRow = "csv-row",
+    /// A `where` that is no expression, names no column, or fails for a row.
+    BadWhere = "bad-where",
+    /// A text with nothing in it.
+    EmptyText = "empty-text",
+    /// A text that is no template.
+    TemplateSyntax = "template-syntax",
+    /// A template variable that a row lacks.
+    UndefinedVariable = "undefined-variable",
+    /// A template that fails for a row for another reason.
+    TemplateError = "template-error",
+    /// A window that ends before it starts.
+    BadWindow = "bad-window",
+    /// A `moved` that cannot be followed: a circle, a key named twice, a key that is still there.
+    BadMove = "bad-move",
+    /// An `import` whose address or id is wrong, or named twice.
+    BadImport = "bad-import",
+    /// A `removed` whose key is still there, or named twice.
+    BadRemoved = "bad-removed",
+    /// A text of more than 5,000 characters.
+    TextTooLong = "text-too-long",
+    /// Two messages with the same text for the same visitor.
+    SameText = "same-text",
+    /// An audience without rows.
+    EmptyAudience = "empty-audience",
+    /// A message whose window has passed.
+    WindowPassed = "window-passed",
     /// Something the planner cannot reconcile: an `import` of a delivery that is not in the manifest.
     ImportNotDesired = "import-not-desired",
     /// An `import` names an address that the state knows under another id.

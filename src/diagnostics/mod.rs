@@ -4,13 +4,17 @@
 //! is [`show`]'s matter.
 
 mod code;
+mod report;
 pub mod show;
+mod sources;
 
 use std::sync::Arc;
 
 use serde::Serialize;
 
 pub use code::Code;
+pub use report::Report;
+pub use sources::{Excerpts, Sources};
 
 /// How bad it is. A project with an error is not planned; one with warnings is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -23,7 +27,7 @@ pub enum Severity {
 }
 
 /// A place in a file of the project.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct Place {
     /// The file, relative to the project's folder where it lies inside it, with `/`.
     pub file: Arc<str>,

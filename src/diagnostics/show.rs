@@ -1,1 +1,142 @@
-//! Diagnostics as text for people.
+//! Diagnostics as text for people, and as workflow commands for GitHub.
+//!
+//! What comes from files is data: control characters are made visible, lines are cut around the
+//! place that is meant, and visitors' ids are masked by [`Sources`].
+
+use std::{borrow::Cow, fmt::Write as _};
+
+use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
+
+use super::{Diagnostic, Place, Severity, Sources};
+
+/// How to show.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Style {
+    /// Whether the output may have ANSI colours.
+    pub color: bool,
+}
+
+/// How much of a line is shown, in characters.
+const WIDTH: usize = 120;
+
+/// Replaces what could steer a terminal, or mislead its reader, by visible signs. The number of
+/// characters stays the same.
+pub fn clean(text: &str) -> Cow<'_, str> {
+    let bad = |c: char| {
+        (c.is_control() && c != '\t')
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+    };
+    if !text.contains(bad) {
+        return Cow::Borrowed(text);
+    }
+    let sign = |c: char| match c {
+        '\0'..='\u{1f}' => char::from_u32(0x2400 + u32::from(c)).unwrap_or('\u{fffd}'),
+        '\u{7f}' => '␡',
+        _ => '\u{fffd}',
+    };
+    Cow::Owned(text.chars().map(|c| if bad(c) { sign(c) } else { c }).collect())
+}
+
+/// One diagnostic with its excerpts, ending in a line break.
+pub fn text(diagnostic: &Diagnostic, sources: &Sources, style: Style) -> String {
+    let Diagnostic { severity, code, message, place, related, help } = diagnostic;
+    let level = match severity {
+        Severity::Error => Level::ERROR,
+        Severity::Warning => Level::WARNING,
+    };
+    let mut first = Group::with_title(level.primary_title(clean(message)).id(code.as_str()));
+    if let Some(place) = place {
+        first = excerpt(first, place, sources, AnnotationKind::Primary);
+    }
+    let mut groups = vec![];
+    let mut notes = vec![];
+    for related in related {
+        let title = Group::with_title(Level::NOTE.secondary_title(clean(&related.message)));
+        notes.push(excerpt(title, &related.place, sources, AnnotationKind::Context));
+    }
+    if let Some(help) = help {
+        first = first.element(Level::HELP.message(clean(help)));
+    }
+    groups.push(first);
+    groups.extend(notes);
+    let renderer = if style.color { Renderer::styled() } else { Renderer::plain() };
+    let mut out = renderer.term_width(WIDTH + 20).render(&groups);
+    out.push('\n');
+    out
+}
+
+fn excerpt<'a>(
+    group: Group<'a>,
+    place: &Place,
+    sources: &Sources,
+    kind: AnnotationKind,
+) -> Group<'a> {
+    let line = place.line.max(1) as usize;
+    let Some(text) = sources.line(&place.file, place.line.max(1)) else {
+        let column = place.column.max(1) as usize;
+        let file = clean(&place.file).into_owned();
+        return group.element(Origin::path(file).line(line).char_column(column));
+    };
+    // The renderer cuts the line around the place, and counts its column. What is far behind the
+    // place would only cost it time.
+    let text = clean(&text);
+    let after = |from: usize, count: usize| {
+        let mut rest = text[from..].char_indices().map(|(at, _)| from + at);
+        rest.nth(count).unwrap_or(text.len())
+    };
+    let start = after(0, place.column.max(1) as usize - 1);
+    let end = after(start, place.length.max(1) as usize);
+    let shown = text[..after(end.min(after(start, WIDTH)), WIDTH)].to_owned();
+    let end = end.min(shown.len());
+    group.element(
+        Snippet::source(shown)
+            .path(clean(&place.file).into_owned())
+            .line_start(line)
+            .annotation(kind.span(start..end)),
+    )
+}
+
+/// One diagnostic as a workflow command, without a line break:
+/// `::error file=…,line=…,col=…,title=…::message`.
+pub fn github(diagnostic: &Diagnostic) -> String {
+    let Diagnostic { severity, code, message, place, related, help } = diagnostic;
+    let mut out = match severity {
+        Severity::Error => String::from("::error "),
+        Severity::Warning => String::from("::warning "),
+    };
+    if let Some(place) = place {
+        let _ = write!(
+            out,
+            "file={},line={},col={},endColumn={},",
+            property(&place.file),
+            place.line,
+            place.column,
+            place.column + place.length.max(1),
+        );
+    }
+    let _ = write!(out, "title={}::", property(code.as_str()));
+    let mut text = clean(message).into_owned();
+    for related in related {
+        let Place { file, line, column, .. } = &related.place;
+        let _ = write!(text, "\n{}: {file}:{line}:{column}", clean(&related.message));
+    }
+    if let Some(help) = help {
+        let _ = write!(text, "\nhelp: {}", clean(help));
+    }
+    out.push_str(&data(&text));
+    out
+}
+
+/// The escapes of a workflow command's message.
+fn data(text: &str) -> String {
+    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+}
+
+/// The escapes of a workflow command's property.
+fn property(text: &str) -> String {
+    data(&clean(text)).replace(':', "%3A").replace(',', "%2C")
+}
+
+#[cfg(test)]
+#[path = "show_tests.rs"]
+mod tests;

@@ -1,1 +1,195 @@
 //! Files → typed documents → a validated project, each thing with its place in the source.
+//!
+//! [`load`] reads `pushsync.yaml` and what it includes, lays the environment over it, and checks
+//! everything that can be checked without rendering texts. It reports all problems, not only the
+//! first.
+
+mod audience;
+pub mod duration;
+mod files;
+mod layers;
+mod lists;
+mod load;
+mod messages;
+mod project;
+mod raw;
+mod resolve;
+pub mod settings;
+mod source;
+pub mod suggest;
+pub(crate) mod template;
+mod unions;
+mod yaml;
+
+use std::{collections::BTreeMap, path::Path, sync::Arc};
+
+use jiff::Timestamp;
+use minijinja::Value;
+
+pub use audience::Table;
+pub use project::{Adoption, Message, Move, Presence, Project, Removed, Window};
+pub(crate) use project::{Body, Condition, Vars};
+pub use settings::{MaskVisitors, Settings, StateLocation, Threshold};
+pub use source::{Source, SourceFile};
+
+use crate::{
+    diagnostics::{Code, Diagnostic, Report},
+    model::Key,
+};
+use files::Folder;
+use load::Files;
+use messages::World;
+use resolve::{Audience, Audiences, Context, Declared};
+use unions::Var;
+
+/// The file that makes a folder a project.
+pub const PROJECT_FILE: &str = "pushsync.yaml";
+
+/// The environment if none is chosen.
+pub const DEFAULT_ENVIRONMENT: &str = "default";
+
+/// What a project is loaded for.
+pub struct LoadOptions<'a> {
+    /// The environment whose values are laid over the rest; `None` for none.
+    pub environment: Option<String>,
+    /// Whether files outside the project's folder may be read.
+    pub allow_outside: bool,
+    /// Environment variables, for `${NAME}`.
+    pub env: &'a dyn Fn(&str) -> Option<String>,
+    /// For warnings of windows that have passed.
+    pub now: Timestamp,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The project; `None` if there is any error.
+    pub project: Option<Project>,
+    /// All errors and warnings.
+    pub report: Report,
+}
+
+/// Reads and checks the project in `dir`.
+pub fn load(dir: &Path, options: &LoadOptions<'_>) -> Loaded {
+    let folder = match Folder::new(dir, options.allow_outside) {
+        Ok(folder) => folder,
+        Err(error) => {
+            let problem = Diagnostic::error(
+                Code::NoProject,
+                format!("could not open the folder `{}`: {error}", dir.display()),
+            );
+            return Loaded {
+                project: None,
+                report: Report::new(vec![problem], Default::default()),
+            };
+        }
+    };
+    let mut cx =
+        Context { options, folder: &folder, sources: Default::default(), problems: Vec::new() };
+    let project = Files::read(&mut cx).and_then(|files| resolve(&mut cx, &files));
+    let good = cx.problems.iter().all(|problem| !problem.is_error());
+    Loaded { project: project.filter(|_| good), report: Report::new(cx.problems, cx.sources) }
+}
+
+fn resolve(cx: &mut Context<'_>, files: &Files) -> Option<Project> {
+    let settings = files.settings(cx);
+    let vars: Arc<Vars> = Arc::new(vars(&files.vars()));
+    let folder_of = |source: &Source| files.folder_of(source);
+
+    let mut senders = Declared::default();
+    for (name, layers) in files.senders(cx) {
+        match resolve::sender(cx, layers) {
+            Some(sender) => _ = senders.known.insert(name.to_owned(), sender),
+            None => _ = senders.broken.insert(name.to_owned()),
+        }
+    }
+    senders.broken.extend(files.faulty_names("senders"));
+
+    let mut declared = Declared::default();
+    for (name, layers) in files.audiences(cx) {
+        match Audience::declared(cx, layers, &folder_of) {
+            Some(audience) => _ = declared.known.insert(name.to_owned(), audience),
+            None => _ = declared.broken.insert(name.to_owned()),
+        }
+    }
+    declared.broken.extend(files.faulty_names("audiences"));
+    let mut audiences = Audiences::new(declared);
+
+    let engine = template::engine();
+    let world = World { senders: &senders, engine: &engine, vars: &vars, folder_of: &folder_of };
+    let mut messages = Vec::new();
+    let mut keys = lists::Keys::new();
+    let written = files.messages(cx);
+    for (name, layers) in &written {
+        if let Some(source) = layers.source() {
+            keys.insert(name, source.key());
+        }
+        messages.extend(messages::message(cx, &world, &mut audiences, name, layers));
+    }
+    // In the order of addresses, and not of keys: `a-b@` comes before `a@`.
+    messages.sort_by(|a, b| address_order(&a.spec.key, &b.spec.key));
+
+    let moved = lists::moved(cx, &files.moved(), &keys);
+    let imports = lists::imports(cx, &files.imports());
+    let removed = lists::removed(cx, &files.removed(), &keys, &moved);
+    let project = Project {
+        root: cx.folder.root().to_owned(),
+        environment: cx
+            .options
+            .environment
+            .clone()
+            .unwrap_or_else(|| DEFAULT_ENVIRONMENT.to_owned()),
+        settings: settings?,
+        senders: senders.known,
+        moved,
+        imports,
+        removed,
+        messages,
+        vars,
+        engine,
+        unused: audiences.unused(),
+    };
+    Some(project)
+}
+
+/// The order of `KEY@…`, whatever follows.
+fn address_order(a: &Key, b: &Key) -> std::cmp::Ordering {
+    let bytes = |key: &Key| key.as_str().as_bytes().to_owned().into_iter().chain([b'@']);
+    bytes(a).cmp(bytes(b))
+}
+
+fn vars(layers: &[&[(String, Var)]]) -> Vars {
+    let mut merged = Vec::new();
+    for layer in layers {
+        merge(&mut merged, layer);
+    }
+    let known = merged.into_iter().filter(|(_, var)| *var != Var::Null);
+    known.map(|(name, var)| (name, value(var))).collect()
+}
+
+/// Mappings merge, everything else replaces.
+fn merge(base: &mut Vec<(String, Var)>, over: &[(String, Var)]) {
+    for (name, var) in over {
+        match (base.iter_mut().find(|(other, _)| other == name), var) {
+            (Some((_, Var::Map(base))), Var::Map(over)) => merge(base, over),
+            (Some((_, base)), var) => *base = var.clone(),
+            (None, var) => base.push((name.clone(), var.clone())),
+        }
+    }
+}
+
+fn value(var: Var) -> Value {
+    match var {
+        Var::Null => Value::UNDEFINED,
+        Var::Bool(value) => Value::from(value),
+        Var::Int(value) => Value::from(value),
+        Var::Text(text) => Value::from(text),
+        Var::List(items) => items.into_iter().map(value).collect(),
+        Var::Map(entries) => {
+            let known = entries.into_iter().filter(|(_, var)| *var != Var::Null);
+            let map: BTreeMap<String, Value> =
+                known.map(|(name, var)| (name, value(var))).collect();
+            Value::from_pairs(map)
+        }
+    }
+}

@@ -22,8 +22,11 @@ pub use error::StateError;
 pub use holder::LockHolder;
 pub use memory::MemoryStore;
 pub use record::{
-    BudgetNote, Digest, Drift, Intent, Meta, Record, Run, RunChange, Verification, Write,
+    BudgetNote, Digest, Drift, Intent, Meta, Record, Run, RunChange, Superseded, Verification,
+    Write,
 };
+
+pub use scan::{Located, Records};
 
 use crate::model::Address;
 

@@ -30,7 +30,17 @@ pub struct Record {
     pub drift: Option<Drift>,
     /// The message that this one replaces and that is still to be deleted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub superseded: Option<MessageId>,
+    pub superseded: Option<Superseded>,
+}
+
+/// A message whose replacement exists, and which is still to be deleted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Superseded {
+    /// Its id.
+    pub id: MessageId,
+    /// Its kind: a replacement may have another one.
+    pub kind: Kind,
 }
 
 /// How the API differs from the state.
@@ -39,6 +49,8 @@ pub struct Record {
 pub enum Drift {
     /// The message is gone.
     Gone,
+    /// The message is gone, and `on_missing: forget` let it rest: it is not sent again.
+    Forgotten,
     /// The message has this text.
     Text(String),
 }

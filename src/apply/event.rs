@@ -1,0 +1,73 @@
+use std::time::Duration;
+
+use super::{Failure, Stop, api::Problem};
+use crate::{
+    model::{Address, MessageId},
+    plan::Action,
+};
+
+/// What happens during a run: one stream, to which every reporter listens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// The run begins.
+    Started {
+        /// How many changes there are.
+        changes: u64,
+        /// How many requests they take if all goes well.
+        requests: u64,
+    },
+    /// A request was answered, or given up.
+    Requested,
+    /// A change is done.
+    Applied {
+        /// The delivery.
+        address: Address,
+        /// What was done.
+        action: Action,
+        /// The id that it has now, if it exists.
+        id: Option<MessageId>,
+    },
+    /// A change failed.
+    Failed(Failure),
+    /// A change may have happened.
+    Unknown(Failure),
+    /// A request is going to be repeated.
+    Repeating {
+        /// The delivery, if it is about one.
+        address: Option<Address>,
+        /// Why.
+        why: String,
+        /// After how long.
+        pause: Duration,
+    },
+    /// A ping was not answered, or refused.
+    Missed(Problem),
+    /// The budget is used up; the run sleeps until it is reset.
+    Waiting {
+        /// For how long.
+        pause: Duration,
+    },
+    /// No new request starts; those under way are awaited.
+    Stopping(Stop),
+    /// A message was created, and the state could not record it. The intent stays.
+    Unrecorded {
+        /// The delivery.
+        address: Address,
+        /// The message's id: it cannot be found again.
+        id: MessageId,
+    },
+}
+
+/// Somebody who wants to hear of [`Event`]s.
+pub trait Reporter: Send + Sync {
+    /// Called in the order in which things happen, from any thread; should be quick.
+    fn report(&self, event: &Event);
+}
+
+/// Wants to hear of nothing.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Silent;
+
+impl Reporter for Silent {
+    fn report(&self, _event: &Event) {}
+}

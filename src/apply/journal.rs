@@ -1,0 +1,64 @@
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, oneshot};
+
+use crate::state::{BudgetNote, StateError, Store, Write};
+
+/// Commits the writes of many deliveries at once.
+///
+/// While one commit is being made durable, the writes of everybody else gather; they share the
+/// next one. So the number of fsyncs is that of the commits, not that of the deliveries.
+#[derive(Clone)]
+pub(super) struct Journal {
+    queue: mpsc::UnboundedSender<Entry>,
+    place: Arc<str>,
+}
+
+struct Entry {
+    writes: Vec<Write>,
+    done: oneshot::Sender<Result<(), Arc<StateError>>>,
+}
+
+/// As many writes as one commit takes: a bound on memory and on one round trip.
+const MOST_WRITES: usize = 4096;
+
+impl Journal {
+    /// Starts the committer; it ends when the last clone of the journal is dropped. `budget`
+    /// is asked at each commit for the API's budget as known by then.
+    pub(super) fn start(
+        store: Arc<dyn Store>,
+        budget: impl Fn() -> Option<BudgetNote> + Send + 'static,
+    ) -> Self {
+        let (queue, mut entries) = mpsc::unbounded_channel::<Entry>();
+        let place = store.place().into();
+        tokio::spawn(async move {
+            while let Some(first) = entries.recv().await {
+                // Whoever is about to commit gets the chance to come along.
+                tokio::task::yield_now().await;
+                let mut writes = first.writes;
+                let mut waiting = vec![first.done];
+                while writes.len() < MOST_WRITES
+                    && let Ok(mut entry) = entries.try_recv()
+                {
+                    writes.append(&mut entry.writes);
+                    waiting.push(entry.done);
+                }
+                writes.extend(budget().map(Write::Budget));
+                let result = store.commit(writes).await.map(drop).map_err(Arc::new);
+                for done in waiting {
+                    // Nobody listens any more after a second Ctrl-C.
+                    let _ = done.send(result.clone());
+                }
+            }
+        });
+        Self { queue, place }
+    }
+
+    /// Returns once `writes` are durable.
+    pub(super) async fn commit(&self, writes: Vec<Write>) -> Result<(), Arc<StateError>> {
+        let (done, answer) = oneshot::channel();
+        let gone = || Arc::new(StateError::Failed { place: self.place.to_string() });
+        self.queue.send(Entry { writes, done }).map_err(|_| gone())?;
+        answer.await.map_err(|_| gone())?
+    }
+}

@@ -1,0 +1,151 @@
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use backon::{BackoffBuilder, ExponentialBuilder};
+
+use super::{
+    Event, Options, Reporter, Stop, Stopper,
+    api::{Call, Problem, Reply},
+    pace::{Bounds, Pacer, Permit},
+    repeat::{MOST_REPEATS, Method, Verdict, verdict},
+};
+use crate::{model::Address, state::BudgetNote};
+
+/// The way to the API: one request at a time gets through when the budget allows it, and again
+/// as far as the table of [`super::repeat`] allows.
+pub(super) struct Line {
+    pub(super) pacer: Arc<Pacer>,
+    pub(super) reporter: Arc<dyn Reporter>,
+    pub(super) stopper: Stopper,
+    seed: u64,
+    fatal: Mutex<Option<Problem>>,
+}
+
+/// What became of one request and its repetitions.
+pub(super) enum Sent<T> {
+    Answered(T),
+    Refused(Problem),
+    Lost(Problem),
+    Abandoned,
+}
+
+impl Line {
+    pub(super) fn new(
+        known: Option<BudgetNote>,
+        options: &Options,
+        reporter: Arc<dyn Reporter>,
+        stopper: Stopper,
+    ) -> Self {
+        let bounds = Bounds {
+            max_requests: options.max_requests,
+            deadline: options.max_duration.map(|duration| (options.clock)() + duration),
+            max_wait: options.max_wait,
+        };
+        let pacer = Pacer::new(
+            known,
+            options.requests_per_hour,
+            bounds,
+            Arc::clone(&options.clock),
+            stopper.clone(),
+        );
+        let pacer = Arc::new(pacer);
+        Self { pacer, reporter, stopper, seed: options.seed, fatal: Mutex::new(None) }
+    }
+
+    /// What stopped the run, if that was an answer of the API or the lack of a connection.
+    pub(super) fn fatal(&self) -> Option<Problem> {
+        self.fatal.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) async fn permit(&self) -> Result<Permit, Stop> {
+        self.pacer.permit(|pause| self.reporter.report(&Event::Waiting { pause })).await
+    }
+
+    /// Sends one request, and again as far as the table allows.
+    pub(super) async fn send<'c, T>(
+        &self,
+        address: Option<&Address>,
+        method: Method,
+        mut permit: Option<Permit>,
+        call: impl Fn() -> Call<'c, T>,
+    ) -> Sent<T> {
+        let mut pauses = ExponentialBuilder::default()
+            .with_min_delay(Duration::from_millis(500))
+            .with_max_delay(Duration::from_secs(20))
+            .with_max_times(MOST_REPEATS)
+            .with_jitter()
+            .with_jitter_seed(self.seed ^ self.pacer.sent())
+            .build();
+        let mut refusals = 0;
+        loop {
+            let granted = match permit.take() {
+                Some(permit) => permit,
+                None => match self.permit().await {
+                    Ok(permit) => permit,
+                    Err(_) => return Sent::Abandoned,
+                },
+            };
+            let result = call().await;
+            let budget = match &result {
+                Ok(Reply { budget, .. }) => *budget,
+                Err(problem) => problem.budget,
+            };
+            let refused = result.as_ref().is_err_and(|problem| problem.status() == Some(429));
+            granted.answered(budget, refused);
+            self.reporter.report(&Event::Requested);
+            let problem = match result {
+                Ok(Reply { value, request_id, budget: _ }) => {
+                    tracing::debug!(?method, request_id, "answered");
+                    return Sent::Answered(value);
+                }
+                Err(problem) => problem,
+            };
+            let verdict = verdict(method, &problem);
+            tracing::debug!(?method, ?verdict, reach = ?problem.reach, request_id = problem.request_id, "{}", problem.message);
+            match verdict {
+                Verdict::Refused => return Sent::Refused(problem),
+                Verdict::Unknown => return Sent::Lost(problem),
+                Verdict::Fatal => return self.stop_for(problem),
+                Verdict::AfterReset => {
+                    refusals += 1;
+                    if refusals > MOST_REPEATS {
+                        self.stopper.stop(Stop::Budget);
+                        return Sent::Abandoned;
+                    }
+                }
+                Verdict::AgainOrStop | Verdict::AgainOrFail => {
+                    let Some(pause) = pauses.next() else {
+                        return if verdict == Verdict::AgainOrStop {
+                            self.stop_for(problem)
+                        } else {
+                            Sent::Lost(problem)
+                        };
+                    };
+                    self.reporter.report(&Event::Repeating {
+                        address: address.cloned(),
+                        why: problem.message.clone(),
+                        pause,
+                    });
+                    tokio::select! {
+                        () = tokio::time::sleep(pause) => {}
+                        _ = self.stopper.stopped() => {
+                            // A POST is only repeated if it certainly took no effect.
+                            return Sent::Abandoned;
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn stop_for<T>(&self, problem: Problem) -> Sent<T> {
+        self.fatal
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get_or_insert_with(|| problem.clone());
+        self.stopper.stop(Stop::Fatal);
+        Sent::Refused(problem)
+    }
+}

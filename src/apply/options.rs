@@ -1,0 +1,122 @@
+use std::{num::NonZeroUsize, sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+use tokio::sync::watch;
+use uuid::Uuid;
+
+use super::{Reporter, Stop, api::Api};
+use crate::state::{Run, RunChange, Store, Write};
+
+/// Tells the time.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// How a run goes about it.
+#[derive(Clone)]
+pub struct Options {
+    /// How many deliveries are under way at once.
+    pub concurrency: NonZeroUsize,
+    /// Requests an hour, until the API says otherwise.
+    pub requests_per_hour: u64,
+    /// No more requests than this.
+    pub max_requests: Option<u64>,
+    /// No new request after so long.
+    pub max_duration: Option<Duration>,
+    /// No sleep for a reset of the budget longer than this.
+    pub max_wait: Duration,
+    /// For jitter.
+    pub seed: u64,
+    /// The time.
+    pub clock: Clock,
+}
+
+/// What a run works with.
+#[derive(Clone)]
+pub struct Session {
+    /// The state. The caller holds its lock.
+    pub store: Arc<dyn Store>,
+    /// The API.
+    pub api: Arc<dyn Api>,
+    /// How to go about it.
+    pub options: Options,
+    /// For the history.
+    pub info: RunInfo,
+    /// Who hears of it.
+    pub reporter: Arc<dyn Reporter>,
+    /// Who may stop it.
+    pub stopper: Stopper,
+}
+
+/// What the history says of a run beside what it did.
+#[derive(Debug, Clone)]
+pub struct RunInfo {
+    /// Its id.
+    pub id: Uuid,
+    /// The command.
+    pub command: String,
+    /// The manifest's git commit, if any.
+    pub commit: Option<String>,
+    /// Whether the work tree had other changes.
+    pub dirty: bool,
+}
+
+impl RunInfo {
+    /// The entry of a run that has ended.
+    pub(super) fn entry(
+        self,
+        started_at: Timestamp,
+        ended_at: Timestamp,
+        requests: u64,
+        stopped: Option<Stop>,
+        changes: Vec<RunChange>,
+    ) -> Write {
+        let Self { id, command, commit, dirty } = self;
+        let stopped = stopped.map(|stop| stop.as_str().to_owned());
+        Write::Run(Box::new(Run {
+            id,
+            command,
+            started_at,
+            ended_at,
+            commit,
+            dirty,
+            requests,
+            stopped,
+            changes,
+        }))
+    }
+}
+
+/// Stops a run in good order: no new request starts, those under way are awaited.
+#[derive(Debug, Clone)]
+pub struct Stopper(Arc<watch::Sender<Option<Stop>>>);
+
+impl Default for Stopper {
+    fn default() -> Self {
+        Self(Arc::new(watch::Sender::new(None)))
+    }
+}
+
+impl Stopper {
+    /// Asks for it. The first reason stays.
+    pub fn stop(&self, reason: Stop) {
+        self.0.send_if_modified(|current| {
+            let first = current.is_none();
+            current.get_or_insert(reason);
+            first
+        });
+    }
+
+    /// Why it was asked for, if it was.
+    pub fn reason(&self) -> Option<Stop> {
+        *self.0.borrow()
+    }
+
+    /// Waits until it is asked for.
+    pub async fn stopped(&self) -> Stop {
+        let mut receiver = self.0.subscribe();
+        match receiver.wait_for(Option::is_some).await.map(|reason| *reason) {
+            Ok(Some(stop)) => stop,
+            // The sender lives as long as `self`.
+            Ok(None) | Err(_) => std::future::pending().await,
+        }
+    }
+}

@@ -1,0 +1,110 @@
+use serde::{Serialize, Serializer, ser::SerializeStruct};
+
+use super::api::Problem;
+use crate::{model::Address, plan::Change};
+
+/// What a run did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// Changes that were carried out.
+    pub applied: u64,
+    /// Changes that failed; the state is right.
+    pub failed: Vec<Failure>,
+    /// Deliveries that are unknown now.
+    pub unknown: Vec<Address>,
+    /// Changes that were not tried.
+    pub remaining: u64,
+    /// Requests that were sent.
+    pub requests: u64,
+    /// Why it ended early, if it did.
+    pub stopped: Option<Stop>,
+    /// What ended it, if that was an answer of the API or the lack of a connection.
+    pub fatal: Option<Problem>,
+}
+
+/// Why a run ended early.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Stop {
+    /// The API's budget, or `--max-requests`.
+    Budget,
+    /// `--max-duration`.
+    Duration,
+    /// Ctrl-C or SIGTERM.
+    Signal,
+    /// No further request would fare better.
+    Fatal,
+}
+
+impl Stop {
+    /// The word in JSON and in the history.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Budget => "budget",
+            Self::Duration => "duration",
+            Self::Signal => "signal",
+            Self::Fatal => "fatal",
+        }
+    }
+}
+
+/// A change that did not go as planned.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// The delivery.
+    pub address: Address,
+    /// What was tried: an action, or `refresh`.
+    pub action: &'static str,
+    /// What went wrong.
+    pub problem: Problem,
+}
+
+impl Failure {
+    pub(super) fn new(change: &Change, problem: Problem) -> Self {
+        Self { address: change.address.clone(), action: change.action().as_str(), problem }
+    }
+}
+
+impl Serialize for Failure {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut document = serializer.serialize_struct("Failure", 6)?;
+        document.serialize_field("address", &self.address)?;
+        document.serialize_field("action", &self.action)?;
+        document.serialize_field("status", &self.problem.status())?;
+        document.serialize_field("code", &self.problem.code)?;
+        document.serialize_field("message", &self.problem.message)?;
+        document.serialize_field("request_id", &self.problem.request_id)?;
+        document.end()
+    }
+}
+
+impl Outcome {
+    /// The exit status of a command that ended like this.
+    pub fn exit_status(&self) -> u8 {
+        if self.stopped == Some(Stop::Fatal) {
+            1
+        } else if !self.unknown.is_empty() {
+            4
+        } else if !self.failed.is_empty() {
+            1
+        } else if self.stopped.is_some() {
+            3
+        } else {
+            0
+        }
+    }
+}
+
+impl Serialize for Outcome {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut document = serializer.serialize_struct("Outcome", 7)?;
+        document.serialize_field("format", "pushsync/apply/1")?;
+        document.serialize_field("applied", &self.applied)?;
+        document.serialize_field("failed", &self.failed)?;
+        document.serialize_field("unknown", &self.unknown)?;
+        document.serialize_field("remaining", &self.remaining)?;
+        document.serialize_field("requests", &self.requests)?;
+        document.serialize_field("stopped", &self.stopped)?;
+        document.end()
+    }
+}

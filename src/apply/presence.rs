@@ -1,0 +1,59 @@
+use std::{sync::Arc, time::Duration};
+
+use super::{
+    Event, Options, Reporter, Stop, Stopper,
+    api::{Call, Problem},
+    line::{Line, Sent},
+    repeat::Method,
+};
+
+/// Brevo recommends a ping a minute; one lasts 2 to 3 minutes (its specification of
+/// `agentOnlinePing`).
+pub const EVERY: Duration = Duration::from_secs(60);
+
+/// What came of [`keep_online`].
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Presence {
+    /// Pings that were answered.
+    pub pings: u64,
+    /// Pings that were not; the agent stays online if the next one is.
+    pub missed: u64,
+    /// Why it ended, unless the time was over.
+    pub stopped: Option<Stop>,
+    /// What ended it, if that was an answer of the API or the lack of a connection.
+    pub fatal: Option<Problem>,
+}
+
+/// Pings every minute, `times` times (for ever without it), until stopped.
+pub async fn keep_online<'a>(
+    ping: impl Fn() -> Call<'a, ()> + 'a,
+    times: Option<u64>,
+    options: &Options,
+    reporter: Arc<dyn Reporter>,
+    stopper: Stopper,
+) -> Presence {
+    let line = Line::new(None, options, Arc::clone(&reporter), stopper.clone());
+    let mut presence = Presence::default();
+    let mut minutes = tokio::time::interval(EVERY);
+    minutes.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    while times.is_none_or(|times| presence.pings + presence.missed < times) {
+        tokio::select! {
+            _ = minutes.tick() => {}
+            _ = stopper.stopped() => break,
+        }
+        // To be online twice is the same as once.
+        match line.send(None, Method::Put, None, &ping).await {
+            Sent::Answered(()) => presence.pings += 1,
+            Sent::Refused(problem) | Sent::Lost(problem) => {
+                presence.missed += 1;
+                if stopper.reason().is_none() {
+                    reporter.report(&Event::Missed(problem));
+                }
+            }
+            Sent::Abandoned => break,
+        }
+    }
+    presence.stopped = stopper.reason();
+    presence.fatal = line.fatal();
+    presence
+}

@@ -1,0 +1,388 @@
+use std::{
+    collections::{HashMap, VecDeque},
+    num::NonZeroUsize,
+    ops::Bound,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use tokio::task::JoinSet;
+use uuid::Uuid;
+
+use super::{
+    Clock, Event, Failure, Outcome, Reporter, Session, Stop, Stopper,
+    api::Api,
+    delivery::{self, Delivery, End, Step},
+    journal::Journal,
+    line::{Line, Sent},
+    pace::Permit,
+    repeat::Method,
+};
+use crate::{
+    model::{Address, Key, VisitorId},
+    plan::{Change, Operation, Plan},
+    state::{Record, RunChange, StateError, Store, Write},
+};
+
+/// Why a run could not go on.
+#[derive(Debug, thiserror::Error)]
+pub enum ApplyError {
+    /// The state could not be read or written. What was under way is noted as intents.
+    #[error(transparent)]
+    State(#[from] Arc<StateError>),
+    /// A part of the run ended without a word: a defect of this program.
+    #[error("a worker of the run died: {0}")]
+    Worker(String),
+}
+
+impl From<StateError> for ApplyError {
+    fn from(error: StateError) -> Self {
+        Self::State(Arc::new(error))
+    }
+}
+
+/// Carries `plan` out.
+///
+/// The caller holds the state's lock, and has made sure that the plan was made from this state.
+/// Changes begin in the order of the plan; changes of one delivery follow each other.
+pub async fn apply(plan: Plan, session: Session) -> Result<Outcome, ApplyError> {
+    if plan.is_empty() {
+        return Ok(Outcome::default());
+    }
+    let Session { store, api, options, info, reporter, stopper } = session;
+    let started_at = (options.clock)();
+    let known = store.meta().await?.budget;
+    let line = Line::new(known, &options, Arc::clone(&reporter), stopper.clone());
+    let notes = Arc::clone(&line.pacer);
+    let journal = Journal::start(Arc::clone(&store), move || notes.note());
+    reporter.report(&Event::Started {
+        changes: plan.changes.len() as u64,
+        requests: plan.summary.requests,
+    });
+    for mark in &plan.protect {
+        remember_protection(&*store, &mark.key, mark.protect).await?;
+    }
+    let crew = Arc::new(Crew {
+        queue: Mutex::new(units(plan.changes)),
+        tally: Mutex::new(Tally::default()),
+        store: Arc::clone(&store),
+        api,
+        journal: journal.clone(),
+        line,
+        clock: Arc::clone(&options.clock),
+        run: info.id,
+    });
+    let announced = announce_stop(stopper.clone(), reporter);
+    let worked = work_together(options.concurrency, &stopper, || {
+        let crew = Arc::clone(&crew);
+        async move { crew.work().await }
+    })
+    .await;
+    announced.abort();
+    worked?;
+    let (outcome, changes) = crew.finish();
+    let (requests, stopped) = (outcome.requests, outcome.stopped);
+    let run = info.entry(started_at, (options.clock)(), requests, stopped, changes);
+    journal.commit(vec![run]).await?;
+    Ok(outcome)
+}
+
+/// Runs so many workers until all have ended; the first error stops the run and is returned.
+pub(super) async fn work_together<W>(
+    workers: NonZeroUsize,
+    stopper: &Stopper,
+    worker: impl Fn() -> W,
+) -> Result<(), ApplyError>
+where
+    W: Future<Output = Result<(), ApplyError>> + Send + 'static,
+{
+    let mut tasks = JoinSet::new();
+    for _ in 0..workers.get() {
+        tasks.spawn(worker());
+    }
+    let mut result = Ok(());
+    while let Some(ended) = tasks.join_next().await {
+        let ended = ended.map_err(|error| ApplyError::Worker(error.to_string())).flatten();
+        if ended.is_err() {
+            stopper.stop(Stop::Fatal);
+            result = result.and(ended);
+        }
+    }
+    result
+}
+
+/// Tells the reporter once that the run is stopping.
+fn announce_stop(stopper: Stopper, reporter: Arc<dyn Reporter>) -> tokio::task::JoinHandle<()> {
+    tokio::spawn(async move {
+        let reason = stopper.stopped().await;
+        reporter.report(&Event::Stopping(reason));
+    })
+}
+
+/// Changes of one delivery stay together, at the place of the first of them.
+fn units(changes: Vec<Change>) -> VecDeque<Vec<Change>> {
+    let mut units: VecDeque<Vec<Change>> = VecDeque::with_capacity(changes.len());
+    let mut places: HashMap<Address, usize> = HashMap::new();
+    for change in changes {
+        match places.get(&change.address) {
+            Some(&place) => units[place].push(change),
+            None => {
+                places.insert(change.address.clone(), units.len());
+                units.push_back(vec![change]);
+            }
+        }
+    }
+    units
+}
+
+async fn remember_protection(
+    store: &dyn Store,
+    key: &Key,
+    protect: bool,
+) -> Result<(), StateError> {
+    const PAGE: usize = 1024;
+    // 'A' follows '@': the end of the message's deliveries.
+    let end = format!("{key}A");
+    let mut from = Bound::Included(format!("{key}@"));
+    loop {
+        let page =
+            store.page(from.as_ref().map(String::as_str), Bound::Excluded(&end), PAGE).await?;
+        let whole = page.records.len() == PAGE;
+        let last = page.records.last().map(|record| record.address.as_str().to_owned());
+        let writes: Vec<Write> = page
+            .records
+            .into_iter()
+            .filter(|record| record.protect != protect)
+            .map(|record| Write::Put(Box::new(Record { protect, ..record })))
+            .collect();
+        if !writes.is_empty() {
+            store.commit(writes).await?;
+        }
+        match last {
+            Some(last) if whole => from = Bound::Excluded(last),
+            _ => return Ok(()),
+        }
+    }
+}
+
+/// Everything that the workers of a run share.
+struct Crew {
+    queue: Mutex<VecDeque<Vec<Change>>>,
+    tally: Mutex<Tally>,
+    store: Arc<dyn Store>,
+    api: Arc<dyn Api>,
+    journal: Journal,
+    line: Line,
+    clock: Clock,
+    run: Uuid,
+}
+
+#[derive(Default)]
+struct Tally {
+    outcome: Outcome,
+    changes: Vec<RunChange>,
+}
+
+impl Crew {
+    async fn work(&self) -> Result<(), ApplyError> {
+        while let Some(unit) = self.take() {
+            for change in unit {
+                self.carry_out(change).await?;
+            }
+        }
+        Ok(())
+    }
+
+    fn take(&self) -> Option<Vec<Change>> {
+        if self.line.stopper.reason().is_some() {
+            return None;
+        }
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+    }
+
+    fn tally<T>(&self, note: impl FnOnce(&mut Tally) -> T) -> T {
+        note(&mut self.tally.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn finish(&self) -> (Outcome, Vec<RunChange>) {
+        let left: usize =
+            self.queue.lock().unwrap_or_else(PoisonError::into_inner).iter().map(Vec::len).sum();
+        self.tally(|tally| {
+            let Tally { outcome, changes } = std::mem::take(tally);
+            let mut outcome = Outcome {
+                remaining: outcome.remaining + left as u64,
+                requests: self.line.pacer.sent(),
+                stopped: self.line.stopper.reason(),
+                fatal: self.line.fatal(),
+                ..outcome
+            };
+            // Workers end in any order; what is told does not.
+            outcome.unknown.sort();
+            outcome.failed.sort_by(|a, b| a.address.cmp(&b.address));
+            // A stop that came when everything was done stopped nothing.
+            if outcome.remaining == 0 && outcome.stopped != Some(Stop::Fatal) {
+                outcome.stopped = None;
+            }
+            (outcome, changes)
+        })
+    }
+
+    async fn carry_out(&self, change: Change) -> Result<(), ApplyError> {
+        let record = self.record_of(&change).await?;
+        // Before the intent: waiting for the budget must not leave an intent behind.
+        let posts = matches!(
+            change.operation,
+            Operation::Create { .. } | Operation::Resend { .. } | Operation::Replace { .. }
+        );
+        let mut permit = None;
+        if posts {
+            match self.line.permit().await {
+                Ok(granted) => permit = Some(granted),
+                Err(_) => {
+                    self.ended(&change, End::Abandoned);
+                    return Ok(());
+                }
+            }
+        }
+        let visitor = change.address.visitor();
+        let mut delivery = Delivery::new(change, record, self.run);
+        let mut step = delivery.start((self.clock)());
+        loop {
+            let event = match step {
+                Step::End(end) => {
+                    self.ended(delivery.change(), end);
+                    return Ok(());
+                }
+                Step::Commit(writes) => {
+                    self.commit(writes).await?;
+                    delivery::Event::Committed
+                }
+                Step::Post(content) => {
+                    self.post(delivery.change(), &visitor, &content, permit.take()).await
+                }
+                Step::Put(id, content) => {
+                    let kind = delivery.change().kind;
+                    let put = || self.api.update(kind, &id, &content.text);
+                    into_event(
+                        self.line
+                            .send(Some(&delivery.change().address), Method::Put, None, put)
+                            .await,
+                        |()| delivery::Event::Done,
+                    )
+                }
+                Step::Delete(old) => {
+                    let delete = || self.api.delete(old.kind, &old.id);
+                    into_event(
+                        self.line
+                            .send(Some(&delivery.change().address), Method::Delete, None, delete)
+                            .await,
+                        |()| delivery::Event::Done,
+                    )
+                }
+                Step::Get(id) => {
+                    let kind = delivery.change().kind;
+                    let get = || self.api.get(kind, &id);
+                    into_event(
+                        self.line
+                            .send(Some(&delivery.change().address), Method::Get, None, get)
+                            .await,
+                        delivery::Event::Found,
+                    )
+                }
+            };
+            step = delivery.next(event, (self.clock)());
+        }
+    }
+
+    /// What the state has for the change. Creates have nothing to look up.
+    async fn record_of(&self, change: &Change) -> Result<Option<Record>, StateError> {
+        match &change.operation {
+            Operation::Create { .. }
+            | Operation::Adopt { .. }
+            | Operation::Delete { .. }
+            | Operation::Unknown { .. } => Ok(None),
+            Operation::Move { from, .. } => self.store.record(from).await,
+            Operation::Update { .. }
+            | Operation::Restore { .. }
+            | Operation::Replace { .. }
+            | Operation::FinishReplace { .. }
+            | Operation::Resend { .. }
+            | Operation::Forget { .. } => self.store.record(&change.address).await,
+        }
+    }
+
+    async fn commit(&self, writes: Vec<Write>) -> Result<(), ApplyError> {
+        let created = writes.iter().find_map(|write| match write {
+            Write::Put(record) => Some((record.address.clone(), record.id.clone())),
+            _ => None,
+        });
+        let settles = writes.iter().any(|write| matches!(write, Write::Settle(_)));
+        let result = self.journal.commit(writes).await;
+        if let (Err(_), Some((address, id)), true) = (&result, created, settles) {
+            self.line.reporter.report(&Event::Unrecorded { address, id });
+        }
+        Ok(result?)
+    }
+
+    async fn post(
+        &self,
+        change: &Change,
+        visitor: &VisitorId,
+        content: &crate::model::Content,
+        permit: Option<Permit>,
+    ) -> delivery::Event {
+        let create = || self.api.create(change.kind, visitor, content);
+        into_event(
+            self.line.send(Some(&change.address), Method::Post, permit, create).await,
+            delivery::Event::Created,
+        )
+    }
+
+    fn ended(&self, change: &Change, end: End) {
+        let entry = |outcome: &str, id, error| RunChange {
+            address: change.address.clone(),
+            action: change.action().as_str().to_owned(),
+            outcome: outcome.to_owned(),
+            id,
+            error,
+        };
+        let event = self.tally(|tally| match end {
+            End::Applied(id) => {
+                tally.outcome.applied += 1;
+                tally.changes.push(entry("done", id.clone(), None));
+                let (address, action) = (change.address.clone(), change.action());
+                Some(Event::Applied { address, action, id })
+            }
+            End::Failed(problem) => {
+                tally.changes.push(entry("failed", None, Some(problem.to_string())));
+                let failure = Failure::new(change, problem);
+                tally.outcome.failed.push(failure.clone());
+                Some(Event::Failed(failure))
+            }
+            End::Unknown(problem) => {
+                tally.changes.push(entry("unknown", None, Some(problem.to_string())));
+                tally.outcome.unknown.push(change.address.clone());
+                Some(Event::Unknown(Failure::new(change, problem)))
+            }
+            End::Abandoned => {
+                tally.outcome.remaining += 1;
+                None
+            }
+            End::Held => {
+                tally.outcome.unknown.push(change.address.clone());
+                None
+            }
+        });
+        if let Some(event) = event {
+            self.line.reporter.report(&event);
+        }
+    }
+}
+
+fn into_event<T>(sent: Sent<T>, answered: impl FnOnce(T) -> delivery::Event) -> delivery::Event {
+    match sent {
+        Sent::Answered(value) => answered(value),
+        Sent::Refused(problem) => delivery::Event::Refused(problem),
+        Sent::Lost(problem) => delivery::Event::Lost(problem),
+        Sent::Abandoned => delivery::Event::Abandoned,
+    }
+}

@@ -1,0 +1,5 @@
+//! Runs over simulated servers.
+
+mod examples;
+mod faults;
+mod server;

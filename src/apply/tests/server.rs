@@ -1,0 +1,314 @@
+//! A server that does what a script says, a state in memory, and a run over both.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    num::NonZeroUsize,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use crate::{
+    apply::{
+        Event, Options, Outcome, Reporter, RunInfo, Session, Stopper,
+        api::{Api, Call, Found, Problem, Reach, Reading, Reply},
+        apply,
+    },
+    desired::{Delivery, OnMissing, OnUnknown, Presence, Source, Spec},
+    model::{Address, Content, Key, Kind, MessageId, Sender, VisitorId},
+    plan::{Budget, Declared, Inputs, Plan, Selection, StateRef, plan},
+    state::{Located, MemoryStore, Record, Store},
+};
+
+pub(super) fn epoch() -> Timestamp {
+    Timestamp::from_second(1_800_000_000).expect("in range")
+}
+
+pub(super) fn address(text: &str) -> Address {
+    Address::parse(text).expect("a valid address")
+}
+
+/// What happens to one request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fate {
+    Works,
+    NotConnected,
+    /// Sent, took no effect, no answer.
+    LostRequest,
+    /// Sent, took effect, no answer.
+    LostAnswer,
+    /// 500, without effect.
+    FailsBefore,
+    /// 500, after the effect.
+    FailsAfter,
+    /// 429, with the header that says when it may go on.
+    Limited,
+    /// Answered with this status, without effect.
+    Status(u16),
+}
+
+/// What visitors see, and what was asked.
+#[derive(Debug, Default)]
+pub(super) struct Server {
+    pub(super) script: Mutex<VecDeque<Fate>>,
+    pub(super) messages: Mutex<BTreeMap<MessageId, (VisitorId, Kind, String)>>,
+    /// How often a text was created for a visitor, ever.
+    pub(super) created: Mutex<Vec<(VisitorId, String)>>,
+    pub(super) requests: Mutex<Vec<String>>,
+    /// Requests left, as the headers tell it; none: no headers.
+    pub(super) budget: Mutex<Option<(u64, u64)>>,
+    pub(super) under_way: Mutex<(usize, usize)>,
+    pub(super) hold: Mutex<Option<Duration>>,
+}
+
+impl Server {
+    pub(super) fn with_script(fates: impl IntoIterator<Item = Fate>) -> Arc<Self> {
+        Arc::new(Self { script: Mutex::new(fates.into_iter().collect()), ..Self::default() })
+    }
+
+    pub(super) fn texts(&self) -> Vec<(String, String)> {
+        let messages = self.messages.lock().expect("not poisoned");
+        let mut texts: Vec<_> = messages
+            .values()
+            .map(|(visitor, _, text)| (visitor.as_str().to_owned(), text.clone()))
+            .collect();
+        texts.sort();
+        texts
+    }
+
+    pub(super) fn asked(&self) -> Vec<String> {
+        self.requests.lock().expect("not poisoned").clone()
+    }
+
+    async fn answer<T>(
+        &self,
+        request: String,
+        effect: impl FnOnce(&mut BTreeMap<MessageId, (VisitorId, Kind, String)>) -> Option<T>,
+    ) -> Result<Reply<T>, Problem> {
+        {
+            let mut under_way = self.under_way.lock().expect("not poisoned");
+            under_way.0 += 1;
+            under_way.1 = under_way.1.max(under_way.0);
+        }
+        let hold = *self.hold.lock().expect("not poisoned");
+        if let Some(hold) = hold {
+            tokio::time::sleep(hold).await;
+        }
+        self.under_way.lock().expect("not poisoned").0 -= 1;
+        self.requests.lock().expect("not poisoned").push(request);
+        let fate = self.script.lock().expect("not poisoned").pop_front().unwrap_or(Fate::Works);
+        let budget = self.budget.lock().expect("not poisoned").as_mut().map(|(limit, left)| {
+            *left = left.saturating_sub(1);
+            Reading { limit: Some(*limit), remaining: *left, resets_in: Duration::from_secs(1800) }
+        });
+        let problem = |reach, message: &str| Problem {
+            reach,
+            gone: false,
+            code: None,
+            message: message.to_owned(),
+            hint: None,
+            request_id: Some("r-1".to_owned()),
+            budget,
+        };
+        let mut messages = self.messages.lock().expect("not poisoned");
+        match fate {
+            Fate::Works => match effect(&mut messages) {
+                Some(value) => Ok(Reply { value, request_id: Some("r-1".to_owned()), budget }),
+                None => Err(Problem { gone: true, ..problem(Reach::Answered(404), "not found") }),
+            },
+            Fate::NotConnected => Err(problem(Reach::NotConnected, "connection refused")),
+            Fate::LostRequest => Err(problem(Reach::Sent, "timed out")),
+            Fate::LostAnswer => {
+                effect(&mut messages);
+                Err(problem(Reach::Sent, "connection reset"))
+            }
+            Fate::FailsBefore => Err(problem(Reach::Answered(500), "internal error")),
+            Fate::FailsAfter => {
+                effect(&mut messages);
+                Err(problem(Reach::Answered(502), "bad gateway"))
+            }
+            Fate::Limited => Err(Problem {
+                budget: Some(Reading {
+                    limit: Some(100),
+                    remaining: 0,
+                    resets_in: Duration::from_secs(60),
+                }),
+                ..problem(Reach::Answered(429), "too many requests")
+            }),
+            Fate::Status(status) => Err(problem(Reach::Answered(status), "refused")),
+        }
+    }
+}
+
+impl Api for Server {
+    fn create<'a>(
+        &'a self,
+        kind: Kind,
+        visitor: &'a VisitorId,
+        content: &'a Content,
+    ) -> Call<'a, MessageId> {
+        Box::pin(self.answer(format!("POST {}", content.text), move |messages| {
+            let mut created = self.created.lock().expect("not poisoned");
+            created.push((visitor.clone(), content.text.to_string()));
+            let id = MessageId::new(format!("m{}", created.len()));
+            messages.insert(id.clone(), (visitor.clone(), kind, content.text.to_string()));
+            Some(id)
+        }))
+    }
+
+    fn update<'a>(&'a self, _: Kind, id: &'a MessageId, text: &'a str) -> Call<'a, ()> {
+        Box::pin(self.answer(format!("PUT {id}"), move |messages| {
+            messages.get_mut(id).map(|message| message.2 = text.to_owned())
+        }))
+    }
+
+    fn delete<'a>(&'a self, _: Kind, id: &'a MessageId) -> Call<'a, ()> {
+        Box::pin(self.answer(format!("DELETE {id}"), move |messages| messages.remove(id).map(drop)))
+    }
+
+    fn get<'a>(&'a self, _: Kind, id: &'a MessageId) -> Call<'a, Found> {
+        Box::pin(self.answer(format!("GET {id}"), move |messages| {
+            messages.get(id).map(|(visitor, kind, text)| Found {
+                text: Some(text.clone()),
+                visitor: Some(visitor.as_str().to_owned()),
+                agent: None,
+                is_pushed: Some(*kind == Kind::Pushed),
+                by_visitor: false,
+            })
+        }))
+    }
+}
+
+/// Collects events.
+#[derive(Default)]
+pub(super) struct Log(pub(super) Mutex<Vec<Event>>);
+
+impl Reporter for Log {
+    fn report(&self, event: &Event) {
+        self.0.lock().expect("not poisoned").push(event.clone());
+    }
+}
+
+/// A state, a server, and the deliveries that are wanted.
+pub(super) struct Scene {
+    pub(super) store: Arc<MemoryStore>,
+    pub(super) server: Arc<Server>,
+    pub(super) wanted: Vec<(String, String, Sender)>,
+    pub(super) options: Options,
+    pub(super) stopper: Stopper,
+    pub(super) log: Arc<Log>,
+}
+
+impl Scene {
+    pub(super) fn new(server: Arc<Server>) -> Self {
+        let store = MemoryStore::new("default", Uuid::nil(), epoch()).expect("an empty state");
+        let start = tokio::time::Instant::now();
+        Self {
+            store: Arc::new(store),
+            server,
+            wanted: Vec::new(),
+            options: Options {
+                concurrency: NonZeroUsize::MIN,
+                requests_per_hour: 1_000,
+                max_requests: None,
+                max_duration: None,
+                max_wait: Duration::from_secs(300),
+                seed: 1,
+                // The virtual clock of the test's runtime.
+                clock: Arc::new(move || epoch() + start.elapsed()),
+            },
+            stopper: Stopper::default(),
+            log: Arc::default(),
+        }
+    }
+
+    pub(super) fn want(mut self, address: &str, text: &str) -> Self {
+        self.wanted.push((address.to_owned(), text.to_owned(), Sender::Random));
+        self
+    }
+
+    pub(super) async fn records(&self) -> Vec<Record> {
+        use std::ops::Bound::Unbounded;
+        self.store.page(Unbounded, Unbounded, 1000).await.expect("readable").records
+    }
+
+    pub(super) async fn plan(&self) -> Plan {
+        let mut wanted: Vec<Delivery> = self
+            .wanted
+            .iter()
+            .map(|(name, text, sender)| {
+                let address = address(name);
+                let spec = Spec {
+                    key: address.key(),
+                    kind: Kind::Pushed,
+                    sender: sender.clone(),
+                    protect: None,
+                    on_missing: OnMissing::Resend,
+                    on_unknown: OnUnknown::Hold,
+                    priority: 0,
+                    source: Source::fixed("pushsync.yaml", 1),
+                };
+                Delivery { address, spec: Arc::new(spec), text: text.as_str().into() }
+            })
+            .collect();
+        wanted.sort_by(|a, b| a.address.cmp(&b.address));
+        let declared: BTreeMap<Key, Declared> = wanted
+            .iter()
+            .map(|delivery| {
+                let declared = Declared { presence: Presence::Active, protect: None };
+                (delivery.spec.key.clone(), declared)
+            })
+            .collect();
+        let meta = self.store.meta().await.expect("readable");
+        let now = (self.options.clock)();
+        let inputs = Inputs {
+            environment: "default".to_owned(),
+            as_of: now,
+            state: StateRef { lineage: Some(meta.lineage), serial: meta.serial },
+            declared,
+            imports: Vec::new(),
+            removed: BTreeMap::new(),
+            moved: BTreeMap::new(),
+            intents: self.store.intents().await.expect("readable"),
+            selection: Selection::default(),
+            destroy: false,
+            budget: Budget::at(now, meta.budget.as_ref(), 1_000),
+            keep_unchanged: false,
+        };
+        let records = self
+            .records()
+            .await
+            .into_iter()
+            .map(|record| Ok(Located { record, moved_from: None, blocked: false }));
+        plan(inputs, wanted.into_iter().map(Ok), records).expect("a plan")
+    }
+
+    pub(super) async fn apply(&self) -> Outcome {
+        let plan = self.plan().await;
+        self.apply_plan(plan).await
+    }
+
+    pub(super) fn session(&self) -> Session {
+        let info = RunInfo {
+            id: Uuid::from_u128(7),
+            command: "apply".to_owned(),
+            commit: None,
+            dirty: false,
+        };
+        Session {
+            store: self.store.clone(),
+            api: self.server.clone(),
+            options: self.options.clone(),
+            info,
+            reporter: self.log.clone(),
+            stopper: self.stopper.clone(),
+        }
+    }
+
+    pub(super) async fn apply_plan(&self, plan: Plan) -> Outcome {
+        let session = self.session();
+        apply(plan, session).await.expect("the state works")
+    }
+}

@@ -1,0 +1,244 @@
+use std::fmt;
+
+use super::{BudgetReading, Hint, Operation, key::KeyProblem};
+
+/// How far a request came. It decides what may be repeated.
+///
+/// Brevo has no idempotency key: a POST that is not certainly without effect must not be sent
+/// again unasked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// No connection was made (or no request was even built): it had no effect.
+    NotConnected,
+    /// There was a connection and no status came back: it may have had its effect.
+    Sent,
+    /// The server answered with this status. A 4xx had no effect; a 5xx may have had; a 2xx
+    /// (whose body could not be read) had.
+    Answered(u16),
+}
+
+/// What went wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The request could not be built, so nothing was sent.
+    NotBuilt {
+        /// Why.
+        why: String,
+    },
+    /// No connection: the name is unknown, nobody listens, TLS failed, or it took too long.
+    NotConnected {
+        /// Scheme, host and port.
+        origin: String,
+        /// Why.
+        why: String,
+    },
+    /// The request may have been sent, and no status came back.
+    Lost {
+        /// Why: the time was up, or the connection broke.
+        why: String,
+        /// Whether the time was up.
+        timed_out: bool,
+    },
+    /// The API (or a gateway before it) answered with an error.
+    Status {
+        /// The HTTP status, 400 to 599 (or another that means no success).
+        status: u16,
+        /// `code` of the body, as sent: its case varies, and new ones appear.
+        code: Option<String>,
+        /// `message` of the body, or an excerpt of a body that is no JSON (an HTML page).
+        message: Option<String>,
+        /// Whether the body was a JSON object, as the API itself answers.
+        json: bool,
+    },
+    /// A redirect. It is not followed: the key goes to the configured host only.
+    Redirect {
+        /// The HTTP status, 300 to 399.
+        status: u16,
+        /// Scheme and host that it points to, if it could be read.
+        to: Option<String>,
+    },
+    /// A success whose body could not be used.
+    Unreadable {
+        /// The HTTP status, 200 to 299.
+        status: u16,
+        /// Why.
+        why: String,
+        /// The first words of the body.
+        excerpt: Option<String>,
+    },
+}
+
+/// A request that did not succeed.
+///
+/// Its texts are one line each, without control characters, and hold neither the key nor a whole
+/// visitor id, whatever the server wrote.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Error {
+    inner: Box<Inner>,
+}
+
+#[derive(Clone, PartialEq, Eq)]
+struct Inner {
+    operation: Operation,
+    kind: ErrorKind,
+    request_id: Option<String>,
+    budget: Option<BudgetReading>,
+    key: Option<KeyProblem>,
+}
+
+impl Error {
+    pub(super) fn new(operation: Operation, kind: ErrorKind) -> Self {
+        Self {
+            inner: Box::new(Inner { operation, kind, request_id: None, budget: None, key: None }),
+        }
+    }
+
+    pub(super) fn with_answer(
+        mut self,
+        request_id: Option<String>,
+        budget: Option<BudgetReading>,
+    ) -> Self {
+        self.inner.request_id = request_id;
+        self.inner.budget = budget;
+        self
+    }
+
+    pub(super) fn with_key(mut self, key: Option<KeyProblem>) -> Self {
+        self.inner.key = key;
+        self
+    }
+
+    /// The operation: its method, and its path without the id.
+    pub fn operation(&self) -> Operation {
+        self.inner.operation
+    }
+
+    /// What went wrong.
+    pub fn kind(&self) -> &ErrorKind {
+        &self.inner.kind
+    }
+
+    /// `sib-request-id` of the answer: Brevo's support asks for it.
+    pub fn request_id(&self) -> Option<&str> {
+        self.inner.request_id.as_deref()
+    }
+
+    /// The budget as the answer told it.
+    pub fn budget(&self) -> Option<BudgetReading> {
+        self.inner.budget
+    }
+
+    /// The status of the answer, if there was one.
+    pub fn status(&self) -> Option<u16> {
+        match self.reach() {
+            Reach::Answered(status) => Some(status),
+            Reach::NotConnected | Reach::Sent => None,
+        }
+    }
+
+    /// `code` of the answer's body, as sent.
+    pub fn code(&self) -> Option<&str> {
+        match &self.inner.kind {
+            ErrorKind::Status { code, .. } => code.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// `message` of the answer's body.
+    pub fn message(&self) -> Option<&str> {
+        match &self.inner.kind {
+            ErrorKind::Status { message, .. } => message.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// How far the request came. When in doubt, further.
+    pub fn reach(&self) -> Reach {
+        match &self.inner.kind {
+            ErrorKind::NotBuilt { .. } | ErrorKind::NotConnected { .. } => Reach::NotConnected,
+            ErrorKind::Lost { .. } => Reach::Sent,
+            ErrorKind::Status { status, .. }
+            | ErrorKind::Redirect { status, .. }
+            | ErrorKind::Unreadable { status, .. } => Reach::Answered(*status),
+        }
+    }
+
+    /// Whether the request certainly had no effect: no connection was made, or the answer was a
+    /// 4xx.
+    pub fn had_no_effect(&self) -> bool {
+        matches!(self.reach(), Reach::NotConnected | Reach::Answered(400..=499))
+    }
+
+    /// Whether the API said that the message does not exist: a 404 for an id, unless its body is
+    /// a page of something that is not the API (a wrong base URL answers 404 to everything).
+    pub fn is_gone(&self) -> bool {
+        match &self.inner.kind {
+            ErrorKind::Status { status: 404, json, message, .. } => {
+                self.inner.operation.has_id() && (*json || message.is_none())
+            }
+            _ => false,
+        }
+    }
+
+    /// What to do now, if the answer tells.
+    pub fn hint(&self) -> Option<Hint> {
+        Hint::of(self, self.inner.key)
+    }
+}
+
+/// What happened, in one line: method, path template, what was answered, request id.
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: ", self.inner.operation)?;
+        match &self.inner.kind {
+            ErrorKind::NotBuilt { why } => write!(f, "not sent, {why}")?,
+            ErrorKind::NotConnected { origin, why } => {
+                write!(f, "no connection to {origin}: {why}")?;
+            }
+            ErrorKind::Lost { why, .. } => write!(f, "sent, but the answer was lost: {why}")?,
+            ErrorKind::Status { status, code, message, .. } => {
+                write!(f, "answered {status}")?;
+                if let Some(code) = code {
+                    write!(f, " {code}")?;
+                }
+                if let Some(message) = message {
+                    write!(f, ": {message}")?;
+                }
+            }
+            ErrorKind::Redirect { status, to } => {
+                write!(f, "answered {status}, a redirect")?;
+                if let Some(to) = to {
+                    write!(f, " to {to}")?;
+                }
+                f.write_str(
+                    "; it is not followed, the key goes to the configured host only: correct the base URL",
+                )?;
+            }
+            ErrorKind::Unreadable { status, why, excerpt } => {
+                write!(f, "answered {status}, but {why}")?;
+                if let Some(excerpt) = excerpt {
+                    write!(f, ": {excerpt}")?;
+                }
+            }
+        }
+        match &self.inner.request_id {
+            Some(id) => write!(f, " (request id {id})"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Inner { operation, kind, request_id, budget, key: _ } = &*self.inner;
+        f.debug_struct("Error")
+            .field("operation", operation)
+            .field("kind", kind)
+            .field("request_id", request_id)
+            .field("budget", budget)
+            .finish()
+    }
+}
+
+impl std::error::Error for Error {}

@@ -1,0 +1,283 @@
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Deserializer, de};
+use serde_json::{Map, Value};
+
+use crate::model::{MessageId, VisitorId};
+
+/// A message as the API describes it (`ConversationsMessage`).
+///
+/// The specification requires none of its fields, and their types changed over the years: a
+/// field that is absent or of another type than expected is `None`. Only the id must be there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Message {
+    /// The id for all further requests.
+    pub id: MessageId,
+    /// Who wrote it.
+    pub kind: Option<MessageType>,
+    /// Its text, or the name of the attached file.
+    pub text: Option<String>,
+    /// The text as HTML, made by the server.
+    pub html: Option<String>,
+    /// Who gets it.
+    pub visitor: Option<VisitorId>,
+    /// The agent on whose behalf it was sent; the server's choice if nobody or a group was named.
+    pub agent_id: Option<String>,
+    /// That agent's name, as visitors see it.
+    pub agent_name: Option<String>,
+    /// The URL of that agent's picture.
+    pub agent_userpic: Option<String>,
+    /// When it was created (milliseconds in the API).
+    pub created_at: Option<Timestamp>,
+    /// The mark given when it was sent.
+    pub received_from: Option<String>,
+    /// Whether it was sent as an automated message.
+    pub is_pushed: Option<bool>,
+    /// Whether it came from "targeted chats & triggers" or the JavaScript API.
+    pub is_trigger: Option<bool>,
+    /// Whether it is a missed or offline message.
+    pub is_missed: Option<bool>,
+    /// Whether the visitor left it unread in a finished chat.
+    pub is_missed_by_visitor: Option<bool>,
+    /// Whether a bot wrote it.
+    pub is_bot: Option<bool>,
+    /// The subject, in e-mail threads.
+    pub subject: Option<String>,
+    /// The attached files: `attachments`, or `file` in older answers.
+    pub attachments: Option<Vec<Attachment>>,
+}
+
+/// Who wrote a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum MessageType {
+    /// An agent; automated messages count as theirs.
+    Agent,
+    /// The visitor.
+    Visitor,
+    /// A word that the specification of 2026-09 does not know.
+    Other(String),
+}
+
+/// A file attached to a message.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Attachment {
+    /// Its name.
+    pub name: Option<String>,
+    /// Where it is.
+    pub link: Option<String>,
+    /// Its MIME type.
+    pub mime_type: Option<String>,
+    /// Its size in bytes.
+    pub size: Option<u64>,
+}
+
+/// Why the body of a success is no message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum NoMessage {
+    Empty,
+    NotJson,
+    NoId,
+}
+
+impl NoMessage {
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Empty => "its body is empty",
+            Self::NotJson => "its body is no JSON object",
+            Self::NoId => "its body holds no message id",
+        }
+    }
+}
+
+impl Message {
+    /// Reads the body of a success.
+    pub(super) fn parse(body: &[u8]) -> Result<Self, NoMessage> {
+        if body.trim_ascii().is_empty() {
+            return Err(NoMessage::Empty);
+        }
+        match serde_json::from_slice::<Map<String, Value>>(body) {
+            Ok(object) => Self::from_object(&object).ok_or(NoMessage::NoId),
+            // Something in it cannot be decoded (half a surrogate pair, say), but the id is what
+            // counts: without it the message could never be found again.
+            Err(_) => match serde_json::from_slice::<OnlyId>(body) {
+                Ok(OnlyId(Some(id))) => Ok(Self::bare(id)),
+                Ok(OnlyId(None)) => Err(NoMessage::NoId),
+                Err(_) => Err(NoMessage::NotJson),
+            },
+        }
+    }
+
+    /// A message of which nothing but the id is known.
+    pub(super) fn bare(id: MessageId) -> Self {
+        Self {
+            id,
+            kind: None,
+            text: None,
+            html: None,
+            visitor: None,
+            agent_id: None,
+            agent_name: None,
+            agent_userpic: None,
+            created_at: None,
+            received_from: None,
+            is_pushed: None,
+            is_trigger: None,
+            is_missed: None,
+            is_missed_by_visitor: None,
+            is_bot: None,
+            subject: None,
+            attachments: None,
+        }
+    }
+
+    fn from_object(object: &Map<String, Value>) -> Option<Self> {
+        let id = usable_id(object.get("id")?)?;
+        let text = |name: &str| object.get(name).and_then(Value::as_str).map(str::to_owned);
+        let flag = |name: &str| object.get(name).and_then(Value::as_bool);
+        let files = match object.get("attachments").and_then(Value::as_array) {
+            Some(files) => Some(files.iter().filter_map(Attachment::read).collect()),
+            None => object.get("file").and_then(Attachment::read).map(|file| vec![file]),
+        };
+        Some(Self {
+            id,
+            kind: text("type").map(|word| match word.as_str() {
+                "agent" => MessageType::Agent,
+                "visitor" => MessageType::Visitor,
+                _ => MessageType::Other(word),
+            }),
+            text: text("text"),
+            html: text("html"),
+            visitor: text("visitorId").and_then(|id| VisitorId::parse(&id).ok()),
+            agent_id: text("agentId"),
+            agent_name: text("agentName"),
+            agent_userpic: text("agentUserpic"),
+            created_at: object
+                .get("createdAt")
+                .and_then(Value::as_i64)
+                .and_then(|ms| Timestamp::from_millisecond(ms).ok()),
+            received_from: text("receivedFrom"),
+            is_pushed: flag("isPushed"),
+            is_trigger: flag("isTrigger"),
+            is_missed: flag("isMissed"),
+            is_missed_by_visitor: flag("isMissedByVisitor"),
+            is_bot: flag("isBot"),
+            subject: text("subject"),
+            attachments: files,
+        })
+    }
+}
+
+impl Attachment {
+    fn read(value: &Value) -> Option<Self> {
+        let object = value.as_object()?;
+        let text = |name: &str| object.get(name).and_then(Value::as_str).map(str::to_owned);
+        Some(Self {
+            name: text("name"),
+            link: text("link"),
+            mime_type: text("mimeType"),
+            size: object.get("size").and_then(Value::as_u64),
+        })
+    }
+}
+
+/// An id is a text; a number is taken as well rather than lost.
+fn usable_id(value: &Value) -> Option<MessageId> {
+    match value {
+        Value::String(id) if !id.trim().is_empty() => Some(MessageId::new(id.as_str())),
+        Value::Number(id) => Some(MessageId::new(id.to_string())),
+        _ => None,
+    }
+}
+
+/// Reads the id and skips everything else without decoding it.
+struct OnlyId(Option<MessageId>);
+
+impl<'de> Deserialize<'de> for OnlyId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl<'de> de::Visitor<'de> for Visitor {
+            type Value = OnlyId;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a message")
+            }
+
+            fn visit_map<A: de::MapAccess<'de>>(self, mut map: A) -> Result<OnlyId, A::Error> {
+                let mut id = None;
+                while let Some(name) = map.next_key::<String>()? {
+                    if name == "id" {
+                        id = usable_id(&map.next_value::<Value>()?);
+                    } else {
+                        map.next_value::<de::IgnoredAny>()?;
+                    }
+                }
+                Ok(OnlyId(id))
+            }
+        }
+        deserializer.deserialize_map(Visitor)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_specifications_example_is_read_whole() {
+        let message = Message::parse(
+            br#"{"id":"AXCR3k9bpSY7bpuh7","type":"agent","text":"a","html":"b",
+                "visitorId":"kZMvWhf8npAu3H6qd57w2Hv6nh6rnxvg","agentId":"d9nKoegKSjmCtyK78",
+                "agentName":"Liz","createdAt":1470222622433,"isPushed":true,
+                "attachments":[{"name":"a.png","size":3},7],"novelty":{"x":[1]}}"#,
+        )
+        .expect("a message");
+        assert_eq!(message.id.as_str(), "AXCR3k9bpSY7bpuh7");
+        assert_eq!(message.kind, Some(MessageType::Agent));
+        assert_eq!(message.created_at.map(|t| t.as_millisecond()), Some(1_470_222_622_433));
+        assert_eq!(message.is_pushed, Some(true));
+        assert_eq!(message.attachments.map(|files| files.len()), Some(1));
+        assert_eq!(
+            message.visitor.as_ref().map(VisitorId::as_str),
+            Some("kZMvWhf8npAu3H6qd57w2Hv6nh6rnxvg")
+        );
+    }
+
+    #[test]
+    fn fields_of_another_type_do_not_hide_the_id() {
+        let message = Message::parse(
+            br#"{"id":"x","type":3,"text":null,"createdAt":"yesterday","isPushed":"true",
+                "attachments":{},"visitorId":"","file":[]}"#,
+        )
+        .expect("a message");
+        assert_eq!(message, Message::bare(MessageId::new("x")));
+        let message =
+            Message::parse(br#"{"id":12,"createdAt":99999999999999999}"#).expect("a message");
+        assert_eq!(message, Message::bare(MessageId::new("12")));
+    }
+
+    #[test]
+    fn an_id_is_found_beside_text_that_cannot_be_decoded() {
+        for body in [
+            br#"{"text":"\ud83d","id":"x"}"#.to_vec(),
+            b"{\"text\":\"\xff\",\"id\":\"x\"}".to_vec(),
+            format!(r#"{{"deep":{}{},"id":"x"}}"#, "[".repeat(500), "]".repeat(500)).into_bytes(),
+        ] {
+            assert_eq!(Message::parse(&body), Ok(Message::bare(MessageId::new("x"))));
+        }
+    }
+
+    #[test]
+    fn a_body_without_an_id_says_what_it_is() {
+        assert_eq!(Message::parse(b" \n"), Err(NoMessage::Empty));
+        assert_eq!(Message::parse(b"<html>"), Err(NoMessage::NotJson));
+        assert_eq!(Message::parse(b"[]"), Err(NoMessage::NotJson));
+        assert_eq!(Message::parse(br#"{"id":"x""#), Err(NoMessage::NotJson));
+        for body in [r#"{}"#, r#"{"id":""}"#, r#"{"id":null}"#, r#"{"id":{}}"#] {
+            assert_eq!(Message::parse(body.as_bytes()), Err(NoMessage::NoId), "{body}");
+        }
+    }
+}

@@ -1,0 +1,236 @@
+use serde_json::Value;
+
+use crate::model::VisitorId;
+
+/// Makes text from a server fit to be shown: no secrets, no control characters, short.
+///
+/// A server may echo anything, the key and the visitor's id included.
+pub(super) struct Scrub<'a> {
+    /// What must never appear.
+    pub(super) secrets: Vec<&'a str>,
+    /// What appears masked.
+    pub(super) visitor: Option<&'a VisitorId>,
+}
+
+impl Scrub<'_> {
+    /// One line of at most `max` characters.
+    pub(super) fn clean(&self, text: &str, max: usize) -> String {
+        one_line(&self.hide(text), max)
+    }
+
+    /// What may be shown of a body: of JSON all but the visitors (of broken JSON nothing, as they
+    /// cannot be found in it), of an HTML page or any other text the first words.
+    pub(super) fn excerpt(&self, body: &[u8], max: usize) -> String {
+        match serde_json::from_slice::<Value>(body) {
+            Ok(mut value) => {
+                mask_visitors(&mut value);
+                self.clean(&value.to_string(), max)
+            }
+            Err(_) if matches!(body.trim_ascii_start().first(), Some(b'{' | b'[')) => String::new(),
+            Err(_) => self.words(&String::from_utf8_lossy(body), max),
+        }
+    }
+
+    fn words(&self, text: &str, max: usize) -> String {
+        // Hidden before it is cut: half a key is still too much.
+        let text = self.hide(text);
+        let mut end = text.len().min(16 * 1024);
+        while !text.is_char_boundary(end) {
+            end -= 1;
+        }
+        self.clean(&without_tags(&text[..end]), max)
+    }
+
+    fn hide(&self, text: &str) -> String {
+        let mut text = text.to_owned();
+        for secret in &self.secrets {
+            text = replace(&text, secret, "[hidden]");
+        }
+        if let Some(visitor) = self.visitor {
+            text = replace(&text, visitor.as_str(), &visitor.masked());
+        }
+        text
+    }
+}
+
+/// Masks what is called a visitor's id, wherever it stands.
+fn mask_visitors(value: &mut Value) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(mask_visitors),
+        Value::Object(fields) => {
+            for (name, field) in fields {
+                match field {
+                    Value::String(id) if name.to_ascii_lowercase().contains("visitor") => {
+                        *id = VisitorId::parse(id)
+                            .map_or_else(|_| "…".to_owned(), |visitor| visitor.masked());
+                    }
+                    other => mask_visitors(other),
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Replaces every occurrence. A needle of a few characters (a sandbox's key may be `x`) only
+/// where it stands alone, or it would tear words apart and hide nothing.
+fn replace(text: &str, needle: &str, by: &str) -> String {
+    const SHORT: usize = 8;
+    if needle.is_empty() {
+        return text.to_owned();
+    }
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    let mut before = None;
+    while let Some(at) = rest.find(needle) {
+        let (head, tail) = (&rest[..at], &rest[at + needle.len()..]);
+        let previous = head.chars().next_back().or(before);
+        let alone = !previous.is_some_and(char::is_alphanumeric)
+            && !tail.chars().next().is_some_and(char::is_alphanumeric);
+        out.push_str(head);
+        out.push_str(if alone || needle.len() >= SHORT { by } else { needle });
+        before = needle.chars().next_back();
+        rest = tail;
+    }
+    out.push_str(rest);
+    out
+}
+
+/// Control characters, line and paragraph separators, invisible and direction-changing ones
+/// become spaces, runs of spaces one; cut with an ellipsis.
+fn one_line(text: &str, max: usize) -> String {
+    let mut out = String::new();
+    let mut length = 0;
+    let mut gap = false;
+    for c in text.chars() {
+        if c.is_control() || c.is_whitespace() || is_invisible(c) {
+            gap = length > 0;
+            continue;
+        }
+        if length + usize::from(gap) >= max {
+            out.push('…');
+            break;
+        }
+        if std::mem::take(&mut gap) {
+            out.push(' ');
+            length += 1;
+        }
+        out.push(c);
+        length += 1;
+    }
+    out
+}
+
+fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+/// Drops what stands between `<` and `>`, and the insides of scripts and styles.
+fn without_tags(text: &str) -> String {
+    let mut out = String::with_capacity(text.len().min(4096));
+    let mut rest = text;
+    while let Some(at) = rest.find('<') {
+        out.push_str(&rest[..at]);
+        rest = &rest[at..];
+        let name: String = rest[1..].chars().take(6).collect::<String>().to_ascii_lowercase();
+        let end = ["script", "style"]
+            .iter()
+            .find(|tag| name.starts_with(**tag))
+            .and_then(|tag| {
+                // `to_ascii_lowercase` keeps every byte's place.
+                rest.to_ascii_lowercase().find(&format!("</{tag}"))
+            })
+            .unwrap_or(0);
+        match rest[end..].find('>') {
+            Some(close) => rest = &rest[end + close + 1..],
+            None => return out,
+        }
+        out.push(' ');
+    }
+    out.push_str(rest);
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scrub<'a>(secrets: &[&'a str], visitor: Option<&'a VisitorId>) -> Scrub<'a> {
+        Scrub { secrets: secrets.to_vec(), visitor }
+    }
+
+    #[test]
+    fn secrets_and_visitor_ids_do_not_survive() {
+        let visitor = VisitorId::parse("kZMvWhf8npAu3H6qd57w2Hv6nh6rnxvg").expect("valid");
+        let clean = scrub(&["xkeysib-secret"], Some(&visitor))
+            .clean("key xkeysib-secretxkeysib-secret of kZMvWhf8npAu3H6qd57w2Hv6nh6rnxvg!", 200);
+        assert_eq!(clean, "key [hidden][hidden] of kZMv…xvg!");
+    }
+
+    #[test]
+    fn a_key_of_one_letter_does_not_tear_words_apart() {
+        assert_eq!(
+            scrub(&["x"], None).clean("exact x, (x) xx", 99),
+            "exact [hidden], ([hidden]) xx"
+        );
+    }
+
+    #[test]
+    fn text_becomes_one_short_line_without_control_characters() {
+        let scrub = scrub(&[], None);
+        assert_eq!(scrub.clean("\u{1b}[31mred\r\n\u{202e}abc\u{0}", 99), "[31mred abc");
+        assert_eq!(scrub.clean("  abc  ", 3), "abc");
+        assert_eq!(scrub.clean("abcd", 3), "abc…");
+        assert_eq!(scrub.clean("ab cd", 3), "ab…");
+        assert_eq!(scrub.clean("", 3), "");
+    }
+
+    #[test]
+    fn of_an_html_page_only_the_words_stay() {
+        let page = "<html><head><title>502 Bad Gateway</title><STYLE>a{}</STYLE><script>if(a>b){}\
+                    </script></head><body><h1>502</h1>nginx</body></html>";
+        let excerpt = |body: &str| scrub(&[], None).excerpt(body.as_bytes(), 99);
+        assert_eq!(excerpt(page), "502 Bad Gateway 502 nginx");
+        assert_eq!(excerpt("a < b"), "a");
+        assert_eq!(excerpt("<é<script>é"), "é");
+    }
+
+    #[test]
+    fn of_json_everything_stays_but_the_visitors() {
+        let excerpt = |body: &str| scrub(&[], None).excerpt(body.as_bytes(), 99);
+        assert_eq!(
+            excerpt(r#"{"a":[{"visitorId":"kZMvWhf8npAu3H6qd57w2Hv6nh6rnxvg"}],"b":"c"}"#),
+            r#"{"a":[{"visitorId":"kZMv…xvg"}],"b":"c"}"#
+        );
+        assert_eq!(excerpt(r#"{"visitorId":"a b"}"#), r#"{"visitorId":"…"}"#);
+        assert_eq!(excerpt(r#" {"visitorId":"kZMvWhf8npAu3H6q"#), "");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_brings_a_secret_or_a_control_character_through(
+            parts in proptest::collection::vec(
+                proptest::prop_oneof![
+                    proptest::prelude::Just("xkeysib-0123".to_owned()),
+                    proptest::prelude::Just("kZMvWhf8npAu".to_owned()),
+                    proptest::prelude::Just("</script><style".to_owned()),
+                    ".{0,4}",
+                    "[<>{}\\[\\]\"a-z\u{0}-\u{1f}\u{200b}]{0,6}",
+                ],
+                0..12,
+            ),
+            max in 0_usize..60,
+        ) {
+            let visitor = VisitorId::parse("kZMvWhf8npAu").expect("valid");
+            let scrub = scrub(&["xkeysib-0123"], Some(&visitor));
+            let text = parts.concat();
+            for shown in [scrub.clean(&text, max), scrub.excerpt(text.as_bytes(), max)] {
+                proptest::prop_assert!(!shown.contains("xkeysib-0123"), "{shown}");
+                proptest::prop_assert!(!shown.contains("kZMvWhf8npAu"), "{shown}");
+                proptest::prop_assert!(!shown.chars().any(char::is_control), "{shown:?}");
+                proptest::prop_assert!(shown.chars().count() <= max + 1, "{shown:?}");
+            }
+        }
+    }
+}

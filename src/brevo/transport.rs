@@ -1,0 +1,194 @@
+//! One request and what became of it.
+
+use std::time::Duration;
+
+use reqwest::{
+    Method, Response, StatusCode, Url,
+    header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION},
+};
+use serde_json::Value;
+
+use super::{BudgetReading, Error, ErrorKind, Operation, scrub::Scrub};
+
+/// More than any message has; a body beyond it is not read on.
+const LONGEST_BODY: usize = 4 << 20;
+/// Characters of a server's text that are kept.
+const LONGEST_TEXT: usize = 300;
+/// Characters of a code or a request id that are kept.
+const LONGEST_WORD: usize = 120;
+
+/// A 2xx answer.
+pub(super) struct Success {
+    pub(super) status: u16,
+    pub(super) html: bool,
+    pub(super) body: Vec<u8>,
+    pub(super) request_id: Option<String>,
+    pub(super) budget: Option<BudgetReading>,
+}
+
+impl Success {
+    /// This answer as an error: its body is of no use.
+    pub(super) fn unreadable(&self, operation: Operation, why: &str, scrub: &Scrub<'_>) -> Error {
+        let excerpt = scrub.excerpt(&self.body, LONGEST_TEXT);
+        Error::new(
+            operation,
+            ErrorKind::Unreadable {
+                status: self.status,
+                why: why.to_owned(),
+                excerpt: Some(excerpt).filter(|text| !text.is_empty()),
+            },
+        )
+        .with_answer(self.request_id.clone(), self.budget)
+    }
+
+    /// Whether the body is a page, not an answer of the API.
+    pub(super) fn is_page(&self) -> bool {
+        self.html || self.body.trim_ascii_start().starts_with(b"<")
+    }
+}
+
+/// Sends one request, once, and reads the whole answer.
+pub(super) async fn exchange(
+    http: &reqwest::Client,
+    operation: Operation,
+    url: Url,
+    body: Option<Vec<u8>>,
+    scrub: &Scrub<'_>,
+) -> Result<Success, Error> {
+    let origin = url.origin().ascii_serialization();
+    let method = match operation.method() {
+        "POST" => Method::POST,
+        "PUT" => Method::PUT,
+        "DELETE" => Method::DELETE,
+        _ => Method::GET,
+    };
+    let mut request =
+        http.request(method, url).header(ACCEPT, HeaderValue::from_static("application/json"));
+    if let Some(body) = body {
+        request =
+            request.header(CONTENT_TYPE, HeaderValue::from_static("application/json")).body(body);
+    }
+    let response = request
+        .send()
+        .await
+        .map_err(|error| Error::new(operation, broken(error, &origin, scrub)))?;
+    read(operation, response, scrub).await
+}
+
+/// Why no status came back.
+fn broken(error: reqwest::Error, origin: &str, scrub: &Scrub<'_>) -> ErrorKind {
+    let why = scrub.clean(&causes(&error), LONGEST_TEXT);
+    if error.is_builder() {
+        ErrorKind::NotBuilt { why }
+    } else if error.is_connect() {
+        // Only the connector fails so: it includes TLS and its own, shorter, timeout.
+        ErrorKind::NotConnected { origin: origin.to_owned(), why }
+    } else {
+        ErrorKind::Lost { timed_out: error.is_timeout(), why }
+    }
+}
+
+/// The causes of an error, without the layers that say nothing.
+fn causes(error: &reqwest::Error) -> String {
+    let mut said: Vec<String> = Vec::new();
+    let mut next = std::error::Error::source(error);
+    while let Some(cause) = next {
+        let text = cause.to_string();
+        if !text.starts_with("client error (") && said.last() != Some(&text) {
+            said.push(text);
+        }
+        next = cause.source();
+    }
+    if said.is_empty() { "the request failed".to_owned() } else { said.join(": ") }
+}
+
+async fn read(
+    operation: Operation,
+    mut response: Response,
+    scrub: &Scrub<'_>,
+) -> Result<Success, Error> {
+    let status = response.status();
+    let budget = BudgetReading::from_headers(response.headers());
+    let request_id = word(response.headers(), "sib-request-id", scrub);
+    let html = response
+        .headers()
+        .get(CONTENT_TYPE)
+        .is_some_and(|value| value.as_bytes().to_ascii_lowercase().starts_with(b"text/html"));
+    let fail =
+        |kind: ErrorKind| Error::new(operation, kind).with_answer(request_id.clone(), budget);
+
+    if status.is_redirection() {
+        let to = redirected_to(&response, scrub);
+        return Err(fail(ErrorKind::Redirect { status: status.as_u16(), to }));
+    }
+    let mut body = Vec::new();
+    let mut trouble = None;
+    loop {
+        match response.chunk().await {
+            Ok(Some(chunk)) if body.len() + chunk.len() > LONGEST_BODY => {
+                trouble = Some("its body is too long".to_owned());
+                break;
+            }
+            Ok(Some(chunk)) => body.extend_from_slice(&chunk),
+            Ok(None) => break,
+            Err(error) => {
+                let why = scrub.clean(&causes(&error), LONGEST_TEXT);
+                trouble = Some(format!("its body broke off: {why}"));
+                break;
+            }
+        }
+    }
+    if !status.is_success() {
+        return Err(fail(refused(status, &body, scrub)));
+    }
+    let success =
+        Success { status: status.as_u16(), html, body, request_id: request_id.clone(), budget };
+    match trouble {
+        Some(why) => Err(success.unreadable(operation, &why, scrub)),
+        None => Ok(success),
+    }
+}
+
+/// An error status: `{"code": …, "message": …}` if the API wrote it, anything if not.
+fn refused(status: StatusCode, body: &[u8], scrub: &Scrub<'_>) -> ErrorKind {
+    let status = status.as_u16();
+    let object = match serde_json::from_slice::<Value>(body) {
+        Ok(Value::Object(object)) => Some(object),
+        _ => None,
+    };
+    let (code, message) = match &object {
+        Some(object) => {
+            let text = |name: &str, max: usize| match object.get(name) {
+                Some(Value::String(text)) => Some(scrub.clean(text, max)),
+                Some(Value::Number(number)) => Some(number.to_string()),
+                _ => None,
+            };
+            (text("code", LONGEST_WORD), text("message", LONGEST_TEXT))
+        }
+        None => (None, None),
+    };
+    let used = |text: &String| !text.is_empty();
+    let (code, message) = (code.filter(used), message.filter(used));
+    let known = code.is_some() || message.is_some();
+    let message =
+        if known { message } else { Some(scrub.excerpt(body, LONGEST_TEXT)).filter(used) };
+    ErrorKind::Status { status, code, message, json: object.is_some() }
+}
+
+fn word(headers: &HeaderMap, name: &str, scrub: &Scrub<'_>) -> Option<String> {
+    let text = String::from_utf8_lossy(headers.get(name)?.as_bytes()).into_owned();
+    Some(scrub.clean(&text, LONGEST_WORD)).filter(|text| !text.is_empty())
+}
+
+/// Where a redirect points, without path and query: they may hold anything.
+fn redirected_to(response: &Response, scrub: &Scrub<'_>) -> Option<String> {
+    let location = response.headers().get(LOCATION)?.to_str().ok()?;
+    let target = response.url().join(location).ok()?;
+    Some(scrub.clean(&target.origin().ascii_serialization(), LONGEST_WORD))
+}
+
+/// The time that a connection may take: shorter than the whole, so that a connection that could
+/// not be made is known as such, and not taken for a lost answer.
+pub(super) fn connect_timeout(timeout: Duration) -> Duration {
+    (timeout / 2).min(Duration::from_secs(10))
+}

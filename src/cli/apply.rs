@@ -1,0 +1,266 @@
+use std::{
+    fs,
+    io::{self, BufRead, IsTerminal, Write},
+    path::Path,
+    sync::Arc,
+};
+
+use tokio::runtime::Runtime;
+
+use super::{
+    args::{Amount, Apply as Args, Bounds, DataFormat},
+    context::{Context, Place},
+    failure::{Failure, status},
+    planning::{self, Wanted},
+    progress::Progress,
+    refresh, signals, surroundings,
+};
+use crate::{
+    apply::{self, Outcome, Session, Stop, Stopper},
+    manifest::Project,
+    plan::{Plan, StateRef, safety, wire},
+    render::{self, Format, View, words},
+    state::{Store, sled::Mode},
+};
+
+pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
+    let asks = !args.yes && args.planfile.is_none();
+    if asks && !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
+        return Err(Failure::new("there is no terminal to ask at").help(
+            "add --yes, or review a plan first: pushsync plan --out FILE, then pushsync apply FILE",
+        ));
+    }
+    let (project, report) = context.project()?;
+    let place = context.place(Some(&project))?;
+    let runtime = context.runtime()?;
+    let timeout = args.bounds.lock_timeout;
+    let mut store = context.open(&place, Mode::MustExist, "apply", timeout)?;
+    let limits = planning::limits(&project, args.allow_deletes, args.allow_resends);
+    let mask = context.masks(project.settings.mask_visitors);
+
+    let plan = match &args.planfile {
+        Some(path) => {
+            let plan = saved(path)?;
+            fresh(&plan, &place, &runtime, store.as_ref())?;
+            plan
+        }
+        None => {
+            if let (Some(store), Some(amount)) = (&store, args.selection.refresh) {
+                let refreshing = refresh::Refreshing {
+                    project: &project,
+                    place: &place,
+                    store,
+                    targets: &args.selection.target,
+                    most: match amount {
+                        Amount::Count(most) => Some(most),
+                        Amount::All => None,
+                    },
+                    bounds: &args.bounds,
+                };
+                let found = refresh::refresh(context, &runtime, &refreshing)?;
+                if found.exit_status() != status::DONE {
+                    return Ok(refresh::told(context, &found, mask));
+                }
+            }
+            let now = surroundings::now();
+            let wanted = Wanted {
+                selected: &args.selection,
+                now,
+                as_of: args.selection.at.unwrap_or(now),
+                keep_unchanged: false,
+            };
+            let handle = runtime.handle();
+            let (plan, report) =
+                planning::make(context, &project, report, &place, store.as_ref(), handle, &wanted)?;
+            context.report(&report)?;
+            plan
+        }
+    };
+    let view = View { mask, width: context.output.width() };
+    if args.format == DataFormat::Text {
+        render::plan(&plan, Format::Text, view, &mut context.output.out())?;
+    }
+    let refusals = safety::check(&plan, limits);
+    if !refusals.is_empty() {
+        return Err(refusals.into());
+    }
+    if plan.is_empty() {
+        if args.format == DataFormat::Json {
+            context.output.json(&Outcome::default())?;
+        }
+        return Ok(status::DONE);
+    }
+    if asks && !agreed(context)? {
+        context.output.note("nothing was done");
+        return Ok(status::FAILED);
+    }
+    if store.is_none() {
+        store = context.open(&place, Mode::CreateIfAbsent, "apply", timeout)?;
+        fresh(&plan, &place, &runtime, store.as_ref())?;
+    }
+    let Some(store) = store else {
+        return Err(Failure::new("the state could not be made"));
+    };
+    let first = plan.state.lineage.is_none();
+    let run =
+        Run { project: &project, place: &place, store, bounds: &args.bounds, command: "apply" };
+    let outcome = carry_out(context, &runtime, run, plan)?;
+    tell(context, &outcome, args.format, mask)?;
+    if first && outcome.exit_status() == status::DONE {
+        next_steps(context);
+    }
+    Ok(outcome.exit_status())
+}
+
+/// Reads a saved plan.
+fn saved(path: &Path) -> Result<Plan, Failure> {
+    let failed = |why: String| Failure::new(format!("could not use {}: {why}", path.display()));
+    let bytes = fs::read(path).map_err(|error| failed(error.to_string()))?;
+    wire::decode(&bytes)
+        .map_err(|error| failed(error.to_string()).help("make a new one: pushsync plan --out FILE"))
+}
+
+/// That the plan was made from the state as it is now.
+fn fresh(
+    plan: &Plan,
+    place: &Place,
+    runtime: &Runtime,
+    store: Option<&Arc<dyn Store>>,
+) -> Result<(), Failure> {
+    let now = match store {
+        Some(store) => {
+            let meta = runtime.block_on(store.meta())?;
+            StateRef { lineage: Some(meta.lineage), serial: meta.serial }
+        }
+        None => StateRef { lineage: None, serial: 0 },
+    };
+    let why = if plan.environment != place.environment() {
+        format!(
+            "the plan is for the environment `{}`, this run is for `{}`",
+            plan.environment,
+            place.environment()
+        )
+    } else if plan.state.lineage.is_some() && plan.state.lineage != now.lineage {
+        "the plan was made from another state (its lineage differs)".to_owned()
+    } else if plan.state.serial != now.serial {
+        format!(
+            "the state has changed since the plan was made (serial {} then, {} now)",
+            plan.state.serial, now.serial
+        )
+    } else {
+        return Ok(());
+    };
+    Err(Failure::new(why).help("nothing was done; make a new plan and review it"))
+}
+
+fn agreed(context: &Context) -> Result<bool, Failure> {
+    let mut err = context.output.err();
+    write!(err, "\nApply these changes? Only `yes` is accepted: ")?;
+    err.flush()?;
+    drop(err);
+    let mut answer = String::new();
+    io::stdin()
+        .lock()
+        .read_line(&mut answer)
+        .map_err(|error| Failure::new(format!("could not read the answer: {error}")))?;
+    Ok(answer.trim() == "yes")
+}
+
+/// What a plan is carried out with.
+pub(super) struct Run<'a> {
+    pub(super) project: &'a Project,
+    pub(super) place: &'a Place,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) bounds: &'a Bounds,
+    pub(super) command: &'a str,
+}
+
+/// Carries a plan out.
+pub(super) fn carry_out(
+    context: &Context,
+    runtime: &Runtime,
+    run: Run<'_>,
+    plan: Plan,
+) -> Result<Outcome, Failure> {
+    let link = context.link(runtime, run.project, run.place)?;
+    let mask = context.masks(run.project.settings.mask_visitors);
+    let progress = Arc::new(Progress::new(&context.global, context.output, mask));
+    let stopper = Stopper::default();
+    let session = Session {
+        store: run.store,
+        api: Arc::new(link.client.clone()),
+        options: context.options(run.project, run.bounds),
+        info: context.run_info(run.command),
+        reporter: progress.clone(),
+        stopper: stopper.clone(),
+    };
+    let outcome = runtime.block_on(async {
+        let outcome = signals::heed(stopper, apply::apply(plan, session)).await;
+        link.close().await;
+        outcome
+    });
+    progress.finish();
+    Ok(outcome??)
+}
+
+fn tell(
+    context: &Context,
+    outcome: &Outcome,
+    format: DataFormat,
+    mask: bool,
+) -> Result<(), Failure> {
+    if format == DataFormat::Json {
+        context.output.json(outcome)?;
+    } else {
+        let mut parts = vec![format!(
+            "{} in {}",
+            words::count(outcome.applied, "change", "changes"),
+            words::count(outcome.requests, "request", "requests")
+        )];
+        let counts = [
+            (outcome.failed.len() as u64, "failed"),
+            (outcome.unknown.len() as u64, "unknown"),
+            (outcome.remaining, "not tried"),
+        ];
+        parts.extend(
+            counts
+                .iter()
+                .filter(|(n, _)| *n > 0)
+                .map(|(n, what)| format!("{} {what}", words::number(*n))),
+        );
+        writeln!(context.output.out(), "\nApplied: {}.", parts.join(", "))?;
+    }
+    if let Some(fatal) = &outcome.fatal {
+        let failure = Failure::new(fatal.to_string());
+        context.output.failure(&match &fatal.hint {
+            Some(hint) => failure.help(hint.clone()),
+            None => failure,
+        });
+    }
+    for address in &outcome.unknown {
+        context.output.warning(&format!(
+            "{} is unknown: it may or may not have been sent, and is not sent again",
+            words::address(address, mask)
+        ));
+    }
+    if !outcome.unknown.is_empty() {
+        context.output.hint(
+            "look into the visitor's chat in Brevo, then: pushsync state resolve ADDRESS --sent ID, or --not-sent",
+        );
+    } else if matches!(outcome.stopped, Some(Stop::Budget | Stop::Duration | Stop::Signal)) {
+        context.output.hint("the state is right; run apply again to go on");
+    }
+    Ok(())
+}
+
+/// After the very first apply.
+fn next_steps(context: &Context) {
+    let folder = context.global.directory.display();
+    let (here, sandbox) = (
+        if folder.to_string() == "." { String::new() } else { format!(" -C {folder}") },
+        if context.global.sandbox { " --sandbox" } else { "" },
+    );
+    context.output.hint(&format!(
+        "change a text in {folder}, see the difference with `pushsync plan{sandbox}{here}`, and apply again"
+    ));
+}

@@ -1,0 +1,291 @@
+//! What every command starts with: the project, the state, the way to the API.
+
+use std::{
+    env,
+    io::{IsTerminal, Write},
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
+
+use tokio::runtime::{Builder, Runtime};
+use uuid::Uuid;
+
+use super::{
+    args::{Bounds, Global, Target},
+    failure::Failure,
+    output::Output,
+    secrets, surroundings,
+};
+use crate::{
+    apply::{Options, RunInfo},
+    brevo::{BaseUrl, Client, Config, key},
+    diagnostics::{Report, show::Style},
+    manifest::{self, LoadOptions, MaskVisitors, Project, StateLocation},
+    plan::Selection,
+    sandbox::{self, Running, Sandbox},
+    state::{
+        StateError, Store,
+        sled::{Mode, OpenOptions, SledStore},
+    },
+};
+
+/// The global options, and where words go.
+pub(super) struct Context {
+    pub(super) global: Global,
+    pub(super) output: Output,
+}
+
+/// Where the state of this run is.
+pub(super) struct Place {
+    folder: PathBuf,
+    /// The environment; the sandbox has states of its own, so that nothing that was only sent
+    /// there is taken for sent.
+    environment: String,
+}
+
+/// The API, or a sandbox that lives as long as this.
+pub(super) struct Link {
+    pub(super) client: Client,
+    sandbox: Option<Running>,
+}
+
+impl Link {
+    /// Stops the sandbox, if there is one.
+    pub(super) async fn close(self) {
+        if let Some(sandbox) = self.sandbox {
+            sandbox.stop().await;
+        }
+    }
+}
+
+impl Context {
+    pub(super) fn new(global: Global, output: Output) -> Self {
+        Self { global, output }
+    }
+
+    pub(super) fn runtime(&self) -> Result<Runtime, Failure> {
+        Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .map_err(|error| Failure::new(format!("could not start: {error}")))
+    }
+
+    /// Loads the project without a word.
+    pub(super) fn load(&self) -> manifest::Loaded {
+        manifest::load(
+            &self.global.directory,
+            &LoadOptions {
+                environment: self.global.env.clone(),
+                allow_outside: self.global.allow_outside,
+                env: &surroundings::variable,
+                now: surroundings::now(),
+            },
+        )
+    }
+
+    /// Loads the project; problems are told, and errors end the command.
+    pub(super) fn project(&self) -> Result<(Project, Report), Failure> {
+        let manifest::Loaded { project, report, .. } = self.load();
+        match project {
+            Some(project) => Ok((project, report)),
+            None => {
+                self.report(&report)?;
+                Err(Failure::silent())
+            }
+        }
+    }
+
+    /// Tells problems on stderr. With `--quiet`, only if there is an error among them.
+    pub(super) fn report(&self, report: &Report) -> Result<(), Failure> {
+        if report.errors() > 0 || !self.output.is_quiet() {
+            let style = Style { color: self.output.err_has_color() };
+            self.output.err().write_all(report.text(style).as_bytes())?;
+        }
+        Ok(())
+    }
+
+    /// Whether visitors' ids are masked in what goes to stdout.
+    pub(super) fn masks(&self, setting: MaskVisitors) -> bool {
+        match setting {
+            MaskVisitors::Auto => !std::io::stdout().is_terminal(),
+            MaskVisitors::Always => true,
+            MaskVisitors::Never => false,
+        }
+    }
+
+    /// Where the state is: what `--state` says, or else the project.
+    pub(super) fn place(&self, project: Option<&Project>) -> Result<Place, Failure> {
+        let location = match (&self.global.state, project) {
+            (Some(text), _) => {
+                let here = env::current_dir().map_err(|error| {
+                    Failure::new(format!("could not find the working directory: {error}"))
+                })?;
+                StateLocation::parse(text, &here)
+            }
+            (None, Some(project)) => project.settings.state.clone(),
+            (None, None) => return Err(Failure::new("there is no project and no --state")),
+        };
+        let StateLocation::Folder(folder) = location else {
+            return Err(Failure::new("this version keeps its state in a folder only")
+                .help("give a path, without a scheme like postgres:// or s3://"));
+        };
+        let environment =
+            self.global.env.clone().unwrap_or_else(|| manifest::DEFAULT_ENVIRONMENT.to_owned());
+        let environment = if self.global.sandbox {
+            // No environment can be called that: ':' is in no name.
+            format!("sandbox:{environment}")
+        } else {
+            environment
+        };
+        Ok(Place { folder, environment })
+    }
+
+    /// Where the state is, for commands that look at nothing else.
+    pub(super) fn place_alone(&self) -> Result<(Place, MaskVisitors), Failure> {
+        if self.global.state.is_some() {
+            return Ok((self.place(None)?, MaskVisitors::Auto));
+        }
+        let (project, _) = self.project()?;
+        Ok((self.place(Some(&project))?, project.settings.mask_visitors))
+    }
+
+    /// Opens the state; `None` if there is none and none is made.
+    pub(super) fn open(
+        &self,
+        place: &Place,
+        mode: Mode,
+        command: &str,
+        lock_timeout: Duration,
+    ) -> Result<Option<Arc<dyn Store>>, Failure> {
+        let options = OpenOptions {
+            path: place.folder.clone(),
+            environment: place.environment.clone(),
+            mode,
+            holder: surroundings::holder(command),
+            lock_timeout,
+            new_lineage: Uuid::new_v4(),
+            now: surroundings::now(),
+        };
+        match SledStore::open(options) {
+            Ok(store) => Ok(Some(Arc::new(store))),
+            Err(StateError::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Opens a state that must be there.
+    pub(super) fn open_existing(
+        &self,
+        place: &Place,
+        command: &str,
+    ) -> Result<Arc<dyn Store>, Failure> {
+        self.open(place, Mode::MustExist, command, Duration::ZERO)?.ok_or_else(|| {
+            let missing = StateError::NotFound {
+                place: place.folder.display().to_string(),
+                environment: place.environment.clone(),
+            };
+            self.about_sandbox(place, missing.into())
+        })
+    }
+
+    /// Adds that the sandbox has a state, if that may be what is missed.
+    fn about_sandbox(&self, place: &Place, failure: Failure) -> Failure {
+        if self.has_sandbox_state(place) {
+            failure.help("the sandbox has one: add --sandbox to look at it")
+        } else {
+            failure
+        }
+    }
+
+    /// Whether something was applied in the sandbox, and nothing for real.
+    pub(super) fn has_sandbox_state(&self, place: &Place) -> bool {
+        !self.global.sandbox && place.folder.join(place.sandbox_journal()).exists()
+    }
+
+    /// Sets up the way to the API. In a sandbox, the server is started on `runtime`.
+    pub(super) fn link(
+        &self,
+        runtime: &Runtime,
+        project: &Project,
+        place: &Place,
+    ) -> Result<Link, Failure> {
+        let settings = &project.settings;
+        let (base_url, keys, sandbox) = if self.global.sandbox {
+            let running = runtime
+                .block_on(Sandbox::start(sandbox::Options {
+                    data: Some(place.folder.join(place.sandbox_journal())),
+                    ..sandbox::Options::in_memory(surroundings::clock())
+                }))
+                .map_err(|error| Failure::new(error.to_string()))?;
+            for warning in running.warnings() {
+                self.output.warning(warning);
+            }
+            let keys = secrets::Keys { api: "sandbox".to_owned().into(), partner: None };
+            (running.base_url(), keys, Some(running))
+        } else {
+            let keys = secrets::keys(self.global.api_key_file.as_ref(), surroundings::variable)?;
+            let url = self.global.base_url.clone().unwrap_or_else(|| settings.base_url.clone());
+            (url, keys, None)
+        };
+        let base_url = BaseUrl::parse(&base_url)
+            .map_err(|error| Failure::new(format!("could not use the base URL: {error}")))?;
+        if let Some(problem) = key::inspect(secrecy::ExposeSecret::expose_secret(&keys.api))
+            .filter(|_| base_url.is_https())
+        {
+            self.output.warning(&format!("the API key {problem}"));
+        }
+        let _inside = runtime.enter();
+        let client = Client::new(Config {
+            base_url,
+            api_key: keys.api,
+            partner_key: keys.partner,
+            timeout: settings.timeout,
+            user_agent: concat!("pushsync/", env!("CARGO_PKG_VERSION")).to_owned(),
+        })
+        .map_err(|error| Failure::new(error.to_string()))?;
+        Ok(Link { client, sandbox })
+    }
+
+    /// How a run goes about it.
+    pub(super) fn options(&self, project: &Project, bounds: &Bounds) -> Options {
+        Options {
+            concurrency: bounds.concurrency.unwrap_or(project.settings.concurrency),
+            requests_per_hour: project.settings.requests_per_hour,
+            max_requests: bounds.max_requests,
+            max_duration: bounds.max_duration,
+            max_wait: bounds.max_wait,
+            seed: fastrand::u64(..),
+            clock: surroundings::clock(),
+        }
+    }
+
+    /// What the history says of this run.
+    pub(super) fn run_info(&self, command: &str) -> RunInfo {
+        let (commit, dirty) = surroundings::git(&self.global.directory);
+        RunInfo { id: Uuid::new_v4(), command: command.to_owned(), commit, dirty }
+    }
+}
+
+impl Place {
+    pub(super) fn environment(&self) -> &str {
+        self.environment.strip_prefix("sandbox:").unwrap_or(&self.environment)
+    }
+
+    fn sandbox_journal(&self) -> String {
+        format!("sandbox-{}.jsonl", self.environment())
+    }
+}
+
+/// What `--target` names.
+pub(super) fn selection(targets: &[Target]) -> Selection {
+    let mut selection = Selection::default();
+    for target in targets {
+        match target {
+            Target::Key(key) => _ = selection.keys.insert(key.clone()),
+            Target::Address(address) => _ = selection.addresses.insert(address.clone()),
+        }
+    }
+    selection
+}

@@ -1,0 +1,85 @@
+//! Why a command failed, in words, and the exit status that says so.
+
+use std::{fmt, io};
+
+use crate::{apply::ApplyError, plan::safety::Refusal, state::StateError};
+
+/// Exit statuses: see the contract in `pushsync --help`.
+pub(super) mod status {
+    pub(in crate::cli) const DONE: u8 = 0;
+    pub(in crate::cli) const FAILED: u8 = 1;
+    pub(in crate::cli) const CHANGES: u8 = 2;
+    pub(in crate::cli) const STOPPED: u8 = 3;
+}
+
+/// An error that ends a command.
+#[derive(Debug)]
+pub(super) struct Failure {
+    /// What went wrong: lower-case fragments.
+    pub(super) messages: Vec<String>,
+    /// What to do now.
+    pub(super) help: Option<String>,
+    /// Whether somebody closed the pipe: no error.
+    pub(super) closed_pipe: bool,
+}
+
+impl Failure {
+    pub(super) fn new(message: impl Into<String>) -> Self {
+        Self { messages: vec![message.into()], help: None, closed_pipe: false }
+    }
+
+    /// Everything was said already; only the exit status is left.
+    pub(super) fn silent() -> Self {
+        Self { messages: Vec::new(), help: None, closed_pipe: false }
+    }
+
+    pub(super) fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.messages.join("; "))
+    }
+}
+
+impl From<io::Error> for Failure {
+    /// Only for what goes to stdout and stderr: files have errors that name them.
+    fn from(error: io::Error) -> Self {
+        Self {
+            closed_pipe: error.kind() == io::ErrorKind::BrokenPipe,
+            ..Self::new(format!("could not write the output: {error}"))
+        }
+    }
+}
+
+impl From<serde_json::Error> for Failure {
+    fn from(error: serde_json::Error) -> Self {
+        io::Error::from(error).into()
+    }
+}
+
+impl From<StateError> for Failure {
+    fn from(error: StateError) -> Self {
+        Self::new(error.to_string())
+    }
+}
+
+impl From<ApplyError> for Failure {
+    fn from(error: ApplyError) -> Self {
+        Self::new(error.to_string())
+    }
+}
+
+impl From<Vec<Refusal>> for Failure {
+    fn from(refusals: Vec<Refusal>) -> Self {
+        const MOST: usize = 5;
+        let mut messages: Vec<_> = refusals.iter().take(MOST).map(ToString::to_string).collect();
+        if refusals.len() > MOST {
+            messages.push(format!("and {} more like these", refusals.len() - MOST));
+        }
+        Self { messages, help: refusals.first().map(Refusal::help), closed_pipe: false }
+    }
+}

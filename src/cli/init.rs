@@ -1,0 +1,52 @@
+use std::{
+    fs::{self, OpenOptions},
+    io::Write,
+    path::Path,
+};
+
+use super::{
+    args::Init as Args,
+    context::Context,
+    failure::{Failure, status},
+};
+
+/// The project: a file and what is in it.
+const FILES: [(&str, &str); 4] = [
+    ("pushsync.yaml", include_str!("init/pushsync.yaml")),
+    ("messages/welcome.yaml", include_str!("init/welcome.yaml")),
+    ("audiences/beta.csv", include_str!("init/beta.csv")),
+    (".gitignore", include_str!("init/gitignore")),
+];
+
+pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
+    let folder = args.dir.unwrap_or_else(|| context.global.directory.clone());
+    let there: Vec<_> =
+        FILES.iter().map(|(name, _)| *name).filter(|name| folder.join(name).exists()).collect();
+    if !there.is_empty() {
+        return Err(Failure::new(format!(
+            "{} has {} already, and nothing is overwritten",
+            folder.display(),
+            there.join(", ")
+        ))
+        .help("choose an empty folder: pushsync init DIR"));
+    }
+    for (name, text) in FILES {
+        write_new(&folder.join(name), text)?;
+        context.output.note(&format!("  wrote {}", folder.join(name).display()));
+    }
+    let here =
+        if folder == Path::new(".") { String::new() } else { format!(" -C {}", folder.display()) };
+    context.output.hint(&format!(
+        "pushsync apply --sandbox{here} (a server inside the program: no account is needed)"
+    ));
+    Ok(status::DONE)
+}
+
+fn write_new(path: &Path, text: &str) -> Result<(), Failure> {
+    let failed = |error| Failure::new(format!("could not write {}: {error}", path.display()));
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder).map_err(failed)?;
+    }
+    let mut file = OpenOptions::new().write(true).create_new(true).open(path).map_err(failed)?;
+    file.write_all(text.as_bytes()).map_err(failed)
+}

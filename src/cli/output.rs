@@ -1,0 +1,99 @@
+//! Where words go: results to stdout, everything else to stderr.
+
+use std::io::{self, IsTerminal, Write};
+
+use anstream::{AutoStream, ColorChoice};
+use anstyle::{AnsiColor, Effects, Style};
+
+use super::{
+    args::{Color, Global},
+    failure::Failure,
+};
+use crate::render::words;
+
+const ERROR: Style = AnsiColor::Red.on_default().effects(Effects::BOLD);
+const WARNING: Style = AnsiColor::Yellow.on_default().effects(Effects::BOLD);
+const HELP: Style = AnsiColor::Cyan.on_default().effects(Effects::BOLD);
+
+/// What a command knows of its surroundings.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Output {
+    color: ColorChoice,
+    quiet: bool,
+}
+
+impl Output {
+    pub(super) fn new(global: &Global) -> Self {
+        let color = match global.color {
+            Color::Auto => ColorChoice::Auto,
+            Color::Always => ColorChoice::Always,
+            Color::Never => ColorChoice::Never,
+        };
+        Self { color, quiet: global.quiet }
+    }
+
+    /// Results. ANSI colours are dropped where they do not belong.
+    pub(super) fn out(&self) -> AutoStream<io::StdoutLock<'static>> {
+        AutoStream::new(io::stdout().lock(), self.color)
+    }
+
+    /// Diagnostics and progress.
+    pub(super) fn err(&self) -> AutoStream<io::StderrLock<'static>> {
+        AutoStream::new(io::stderr().lock(), self.color)
+    }
+
+    /// Whether stdout shows colours.
+    pub(super) fn out_has_color(&self) -> bool {
+        AutoStream::new(io::stdout(), self.color).current_choice() != ColorChoice::Never
+    }
+
+    /// Whether stderr shows colours.
+    pub(super) fn err_has_color(&self) -> bool {
+        AutoStream::new(io::stderr(), self.color).current_choice() != ColorChoice::Never
+    }
+
+    pub(super) fn is_quiet(&self) -> bool {
+        self.quiet
+    }
+
+    /// The width of stdout, or a usual one.
+    pub(super) fn width(&self) -> usize {
+        terminal_size::terminal_size()
+            .filter(|_| io::stdout().is_terminal())
+            .map_or(100, |(terminal_size::Width(width), _)| usize::from(width).clamp(40, 120))
+    }
+
+    /// One document, pretty-printed.
+    pub(super) fn json(&self, document: &impl serde::Serialize) -> Result<(), Failure> {
+        let mut out = self.out();
+        serde_json::to_writer_pretty(&mut out, document)?;
+        writeln!(out)?;
+        Ok(())
+    }
+
+    /// A word on the way; nothing with `--quiet`.
+    pub(super) fn note(&self, text: &str) {
+        if !self.quiet {
+            // Nobody to tell if stderr is gone.
+            let _ = writeln!(self.err(), "{text}");
+        }
+    }
+
+    pub(super) fn hint(&self, text: &str) {
+        self.note(&format!("{HELP}next:{HELP:#} {text}"));
+    }
+
+    pub(super) fn warning(&self, text: &str) {
+        let _ = writeln!(self.err(), "{WARNING}warning:{WARNING:#} {}", words::printable(text));
+    }
+
+    pub(super) fn failure(&self, failure: &Failure) {
+        let mut err = self.err();
+        for message in &failure.messages {
+            let _ = writeln!(err, "{ERROR}error:{ERROR:#} {}", words::printable(message));
+        }
+        if let Some(help) = &failure.help {
+            let _ = writeln!(err, "  {HELP}help:{HELP:#} {}", words::printable(help));
+        }
+    }
+}

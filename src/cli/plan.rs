@@ -1,0 +1,110 @@
+use std::{path::Path, time::Duration};
+
+use super::{
+    args::{Amount, Bounds, DataFormat, Plan as Args},
+    context::Context,
+    failure::{Failure, status},
+    planning::{self, Wanted},
+    refresh, surroundings,
+};
+use crate::{
+    plan::{safety, wire},
+    render::{self, Format, View},
+    state::{private_file, sled::Mode},
+};
+
+pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
+    let (project, report) = context.project()?;
+    let place = context.place(Some(&project))?;
+    let runtime = context.runtime()?;
+    let store = context.open(&place, Mode::MustExist, "plan", Duration::ZERO)?;
+    if let (Some(store), Some(amount)) = (&store, args.selection.refresh) {
+        let most = match amount {
+            Amount::Count(most) => Some(most),
+            Amount::All => None,
+        };
+        let refreshing = refresh::Refreshing {
+            project: &project,
+            place: &place,
+            store,
+            targets: &args.selection.target,
+            most,
+            bounds: &Bounds::default(),
+        };
+        let found = refresh::refresh(context, &runtime, &refreshing)?;
+        if found.exit_status() != status::DONE {
+            return Ok(refresh::told(
+                context,
+                &found,
+                context.masks(project.settings.mask_visitors),
+            ));
+        }
+    }
+    let now = surroundings::now();
+    let wanted = Wanted {
+        selected: &args.selection,
+        now,
+        as_of: args.selection.at.unwrap_or(now),
+        keep_unchanged: args.show_unchanged,
+    };
+    let (plan, report) = planning::make(
+        context,
+        &project,
+        report,
+        &place,
+        store.as_ref(),
+        runtime.handle(),
+        &wanted,
+    )?;
+    // Nobody has to wait for the plan to be read.
+    drop(store);
+    let view =
+        View { mask: context.masks(project.settings.mask_visitors), width: context.output.width() };
+    let format = match args.format {
+        DataFormat::Text => Format::Text,
+        DataFormat::Json => Format::Json,
+    };
+    if args.format == DataFormat::Text {
+        context.report(&report)?;
+    }
+    render::plan(&plan, format, view, &mut context.output.out())?;
+
+    let refusals = safety::check(&plan, planning::limits(&project, None, None));
+    let (protected, warned): (Vec<_>, Vec<_>) = refusals
+        .into_iter()
+        .partition(|refusal| matches!(refusal, safety::Refusal::Protected { .. }));
+    for refusal in &warned {
+        context.output.warning(&format!("apply will refuse: {refusal}"));
+        context.output.note(&format!("  {}", refusal.help()));
+    }
+    if !protected.is_empty() {
+        return Err(protected.into());
+    }
+    if let Some(path) = &args.out {
+        save(path, &wire::encode(&plan)?)?;
+        context.output.hint(&format!("pushsync apply {}", path.display()));
+    } else if args.format == DataFormat::Text {
+        if store_is_elsewhere(context, &place, &plan) {
+            context.output.note(
+                "this is what apply would do for real; add --sandbox to plan against what was applied in the sandbox",
+            );
+        } else if !plan.is_empty() {
+            let sandbox = if context.global.sandbox { " --sandbox" } else { "" };
+            context.output.hint(&format!("pushsync apply{sandbox}"));
+        }
+    }
+    Ok(if args.detailed_exitcode && !plan.is_empty() { status::CHANGES } else { status::DONE })
+}
+
+fn store_is_elsewhere(
+    context: &Context,
+    place: &super::context::Place,
+    plan: &crate::plan::Plan,
+) -> bool {
+    plan.state.lineage.is_none() && context.has_sandbox_state(place)
+}
+
+fn save(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    private_file::replace(path, bytes)
+        .map_err(|error| Failure::new(format!("could not save the plan: {error}")))
+}

@@ -1,0 +1,81 @@
+use std::{io::Write, sync::Arc};
+
+use super::{
+    args::{Bounds, Presence as Args},
+    context::Context,
+    failure::{Failure, status},
+    progress::Progress,
+    signals,
+};
+use crate::{
+    apply::{self, PING_EVERY, Stop, Stopper},
+    manifest::suggest,
+    render::words,
+};
+
+pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
+    let (project, report) = context.project()?;
+    context.report(&report)?;
+    let Some(sender) = project.senders.get(&args.from) else {
+        let failure = Failure::new(format!("there is no sender `{}`", args.from));
+        let names = project.senders.keys().map(String::as_str);
+        return Err(match suggest::nearest(&args.from, names) {
+            Some(near) => failure.help(format!("did you mean `{near}`?")),
+            None => failure.help("senders are declared under `senders:`"),
+        });
+    };
+    let place = context.place(Some(&project))?;
+    let runtime = context.runtime()?;
+    let link = context.link(&runtime, &project, &place)?;
+    let client = link.client.clone();
+    let ping = apply::ping(&client, sender).map_err(|_| {
+        Failure::new(format!("`{}` is {sender}: presence is that of one agent", args.from))
+            .help("name a sender with `agent:`, or with `email:`, `name:` and `received_from:`")
+    })?;
+    let minute = PING_EVERY.as_secs();
+    let times = match (args.once, args.duration) {
+        (true, _) => Some(1),
+        (false, Some(duration)) => Some(duration.as_secs().div_ceil(minute).max(1)),
+        (false, None) => None,
+    };
+    let limit = project.settings.requests_per_hour;
+    let cost = match times {
+        Some(1) => format!("one ping: 1 of {} an hour", words::count(limit, "request", "requests")),
+        _ => format!(
+            "one ping a minute: 60 of {} an hour",
+            words::count(limit, "request", "requests")
+        ),
+    };
+    context.output.note(&format!("{} is online; {cost}", words::one_line(&sender.to_string())));
+    let options = context.options(&project, &Bounds::default());
+    let progress = Arc::new(Progress::new(&context.global, context.output, true));
+    let stopper = Stopper::default();
+    let presence = runtime.block_on(async {
+        let kept = apply::keep_online(ping, times, &options, progress.clone(), stopper.clone());
+        signals::heed(stopper.clone(), kept).await
+    });
+    progress.finish();
+    runtime.block_on(link.close());
+    let presence = presence?;
+    writeln!(
+        context.output.out(),
+        "{} answered, {} not.",
+        words::count(presence.pings, "ping", "pings"),
+        words::number(presence.missed)
+    )?;
+    if let Some(fatal) = &presence.fatal {
+        let failure = Failure::new(fatal.to_string());
+        context.output.failure(&match &fatal.hint {
+            Some(hint) => failure.help(hint.clone()),
+            None => failure,
+        });
+    }
+    Ok(match presence.stopped {
+        Some(Stop::Fatal) => status::FAILED,
+        // Without an end of its own, being stopped is how it ends.
+        Some(Stop::Signal) if times.is_none() => status::DONE,
+        Some(_) => status::STOPPED,
+        None if presence.pings == 0 => status::FAILED,
+        None => status::DONE,
+    })
+}

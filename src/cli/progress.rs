@@ -1,0 +1,220 @@
+//! How a run is followed on stderr: a bar on a terminal, a line now and then without one.
+
+use std::{
+    io::{self, IsTerminal},
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+use serde_json::json;
+
+use super::{
+    args::{Global, LogFormat},
+    output::Output,
+};
+use crate::{
+    apply::{Event, Failure, Reporter, Stop},
+    render::words,
+};
+
+/// How often a line is written where there is no terminal.
+const NOW_AND_THEN: Duration = Duration::from_secs(10);
+
+/// Follows one run.
+pub(super) struct Progress {
+    output: Output,
+    bar: Option<ProgressBar>,
+    mask: bool,
+    verbose: bool,
+    json: bool,
+    lines: Mutex<Lines>,
+}
+
+struct Lines {
+    changes: u64,
+    done: u64,
+    requests: u64,
+    last: Instant,
+    started: Instant,
+}
+
+impl Progress {
+    /// `mask`: visitors' ids are masked.
+    pub(super) fn new(global: &Global, output: Output, mask: bool) -> Self {
+        let json = global.log_format == LogFormat::Json;
+        let terminal = io::stderr().is_terminal() && !global.quiet && !json;
+        let bar = terminal.then(|| {
+            let style =
+                ProgressStyle::with_template("  {bar:24} {pos}/{len}  {rate}  {left}{wide_msg}")
+                    .unwrap_or_else(|_| ProgressStyle::default_bar())
+                    .progress_chars("━╸ ")
+                    .with_key("rate", |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+                        let _ = write!(out, "{:.1}/s", state.per_sec());
+                    })
+                    .with_key("left", |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+                        let _ = write!(out, "{} left  ", words::duration(state.eta()));
+                    });
+            let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());
+            bar.set_style(style);
+            bar
+        });
+        let now = Instant::now();
+        Self {
+            output,
+            bar,
+            mask,
+            verbose: global.verbose > 0,
+            json,
+            lines: Mutex::new(Lines { changes: 0, done: 0, requests: 0, last: now, started: now }),
+        }
+    }
+
+    /// Removes the bar.
+    pub(super) fn finish(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+
+    fn say(&self, text: &str) {
+        match &self.bar {
+            Some(bar) => bar.suspend(|| self.output.note(text)),
+            None => self.output.note(text),
+        }
+    }
+
+    fn failed(&self, failure: &Failure, sign: &str) {
+        let address = words::address(&failure.address, self.mask);
+        let problem = words::one_line(&failure.problem.to_string());
+        let text = format!("  {sign} {} {address}: {problem}", failure.action);
+        match &self.bar {
+            Some(bar) => bar.suspend(|| self.output.warning(&text)),
+            None => self.output.warning(&text),
+        }
+        if let Some(hint) = &failure.problem.hint {
+            self.say(&format!("    {}", words::one_line(hint)));
+        }
+    }
+
+    fn step(&self) {
+        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        lines.done += 1;
+        if let Some(bar) = &self.bar {
+            bar.set_position(lines.done);
+        } else if lines.last.elapsed() >= NOW_AND_THEN {
+            lines.last = Instant::now();
+            let rate = lines.done as f64 / lines.started.elapsed().as_secs_f64();
+            let text = format!(
+                "{} of {} changes done, {rate:.1} a second",
+                words::number(lines.done),
+                words::number(lines.changes)
+            );
+            drop(lines);
+            self.say(&text);
+        }
+    }
+
+    fn log(&self, event: &Event) {
+        let address = |address: &crate::model::Address| words::address(address, self.mask);
+        let line = match event {
+            Event::Started { changes, requests } => {
+                json!({ "event": "started", "changes": changes, "requests": requests })
+            }
+            Event::Requested => return,
+            Event::Applied { address: of, action, id } => {
+                json!({ "event": "applied", "address": address(of), "action": action, "id": id })
+            }
+            Event::Failed(failure) | Event::Unknown(failure) => {
+                let event = if matches!(event, Event::Failed(_)) { "failed" } else { "unknown" };
+                json!({
+                    "event": event,
+                    "address": address(&failure.address),
+                    "action": failure.action,
+                    "status": failure.problem.status(),
+                    "message": failure.problem.message,
+                    "request_id": failure.problem.request_id,
+                })
+            }
+            Event::Missed(problem) => json!({ "event": "missed", "message": problem.message }),
+            Event::Repeating { address: of, why, pause } => json!({
+                "event": "repeating",
+                "address": of.as_ref().map(address),
+                "why": why,
+                "pause_s": pause.as_secs_f64(),
+            }),
+            Event::Waiting { pause } => {
+                json!({ "event": "waiting", "pause_s": pause.as_secs_f64() })
+            }
+            Event::Stopping(stop) => json!({ "event": "stopping", "reason": stop }),
+            Event::Unrecorded { address, id } => {
+                json!({ "event": "unrecorded", "address": address.as_str(), "id": id })
+            }
+        };
+        self.output.note(&line.to_string());
+    }
+}
+
+impl Reporter for Progress {
+    fn report(&self, event: &Event) {
+        if matches!(event, Event::Requested) {
+            self.lines.lock().unwrap_or_else(PoisonError::into_inner).requests += 1;
+            return;
+        }
+        if self.json {
+            self.log(event);
+            return;
+        }
+        match event {
+            Event::Requested => {}
+            Event::Started { changes, .. } => {
+                self.lines.lock().unwrap_or_else(PoisonError::into_inner).changes = *changes;
+                if let Some(bar) = &self.bar {
+                    bar.set_length(*changes);
+                }
+            }
+            Event::Applied { address, action, id } => {
+                if self.verbose {
+                    let id = id.as_ref().map_or_else(String::new, |id| format!("  {id}"));
+                    let address = words::address(address, self.mask);
+                    self.say(&format!("  {} {action} {address}{id}", action.sign()));
+                }
+                self.step();
+            }
+            Event::Failed(failure) => {
+                self.failed(failure, "✗");
+                self.step();
+            }
+            Event::Unknown(failure) => {
+                self.failed(failure, "?");
+                self.step();
+            }
+            Event::Missed(problem) => self.say(&format!("  a ping failed: {problem}")),
+            Event::Repeating { address, why, pause } => {
+                let of = address.as_ref().map_or_else(String::new, |address| {
+                    format!(" of {}", words::address(address, self.mask))
+                });
+                self.say(&format!(
+                    "  again in {}: the request{of}: {}",
+                    words::duration(*pause),
+                    words::one_line(why)
+                ));
+            }
+            Event::Waiting { pause } => self.say(&format!(
+                "  the API's budget is used up; going on in {}",
+                words::duration(*pause)
+            )),
+            Event::Stopping(stop) => self.say(match stop {
+                Stop::Signal => "  stopping: requests under way are awaited (once more to stop at once)",
+                Stop::Budget => "  stopping: the budget of requests is used up",
+                Stop::Duration => "  stopping: the time is over",
+                Stop::Fatal => "  stopping: no further request would fare better",
+            }),
+            Event::Unrecorded { address, id } => self.output.warning(&format!(
+                "{} was created as message {id}, and the state could not record it; once it works again: pushsync state resolve {} --sent {id}",
+                address.as_str(),
+                address.as_str()
+            )),
+        }
+    }
+}

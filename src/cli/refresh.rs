@@ -1,0 +1,122 @@
+use std::sync::Arc;
+
+use serde_json::json;
+use tokio::runtime::Runtime;
+
+use super::{
+    args::{Bounds, DataFormat, Refresh as Args, Target},
+    context::{Context, Place, selection},
+    failure::{Failure, status},
+    progress::Progress,
+    signals,
+};
+use crate::{
+    apply::{self, Refreshed, Session, Stopper},
+    manifest::Project,
+    render::words,
+    state::{Store, sled::Mode},
+};
+
+pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
+    let (project, report) = context.project()?;
+    context.report(&report)?;
+    let place = context.place(Some(&project))?;
+    let runtime = context.runtime()?;
+    let timeout = args.bounds.lock_timeout;
+    let Some(store) = context.open(&place, Mode::MustExist, "refresh", timeout)? else {
+        // Nothing was sent, so there is nothing to ask about.
+        context.output.note("there is no state yet: nothing was sent");
+        return Ok(status::DONE);
+    };
+    let refreshing = Refreshing {
+        project: &project,
+        place: &place,
+        store: &store,
+        targets: &args.target,
+        most: args.bounds.max_requests,
+        bounds: &args.bounds,
+    };
+    let found = refresh(context, &runtime, &refreshing)?;
+    if args.format == DataFormat::Json {
+        context.output.json(&json!({
+            "format": "pushsync/refresh/1",
+            "verified": found.verified,
+            "gone": found.gone,
+            "changed": found.changed,
+            "failed": found.failed,
+            "remaining": found.remaining,
+            "requests": found.requests,
+            "stopped": found.stopped,
+        }))?;
+        return Ok(found.exit_status());
+    }
+    Ok(told(context, &found, context.masks(project.settings.mask_visitors)))
+}
+
+/// What is refreshed, and how.
+pub(super) struct Refreshing<'a> {
+    pub(super) project: &'a Project,
+    pub(super) place: &'a Place,
+    pub(super) store: &'a Arc<dyn Store>,
+    pub(super) targets: &'a [Target],
+    /// No more deliveries than this.
+    pub(super) most: Option<u64>,
+    pub(super) bounds: &'a Bounds,
+}
+
+/// Asks the API, and records what differs.
+pub(super) fn refresh(
+    context: &Context,
+    runtime: &Runtime,
+    refreshing: &Refreshing<'_>,
+) -> Result<Refreshed, Failure> {
+    let Refreshing { project, place, store, targets, most, bounds } = *refreshing;
+    let link = context.link(runtime, project, place)?;
+    let progress = Arc::new(Progress::new(&context.global, context.output, true));
+    let stopper = Stopper::default();
+    let session = Session {
+        store: Arc::clone(store),
+        api: Arc::new(link.client.clone()),
+        options: context.options(project, bounds),
+        info: context.run_info("refresh"),
+        reporter: progress.clone(),
+        stopper: stopper.clone(),
+    };
+    let selection = selection(targets);
+    let found = runtime.block_on(async {
+        let found = signals::heed(stopper, apply::refresh(&selection, most, session)).await;
+        link.close().await;
+        found
+    });
+    progress.finish();
+    Ok(found??)
+}
+
+/// Tells what was found, and answers with the exit status.
+pub(super) fn told(context: &Context, found: &Refreshed, mask: bool) -> u8 {
+    use std::io::Write as _;
+    let mut out = context.output.out();
+    for (addresses, what) in [(&found.gone, "gone"), (&found.changed, "changed")] {
+        for address in addresses {
+            let _ = writeln!(out, "  {what}: {}", words::address(address, mask));
+        }
+    }
+    let _ = writeln!(
+        out,
+        "{} verified: {} gone, {} changed; {} not asked for.",
+        words::count(found.verified, "delivery", "deliveries"),
+        words::number(found.gone.len() as u64),
+        words::number(found.changed.len() as u64),
+        words::number(found.remaining),
+    );
+    if let Some(fatal) = &found.fatal {
+        let failure = Failure::new(fatal.to_string());
+        context.output.failure(&match &fatal.hint {
+            Some(hint) => failure.help(hint.clone()),
+            None => failure,
+        });
+    } else if !found.gone.is_empty() || !found.changed.is_empty() {
+        context.output.hint("pushsync plan");
+    }
+    found.exit_status()
+}

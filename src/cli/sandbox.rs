@@ -1,0 +1,50 @@
+use std::{
+    io::Write,
+    net::{Ipv4Addr, SocketAddr},
+};
+
+use super::{
+    args::Sandbox as Args,
+    context::Context,
+    failure::{Failure, status},
+    signals, surroundings,
+};
+use crate::{
+    apply::Stopper,
+    sandbox::{Faults, Options, Sandbox},
+};
+
+pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
+    let Args { port, data, limit, latency, fail, drop_replies, seed } = args;
+    let runtime = context.runtime()?;
+    runtime.block_on(async {
+        let running = Sandbox::start(Options {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
+            data,
+            budget: limit,
+            faults: Faults { latency, fail, drop_replies, seed },
+            clock: surroundings::clock(),
+        })
+        .await
+        .map_err(|error| {
+            Failure::new(error.to_string()).help("--port 0 takes a port that is free")
+        })?;
+        for warning in running.warnings() {
+            context.output.warning(warning);
+        }
+        // Scripts wait for this line.
+        let mut out = context.output.out();
+        writeln!(out, "listening on http://{}", running.address())?;
+        out.flush()?;
+        drop(out);
+        context.output.note(&format!(
+            "any key is accepted; try: BREVO_API_KEY=any pushsync plan --base-url {}; Ctrl-C stops",
+            running.base_url()
+        ));
+        let stopper = Stopper::default();
+        let stopped = stopper.clone();
+        signals::heed(stopper, async move { stopped.stopped().await }).await?;
+        running.stop().await;
+        Ok(status::DONE)
+    })
+}

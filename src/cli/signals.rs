@@ -1,0 +1,32 @@
+//! Ctrl-C and SIGTERM: the first one stops in good order, the second one at once.
+
+use std::future::Future;
+
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::failure::Failure;
+use crate::apply::{Stop, Stopper};
+
+/// Runs `work`. The first signal tells `stopper`; `work` is expected to end soon. The second one
+/// drops `work` where it is: what was under way is noted in the state as intents.
+pub(super) async fn heed<T>(stopper: Stopper, work: impl Future<Output = T>) -> Result<T, Failure> {
+    tokio::pin!(work);
+    let failed = |error| Failure::new(format!("could not listen for signals: {error}"));
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+    let mut signals = 0;
+    loop {
+        tokio::select! {
+            result = &mut work => return Ok(result),
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        signals += 1;
+        if signals == 2 {
+            return Err(Failure::new("stopped at once").help(
+                "what was under way is noted as unknown; `pushsync plan` shows it, `pushsync state resolve` settles it",
+            ));
+        }
+        stopper.stop(Stop::Signal);
+    }
+}

@@ -1,0 +1,181 @@
+//! `pushsync state …`: looking into the state, and repairing it.
+
+mod list;
+mod resolve;
+mod transfer;
+
+use std::{io::Write, sync::Arc, time::Duration};
+
+use tokio::runtime::Runtime;
+
+use super::{
+    args::State as Args,
+    context::{Context, Place},
+    failure::{Failure, status},
+    surroundings,
+};
+use crate::{
+    apply::RunInfo,
+    model::Address,
+    render::words,
+    state::{Record, Run, RunChange, Store, Write as StateWrite},
+};
+
+pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
+    let (place, setting) = context.place_alone()?;
+    let desk = Desk { context, place, runtime: context.runtime()?, mask: context.masks(setting) };
+    match args {
+        Args::List { targets, format } => list::list(&desk, &targets, format),
+        Args::Show { address, format } => list::show(&desk, &address, format),
+        Args::History { key, limit, format } => list::history(&desk, key.as_ref(), limit, format),
+        Args::Rm { addresses } => remove(&desk, &addresses),
+        Args::Mv { old, new } => rename(&desk, &old, &new),
+        Args::Resolve { address, sent, not_sent: _ } => resolve::resolve(&desk, &address, sent),
+        Args::Export { file } => transfer::export(&desk, file.as_deref()),
+        Args::Import { file } => transfer::import(&desk, &file),
+        Args::Verify => verify(&desk),
+    }
+}
+
+/// What every command on the state needs.
+struct Desk<'a> {
+    context: &'a Context,
+    place: Place,
+    runtime: Runtime,
+    mask: bool,
+}
+
+impl Desk<'_> {
+    fn open(&self, command: &str) -> Result<Arc<dyn Store>, Failure> {
+        self.context.open_existing(&self.place, command)
+    }
+
+    fn wait<T>(&self, answer: crate::state::Answer<'_, T>) -> Result<T, Failure> {
+        Ok(self.runtime.block_on(answer)?)
+    }
+
+    fn shown(&self, address: &Address) -> String {
+        words::address(address, self.mask)
+    }
+
+    fn record(&self, store: &dyn Store, address: &Address) -> Result<Record, Failure> {
+        if let Some(record) = self.wait(store.record(address))? {
+            return Ok(record);
+        }
+        let unknown = self.wait(store.intents())?.iter().any(|intent| intent.address == *address);
+        let shown = self.shown(address);
+        Err(if unknown {
+            Failure::new(format!("{shown} is unknown: it may or may not have been sent"))
+                .help("look into the visitor's chat, then: pushsync state resolve ADDRESS --sent ID, or --not-sent")
+        } else {
+            Failure::new(format!("the state has no {shown}"))
+                .help("pushsync state list shows what it has")
+        })
+    }
+
+    /// Carries writes out, and notes them in the history.
+    fn commit(
+        &self,
+        store: &dyn Store,
+        command: &str,
+        mut writes: Vec<StateWrite>,
+        changes: Vec<(Address, &str)>,
+    ) -> Result<(), Failure> {
+        let now = surroundings::now();
+        let RunInfo { id, command, commit, dirty } = self.context.run_info(command);
+        let changes = changes
+            .into_iter()
+            .map(|(address, action)| RunChange {
+                address,
+                action: action.to_owned(),
+                outcome: "done".to_owned(),
+                id: None,
+                error: None,
+            })
+            .collect();
+        writes.push(StateWrite::Run(Box::new(Run {
+            id,
+            command,
+            started_at: now,
+            ended_at: now,
+            commit,
+            dirty,
+            requests: 0,
+            stopped: None,
+            changes,
+        })));
+        self.wait(store.commit(writes))?;
+        Ok(())
+    }
+}
+
+fn remove(desk: &Desk<'_>, addresses: &[Address]) -> Result<u8, Failure> {
+    let store = desk.open("state rm")?;
+    for address in addresses {
+        desk.record(&*store, address)?;
+    }
+    let writes = addresses.iter().cloned().map(StateWrite::Remove).collect();
+    let changes = addresses.iter().map(|address| (address.clone(), "forget")).collect();
+    desk.commit(&*store, "state rm", writes, changes)?;
+    for address in addresses {
+        desk.context.output.note(&format!(
+            "forgot {}; the message stays where it is, and if the manifest wants it, the next apply sends it again",
+            desk.shown(address)
+        ));
+    }
+    Ok(status::DONE)
+}
+
+fn rename(desk: &Desk<'_>, old: &Address, new: &Address) -> Result<u8, Failure> {
+    if old.visitor_str() != new.visitor_str() {
+        return Err(Failure::new("the visitor differs, and a message cannot change hands")
+            .help("only the key may change: pushsync state mv OLDKEY@VISITOR NEWKEY@VISITOR"));
+    }
+    let store = desk.open("state mv")?;
+    let record = desk.record(&*store, old)?;
+    let taken = desk.wait(store.record(new))?.is_some()
+        || desk.wait(store.intents())?.iter().any(|intent| intent.address == *new);
+    if taken {
+        return Err(Failure::new(format!("the state has {} already", desk.shown(new)))
+            .help("to let go of that one first: pushsync state rm ADDRESS"));
+    }
+    let record = Record { address: new.clone(), ..record };
+    let writes = vec![StateWrite::Remove(old.clone()), StateWrite::Put(Box::new(record))];
+    desk.commit(&*store, "state mv", writes, vec![(new.clone(), "move")])?;
+    desk.context.output.note(&format!("{} is {} now", desk.shown(old), desk.shown(new)));
+    Ok(status::DONE)
+}
+
+fn verify(desk: &Desk<'_>) -> Result<u8, Failure> {
+    let store = desk.context.open(
+        &desk.place,
+        crate::state::sled::Mode::MustExist,
+        "state verify",
+        Duration::ZERO,
+    )?;
+    let Some(store) = store else {
+        return Err(Failure::new("there is no state yet: nothing was sent"));
+    };
+    let found = desk.wait(store.verify())?;
+    let mut out = desk.context.output.out();
+    for problem in &found.problems {
+        writeln!(out, "  {}", words::one_line(problem))?;
+    }
+    writeln!(
+        out,
+        "{}, {} and {} read: {}.",
+        words::count(found.records, "record", "records"),
+        words::count(found.intents, "intent", "intents"),
+        words::count(found.runs, "run", "runs"),
+        match found.problems.len() as u64 {
+            0 => "all is well".to_owned(),
+            n => words::count(n, "problem", "problems"),
+        }
+    )?;
+    drop(out);
+    if found.problems.is_empty() {
+        return Ok(status::DONE);
+    }
+    Err(Failure::new("the state is damaged")
+        .help("restore it from an export, into a fresh folder: pushsync state import FILE"))
+}

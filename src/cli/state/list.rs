@@ -1,0 +1,214 @@
+use std::io::Write;
+
+use serde_json::{Value, json};
+
+use super::Desk;
+use crate::{
+    cli::{
+        args::{DataFormat, Target},
+        context::selection,
+        failure::{Failure, status},
+    },
+    model::{Address, Key},
+    render::words,
+    state::{Drift, Intent, Record, Records, Run},
+};
+
+/// How a delivery stands, in a word.
+fn standing(record: &Record) -> &'static str {
+    match (&record.drift, &record.superseded) {
+        (Some(Drift::Gone), _) => "gone",
+        (Some(Drift::Forgotten), _) => "forgotten",
+        (_, Some(_)) => "replacing",
+        (Some(Drift::Text(_)), None) => "changed",
+        (None, None) => "ok",
+    }
+}
+
+fn record_json(record: &Record) -> Value {
+    json!({
+        "address": record.address,
+        "key": record.address.key(),
+        "visitor": record.address.visitor(),
+        "kind": record.kind,
+        "id": record.id,
+        "status": standing(record),
+        "text": record.content.text,
+        "from": record.content.from,
+        "protect": record.protect,
+        "created_at": record.created_at,
+        "updated_at": record.updated_at,
+        "verified_at": record.verified_at,
+        "text_there": match &record.drift {
+            Some(Drift::Text(text)) => Some(text),
+            _ => None,
+        },
+        "replaces": record.superseded,
+    })
+}
+
+fn intent_json(intent: &Intent) -> Value {
+    json!({
+        "address": intent.address,
+        "key": intent.address.key(),
+        "visitor": intent.address.visitor(),
+        "kind": intent.kind,
+        "id": null,
+        "status": "unknown",
+        "text": intent.content.text,
+        "from": intent.content.from,
+        "sent_at": intent.at,
+        "trouble": intent.trouble,
+        "request_id": intent.request_id,
+    })
+}
+
+pub(super) fn list(desk: &Desk<'_>, targets: &[Target], format: DataFormat) -> Result<u8, Failure> {
+    let store = desk.open("state list")?;
+    let selection = selection(targets);
+    let meta = desk.wait(store.meta())?;
+    let mut unknown = desk.wait(store.intents())?;
+    unknown.retain(|intent| selection.contains(&intent.address));
+    let records = Records::new(&*store, desk.runtime.handle().clone());
+    let mut out = desk.context.output.out();
+    let mut documents = Vec::new();
+    let mut shown = 0_u64;
+    for located in records {
+        let record = located?.record;
+        if !selection.contains(&record.address) {
+            continue;
+        }
+        shown += 1;
+        if format == DataFormat::Json {
+            documents.push(record_json(&record));
+        } else {
+            writeln!(
+                out,
+                "{}  {}  {}  {}  {:.0}",
+                desk.shown(&record.address),
+                record.kind,
+                words::one_line(record.id.as_str()),
+                standing(&record),
+                record.updated_at
+            )?;
+        }
+    }
+    shown += unknown.len() as u64;
+    if format == DataFormat::Json {
+        documents.extend(unknown.iter().map(intent_json));
+        drop(out);
+        desk.context.output.json(&json!({
+            "format": "pushsync/state-list/1",
+            "environment": desk.place.environment(),
+            "lineage": meta.lineage,
+            "serial": meta.serial,
+            "deliveries": documents,
+        }))?;
+        return Ok(status::DONE);
+    }
+    for intent in &unknown {
+        writeln!(
+            out,
+            "{}  {}  ?  unknown  {:.0}",
+            desk.shown(&intent.address),
+            intent.kind,
+            intent.at
+        )?;
+    }
+    drop(out);
+    desk.context.output.note(&words::count(shown, "delivery", "deliveries"));
+    Ok(status::DONE)
+}
+
+pub(super) fn show(desk: &Desk<'_>, address: &Address, format: DataFormat) -> Result<u8, Failure> {
+    let store = desk.open("state show")?;
+    let intents = desk.wait(store.intents())?;
+    let unknown = intents.iter().find(|intent| intent.address == *address);
+    let record = desk.wait(store.record(address))?;
+    let document = match (&record, unknown) {
+        (_, Some(intent)) => intent_json(intent),
+        (Some(record), None) => record_json(record),
+        (None, None) => {
+            // Says why there is none.
+            desk.record(&*store, address)?;
+            return Ok(status::FAILED);
+        }
+    };
+    if format == DataFormat::Json {
+        desk.context.output.json(&document)?;
+        return Ok(status::DONE);
+    }
+    let mut out = desk.context.output.out();
+    writeln!(out, "{}", desk.shown(address))?;
+    let hidden = ["address", "key", "visitor", "text"];
+    for (name, value) in document.as_object().into_iter().flatten() {
+        if hidden.contains(&name.as_str()) || value.is_null() {
+            continue;
+        }
+        let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        writeln!(out, "  {:<12} {}", name.replace('_', " "), words::one_line(&value))?;
+    }
+    if let Some(text) = document["text"].as_str() {
+        writeln!(out)?;
+        for line in words::printable(text).lines() {
+            writeln!(out, "    {line}")?;
+        }
+    }
+    Ok(status::DONE)
+}
+
+pub(super) fn history(
+    desk: &Desk<'_>,
+    key: Option<&Key>,
+    limit: usize,
+    format: DataFormat,
+) -> Result<u8, Failure> {
+    let store = desk.open("state history")?;
+    let touches = |run: &Run| {
+        key.is_none_or(|key| run.changes.iter().any(|c| c.address.key_str() == key.as_str()))
+    };
+    // Runs that touched a key may be far apart.
+    let asked = if key.is_some() { usize::MAX } else { limit };
+    let mut runs = desk.wait(store.runs(asked))?;
+    runs.retain(touches);
+    runs.truncate(limit);
+    if format == DataFormat::Json {
+        desk.context.output.json(&json!({ "format": "pushsync/history/1", "runs": runs }))?;
+        return Ok(status::DONE);
+    }
+    let mut out = desk.context.output.out();
+    for run in &runs {
+        let commit = match (&run.commit, run.dirty) {
+            (Some(commit), dirty) => {
+                let short: String = commit.chars().take(12).collect();
+                format!("  {short}{}", if dirty { " with changes" } else { "" })
+            }
+            (None, _) => String::new(),
+        };
+        let stopped =
+            run.stopped.as_ref().map_or_else(String::new, |why| format!("  stopped: {why}"));
+        writeln!(
+            out,
+            "{:.0}  {}  {}{commit}{stopped}",
+            run.started_at,
+            words::one_line(&run.command),
+            words::count(run.requests, "request", "requests"),
+        )?;
+        for change in &run.changes {
+            if key.is_some_and(|key| change.address.key_str() != key.as_str()) {
+                continue;
+            }
+            let error =
+                change.error.as_ref().map_or_else(String::new, |error| format!(": {error}"));
+            writeln!(
+                out,
+                "    {} {} {}{}",
+                words::one_line(&change.action),
+                desk.shown(&change.address),
+                words::one_line(&change.outcome),
+                words::one_line(&error)
+            )?;
+        }
+    }
+    Ok(status::DONE)
+}

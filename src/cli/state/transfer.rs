@@ -1,0 +1,62 @@
+use std::{
+    fs::File,
+    io::{self, BufReader, BufWriter, Write},
+    path::Path,
+    time::Duration,
+};
+
+use super::Desk;
+use crate::{
+    cli::failure::{Failure, status},
+    render::words,
+    state::{export, private_file, sled::Mode},
+};
+
+pub(super) fn export(desk: &Desk<'_>, file: Option<&Path>) -> Result<u8, Failure> {
+    let store = desk.open("state export")?;
+    match file {
+        Some(path) => {
+            let mut out = BufWriter::new(private_file::create(path)?);
+            desk.runtime.block_on(export::export(&*store, &mut out))?;
+            let failed =
+                |error| Failure::new(format!("could not write {}: {error}", path.display()));
+            let file = out.into_inner().map_err(|error| failed(error.into_error()))?;
+            file.sync_all().map_err(failed)?;
+            let meta = desk.wait(store.meta())?;
+            desk.context.output.note(&format!(
+                "wrote {} to {}; it holds texts and visitor ids",
+                words::count(meta.records, "delivery", "deliveries"),
+                path.display()
+            ));
+        }
+        None => {
+            let mut out = BufWriter::new(io::stdout());
+            desk.runtime.block_on(export::export(&*store, &mut out))?;
+            out.flush()?;
+        }
+    }
+    Ok(status::DONE)
+}
+
+pub(super) fn import(desk: &Desk<'_>, file: &Path) -> Result<u8, Failure> {
+    let mut reader: Box<dyn io::BufRead + Send> = if file == Path::new("-") {
+        Box::new(BufReader::new(io::stdin()))
+    } else {
+        let file = File::open(file)
+            .map_err(|error| Failure::new(format!("could not read {}: {error}", file.display())))?;
+        Box::new(BufReader::new(file))
+    };
+    let store =
+        desk.context.open(&desk.place, Mode::CreateIfAbsent, "state import", Duration::ZERO)?;
+    let Some(store) = store else {
+        return Err(Failure::new("the state could not be made"));
+    };
+    desk.runtime.block_on(export::import(&mut reader, &*store))?;
+    let meta = desk.wait(store.meta())?;
+    desk.context.output.note(&format!(
+        "read {} back; serial {}",
+        words::count(meta.records, "delivery", "deliveries"),
+        meta.serial
+    ));
+    Ok(status::DONE)
+}

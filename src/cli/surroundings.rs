@@ -1,0 +1,72 @@
+//! What surrounds the process: the clock, the environment, the machine, git.
+
+use std::{env, fs, io, path::Path, process::Command, sync::Arc};
+
+use jiff::Timestamp;
+use tracing_subscriber::filter::LevelFilter;
+
+use super::args::{Global, LogFormat};
+use crate::{apply::Clock, state::LockHolder};
+
+/// The time.
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
+pub(super) fn now() -> Timestamp {
+    Timestamp::now()
+}
+
+/// The time, for what asks again and again.
+pub(super) fn clock() -> Clock {
+    Arc::new(now)
+}
+
+/// An environment variable, if it is set and UTF-8.
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+pub(super) fn variable(name: &str) -> Option<String> {
+    env::var(name).ok()
+}
+
+/// Who holds the lock while this command runs.
+pub(super) fn holder(command: &str) -> LockHolder {
+    let host = fs::read_to_string("/proc/sys/kernel/hostname")
+        .ok()
+        .or_else(|| variable("HOSTNAME"))
+        .or_else(|| variable("COMPUTERNAME"))
+        .unwrap_or_else(|| "this machine".to_owned());
+    LockHolder {
+        pid: std::process::id(),
+        host: host.trim().to_owned(),
+        command: command.to_owned(),
+        since: now(),
+    }
+}
+
+/// The commit of a folder in a git repository, and whether there are other changes in it.
+pub(super) fn git(folder: &Path) -> (Option<String>, bool) {
+    let git = |args: &[&str]| {
+        let output = Command::new("git").arg("-C").arg(folder).args(args).output().ok()?;
+        output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    };
+    match git(&["rev-parse", "HEAD"]) {
+        Some(commit) => {
+            let dirty = git(&["status", "--porcelain", "--", "."]).is_some_and(|s| !s.is_empty());
+            (Some(commit), dirty)
+        }
+        None => (None, false),
+    }
+}
+
+/// Logs go to stderr: warnings, with `-v` what is done, with `-vv` each request.
+pub(super) fn start_log(global: &Global) {
+    let level = match (global.quiet, global.verbose) {
+        (true, _) => LevelFilter::ERROR,
+        (false, 0) => LevelFilter::WARN,
+        (false, 1) => LevelFilter::INFO,
+        (false, _) => LevelFilter::DEBUG,
+    };
+    let log = tracing_subscriber::fmt().with_max_level(level).with_writer(io::stderr);
+    // Only one can be set; tests that call `main` twice in a process keep the first.
+    let _ = match global.log_format {
+        LogFormat::Text => log.with_ansi(false).with_target(false).try_init(),
+        LogFormat::Json => log.json().try_init(),
+    };
+}

@@ -1,0 +1,369 @@
+use std::{collections::HashSet, sync::Arc};
+
+use jiff::Timestamp;
+use minijinja::{Error, Expression, Template};
+
+use super::{
+    Delivery,
+    render::{Renderer, Trouble},
+    twins::Twins,
+};
+use crate::{
+    diagnostics::{Code, Diagnostic},
+    manifest::{Body, Message, Presence, Project, Table, suggest, template},
+    model::{Address, Key, VisitorId},
+};
+
+/// Rows that fail are reported one by one up to this number, for each message.
+const ENOUGH: usize = 5;
+/// Texts with more characters are worth a warning: the API documents no limit, but another
+/// client of the same chat has this one.
+const LONG: usize = 5000;
+
+/// The deliveries that should exist, in the order of their addresses, rendered one at a time.
+///
+/// After an error it goes on, so that all errors are found.
+pub struct Deliveries<'p> {
+    project: &'p Project,
+    queue: std::vec::IntoIter<(usize, &'p Message)>,
+    visitor: Option<String>,
+    current: Option<Current<'p>>,
+    twins: Twins,
+    warnings: Vec<Diagnostic>,
+}
+
+impl<'p> Deliveries<'p> {
+    /// Those that should exist at that instant.
+    pub fn new(project: &'p Project, at: Timestamp) -> Self {
+        Self::of(project, |message| message.window.presence(at) == Presence::Active)
+    }
+
+    /// Those of all messages, whatever their windows.
+    pub fn everything(project: &'p Project) -> Self {
+        Self::of(project, |_| true)
+    }
+
+    fn of(project: &'p Project, wanted: impl Fn(&Message) -> bool) -> Self {
+        let messages = project.messages.iter().enumerate();
+        let queue: Vec<_> = messages.filter(|(_, message)| wanted(message)).collect();
+        Self {
+            project,
+            twins: Twins::new(&queue),
+            queue: queue.into_iter(),
+            visitor: None,
+            current: None,
+            warnings: Vec::new(),
+        }
+    }
+
+    /// Only those of messages with these keys.
+    #[must_use]
+    pub fn only(mut self, wanted: impl Fn(&Key) -> bool) -> Self {
+        let queue: Vec<_> = self.queue.filter(|(_, message)| wanted(&message.spec.key)).collect();
+        self.twins = Twins::new(&queue);
+        self.queue = queue.into_iter();
+        self
+    }
+
+    /// Only those for this visitor.
+    #[must_use]
+    pub fn for_visitor(mut self, visitor: &VisitorId) -> Self {
+        self.visitor = Some(visitor.as_str().to_owned());
+        self
+    }
+
+    /// What is worth a warning; complete once the stream has ended.
+    pub fn take_warnings(&mut self) -> Vec<Diagnostic> {
+        let mut warnings = std::mem::take(&mut self.warnings);
+        warnings.extend(self.twins.warnings(&self.project.messages));
+        warnings
+    }
+}
+
+impl Iterator for Deliveries<'_> {
+    type Item = Result<Delivery, Diagnostic>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if self.current.is_none() {
+                let (index, message) = self.queue.next()?;
+                match Current::new(self.project, index, message, self.visitor.as_deref()) {
+                    Ok(current) => self.current = Some(current),
+                    Err(problem) => return Some(Err(*problem)),
+                }
+            }
+            let current = self.current.as_mut()?;
+            match current.next() {
+                Step::Delivery(text, row) => {
+                    let visitor = current.renderer.table.visitor(row);
+                    self.twins.note(current.index, visitor, &text);
+                    let Ok(visitor) = VisitorId::parse(visitor) else { continue };
+                    let spec = current.message.spec.clone();
+                    let address = Address::new(&spec.key, &visitor);
+                    return Some(Ok(Delivery { address, spec, text }));
+                }
+                Step::Problem(problem) => return Some(Err(*problem)),
+                Step::Pass => {}
+                Step::End => {
+                    self.warnings.extend(current.warnings());
+                    self.current = None;
+                }
+            }
+        }
+    }
+}
+
+/// The message that is being resolved.
+struct Current<'p> {
+    index: usize,
+    message: &'p Message,
+    renderer: Renderer,
+    text: Form<'p>,
+    condition: Option<Expression<'p, 'static>>,
+    rows: std::ops::Range<usize>,
+    whole: bool,
+    sent: usize,
+    failed: usize,
+    more: usize,
+    /// Names that are no columns: those fail for every row alike.
+    unknown: HashSet<String>,
+    long: usize,
+    longest: usize,
+}
+
+enum Form<'p> {
+    Literal(&'p Arc<str>),
+    Template { source: &'p str, template: Box<Template<'p, 'p>> },
+}
+
+enum Step {
+    Delivery(Arc<str>, u32),
+    Problem(Box<Diagnostic>),
+    Pass,
+    End,
+}
+
+impl<'p> Current<'p> {
+    fn new(
+        project: &'p Project,
+        index: usize,
+        message: &'p Message,
+        visitor: Option<&str>,
+    ) -> Result<Self, Box<Diagnostic>> {
+        let broken = |error: &Error, code| {
+            Box::new(
+                Diagnostic::error(code, template::message_of(error))
+                    .at(message.text.source.place()),
+            )
+        };
+        // Both were compiled once when the project was loaded.
+        let text = match &message.text.body {
+            Body::Literal(text) => Form::Literal(text),
+            Body::Template(source) => {
+                let template = project.engine.template_from_named_str("text", source);
+                let template = template.map_err(|error| broken(&error, Code::TemplateSyntax))?;
+                Form::Template { source, template: Box::new(template) }
+            }
+        };
+        let condition = match &message.condition {
+            None => None,
+            Some(condition) => {
+                let compiled = project.engine.compile_expression_owned(condition.text.to_string());
+                Some(compiled.map_err(|error| broken(&error, Code::BadWhere))?)
+            }
+        };
+        let all = 0..message.table.len();
+        let rows = match visitor {
+            None => all,
+            Some(visitor) => message.table.find(visitor).map_or(0..0, |at| at..at + 1),
+        };
+        Ok(Self {
+            index,
+            message,
+            renderer: Renderer::new(message.table.clone(), project.vars.clone()),
+            text,
+            condition,
+            rows,
+            whole: visitor.is_none(),
+            sent: 0,
+            failed: 0,
+            more: 0,
+            unknown: HashSet::new(),
+            long: 0,
+            longest: 0,
+        })
+    }
+
+    fn next(&mut self) -> Step {
+        let Some(position) = self.rows.next() else {
+            if self.more == 0 {
+                return Step::End;
+            }
+            let more = std::mem::take(&mut self.more);
+            let rows = if more == 1 { "row fails" } else { "rows fail" };
+            let message = format!("{more} more {rows} in this text or its `where`");
+            let problem = Diagnostic::error(Code::TemplateError, message);
+            return Step::Problem(Box::new(problem.at(self.message.text.source.place())));
+        };
+        let row = self.renderer.table.row(position);
+        if let Some(condition) = &self.condition {
+            match self.renderer.matches(condition, row) {
+                Ok(true) => {}
+                Ok(false) => return Step::Pass,
+                Err(error) => return self.failed_condition(&error, row),
+            }
+        }
+        let text = match &self.text {
+            Form::Literal(text) => (*text).clone(),
+            Form::Template { template, source } => match self.renderer.text(template, row) {
+                Ok(text) => text,
+                Err(trouble) => return self.failed_text(trouble, source, row),
+            },
+        };
+        self.sent += 1;
+        if text.len() > LONG {
+            let length = text.chars().count();
+            self.long += usize::from(length > LONG);
+            self.longest = self.longest.max(length);
+        }
+        Step::Delivery(text, row)
+    }
+
+    fn failed_condition(&mut self, error: &Error, row: u32) -> Step {
+        let Some(condition) = &self.message.condition else { return Step::Pass };
+        let range = template::range_of(error, &condition.text);
+        let place = template::place_in(&condition.source, &condition.text, range);
+        let message = match template::undefined_name(error) {
+            Some(name) => format!("`{name}` has no value"),
+            None => template::message_of(error),
+        };
+        let message = format!("{message}, for {}", self.who(row));
+        self.report(Diagnostic::error(Code::BadWhere, message).at(place), row)
+    }
+
+    fn failed_text(&mut self, trouble: Trouble, source: &str, row: u32) -> Step {
+        let at = &self.message.text.source;
+        let who = self.who(row);
+        let error = match trouble {
+            Trouble::Empty => {
+                let message = format!("this text is empty for {who}");
+                return self
+                    .report(Diagnostic::error(Code::EmptyText, message).at(at.place()), row);
+            }
+            Trouble::TooLarge => {
+                let message = format!("this text grows beyond 1 MiB for {who}");
+                let problem = Diagnostic::error(Code::TemplateError, message).at(at.place());
+                return self.report(problem, row);
+            }
+            Trouble::Template(error) => error,
+        };
+        let place = template::place_in(at, source, template::range_of(&error, source));
+        let Some(path) = template::undefined_name(&error) else {
+            let message = match error.kind() {
+                minijinja::ErrorKind::OutOfFuel => "this text takes too many steps".to_owned(),
+                minijinja::ErrorKind::TemplateNotFound => {
+                    "a text cannot include another template".to_owned()
+                }
+                _ => template::message_of(&error),
+            };
+            let message = format!("{message}, for {who}");
+            return self.report(Diagnostic::error(Code::TemplateError, message).at(place), row);
+        };
+        let name = path.split(['.', '[']).next().unwrap_or(path);
+        let table: &Table = &self.renderer.table;
+        let cure =
+            format!("for a value that may be missing, write {{{{ {path} | default(\"…\") }}}}");
+        if table.column(name).is_some() {
+            let message = format!("`{path}` has no value for {who}");
+            let problem = Diagnostic::error(Code::UndefinedVariable, message).at(place).help(cure);
+            return self.report(problem, row);
+        }
+        // No row has it: said once.
+        if !self.unknown.insert(path.to_owned()) {
+            return Step::Pass;
+        }
+        let vars = &self.renderer.vars;
+        let names = table.columns().chain(vars.keys().map(String::as_str));
+        let known = vars.contains_key(name);
+        let message = match (name, known) {
+            ("visitor_id", _) => {
+                "`visitor_id` is no variable: whoever reads it can open the chat".to_owned()
+            }
+            (_, true) => format!("`{path}` has no value"),
+            (_, false) => format!("there is no variable `{name}`"),
+        };
+        let near = suggest::nearest(name, names.clone()).filter(|_| !known && name != "visitor_id");
+        let help = match (near, suggest::list(names)) {
+            (Some(near), _) => format!("did you mean `{near}`?"),
+            (None, Some(list)) => format!("there is {list}; {cure}"),
+            (None, None) => cure,
+        };
+        let problem = Diagnostic::error(Code::UndefinedVariable, message).at(place).help(help);
+        Step::Problem(Box::new(problem))
+    }
+
+    /// `audiences/beta.csv:7 (visitor kZMv…xvg)`
+    fn who(&self, row: u32) -> String {
+        let table = &self.renderer.table;
+        let id = VisitorId::parse(table.visitor(row)).map(|id| id.masked()).unwrap_or_default();
+        if table.is_csv() {
+            let place = table.place(row);
+            format!("{}:{} (visitor {id})", place.file, place.line)
+        } else {
+            format!("the visitor {id}")
+        }
+    }
+
+    fn report(&mut self, mut problem: Diagnostic, row: u32) -> Step {
+        self.failed += 1;
+        if self.failed > ENOUGH {
+            self.more += 1;
+            return Step::Pass;
+        }
+        if self.renderer.table.is_csv() {
+            problem = problem.related(self.renderer.table.place(row), "this is the row");
+        }
+        Step::Problem(Box::new(problem))
+    }
+
+    fn warnings(&self) -> Vec<Diagnostic> {
+        let mut warnings = Vec::new();
+        if self.long > 0 {
+            let message = match (&self.text, self.long) {
+                (Form::Literal(_), _) | (_, 1) => {
+                    format!("this text has {} characters, more than {LONG}", self.longest)
+                }
+                (Form::Template { .. }, count) => format!(
+                    "this text has up to {} characters, more than {LONG} for {count} visitors",
+                    self.longest
+                ),
+            };
+            let warning = Diagnostic::warning(Code::TextTooLong, message);
+            warnings.push(warning.at(self.message.text.source.place()));
+        }
+        if let Some(condition) = &self.message.condition
+            && self.whole
+            && self.sent == 0
+            && self.failed == 0
+            && self.unknown.is_empty()
+            && !self.message.table.is_empty()
+        {
+            let warning = Diagnostic::warning(
+                Code::EmptyAudience,
+                "no visitor of the audience is meant by this",
+            );
+            warnings.push(warning.at(condition.source.place()));
+        }
+        warnings
+    }
+}
+
+/// Everything that can be said of a project without state and network: renders all texts, in
+/// and out of their windows, and reads the audiences that no message uses.
+pub fn check(project: &Project) -> Vec<Diagnostic> {
+    let mut deliveries = Deliveries::everything(project);
+    let mut found: Vec<Diagnostic> = deliveries.by_ref().filter_map(Result::err).collect();
+    found.extend(deliveries.take_warnings());
+    found.extend(project.unused.iter().flat_map(|audience| audience.check()));
+    found
+}

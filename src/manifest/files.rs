@@ -1,0 +1,245 @@
+//! Which files a project has, and that they are its own.
+
+use std::{
+    fs, io,
+    path::{Component, Path, PathBuf},
+    sync::Arc,
+};
+
+use globset::GlobBuilder;
+use walkdir::WalkDir;
+
+use super::{audience::not_utf8, source::SourceFile};
+use crate::diagnostics::{Code, Diagnostic};
+
+/// The folder of a project.
+#[derive(Debug)]
+pub(crate) struct Folder {
+    root: PathBuf,
+    real: PathBuf,
+    allow_outside: bool,
+}
+
+impl Folder {
+    pub(crate) fn new(root: &Path, allow_outside: bool) -> io::Result<Self> {
+        Ok(Self { root: root.to_owned(), real: fs::canonicalize(root)?, allow_outside })
+    }
+
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// What diagnostics call a file: relative to the project's folder, with `/`.
+    pub(crate) fn name(&self, path: &Path) -> Arc<str> {
+        let plain = plain(path);
+        let shown = plain.strip_prefix(crate::manifest::files::plain(&self.root)).unwrap_or(&plain);
+        shown.to_string_lossy().replace('\\', "/").into()
+    }
+
+    /// That a file that exists lies inside the folder, links resolved.
+    pub(crate) fn check(&self, path: &Path) -> Result<(), Diagnostic> {
+        let real = fs::canonicalize(path).map_err(|error| unreadable(&self.name(path), &error))?;
+        if self.allow_outside || real.starts_with(&self.real) {
+            return Ok(());
+        }
+        let message = format!("`{}` lies outside the project's folder", self.name(path));
+        Err(Diagnostic::error(Code::OutsideProject, message)
+            .help("move it inside, or allow it with --allow-outside"))
+    }
+
+    /// Reads a YAML file. The diagnostic has a place only if the file could be opened.
+    pub(crate) fn read(&self, path: &Path) -> Result<SourceFile, Diagnostic> {
+        let name = self.name(path);
+        let bytes = fs::read(path).map_err(|error| unreadable(&name, &error))?;
+        let bytes = match bytes.strip_prefix(b"\xef\xbb\xbf") {
+            Some(rest) => rest.to_vec(),
+            None => bytes,
+        };
+        match String::from_utf8(bytes) {
+            Ok(text) => Ok(SourceFile::new(name, text)),
+            Err(error) => {
+                let at = error.utf8_error().valid_up_to();
+                Err(not_utf8(&name, error.as_bytes(), at))
+            }
+        }
+    }
+
+    /// The files that a pattern stands for, sorted. A pattern without wildcards must name one.
+    pub(crate) fn matching(&self, pattern: &str) -> Result<Vec<PathBuf>, Diagnostic> {
+        let bad = |message: String| Diagnostic::error(Code::BadInclude, message);
+        let wild = |part: &str| part.contains(['*', '?', '[', '{', '\\']);
+        if !wild(pattern) {
+            let path = self.root.join(pattern);
+            self.may_leave(pattern)?;
+            return match fs::metadata(&path) {
+                Ok(meta) if meta.is_dir() => Err(bad(format!(
+                    "`{pattern}` is a folder, and include names files"
+                ))
+                .help(format!("for all its files: {}/**/*.yaml", pattern.trim_end_matches('/')))),
+                Ok(_) => Ok(vec![path]),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    let problem = bad(format!("there is no file `{pattern}`"));
+                    Err(match self.near(&path) {
+                        Some(near) => problem.help(format!("did you mean `{near}`?")),
+                        None => problem,
+                    })
+                }
+                Err(error) => Err(bad(format!("could not read `{pattern}`: {error}"))),
+            };
+        }
+        let glob = GlobBuilder::new(pattern.trim_start_matches("./"))
+            .literal_separator(true)
+            .build()
+            .map_err(|error| bad(format!("this pattern is broken: {}", error.kind())))?
+            .compile_matcher();
+        // Only what can match is walked: the folder before the first wildcard.
+        let fixed: Vec<&str> = pattern.split('/').take_while(|part| !wild(part)).collect();
+        let fixed = fixed.join("/");
+        self.may_leave(&fixed)?;
+        let base = self.root.join(fixed);
+        if !base.exists() {
+            return Ok(Vec::new());
+        }
+        // Like a shell, wildcards pass over hidden files and folders.
+        let visible = |entry: &walkdir::DirEntry| {
+            entry.depth() == 0 || !entry.file_name().to_string_lossy().starts_with('.')
+        };
+        let mut found = Vec::new();
+        let walk = WalkDir::new(&base).follow_links(true).sort_by_file_name();
+        for entry in walk.into_iter().filter_entry(visible) {
+            let entry = match entry {
+                Ok(entry) => entry,
+                Err(error) => {
+                    let path = error.path().map(|path| self.name(path)).unwrap_or_default();
+                    let cause = match error.io_error() {
+                        Some(error) => error.to_string(),
+                        None => "its links go round in a circle".to_owned(),
+                    };
+                    return Err(Diagnostic::error(
+                        Code::Unreadable,
+                        format!("could not read `{path}`: {cause}"),
+                    ));
+                }
+            };
+            let path = entry.path();
+            let relative = path.strip_prefix(&self.root).unwrap_or(path);
+            let relative = relative.strip_prefix(".").unwrap_or(relative);
+            let relative = relative.to_string_lossy().replace('\\', "/");
+            if entry.file_type().is_file() && glob.is_match(relative) {
+                found.push(path.to_owned());
+            }
+        }
+        found.sort();
+        Ok(found)
+    }
+
+    /// That a path does not climb out by its very words, before anything there is touched.
+    fn may_leave(&self, path: &str) -> Result<(), Diagnostic> {
+        let mut depth = 0_i32;
+        let mut leaves = false;
+        for part in Path::new(path).components() {
+            match part {
+                Component::ParentDir => depth -= 1,
+                Component::Normal(_) => depth += 1,
+                Component::CurDir => {}
+                Component::RootDir | Component::Prefix(_) => leaves = true,
+            }
+            leaves |= depth < 0;
+        }
+        if !leaves || self.allow_outside || Path::new(path).is_absolute() {
+            return Ok(());
+        }
+        let message = format!("`{path}` lies outside the project's folder");
+        Err(Diagnostic::error(Code::OutsideProject, message)
+            .help("move it inside, or allow it with --allow-outside"))
+    }
+
+    /// A file beside `path` with nearly its name.
+    pub(crate) fn near(&self, path: &Path) -> Option<Arc<str>> {
+        let wanted = path.file_name()?.to_string_lossy().into_owned();
+        let entries = fs::read_dir(path.parent()?).ok()?;
+        let mut names: Vec<String> = entries
+            .take(1000)
+            .filter_map(|entry| Some(entry.ok()?.file_name().to_string_lossy().into_owned()))
+            .collect();
+        names.sort();
+        let near = super::suggest::nearest(&wanted, names.iter().map(String::as_str))?;
+        Some(self.name(&path.with_file_name(near)))
+    }
+}
+
+pub(crate) fn unreadable(name: &str, error: &io::Error) -> Diagnostic {
+    let cause = match error.kind() {
+        io::ErrorKind::NotFound => "it does not exist".to_owned(),
+        io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
+        _ => error.to_string(),
+    };
+    Diagnostic::error(Code::Unreadable, format!("could not read `{name}`: {cause}"))
+}
+
+/// The path without `.`, and without `..` where that is possible by words alone.
+fn plain(path: &Path) -> PathBuf {
+    let mut out = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir
+                if matches!(out.components().next_back(), Some(Component::Normal(_))) =>
+            {
+                out.pop();
+            }
+            part => out.push(part),
+        }
+    }
+    out
+}
+
+/// Replaces `${NAME}` by environment variables. Nothing else is special.
+pub(crate) fn interpolate(
+    text: &str,
+    env: &dyn Fn(&str) -> Option<String>,
+) -> Result<String, String> {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find("${") {
+        out.push_str(&rest[..at]);
+        let after = &rest[at + 2..];
+        let Some(end) = after.find('}') else {
+            return Err("this `${` has no `}`".to_owned());
+        };
+        let name = &after[..end];
+        let proper = !name.is_empty()
+            && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+            && !name.starts_with(|c: char| c.is_ascii_digit());
+        if !proper {
+            return Err(format!("`${{{name}}}` names no environment variable"));
+        }
+        match env(name) {
+            Some(value) => out.push_str(&value),
+            None => return Err(format!("the environment variable {name} is not set")),
+        }
+        rest = &after[end + 1..];
+    }
+    out.push_str(rest);
+    Ok(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_braces_are_interpolated() {
+        let env = |name: &str| (name == "A_1").then(|| "x${A_1}".to_owned());
+        assert_eq!(interpolate("a $A ${A_1}/$", &env).as_deref(), Ok("a $A x${A_1}/$"));
+        for bad in ["${B}", "${", "${}", "${A-1}", "${1}"] {
+            assert!(interpolate(bad, &env).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn paths_are_named_from_the_project_on() {
+        assert_eq!(plain(Path::new("./a/./b/../c.csv")), Path::new("a/c.csv"));
+        assert_eq!(plain(Path::new("../a")), Path::new("../a"));
+    }
+}

@@ -1,0 +1,191 @@
+//! `moved`, `import` and `removed`.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::{
+    layers::Layer,
+    messages::suggestion,
+    project::{Adoption, Move, Removed},
+    raw,
+    resolve::Context,
+    source::Source,
+};
+use crate::{
+    diagnostics::{Code, Diagnostic},
+    model::{Address, Key, MessageId, VisitorId},
+};
+
+/// The keys that are declared, with their places.
+pub(crate) type Keys<'a> = BTreeMap<&'a str, Source>;
+
+fn required<'a>(
+    cx: &mut Context<'_>,
+    layer: &Layer<'a, impl Sized>,
+    field: &str,
+    value: Option<&'a String>,
+) -> Option<(&'a str, Source)> {
+    match value {
+        Some(value) => Some((value, layer.at.child(field))),
+        None => {
+            cx.error(Code::MissingField, format!("this entry has no `{field}`"), &layer.at);
+            None
+        }
+    }
+}
+
+fn key(cx: &mut Context<'_>, text: &str, at: &Source) -> Option<Key> {
+    match Key::parse(text) {
+        Ok(key) => Some(key),
+        Err(error) => {
+            let help = suggestion(text).map(|key| format!("did you mean `{key}`?"));
+            cx.error_with(Code::BadKey, error.to_string(), at, help);
+            None
+        }
+    }
+}
+
+/// Checks all moves and follows their chains.
+pub(crate) fn moved(
+    cx: &mut Context<'_>,
+    entries: &[Layer<'_, raw::Move>],
+    keys: &Keys<'_>,
+) -> Vec<Move> {
+    let mut steps: BTreeMap<Key, (Key, Source)> = BTreeMap::new();
+    let mut targets: HashMap<Key, Source> = HashMap::new();
+    for layer in entries {
+        let from = required(cx, layer, "from", layer.raw.from.as_ref());
+        let to = required(cx, layer, "to", layer.raw.to.as_ref());
+        let (Some((from, from_at)), Some((to, to_at))) = (from, to) else { continue };
+        let (Some(from), Some(to)) = (key(cx, from, &from_at), key(cx, to, &to_at)) else {
+            continue;
+        };
+        if let Some(place) = keys.get(from.as_str()) {
+            let message = format!("`{from}` is moved away, but is still declared");
+            let problem = Diagnostic::error(Code::BadMove, message)
+                .at(from_at.place())
+                .related(place.place(), "it is declared here")
+                .help("rename the message, or drop this entry");
+            cx.problems.push(problem);
+            continue;
+        }
+        if let Some((_, first)) = steps.get(&from) {
+            let problem = Diagnostic::error(Code::BadMove, format!("`{from}` is moved twice"))
+                .at(from_at.place())
+                .related(first.place(), "the first time is here");
+            cx.problems.push(problem);
+            continue;
+        }
+        if let Some(first) = targets.get(&to) {
+            let message = format!("two keys are moved to `{to}`");
+            let problem = Diagnostic::error(Code::BadMove, message)
+                .at(to_at.place())
+                .related(first.place(), "the other one is moved here");
+            cx.problems.push(problem);
+            continue;
+        }
+        targets.insert(to.clone(), to_at);
+        steps.insert(from, (to, from_at));
+    }
+    let mut moves = Vec::new();
+    let mut circles: BTreeSet<&Key> = BTreeSet::new();
+    for (from, (next, source)) in &steps {
+        let mut to = next;
+        let mut way = vec![from];
+        while let Some((next, _)) = steps.get(to)
+            && !way.contains(&to)
+        {
+            way.push(to);
+            to = next;
+        }
+        if to == from {
+            if !circles.contains(from) {
+                circles.extend(&way);
+                let names: Vec<&str> = way.iter().map(|key| key.as_str()).collect();
+                let message = format!("these moves go round in a circle: {}", names.join(" → "));
+                cx.error(Code::BadMove, message, source);
+            }
+            continue;
+        }
+        moves.push(Move { from: from.clone(), to: to.clone(), source: source.clone() });
+    }
+    moves
+}
+
+/// Checks all imports.
+pub(crate) fn imports(cx: &mut Context<'_>, entries: &[Layer<'_, raw::Import>]) -> Vec<Adoption> {
+    let mut adoptions = Vec::new();
+    let mut addresses: HashMap<Address, Source> = HashMap::new();
+    let mut ids: HashMap<&str, Source> = HashMap::new();
+    for layer in entries {
+        let to = required(cx, layer, "to", layer.raw.to.as_ref());
+        let id = required(cx, layer, "id", layer.raw.id.as_ref());
+        let (Some((to, to_at)), Some((id, id_at))) = (to, id) else { continue };
+        let address = match Address::parse(to) {
+            Ok(address) => address,
+            Err(error) => {
+                cx.error(Code::BadImport, error.to_string(), &to_at);
+                continue;
+            }
+        };
+        // The same rule as for visitors: no white space, no control characters.
+        if let Err(error) = VisitorId::parse(id) {
+            let message = error.to_string().replace("visitor id", "message id");
+            cx.error(Code::BadImport, message, &id_at);
+            continue;
+        }
+        let twice = [
+            addresses.insert(address.clone(), to_at.clone()).map(|first| (first, &to_at)),
+            ids.insert(id, id_at.clone()).map(|first| (first, &id_at)),
+        ];
+        let mut good = true;
+        for (first, again) in twice.into_iter().flatten() {
+            good = false;
+            let problem = Diagnostic::error(Code::BadImport, "this is imported a second time")
+                .at(again.place())
+                .related(first.place(), "the first time is here");
+            cx.problems.push(problem);
+        }
+        if good {
+            adoptions.push(Adoption { to: address, id: MessageId::new(id), source: to_at });
+        }
+    }
+    adoptions
+}
+
+/// Checks all removals.
+pub(crate) fn removed(
+    cx: &mut Context<'_>,
+    entries: &[Layer<'_, raw::Removed>],
+    keys: &Keys<'_>,
+    moves: &[Move],
+) -> Vec<Removed> {
+    let mut found: Vec<Removed> = Vec::new();
+    for layer in entries {
+        let Some((name, at)) = required(cx, layer, "key", layer.raw.key.as_ref()) else {
+            continue;
+        };
+        let Some(key) = key(cx, name, &at) else { continue };
+        let clash = keys
+            .get(name)
+            .map(|place| {
+                (place.place(), "is removed, but is still declared", "it is declared here")
+            })
+            .or_else(|| {
+                let first = found.iter().find(|other| other.key == key)?;
+                Some((first.source.place(), "is removed twice", "the first time is here"))
+            })
+            .or_else(|| {
+                let moved = moves.iter().find(|moved| moved.from == key)?;
+                Some((moved.source.place(), "is both moved and removed", "it is moved here"))
+            });
+        if let Some((place, what, note)) = clash {
+            let problem = Diagnostic::error(Code::BadRemoved, format!("`{key}` {what}"))
+                .at(at.place())
+                .related(place, note);
+            cx.problems.push(problem);
+            continue;
+        }
+        found.push(Removed { key, delete: layer.raw.delete.unwrap_or(true), source: at });
+    }
+    found
+}

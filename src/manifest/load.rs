@@ -1,0 +1,453 @@
+//! The files of a project, and the layers that they and the environment make.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    num::NonZeroUsize,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use super::{
+    PROJECT_FILE, duration,
+    layers::{Layer, Layers},
+    raw,
+    resolve::Context,
+    settings::{DEFAULT_BASE_URL, Settings, StateLocation, Threshold, check_base_url},
+    source::{Source, SourceFile},
+    suggest,
+    unions::{Entries, Threshold as RawThreshold, Var},
+    yaml::{self, Document},
+};
+use crate::{
+    diagnostics::{Code, Diagnostic},
+    model::Key,
+};
+
+const DEFAULT_INCLUDE: &str = "messages/**/*.yaml";
+
+struct FileOf {
+    source: Source,
+    folder: PathBuf,
+    document: Document,
+}
+
+/// All files of a project, `pushsync.yaml` first.
+pub(crate) struct Files {
+    files: Vec<FileOf>,
+    folders: HashMap<Arc<str>, PathBuf>,
+    environment: Option<String>,
+}
+
+/// Things by name, each with its layers.
+type Named<'a, T> = BTreeMap<&'a str, Layers<'a, T>>;
+
+impl Files {
+    /// Reads them all. `None` if there is no project.
+    pub(crate) fn read(cx: &mut Context<'_>) -> Option<Self> {
+        let path = cx.folder.root().join(PROJECT_FILE);
+        if !path.exists() {
+            cx.problems.push(no_project(cx.folder.root()));
+            return None;
+        }
+        let mut files = Self {
+            files: Vec::new(),
+            folders: HashMap::new(),
+            environment: cx.options.environment.clone(),
+        };
+        files.add(cx, &path, None);
+        let Some(main) = files.files.first() else { return None };
+        files.check_main(cx);
+        let main_file = &main.source;
+        let patterns: Vec<(String, Source)> = match &main.document.raw.include {
+            Some(patterns) => {
+                let at = main_file.child("include");
+                let patterns = patterns.iter().enumerate();
+                patterns.map(|(index, pattern)| (pattern.clone(), at.child(index))).collect()
+            }
+            None => vec![(DEFAULT_INCLUDE.to_owned(), main_file.clone())],
+        };
+        let own = std::fs::canonicalize(&path).ok();
+        let mut seen: std::collections::HashSet<PathBuf> = own.into_iter().collect();
+        for (pattern, at) in patterns {
+            match cx.folder.matching(&pattern) {
+                Ok(paths) => {
+                    for path in paths {
+                        let real = std::fs::canonicalize(&path).unwrap_or_else(|_| path.clone());
+                        if seen.insert(real) {
+                            files.add(cx, &path, Some(&at));
+                        }
+                    }
+                }
+                Err(problem) => cx.problems.push(problem.at(at.place())),
+            }
+        }
+        Some(files)
+    }
+
+    /// Reads a file and decodes it. `at` names it; `pushsync.yaml` names itself.
+    fn add(&mut self, cx: &mut Context<'_>, path: &Path, at: Option<&Source>) {
+        let read = cx.folder.check(path).and_then(|()| cx.folder.read(path));
+        let file = match read {
+            Ok(file) => Arc::new(file),
+            Err(mut problem) => {
+                if let (None, Some(at)) = (&problem.place, at) {
+                    problem.place = Some(at.place());
+                }
+                if problem.code == Code::NotUtf8 {
+                    let lines = super::audience::CsvLines::new(path.to_owned());
+                    cx.sources.add(cx.folder.name(path), Arc::new(lines));
+                }
+                cx.problems.push(problem);
+                return;
+            }
+        };
+        cx.sources.add(file.name().clone(), file.clone());
+        let mut document = yaml::read(&file);
+        cx.problems.append(&mut document.diagnostics);
+        let source = Source::root(&file);
+        if at.is_some() {
+            misplaced(cx, &document.raw, &source);
+        }
+        let folder = path.parent().unwrap_or(Path::new("")).to_owned();
+        self.folders.insert(file.name().clone(), folder.clone());
+        self.files.push(FileOf { source, folder, document });
+    }
+
+    /// What only concerns `pushsync.yaml`: its version, and the environments.
+    fn check_main(&self, cx: &mut Context<'_>) {
+        let Some(main) = self.main() else { return };
+        if let Some(version) = main.document.raw.version
+            && version != 1
+        {
+            let message = format!("this is version {version}, and only version 1 is known");
+            let help = Some("write `version: 1`, or use a newer pushsync".to_owned());
+            cx.error_with(Code::UnsupportedVersion, message, &main.source.child("version"), help);
+        }
+        let at = main.source.child("environments");
+        let names: Vec<&str> = self.environments().map(|(name, _)| name).collect();
+        for name in &names {
+            if let Err(error) = Key::parse(name) {
+                let message = error.to_string().replace("a key", "an environment's name");
+                cx.error(Code::BadKey, message, &at.child(*name).key());
+            } else if *name == super::DEFAULT_ENVIRONMENT {
+                let message = "`default` is the name of what holds without an environment";
+                cx.error(Code::BadKey, message, &at.child(*name).key());
+            }
+        }
+        if let Some(wanted) = &self.environment
+            && !names.contains(&wanted.as_str())
+        {
+            let mut problem = Diagnostic::error(
+                Code::UnknownEnvironment,
+                format!("there is no environment `{wanted}`"),
+            );
+            problem.help = Some(match suggest::nearest(wanted, names.iter().copied()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => match suggest::list(names.iter().copied()) {
+                    Some(list) => format!("declared environments: {list}"),
+                    None => format!("declare it under `environments:` in {PROJECT_FILE}"),
+                },
+            });
+            if main.document.raw.environments.is_some() {
+                problem = problem.at(at.key().place());
+            }
+            cx.problems.push(problem);
+        }
+    }
+
+    fn main(&self) -> Option<&FileOf> {
+        self.files.first()
+    }
+
+    fn environments(&self) -> impl Iterator<Item = (&str, &raw::Environment)> {
+        let all = self.main().and_then(|main| main.document.raw.environments.as_ref());
+        all.into_iter().flat_map(|Entries(all)| all.iter().map(|(name, raw)| (name.as_str(), raw)))
+    }
+
+    /// The chosen environment.
+    fn overlay(&self) -> Option<(&raw::Environment, Source)> {
+        let wanted = self.environment.as_deref()?;
+        let (_, raw) = self.environments().find(|(name, _)| *name == wanted)?;
+        Some((raw, self.main()?.source.child("environments").child(wanted)))
+    }
+
+    /// Where relative paths of a file start.
+    pub(crate) fn folder_of(&self, source: &Source) -> PathBuf {
+        let folder = self.folders.get(&source.place().file);
+        folder.or(self.main().map(|main| &main.folder)).cloned().unwrap_or_default()
+    }
+
+    /// The names in a section whose entries could not be decoded whole.
+    pub(crate) fn faulty_names(&self, section: &str) -> Vec<String> {
+        let paths = self.files.iter().flat_map(|file| &file.document.faulty);
+        paths
+            .filter_map(|path| match &path[..] {
+                [.., at, name] if **at == *section => Some(name.to_string()),
+                _ => None,
+            })
+            .collect()
+    }
+
+    fn named<'a, T>(
+        &'a self,
+        cx: &mut Context<'_>,
+        section: &str,
+        base: impl Fn(&'a raw::File) -> Option<&'a Entries<T>>,
+        over: impl Fn(&'a raw::Environment) -> Option<&'a Entries<T>>,
+    ) -> Named<'a, T> {
+        let mut named: Named<'a, T> = BTreeMap::new();
+        for file in &self.files {
+            let Some(Entries(entries)) = base(&file.document.raw) else { continue };
+            let at = file.source.child(section);
+            for (name, raw) in entries {
+                let at = at.child(name.as_str());
+                let faulty = !file.document.faulty.is_empty()
+                    && file.document.faulty.contains(&vec![section.into(), name.as_str().into()]);
+                let layer = Layer { raw, at, faulty };
+                match named.get(name.as_str()).and_then(Layers::source) {
+                    Some(first) => {
+                        let message = format!("`{name}` is here a second time");
+                        let problem = Diagnostic::error(Code::DuplicateKey, message)
+                            .at(layer.at.key().place())
+                            .related(first.key().place(), "the first time is here");
+                        cx.problems.push(problem);
+                    }
+                    None => _ = named.insert(name, Layers(vec![layer])),
+                }
+            }
+        }
+        if let (Some((raw, at)), Some(main)) = (self.overlay(), self.main())
+            && let Some(Entries(entries)) = over(raw)
+        {
+            let environment: Arc<str> = self.environment.as_deref().unwrap_or_default().into();
+            for (name, raw) in entries {
+                let path = vec![
+                    "environments".into(),
+                    environment.clone(),
+                    section.into(),
+                    name.as_str().into(),
+                ];
+                let faulty = main.document.faulty.contains(&path);
+                let at = at.child(section).child(name.as_str());
+                let layers = named.entry(name).or_insert_with(|| Layers(Vec::new()));
+                layers.0.push(Layer { raw, at, faulty });
+            }
+        }
+        named
+    }
+
+    pub(crate) fn senders(&self, cx: &mut Context<'_>) -> Named<'_, raw::Sender> {
+        self.named(cx, "senders", |raw| raw.senders.as_ref(), |raw| raw.senders.as_ref())
+    }
+
+    pub(crate) fn audiences(&self, cx: &mut Context<'_>) -> Named<'_, raw::Audience> {
+        self.named(cx, "audiences", |raw| raw.audiences.as_ref(), |raw| raw.audiences.as_ref())
+    }
+
+    pub(crate) fn messages(&self, cx: &mut Context<'_>) -> Named<'_, raw::Message> {
+        self.named(cx, "messages", |raw| raw.messages.as_ref(), |raw| raw.messages.as_ref())
+    }
+
+    /// The entries of a list: those of the environment, if it has some, or else those of all
+    /// files.
+    fn listed<'a, T>(
+        &'a self,
+        field: &str,
+        base: impl Fn(&'a raw::File) -> Option<&'a Vec<T>>,
+        over: impl Fn(&'a raw::Environment) -> Option<&'a Vec<T>>,
+    ) -> Vec<Layer<'a, T>> {
+        let layers = |list: &'a Vec<T>, at: Source| {
+            let at = at.child(field);
+            let items = list.iter().enumerate();
+            items
+                .map(|(index, raw)| Layer { raw, at: at.child(index), faulty: false })
+                .collect::<Vec<_>>()
+        };
+        if let Some((raw, at)) = self.overlay()
+            && let Some(list) = over(raw)
+        {
+            return layers(list, at);
+        }
+        let lists = self
+            .files
+            .iter()
+            .filter_map(|file| Some(layers(base(&file.document.raw)?, file.source.clone())));
+        lists.flatten().collect()
+    }
+
+    pub(crate) fn moved(&self) -> Vec<Layer<'_, raw::Move>> {
+        self.listed("moved", |raw| raw.moved.as_ref(), |raw| raw.moved.as_ref())
+    }
+
+    pub(crate) fn imports(&self) -> Vec<Layer<'_, raw::Import>> {
+        self.listed("import", |raw| raw.import.as_ref(), |raw| raw.import.as_ref())
+    }
+
+    pub(crate) fn removed(&self) -> Vec<Layer<'_, raw::Removed>> {
+        self.listed("removed", |raw| raw.removed.as_ref(), |raw| raw.removed.as_ref())
+    }
+
+    /// Variables, the base first.
+    pub(crate) fn vars(&self) -> Vec<&[(String, Var)]> {
+        let base = self.main().and_then(|main| main.document.raw.vars.as_ref());
+        let over = self.overlay().and_then(|(raw, _)| raw.vars.as_ref());
+        base.into_iter().chain(over).map(|Entries(vars)| &vars[..]).collect()
+    }
+
+    /// A section that is a mapping with fixed fields.
+    fn section<'a, T>(
+        &'a self,
+        name: &str,
+        base: impl Fn(&'a raw::File) -> Option<&'a T>,
+        over: impl Fn(&'a raw::Environment) -> Option<&'a T>,
+    ) -> Layers<'a, T> {
+        let mut layers = Vec::new();
+        if let Some(main) = self.main()
+            && let Some(raw) = base(&main.document.raw)
+        {
+            layers.push(Layer { raw, at: main.source.child(name), faulty: false });
+        }
+        if let Some((raw, at)) = self.overlay()
+            && let Some(raw) = over(raw)
+        {
+            layers.push(Layer { raw, at: at.child(name), faulty: false });
+        }
+        Layers(layers)
+    }
+
+    pub(crate) fn settings(&self, cx: &mut Context<'_>) -> Option<Settings> {
+        let api = self.section("api", |raw| raw.api.as_ref(), |raw| raw.api.as_ref());
+        let limits = self.section("limits", |raw| raw.limits.as_ref(), |raw| raw.limits.as_ref());
+        let safety = self.section("safety", |raw| raw.safety.as_ref(), |raw| raw.safety.as_ref());
+        let privacy =
+            self.section("privacy", |raw| raw.privacy.as_ref(), |raw| raw.privacy.as_ref());
+        let state = self.section("state", |raw| raw.state.as_ref(), |raw| raw.state.as_ref());
+
+        let root = cx.folder.root().to_owned();
+        let state = match state.0.last() {
+            None => Some(StateLocation::Folder(root.join("state"))),
+            Some(layer) => cx.interpolated(layer.raw, &layer.at).and_then(|text| {
+                if text.trim().is_empty() {
+                    cx.error(Code::BadValue, "`state` names no place", &layer.at);
+                    return None;
+                }
+                Some(StateLocation::parse(&text, &root))
+            }),
+        };
+        let base_url = match api.get("base_url", |raw| raw.base_url.as_ref()) {
+            None => Some(DEFAULT_BASE_URL.to_owned()),
+            Some((text, at)) => cx.interpolated(text, &at).and_then(|text| {
+                check_base_url(&text).map_err(|why| cx.error(Code::BadBaseUrl, why, &at)).ok()
+            }),
+        };
+        let timeout = match api.get("timeout", |raw| raw.timeout.as_ref()) {
+            None => Some(Duration::from_secs(30)),
+            Some((text, at)) => match duration::parse(text) {
+                Ok(timeout) if !timeout.is_zero() => Some(timeout),
+                Ok(_) => {
+                    cx.error(Code::BadValue, "a timeout is at least 1s", &at);
+                    None
+                }
+                Err(error) => {
+                    cx.error(Code::BadValue, error.to_string(), &at);
+                    None
+                }
+            },
+        };
+        let mut at_least_one = |field: Option<(&u64, Source)>, default: u64| match field {
+            None => Some(default),
+            Some((0, at)) => {
+                cx.error(Code::BadValue, "this must be at least 1", &at);
+                None
+            }
+            Some((count, _)) => Some(*count),
+        };
+        let concurrency = at_least_one(api.get("concurrency", |raw| raw.concurrency.as_ref()), 4);
+        let requests_per_hour = at_least_one(
+            limits.get("requests_per_hour", |raw| raw.requests_per_hour.as_ref()),
+            100,
+        );
+        let mut threshold = |field: Option<(&RawThreshold, Source)>| match field {
+            None => Some(Threshold::Share(20)),
+            Some((RawThreshold(text), at)) => {
+                let threshold = Threshold::parse(text);
+                if threshold.is_none() {
+                    let message = format!("{text:?} is neither a count nor a share");
+                    let help = "write a count such as 5, or a share such as 20%".to_owned();
+                    cx.error_with(Code::BadValue, message, &at, Some(help));
+                }
+                threshold
+            }
+        };
+        let max_deletes = threshold(safety.get("max_deletes", |raw| raw.max_deletes.as_ref()));
+        let max_resends = threshold(safety.get("max_resends", |raw| raw.max_resends.as_ref()));
+        let mask = privacy.get("mask_visitors", |raw| raw.mask_visitors.as_ref());
+        Some(Settings {
+            state: state?,
+            base_url: base_url?,
+            concurrency: usize::try_from(concurrency?).ok().and_then(NonZeroUsize::new)?,
+            timeout: timeout?,
+            requests_per_hour: requests_per_hour?,
+            max_deletes: max_deletes?,
+            max_resends: max_resends?,
+            mask_visitors: mask.map(|(mask, _)| *mask).unwrap_or_default(),
+        })
+    }
+}
+
+/// Fields that only `pushsync.yaml` may have, found elsewhere.
+fn misplaced(cx: &mut Context<'_>, raw: &raw::File, source: &Source) {
+    let raw::File {
+        version,
+        include,
+        state,
+        api,
+        limits,
+        safety,
+        privacy,
+        vars,
+        environments,
+        senders: _,
+        audiences: _,
+        messages: _,
+        moved: _,
+        import: _,
+        removed: _,
+    } = raw;
+    let fields = [
+        // A version does no harm, if it is the right one.
+        ("version", version.is_some_and(|version| version != 1)),
+        ("include", include.is_some()),
+        ("state", state.is_some()),
+        ("api", api.is_some()),
+        ("limits", limits.is_some()),
+        ("safety", safety.is_some()),
+        ("privacy", privacy.is_some()),
+        ("vars", vars.is_some()),
+        ("environments", environments.is_some()),
+    ];
+    for (field, _) in fields.into_iter().filter(|(_, there)| *there) {
+        let message = format!("`{field}` belongs in {PROJECT_FILE} only");
+        let help = Some(format!("move it to {PROJECT_FILE}"));
+        cx.error_with(Code::MisplacedField, message, &source.child(field).key(), help);
+    }
+}
+
+fn no_project(root: &Path) -> Diagnostic {
+    let near = ["pushsync.yml", "Pushsync.yaml", "pushsync.yaml.txt", ".pushsync.yaml"];
+    let near = near.into_iter().find(|name| root.join(name).exists());
+    let message = format!("there is no {PROJECT_FILE} in `{}`", root.display());
+    Diagnostic::error(Code::NoProject, message).help(match near {
+        Some(near) => format!("rename `{near}` to {PROJECT_FILE}"),
+        None => "start one with `pushsync init`, or name its folder with -C DIR".to_owned(),
+    })
+}
+
+impl SourceFile {
+    /// For tests: a file that was never on a disk.
+    #[cfg(test)]
+    pub(crate) fn for_test(text: &str) -> Arc<Self> {
+        Arc::new(Self::new("test.yaml".into(), text.to_owned()))
+    }
+}

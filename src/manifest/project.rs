@@ -1,0 +1,176 @@
+//! A project that is valid.
+
+use std::{collections::BTreeMap, fmt, path::PathBuf, sync::Arc};
+
+use jiff::Timestamp;
+use minijinja::{Environment, Value};
+
+use super::{audience::Table, resolve::Unused, settings::Settings, source::Source};
+use crate::{
+    desired::Spec,
+    model::{Address, Key, MessageId, Sender},
+};
+
+/// All that the YAML files of a project say, for one environment.
+pub struct Project {
+    /// Its folder, as it was given.
+    pub root: PathBuf,
+    /// The environment: `default` if none was chosen.
+    pub environment: String,
+    /// What `pushsync.yaml` says beside messages.
+    pub settings: Settings,
+    /// The declared senders, by name.
+    pub senders: BTreeMap<String, Sender>,
+    /// New keys for the same messages. Chains are resolved: each `to` is the last one.
+    pub moved: Vec<Move>,
+    /// Messages to adopt.
+    pub imports: Vec<Adoption>,
+    /// Messages no longer managed.
+    pub removed: Vec<Removed>,
+    /// In the order of their addresses.
+    pub(crate) messages: Vec<Message>,
+    pub(crate) vars: Arc<Vars>,
+    pub(crate) engine: Environment<'static>,
+    pub(crate) unused: Vec<Unused>,
+}
+
+impl Project {
+    /// The messages, in the order of their addresses.
+    pub fn messages(&self) -> impl ExactSizeIterator<Item = &Message> {
+        self.messages.iter()
+    }
+
+    /// A message by its key.
+    pub fn message(&self, key: &Key) -> Option<&Message> {
+        self.messages.iter().find(|message| message.spec.key == *key)
+    }
+
+    /// Every key, and whether its messages should exist at that instant.
+    pub fn keys_at(&self, at: Timestamp) -> BTreeMap<Key, Presence> {
+        let messages = self.messages.iter();
+        messages.map(|message| (message.spec.key.clone(), message.window.presence(at))).collect()
+    }
+}
+
+impl fmt::Debug for Project {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Project")
+            .field("root", &self.root)
+            .field("environment", &self.environment)
+            .field("messages", &self.messages.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Variables for templates.
+pub(crate) type Vars = BTreeMap<String, Value>;
+
+/// One entry under `messages:`.
+#[derive(Debug)]
+pub struct Message {
+    /// What its deliveries have in common.
+    pub spec: Arc<Spec>,
+    /// When it should exist.
+    pub window: Window,
+    pub(crate) text: Text,
+    pub(crate) table: Arc<Table>,
+    pub(crate) condition: Option<Condition>,
+    /// Where `to` is written.
+    pub(crate) to: Source,
+}
+
+impl Message {
+    /// Its visitors with their columns, before `where` is applied.
+    pub fn audience(&self) -> &Table {
+        &self.table
+    }
+
+    /// Whether its text is a template.
+    pub fn is_template(&self) -> bool {
+        matches!(self.text.body, Body::Template(_))
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Text {
+    pub(crate) body: Body,
+    pub(crate) source: Source,
+}
+
+#[derive(Debug)]
+pub(crate) enum Body {
+    Literal(Arc<str>),
+    Template(Box<str>),
+}
+
+/// Which rows of the audience are meant.
+#[derive(Debug)]
+pub(crate) struct Condition {
+    pub(crate) text: Box<str>,
+    pub(crate) source: Source,
+}
+
+/// When a message should exist: from `from` on, until just before `until`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Window {
+    /// The first instant.
+    pub from: Option<Timestamp>,
+    /// The first instant after it.
+    pub until: Option<Timestamp>,
+}
+
+impl Window {
+    /// Whether a message should exist at that instant.
+    pub fn presence(&self, at: Timestamp) -> Presence {
+        match *self {
+            Self { until: Some(until), .. } if at >= until => Presence::Over(until),
+            Self { from: Some(from), .. } if at < from => Presence::NotYet(from),
+            _ => Presence::Active,
+        }
+    }
+}
+
+/// Whether a message should exist.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Presence {
+    /// Yes.
+    Active,
+    /// Only from then on.
+    NotYet(Timestamp),
+    /// Not since then.
+    Over(Timestamp),
+}
+
+/// A new key for the same messages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Move {
+    /// The key in the state.
+    pub from: Key,
+    /// The key from now on.
+    pub to: Key,
+    /// Where it is written.
+    pub source: Source,
+}
+
+/// A message that exists and is to be managed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Adoption {
+    /// What it is from now on.
+    pub to: Address,
+    /// What the API calls it.
+    pub id: MessageId,
+    /// Where it is written.
+    pub source: Source,
+}
+
+/// A message that is no longer managed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Removed {
+    /// Its key.
+    pub key: Key,
+    /// Whether its deliveries are deleted, as they would be without this entry; if not, they
+    /// are only forgotten.
+    pub delete: bool,
+    /// Where it is written.
+    pub source: Source,
+}

@@ -1,0 +1,199 @@
+//! Values that may have one of several forms, decoded by hand: serde's untagged enums cannot say
+//! what is wrong.
+
+use std::{collections::HashSet, fmt, marker::PhantomData};
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{self, MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer},
+};
+
+use super::{raw, yaml::read_again};
+
+/// A mapping with names of the user's choice, in the order of the file. A name that comes twice
+/// is an error.
+#[derive(Debug, Clone)]
+pub(crate) struct Entries<T>(pub(crate) Vec<(String, T)>);
+
+impl<T> Default for Entries<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Entries<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Names<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Names<T> {
+            type Value = Entries<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a mapping")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut entries = Vec::new();
+                let mut seen = HashSet::new();
+                while let Some(name) = map.next_key::<String>()? {
+                    if !seen.insert(name.clone()) {
+                        return Err(de::Error::custom(format!("duplicate key `{name}`")));
+                    }
+                    entries.push((name, map.next_value()?));
+                }
+                Ok(Entries(entries))
+            }
+        }
+        deserializer.deserialize_map(Names(PhantomData))
+    }
+}
+
+/// A name, or a mapping `T`.
+macro_rules! name_or {
+    ($(#[$meta:meta])* $name:ident, $map:ty, $expected:literal) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone)]
+        pub(crate) enum $name {
+            /// The name of something declared elsewhere.
+            Name(String),
+            /// Written in place.
+            Map(Box<$map>),
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                struct Forms {
+                    exact: bool,
+                }
+                impl<'de> Visitor<'de> for Forms {
+                    type Value = $name;
+
+                    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                        f.write_str($expected)
+                    }
+
+                    fn visit_str<E: de::Error>(self, name: &str) -> Result<Self::Value, E> {
+                        Ok($name::Name(name.to_owned()))
+                    }
+
+                    fn visit_bool<E: de::Error>(self, name: bool) -> Result<Self::Value, E> {
+                        read_again(self.exact)?;
+                        Ok($name::Name(name.to_string()))
+                    }
+
+                    fn visit_i64<E: de::Error>(self, name: i64) -> Result<Self::Value, E> {
+                        read_again(self.exact)?;
+                        Ok($name::Name(name.to_string()))
+                    }
+
+                    fn visit_u64<E: de::Error>(self, _: u64) -> Result<Self::Value, E> {
+                        read_again(self.exact)?;
+                        Err(E::custom(concat!("expected ", $expected)))
+                    }
+
+                    fn visit_f64<E: de::Error>(self, _: f64) -> Result<Self::Value, E> {
+                        read_again(self.exact)?;
+                        Err(E::custom(concat!("expected ", $expected)))
+                    }
+
+                    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+                        let map = <$map>::deserialize(MapAccessDeserializer::new(map))?;
+                        Ok($name::Map(Box::new(map)))
+                    }
+                }
+                let exact = !deserializer.is_human_readable();
+                deserializer.deserialize_any(Forms { exact })
+            }
+        }
+    };
+}
+
+name_or!(
+    /// On whose behalf.
+    From,
+    raw::Sender,
+    "a sender's name, { group: ID }, { agent: ID } or { email, name, received_from }"
+);
+name_or!(
+    /// To whom.
+    To,
+    raw::Recipients,
+    "an audience's name, { visitor: ID }, { visitors: [ID, …] } or { audience: NAME, where: EXPRESSION }"
+);
+
+/// `20%` or `5`, as written.
+#[derive(Debug, Clone)]
+pub(crate) struct Threshold(pub(crate) String);
+
+impl<'de> Deserialize<'de> for Threshold {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Written;
+        impl Visitor<'_> for Written {
+            type Value = Threshold;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a count such as 5, or a share such as 20%")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
+                Ok(Threshold(text.to_owned()))
+            }
+        }
+        deserializer.deserialize_str(Written)
+    }
+}
+
+/// A value for templates.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Var {
+    /// Written as `~`, or not at all: as good as not declared.
+    Null,
+    Bool(bool),
+    Int(i64),
+    Text(String),
+    List(Vec<Var>),
+    Map(Vec<(String, Var)>),
+}
+
+impl<'de> Deserialize<'de> for Var {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Any;
+        impl<'de> Visitor<'de> for Any {
+            type Value = Var;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a value for templates")
+            }
+
+            fn visit_unit<E: de::Error>(self) -> Result<Var, E> {
+                Ok(Var::Null)
+            }
+
+            fn visit_bool<E: de::Error>(self, value: bool) -> Result<Var, E> {
+                Ok(Var::Bool(value))
+            }
+
+            fn visit_i64<E: de::Error>(self, value: i64) -> Result<Var, E> {
+                Ok(Var::Int(value))
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Var, E> {
+                Ok(Var::Text(text.to_owned()))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Var, A::Error> {
+                let mut items = Vec::new();
+                while let Some(item) = seq.next_element()? {
+                    items.push(item);
+                }
+                Ok(Var::List(items))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Var, A::Error> {
+                Entries::deserialize(MapAccessDeserializer::new(map)).map(|Entries(e)| Var::Map(e))
+            }
+        }
+        // The fast path cannot tell `1.10` from `1.1`, nor "true" from true.
+        read_again(!deserializer.is_human_readable())?;
+        deserializer.deserialize_any(Any)
+    }
+}

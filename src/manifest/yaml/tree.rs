@@ -1,0 +1,281 @@
+//! A YAML document with the place of every node.
+
+use std::collections::HashMap;
+
+use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Span as ParserSpan};
+
+/// Deeper nesting than this is refused: the deepest field of a project is at 8.
+const MAX_DEPTH: usize = 64;
+/// The nodes that aliases may add, beyond those that are written.
+const MAX_ALIASED: usize = 10_000;
+
+/// A point in a file.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Mark {
+    /// From 1.
+    pub(crate) line: u32,
+    /// From 0, in characters.
+    pub(crate) column: u32,
+}
+
+/// From a point to another one.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Span {
+    pub(crate) start: Mark,
+    pub(crate) end: Mark,
+}
+
+/// A node of a [`Tree`].
+pub(crate) type NodeId = u32;
+
+#[derive(Debug)]
+pub(crate) struct Node {
+    pub(crate) span: Span,
+    pub(crate) what: What,
+    /// A tag such as `!secret`, that is none of YAML's own.
+    pub(crate) tag: Option<Box<str>>,
+}
+
+#[derive(Debug)]
+pub(crate) enum What {
+    Scalar { value: Box<str>, style: ScalarStyle },
+    Seq(Vec<NodeId>),
+    Map(Vec<(NodeId, NodeId)>),
+    Alias(NodeId),
+}
+
+/// Why a text is no [`Tree`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Flaw {
+    Syntax { at: Mark, message: String },
+    TooDeep { at: Mark },
+    TooManyAliases { at: Mark },
+    SeveralDocuments { at: Mark },
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Tree {
+    nodes: Vec<Node>,
+    pub(crate) root: Option<NodeId>,
+    /// Entries of large mappings by their keys; small ones are searched.
+    index: HashMap<NodeId, HashMap<Box<str>, usize>>,
+}
+
+/// Mappings with more entries than this are indexed.
+const SMALL: usize = 16;
+
+fn mark(marker: Marker) -> Mark {
+    Mark {
+        line: u32::try_from(marker.line()).unwrap_or(u32::MAX),
+        column: u32::try_from(marker.col()).unwrap_or(u32::MAX),
+    }
+}
+
+fn span(span: ParserSpan) -> Span {
+    Span { start: mark(span.start), end: mark(span.end) }
+}
+
+/// A collection that is being read.
+enum Open {
+    Seq(NodeId, usize, Vec<NodeId>),
+    Map(NodeId, usize, Vec<(NodeId, NodeId)>, Option<NodeId>),
+}
+
+impl Tree {
+    pub(crate) fn parse(text: &str) -> Result<Self, Flaw> {
+        let mut tree = Self::default();
+        let mut anchors: HashMap<usize, NodeId> = HashMap::new();
+        let mut sizes: HashMap<NodeId, usize> = HashMap::new();
+        let mut open: Vec<Open> = Vec::new();
+        let mut aliased = 0_usize;
+        let mut documents = 0;
+        let mut parser = Parser::new_from_str(text);
+        while let Some(event) = parser.next_event() {
+            let (event, at) = event.map_err(|error| Flaw::Syntax {
+                at: mark(*error.marker()),
+                message: error.info().to_owned(),
+            })?;
+            let at = span(at);
+            let done = match event {
+                Event::Nothing | Event::StreamStart | Event::DocumentEnd => continue,
+                Event::StreamEnd => break,
+                Event::DocumentStart(_) => {
+                    documents += 1;
+                    if documents > 1 {
+                        return Err(Flaw::SeveralDocuments { at: at.start });
+                    }
+                    continue;
+                }
+                Event::Alias(anchor) => {
+                    // An alias inside its own anchor would have no end.
+                    let Some(&target) = anchors.get(&anchor) else {
+                        return Err(Flaw::TooManyAliases { at: at.start });
+                    };
+                    aliased += sizes.get(&target).copied().unwrap_or(1);
+                    if aliased > MAX_ALIASED {
+                        return Err(Flaw::TooManyAliases { at: at.start });
+                    }
+                    let id = tree.push(at, What::Alias(target), None);
+                    sizes.insert(id, sizes.get(&target).copied().unwrap_or(1));
+                    id
+                }
+                Event::Scalar(value, style, anchor, tag) => {
+                    let what = What::Scalar { value: value.into(), style };
+                    let id = tree.push(at, what, foreign(tag.as_deref()));
+                    if anchor != 0 {
+                        anchors.insert(anchor, id);
+                        sizes.insert(id, 1);
+                    }
+                    id
+                }
+                Event::SequenceStart(anchor, tag) => {
+                    let id = tree.push(at, What::Seq(Vec::new()), foreign(tag.as_deref()));
+                    open.push(Open::Seq(id, anchor, Vec::new()));
+                    if open.len() > MAX_DEPTH {
+                        return Err(Flaw::TooDeep { at: at.start });
+                    }
+                    continue;
+                }
+                Event::MappingStart(anchor, tag) => {
+                    let id = tree.push(at, What::Map(Vec::new()), foreign(tag.as_deref()));
+                    open.push(Open::Map(id, anchor, Vec::new(), None));
+                    if open.len() > MAX_DEPTH {
+                        return Err(Flaw::TooDeep { at: at.start });
+                    }
+                    continue;
+                }
+                Event::SequenceEnd | Event::MappingEnd => {
+                    let (id, anchor, what) = match open.pop() {
+                        Some(Open::Seq(id, anchor, items)) => (id, anchor, What::Seq(items)),
+                        Some(Open::Map(id, anchor, entries, _)) => (id, anchor, What::Map(entries)),
+                        None => continue,
+                    };
+                    // Only from here on may an alias refer to it.
+                    if anchor != 0 {
+                        anchors.insert(anchor, id);
+                        let written = tree.nodes.len() - id as usize;
+                        let inner: usize = (id + 1..tree.nodes.len() as NodeId)
+                            .filter(|inner| matches!(tree.node(*inner).what, What::Alias(_)))
+                            .map(|inner| sizes.get(&inner).copied().unwrap_or(1))
+                            .sum();
+                        sizes.insert(id, written + inner);
+                    }
+                    tree.close(id, what, at.end);
+                    id
+                }
+            };
+            match open.last_mut() {
+                None => tree.root = Some(done),
+                Some(Open::Seq(_, _, items)) => items.push(done),
+                Some(Open::Map(_, _, entries, key)) => match key.take() {
+                    None => *key = Some(done),
+                    Some(key) => entries.push((key, done)),
+                },
+            }
+        }
+        Ok(tree)
+    }
+
+    fn push(&mut self, span: Span, what: What, tag: Option<Box<str>>) -> NodeId {
+        self.nodes.push(Node { span, what, tag });
+        (self.nodes.len() - 1) as NodeId
+    }
+
+    fn close(&mut self, id: NodeId, what: What, end: Mark) {
+        if let What::Map(entries) = &what
+            && entries.len() > SMALL
+        {
+            let mut index = HashMap::with_capacity(entries.len());
+            for (at, (key, _)) in entries.iter().enumerate() {
+                if let Some(key) = self.text(*key) {
+                    index.entry(key.into()).or_insert(at);
+                }
+            }
+            self.index.insert(id, index);
+        }
+        let node = &mut self.nodes[id as usize];
+        node.what = what;
+        node.span.end = end;
+    }
+
+    pub(crate) fn node(&self, id: NodeId) -> &Node {
+        &self.nodes[id as usize]
+    }
+
+    /// All nodes, with their ids.
+    pub(crate) fn nodes(&self) -> impl Iterator<Item = (NodeId, &Node)> {
+        self.nodes.iter().enumerate().map(|(id, node)| (id as NodeId, node))
+    }
+
+    /// The node itself, or what the alias stands for.
+    pub(crate) fn resolve(&self, mut id: NodeId) -> NodeId {
+        // An alias only refers to what was complete before it, so this ends.
+        while let What::Alias(target) = self.node(id).what {
+            id = target;
+        }
+        id
+    }
+
+    /// The text of a scalar.
+    pub(crate) fn text(&self, id: NodeId) -> Option<&str> {
+        match &self.node(self.resolve(id)).what {
+            What::Scalar { value, .. } => Some(value),
+            _ => None,
+        }
+    }
+
+    /// The entries of a mapping; none if it is something else.
+    pub(crate) fn entries(&self, id: NodeId) -> &[(NodeId, NodeId)] {
+        match &self.node(self.resolve(id)).what {
+            What::Map(entries) => entries,
+            _ => &[],
+        }
+    }
+
+    /// The elements of a list; none if it is something else.
+    pub(crate) fn items(&self, id: NodeId) -> &[NodeId] {
+        match &self.node(self.resolve(id)).what {
+            What::Seq(items) => items,
+            _ => &[],
+        }
+    }
+
+    /// The key and the value of a mapping's entry.
+    pub(crate) fn entry(&self, id: NodeId, key: &str) -> Option<(NodeId, NodeId)> {
+        let id = self.resolve(id);
+        let entries = self.entries(id);
+        match self.index.get(&id) {
+            Some(index) => index.get(key).map(|at| entries[*at]),
+            None => entries.iter().copied().find(|(k, _)| self.text(*k) == Some(key)),
+        }
+    }
+
+    /// Every key that its mapping already has: the first one and the repetition.
+    pub(crate) fn duplicates(&self) -> Vec<(NodeId, NodeId)> {
+        let mut found = Vec::new();
+        let mut seen: HashMap<&str, NodeId> = HashMap::new();
+        for node in &self.nodes {
+            let What::Map(entries) = &node.what else { continue };
+            seen.clear();
+            for (key, _) in entries {
+                let Some(text) = self.text(*key) else { continue };
+                match seen.get(text) {
+                    Some(first) => found.push((*first, *key)),
+                    None => _ = seen.insert(text, *key),
+                }
+            }
+        }
+        found
+    }
+}
+
+/// The tag, if it is none of YAML's own (`!!str`, or the empty `!`).
+fn foreign(tag: Option<&saphyr_parser::Tag>) -> Option<Box<str>> {
+    let tag = tag?;
+    let own = tag.is_yaml_core_schema() || (tag.handle.is_empty() && tag.suffix == "!");
+    (!own).then(|| tag.to_string().into())
+}
+
+#[cfg(test)]
+#[path = "tree_tests.rs"]
+mod tests;

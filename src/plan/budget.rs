@@ -1,0 +1,119 @@
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::state::BudgetNote;
+
+/// The API counts requests by the hour (its rate-limit table; `shared` facts in `docs/api.md`).
+const PERIOD: Duration = Duration::from_secs(3600);
+
+/// How many requests the API lets through, and whether a plan fits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Budget {
+    /// Requests in an hour.
+    pub limit: u64,
+    /// Requests left in this hour, as far as is known.
+    pub remaining: u64,
+    /// Seconds until the next hour begins.
+    pub resets_in_s: u64,
+    /// Whether all requests of the plan can be made in this hour.
+    pub fits: bool,
+}
+
+/// When the requests of a plan can be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Forecast {
+    /// Now.
+    Fits {
+        /// Requests left in this hour.
+        left: u64,
+    },
+    /// Over more than one hour.
+    Takes {
+        /// Requests in an hour.
+        per_hour: u64,
+        /// About how long, at that rate.
+        about: Duration,
+    },
+}
+
+impl Budget {
+    /// The budget at `now`: what the API last said, or `assumed` requests an hour if it said
+    /// nothing or its hour is over.
+    pub fn at(now: Timestamp, known: Option<&BudgetNote>, assumed: u64) -> Self {
+        match known {
+            Some(note) if note.resets_at > now => Self {
+                limit: note.limit,
+                remaining: note.remaining,
+                resets_in_s: u64::try_from(note.resets_at.duration_since(now).as_secs())
+                    .unwrap_or(0),
+                fits: true,
+            },
+            _ => {
+                let limit = known.map_or(assumed, |note| note.limit);
+                Self { limit, remaining: limit, resets_in_s: PERIOD.as_secs(), fits: true }
+            }
+        }
+    }
+
+    /// The same budget, for a plan of so many requests.
+    #[must_use]
+    pub fn with(self, requests: u64) -> Self {
+        Self { fits: requests <= self.remaining, ..self }
+    }
+
+    /// When so many requests can be made.
+    pub fn forecast(&self, requests: u64) -> Forecast {
+        if requests <= self.remaining {
+            return Forecast::Fits { left: self.remaining };
+        }
+        let per_hour = self.limit.max(1);
+        let seconds = u128::from(requests) * u128::from(PERIOD.as_secs()) / u128::from(per_hour);
+        let at_rate = Duration::from_secs(u64::try_from(seconds).unwrap_or(u64::MAX));
+        // What is left of this hour may be little: no sooner than its end.
+        Forecast::Takes { per_hour, about: at_rate.max(Duration::from_secs(self.resets_in_s)) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).expect("in range")
+    }
+
+    #[test]
+    fn without_a_word_from_the_api_the_assumed_budget_is_whole() {
+        let budget = Budget::at(at(0), None, 100);
+        assert_eq!((budget.limit, budget.remaining), (100, 100));
+        assert_eq!(budget.forecast(100), Forecast::Fits { left: 100 });
+    }
+
+    #[test]
+    fn a_budget_is_believed_until_its_reset() {
+        let note = BudgetNote { limit: 200, remaining: 3, resets_at: at(60), seen_at: at(0) };
+        let before = Budget::at(at(40), Some(&note), 100);
+        assert_eq!((before.limit, before.remaining, before.resets_in_s), (200, 3, 20));
+        assert!(!before.with(4).fits);
+        let after = Budget::at(at(60), Some(&note), 100);
+        assert_eq!((after.limit, after.remaining), (200, 200));
+    }
+
+    #[test]
+    fn a_long_plan_is_forecast_at_the_hourly_rate() {
+        let budget = Budget::at(at(0), None, 100);
+        let about = Duration::from_secs(3 * 3600 + 24 * 60);
+        assert_eq!(budget.forecast(340), Forecast::Takes { per_hour: 100, about });
+    }
+
+    #[test]
+    fn a_spent_budget_waits_for_its_reset() {
+        let note = BudgetNote { limit: 100, remaining: 0, resets_at: at(1800), seen_at: at(0) };
+        let about = Duration::from_secs(1800);
+        let budget = Budget::at(at(0), Some(&note), 100);
+        assert_eq!(budget.forecast(2), Forecast::Takes { per_hour: 100, about });
+    }
+}

@@ -1,0 +1,212 @@
+use jiff::Timestamp;
+
+use super::{Action, Reason};
+use crate::{
+    diagnostics::Place,
+    model::{Address, Content, Kind, MessageId},
+    state::Superseded,
+};
+
+/// One step of a plan: what happens to one delivery, with everything that is needed to do it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// The delivery.
+    pub address: Address,
+    /// The kind it has afterwards (or had, where it goes).
+    pub kind: Kind,
+    /// Why.
+    pub reason: Reason,
+    /// Under a small budget, higher goes first.
+    pub priority: i32,
+    /// Whether the delivery is protected once this is done.
+    pub protect: bool,
+    /// Where the message is written, if it is.
+    pub source: Option<Place>,
+    /// What happens.
+    pub operation: Operation,
+}
+
+/// What happens to a delivery, and the facts that it takes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Operation {
+    /// POST.
+    Create {
+        /// What is sent.
+        after: Content,
+    },
+    /// PUT, because the manifest has another text.
+    Update {
+        /// The message.
+        id: MessageId,
+        /// What the visitor sees now, as far as is known.
+        before: Content,
+        /// What the visitor is to see.
+        after: Content,
+    },
+    /// PUT, because the other side has another text.
+    Restore {
+        /// The message.
+        id: MessageId,
+        /// What the visitor sees now.
+        before: Content,
+        /// What the visitor is to see.
+        after: Content,
+    },
+    /// POST, then DELETE of the old one.
+    Replace {
+        /// The message that goes.
+        old: Superseded,
+        /// What the visitor sees now.
+        before: Content,
+        /// What is sent.
+        after: Content,
+    },
+    /// DELETE of the old one: its replacement exists.
+    FinishReplace {
+        /// The message that goes.
+        old: Superseded,
+        /// The message that stays.
+        id: MessageId,
+        /// What the visitor sees of it.
+        content: Content,
+    },
+    /// DELETE.
+    Delete {
+        /// The message.
+        id: MessageId,
+        /// What the visitor sees now.
+        before: Content,
+    },
+    /// POST of what was sent before and is not there, or may not be there.
+    Resend {
+        /// The message that is gone; none if its create was never answered.
+        gone: Option<MessageId>,
+        /// What is sent.
+        after: Content,
+    },
+    /// No request: the record is dropped.
+    Forget {
+        /// The message.
+        id: MessageId,
+        /// What was last applied.
+        before: Content,
+        /// The manifest still has it (`on_missing: forget`): that it is gone must be remembered,
+        /// or the next plan would send it again.
+        remember: bool,
+    },
+    /// No request: the record gets a new address.
+    Move {
+        /// The address that it has.
+        from: Address,
+        /// The message.
+        id: MessageId,
+    },
+    /// GET, then recorded.
+    Adopt {
+        /// The message.
+        id: MessageId,
+        /// What the manifest wants of it.
+        after: Content,
+    },
+    /// Nothing, until `state resolve`.
+    Unknown {
+        /// What was sent.
+        sent: Content,
+        /// When.
+        at: Timestamp,
+        /// What went wrong, as far as is known.
+        trouble: Option<String>,
+        /// `sib-request-id` of the answer, if there was one.
+        request_id: Option<String>,
+    },
+}
+
+impl Change {
+    /// The action of the contract's table.
+    pub fn action(&self) -> Action {
+        match self.operation {
+            Operation::Create { .. } => Action::Create,
+            Operation::Update { .. } => Action::Update,
+            Operation::Restore { .. } => Action::Restore,
+            Operation::Replace { .. } | Operation::FinishReplace { .. } => Action::Replace,
+            Operation::Delete { .. } => Action::Delete,
+            Operation::Resend { .. } => Action::Resend,
+            Operation::Forget { .. } => Action::Forget,
+            Operation::Move { .. } => Action::Move,
+            Operation::Adopt { .. } => Action::Adopt,
+            Operation::Unknown { .. } => Action::Unknown,
+        }
+    }
+
+    /// How many requests it takes if all goes well.
+    pub fn requests(&self) -> u64 {
+        match self.operation {
+            Operation::Replace { .. } => 2,
+            Operation::Create { .. }
+            | Operation::Update { .. }
+            | Operation::Restore { .. }
+            | Operation::FinishReplace { .. }
+            | Operation::Delete { .. }
+            | Operation::Resend { .. }
+            | Operation::Adopt { .. } => 1,
+            Operation::Forget { .. } | Operation::Move { .. } | Operation::Unknown { .. } => 0,
+        }
+    }
+
+    /// The id that the API has for it before the change, if it has one.
+    pub fn id(&self) -> Option<&MessageId> {
+        match &self.operation {
+            Operation::Create { .. } | Operation::Unknown { .. } => None,
+            Operation::Update { id, .. }
+            | Operation::Restore { id, .. }
+            | Operation::FinishReplace { id, .. }
+            | Operation::Delete { id, .. }
+            | Operation::Forget { id, .. }
+            | Operation::Move { id, .. }
+            | Operation::Adopt { id, .. } => Some(id),
+            Operation::Replace { old, .. } => Some(&old.id),
+            Operation::Resend { gone, .. } => gone.as_ref(),
+        }
+    }
+
+    /// What the visitor sees before it, if anything (as far as is known).
+    pub fn before(&self) -> Option<&Content> {
+        match &self.operation {
+            Operation::Update { before, .. }
+            | Operation::Restore { before, .. }
+            | Operation::Replace { before, .. }
+            | Operation::Delete { before, .. }
+            | Operation::Forget { before, .. } => Some(before),
+            Operation::FinishReplace { content, .. } => Some(content),
+            Operation::Unknown { .. }
+            | Operation::Create { .. }
+            | Operation::Resend { .. }
+            | Operation::Move { .. }
+            | Operation::Adopt { .. } => None,
+        }
+    }
+
+    /// What the visitor sees after it, if anything.
+    pub fn after(&self) -> Option<&Content> {
+        match &self.operation {
+            Operation::Create { after }
+            | Operation::Update { after, .. }
+            | Operation::Restore { after, .. }
+            | Operation::Replace { after, .. }
+            | Operation::Resend { after, .. }
+            | Operation::Adopt { after, .. } => Some(after),
+            Operation::FinishReplace { content, .. } => Some(content),
+            Operation::Unknown { sent, .. } => Some(sent),
+            Operation::Delete { .. } | Operation::Forget { .. } | Operation::Move { .. } => None,
+        }
+    }
+
+    /// The place in the plan: by rank, then by priority (higher first), then by address.
+    pub(super) fn order(&self, other: &Self) -> std::cmp::Ordering {
+        (self.action().rank(), -i64::from(self.priority), &self.address).cmp(&(
+            other.action().rank(),
+            -i64::from(other.priority),
+            &other.address,
+        ))
+    }
+}

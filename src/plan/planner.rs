@@ -1,0 +1,516 @@
+use std::{
+    cmp::Ordering,
+    collections::{BTreeMap, BTreeSet},
+};
+
+use super::{Budget, Change, Operation, Plan, ProtectMark, Reason, StateRef, Summary, Unchanged};
+use crate::{
+    desired::{Delivery, OnMissing, OnUnknown, Presence},
+    diagnostics::{Code, Diagnostic, Place},
+    model::{Address, Content, Key, MessageId},
+    state::{Drift, Intent, Located, Record, StateError},
+};
+
+/// What the planner must know beside the two streams.
+#[derive(Debug, Clone)]
+pub struct Inputs {
+    /// The environment.
+    pub environment: String,
+    /// The instant planned for: windows are open or closed as of it.
+    pub as_of: jiff::Timestamp,
+    /// Which state this is about.
+    pub state: StateRef,
+    /// Every message of the manifest.
+    pub declared: BTreeMap<Key, Declared>,
+    /// Every `import` entry.
+    pub imports: Vec<Import>,
+    /// Every `removed` entry: whether its deliveries are deleted, or left where they are.
+    pub removed: BTreeMap<Key, bool>,
+    /// Every `moved` entry, chains resolved: old key → new key.
+    pub moved: BTreeMap<Key, Key>,
+    /// Creates without outcome.
+    pub intents: Vec<Intent>,
+    /// What the plan is limited to.
+    pub selection: Selection,
+    /// Whether nothing should exist.
+    pub destroy: bool,
+    /// The API's budget at the time of planning.
+    pub budget: Budget,
+    /// Whether to list what is as it should be; otherwise it is only counted.
+    pub keep_unchanged: bool,
+}
+
+/// What the planner must know of a message whether or not it has deliveries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Declared {
+    /// Whether its window is open.
+    pub presence: Presence,
+    /// Whether it is protected; `None`: not said.
+    pub protect: Option<bool>,
+}
+
+/// An `import` entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Import {
+    /// The delivery.
+    pub to: Address,
+    /// The message that it is.
+    pub id: MessageId,
+    /// Where it is written.
+    pub place: Place,
+}
+
+/// Which deliveries a plan is about (`--target`).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Selection {
+    /// All deliveries of these messages.
+    pub keys: BTreeSet<Key>,
+    /// These deliveries.
+    pub addresses: BTreeSet<Address>,
+}
+
+impl Selection {
+    /// Whether nothing is left out.
+    pub fn is_all(&self) -> bool {
+        self.keys.is_empty() && self.addresses.is_empty()
+    }
+
+    /// Whether the plan is about this delivery.
+    pub fn contains(&self, address: &Address) -> bool {
+        self.is_all()
+            || self.addresses.contains(address)
+            || (!self.keys.is_empty() && self.keys.contains(&address.key()))
+    }
+}
+
+/// Why there is no plan.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanError {
+    /// The manifest has errors that only showed when it met the state, or when it was rendered.
+    #[error("the manifest has {} error(s)", .0.len())]
+    Manifest(Vec<Diagnostic>),
+    /// The state could not be read.
+    #[error(transparent)]
+    State(#[from] StateError),
+}
+
+/// Compares what should exist with what is known to exist.
+///
+/// Both streams must be in address order ([`Address`] says which); each is read once, and only
+/// what changes is kept.
+pub fn plan(
+    inputs: Inputs,
+    desired: impl Iterator<Item = Result<Delivery, Diagnostic>>,
+    records: impl Iterator<Item = Result<Located, StateError>>,
+) -> Result<Plan, PlanError> {
+    let destroy = inputs.destroy;
+    let mut planner = Planner::new(inputs);
+    let mut errors = Vec::new();
+    // With `--destroy` nothing is desired.
+    let mut desired = desired.take_while(|_| !destroy);
+    let mut records = records;
+    let mut delivery = next_good(&mut desired, &mut errors);
+    let mut located = records.next().transpose()?;
+    loop {
+        (delivery, located) = match (delivery, located) {
+            (None, None) => break,
+            (Some(wanted), None) => {
+                planner.desired_only(&wanted);
+                (next_good(&mut desired, &mut errors), None)
+            }
+            (None, Some(known)) => {
+                planner.known_only(known);
+                (None, records.next().transpose()?)
+            }
+            (Some(wanted), Some(known)) => match wanted.address.cmp(&known.record.address) {
+                Ordering::Less => {
+                    planner.desired_only(&wanted);
+                    (next_good(&mut desired, &mut errors), Some(known))
+                }
+                // A record that could not move keeps its old address, and is nobody's match.
+                Ordering::Equal if !known.blocked => {
+                    planner.both(&wanted, known);
+                    (next_good(&mut desired, &mut errors), records.next().transpose()?)
+                }
+                Ordering::Equal | Ordering::Greater => {
+                    planner.known_only(known);
+                    (Some(wanted), records.next().transpose()?)
+                }
+            },
+        };
+    }
+    planner.finish(errors)
+}
+
+/// The next delivery; errors before it are kept, so that all of them are reported.
+fn next_good(
+    desired: &mut impl Iterator<Item = Result<Delivery, Diagnostic>>,
+    errors: &mut Vec<Diagnostic>,
+) -> Option<Delivery> {
+    loop {
+        match desired.next()? {
+            Ok(delivery) => return Some(delivery),
+            Err(error) => errors.push(error),
+        }
+    }
+}
+
+struct Planner {
+    inputs: Inputs,
+    /// Intents by the address that their delivery has after `moved`.
+    unknown: BTreeMap<Address, Vec<Intent>>,
+    /// The addresses that they have in the state.
+    held: BTreeSet<Address>,
+    /// `import` entries that no delivery has met yet.
+    imports: BTreeMap<Address, Import>,
+    changes: Vec<Change>,
+    diagnostics: Vec<Diagnostic>,
+    errors: Vec<Diagnostic>,
+    protect: BTreeSet<ProtectMark>,
+    unchanged: u64,
+    listed: Vec<Unchanged>,
+    managed: u64,
+    desired: u64,
+}
+
+impl Planner {
+    fn new(mut inputs: Inputs) -> Self {
+        let moved = &inputs.moved;
+        let held = inputs.intents.iter().map(|intent| intent.address.clone()).collect();
+        let mut unknown: BTreeMap<Address, Vec<Intent>> = BTreeMap::new();
+        for intent in std::mem::take(&mut inputs.intents) {
+            let moved_to = moved.get(&intent.address.key());
+            let now = moved_to.map(|to| intent.address.with_key(to));
+            unknown.entry(now.unwrap_or_else(|| intent.address.clone())).or_default().push(intent);
+        }
+        let imports = std::mem::take(&mut inputs.imports)
+            .into_iter()
+            .map(|import| (import.to.clone(), import))
+            .collect();
+        Self {
+            inputs,
+            unknown,
+            held,
+            imports,
+            changes: Vec::new(),
+            diagnostics: Vec::new(),
+            errors: Vec::new(),
+            protect: BTreeSet::new(),
+            unchanged: 0,
+            listed: Vec::new(),
+            managed: 0,
+            desired: 0,
+        }
+    }
+
+    /// In the manifest, not in the state.
+    fn desired_only(&mut self, delivery: &Delivery) {
+        self.desired += 1;
+        let import = self.imports.remove(&delivery.address);
+        if !self.inputs.selection.contains(&delivery.address) {
+            return;
+        }
+        let after = wanted(delivery);
+        if let Some(intents) = self.unknown.remove(&delivery.address) {
+            self.unknown(intents, Some(delivery));
+            return;
+        }
+        let (reason, operation) = match import {
+            Some(import) => (Reason::Import, Operation::Adopt { id: import.id, after }),
+            None => (Reason::New, Operation::Create { after }),
+        };
+        self.change_desired(delivery, delivery.spec.protect.unwrap_or(false), reason, operation);
+    }
+
+    /// In the manifest and in the state.
+    fn both(&mut self, delivery: &Delivery, located: Located) {
+        self.managed += 1;
+        self.desired += 1;
+        let import = self.imports.remove(&delivery.address);
+        if !self.inputs.selection.contains(&delivery.address) {
+            return;
+        }
+        let Located { record, moved_from, blocked: _ } = located;
+        // Exhaustive, so that a new field is not forgotten here.
+        let Record {
+            address: _,
+            kind,
+            id,
+            content,
+            protect: was_protected,
+            created_at: _,
+            updated_at: _,
+            verified_at: _,
+            drift,
+            superseded,
+        } = record;
+        if let Some(import) = import
+            && import.id != id
+        {
+            self.errors.push(
+                Diagnostic::error(
+                    Code::ImportConflict,
+                    format!(
+                        "{} is in the state already, as message {id}; it cannot also be {}",
+                        delivery.address.masked(),
+                        import.id
+                    ),
+                )
+                .at(import.place)
+                .help("remove this entry, or first make room: pushsync state rm ADDRESS"),
+            );
+            return;
+        }
+        if let Some(intents) = self.unknown.remove(&delivery.address) {
+            self.unknown(intents, Some(delivery));
+            return;
+        }
+        let protect = delivery.spec.protect.unwrap_or(was_protected);
+        if protect != was_protected {
+            self.protect.insert(ProtectMark { key: delivery.spec.key.clone(), protect });
+        }
+        let known_as = id.clone();
+        let mut unchanged = true;
+        let mut push = |planner: &mut Self, reason, operation| {
+            unchanged = false;
+            planner.change_desired(delivery, protect, reason, operation);
+        };
+        if let Some(from) = moved_from {
+            push(self, Reason::Moved, Operation::Move { from, id: id.clone() });
+        }
+        if let Some(old) = superseded {
+            push(
+                self,
+                Reason::ReplaceUnfinished,
+                Operation::FinishReplace { old, id: id.clone(), content: content.clone() },
+            );
+        }
+        let same_text = delivery.text == content.text;
+        let after = || wanted(delivery);
+        match (drift, delivery.spec.on_missing) {
+            (Some(Drift::Forgotten), OnMissing::Forget) => {}
+            (Some(Drift::Gone), OnMissing::Forget) => {
+                push(self, Reason::Gone, Operation::Forget { id, before: content, remember: true })
+            }
+            (Some(Drift::Gone | Drift::Forgotten), OnMissing::Resend) => {
+                push(self, Reason::Gone, Operation::Resend { gone: Some(id), after: after() });
+            }
+            (there @ (None | Some(Drift::Text(_))), _) => {
+                let there = match there {
+                    Some(Drift::Text(text)) => Some(text),
+                    _ => None,
+                };
+                let drifted = there.is_some();
+                let fixed = if kind != delivery.spec.kind {
+                    Some(Reason::Kind)
+                } else if content.from != delivery.spec.sender {
+                    Some(Reason::Sender)
+                } else {
+                    None
+                };
+                let before = |content: Content| Content {
+                    text: there.map_or(content.text, Into::into),
+                    from: content.from,
+                };
+                match fixed {
+                    Some(reason) => {
+                        let old = crate::state::Superseded { id, kind };
+                        let operation =
+                            Operation::Replace { old, before: before(content), after: after() };
+                        push(self, reason, operation);
+                    }
+                    None if !same_text => {
+                        let operation =
+                            Operation::Update { id, before: before(content), after: after() };
+                        push(self, Reason::Text, operation);
+                    }
+                    None if drifted => {
+                        let operation =
+                            Operation::Restore { id, before: before(content), after: after() };
+                        push(self, Reason::Drift, operation);
+                    }
+                    None => {}
+                }
+            }
+        }
+        if unchanged {
+            self.unchanged += 1;
+            if self.inputs.keep_unchanged {
+                let (address, id) = (delivery.address.clone(), known_as);
+                self.listed.push(Unchanged { address, id });
+            }
+        }
+    }
+
+    /// In the state, not in the manifest.
+    fn known_only(&mut self, located: Located) {
+        self.managed += 1;
+        let Located { record, moved_from, blocked } = located;
+        if !self.inputs.selection.contains(&record.address) {
+            return;
+        }
+        // It goes either way: renaming it first would only be a detour.
+        let address = moved_from.unwrap_or_else(|| record.address.clone());
+        if blocked && self.held.contains(&address) {
+            // Listed as unknown, under the address that it would have had.
+            return;
+        }
+        if blocked {
+            self.diagnostics.push(
+                Diagnostic::warning(
+                    Code::MoveBlocked,
+                    format!(
+                        "{} cannot be renamed by moved: the new address is taken",
+                        record.address.masked()
+                    ),
+                )
+                .help("it is treated as no longer in the manifest; remove the moved entry, or the message under the new key"),
+            );
+        } else if let Some(intents) = self.unknown.remove(&record.address) {
+            self.unknown(intents, None);
+            return;
+        }
+        let key = record.address.key();
+        let declared = self.inputs.declared.get(&key).copied();
+        let removed = self.inputs.removed.get(&key).copied();
+        let protect = declared.and_then(|d| d.protect).unwrap_or(record.protect);
+        let mut push = |reason, operation| {
+            self.changes.push(Change {
+                address: address.clone(),
+                kind: record.kind,
+                reason,
+                priority: 0,
+                protect,
+                source: None,
+                operation,
+            });
+        };
+        if let Some(old) = record.superseded {
+            let (id, content) = (record.id.clone(), record.content.clone());
+            push(Reason::ReplaceUnfinished, Operation::FinishReplace { old, id, content });
+        }
+        let (id, before) = (record.id, record.content);
+        if matches!(record.drift, Some(Drift::Gone | Drift::Forgotten)) {
+            push(Reason::Gone, Operation::Forget { id, before, remember: false });
+        } else if removed == Some(false) && !self.inputs.destroy {
+            push(Reason::Removed, Operation::Forget { id, before, remember: false });
+        } else {
+            let reason = if self.inputs.destroy {
+                Reason::Destroy
+            } else if removed.is_some() {
+                Reason::Removed
+            } else {
+                match declared.map(|d| d.presence) {
+                    None => Reason::NotInManifest,
+                    Some(_) if blocked => Reason::NotInManifest,
+                    Some(Presence::Active) => Reason::NotInAudience,
+                    Some(Presence::NotYet(_)) => Reason::WindowNotYet,
+                    Some(Presence::Over(_)) => Reason::WindowOver,
+                }
+            };
+            push(reason, Operation::Delete { id, before });
+        }
+    }
+
+    /// Creates without outcome: nothing is sent for them, unless the manifest says so.
+    fn unknown(&mut self, intents: Vec<Intent>, delivery: Option<&Delivery>) {
+        // After a rename two intents can stand for one delivery; then nobody knows what one more
+        // would add to.
+        if let (Some(delivery), [intent]) = (delivery, &intents[..])
+            && delivery.spec.on_unknown == OnUnknown::Resend
+            && intent.address == delivery.address
+        {
+            let operation = Operation::Resend { gone: None, after: wanted(delivery) };
+            let protect = delivery.spec.protect.unwrap_or(intent.protect);
+            self.change_desired(delivery, protect, Reason::LostAnswer, operation);
+            return;
+        }
+        for intent in intents {
+            let Intent { address, kind, content, protect, at, run: _, trouble, request_id } =
+                intent;
+            self.changes.push(Change {
+                address,
+                kind,
+                reason: Reason::LostAnswer,
+                priority: delivery.map_or(0, |delivery| delivery.spec.priority),
+                protect,
+                source: delivery.map(|delivery| delivery.spec.source.place()),
+                operation: Operation::Unknown { sent: content, at, trouble, request_id },
+            });
+        }
+    }
+
+    fn change_desired(
+        &mut self,
+        delivery: &Delivery,
+        protect: bool,
+        reason: Reason,
+        operation: Operation,
+    ) {
+        self.changes.push(Change {
+            address: delivery.address.clone(),
+            kind: delivery.spec.kind,
+            reason,
+            priority: delivery.spec.priority,
+            protect,
+            source: Some(delivery.spec.source.place()),
+            operation,
+        });
+    }
+
+    fn finish(mut self, mut errors: Vec<Diagnostic>) -> Result<Plan, PlanError> {
+        for (address, intents) in std::mem::take(&mut self.unknown) {
+            if self.inputs.selection.contains(&address) {
+                self.unknown(intents, None);
+            }
+        }
+        errors.append(&mut self.errors);
+        if !self.inputs.destroy {
+            errors.extend(
+                std::mem::take(&mut self.imports)
+                    .into_values()
+                    .map(|import| not_desired(&import, self.inputs.declared.get(&import.to.key()))),
+            );
+        }
+        if !errors.is_empty() {
+            return Err(PlanError::Manifest(errors));
+        }
+        self.changes.sort_by(Change::order);
+        let summary = Summary::of(&self.changes, self.unchanged);
+        let budget = self.inputs.budget.with(summary.requests);
+        Ok(Plan {
+            environment: self.inputs.environment,
+            as_of: self.inputs.as_of,
+            state: self.inputs.state,
+            selection: self.inputs.selection,
+            destroy: self.inputs.destroy,
+            managed: self.managed,
+            desired: self.desired,
+            summary,
+            budget,
+            protect: self.protect.into_iter().collect(),
+            changes: self.changes,
+            unchanged: self.listed,
+            diagnostics: self.diagnostics,
+        })
+    }
+}
+
+fn wanted(delivery: &Delivery) -> Content {
+    Content { text: delivery.text.clone(), from: delivery.spec.sender.clone() }
+}
+
+fn not_desired(import: &Import, declared: Option<&Declared>) -> Diagnostic {
+    let why = match declared.map(|declared| declared.presence) {
+        None => format!("there is no message {}", import.to.key_str()),
+        Some(Presence::Active) => "the visitor is not in the message's audience".to_owned(),
+        Some(Presence::NotYet(at)) => format!("the message's window opens at {at}"),
+        Some(Presence::Over(at)) => format!("the message's window closed at {at}"),
+    };
+    Diagnostic::error(
+        Code::ImportNotDesired,
+        format!("{} cannot be imported: {why}", import.to.masked()),
+    )
+    .at(import.place.clone())
+    .help("what is imported must be in the manifest, or the same plan would delete it again")
+}

@@ -1,0 +1,158 @@
+//! What a plan must not do unless somebody said so: checked on the finished plan, before the
+//! first request.
+
+use super::{Action, Operation, Plan, Reason};
+use crate::model::Address;
+
+/// Below this many deliveries the thresholds do not bind.
+const SMALL: u64 = 5;
+
+/// How many of the managed deliveries may go in one run.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Limit {
+    /// So many.
+    Count(u64),
+    /// So many of a hundred.
+    Percent(f64),
+    /// Any number.
+    All,
+}
+
+impl Limit {
+    /// Whether `n` of `managed` are within it.
+    fn admits(self, n: u64, managed: u64) -> bool {
+        match self {
+            _ if n <= SMALL => true,
+            Self::All => true,
+            Self::Count(most) => n <= most,
+            #[expect(clippy::cast_precision_loss, reason = "a share needs no exact count")]
+            Self::Percent(percent) => n as f64 * 100.0 <= percent * managed as f64,
+        }
+    }
+}
+
+impl std::fmt::Display for Limit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Count(most) => write!(f, "{most}"),
+            Self::Percent(percent) => write!(f, "{percent}%"),
+            Self::All => f.write_str("all"),
+        }
+    }
+}
+
+/// What a run may do.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Limits {
+    /// `safety.max_deletes`, or `--allow-deletes`.
+    pub deletes: Limit,
+    /// `safety.max_resends`, or `--allow-resends`.
+    pub resends: Limit,
+}
+
+/// Why a plan must not be applied.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum Refusal {
+    /// A protected message would go.
+    #[error("{} is protected, and this plan would {action} it", address.masked())]
+    Protected {
+        /// The delivery.
+        address: Address,
+        /// Delete or replace.
+        action: Action,
+    },
+    /// Nothing is desired, and the state is not empty.
+    #[error(
+        "the manifest has no messages to send, but the state has {managed} deliveries: all would be deleted"
+    )]
+    EmptyManifest {
+        /// How many deliveries the state has.
+        managed: u64,
+    },
+    /// Too many deletes.
+    #[error("this plan deletes {deletes} of {managed} deliveries; safety.max_deletes is {limit}")]
+    TooManyDeletes {
+        /// How many.
+        deletes: u64,
+        /// Of how many.
+        managed: u64,
+        /// The limit.
+        limit: Limit,
+    },
+    /// Too many resends.
+    #[error(
+        "this plan sends {resends} of {managed} deliveries again; safety.max_resends is {limit}"
+    )]
+    TooManyResends {
+        /// How many.
+        resends: u64,
+        /// Of how many.
+        managed: u64,
+        /// The limit.
+        limit: Limit,
+    },
+}
+
+impl Refusal {
+    /// The kind of refusal, stable over releases.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Protected { .. } => "protected",
+            Self::EmptyManifest { .. } => "empty-manifest",
+            Self::TooManyDeletes { .. } => "too-many-deletes",
+            Self::TooManyResends { .. } => "too-many-resends",
+        }
+    }
+
+    /// What to do now.
+    pub fn help(&self) -> String {
+        match self {
+            Self::Protected { address, .. } => format!(
+                "if it is meant to go, set `protect: false` on {} and apply that first",
+                address.key_str()
+            ),
+            Self::EmptyManifest { .. } => {
+                "check the folder, --env and include; to delete everything on purpose, use --destroy, or --allow-deletes all".to_owned()
+            }
+            Self::TooManyDeletes { deletes, .. } => {
+                format!("if that is meant, run again with --allow-deletes {deletes}")
+            }
+            Self::TooManyResends { resends, .. } => {
+                format!("if that is meant, run again with --allow-resends {resends}")
+            }
+        }
+    }
+}
+
+/// Everything that speaks against applying `plan`.
+pub fn check(plan: &Plan, limits: Limits) -> Vec<Refusal> {
+    let mut refusals = Vec::new();
+    for change in &plan.changes {
+        let goes = matches!(change.operation, Operation::Delete { .. } | Operation::Replace { .. });
+        if goes && change.protect {
+            let (address, action) = (change.address.clone(), change.action());
+            refusals.push(Refusal::Protected { address, action });
+        }
+    }
+    let managed = plan.managed;
+    let deletes = plan.summary.delete;
+    // A window that closed is written in the manifest; what only vanished may be a mistake.
+    let vanished = plan.changes.iter().all(|change| {
+        change.action() != Action::Delete
+            || matches!(change.reason, Reason::NotInManifest | Reason::NotInAudience)
+    });
+    let empty =
+        plan.desired == 0 && deletes > 0 && vanished && plan.selection.is_all() && !plan.destroy;
+    if empty && limits.deletes != Limit::All {
+        refusals.push(Refusal::EmptyManifest { managed });
+    } else if !plan.destroy && !limits.deletes.admits(deletes, managed) {
+        let limit = limits.deletes;
+        refusals.push(Refusal::TooManyDeletes { deletes, managed, limit });
+    }
+    let resends = plan.summary.resend;
+    if !limits.resends.admits(resends, managed) {
+        let limit = limits.resends;
+        refusals.push(Refusal::TooManyResends { resends, managed, limit });
+    }
+    refusals
+}

@@ -1,0 +1,5 @@
+//! The planner, by example and by law.
+
+mod examples;
+mod laws;
+mod world;

@@ -1,0 +1,229 @@
+//! A manifest, a state and their consequences, small enough to enumerate.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use crate::{
+    desired::{Delivery, OnMissing, OnUnknown, Presence, Source, Spec},
+    model::{Address, Content, Key, Kind, MessageId, Sender},
+    plan::{
+        Budget, Declared, Inputs, Operation, Plan, PlanError, Selection, StateRef,
+        planner::{Import, plan},
+    },
+    state::{Drift, Intent, Located, Record},
+};
+
+pub(super) fn address(text: &str) -> Address {
+    Address::parse(text).expect("a valid address")
+}
+
+pub(super) fn key(text: &str) -> Key {
+    Key::parse(text).expect("a valid key")
+}
+
+pub(super) fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(second).expect("in range")
+}
+
+pub(super) fn content(text: &str, from: &Sender) -> Content {
+    Content { text: text.into(), from: from.clone() }
+}
+
+pub(super) fn spec(name: &str) -> Spec {
+    Spec {
+        key: key(name),
+        kind: Kind::Pushed,
+        sender: Sender::Random,
+        protect: None,
+        on_missing: OnMissing::Resend,
+        on_unknown: OnUnknown::Hold,
+        priority: 0,
+        source: Source::fixed("messages/all.yaml", 3),
+    }
+}
+
+pub(super) fn delivery(spec: &Spec, visitor: &str, text: &str) -> Delivery {
+    Delivery {
+        address: address(&format!("{}@{visitor}", spec.key)),
+        spec: Arc::new(spec.clone()),
+        text: text.into(),
+    }
+}
+
+pub(super) fn record(name: &str, text: &str) -> Record {
+    Record {
+        address: address(name),
+        kind: Kind::Pushed,
+        id: MessageId::new(format!("id-of-{name}")),
+        content: content(text, &Sender::Random),
+        protect: false,
+        created_at: at(1),
+        updated_at: at(1),
+        verified_at: at(1),
+        drift: None,
+        superseded: None,
+    }
+}
+
+pub(super) fn intent(name: &str, text: &str) -> Intent {
+    Intent {
+        address: address(name),
+        kind: Kind::Pushed,
+        content: content(text, &Sender::Random),
+        protect: false,
+        at: at(5),
+        run: Uuid::nil(),
+        trouble: Some("timed out after 30 s".to_owned()),
+        request_id: None,
+    }
+}
+
+/// Everything that a plan is made from.
+#[derive(Debug, Clone, Default)]
+pub(super) struct World {
+    pub(super) desired: Vec<Delivery>,
+    pub(super) records: BTreeMap<Address, Record>,
+    pub(super) intents: BTreeMap<Address, Intent>,
+    pub(super) presence: BTreeMap<Key, Presence>,
+    pub(super) moved: BTreeMap<Key, Key>,
+    pub(super) removed: BTreeMap<Key, bool>,
+    pub(super) imports: Vec<Import>,
+    pub(super) selection: Selection,
+    pub(super) destroy: bool,
+}
+
+impl World {
+    pub(super) fn inputs(&self) -> Inputs {
+        let mut declared: BTreeMap<Key, Declared> = self
+            .presence
+            .iter()
+            .map(|(key, presence)| (key.clone(), Declared { presence: *presence, protect: None }))
+            .collect();
+        for delivery in &self.desired {
+            let protect = delivery.spec.protect;
+            declared.insert(
+                delivery.spec.key.clone(),
+                Declared { presence: Presence::Active, protect },
+            );
+        }
+        Inputs {
+            environment: "default".to_owned(),
+            as_of: at(100),
+            state: StateRef { lineage: Some(Uuid::nil()), serial: 7 },
+            declared,
+            imports: self.imports.clone(),
+            removed: self.removed.clone(),
+            moved: self.moved.clone(),
+            intents: self.intents.values().cloned().collect(),
+            selection: self.selection.clone(),
+            destroy: self.destroy,
+            budget: Budget::at(at(100), None, 100),
+            keep_unchanged: false,
+        }
+    }
+
+    /// The records as a store yields them: by their new addresses.
+    pub(super) fn located(&self) -> Vec<Located> {
+        let mut all: Vec<Located> = self
+            .records
+            .values()
+            .map(|record| {
+                let target =
+                    self.moved.get(&record.address.key()).map(|to| record.address.with_key(to));
+                match target {
+                    Some(to) if self.records.contains_key(&to) => {
+                        Located { record: record.clone(), moved_from: None, blocked: true }
+                    }
+                    Some(to) => Located {
+                        record: Record { address: to, ..record.clone() },
+                        moved_from: Some(record.address.clone()),
+                        blocked: false,
+                    },
+                    None => Located { record: record.clone(), moved_from: None, blocked: false },
+                }
+            })
+            .collect();
+        all.sort_by(|a, b| a.record.address.cmp(&b.record.address));
+        all
+    }
+
+    pub(super) fn plan(&self) -> Result<Plan, PlanError> {
+        let mut desired = self.desired.clone();
+        desired.sort_by(|a, b| a.address.cmp(&b.address));
+        plan(self.inputs(), desired.into_iter().map(Ok), self.located().into_iter().map(Ok))
+    }
+
+    pub(super) fn planned(&self) -> Plan {
+        self.plan().expect("no errors")
+    }
+
+    /// What the state is after everything in `plan` went well. The apply room's own tests hold
+    /// the real thing against the same law.
+    pub(super) fn apply(&mut self, plan: &Plan) {
+        for change in &plan.changes {
+            let address = change.address.clone();
+            let fresh = |after: &Content| Record {
+                kind: change.kind,
+                content: after.clone(),
+                protect: change.protect,
+                ..record(address.as_str(), "")
+            };
+            match &change.operation {
+                Operation::Create { after }
+                | Operation::Replace { after, .. }
+                | Operation::Adopt { after, .. } => {
+                    self.records.insert(address.clone(), fresh(after));
+                }
+                Operation::Resend { after, .. } => {
+                    self.intents.remove(&address);
+                    self.records.insert(address.clone(), fresh(after));
+                }
+                Operation::Update { after, .. } | Operation::Restore { after, .. } => {
+                    let record = self.records.get_mut(&address).expect("an update has a record");
+                    record.content = after.clone();
+                    record.drift = None;
+                }
+                Operation::FinishReplace { .. } => {
+                    // A move goes first, so the record may be under either address.
+                    let record = self.records.get_mut(&address).expect("a record");
+                    record.superseded = None;
+                }
+                Operation::Delete { .. } => {
+                    self.records.remove(&address).expect("a delete has a record");
+                }
+                Operation::Forget { remember: false, .. } => {
+                    self.records.remove(&address).expect("a forget has a record");
+                }
+                Operation::Forget { remember: true, .. } => {
+                    let record = self.records.get_mut(&address).expect("a record");
+                    record.drift = Some(Drift::Forgotten);
+                }
+                Operation::Move { from, .. } => {
+                    let old = self.records.remove(from).expect("a move has a record");
+                    self.records.insert(address.clone(), Record { address, ..old });
+                }
+                Operation::Unknown { .. } => {}
+            }
+        }
+        for mark in &plan.protect {
+            for record in self.records.values_mut() {
+                if record.address.key() == mark.key {
+                    record.protect = mark.protect;
+                }
+            }
+        }
+        self.imports.clear();
+    }
+
+    /// Every address that a plan has to say something about.
+    pub(super) fn addresses(&self) -> BTreeSet<Address> {
+        let desired = self.desired.iter().map(|delivery| delivery.address.clone());
+        let records = self.located().into_iter().map(|located| located.record.address);
+        desired.chain(records).collect()
+    }
+}

@@ -1,0 +1,374 @@
+//! A [`Plan`] as JSON (`pushsync/plan/1`), and back.
+//!
+//! The document is flat, for readers in other languages; decoding it checks that every change has
+//! what its action takes, and that nobody altered it.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Action, Budget, Change, Operation, Plan, ProtectMark, Reason, Selection, StateRef, Summary,
+    Unchanged,
+};
+use crate::{
+    diagnostics::{Diagnostic, Place},
+    model::{Address, Content, Key, Kind, MessageId, VisitorId},
+    state::Superseded,
+};
+
+/// The value of `format`.
+pub const FORMAT: &str = "pushsync/plan/1";
+
+/// Why a saved plan cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum WireError {
+    /// No JSON, or not of this shape.
+    #[error("not a saved plan: {0}")]
+    Shape(#[from] serde_json::Error),
+    /// Made by another version.
+    #[error("its format is {found:?}, this pushsync reads {FORMAT:?}")]
+    Format {
+        /// What `format` says.
+        found: String,
+    },
+    /// A change lacks something.
+    #[error("change {index} ({action} of {address}) has no {field}")]
+    Lacks {
+        /// Which change, from 1.
+        index: usize,
+        /// Its action.
+        action: Action,
+        /// Its delivery, masked.
+        address: String,
+        /// What it lacks.
+        field: &'static str,
+    },
+    /// The digest does not match.
+    #[error("its digest does not match its content: it was changed after it was made")]
+    Altered,
+}
+
+/// The document.
+#[derive(Serialize)]
+struct Document<'a> {
+    format: &'static str,
+    environment: &'a str,
+    as_of: Timestamp,
+    state: StateRef,
+    #[serde(skip_serializing_if = "is_all")]
+    targets: Targets,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    destroy: bool,
+    managed: u64,
+    desired: u64,
+    summary: Summary,
+    budget: Budget,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    protect: &'a [ProtectMark],
+    changes: Vec<WireChange>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    unchanged: &'a [Unchanged],
+    diagnostics: &'a [Diagnostic],
+    digest: String,
+}
+
+fn is_all(targets: &Targets) -> bool {
+    targets.0.is_empty()
+}
+
+/// The same, as it is read. Diagnostics are not: they were told when the plan was made.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Saved {
+    format: String,
+    environment: String,
+    as_of: Timestamp,
+    state: StateRef,
+    #[serde(default)]
+    targets: Targets,
+    #[serde(default)]
+    destroy: bool,
+    managed: u64,
+    desired: u64,
+    summary: Summary,
+    budget: Budget,
+    #[serde(default)]
+    protect: Vec<ProtectMark>,
+    changes: Vec<WireChange>,
+    #[serde(default)]
+    unchanged: Vec<Unchanged>,
+    #[serde(default, rename = "diagnostics")]
+    _diagnostics: serde::de::IgnoredAny,
+    digest: String,
+}
+
+/// Keys and addresses, as they were given to `--target`.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+struct Targets(Vec<String>);
+
+impl From<&Selection> for Targets {
+    fn from(selection: &Selection) -> Self {
+        let keys = selection.keys.iter().map(ToString::to_string);
+        let addresses = selection.addresses.iter().map(|address| address.as_str().to_owned());
+        Self(keys.chain(addresses).collect())
+    }
+}
+
+impl Targets {
+    fn selection(self) -> Result<Selection, serde_json::Error> {
+        use serde::de::Error as _;
+        let mut selection = Selection::default();
+        for target in self.0 {
+            if target.contains('@') {
+                let address = Address::parse(&target).map_err(serde_json::Error::custom)?;
+                selection.addresses.insert(address);
+            } else {
+                let key = Key::parse(&target).map_err(serde_json::Error::custom)?;
+                selection.keys.insert(key);
+            }
+        }
+        Ok(selection)
+    }
+}
+
+/// A change, flat.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WireChange {
+    address: Address,
+    key: Key,
+    visitor: VisitorId,
+    kind: Kind,
+    action: Action,
+    reason: Reason,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    id: Option<MessageId>,
+    /// The message that a replace deletes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    replaces: Option<Superseded>,
+    /// The address that a move starts from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    previous_address: Option<Address>,
+    /// A forget whose absence stays wanted.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    remember: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    protect: bool,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    priority: i32,
+    source: Option<WireSource>,
+    before: Option<Content>,
+    after: Option<Content>,
+    /// Of an unknown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sent_at: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    trouble: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    request_id: Option<String>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(priority: &i32) -> bool {
+    *priority == 0
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WireSource {
+    file: String,
+    line: u32,
+}
+
+impl From<&Change> for WireChange {
+    fn from(change: &Change) -> Self {
+        let (replaces, previous_address) = match &change.operation {
+            Operation::Replace { old, .. } | Operation::FinishReplace { old, .. } => {
+                (Some(old.clone()), None)
+            }
+            Operation::Move { from, .. } => (None, Some(from.clone())),
+            _ => (None, None),
+        };
+        let remember = matches!(change.operation, Operation::Forget { remember: true, .. });
+        let (sent_at, trouble, request_id) = match &change.operation {
+            Operation::Unknown { sent: _, at, trouble, request_id } => {
+                (Some(*at), trouble.clone(), request_id.clone())
+            }
+            _ => (None, None, None),
+        };
+        Self {
+            address: change.address.clone(),
+            key: change.address.key(),
+            visitor: change.address.visitor(),
+            kind: change.kind,
+            action: change.action(),
+            reason: change.reason,
+            id: change.id().cloned(),
+            replaces,
+            previous_address,
+            remember,
+            protect: change.protect,
+            priority: change.priority,
+            source: change
+                .source
+                .as_ref()
+                .map(|place| WireSource { file: place.file.to_string(), line: place.line }),
+            before: change.before().cloned(),
+            after: change.after().cloned(),
+            sent_at,
+            trouble,
+            request_id,
+        }
+    }
+}
+
+impl WireChange {
+    fn decode(self, index: usize) -> Result<Change, WireError> {
+        let Self {
+            address,
+            key,
+            visitor,
+            kind,
+            action,
+            reason,
+            id,
+            replaces,
+            previous_address,
+            remember,
+            protect,
+            priority,
+            source,
+            before,
+            after,
+            sent_at,
+            trouble,
+            request_id,
+        } = self;
+        if key.as_str() != address.key_str() || visitor.as_str() != address.visitor_str() {
+            return Err(WireError::Altered);
+        }
+        let masked = address.masked();
+        let lacks = |field| {
+            let address = masked.clone();
+            move || WireError::Lacks { index: index + 1, action, address, field }
+        };
+        let id = id.ok_or_else(lacks("id"));
+        let before = before.ok_or_else(lacks("before"));
+        let after = after.ok_or_else(lacks("after"));
+        let operation = match action {
+            Action::Create => Operation::Create { after: after? },
+            Action::Update => Operation::Update { id: id?, before: before?, after: after? },
+            Action::Restore => Operation::Restore { id: id?, before: before?, after: after? },
+            Action::Replace => {
+                let old = replaces.ok_or_else(lacks("replaces"))?;
+                if reason == Reason::ReplaceUnfinished {
+                    Operation::FinishReplace { old, id: id?, content: after? }
+                } else {
+                    Operation::Replace { old, before: before?, after: after? }
+                }
+            }
+            Action::Delete => Operation::Delete { id: id?, before: before? },
+            Action::Resend => Operation::Resend { gone: id.ok(), after: after? },
+            Action::Forget => Operation::Forget { id: id?, before: before?, remember },
+            Action::Move => {
+                let from = previous_address.ok_or_else(lacks("previous_address"))?;
+                Operation::Move { from, id: id? }
+            }
+            Action::Adopt => Operation::Adopt { id: id?, after: after? },
+            Action::Unknown => {
+                let at = sent_at.ok_or_else(lacks("sent_at"))?;
+                Operation::Unknown { sent: after?, at, trouble, request_id }
+            }
+        };
+        let source = source.map(|WireSource { file, line }| Place {
+            file: file.into(),
+            line,
+            column: 1,
+            length: 1,
+        });
+        Ok(Change { address, kind, reason, priority, protect, source, operation })
+    }
+}
+
+/// The plan as one JSON document, pretty-printed, with a line break at the end.
+pub fn encode(plan: &Plan) -> Result<Vec<u8>, serde_json::Error> {
+    let changes: Vec<_> = plan.changes.iter().map(WireChange::from).collect();
+    let document = Document {
+        format: FORMAT,
+        environment: &plan.environment,
+        as_of: plan.as_of,
+        state: plan.state,
+        targets: Targets::from(&plan.selection),
+        destroy: plan.destroy,
+        managed: plan.managed,
+        desired: plan.desired,
+        summary: plan.summary,
+        budget: plan.budget,
+        protect: &plan.protect,
+        digest: digest(plan, &changes)?,
+        changes,
+        unchanged: &plan.unchanged,
+        diagnostics: &plan.diagnostics,
+    };
+    let mut bytes = serde_json::to_vec_pretty(&document)?;
+    bytes.push(b'\n');
+    Ok(bytes)
+}
+
+/// Reads what [`encode`] wrote.
+pub fn decode(bytes: &[u8]) -> Result<Plan, WireError> {
+    #[derive(Deserialize)]
+    struct Head {
+        format: String,
+    }
+    let head: Head = serde_json::from_slice(bytes)?;
+    if head.format != FORMAT {
+        return Err(WireError::Format { found: head.format });
+    }
+    let saved: Saved = serde_json::from_slice(bytes)?;
+    debug_assert_eq!(saved.format, FORMAT);
+    let selection = saved.targets.selection()?;
+    let changes = saved
+        .changes
+        .into_iter()
+        .enumerate()
+        .map(|(index, change)| change.decode(index))
+        .collect::<Result<Vec<_>, _>>()?;
+    let plan = Plan {
+        environment: saved.environment,
+        as_of: saved.as_of,
+        state: saved.state,
+        selection,
+        destroy: saved.destroy,
+        managed: saved.managed,
+        desired: saved.desired,
+        summary: saved.summary,
+        budget: saved.budget,
+        protect: saved.protect,
+        changes,
+        unchanged: saved.unchanged,
+        diagnostics: Vec::new(),
+    };
+    let changes: Vec<_> = plan.changes.iter().map(WireChange::from).collect();
+    if digest(&plan, &changes)? != saved.digest {
+        return Err(WireError::Altered);
+    }
+    Ok(plan)
+}
+
+/// Over everything that decides what is done; not over the budget, which is only a forecast.
+fn digest(plan: &Plan, changes: &[WireChange]) -> Result<String, serde_json::Error> {
+    let decisive = serde_json::to_vec(&(
+        FORMAT,
+        &plan.environment,
+        plan.as_of,
+        plan.state,
+        Targets::from(&plan.selection),
+        (plan.destroy, plan.managed, plan.desired),
+        plan.summary,
+        &plan.protect,
+        changes,
+    ))?;
+    Ok(blake3::hash(&decisive).to_hex().to_string())
+}

@@ -1,0 +1,339 @@
+use std::{
+    collections::HashMap,
+    io::{self, Write},
+};
+
+use anstyle::{AnsiColor, Effects, Style};
+
+use super::{
+    View,
+    diff::{Piece, words},
+    flow::{Flow, display_width},
+    words as say,
+};
+use crate::{
+    diagnostics::Place,
+    model::{Content, Sender},
+    plan::{Action, Change, Forecast, Operation, Plan, Reason},
+};
+
+/// How many visitors and how many different texts of one message are shown; the counts are
+/// always complete.
+const MOST_VISITORS: usize = 4;
+const MOST_TEXTS: usize = 3;
+/// How many lines of a text that is new, or goes, are shown.
+const MOST_LINES: usize = 8;
+
+const BOLD: Style = Style::new().effects(Effects::BOLD);
+const DIM: Style = Style::new().effects(Effects::DIMMED);
+const OLD: Style = color(AnsiColor::Red);
+const NEW: Style = color(AnsiColor::Green);
+
+const fn color(color: AnsiColor) -> Style {
+    Style::new().fg_color(Some(anstyle::Color::Ansi(color)))
+}
+
+fn style(action: Action) -> Style {
+    match action {
+        Action::Create => color(AnsiColor::Green),
+        Action::Update | Action::Restore => color(AnsiColor::Yellow),
+        Action::Replace | Action::Resend => color(AnsiColor::Magenta),
+        Action::Delete => color(AnsiColor::Red),
+        Action::Forget => DIM,
+        Action::Move | Action::Adopt => color(AnsiColor::Cyan),
+        Action::Unknown => color(AnsiColor::Red).effects(Effects::BOLD),
+    }
+}
+
+pub(super) fn plan(plan: &Plan, view: View, out: &mut dyn Write) -> io::Result<()> {
+    for group in groups(&plan.changes) {
+        group.show(view, out)?;
+    }
+    for mark in &plan.protect {
+        let now = if mark.protect { "is protected from now on" } else { "is no longer protected" };
+        writeln!(out, "  {BOLD}{}{BOLD:#} {now}\n", mark.key)?;
+    }
+    if !plan.unchanged.is_empty() {
+        writeln!(out, "  {DIM}unchanged:{DIM:#}")?;
+        for unchanged in &plan.unchanged {
+            let address = say::address(&unchanged.address, view.mask);
+            writeln!(out, "    {address}  {DIM}{}{DIM:#}", say::one_line(unchanged.id.as_str()))?;
+        }
+        writeln!(out)?;
+    }
+    summary(plan, out)
+}
+
+fn summary(plan: &Plan, out: &mut dyn Write) -> io::Result<()> {
+    let unchanged = plan.summary.unchanged;
+    if plan.changes.is_empty() {
+        let kept = match (unchanged, plan.selection.is_all()) {
+            (0, true) => "the manifest has no deliveries, and so has the state".to_owned(),
+            (0, false) => "the targets name no deliveries".to_owned(),
+            (n, _) => format!(
+                "{} as {} should be",
+                say::count(n, "delivery is", "deliveries are"),
+                if n == 1 { "it" } else { "they" }
+            ),
+        };
+        return writeln!(out, "{BOLD}No changes:{BOLD:#} {kept}.");
+    }
+    write!(out, "{BOLD}Plan:{BOLD:#} ")?;
+    let mut first = true;
+    for action in Action::ALL {
+        let n = plan.summary.count(action);
+        if n > 0 {
+            let style = style(action);
+            let comma = if first { "" } else { ", " };
+            let number = say::number(n);
+            let words = verb(action);
+            write!(out, "{comma}{style}{} {number} {words}{style:#}", action.sign())?;
+            first = false;
+        }
+    }
+    writeln!(out, ", {} unchanged.", say::number(unchanged))?;
+    let requests = plan.summary.requests;
+    let asked = say::count(requests, "request", "requests");
+    match plan.budget.forecast(requests) {
+        Forecast::Fits { .. } if requests == 0 => writeln!(out, "{asked}"),
+        Forecast::Fits { left } => {
+            writeln!(out, "{asked}; {} left in this hour: fits", say::number(left))
+        }
+        Forecast::Takes { per_hour, about } => writeln!(
+            out,
+            "{asked} at {} an hour: about {}",
+            say::number(per_hour),
+            say::duration(about)
+        ),
+    }
+}
+
+fn verb(action: Action) -> &'static str {
+    match action {
+        Action::Create => "to create",
+        Action::Update => "to update",
+        Action::Replace => "to replace",
+        Action::Delete => "to delete",
+        Action::Resend => "to send again",
+        Action::Restore => "to restore",
+        Action::Forget => "to forget",
+        Action::Move => "to rename",
+        Action::Adopt => "to adopt",
+        Action::Unknown => "unknown",
+    }
+}
+
+/// The changes of one message that are of one action, for one reason.
+struct Group<'a> {
+    changes: Vec<&'a Change>,
+}
+
+/// In the order of the first change of each.
+fn groups(changes: &[Change]) -> Vec<Group<'_>> {
+    let mut groups: Vec<Group<'_>> = Vec::new();
+    let mut places: HashMap<(&str, Action, Reason, Option<&Place>), usize> = HashMap::new();
+    for change in changes {
+        let key =
+            (change.address.key_str(), change.action(), change.reason, change.source.as_ref());
+        let place = *places.entry(key).or_insert_with(|| {
+            groups.push(Group { changes: Vec::new() });
+            groups.len() - 1
+        });
+        groups[place].changes.push(change);
+    }
+    groups
+}
+
+impl Group<'_> {
+    fn show(&self, view: View, out: &mut dyn Write) -> io::Result<()> {
+        let Some(first) = self.changes.first() else { return Ok(()) };
+        let action = first.action();
+        let style = style(action);
+        let name = match self.changes.len() {
+            1 => say::address(&first.address, view.mask),
+            n => format!("{} ({} visitors)", first.address.key_str(), say::number(n as u64)),
+        };
+        let source = first
+            .source
+            .as_ref()
+            .map(|place| format!("{}:{}", say::one_line(&place.file), place.line))
+            .unwrap_or_default();
+        let room = view.width.saturating_sub(4 + display_width(&name) + display_width(&source));
+        let sign = action.sign();
+        write!(out, "  {style}{sign}{style:#} {BOLD}{name}{BOLD:#}")?;
+        if source.is_empty() {
+            writeln!(out)?;
+        } else if room >= 2 {
+            writeln!(out, "{:room$}{DIM}{source}{DIM:#}", "")?;
+        } else {
+            writeln!(out, "\n    {DIM}{source}{DIM:#}")?;
+        }
+        let from = match &first.operation {
+            Operation::Create { after } | Operation::Resend { after, .. } => {
+                format!(", from {}", say::one_line(&after.from.to_string()))
+            }
+            _ => String::new(),
+        };
+        let mut line = Flow::new(out, 4, view.width);
+        line.push(style, action.as_str())?;
+        line.push(Style::new(), &format!(": {}{from}", first.reason.explained()))?;
+        line.end()?;
+        let variants = self.variants();
+        let hidden = variants.len().saturating_sub(MOST_TEXTS);
+        for variant in variants.iter().take(MOST_TEXTS) {
+            if self.changes.len() > 1 {
+                visitors(variant, view, out)?;
+            }
+            if let Some(change) = variant.first() {
+                content(change, view, out)?;
+            }
+        }
+        if hidden > 0 {
+            let rest: usize = variants.iter().skip(MOST_TEXTS).map(Vec::len).sum();
+            writeln!(
+                out,
+                "      {DIM}… and {} for {}; --format json has all{DIM:#}",
+                say::count(hidden as u64, "more text", "more texts"),
+                say::count(rest as u64, "visitor", "visitors"),
+            )?;
+        }
+        writeln!(out)
+    }
+
+    /// The changes, those with the same content together.
+    fn variants(&self) -> Vec<Vec<&Change>> {
+        let mut variants: Vec<Vec<&Change>> = Vec::new();
+        let mut places: HashMap<(Option<&Content>, Option<&Content>), usize> = HashMap::new();
+        for change in &self.changes {
+            let place = *places.entry((change.before(), change.after())).or_insert_with(|| {
+                variants.push(Vec::new());
+                variants.len() - 1
+            });
+            variants[place].push(change);
+        }
+        variants
+    }
+}
+
+fn visitors(changes: &[&Change], view: View, out: &mut dyn Write) -> io::Result<()> {
+    let mut names: Vec<_> = changes
+        .iter()
+        .take(MOST_VISITORS)
+        .map(|change| format!("@{}", say::visitor(&change.address.visitor(), view.mask)))
+        .collect();
+    if changes.len() > MOST_VISITORS {
+        names.push(format!("and {} more", say::number((changes.len() - MOST_VISITORS) as u64)));
+    }
+    let mut line = Flow::new(out, 4, view.width);
+    line.push(DIM, &names.join(", "))?;
+    line.end()
+}
+
+fn content(change: &Change, view: View, out: &mut dyn Write) -> io::Result<()> {
+    match &change.operation {
+        Operation::Create { after } | Operation::Resend { after, .. } => {
+            whole("+", NEW, &after.text, view, out)
+        }
+        Operation::Adopt { id, after } => {
+            writeln!(out, "      message {}", say::one_line(id.as_str()))?;
+            whole(" ", Style::new(), &after.text, view, out)
+        }
+        Operation::Update { before, after, .. } | Operation::Restore { before, after, .. } => {
+            changed(&before.text, &after.text, view, out)
+        }
+        Operation::Replace { before, after, .. } => {
+            if before.from != after.from {
+                sender_change(&before.from, &after.from, view, out)?;
+            }
+            changed(&before.text, &after.text, view, out)
+        }
+        Operation::Delete { before, .. } | Operation::Forget { before, .. } => {
+            whole("-", OLD, &before.text, view, out)
+        }
+        Operation::FinishReplace { old, .. } => {
+            writeln!(out, "      delete message {}", say::one_line(old.id.as_str()))
+        }
+        Operation::Move { from, .. } => {
+            writeln!(out, "      was {}", say::address(from, view.mask))
+        }
+        Operation::Unknown { sent, at, trouble, request_id } => {
+            let mut line = Flow::new(out, 6, view.width);
+            line.push(Style::new(), &format!("sent {at:.0}"))?;
+            let why =
+                trouble.as_deref().unwrap_or("the run that sent it did not live to see the answer");
+            line.push(Style::new(), &format!("; {}", say::one_line(why)))?;
+            if let Some(id) = request_id {
+                line.push(Style::new(), &format!(" (sib-request-id {})", say::one_line(id)))?;
+            }
+            line.end()?;
+            whole("?", OLD, &sent.text, view, out)?;
+            let address = say::address(&change.address, view.mask);
+            let mut line = Flow::new(out, 6, view.width);
+            line.push(
+                DIM,
+                &format!(
+                    "look at the visitor's chat in Brevo, then: pushsync state resolve {address} --sent ID, or --not-sent"
+                ),
+            )?;
+            line.end()
+        }
+    }
+}
+
+fn sender_change(
+    before: &Sender,
+    after: &Sender,
+    view: View,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let mut line = Flow::new(out, 6, view.width);
+    line.push(Style::new(), "from ")?;
+    line.push(OLD, &format!("[-{}-]", say::one_line(&before.to_string())))?;
+    line.push(NEW, &format!("{{+{}+}}", say::one_line(&after.to_string())))?;
+    line.end()
+}
+
+/// A text that is new, or goes.
+fn whole(sign: &str, style: Style, text: &str, view: View, out: &mut dyn Write) -> io::Result<()> {
+    let text = say::printable(text);
+    for (n, line) in text.split('\n').enumerate() {
+        if n == MOST_LINES {
+            let rest = text.split('\n').count() - MOST_LINES;
+            return writeln!(
+                out,
+                "        {DIM}… {}{DIM:#}",
+                say::count(rest as u64, "more line", "more lines")
+            );
+        }
+        let mut flow = Flow::new(out, 8, view.width);
+        flow.lead(style, sign)?;
+        flow.push(style, line)?;
+        flow.end()?;
+    }
+    Ok(())
+}
+
+/// A text before and after, word by word.
+fn changed(before: &str, after: &str, view: View, out: &mut dyn Write) -> io::Result<()> {
+    let mut flow = Flow::new(out, 8, view.width);
+    for piece in words(&say::printable(before), &say::printable(after)) {
+        match piece {
+            Piece::Same(text) => flow.push(Style::new(), &shortened(&text))?,
+            Piece::Old(text) => flow.push(OLD, &format!("[-{text}-]"))?,
+            Piece::New(text) => flow.push(NEW, &format!("{{+{text}+}}"))?,
+        }
+    }
+    flow.end()
+}
+
+/// A stretch that stays, without its middle if it is long: what changed is what matters.
+fn shortened(text: &str) -> String {
+    const AROUND: usize = 3;
+    let lines: Vec<_> = text.split('\n').collect();
+    if lines.len() <= 2 * AROUND + 2 {
+        return text.to_owned();
+    }
+    let hidden = lines.len() - 2 * AROUND;
+    let (head, tail) = (&lines[..AROUND], &lines[lines.len() - AROUND..]);
+    format!("{}\n… {hidden} lines …\n{}", head.join("\n"), tail.join("\n"))
+}

@@ -1,0 +1,236 @@
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
+
+use axum::{
+    Router,
+    body::{Body, to_bytes},
+    extract::{ConnectInfo, Request, State},
+    http::{HeaderMap, HeaderValue, Response, StatusCode, header},
+};
+use jiff::Timestamp;
+use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
+
+use super::{
+    Counts, JournalError, Options, SandboxMessage,
+    core::{Ask, Core, Outcome},
+    journal::{Journal, Replay},
+    listener::{Cut, CuttableListener},
+    reply::Reply,
+};
+
+/// Larger than any message; the rest is refused.
+const LONGEST_BODY: usize = 4 << 20;
+/// How long [`Running::stop`] waits for requests under way.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// A local server with the API's behaviour.
+#[derive(Debug)]
+pub struct Sandbox;
+
+/// Why a sandbox could not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// It could not listen.
+    #[error("could not listen on {address}: {why}")]
+    Listen {
+        /// Where.
+        address: SocketAddr,
+        /// Why, and what to do.
+        why: String,
+    },
+    /// Its data could not be used.
+    #[error(transparent)]
+    Data(#[from] JournalError),
+    /// A probability is not between 0 and 1.
+    #[error("{name} is a probability from 0 to 1, not {value}")]
+    Probability {
+        /// Which.
+        name: &'static str,
+        /// What was given.
+        value: f64,
+    },
+}
+
+/// A sandbox that listens. Dropped, it stops on its own; [`Running::stop`] waits for that.
+#[derive(Debug)]
+pub struct Running {
+    address: SocketAddr,
+    core: CoreHandle,
+    warnings: Vec<String>,
+    stop: oneshot::Sender<()>,
+    server: JoinHandle<()>,
+}
+
+#[derive(Clone)]
+struct CoreHandle(Arc<Core>);
+
+impl std::fmt::Debug for CoreHandle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Core")
+    }
+}
+
+impl Sandbox {
+    /// Reads the data, listens, and serves on the runtime of the caller until it is stopped.
+    pub async fn start(options: Options) -> Result<Running, StartError> {
+        let Options { listen, data, budget, faults, clock } = options;
+        for (name, value) in [("fail", faults.fail), ("drop-replies", faults.drop_replies)] {
+            if !(0.0..=1.0).contains(&value) {
+                return Err(StartError::Probability { name, value });
+            }
+        }
+        // Listen first: a second sandbox on the same port does not touch the data.
+        let refused = |error| StartError::Listen { address: listen, why: why_not(error) };
+        let listener = TcpListener::bind(listen).await.map_err(refused)?;
+        let address = listener.local_addr().map_err(refused)?;
+        let (journal, mut replay) = match &data {
+            Some(path) => {
+                let (journal, replay) = Journal::open(path)?;
+                (Some(journal), replay)
+            }
+            None => (None, Replay::default()),
+        };
+        let warnings = std::mem::take(&mut replay.warnings);
+        let core = CoreHandle(Arc::new(Core::new(clock, faults, budget, journal, replay)));
+
+        // Pages for people come beside the API: `.route("/", …)`.
+        let router = Router::new().fallback(serve).with_state(core.clone());
+        let service = router.into_make_service_with_connect_info::<Cut>();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let server = tokio::spawn(async move {
+            let _ = axum::serve(CuttableListener(listener), service)
+                .with_graceful_shutdown(async {
+                    // Told so, or dropped.
+                    let _ = stopped.await;
+                })
+                .await;
+        });
+        Ok(Running { address, core, warnings, stop, server })
+    }
+}
+
+impl Running {
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The URL for clients, with `/v3` as the API has it.
+    pub fn base_url(&self) -> String {
+        let ip = match self.address.ip() {
+            IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+            ip => ip,
+        };
+        format!("http://{}/v3", SocketAddr::new(ip, self.address.port()))
+    }
+
+    /// What was odd about its data: a torn last line. Sentences without a full stop.
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
+    /// Every message ever created, in that order, deleted ones included.
+    pub fn messages(&self) -> Vec<SandboxMessage> {
+        self.core.0.messages()
+    }
+
+    /// When each agent was last pinged online, by agent id, since the start.
+    pub fn pings(&self) -> BTreeMap<String, Timestamp> {
+        self.core.0.pings()
+    }
+
+    /// How many requests there were since the start.
+    pub fn requests(&self) -> Counts {
+        self.core.0.counts()
+    }
+
+    /// Stops: no new connections, requests under way are answered (for a while), the data is let
+    /// go.
+    pub async fn stop(self) {
+        let Self { core, stop, mut server, .. } = self;
+        drop(stop);
+        if tokio::time::timeout(PATIENCE, &mut server).await.is_err() {
+            server.abort();
+        }
+        core.0.close();
+    }
+}
+
+fn why_not(error: std::io::Error) -> String {
+    match error.kind() {
+        std::io::ErrorKind::AddrInUse => {
+            "another program listens there; choose another port, or 0 for a free one".to_owned()
+        }
+        std::io::ErrorKind::PermissionDenied => {
+            "not permitted; ports below 1024 need privileges, choose a higher one".to_owned()
+        }
+        std::io::ErrorKind::AddrNotAvailable => "this machine has no such address".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
+async fn serve(
+    State(CoreHandle(core)): State<CoreHandle>,
+    ConnectInfo(cut): ConnectInfo<Cut>,
+    request: Request,
+) -> Response<Body> {
+    let (head, body) = request.into_parts();
+    let (method, path) = (head.method.as_str(), head.uri.path());
+    if let Some(reply) = core.look(method, path) {
+        return respond(reply, None);
+    }
+    let body = to_bytes(body, LONGEST_BODY).await.ok();
+    let has_key = has_key(&head.headers);
+    let outcome = core.handle(&Ask { method, path, has_key, body: body.as_deref() });
+    if !core.latency().is_zero() {
+        tokio::time::sleep(core.latency()).await;
+    }
+    if outcome.dropped {
+        cut.now();
+    }
+    respond(outcome.reply.clone(), Some(&outcome))
+}
+
+/// Any key will do, and so will any OAuth bearer token.
+fn has_key(headers: &HeaderMap) -> bool {
+    let filled = |text: &[u8]| !text.trim_ascii().is_empty();
+    let key = headers.get("api-key").is_some_and(|value| filled(value.as_bytes()));
+    let token = headers.get(header::AUTHORIZATION).is_some_and(|value| {
+        let value = value.as_bytes();
+        value.len() > 7 && value[..7].eq_ignore_ascii_case(b"bearer ") && filled(&value[7..])
+    });
+    key || token
+}
+
+fn respond(reply: Reply, outcome: Option<&Outcome>) -> Response<Body> {
+    let Reply { status, body, allow } = reply;
+    let body_text = body.map(|value| value.to_string());
+    let has_body = body_text.is_some();
+    let mut response = Response::new(body_text.map_or_else(Body::empty, Body::from));
+    *response.status_mut() =
+        StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = response.headers_mut();
+    if has_body {
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    }
+    if let Some(allow) = allow {
+        headers.insert(header::ALLOW, HeaderValue::from_static(allow));
+    }
+    if let Some(outcome) = outcome {
+        if let Ok(id) = HeaderValue::from_str(&outcome.request_id) {
+            headers.insert("sib-request-id", id);
+        }
+        if let Some(reading) = outcome.budget {
+            headers.insert("x-sib-ratelimit-limit", reading.limit.into());
+            headers.insert("x-sib-ratelimit-remaining", reading.remaining.into());
+            headers.insert("x-sib-ratelimit-reset", reading.reset.into());
+        }
+    }
+    response
+}
