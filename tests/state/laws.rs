@@ -27,7 +27,10 @@ fn commits() -> impl Strategy<Value = Vec<(Vec<Write>, bool)>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(32))]
+    #![proptest_config(ProptestConfig {
+        failure_persistence: None,
+        ..ProptestConfig::with_cases(32)
+    })]
 
     #[test]
     fn memory_and_sled_agree_after_every_commit(commits in commits()) {

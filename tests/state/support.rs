@@ -7,7 +7,7 @@ use pushsync::{
     model::{Address, Content, Kind, MessageId, Sender},
     state::{
         BudgetNote, Digest, Drift, Intent, LockHolder, MemoryStore, Record, Run, RunChange,
-        StateError, Store, Write,
+        StateError, Store, Superseded, Write,
         scan::{Located, Records},
         sled::{Mode, OpenOptions, SledStore},
     },
@@ -36,7 +36,9 @@ pub(crate) fn record(name: &str, text: &str) -> Record {
         updated_at: time(2),
         verified_at: time(3),
         drift: text.contains("drift").then(|| Drift::Text("as somebody wrote it".into())),
-        superseded: text.contains("replaced").then(|| MessageId::new("the-old-one")),
+        superseded: text
+            .contains("replaced")
+            .then(|| Superseded { id: MessageId::new("the-old-one"), kind: Kind::Agent }),
     }
 }
 
