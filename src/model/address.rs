@@ -47,7 +47,10 @@ impl Address {
     /// Splits at the first `@` and checks both parts.
     pub fn parse(text: &str) -> Result<Self, ParseAddressError> {
         let (key, visitor) = text.split_once('@').ok_or(ParseAddressError::NoAt)?;
-        Ok(Self::new(&Key::parse(key)?, &VisitorId::parse(visitor)?))
+        Key::check(key)?;
+        VisitorId::check(visitor)?;
+        // One allocation: a plan reads as many addresses as the state has records.
+        Ok(Self { at: u8::try_from(key.len()).unwrap_or(u8::MAX), text: text.into() })
     }
 
     /// The whole address, with the whole visitor id.
@@ -102,8 +105,21 @@ impl Serialize for Address {
 
 impl<'de> Deserialize<'de> for Address {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        Self::parse(&text).map_err(de::Error::custom)
+        struct Text;
+
+        impl de::Visitor<'_> for Text {
+            type Value = Address;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an address, KEY@VISITOR")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Address, E> {
+                Address::parse(text).map_err(E::custom)
+            }
+        }
+
+        deserializer.deserialize_str(Text)
     }
 }
 

@@ -27,6 +27,11 @@ pub enum ParseKeyError {
 impl Key {
     /// Checks `text` against the rule for keys.
     pub fn parse(text: &str) -> Result<Self, ParseKeyError> {
+        Self::check(text)?;
+        Ok(Self(text.into()))
+    }
+
+    pub(super) fn check(text: &str) -> Result<(), ParseKeyError> {
         let (Some(first), Some(last)) = (text.chars().next(), text.chars().next_back()) else {
             return Err(ParseKeyError::Empty);
         };
@@ -43,7 +48,7 @@ impl Key {
         if text.len() > 128 {
             return Err(ParseKeyError::TooLong(text.len()));
         }
-        Ok(Self(text.into()))
+        Ok(())
     }
 
     /// The key as written.

@@ -31,6 +31,11 @@ impl VisitorId {
 
     /// Checks that `text` can be an id.
     pub fn parse(text: &str) -> Result<Self, ParseVisitorError> {
+        Self::check(text)?;
+        Ok(Self(text.into()))
+    }
+
+    pub(super) fn check(text: &str) -> Result<(), ParseVisitorError> {
         if text.is_empty() {
             return Err(ParseVisitorError::Empty);
         }
@@ -40,7 +45,7 @@ impl VisitorId {
         if text.len() > Self::MAX_BYTES {
             return Err(ParseVisitorError::TooLong(text.len()));
         }
-        Ok(Self(text.into()))
+        Ok(())
     }
 
     /// The whole id. Keep it out of anything that may be published.

@@ -1,0 +1,13 @@
+//! The state: what every store promises, and how the one on sled meets damage.
+
+#![expect(clippy::expect_used, clippy::panic, reason = "helpers of tests fail like tests")]
+
+mod state {
+    mod conformance;
+    mod damage;
+    mod export;
+    mod folder;
+    mod laws;
+    mod scan;
+    mod support;
+}

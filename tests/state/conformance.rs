@@ -1,0 +1,186 @@
+//! What every store promises. A new store adds one line at the end.
+
+use std::ops::Bound;
+
+use pushsync::state::{Digest, Store, Write};
+
+use super::support::*;
+
+async fn a_new_state_is_empty(store: &dyn Store) {
+    let meta = store.meta().await.expect("answers");
+    assert_eq!((meta.serial, meta.records, meta.digest), (0, 0, Digest(0)));
+    assert_eq!((meta.environment.as_str(), meta.lineage), ("default", LINEAGE));
+    let page = store.page(Bound::Unbounded, Bound::Unbounded, 10).await.expect("answers");
+    assert_eq!((page.records.len(), page.digest), (0, Digest(0)));
+    assert_eq!(store.record(&address("a@v")).await.expect("answers"), None);
+    assert_eq!(store.intents().await.expect("answers"), []);
+    assert_eq!(store.runs(10).await.expect("answers"), []);
+    assert_eq!(store.verify().await.expect("answers").problems, [""; 0]);
+}
+
+async fn records_come_back_as_they_were_put(store: &dyn Store) {
+    for text in ["plain", "with drift", "a replaced one", "", "\u{1F600} \u{0} \"'"] {
+        let meta = store.commit(vec![put("a@v", text)]).await.expect("commits");
+        assert_eq!(meta.records, 1);
+        let found = store.record(&address("a@v")).await.expect("answers");
+        assert_eq!(found, Some(record("a@v", text)));
+    }
+}
+
+async fn a_text_of_200_kb_is_kept(store: &dyn Store) {
+    let long = "0123456789".repeat(20_000);
+    store.commit(vec![put("a@v", &long), put("b@v", "short")]).await.expect("commits");
+    let found = store.record(&address("a@v")).await.expect("answers");
+    assert_eq!(found, Some(record("a@v", &long)));
+    let page = store.page(Bound::Unbounded, Bound::Unbounded, 9).await.expect("answers");
+    assert_eq!(page.records, [record("a@v", &long), record("b@v", "short")]);
+    // Shorter, then gone: nothing of it may stay behind.
+    store.commit(vec![put("a@v", &long[..30_000])]).await.expect("commits");
+    let found = store.record(&address("a@v")).await.expect("answers");
+    assert_eq!(found, Some(record("a@v", &long[..30_000])));
+    let meta = store.commit(vec![Write::Remove(address("a@v"))]).await.expect("commits");
+    assert_eq!(meta.records, 1);
+    assert_eq!(store.verify().await.expect("answers").problems, [""; 0]);
+}
+
+async fn pages_are_in_the_order_of_addresses(store: &dyn Store) {
+    let names = ["a-b@a", "a.b@a", "a0@a", "a@a", "a@z", "b@\u{e9}"];
+    let writes = names.iter().rev().map(|name| put(name, "text")).collect();
+    let meta = store.commit(writes).await.expect("commits");
+    let mut seen = Vec::new();
+    let mut digest = Digest(0);
+    let mut from = Bound::Unbounded;
+    loop {
+        let bound = from.as_ref().map(String::as_str);
+        let page = store.page(bound, Bound::Unbounded, 4).await.expect("answers");
+        digest = Digest(digest.0.wrapping_add(page.digest.0));
+        seen.extend(page.records.iter().map(|record| record.address.as_str().to_owned()));
+        match page.records.last() {
+            Some(last) if page.records.len() == 4 => {
+                from = Bound::Excluded(last.address.as_str().to_owned());
+            }
+            _ => break,
+        }
+    }
+    assert_eq!(seen, names);
+    assert_eq!((digest, meta.records), (meta.digest, 6));
+}
+
+async fn bounds_cut_a_key_out(store: &dyn Store) {
+    let writes = ["a@1", "a@2", "a-b@1", "ab@1", "b@1"].iter().map(|n| put(n, "text")).collect();
+    store.commit(writes).await.expect("commits");
+    let names = async |from, to, limit| -> Vec<String> {
+        let page = store.page(from, to, limit).await.expect("answers");
+        page.records.iter().map(|record| record.address.as_str().to_owned()).collect()
+    };
+    use Bound::{Excluded, Included, Unbounded};
+    assert_eq!(names(Included("a@"), Excluded("aA"), 9).await, ["a@1", "a@2"]);
+    assert_eq!(names(Included("a@1"), Included("a@1"), 9).await, ["a@1"]);
+    assert_eq!(names(Excluded("a@1"), Unbounded, 9).await, ["a@2", "ab@1", "b@1"]);
+    assert_eq!(names(Unbounded, Excluded("a@2"), 9).await, ["a-b@1", "a@1"]);
+    assert_eq!(names(Unbounded, Unbounded, 0).await, [""; 0]);
+    assert_eq!(names(Excluded("b@"), Excluded("b@"), 9).await, [""; 0]);
+    assert_eq!(names(Included("z@"), Included("a@"), 9).await, [""; 0]);
+}
+
+async fn one_commit_may_touch_an_address_twice(store: &dyn Store) {
+    let writes =
+        vec![put("a@v", "one"), put("a@v", "two"), Write::Remove(address("b@v")), put("b@v", "x")];
+    let meta = store.commit(writes).await.expect("commits");
+    assert_eq!(meta.records, 2);
+    let again = vec![Write::Remove(address("a@v")), Write::Remove(address("a@v"))];
+    let meta = store.commit(again).await.expect("commits");
+    assert_eq!(meta.records, 1);
+    assert_eq!(store.verify().await.expect("answers").problems, [""; 0]);
+}
+
+async fn the_digest_depends_on_contents_not_on_the_way(store: &dyn Store) {
+    let one = store.commit(vec![put("a@v", "one"), put("b@v", "two")]).await.expect("commits");
+    let other = store.commit(vec![put("a@v", "other")]).await.expect("commits");
+    assert_ne!(one.digest, other.digest);
+    let back = store.commit(vec![put("a@v", "one")]).await.expect("commits");
+    assert_eq!(one.digest, back.digest);
+    let gone = vec![Write::Remove(address("a@v")), Write::Remove(address("b@v"))];
+    assert_eq!(store.commit(gone).await.expect("commits").digest, Digest(0));
+}
+
+async fn the_serial_rises_with_records_and_intents_only(store: &dyn Store) {
+    let mut serials = Vec::new();
+    for writes in [
+        vec![],
+        vec![put("a@v", "x"), put("b@v", "x")],
+        vec![Write::Budget(budget(7))],
+        vec![log(1)],
+        vec![intend("c@v")],
+        vec![Write::Settle(address("c@v")), log(2)],
+        vec![Write::Remove(address("a@v"))],
+    ] {
+        serials.push(store.commit(writes).await.expect("commits").serial);
+    }
+    assert_eq!(serials, [0, 1, 1, 1, 2, 3, 4]);
+    assert_eq!(store.meta().await.expect("answers").budget, Some(budget(7)));
+}
+
+async fn intents_stay_until_they_are_settled(store: &dyn Store) {
+    store.commit(vec![intend("b@v"), intend("a@v")]).await.expect("commits");
+    let found = store.intents().await.expect("answers");
+    assert_eq!(found, [intent("a@v"), intent("b@v")]);
+    store.commit(vec![Write::Settle(address("a@v")), put("a@v", "x")]).await.expect("commits");
+    assert_eq!(store.intents().await.expect("answers"), [intent("b@v")]);
+    assert_eq!(store.meta().await.expect("answers").records, 1);
+}
+
+async fn the_newest_runs_come_first(store: &dyn Store) {
+    for number in [4, 1, 9, 3] {
+        store.commit(vec![log(number)]).await.expect("commits");
+    }
+    assert_eq!(store.runs(3).await.expect("answers"), [run(9), run(4), run(3)]);
+    assert_eq!(store.runs(99).await.expect("answers").len(), 4);
+    assert_eq!(store.runs(0).await.expect("answers"), []);
+}
+
+async fn verify_counts_everything(store: &dyn Store) {
+    let writes = vec![put("a@v", "x"), put("b@v", "y"), intend("c@v"), log(1), log(2), log(3)];
+    store.commit(writes).await.expect("commits");
+    let found = store.verify().await.expect("answers");
+    assert_eq!((found.records, found.intents, found.runs), (2, 1, 3));
+    assert_eq!(found.problems, [""; 0]);
+}
+
+macro_rules! conformance {
+    ($store:ident, $with:expr, $($promise:ident),* $(,)?) => {
+        mod $store {
+            use super::*;
+            $(
+                #[test]
+                fn $promise() {
+                    let with: fn(&dyn Fn(&dyn Store)) = $with;
+                    with(&|store| runtime().block_on(super::$promise(store)));
+                }
+            )*
+        }
+    };
+    ($store:ident, $with:expr) => {
+        conformance!(
+            $store,
+            $with,
+            a_new_state_is_empty,
+            records_come_back_as_they_were_put,
+            a_text_of_200_kb_is_kept,
+            pages_are_in_the_order_of_addresses,
+            bounds_cut_a_key_out,
+            one_commit_may_touch_an_address_twice,
+            the_digest_depends_on_contents_not_on_the_way,
+            the_serial_rises_with_records_and_intents_only,
+            intents_stay_until_they_are_settled,
+            the_newest_runs_come_first,
+            verify_counts_everything,
+        );
+    };
+}
+
+conformance!(in_memory, |test| test(&memory()));
+conformance!(in_sled, |test| {
+    let folder = tempfile::tempdir().expect("a folder");
+    test(&open(folder.path()).expect("opens"));
+});

@@ -1,0 +1,65 @@
+//! Any sequence of commits: all stores agree, and their digests are the sums of what they hold.
+
+use proptest::prelude::*;
+use pushsync::state::{Store, Write};
+
+use super::support::*;
+
+fn write() -> impl Strategy<Value = Write> {
+    let name = (0..4_u32, 0..5_u32).prop_map(|(key, visitor)| format!("key-{key}@v{visitor}"));
+    let text = prop_oneof![
+        4 => "[a-z ]{0,40}",
+        1 => (1..4_usize).prop_map(|n| "long ".repeat(n * 4000)),
+    ];
+    prop_oneof![
+        6 => (name.clone(), text).prop_map(|(name, text)| put(&name, &text)),
+        3 => name.clone().prop_map(|name| Write::Remove(address(&name))),
+        1 => name.clone().prop_map(|name| intend(&name)),
+        1 => name.prop_map(|name| Write::Settle(address(&name))),
+        1 => (0..9_u32).prop_map(log),
+        1 => (0..100_u64).prop_map(|left| Write::Budget(budget(left))),
+    ]
+}
+
+fn commits() -> impl Strategy<Value = Vec<(Vec<Write>, bool)>> {
+    let writes = prop::collection::vec(write(), 0..8);
+    prop::collection::vec((writes, prop::bool::weighted(0.15)), 1..10)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        failure_persistence: None,
+        ..ProptestConfig::with_cases(32)
+    })]
+
+    #[test]
+    fn memory_and_sled_agree_after_every_commit(commits in commits()) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let memory = memory();
+        let mut sled = open(folder.path()).expect("opens");
+        for (writes, reopen) in commits {
+            commit(&memory, writes.clone());
+            commit(&sled, writes);
+            if reopen {
+                drop(sled);
+                sled = open(folder.path()).expect("opens again");
+            }
+            prop_assert_eq!(contents(&memory).expect("reads"), contents(&sled).expect("reads"));
+        }
+        let meta = runtime().block_on(sled.meta()).expect("answers");
+        prop_assert_eq!(digest_of(&sled), (meta.records, meta.digest));
+        let found = runtime().block_on(sled.verify()).expect("answers");
+        prop_assert_eq!(found.problems, Vec::<String>::new());
+    }
+
+    #[test]
+    fn the_digest_is_that_of_the_same_records_put_at_once(commits in commits()) {
+        let (long_way, at_once) = (memory(), memory());
+        for (writes, _) in commits {
+            commit(&long_way, writes);
+        }
+        let records = scan(&long_way).expect("reads");
+        commit(&at_once, records.into_iter().map(|l| Write::Put(Box::new(l.record))).collect());
+        prop_assert_eq!(digest_of(&long_way), digest_of(&at_once));
+    }
+}

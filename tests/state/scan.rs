@@ -1,0 +1,167 @@
+//! All records, in order, with renames.
+
+use pushsync::{
+    model::Key,
+    state::{
+        Answer, Intent, Meta, Page, Record, Run, StateError, Store, Verification, Write,
+        scan::Records,
+    },
+};
+use std::ops::Bound;
+
+use super::support::*;
+
+fn names(store: &dyn Store, moves: &[(&str, &str)]) -> Result<Vec<String>, StateError> {
+    let key = |text: &str| Key::parse(text).expect("a valid key");
+    let moves: Vec<_> = moves.iter().map(|(from, to)| (key(from), key(to))).collect();
+    Records::with_moves(store, runtime().handle().clone(), &moves)
+        .map(|located| {
+            located.map(|located| {
+                let name = located.record.address.as_str();
+                match (&located.moved_from, located.blocked) {
+                    (Some(from), _) => format!("{name} <- {}", from.as_str()),
+                    (None, true) => format!("{name} blocked"),
+                    (None, false) => name.to_owned(),
+                }
+            })
+        })
+        .collect()
+}
+
+fn with(all: &[&str]) -> impl Store {
+    let store = memory();
+    commit(&store, all.iter().map(|name| put(name, "text")).collect());
+    store
+}
+
+#[test]
+fn more_than_a_page_comes_in_order() {
+    let store = memory();
+    let all: Vec<_> = (0..9000).map(|i| format!("key-{}@v{i:05}", i % 7)).collect();
+    commit(&store, all.iter().map(|name| put(name, "text")).collect());
+    let mut sorted = all;
+    sorted.sort();
+    assert_eq!(names(&store, &[]).expect("reads"), sorted);
+}
+
+#[test]
+fn renamed_records_come_where_their_new_addresses_belong() {
+    let store = with(&["a@1", "b@1", "b@2", "c@1", "d@1"]);
+    let all = names(&store, &[("b", "x"), ("d", "a-new")]).expect("reads");
+    assert_eq!(all, ["a-new@1 <- d@1", "a@1", "c@1", "x@1 <- b@1", "x@2 <- b@2"]);
+}
+
+#[test]
+fn the_prefix_of_a_key_is_another_key() {
+    let store = with(&["a@1", "a-b@1", "ab@1", "a.b@1"]);
+    let all = names(&store, &[("a", "z")]).expect("reads");
+    assert_eq!(all, ["a-b@1", "a.b@1", "ab@1", "z@1 <- a@1"]);
+}
+
+#[test]
+fn a_record_whose_new_address_is_taken_stays_where_it_is() {
+    let store = with(&["a@1", "a@2", "b@1", "b@3"]);
+    let all = names(&store, &[("a", "b")]).expect("reads");
+    assert_eq!(all, ["a@1 blocked", "b@1", "b@2 <- a@2", "b@3"]);
+    let all = names(&store, &[("b", "a")]).expect("reads");
+    assert_eq!(all, ["a@1", "a@2", "a@3 <- b@3", "b@1 blocked"]);
+}
+
+#[test]
+fn renames_of_renames_are_followed() {
+    let store = with(&["a@1", "a@2", "b@2", "b@3", "c@3"]);
+    let all = names(&store, &[("a", "b"), ("b", "c")]).expect("reads");
+    assert_eq!(all, ["a@2 blocked", "b@3 blocked", "c@1 <- a@1", "c@2 <- b@2", "c@3"]);
+}
+
+#[test]
+fn renames_of_what_is_not_there_change_nothing() {
+    let store = with(&["a@1"]);
+    assert_eq!(names(&store, &[("x", "y"), ("p", "a")]).expect("reads"), ["a@1"]);
+    assert_eq!(names(&memory(), &[("x", "y")]).expect("reads"), [""; 0]);
+}
+
+#[test]
+fn a_circle_of_renames_is_the_only_item() {
+    let store = with(&["a@1"]);
+    let key = |text: &str| Key::parse(text).expect("a valid key");
+    let moves = [(key("a"), key("b")), (key("b"), key("a"))];
+    let mut records = Records::with_moves(&store, runtime().handle().clone(), &moves);
+    assert!(matches!(records.next(), Some(Err(StateError::MovesInCircle(_)))));
+    assert!(records.next().is_none());
+}
+
+/// A store that loses a record, or changes while it is read.
+struct Faulty {
+    inner: pushsync::state::MemoryStore,
+    loses: Option<&'static str>,
+    changes: bool,
+}
+
+impl Store for Faulty {
+    fn place(&self) -> &str {
+        "faulty"
+    }
+    fn meta(&self) -> Answer<'_, Meta> {
+        self.inner.meta()
+    }
+    fn page<'a>(
+        &'a self,
+        from: Bound<&'a str>,
+        to: Bound<&'a str>,
+        limit: usize,
+    ) -> Answer<'a, Page> {
+        Box::pin(async move {
+            let mut page = self.inner.page(from, to, limit).await?;
+            if let Some(name) = self.loses {
+                let single = Bound::Included(name);
+                let lost = self.inner.page(single, single, 1).await?;
+                if page.records.iter().any(|record| record.address.as_str() == name) {
+                    page.records.retain(|record| record.address.as_str() != name);
+                    page.digest.0 = page.digest.0.wrapping_sub(lost.digest.0);
+                }
+            }
+            if self.changes {
+                self.inner.commit(vec![put("zzz@v", "new")]).await?;
+            }
+            Ok(page)
+        })
+    }
+    fn record<'a>(&'a self, address: &'a pushsync::model::Address) -> Answer<'a, Option<Record>> {
+        self.inner.record(address)
+    }
+    fn intents(&self) -> Answer<'_, Vec<Intent>> {
+        self.inner.intents()
+    }
+    fn runs(&self, limit: usize) -> Answer<'_, Vec<Run>> {
+        self.inner.runs(limit)
+    }
+    fn commit(&self, writes: Vec<Write>) -> Answer<'_, Meta> {
+        self.inner.commit(writes)
+    }
+    fn verify(&self) -> Answer<'_, Verification> {
+        self.inner.verify()
+    }
+}
+
+#[test]
+fn a_lost_record_is_damage_whether_keys_are_renamed_or_not() {
+    for lost in ["a@1", "b@1", "c@1"] {
+        let inner = memory();
+        commit(&inner, ["a@1", "b@1", "c@1"].iter().map(|name| put(name, "text")).collect());
+        let store = Faulty { inner, loses: Some(lost), changes: false };
+        for moves in [&[][..], &[("b", "x")], &[("a", "b")]] {
+            let error = names(&store, moves).expect_err("one is missing");
+            assert!(matches!(error, StateError::Damaged { .. }), "{lost}: {error}");
+        }
+    }
+}
+
+#[test]
+fn a_change_in_between_is_told_from_damage() {
+    let inner = memory();
+    commit(&inner, vec![put("a@1", "text")]);
+    let store = Faulty { inner, loses: None, changes: true };
+    let error = names(&store, &[]).expect_err("it changed");
+    assert!(matches!(error, StateError::Changed { .. }), "{error}");
+}

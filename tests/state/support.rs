@@ -1,0 +1,178 @@
+//! Stores and things to put into them.
+
+use std::{fs, path::Path, time::Duration};
+
+use jiff::Timestamp;
+use pushsync::{
+    model::{Address, Content, Kind, MessageId, Sender},
+    state::{
+        BudgetNote, Digest, Drift, Intent, LockHolder, MemoryStore, Record, Run, RunChange,
+        StateError, Store, Superseded, Write,
+        scan::{Located, Records},
+        sled::{Mode, OpenOptions, SledStore},
+    },
+};
+use tokio::runtime::Runtime;
+use uuid::Uuid;
+
+pub(crate) const LINEAGE: Uuid = Uuid::from_u128(0x0123_4567_89ab_cdef_0123_4567_89ab_cdef);
+
+pub(crate) fn time(second: i64) -> Timestamp {
+    Timestamp::from_second(1_790_000_000 + second).expect("in range")
+}
+
+pub(crate) fn address(text: &str) -> Address {
+    Address::parse(text).expect("a valid address")
+}
+
+pub(crate) fn record(name: &str, text: &str) -> Record {
+    Record {
+        address: address(name),
+        kind: Kind::Pushed,
+        id: MessageId::new(format!("id-of-{name}")),
+        content: Content { text: text.into(), from: Sender::Group("PjRBMhWGen6aRHjif".into()) },
+        protect: text.len() % 2 == 1,
+        created_at: time(1),
+        updated_at: time(2),
+        verified_at: time(3),
+        drift: text.contains("drift").then(|| Drift::Text("as somebody wrote it".into())),
+        superseded: text
+            .contains("replaced")
+            .then(|| Superseded { id: MessageId::new("the-old-one"), kind: Kind::Agent }),
+    }
+}
+
+pub(crate) fn put(name: &str, text: &str) -> Write {
+    Write::Put(Box::new(record(name, text)))
+}
+
+pub(crate) fn intent(name: &str) -> Intent {
+    Intent {
+        address: address(name),
+        kind: Kind::Agent,
+        content: Content {
+            text: "hello".into(),
+            from: Sender::Agent { id: "d9nKoegKSjmCtyK78".into(), received_from: None },
+        },
+        protect: false,
+        at: time(4),
+        run: Uuid::from_u128(7),
+        trouble: Some("timed out after 30 s".into()),
+        request_id: None,
+    }
+}
+
+pub(crate) fn intend(name: &str) -> Write {
+    Write::Intend(Box::new(intent(name)))
+}
+
+pub(crate) fn run(number: u32) -> Run {
+    Run {
+        id: Uuid::from_u128(u128::from(number)),
+        command: "apply".into(),
+        started_at: time(i64::from(number / 2)),
+        ended_at: time(i64::from(number) + 10),
+        commit: Some("84718bb".into()),
+        dirty: false,
+        requests: 3,
+        stopped: None,
+        changes: vec![RunChange {
+            address: address("dark-mode@visitor"),
+            action: "create".into(),
+            outcome: "done".into(),
+            id: Some(MessageId::new("AXCR3k9bpSY7bpuh7")),
+            error: None,
+        }],
+    }
+}
+
+pub(crate) fn log(number: u32) -> Write {
+    Write::Run(Box::new(run(number)))
+}
+
+pub(crate) fn budget(remaining: u64) -> BudgetNote {
+    BudgetNote { limit: 100, remaining, resets_at: time(3600), seen_at: time(5) }
+}
+
+pub(crate) fn memory() -> MemoryStore {
+    MemoryStore::new("default", LINEAGE, time(0)).expect("can be made")
+}
+
+pub(crate) fn options(folder: &Path) -> OpenOptions {
+    OpenOptions {
+        path: folder.into(),
+        environment: "default".into(),
+        mode: Mode::CreateIfAbsent,
+        holder: LockHolder {
+            pid: 4242,
+            host: "ci-runner".into(),
+            command: "apply".into(),
+            since: time(0),
+        },
+        lock_timeout: Duration::ZERO,
+        new_lineage: LINEAGE,
+        now: time(0),
+    }
+}
+
+pub(crate) fn open(folder: &Path) -> Result<SledStore, StateError> {
+    SledStore::open(options(folder))
+}
+
+pub(crate) fn runtime() -> Runtime {
+    tokio::runtime::Builder::new_current_thread().build().expect("a runtime")
+}
+
+pub(crate) fn commit(store: &dyn Store, writes: Vec<Write>) {
+    runtime().block_on(store.commit(writes)).expect("can be written");
+}
+
+pub(crate) fn scan(store: &dyn Store) -> Result<Vec<Located>, StateError> {
+    Records::new(store, runtime().handle().clone()).collect()
+}
+
+/// Everything that a store answers, as one text to compare.
+pub(crate) fn contents(store: &dyn Store) -> Result<String, StateError> {
+    let runtime = runtime();
+    let meta = runtime.block_on(store.meta())?;
+    let records: Vec<_> = scan(store)?.into_iter().map(|located| located.record).collect();
+    let intents = runtime.block_on(store.intents())?;
+    let runs = runtime.block_on(store.runs(usize::MAX))?;
+    Ok(serde_json::to_string(&(meta, records, intents, runs)).expect("serialises"))
+}
+
+/// The digest of all records, added up page by page.
+pub(crate) fn digest_of(store: &dyn Store) -> (u64, Digest) {
+    use std::ops::Bound::Unbounded;
+    let page = runtime().block_on(store.page(Unbounded, Unbounded, usize::MAX)).expect("reads");
+    (page.records.len() as u64, page.digest)
+}
+
+/// A copy of a folder as it is now: with the store still open, as a killed process leaves it.
+pub(crate) fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("can be created");
+    for entry in fs::read_dir(from).expect("can be read") {
+        let entry = entry.expect("can be read");
+        let target = to.join(entry.file_name());
+        if entry.file_type().expect("is known").is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).expect("can be copied");
+        }
+    }
+}
+
+/// A store with a history: records added, replaced and removed over several commits.
+pub(crate) fn fill(store: &dyn Store) {
+    for round in 0..6 {
+        let mut writes: Vec<_> = (0..40)
+            .map(|i| put(&format!("key-{}@visitor-{i}", i % 3), &format!("text {round} of {i}")))
+            .collect();
+        writes.push(Write::Remove(address(&format!("key-0@visitor-{}", round * 3))));
+        writes.push(log(round));
+        commit(store, writes);
+    }
+    commit(store, vec![put("long@visitor", &"a long text. ".repeat(20_000))]);
+    commit(store, vec![intend("new@visitor-1"), intend("new@visitor-2")]);
+    commit(store, vec![Write::Settle(address("new@visitor-1")), Write::Budget(budget(42))]);
+}
