@@ -43,6 +43,11 @@ impl<'a> Flow<'a> {
         Ok(())
     }
 
+    /// Writes `text` on one line, however many words it has.
+    pub(super) fn whole(&mut self, style: Style, text: &str) -> io::Result<()> {
+        self.word(style, text)
+    }
+
     fn word(&mut self, style: Style, word: &str) -> io::Result<()> {
         if word.is_empty() {
             return Ok(());

@@ -9,6 +9,9 @@ mod json;
 mod text;
 pub mod words;
 
+#[cfg(test)]
+mod tests;
+
 use std::io::{self, Write};
 
 use crate::plan::Plan;
