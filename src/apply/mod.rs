@@ -22,6 +22,7 @@ mod run;
 mod tests;
 
 pub use client::ping;
+pub use delivery::resolution;
 pub use event::{Event, Reporter, Silent};
 pub use options::{Clock, Options, RunInfo, Session, Stopper};
 pub use outcome::{Failure, Outcome, Stop};

@@ -1,6 +1,6 @@
 use serde_json::Value;
 
-use crate::model::VisitorId;
+use crate::model::{VisitorId, is_hostile};
 
 /// Makes text from a server fit to be shown: no secrets, no control characters, short.
 ///
@@ -103,7 +103,7 @@ fn one_line(text: &str, max: usize) -> String {
     let mut length = 0;
     let mut gap = false;
     for c in text.chars() {
-        if c.is_control() || c.is_whitespace() || is_invisible(c) {
+        if c.is_whitespace() || is_hostile(c) {
             gap = length > 0;
             continue;
         }
@@ -119,11 +119,6 @@ fn one_line(text: &str, max: usize) -> String {
         length += 1;
     }
     out
-}
-
-fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 /// Drops what stands between `<` and `>`, and the insides of scripts and styles.

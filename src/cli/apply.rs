@@ -231,11 +231,7 @@ fn tell(
         writeln!(context.output.out(), "\nApplied: {}.", parts.join(", "))?;
     }
     if let Some(fatal) = &outcome.fatal {
-        let failure = Failure::new(fatal.to_string());
-        context.output.failure(&match &fatal.hint {
-            Some(hint) => failure.help(hint.clone()),
-            None => failure,
-        });
+        context.output.failure(&fatal.into());
     }
     for address in &outcome.unknown {
         context.output.warning(&format!(

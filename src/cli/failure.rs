@@ -2,7 +2,11 @@
 
 use std::{fmt, io};
 
-use crate::{apply::ApplyError, plan::safety::Refusal, state::StateError};
+use crate::{
+    apply::{ApplyError, api::Problem},
+    plan::safety::Refusal,
+    state::StateError,
+};
 
 /// Exit statuses: see the contract in `pushsync --help`.
 pub(super) mod status {
@@ -70,6 +74,12 @@ impl From<StateError> for Failure {
 impl From<ApplyError> for Failure {
     fn from(error: ApplyError) -> Self {
         Self::new(error.to_string())
+    }
+}
+
+impl From<&Problem> for Failure {
+    fn from(problem: &Problem) -> Self {
+        Self { help: problem.hint.clone(), ..Self::new(problem.to_string()) }
     }
 }
 

@@ -90,11 +90,7 @@ pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
     let run = Run { project: &project, place: &place, store, bounds: &bounds, command: "import" };
     let outcome = carry_out(context, &runtime, run, plan)?;
     if let Some(fatal) = &outcome.fatal {
-        let failure = Failure::new(fatal.to_string());
-        return Err(match &fatal.hint {
-            Some(hint) => failure.help(hint.clone()),
-            None => failure,
-        });
+        return Err(fatal.into());
     }
     if outcome.exit_status() == status::DONE {
         context.output.note(&format!("adopted {shown}; nothing was sent"));

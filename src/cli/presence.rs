@@ -64,11 +64,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
         words::number(presence.missed)
     )?;
     if let Some(fatal) = &presence.fatal {
-        let failure = Failure::new(fatal.to_string());
-        context.output.failure(&match &fatal.hint {
-            Some(hint) => failure.help(hint.clone()),
-            None => failure,
-        });
+        context.output.failure(&fatal.into());
     }
     Ok(match presence.stopped {
         Some(Stop::Fatal) => status::FAILED,

@@ -110,11 +110,7 @@ pub(super) fn told(context: &Context, found: &Refreshed, mask: bool) -> u8 {
         words::number(found.remaining),
     );
     if let Some(fatal) = &found.fatal {
-        let failure = Failure::new(fatal.to_string());
-        context.output.failure(&match &fatal.hint {
-            Some(hint) => failure.help(hint.clone()),
-            None => failure,
-        });
+        context.output.failure(&fatal.into());
     } else if !found.gone.is_empty() || !found.changed.is_empty() {
         context.output.hint("pushsync plan");
     }

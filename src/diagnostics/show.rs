@@ -8,6 +8,7 @@ use std::{borrow::Cow, fmt::Write as _};
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 
 use super::{Diagnostic, Place, Severity, Sources};
+use crate::model::is_hostile;
 
 /// How to show.
 #[derive(Debug, Clone, Copy, Default)]
@@ -24,10 +25,7 @@ const WIDTH: usize = 120;
 /// Replaces what could steer a terminal, or mislead its reader, by visible signs. The number of
 /// characters stays the same.
 pub fn clean(text: &str) -> Cow<'_, str> {
-    let bad = |c: char| {
-        (c.is_control() && c != '\t')
-            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
-    };
+    let bad = |c: char| c != '\t' && is_hostile(c);
     if !text.contains(bad) {
         return Cow::Borrowed(text);
     }

@@ -5,9 +5,11 @@
 mod address;
 mod content;
 mod key;
+mod text;
 mod visitor;
 
 pub use address::{Address, ParseAddressError};
 pub use content::{Content, Kind, MessageId, Sender};
 pub use key::{Key, ParseKeyError};
+pub use text::is_hostile;
 pub use visitor::{ParseVisitorError, VisitorId};

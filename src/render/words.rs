@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, fmt::Write as _, time::Duration};
 
-use crate::model::{Address, VisitorId};
+use crate::model::{Address, VisitorId, is_hostile};
 
 /// Text that came from a file or from the API, made safe for a terminal: control characters,
 /// and those that turn the direction of writing, are spelled out. Line breaks and tabs stay.
@@ -26,15 +26,6 @@ pub fn printable(text: &str) -> Cow<'_, str> {
 /// The same for something that belongs on one line.
 pub fn one_line(text: &str) -> String {
     printable(text).replace('\n', "\\n").replace('\t', "\\t")
-}
-
-fn is_hostile(c: char) -> bool {
-    c.is_control()
-        || matches!(c,
-            '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{061c}' | '\u{feff}'
-            | '\u{2028}' | '\u{2029}'
-            | '\u{202a}'..='\u{202e}'
-            | '\u{2066}'..='\u{2069}')
 }
 
 /// A visitor's id, masked or whole.

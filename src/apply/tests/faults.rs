@@ -6,10 +6,7 @@ use std::num::NonZeroUsize;
 use proptest::{prelude::*, sample::select};
 
 use super::server::*;
-use crate::{
-    model::Sender,
-    state::{Intent, Record, Store, Write},
-};
+use crate::{apply::resolution, model::Sender, state::Store};
 
 fn fates() -> impl Strategy<Value = Vec<Fate>> {
     let fate = select(vec![
@@ -43,24 +40,8 @@ async fn resolve(scene: &Scene) {
                     && recorded.as_ref().is_none_or(|record| record.id != **id)
             })
             .map(|(id, _)| id.clone());
-        let mut writes = vec![Write::Settle(intent.address.clone())];
-        let Intent { address, kind, content, protect, at, .. } = intent;
-        writes.extend(found.map(|id| {
-            let superseded =
-                recorded.map(|old| crate::state::Superseded { id: old.id, kind: old.kind });
-            Write::Put(Box::new(Record {
-                address,
-                kind,
-                id,
-                content,
-                protect,
-                created_at: at,
-                updated_at: at,
-                verified_at: at,
-                drift: None,
-                superseded,
-            }))
-        }));
+        let now = (scene.options.clock)();
+        let writes = resolution(intent, found, recorded, now);
         scene.store.commit(writes).await.expect("writable");
     }
 }

@@ -1,0 +1,12 @@
+/// Whether a character could steer a terminal or mislead its reader: control characters, those
+/// that turn the direction of writing, and those that cannot be seen. Line breaks and tabs are
+/// among them; the joiners of emoji and scripts are not.
+pub fn is_hostile(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{ad}' | '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{feff}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{2064}'
+            | '\u{2066}'..='\u{206f}'
+            | '\u{e0000}'..='\u{e007f}')
+}
