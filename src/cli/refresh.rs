@@ -116,7 +116,7 @@ pub(super) fn told(context: &Context, found: &Refreshed, mask: bool) -> u8 {
             None => failure,
         });
     } else if !found.gone.is_empty() || !found.changed.is_empty() {
-        context.output.hint("pushsync plan");
+        context.output.hint(&context.command("plan"));
     }
     found.exit_status()
 }

@@ -32,22 +32,24 @@ impl<'a> Flow<'a> {
             if n > 0 {
                 self.break_line()?;
             }
-            for word in line.split_inclusive(' ') {
-                let columns = display_width(word.trim_end());
-                if self.column > self.indent && self.column + columns > self.width {
-                    self.break_line()?;
-                }
-                if word.is_empty() {
-                    continue;
-                }
-                if self.column == 0 {
-                    write!(self.out, "{:1$}", "", self.indent)?;
-                    self.column = self.indent;
-                }
-                write!(self.out, "{style}{word}{style:#}")?;
-                self.column += display_width(word);
+            for word in line.split_inclusive(' ').filter(|word| !word.is_empty()) {
+                self.keep(style, word)?;
             }
         }
+        Ok(())
+    }
+
+    /// Writes `text`, which has no line break, in `style` and on one line.
+    pub(super) fn keep(&mut self, style: Style, text: &str) -> io::Result<()> {
+        if self.column > self.indent && self.column + display_width(text.trim_end()) > self.width {
+            self.break_line()?;
+        }
+        if self.column == 0 {
+            write!(self.out, "{:1$}", "", self.indent)?;
+            self.column = self.indent;
+        }
+        write!(self.out, "{style}{text}{style:#}")?;
+        self.column += display_width(text);
         Ok(())
     }
 
@@ -81,9 +83,9 @@ mod tests {
 
     #[test]
     fn words_go_to_the_next_line_where_they_do_not_fit() {
-        let text = flow(24, "Dark mode is here, and so are you");
+        let text = flow(23, "Dark mode is here, and so are you");
         assert_eq!(text, "  Dark mode is here, \n  and so are you\n");
-        assert!(text.lines().all(|line| display_width(line.trim_end()) <= 24));
+        assert!(text.lines().all(|line| display_width(line.trim_end()) <= 23));
     }
 
     #[test]

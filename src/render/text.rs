@@ -61,10 +61,10 @@ pub(super) fn plan(plan: &Plan, view: View, out: &mut dyn Write) -> io::Result<(
         }
         writeln!(out)?;
     }
-    summary(plan, out)
+    summary(plan, view, out)
 }
 
-fn summary(plan: &Plan, out: &mut dyn Write) -> io::Result<()> {
+fn summary(plan: &Plan, view: View, out: &mut dyn Write) -> io::Result<()> {
     let unchanged = plan.summary.unchanged;
     if plan.changes.is_empty() {
         let kept = match (unchanged, plan.selection.is_all()) {
@@ -78,20 +78,20 @@ fn summary(plan: &Plan, out: &mut dyn Write) -> io::Result<()> {
         };
         return writeln!(out, "{BOLD}No changes:{BOLD:#} {kept}.");
     }
-    write!(out, "{BOLD}Plan:{BOLD:#} ")?;
-    let mut first = true;
+    let mut line = Flow::new(out, 0, view.width);
+    line.keep(BOLD, "Plan:")?;
     for action in Action::ALL {
         let n = plan.summary.count(action);
         if n > 0 {
-            let style = style(action);
-            let comma = if first { "" } else { ", " };
-            let number = say::number(n);
-            let words = verb(action);
-            write!(out, "{comma}{style}{} {number} {words}{style:#}", action.sign())?;
-            first = false;
+            line.push(Style::new(), " ")?;
+            let counted = format!("{} {} {}", action.sign(), say::number(n), verb(action));
+            line.keep(style(action), &counted)?;
+            line.push(Style::new(), ",")?;
         }
     }
-    writeln!(out, ", {} unchanged.", say::number(unchanged))?;
+    line.push(Style::new(), " ")?;
+    line.keep(Style::new(), &format!("{} unchanged.", say::number(unchanged)))?;
+    line.end()?;
     let requests = plan.summary.requests;
     let asked = say::count(requests, "request", "requests");
     match plan.budget.forecast(requests) {
