@@ -46,10 +46,16 @@ struct Books {
     limit: u64,
     /// Requests that may still start in this period.
     left: u64,
+    /// The least that an answer of this period left; answers overtake each other, and what is
+    /// left never rises. Only of use if `told`.
+    least: u64,
     resets_at: Timestamp,
     seen_at: Timestamp,
     /// Whether `left` comes from the API, and not only from an assumption.
     told: bool,
+    /// Whether any answer of this period was seen. Until then one request goes alone: what it
+    /// tells may be that there is no room for a second one.
+    tried: bool,
     under_way: u64,
     sent: u64,
 }
@@ -80,9 +86,11 @@ impl Pacer {
             Some(note) if note.resets_at > now => Books {
                 limit: note.limit,
                 left: note.remaining,
+                least: note.remaining,
                 resets_at: note.resets_at,
                 seen_at: note.seen_at,
                 told: true,
+                tried: true,
                 under_way: 0,
                 sent: 0,
             },
@@ -91,9 +99,11 @@ impl Pacer {
                 Books {
                     limit,
                     left: limit,
+                    least: limit,
                     resets_at: now + PERIOD,
                     seen_at: now,
                     told: false,
+                    tried: false,
                     under_way: 0,
                     sent: 0,
                 }
@@ -168,6 +178,10 @@ impl Pacer {
             books.left = books.limit.saturating_sub(books.under_way);
             books.resets_at = now + PERIOD;
             books.told = false;
+            books.tried = false;
+        }
+        if !books.tried && books.under_way > 0 {
+            return Go::AfterAnswers;
         }
         if books.left > 0 {
             books.left -= 1;
@@ -206,16 +220,20 @@ impl Permit {
                 .unwrap_or(books.resets_at);
             let same_period =
                 books.told && resets_at.duration_since(books.resets_at).abs() < SAME_PERIOD;
-            // Requests under way may or may not be counted in this answer: assume they are not.
-            let left = remaining.saturating_sub(others);
-            books.left = if same_period && others > 0 { left.min(books.left) } else { left };
+            books.least = if same_period { remaining.min(books.least) } else { remaining };
+            // Requests under way may or may not be counted in that answer: assume they are not.
+            books.left = books.least.saturating_sub(others);
             books.limit = limit.unwrap_or(books.limit);
             if !same_period {
                 books.resets_at = resets_at;
             }
             books.seen_at = now;
             books.told = true;
-        } else if refused {
+        } else {
+            // Counted, as far as anybody knows.
+            books.least = books.least.saturating_sub(1);
+        }
+        if reading.is_none() && refused {
             books.resets_at = if books.told && books.resets_at > now {
                 books.resets_at
             } else {
@@ -224,6 +242,7 @@ impl Permit {
         }
         if refused {
             books.left = 0;
+            books.least = 0;
         }
     }
 }
@@ -232,7 +251,51 @@ impl Drop for Permit {
     fn drop(&mut self) {
         let mut books = self.pacer.books();
         books.under_way = books.under_way.saturating_sub(1);
+        books.tried = true;
         drop(books);
         self.pacer.answered.notify_waiters();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pacer(known: Option<BudgetNote>) -> Arc<Pacer> {
+        let bounds = Bounds { max_requests: None, deadline: None, max_wait: Duration::ZERO };
+        let clock: Clock = Arc::new(|| Timestamp::UNIX_EPOCH);
+        Arc::new(Pacer::new(known, 100, bounds, clock, Stopper::default()))
+    }
+
+    fn go(pacer: &Arc<Pacer>) -> Option<Permit> {
+        matches!(pacer.look(), Go::Now).then(|| Permit { pacer: Arc::clone(pacer) })
+    }
+
+    fn left(remaining: u64) -> Option<Reading> {
+        Some(Reading { limit: Some(5), remaining, resets_in: Duration::from_secs(60) })
+    }
+
+    #[test]
+    fn the_first_request_goes_alone() {
+        let pacer = pacer(None);
+        let first = go(&pacer).expect("the first");
+        assert!(go(&pacer).is_none());
+        first.answered(left(1), false);
+        let second = go(&pacer).expect("there is room for one");
+        assert!(go(&pacer).is_none());
+        second.answered(None, false);
+        assert!(go(&pacer).is_none(), "an answer without headers counts, too");
+    }
+
+    #[test]
+    fn an_answer_that_was_overtaken_does_not_raise_what_is_left() {
+        let pacer = pacer(None);
+        go(&pacer).expect("the first").answered(left(4), false);
+        let [a, b, c] = [(); 3].map(|()| go(&pacer).expect("there is room"));
+        c.answered(left(1), false);
+        a.answered(left(3), false);
+        b.answered(left(2), false);
+        assert!(go(&pacer).is_some(), "one is left");
+        assert!(go(&pacer).is_none());
     }
 }

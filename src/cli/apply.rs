@@ -16,7 +16,7 @@ use super::{
     refresh, signals, surroundings,
 };
 use crate::{
-    apply::{self, Outcome, Session, Stop, Stopper},
+    apply::{self, Outcome, Session, Stop, Stopper, api::Problem},
     manifest::Project,
     plan::{Plan, StateRef, safety, wire},
     render::{self, Format, View, words},
@@ -41,7 +41,8 @@ pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
     let plan = match &args.planfile {
         Some(path) => {
             let plan = saved(path)?;
-            fresh(&plan, &place, &runtime, store.as_ref())?;
+            for_here(&plan, context, &place)?;
+            fresh(&plan, &runtime, store.as_ref())?;
             plan
         }
         None => {
@@ -96,7 +97,7 @@ pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
     }
     if store.is_none() {
         store = context.open(&place, Mode::CreateIfAbsent, "apply", timeout)?;
-        fresh(&plan, &place, &runtime, store.as_ref())?;
+        fresh(&plan, &runtime, store.as_ref())?;
     }
     let Some(store) = store else {
         return Err(Failure::new("the state could not be made"));
@@ -120,13 +121,26 @@ fn saved(path: &Path) -> Result<Plan, Failure> {
         .map_err(|error| failed(error.to_string()).help("make a new one: pushsync plan --out FILE"))
 }
 
+/// That the plan is for this environment, and for the API or the sandbox as this run is.
+fn for_here(plan: &Plan, context: &Context, place: &Place) -> Result<(), Failure> {
+    let why = if plan.environment != place.environment() {
+        format!(
+            "the plan is for the environment `{}`, this run is for `{}`",
+            plan.environment,
+            place.environment()
+        )
+    } else if plan.sandbox && !context.global.sandbox {
+        "the plan was made with --sandbox, and this run is for real".to_owned()
+    } else if !plan.sandbox && context.global.sandbox {
+        "the plan was made for real, and this run has --sandbox".to_owned()
+    } else {
+        return Ok(());
+    };
+    Err(Failure::new(why).help("nothing was done; make a new plan and review it"))
+}
+
 /// That the plan was made from the state as it is now.
-fn fresh(
-    plan: &Plan,
-    place: &Place,
-    runtime: &Runtime,
-    store: Option<&Arc<dyn Store>>,
-) -> Result<(), Failure> {
+fn fresh(plan: &Plan, runtime: &Runtime, store: Option<&Arc<dyn Store>>) -> Result<(), Failure> {
     let now = match store {
         Some(store) => {
             let meta = runtime.block_on(store.meta())?;
@@ -134,12 +148,8 @@ fn fresh(
         }
         None => StateRef { lineage: None, serial: 0 },
     };
-    let why = if plan.environment != place.environment() {
-        format!(
-            "the plan is for the environment `{}`, this run is for `{}`",
-            plan.environment,
-            place.environment()
-        )
+    let why = if plan.state.lineage.is_some() && now.lineage.is_none() {
+        "the plan was made from a state, and here is none".to_owned()
     } else if plan.state.lineage.is_some() && plan.state.lineage != now.lineage {
         "the plan was made from another state (its lineage differs)".to_owned()
     } else if plan.state.serial != now.serial {
@@ -230,7 +240,8 @@ fn tell(
         );
         writeln!(context.output.out(), "\nApplied: {}.", parts.join(", "))?;
     }
-    if let Some(fatal) = &outcome.fatal {
+    let told = |fatal: &Problem| outcome.failed.iter().any(|failed| failed.problem == *fatal);
+    if let Some(fatal) = outcome.fatal.as_ref().filter(|fatal| !told(fatal)) {
         context.output.failure(&fatal.into());
     }
     for address in &outcome.unknown {
@@ -251,12 +262,10 @@ fn tell(
 
 /// After the very first apply.
 fn next_steps(context: &Context) {
-    let folder = context.global.directory.display();
-    let (here, sandbox) = (
-        if folder.to_string() == "." { String::new() } else { format!(" -C {folder}") },
-        if context.global.sandbox { " --sandbox" } else { "" },
-    );
+    let folder = context.global.directory.display().to_string();
+    let within = if folder == "." { String::new() } else { format!(" in {folder}") };
     context.output.hint(&format!(
-        "change a text in {folder}, see the difference with `pushsync plan{sandbox}{here}`, and apply again"
+        "change a text{within}, see the difference with `{}`, and apply again",
+        context.command("plan")
     ));
 }

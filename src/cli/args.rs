@@ -382,8 +382,8 @@ pub(super) struct Sandbox {
     /// Accept so many requests: 100/h, 10/min, 5/30s [default: more than matters]
     #[arg(long, value_name = "N/PERIOD")]
     pub(super) limit: Option<crate::sandbox::Budget>,
-    /// Hold every answer back for so long
-    #[arg(long, value_name = "D", value_parser = span, default_value = "0s")]
+    /// Hold every answer back for so long (200ms, 2s)
+    #[arg(long, value_name = "D", value_parser = pause, default_value = "0s")]
     pub(super) latency: Duration,
     /// Answer so many requests (0 to 1) with 500: half before, half after the effect
     #[arg(long, value_name = "P", value_parser = probability, default_value = "0")]
@@ -431,6 +431,14 @@ fn amount(text: &str) -> Result<Amount, String> {
 
 fn span(text: &str) -> Result<Duration, duration::ParseDurationError> {
     duration::parse(text)
+}
+
+/// Milliseconds, too.
+fn pause(text: &str) -> Result<Duration, duration::ParseDurationError> {
+    match text.strip_suffix("ms").map(str::parse) {
+        Some(Ok(millis)) => Ok(Duration::from_millis(millis)),
+        _ => span(text),
+    }
 }
 
 fn probability(text: &str) -> Result<f64, String> {

@@ -1,12 +1,6 @@
 //! What every command starts with: the project, the state, the way to the API.
 
-use std::{
-    env,
-    io::{IsTerminal, Write},
-    path::PathBuf,
-    sync::Arc,
-    time::Duration,
-};
+use std::{env, io::IsTerminal, path::PathBuf, sync::Arc, time::Duration};
 
 use tokio::runtime::{Builder, Runtime};
 use uuid::Uuid;
@@ -20,7 +14,7 @@ use super::{
 use crate::{
     apply::{Options, RunInfo},
     brevo::{BaseUrl, Client, Config, key},
-    diagnostics::{Report, show::Style},
+    diagnostics::Report,
     manifest::{self, LoadOptions, MaskVisitors, Project, Settings, StateLocation},
     plan::Selection,
     sandbox::{self, Running, Sandbox},
@@ -64,6 +58,26 @@ impl Context {
         Self { global, output }
     }
 
+    /// Another command on the same project and state, to be copied.
+    pub(super) fn command(&self, command: &str) -> String {
+        let Global { directory, env, state, sandbox, .. } = &self.global;
+        let mut line = format!("pushsync {command}");
+        if *sandbox {
+            line.push_str(" --sandbox");
+        }
+        if directory != std::path::Path::new(".") {
+            line.push_str(&format!(" -C {}", directory.display()));
+        }
+        if let Some(env) = env {
+            line.push_str(&format!(" --env {env}"));
+        }
+        // A URL may hold a password.
+        if let Some(state) = state.as_ref().filter(|state| !state.contains("://")) {
+            line.push_str(&format!(" --state {state}"));
+        }
+        line
+    }
+
     pub(super) fn runtime(&self) -> Result<Runtime, Failure> {
         Builder::new_multi_thread()
             .worker_threads(2)
@@ -99,11 +113,7 @@ impl Context {
 
     /// Tells problems on stderr. With `--quiet`, only if there is an error among them.
     pub(super) fn report(&self, report: &Report) -> Result<(), Failure> {
-        if report.errors() > 0 || !self.output.is_quiet() {
-            let mask = !std::io::stderr().is_terminal();
-            let style = Style { color: self.output.err_has_color(), mask };
-            self.output.err().write_all(report.text(style).as_bytes())?;
-        }
+        self.output.report(report)?;
         Ok(())
     }
 

@@ -73,6 +73,7 @@ pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
     }];
     let plan = Plan {
         environment: place.environment().to_owned(),
+        sandbox: context.global.sandbox,
         as_of: now,
         state: StateRef { lineage: Some(meta.lineage), serial: meta.serial },
         selection: Selection::default(),
@@ -94,7 +95,10 @@ pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
     }
     if outcome.exit_status() == status::DONE {
         context.output.note(&format!("adopted {shown}; nothing was sent"));
-        context.output.hint("pushsync plan shows whether its text differs from the manifest");
+        context.output.hint(&format!(
+            "{} shows whether its text differs from the manifest",
+            context.command("plan")
+        ));
     }
     Ok(outcome.exit_status())
 }

@@ -4,12 +4,16 @@ use std::io::{self, IsTerminal, Write};
 
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Effects, Style};
+use serde_json::{Value, json};
 
 use super::{
-    args::{Color, Global},
+    args::{Color, Global, LogFormat},
     failure::Failure,
 };
-use crate::render::words;
+use crate::{
+    diagnostics::{Report, show},
+    render::words,
+};
 
 const ERROR: Style = AnsiColor::Red.on_default().effects(Effects::BOLD);
 const WARNING: Style = AnsiColor::Yellow.on_default().effects(Effects::BOLD);
@@ -20,6 +24,8 @@ const HELP: Style = AnsiColor::Cyan.on_default().effects(Effects::BOLD);
 pub(super) struct Output {
     color: ColorChoice,
     quiet: bool,
+    /// Whether every line on stderr is a JSON object.
+    json: bool,
 }
 
 impl Output {
@@ -29,7 +35,7 @@ impl Output {
             Color::Always => ColorChoice::Always,
             Color::Never => ColorChoice::Never,
         };
-        Self { color, quiet: global.quiet }
+        Self { color, quiet: global.quiet, json: global.log_format == LogFormat::Json }
     }
 
     /// Results. ANSI colours are dropped where they do not belong.
@@ -73,27 +79,68 @@ impl Output {
 
     /// A word on the way; nothing with `--quiet`.
     pub(super) fn note(&self, text: &str) {
-        if !self.quiet {
+        if self.quiet {
+        } else if self.json {
+            self.event(&json!({ "event": "note", "message": text.trim() }));
+        } else {
             // Nobody to tell if stderr is gone.
             let _ = writeln!(self.err(), "{text}");
         }
     }
 
     pub(super) fn hint(&self, text: &str) {
-        self.note(&format!("{HELP}next:{HELP:#} {text}"));
+        if self.json {
+            if !self.quiet {
+                self.event(&json!({ "event": "hint", "message": text }));
+            }
+        } else {
+            self.note(&format!("{HELP}next:{HELP:#} {text}"));
+        }
     }
 
     pub(super) fn warning(&self, text: &str) {
-        let _ = writeln!(self.err(), "{WARNING}warning:{WARNING:#} {}", words::printable(text));
+        if self.json {
+            self.event(&json!({ "event": "warning", "message": text }));
+        } else {
+            let _ = writeln!(self.err(), "{WARNING}warning:{WARNING:#} {}", words::printable(text));
+        }
     }
 
     pub(super) fn failure(&self, failure: &Failure) {
+        let Failure { messages, help, closed_pipe: _ } = failure;
+        if self.json {
+            for message in messages {
+                self.event(&json!({ "event": "error", "message": message, "help": help }));
+            }
+            return;
+        }
         let mut err = self.err();
-        for message in &failure.messages {
+        for message in messages {
             let _ = writeln!(err, "{ERROR}error:{ERROR:#} {}", words::printable(message));
         }
-        if let Some(help) = &failure.help {
+        if let Some(help) = help {
             let _ = writeln!(err, "  {HELP}help:{HELP:#} {}", words::printable(help));
         }
+    }
+
+    /// Problems of the project; with `--quiet`, only if there is an error among them.
+    pub(super) fn report(&self, report: &Report) -> io::Result<()> {
+        if report.errors() == 0 && self.quiet {
+            return Ok(());
+        }
+        if self.json {
+            for diagnostic in report.diagnostics() {
+                self.event(&json!({ "event": "diagnostic", "diagnostic": diagnostic }));
+            }
+            return Ok(());
+        }
+        let mask = !io::stderr().is_terminal();
+        let style = show::Style { color: self.err_has_color(), mask };
+        self.err().write_all(report.text(style).as_bytes())
+    }
+
+    /// One line of a log in JSON.
+    pub(super) fn event(&self, event: &Value) {
+        let _ = writeln!(self.err(), "{event}");
     }
 }

@@ -82,15 +82,14 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
     }
     if let Some(path) = &args.out {
         save(path, &wire::encode(&plan)?)?;
-        context.output.hint(&format!("pushsync apply {}", path.display()));
+        context.output.hint(&context.command(&format!("apply {}", path.display())));
     } else if args.format == DataFormat::Text {
         if store_is_elsewhere(context, &place, &plan) {
             context.output.note(
                 "this is what apply would do for real; add --sandbox to plan against what was applied in the sandbox",
             );
         } else if !plan.is_empty() {
-            let sandbox = if context.global.sandbox { " --sandbox" } else { "" };
-            context.output.hint(&format!("pushsync apply{sandbox}"));
+            context.output.hint(&context.command("apply"));
         }
     }
     Ok(if args.detailed_exitcode && !plan.is_empty() { status::CHANGES } else { status::DONE })

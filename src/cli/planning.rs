@@ -19,6 +19,7 @@ use crate::{
         Budget, Declared, Import, Inputs, Plan, PlanError, StateRef, plan,
         safety::{Limit, Limits},
     },
+    render::words,
     state::{Records, Store},
 };
 
@@ -97,7 +98,9 @@ pub(super) fn make(
         Ok(plan) => {
             report.extend(plan.diagnostics.clone());
             check_targets(project, &plan, &wanted.selected.target)?;
-            Ok((Plan { diagnostics: report.diagnostics().to_vec(), ..plan }, report))
+            check_addresses(context, project, &plan, store, handle, &wanted.selected.target)?;
+            let diagnostics = report.diagnostics().to_vec();
+            Ok((Plan { sandbox: context.global.sandbox, diagnostics, ..plan }, report))
         }
         Err(PlanError::Manifest(errors)) => {
             report.extend(errors);
@@ -144,6 +147,40 @@ fn check_targets(project: &Project, plan: &Plan, targets: &[Target]) -> Result<(
             Some(near) => failure.help(format!("did you mean `{near}`?")),
             None => failure,
         });
+    }
+    Ok(())
+}
+
+/// So is an address whose message is there, and whose visitor is nowhere.
+fn check_addresses(
+    context: &Context,
+    project: &Project,
+    plan: &Plan,
+    store: Option<&Arc<dyn Store>>,
+    handle: &Handle,
+    targets: &[Target],
+) -> Result<(), Failure> {
+    for target in targets {
+        let Target::Address(address) = target else { continue };
+        let in_plan = plan.changes.iter().any(|change| change.address == *address);
+        let in_manifest = || {
+            Deliveries::everything(project)
+                .only(|key| key.as_str() == address.key_str())
+                .for_visitor(&address.visitor())
+                .next()
+                .is_some()
+        };
+        let in_state = || match store {
+            Some(store) => handle.block_on(store.record(address)).map(|record| record.is_some()),
+            None => Ok(false),
+        };
+        if !in_plan && !in_manifest() && !in_state()? {
+            let shown = words::address(address, context.masks(project.settings.mask_visitors));
+            return Err(Failure::new(format!(
+                "--target {shown}: neither the manifest nor the state has this visitor for `{}`",
+                address.key_str()
+            )));
+        }
     }
     Ok(())
 }

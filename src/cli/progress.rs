@@ -1,8 +1,9 @@
 //! How a run is followed on stderr: a bar on a terminal, a line now and then without one.
 
 use std::{
+    collections::HashSet,
     io::{self, IsTerminal},
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -11,6 +12,7 @@ use serde_json::json;
 
 use super::{
     args::{Global, LogFormat},
+    failure,
     output::Output,
 };
 use crate::{
@@ -27,6 +29,7 @@ pub(super) struct Progress {
     bar: Option<ProgressBar>,
     mask: bool,
     verbose: bool,
+    quiet: bool,
     json: bool,
     lines: Mutex<Lines>,
 }
@@ -37,6 +40,8 @@ struct Lines {
     requests: u64,
     last: Instant,
     started: Instant,
+    /// What was said to do about problems.
+    advised: HashSet<String>,
 }
 
 impl Progress {
@@ -65,8 +70,16 @@ impl Progress {
             bar,
             mask,
             verbose: global.verbose > 0,
+            quiet: global.quiet,
             json,
-            lines: Mutex::new(Lines { changes: 0, done: 0, requests: 0, last: now, started: now }),
+            lines: Mutex::new(Lines {
+                changes: 0,
+                done: 0,
+                requests: 0,
+                last: now,
+                started: now,
+                advised: HashSet::new(),
+            }),
         }
     }
 
@@ -78,27 +91,41 @@ impl Progress {
     }
 
     fn say(&self, text: &str) {
+        self.beside_bar(|| self.output.note(text));
+    }
+
+    fn lines(&self) -> MutexGuard<'_, Lines> {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Says something around the bar.
+    fn beside_bar(&self, say: impl FnOnce()) {
         match &self.bar {
-            Some(bar) => bar.suspend(|| self.output.note(text)),
-            None => self.output.note(text),
+            Some(bar) => bar.suspend(say),
+            None => say(),
         }
     }
 
-    fn failed(&self, failure: &Failure, sign: &str) {
-        let address = words::address(&failure.address, self.mask);
-        let problem = words::one_line(&failure.problem.to_string());
-        let text = format!("  {sign} {} {address}: {problem}", failure.action);
-        match &self.bar {
-            Some(bar) => bar.suspend(|| self.output.warning(&text)),
-            None => self.output.warning(&text),
-        }
-        if let Some(hint) = &failure.problem.hint {
-            self.say(&format!("    {}", words::one_line(hint)));
-        }
+    /// What is wrong with one change.
+    fn failed(&self, failure: &Failure, what: &str) {
+        let Failure { address, action, problem } = failure;
+        let address = words::address(address, self.mask);
+        let told = failure::Failure::new(format!(
+            "{action} {address}{what}: {}",
+            words::one_line(&problem.to_string())
+        ));
+        // The same advice for every change would bury what differs.
+        let told = match &problem.hint {
+            Some(hint) if self.lines().advised.insert(hint.clone()) => {
+                told.help(words::one_line(hint))
+            }
+            _ => told,
+        };
+        self.beside_bar(|| self.output.failure(&told));
     }
 
     fn step(&self) {
-        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut lines = self.lines();
         lines.done += 1;
         if let Some(bar) = &self.bar {
             bar.set_position(lines.done);
@@ -151,14 +178,16 @@ impl Progress {
                 json!({ "event": "unrecorded", "address": address.as_str(), "id": id })
             }
         };
-        self.output.note(&line.to_string());
+        if !self.quiet {
+            self.output.event(&line);
+        }
     }
 }
 
 impl Reporter for Progress {
     fn report(&self, event: &Event) {
         if matches!(event, Event::Requested) {
-            self.lines.lock().unwrap_or_else(PoisonError::into_inner).requests += 1;
+            self.lines().requests += 1;
             return;
         }
         if self.json {
@@ -168,7 +197,7 @@ impl Reporter for Progress {
         match event {
             Event::Requested => {}
             Event::Started { changes, .. } => {
-                self.lines.lock().unwrap_or_else(PoisonError::into_inner).changes = *changes;
+                self.lines().changes = *changes;
                 if let Some(bar) = &self.bar {
                     bar.set_length(*changes);
                 }
@@ -182,11 +211,11 @@ impl Reporter for Progress {
                 self.step();
             }
             Event::Failed(failure) => {
-                self.failed(failure, "✗");
+                self.failed(failure, "");
                 self.step();
             }
             Event::Unknown(failure) => {
-                self.failed(failure, "?");
+                self.failed(failure, " is unknown");
                 self.step();
             }
             Event::Missed(problem) => self.say(&format!("  a ping failed: {problem}")),

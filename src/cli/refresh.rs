@@ -112,7 +112,7 @@ pub(super) fn told(context: &Context, found: &Refreshed, mask: bool) -> u8 {
     if let Some(fatal) = &found.fatal {
         context.output.failure(&fatal.into());
     } else if !found.gone.is_empty() || !found.changed.is_empty() {
-        context.output.hint("pushsync plan");
+        context.output.hint(&context.command("plan"));
     }
     found.exit_status()
 }

@@ -28,6 +28,8 @@ use crate::{
 pub struct Plan {
     /// The environment.
     pub environment: String,
+    /// Whether it is for the sandbox. The planner does not know; whoever made the plan says so.
+    pub sandbox: bool,
     /// The instant that it is for.
     pub as_of: jiff::Timestamp,
     /// The state that it was made from.

@@ -480,6 +480,7 @@ impl Planner {
         let budget = self.inputs.budget.with(summary.requests);
         Ok(Plan {
             environment: self.inputs.environment,
+            sandbox: false,
             as_of: self.inputs.as_of,
             state: self.inputs.state,
             selection: self.inputs.selection,

@@ -53,6 +53,8 @@ pub enum WireError {
 struct Document<'a> {
     format: &'static str,
     environment: &'a str,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    sandbox: bool,
     as_of: Timestamp,
     state: StateRef,
     #[serde(skip_serializing_if = "is_all")]
@@ -82,6 +84,8 @@ fn is_all(targets: &Targets) -> bool {
 struct Saved {
     format: String,
     environment: String,
+    #[serde(default)]
+    sandbox: bool,
     as_of: Timestamp,
     state: StateRef,
     #[serde(default)]
@@ -297,6 +301,7 @@ pub fn encode(plan: &Plan) -> Result<Vec<u8>, serde_json::Error> {
     let document = Document {
         format: FORMAT,
         environment: &plan.environment,
+        sandbox: plan.sandbox,
         as_of: plan.as_of,
         state: plan.state,
         targets: Targets::from(&plan.selection),
@@ -337,6 +342,7 @@ pub fn decode(bytes: &[u8]) -> Result<Plan, WireError> {
         .collect::<Result<Vec<_>, _>>()?;
     let plan = Plan {
         environment: saved.environment,
+        sandbox: saved.sandbox,
         as_of: saved.as_of,
         state: saved.state,
         selection,
@@ -361,7 +367,7 @@ pub fn decode(bytes: &[u8]) -> Result<Plan, WireError> {
 fn digest(plan: &Plan, changes: &[WireChange]) -> Result<String, serde_json::Error> {
     let decisive = serde_json::to_vec(&(
         FORMAT,
-        &plan.environment,
+        (&plan.environment, plan.sandbox),
         plan.as_of,
         plan.state,
         Targets::from(&plan.selection),

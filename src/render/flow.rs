@@ -44,7 +44,7 @@ impl<'a> Flow<'a> {
     }
 
     /// Writes `text` on one line, however many words it has.
-    pub(super) fn whole(&mut self, style: Style, text: &str) -> io::Result<()> {
+    pub(super) fn keep(&mut self, style: Style, text: &str) -> io::Result<()> {
         self.word(style, text)
     }
 

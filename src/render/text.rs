@@ -85,7 +85,7 @@ fn summary(plan: &Plan, view: View, out: &mut dyn Write) -> io::Result<()> {
         if n > 0 {
             line.push(Style::new(), " ")?;
             let text = format!("{} {} {}", action.sign(), say::number(n), verb(action));
-            line.whole(style(action), &text)?;
+            line.keep(style(action), &text)?;
             line.push(Style::new(), ",")?;
         }
     }

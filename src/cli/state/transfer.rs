@@ -9,7 +9,7 @@ use super::Desk;
 use crate::{
     cli::failure::{Failure, status},
     render::words,
-    state::{export, private_file, sled::Mode},
+    state::{StateError, export, private_file, sled::Mode},
 };
 
 pub(super) fn export(desk: &Desk<'_>, file: Option<&Path>) -> Result<u8, Failure> {
@@ -31,7 +31,12 @@ pub(super) fn export(desk: &Desk<'_>, file: Option<&Path>) -> Result<u8, Failure
         }
         None => {
             let mut out = BufWriter::new(io::stdout());
-            desk.runtime.block_on(export::export(&*store, &mut out))?;
+            let exported = desk.runtime.block_on(export::export(&*store, &mut out));
+            // A reader that has seen enough is no error: a write says so first.
+            if let Err(StateError::Output(error)) = exported {
+                return Err(error.into());
+            }
+            exported?;
             out.flush()?;
         }
     }

@@ -1,0 +1,27 @@
+//! What the tests stand on: projects in temporary folders, the binary in a clean environment,
+//! a sandbox, and servers that answer as told.
+
+mod fake;
+mod project;
+mod run;
+mod sandbox;
+mod wire;
+
+pub(crate) use fake::{Answer, Fake};
+pub(crate) use project::{ADA, BEN, CLEO, Project, many};
+pub(crate) use run::{Ran, Run, Waiting, run};
+pub(crate) use sandbox::Sandbox;
+
+use std::time::{Duration, Instant};
+
+/// No test waits longer for anything; a loaded machine is slow.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Waits until `done`.
+pub(crate) fn until(what: &str, mut done: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !done() {
+        assert!(start.elapsed() < PATIENCE, "waited in vain until {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
