@@ -89,7 +89,8 @@ fn summary(plan: &Plan, view: View, out: &mut dyn Write) -> io::Result<()> {
             line.push(Style::new(), ",")?;
         }
     }
-    line.push(Style::new(), &format!(" {} unchanged.", say::number(unchanged)))?;
+    line.push(Style::new(), " ")?;
+    line.keep(Style::new(), &format!("{} unchanged.", say::number(unchanged)))?;
     line.end()?;
     let requests = plan.summary.requests;
     let asked = say::count(requests, "request", "requests");
