@@ -206,3 +206,27 @@ fn the_window_of_an_example_opens_and_closes() {
     assert_eq!(creates("2099-12-31T23:59:59Z"), 2);
     assert_eq!(creates("2100-01-01T00:00:00Z"), 0);
 }
+
+/// What the README says to try next.
+#[test]
+fn a_visitor_who_leaves_loses_messages_and_a_protected_message_stays() {
+    let announcements = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/announcements");
+    let project = Project::copy(&announcements, None);
+    project.expect(0, &["apply", "--sandbox", "--yes"]);
+    let audience = project.folder().join("audiences/beta.csv");
+    let rows = fs::read_to_string(&audience).expect("a file");
+    let rows: Vec<_> = rows.lines().filter(|row| !row.contains("Edsger")).collect();
+    fs::write(audience, rows.join("\n")).expect("a file");
+    let plan = project.expect_json(0, &["plan", "--sandbox", "--format", "json"]);
+    assert_eq!(plan["summary"]["delete"], 1, "{plan:#}");
+    assert_eq!(plan["changes"][0]["reason"], "not-in-audience");
+    project.expect(0, &["apply", "--sandbox", "--yes"]);
+
+    fs::remove_file(project.folder().join("messages/programme.yaml")).expect("a file");
+    for command in [&["plan", "--sandbox"][..], &["apply", "--sandbox", "--yes"]] {
+        let output = project.run(command);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(said.contains("is protected"), "{said}");
+    }
+}
