@@ -14,7 +14,7 @@ use std::{
     process::{Command, Output},
 };
 
-use pushsync::plan::Action;
+use pushsync::{brevo::Operation, plan::Action};
 use tempfile::TempDir;
 
 fn root() -> &'static Path {
@@ -255,6 +255,16 @@ fn the_table_of_actions_is_that_of_the_planner() {
     for action in Action::ALL {
         let row = format!("| {action} | `{}` |", action.sign());
         assert_eq!(planning.matches(&row).count(), 1, "{row}");
+    }
+}
+
+#[test]
+fn every_operation_of_the_client_is_described() {
+    let api = read(&root().join("docs/api.md"));
+    for operation in Operation::ALL {
+        let id = if operation.has_id() { "/{id}" } else { "" };
+        let row = format!("| `{} {}{id}` |", operation.method(), operation.collection());
+        assert_eq!(api.matches(&row).count(), 1, "{row}");
     }
 }
 
