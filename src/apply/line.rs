@@ -1,5 +1,8 @@
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -7,7 +10,7 @@ use backon::{BackoffBuilder, ExponentialBuilder};
 
 use super::{
     Event, Options, Reporter, Stop, Stopper,
-    api::{Call, Problem, Reply},
+    api::{Call, Problem, Reach, Reply},
     pace::{Bounds, Pacer, Permit},
     repeat::{MOST_REPEATS, Method, Verdict, verdict},
 };
@@ -20,6 +23,8 @@ pub(super) struct Line {
     pub(super) reporter: Arc<dyn Reporter>,
     pub(super) stopper: Stopper,
     seed: u64,
+    /// How many were made: each has jitter of its own, or all would come back at once.
+    calls: AtomicU64,
     fatal: Mutex<Option<Problem>>,
 }
 
@@ -51,7 +56,14 @@ impl Line {
             stopper.clone(),
         );
         let pacer = Arc::new(pacer);
-        Self { pacer, reporter, stopper, seed: options.seed, fatal: Mutex::new(None) }
+        Self {
+            pacer,
+            reporter,
+            stopper,
+            seed: options.seed,
+            calls: AtomicU64::new(0),
+            fatal: Mutex::new(None),
+        }
     }
 
     /// What stopped the run, if that was an answer of the API or the lack of a connection.
@@ -76,7 +88,7 @@ impl Line {
             .with_max_delay(Duration::from_secs(20))
             .with_max_times(MOST_REPEATS)
             .with_jitter()
-            .with_jitter_seed(self.seed ^ self.pacer.sent())
+            .with_jitter_seed(self.seed.wrapping_add(self.calls.fetch_add(1, Ordering::Relaxed)))
             .build();
         let mut refusals = 0;
         loop {
@@ -93,8 +105,15 @@ impl Line {
                 Err(problem) => problem.budget,
             };
             let refused = result.as_ref().is_err_and(|problem| problem.status() == Some(429));
-            granted.answered(budget, refused);
-            self.reporter.report(&Event::Requested);
+            let unsent = result
+                .as_ref()
+                .is_err_and(|p| matches!(p.reach, Reach::NotBuilt | Reach::NotConnected));
+            if unsent {
+                granted.unsent();
+            } else {
+                granted.answered(budget, refused);
+                self.reporter.report(&Event::Requested);
+            }
             let problem = match result {
                 Ok(Reply { value, request_id, budget: _ }) => {
                     tracing::debug!(?method, request_id, "answered");

@@ -247,6 +247,15 @@ impl Permit {
     }
 }
 
+impl Permit {
+    /// The request never left this machine: it costs nothing.
+    pub(super) fn unsent(self) {
+        let mut books = self.pacer.books();
+        books.left += 1;
+        books.sent = books.sent.saturating_sub(1);
+    }
+}
+
 impl Drop for Permit {
     fn drop(&mut self) {
         let mut books = self.pacer.books();

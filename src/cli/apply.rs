@@ -20,7 +20,7 @@ use crate::{
     manifest::Project,
     plan::{Plan, StateRef, safety, wire},
     render::{self, Format, View, words},
-    state::{Store, sled::Mode},
+    state::{Store, backup, sled::Mode},
 };
 
 pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
@@ -193,6 +193,12 @@ pub(super) fn carry_out(
     plan: Plan,
 ) -> Result<Outcome, Failure> {
     let link = context.link(runtime, run.project, run.place)?;
+    // There is nothing to lose in a state that holds nothing.
+    if runtime.block_on(run.store.meta())?.serial > 0 {
+        let (folder, environment) = run.place.backups();
+        let now = surroundings::now();
+        runtime.block_on(backup::backup(&*run.store, &folder, environment, now))?;
+    }
     let mask = context.masks(run.project.settings.mask_visitors);
     let progress = Arc::new(Progress::new(&context.global, context.output, mask));
     let stopper = Stopper::default();

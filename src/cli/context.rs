@@ -19,7 +19,7 @@ use crate::{
     plan::Selection,
     sandbox::{self, Running, Sandbox},
     state::{
-        StateError, Store,
+        StateError, Store, backup,
         sled::{Mode, OpenOptions, SledStore},
     },
 };
@@ -194,7 +194,7 @@ impl Context {
         match SledStore::open(options) {
             Ok(store) => Ok(Some(Arc::new(store))),
             Err(StateError::NotFound { .. }) => Ok(None),
-            Err(error) => Err(error.into()),
+            Err(error) => Err(place.failure(error)),
         }
     }
 
@@ -294,6 +294,28 @@ impl Context {
 impl Place {
     pub(super) fn environment(&self) -> &str {
         self.environment.strip_prefix("sandbox:").unwrap_or(&self.environment)
+    }
+
+    /// Where exports are kept that are made before changes, and under what name.
+    pub(super) fn backups(&self) -> (PathBuf, &str) {
+        (self.folder.join("backups"), &self.environment)
+    }
+
+    /// An error of the state; of damage it is also said how to get the state back.
+    pub(super) fn failure(&self, error: StateError) -> Failure {
+        if !matches!(error, StateError::Damaged { .. }) {
+            return error.into();
+        }
+        let (folder, environment) = self.backups();
+        let newest = backup::list(&folder, environment).ok().and_then(|mut all| all.pop());
+        Failure::from(error).help(match newest {
+            Some(path) => format!(
+                "move sled/ and pushsync.* out of {} (keep them), then read the last export back: pushsync state import {}. What was sent after that export is not in it and would be sent again: read the plan before you apply it",
+                self.folder.display(),
+                path.display()
+            ),
+            None => "no export was made by itself yet; if you have one, read it back into a fresh folder: pushsync state import FILE --state DIR".to_owned(),
+        })
     }
 
     fn sandbox_journal(&self) -> String {

@@ -107,7 +107,7 @@ pub(super) fn make(
             context.report(&report)?;
             Err(Failure::silent())
         }
-        Err(PlanError::State(error)) => Err(error.into()),
+        Err(PlanError::State(error)) => Err(place.failure(error)),
     }
 }
 

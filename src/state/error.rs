@@ -6,10 +6,7 @@ use super::LockHolder;
 #[derive(Debug, thiserror::Error)]
 pub enum StateError {
     /// The state is damaged. It is never taken for an empty one.
-    #[error(
-        "the state {place} is damaged: {what}; `pushsync state verify` looks at all of it, \
-         `pushsync state import FILE` reads an export back into a fresh folder"
-    )]
+    #[error("the state {place} is damaged: {what}")]
     Damaged {
         /// Which state.
         place: String,

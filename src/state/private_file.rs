@@ -27,19 +27,22 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), StateError> {
     let mut beside = path.as_os_str().to_owned();
     beside.push(".new");
     let beside = PathBuf::from(beside);
-    // What a crash may have left behind.
-    match fs::remove_file(&beside) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            return Err(StateError::io("remove", &beside)(error));
-        }
-        _ => {}
-    }
-    let mut file = create(&beside)?;
+    let mut file = create_anew(&beside)?;
     file.write_all(bytes)
         .and_then(|()| file.sync_all())
         .map_err(StateError::io("write", &beside))?;
     fs::rename(&beside, path).map_err(StateError::io("rename", &beside))?;
     sync_folder(path.parent().unwrap_or(Path::new(".")))
+}
+
+/// Like [`create`], in place of what a crash may have left behind.
+pub(super) fn create_anew(path: &Path) -> Result<File, StateError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(StateError::io("remove", path)(error))
+        }
+        _ => create(path),
+    }
 }
 
 /// Creates a folder that only its owner can enter (mode 0700), and those above it as usual.

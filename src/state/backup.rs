@@ -1,0 +1,83 @@
+//! Exports that are made by themselves before a state changes: the last ones are kept.
+
+use std::{
+    fs,
+    io::{BufWriter, Write as _},
+    path::{Path, PathBuf},
+};
+
+use jiff::Timestamp;
+
+use super::{StateError, Store, export, private_file};
+
+/// How many exports of one environment are kept.
+pub const KEPT: usize = 10;
+
+/// Exports `store` into `folder` (made if it is missing), and removes all but the newest
+/// [`KEPT`] exports of this environment. Answers with the file.
+///
+/// # Errors
+///
+/// If the state cannot be read, or the folder cannot be written. An older export is only removed
+/// once the new one is durable.
+pub async fn backup(
+    store: &dyn Store,
+    folder: &Path,
+    environment: &str,
+    now: Timestamp,
+) -> Result<PathBuf, StateError> {
+    let meta = store.meta().await?;
+    private_file::create_folder(folder)?;
+    let stamp = now.strftime("%Y%m%dT%H%M%SZ");
+    let path = folder.join(format!("{}{stamp}-{:08}.jsonl", prefix(environment), meta.serial));
+    // Twice in one second, without a change in between.
+    if path.exists() {
+        return Ok(path);
+    }
+    let unfinished = path.with_extension("unfinished");
+    let mut out = BufWriter::new(private_file::create_anew(&unfinished)?);
+    export::export(store, &mut out).await?;
+    out.flush()
+        .and_then(|()| out.get_ref().sync_all())
+        .and_then(|()| fs::rename(&unfinished, &path))
+        .map_err(StateError::io("write", &path))?;
+    private_file::sync_folder(folder)?;
+    for old in list(folder, environment)?.iter().rev().skip(KEPT) {
+        fs::remove_file(old).map_err(StateError::io("remove", old))?;
+    }
+    Ok(path)
+}
+
+/// The exports of this environment, the oldest first. None if there is no such folder.
+///
+/// # Errors
+///
+/// If the folder cannot be read.
+pub fn list(folder: &Path, environment: &str) -> Result<Vec<PathBuf>, StateError> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(StateError::io("read", folder)(error)),
+    };
+    let prefix = prefix(environment);
+    let mut files = Vec::new();
+    for entry in entries {
+        let path = entry.map_err(StateError::io("read", folder))?.path();
+        let ours = path.file_name().and_then(|name| name.to_str()).is_some_and(|name| {
+            // What follows the name of `staging` must not be taken for one of `staging-eu`.
+            name.strip_prefix(&prefix).is_some_and(|rest| {
+                rest.ends_with(".jsonl") && rest.starts_with(|c: char| c.is_ascii_digit())
+            })
+        });
+        if ours {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// ':' is in the names of the sandbox's environments, and not in file names everywhere.
+fn prefix(environment: &str) -> String {
+    format!("{}@", environment.replace(':', "+"))
+}
