@@ -11,6 +11,7 @@ use super::{
     args::{Amount, Apply as Args, Bounds, DataFormat},
     context::{Context, Place},
     failure::{Failure, status},
+    faults,
     planning::{self, Wanted},
     progress::Progress,
     refresh, signals, surroundings,
@@ -202,9 +203,10 @@ pub(super) fn carry_out(
     let mask = context.masks(run.project.settings.mask_visitors);
     let progress = Arc::new(Progress::new(&context.global, context.output, mask));
     let stopper = Stopper::default();
+    let (store, api) = faults::on_request(run.store, Arc::new(link.client.clone()));
     let session = Session {
-        store: run.store,
-        api: Arc::new(link.client.clone()),
+        store,
+        api,
         options: context.options(run.project, run.bounds),
         info: context.run_info(run.command),
         reporter: progress.clone(),

@@ -7,6 +7,7 @@ mod args;
 mod completions;
 mod context;
 mod failure;
+mod faults;
 mod import;
 mod init;
 mod output;

@@ -5,6 +5,7 @@
 
 mod actions;
 mod apply;
+mod crash;
 //TODO mod environments;
 //TODO mod hostile;
 mod plan;
