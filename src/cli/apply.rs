@@ -33,8 +33,7 @@ pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
     let (project, report) = context.project()?;
     let place = context.place(Some(&project))?;
     let runtime = context.runtime()?;
-    let timeout = args.bounds.lock_timeout;
-    let mut store = context.open(&place, Mode::MustExist, "apply", timeout)?;
+    let mut store = context.open(&place, Mode::MustExist, "apply")?;
     let limits = planning::limits(&project, args.allow_deletes, args.allow_resends);
     let mask = context.masks(project.settings.mask_visitors);
 
@@ -96,7 +95,7 @@ pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
         return Ok(status::FAILED);
     }
     if store.is_none() {
-        store = context.open(&place, Mode::CreateIfAbsent, "apply", timeout)?;
+        store = context.open(&place, Mode::CreateIfAbsent, "apply")?;
         fresh(&plan, &runtime, store.as_ref())?;
     }
     let Some(store) = store else {
@@ -196,6 +195,7 @@ pub(super) fn carry_out(
     let mask = context.masks(run.project.settings.mask_visitors);
     let progress = Arc::new(Progress::new(&context.global, context.output, mask));
     let stopper = Stopper::default();
+    let store = Arc::clone(&run.store);
     let session = Session {
         store: run.store,
         api: Arc::new(link.client.clone()),
@@ -205,12 +205,25 @@ pub(super) fn carry_out(
         stopper: stopper.clone(),
     };
     let outcome = runtime.block_on(async {
-        let outcome = signals::heed(stopper, apply::apply(plan, session)).await;
+        let outcome = match signals::heed(stopper, apply::apply(plan, session)).await {
+            Err(failure) => Err(cut_short(failure, &*store).await),
+            Ok(outcome) => outcome.map_err(Failure::from),
+        };
         link.close().await;
         outcome
     });
     progress.finish();
-    Ok(outcome??)
+    outcome
+}
+
+/// What a second signal leaves behind: intents of the requests that were under way.
+async fn cut_short(failure: Failure, store: &dyn Store) -> Failure {
+    match store.intents().await {
+        Ok(intents) if intents.is_empty() => failure,
+        _ => failure.status(status::UNKNOWN).help(
+            "what was under way is noted as unknown; pushsync plan shows it, pushsync state resolve settles it",
+        ),
+    }
 }
 
 fn tell(

@@ -50,7 +50,7 @@ pub fn main() -> ExitCode {
         Err(failure) if failure.closed_pipe => status::DONE,
         Err(failure) => {
             output.failure(&failure);
-            status::FAILED
+            failure.status
         }
     })
 }

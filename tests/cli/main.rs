@@ -5,16 +5,17 @@
 
 mod actions;
 mod apply;
-//TODO mod environments;
-//TODO mod hostile;
+mod environments;
+mod hostile;
 mod plan;
 mod planfile;
 mod refusals;
 mod safety;
-//TODO mod secrets;
+mod secrets;
+mod servers;
 mod show;
-//TODO mod signals;
+mod signals;
 mod start;
-//TODO mod state;
+mod state;
 mod support;
-//TODO mod unknown;
+mod unknown;
