@@ -34,8 +34,7 @@ pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
     let (project, report) = context.project()?;
     let place = context.place(&project.settings)?;
     let runtime = context.runtime()?;
-    let timeout = args.bounds.lock_timeout;
-    let mut store = context.open(&place, Mode::MustExist, "apply", timeout)?;
+    let mut store = context.open(&place, Mode::MustExist, "apply")?;
     let limits = planning::limits(&project, args.allow_deletes, args.allow_resends);
     let mask = context.masks(project.settings.mask_visitors);
 
@@ -97,7 +96,7 @@ pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
         return Ok(status::FAILED);
     }
     if store.is_none() {
-        store = context.open(&place, Mode::CreateIfAbsent, "apply", timeout)?;
+        store = context.open(&place, Mode::CreateIfAbsent, "apply")?;
         fresh(&plan, &runtime, store.as_ref())?;
     }
     let Some(store) = store else {
@@ -203,7 +202,7 @@ pub(super) fn carry_out(
     let mask = context.masks(run.project.settings.mask_visitors);
     let progress = Arc::new(Progress::new(&context.global, context.output, mask));
     let stopper = Stopper::default();
-    let (store, api) = faults::on_request(run.store, Arc::new(link.client.clone()));
+    let (store, api) = faults::on_request(Arc::clone(&run.store), Arc::new(link.client.clone()));
     let session = Session {
         store,
         api,
@@ -213,12 +212,25 @@ pub(super) fn carry_out(
         stopper: stopper.clone(),
     };
     let outcome = runtime.block_on(async {
-        let outcome = signals::heed(stopper, apply::apply(plan, session)).await;
+        let outcome = match signals::heed(stopper, apply::apply(plan, session)).await {
+            Err(failure) => Err(cut_short(failure, &*run.store).await),
+            Ok(outcome) => outcome.map_err(Failure::from),
+        };
         link.close().await;
         outcome
     });
     progress.finish();
-    Ok(outcome??)
+    outcome
+}
+
+/// What a second signal leaves behind: intents of the requests that were under way.
+async fn cut_short(failure: Failure, store: &dyn Store) -> Failure {
+    match store.intents().await {
+        Ok(intents) if intents.is_empty() => failure,
+        _ => failure.status(status::UNKNOWN).help(
+            "what was under way is noted as unknown; pushsync plan shows it, pushsync state resolve settles it",
+        ),
+    }
 }
 
 fn tell(

@@ -47,6 +47,9 @@ pub(super) struct Global {
     /// Run against a server inside this process, with a state of its own: no account is needed
     #[arg(long, global = true)]
     pub(super) sandbox: bool,
+    /// Wait so long if another process uses the state [default: 0s, or 5s to only read it]
+    #[arg(long, value_name = "D", global = true, value_parser = span)]
+    pub(super) lock_timeout: Option<Duration>,
     /// Let the project read files outside its folder
     #[arg(long, global = true)]
     pub(super) allow_outside: bool,
@@ -239,9 +242,6 @@ pub(super) struct Bounds {
     /// How many requests may be under way at once [default: what the project says]
     #[arg(long, value_name = "N")]
     pub(super) concurrency: Option<NonZeroUsize>,
-    /// Wait so long if another process uses the state
-    #[arg(long, value_name = "D", value_parser = span, default_value = "0s")]
-    pub(super) lock_timeout: Duration,
 }
 
 impl Default for Bounds {
@@ -252,7 +252,6 @@ impl Default for Bounds {
             max_duration: None,
             max_wait: Duration::from_secs(300),
             concurrency: None,
-            lock_timeout: Duration::ZERO,
         }
     }
 }

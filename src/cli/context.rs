@@ -174,8 +174,27 @@ impl Context {
         Ok(Place { folder, environment })
     }
 
-    /// Opens the state; `None` if there is none and none is made.
+    /// Opens the state to change it; `None` if there is none and none is made.
     pub(super) fn open(
+        &self,
+        place: &Place,
+        mode: Mode,
+        command: &str,
+    ) -> Result<Option<Arc<dyn Store>>, Failure> {
+        self.open_within(place, mode, command, self.global.lock_timeout.unwrap_or_default())
+    }
+
+    /// Opens the state to look at it. Others who only look are gone soon: that is waited for.
+    pub(super) fn open_to_read(
+        &self,
+        place: &Place,
+        command: &str,
+    ) -> Result<Option<Arc<dyn Store>>, Failure> {
+        let patience = self.global.lock_timeout.unwrap_or(Duration::from_secs(5));
+        self.open_within(place, Mode::MustExist, command, patience)
+    }
+
+    fn open_within(
         &self,
         place: &Place,
         mode: Mode,
@@ -198,19 +217,13 @@ impl Context {
         }
     }
 
-    /// Opens a state that must be there.
-    pub(super) fn open_existing(
-        &self,
-        place: &Place,
-        command: &str,
-    ) -> Result<Arc<dyn Store>, Failure> {
-        self.open(place, Mode::MustExist, command, Duration::ZERO)?.ok_or_else(|| {
-            let missing = StateError::NotFound {
-                place: place.folder.display().to_string(),
-                environment: place.environment.clone(),
-            };
-            self.about_sandbox(place, missing.into())
-        })
+    /// That there is no state, where one must be.
+    pub(super) fn no_state(&self, place: &Place) -> Failure {
+        let missing = StateError::NotFound {
+            place: place.folder.display().to_string(),
+            environment: place.environment.clone(),
+        };
+        self.about_sandbox(place, missing.into())
     }
 
     /// Adds that the sandbox has a state, if that may be what is missed.

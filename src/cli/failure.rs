@@ -14,6 +14,7 @@ pub(super) mod status {
     pub(in crate::cli) const FAILED: u8 = 1;
     pub(in crate::cli) const CHANGES: u8 = 2;
     pub(in crate::cli) const STOPPED: u8 = 3;
+    pub(in crate::cli) const UNKNOWN: u8 = 4;
 }
 
 /// An error that ends a command.
@@ -25,16 +26,27 @@ pub(super) struct Failure {
     pub(super) help: Option<String>,
     /// Whether somebody closed the pipe: no error.
     pub(super) closed_pipe: bool,
+    /// The exit status, unless somebody closed the pipe.
+    pub(super) status: u8,
 }
 
 impl Failure {
     pub(super) fn new(message: impl Into<String>) -> Self {
-        Self { messages: vec![message.into()], help: None, closed_pipe: false }
+        Self {
+            messages: vec![message.into()],
+            help: None,
+            closed_pipe: false,
+            status: status::FAILED,
+        }
     }
 
     /// Everything was said already; only the exit status is left.
     pub(super) fn silent() -> Self {
-        Self { messages: Vec::new(), help: None, closed_pipe: false }
+        Self { messages: Vec::new(), ..Self::new("") }
+    }
+
+    pub(super) fn status(self, status: u8) -> Self {
+        Self { status, ..self }
     }
 
     pub(super) fn help(mut self, help: impl Into<String>) -> Self {
@@ -90,6 +102,6 @@ impl From<Vec<Refusal>> for Failure {
         if refusals.len() > MOST {
             messages.push(format!("and {} more like these", refusals.len() - MOST));
         }
-        Self { messages, help: refusals.first().map(Refusal::help), closed_pipe: false }
+        Self { messages, help: refusals.first().map(Refusal::help), ..Self::new("") }
     }
 }

@@ -1,5 +1,3 @@
-use std::time::Duration;
-
 use super::{
     apply::{Run, carry_out},
     args::{Bounds, Import as Args},
@@ -42,7 +40,7 @@ pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
             ));
         }
     };
-    let store = context.open(&place, Mode::CreateIfAbsent, "import", Duration::ZERO)?;
+    let store = context.open(&place, Mode::CreateIfAbsent, "import")?;
     let Some(store) = store else {
         return Err(Failure::new("the state could not be made"));
     };

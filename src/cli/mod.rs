@@ -51,7 +51,7 @@ pub fn main() -> ExitCode {
         Err(failure) if failure.closed_pipe => status::DONE,
         Err(failure) => {
             output.failure(&failure);
-            status::FAILED
+            failure.status
         }
     })
 }

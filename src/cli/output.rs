@@ -107,7 +107,7 @@ impl Output {
     }
 
     pub(super) fn failure(&self, failure: &Failure) {
-        let Failure { messages, help, closed_pipe: _ } = failure;
+        let Failure { messages, help, closed_pipe: _, status: _ } = failure;
         if self.json {
             for message in messages {
                 self.event(&json!({ "event": "error", "message": message, "help": help }));

@@ -1,4 +1,4 @@
-use std::{path::Path, time::Duration};
+use std::path::Path;
 
 use super::{
     args::{Amount, Bounds, DataFormat, Plan as Args},
@@ -10,14 +10,14 @@ use super::{
 use crate::{
     plan::{safety, wire},
     render::{self, Format, View},
-    state::{private_file, sled::Mode},
+    state::private_file,
 };
 
 pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
     let (project, report) = context.project()?;
     let place = context.place(&project.settings)?;
     let runtime = context.runtime()?;
-    let store = context.open(&place, Mode::MustExist, "plan", Duration::ZERO)?;
+    let store = context.open_to_read(&place, "plan")?;
     if let (Some(store), Some(amount)) = (&store, args.selection.refresh) {
         let most = match amount {
             Amount::Count(most) => Some(most),

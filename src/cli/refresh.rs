@@ -22,8 +22,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
     context.report(&report)?;
     let place = context.place(&project.settings)?;
     let runtime = context.runtime()?;
-    let timeout = args.bounds.lock_timeout;
-    let Some(store) = context.open(&place, Mode::MustExist, "refresh", timeout)? else {
+    let Some(store) = context.open(&place, Mode::MustExist, "refresh")? else {
         // Nothing was sent, so there is nothing to ask about.
         context.output.note("there is no state yet: nothing was sent");
         return Ok(status::DONE);

@@ -4,7 +4,7 @@ use std::future::Future;
 
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::failure::Failure;
+use super::failure::{Failure, status};
 use crate::apply::{Stop, Stopper};
 
 /// Runs `work`. The first signal tells `stopper`; `work` is expected to end soon. The second one
@@ -23,9 +23,7 @@ pub(super) async fn heed<T>(stopper: Stopper, work: impl Future<Output = T>) -> 
         }
         signals += 1;
         if signals == 2 {
-            return Err(Failure::new("stopped at once").help(
-                "what was under way is noted as unknown; `pushsync plan` shows it, `pushsync state resolve` settles it",
-            ));
+            return Err(Failure::new("stopped at once").status(status::STOPPED));
         }
         stopper.stop(Stop::Signal);
     }

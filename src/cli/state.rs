@@ -4,7 +4,7 @@ mod list;
 mod resolve;
 mod transfer;
 
-use std::{io::Write, sync::Arc, time::Duration};
+use std::{io::Write, sync::Arc};
 
 use tokio::runtime::Runtime;
 
@@ -18,7 +18,7 @@ use crate::{
     apply::RunInfo,
     model::Address,
     render::words,
-    state::{Record, Run, RunChange, Store, Write as StateWrite},
+    state::{Record, Run, RunChange, Store, Write as StateWrite, sled::Mode},
 };
 
 pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
@@ -47,7 +47,13 @@ struct Desk<'a> {
 
 impl Desk<'_> {
     fn open(&self, command: &str) -> Result<Arc<dyn Store>, Failure> {
-        self.context.open_existing(&self.place, command)
+        let store = self.context.open(&self.place, Mode::MustExist, command)?;
+        store.ok_or_else(|| self.context.no_state(&self.place))
+    }
+
+    fn read(&self, command: &str) -> Result<Arc<dyn Store>, Failure> {
+        let store = self.context.open_to_read(&self.place, command)?;
+        store.ok_or_else(|| self.context.no_state(&self.place))
     }
 
     fn wait<T>(&self, answer: crate::state::Answer<'_, T>) -> Result<T, Failure> {
@@ -147,12 +153,7 @@ fn rename(desk: &Desk<'_>, old: &Address, new: &Address) -> Result<u8, Failure> 
 }
 
 fn verify(desk: &Desk<'_>) -> Result<u8, Failure> {
-    let store = desk.context.open(
-        &desk.place,
-        crate::state::sled::Mode::MustExist,
-        "state verify",
-        Duration::ZERO,
-    )?;
+    let store = desk.context.open_to_read(&desk.place, "state verify")?;
     let Some(store) = store else {
         return Err(Failure::new("there is no state yet: nothing was sent"));
     };

@@ -64,7 +64,7 @@ fn intent_json(intent: &Intent) -> Value {
 }
 
 pub(super) fn list(desk: &Desk<'_>, targets: &[Target], format: DataFormat) -> Result<u8, Failure> {
-    let store = desk.open("state list")?;
+    let store = desk.read("state list")?;
     let selection = selection(targets);
     let meta = desk.wait(store.meta())?;
     let mut unknown = desk.wait(store.intents())?;
@@ -121,7 +121,7 @@ pub(super) fn list(desk: &Desk<'_>, targets: &[Target], format: DataFormat) -> R
 }
 
 pub(super) fn show(desk: &Desk<'_>, address: &Address, format: DataFormat) -> Result<u8, Failure> {
-    let store = desk.open("state show")?;
+    let store = desk.read("state show")?;
     let intents = desk.wait(store.intents())?;
     let unknown = intents.iter().find(|intent| intent.address == *address);
     let record = desk.wait(store.record(address))?;
@@ -140,7 +140,11 @@ pub(super) fn show(desk: &Desk<'_>, address: &Address, format: DataFormat) -> Re
     }
     let mut out = desk.context.output.out();
     writeln!(out, "{}", desk.shown(address))?;
-    let hidden = ["address", "key", "visitor", "text"];
+    let hidden = ["address", "key", "visitor", "text", "from"];
+    let from = unknown.map(|intent| &intent.content.from);
+    if let Some(from) = from.or(record.as_ref().map(|record| &record.content.from)) {
+        writeln!(out, "  {:<12} {}", "from", words::one_line(&from.to_string()))?;
+    }
     for (name, value) in document.as_object().into_iter().flatten() {
         if hidden.contains(&name.as_str()) || value.is_null() {
             continue;
@@ -163,7 +167,7 @@ pub(super) fn history(
     limit: usize,
     format: DataFormat,
 ) -> Result<u8, Failure> {
-    let store = desk.open("state history")?;
+    let store = desk.read("state history")?;
     let touches = |run: &Run| {
         key.is_none_or(|key| run.changes.iter().any(|c| c.address.key_str() == key.as_str()))
     };

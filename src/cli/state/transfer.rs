@@ -2,7 +2,6 @@ use std::{
     fs::File,
     io::{self, BufReader, BufWriter, Write},
     path::Path,
-    time::Duration,
 };
 
 use super::Desk;
@@ -13,7 +12,7 @@ use crate::{
 };
 
 pub(super) fn export(desk: &Desk<'_>, file: Option<&Path>) -> Result<u8, Failure> {
-    let store = desk.open("state export")?;
+    let store = desk.read("state export")?;
     match file {
         Some(path) => {
             let mut out = BufWriter::new(private_file::create(path)?);
@@ -51,8 +50,7 @@ pub(super) fn import(desk: &Desk<'_>, file: &Path) -> Result<u8, Failure> {
             .map_err(|error| Failure::new(format!("could not read {}: {error}", file.display())))?;
         Box::new(BufReader::new(file))
     };
-    let store =
-        desk.context.open(&desk.place, Mode::CreateIfAbsent, "state import", Duration::ZERO)?;
+    let store = desk.context.open(&desk.place, Mode::CreateIfAbsent, "state import")?;
     let Some(store) = store else {
         return Err(Failure::new("the state could not be made"));
     };

@@ -48,7 +48,7 @@ impl Project {
     pub(crate) fn settings(&self, settings: &str, yaml: &str) {
         self.file(
             "pushsync.yaml",
-            &format!(
+            format!(
                 "version: 1\n{settings}\nsenders:\n  support: {{ group: PjRBMhWGen6aRHjif }}\n  \
                  liz: {{ agent: d9nKoegKSjmCtyK78 }}\n  \
                  desk: {{ email: liz@example.com, name: Liz, received_from: pushsync }}\n\

@@ -1,0 +1,112 @@
+//! Environments, where the state is, and the sandbox's own.
+
+use crate::support::{ADA, BEN, Project, Sandbox, run};
+
+fn project() -> Project {
+    let project = Project::empty();
+    project.settings(
+        &format!(
+            "vars: {{ product: Acme }}\nenvironments:\n  staging:\n    vars: {{ product: Acme staging }}\n    \
+             audiences: {{ ada: {{ visitors: [{BEN}] }} }}"
+        ),
+        "messages: { note: { from: support, to: ada, text: 'Hi from {{ product }}' } }",
+    );
+    project
+}
+
+#[test]
+fn an_environment_has_values_and_a_state_of_its_own() {
+    let (project, sandbox) = (project(), Sandbox::start());
+    project.apply(&sandbox);
+    sandbox.holds(&[(ADA, "Hi from Acme")]);
+    project.run("plan --env staging --detailed-exitcode").exits(2).says(&["1 to create"]);
+    project.with(&sandbox, "apply --yes").env("PUSHSYNC_ENV", "staging").ok();
+    sandbox.holds(&[(ADA, "Hi from Acme"), (BEN, "Hi from Acme staging")]);
+    project.run("plan --env staging --detailed-exitcode").exits(0);
+    let plan = project.run("plan --format json").env("PUSHSYNC_ENV", "staging").ok().json();
+    assert_eq!(plan["environment"], "staging");
+    project.is_settled();
+    // The flag wins.
+    let plan =
+        project.run("plan --format json --env staging").env("PUSHSYNC_ENV", "nope").ok().json();
+    assert_eq!(plan["environment"], "staging");
+    assert_eq!(project.run("state list --env staging").ok().out.lines().count(), 1);
+    // Destroying one leaves the other.
+    project.with(&sandbox, "apply --yes --destroy --env staging").ok();
+    sandbox.holds(&[(ADA, "Hi from Acme")]);
+    project.is_settled();
+}
+
+#[test]
+fn the_sandbox_needs_no_key_and_has_a_state_of_its_own() {
+    let project = project();
+    project.run("apply --sandbox --yes").ok();
+    project.run("plan --sandbox --detailed-exitcode").exits(0);
+    project.run("plan --detailed-exitcode").exits(2).warns(&["--sandbox"]);
+    project.run("state list").exits(1).warns(&["--sandbox"]);
+    project.run("state list --sandbox").ok().says(&["note@"]);
+    // What is there stays there between runs: a refresh finds it.
+    project.run("refresh --sandbox").ok().says(&["1 delivery verified: 0 gone, 0 changed"]);
+    project.rewrite("messages: { note: { from: support, to: ada, text: new } }");
+    project.run("apply --sandbox --yes").ok().says(&["[-", "1 change in 1 request"]);
+    project.run("refresh --sandbox").ok().says(&["0 gone, 0 changed"]);
+    // Without its data, everything is gone, and sent again.
+    std::fs::remove_file(project.join("state/sandbox-default.jsonl")).expect("its data");
+    project.run("refresh --sandbox").ok().says(&["1 gone"]);
+    project.run("apply --sandbox --yes").ok();
+    project.run("apply --sandbox --yes --destroy").ok();
+    project.run("plan --sandbox --destroy --detailed-exitcode").exits(0);
+    project.run("presence --sandbox --from liz --once").ok();
+}
+
+#[test]
+fn the_state_of_a_flag_is_relative_to_the_working_directory() {
+    let (project, sandbox) = (project(), Sandbox::start());
+    let elsewhere = Project::empty();
+    let folder = project.path().to_str().expect("UTF-8");
+    let at = |args: &str| {
+        run(elsewhere.path(), args.split_whitespace())
+            .env("BREVO_BASE_URL", sandbox.base_url())
+            .env("BREVO_API_KEY", "any")
+    };
+    at(&format!("apply --yes -C {folder} --state here/it")).ok();
+    assert!(elsewhere.join("here/it").is_dir() && !project.join("state").exists());
+    at(&format!("plan -C {folder} --detailed-exitcode")).env("PUSHSYNC_STATE", "here/it").exits(0);
+    at(&format!("plan -C {folder} --detailed-exitcode")).exits(2);
+    at("state list --state here/it").ok().says(&["note@"]);
+    // What the project says is relative to the project.
+    at(&format!("apply --yes -C {folder}")).ok();
+    assert!(project.join("state").is_dir());
+    at(&format!("plan -C {folder} --state postgres://user:SECRET@db/x"))
+        .exits(1)
+        .warns(&["a folder"])
+        .never_says(&["SECRET"]);
+}
+
+#[test]
+fn the_base_url_comes_from_the_flag_the_environment_or_the_project() {
+    let (sandbox, other) = (Sandbox::start(), Sandbox::start());
+    let project = Project::empty();
+    let yaml = "messages: { note: { from: support, to: ada, text: hi } }";
+    project.settings("api: { base_url: '${WHERE}' }", yaml);
+    project.run("validate").exits(1).says(&["WHERE"]);
+    let run =
+        |args: &str| project.run(args).env("WHERE", sandbox.base_url()).env("BREVO_API_KEY", "a");
+    run("apply --yes").ok();
+    assert_eq!(sandbox.total(), 1);
+    run("refresh").env("BREVO_BASE_URL", other.base_url()).ok().says(&["1 gone"]);
+    assert_eq!((sandbox.total(), other.total()), (1, 1));
+    // Without the prefix, too.
+    let bare = format!("http://{}", sandbox.address());
+    run("refresh").env("BREVO_BASE_URL", other.base_url()).arg("--base-url").arg(bare).ok();
+    assert_eq!((sandbox.total(), other.total()), (2, 1));
+}
+
+#[test]
+fn a_project_needs_no_writable_folder_to_be_planned() {
+    let project = project();
+    project.run("plan").ok();
+    project.run("state list").exits(1).warns(&["there is no state", "apply"]);
+    project.run("refresh").ok().warns(&["nothing was sent"]);
+    assert!(!project.join("state").exists(), "looking makes nothing");
+}
