@@ -60,7 +60,9 @@ pub(super) struct Server {
     /// Requests left, as the headers tell it; none: no headers.
     pub(super) budget: Mutex<Option<(u64, u64)>>,
     pub(super) under_way: Mutex<(usize, usize)>,
+    /// How long a request takes to have its effect, and how long its answer then takes.
     pub(super) hold: Mutex<Option<Duration>>,
+    pub(super) linger: Mutex<Option<Duration>>,
 }
 
 impl Server {
@@ -112,33 +114,42 @@ impl Server {
             request_id: Some("r-1".to_owned()),
             budget,
         };
-        let mut messages = self.messages.lock().expect("not poisoned");
-        match fate {
-            Fate::Works => match effect(&mut messages) {
-                Some(value) => Ok(Reply { value, request_id: Some("r-1".to_owned()), budget }),
-                None => Err(Problem { gone: true, ..problem(Reach::Answered(404), "not found") }),
-            },
-            Fate::NotConnected => Err(problem(Reach::NotConnected, "connection refused")),
-            Fate::LostRequest => Err(problem(Reach::Sent, "timed out")),
-            Fate::LostAnswer => {
-                effect(&mut messages);
-                Err(problem(Reach::Sent, "connection reset"))
-            }
-            Fate::FailsBefore => Err(problem(Reach::Answered(500), "internal error")),
-            Fate::FailsAfter => {
-                effect(&mut messages);
-                Err(problem(Reach::Answered(502), "bad gateway"))
-            }
-            Fate::Limited => Err(Problem {
-                budget: Some(Reading {
-                    limit: Some(100),
-                    remaining: 0,
-                    resets_in: Duration::from_secs(60),
+        let result = {
+            let mut messages = self.messages.lock().expect("not poisoned");
+            match fate {
+                Fate::Works => match effect(&mut messages) {
+                    Some(value) => Ok(Reply { value, request_id: Some("r-1".to_owned()), budget }),
+                    None => {
+                        Err(Problem { gone: true, ..problem(Reach::Answered(404), "not found") })
+                    }
+                },
+                Fate::NotConnected => Err(problem(Reach::NotConnected, "connection refused")),
+                Fate::LostRequest => Err(problem(Reach::Sent, "timed out")),
+                Fate::LostAnswer => {
+                    effect(&mut messages);
+                    Err(problem(Reach::Sent, "connection reset"))
+                }
+                Fate::FailsBefore => Err(problem(Reach::Answered(500), "internal error")),
+                Fate::FailsAfter => {
+                    effect(&mut messages);
+                    Err(problem(Reach::Answered(502), "bad gateway"))
+                }
+                Fate::Limited => Err(Problem {
+                    budget: Some(Reading {
+                        limit: Some(100),
+                        remaining: 0,
+                        resets_in: Duration::from_secs(60),
+                    }),
+                    ..problem(Reach::Answered(429), "too many requests")
                 }),
-                ..problem(Reach::Answered(429), "too many requests")
-            }),
-            Fate::Status(status) => Err(problem(Reach::Answered(status), "refused")),
+                Fate::Status(status) => Err(problem(Reach::Answered(status), "refused")),
+            }
+        };
+        let linger = *self.linger.lock().expect("not poisoned");
+        if let Some(linger) = linger {
+            tokio::time::sleep(linger).await;
         }
+        result
     }
 }
 
