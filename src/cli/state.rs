@@ -1,5 +1,6 @@
 //! `pushsync state …`: looking into the state, and repairing it.
 
+mod history;
 mod list;
 mod resolve;
 mod transfer;
@@ -27,7 +28,9 @@ pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
     match args {
         Args::List { targets, format } => list::list(&desk, &targets, format),
         Args::Show { address, format } => list::show(&desk, &address, format),
-        Args::History { key, limit, format } => list::history(&desk, key.as_ref(), limit, format),
+        Args::History { key, limit, format } => {
+            history::history(&desk, key.as_ref(), limit, format)
+        }
         Args::Rm { addresses } => remove(&desk, &addresses),
         Args::Mv { old, new } => rename(&desk, &old, &new),
         Args::Resolve { address, sent, not_sent: _ } => resolve::resolve(&desk, &address, sent),

@@ -6,6 +6,7 @@
 mod actions;
 mod apply;
 mod crash;
+mod damage;
 mod environments;
 mod hostile;
 mod plan;

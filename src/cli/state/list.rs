@@ -9,9 +9,9 @@ use crate::{
         context::selection,
         failure::{Failure, status},
     },
-    model::{Address, Key},
+    model::Address,
     render::words,
-    state::{Drift, Intent, Record, Records, Run},
+    state::{Drift, Intent, Record, Records},
 };
 
 /// How a delivery stands, in a word.
@@ -156,62 +156,6 @@ pub(super) fn show(desk: &Desk<'_>, address: &Address, format: DataFormat) -> Re
         writeln!(out)?;
         for line in words::printable(text).lines() {
             writeln!(out, "    {line}")?;
-        }
-    }
-    Ok(status::DONE)
-}
-
-pub(super) fn history(
-    desk: &Desk<'_>,
-    key: Option<&Key>,
-    limit: usize,
-    format: DataFormat,
-) -> Result<u8, Failure> {
-    let store = desk.read("state history")?;
-    let touches = |run: &Run| {
-        key.is_none_or(|key| run.changes.iter().any(|c| c.address.key_str() == key.as_str()))
-    };
-    // Runs that touched a key may be far apart.
-    let asked = if key.is_some() { usize::MAX } else { limit };
-    let mut runs = desk.wait(store.runs(asked))?;
-    runs.retain(touches);
-    runs.truncate(limit);
-    if format == DataFormat::Json {
-        desk.context.output.json(&json!({ "format": "pushsync/history/1", "runs": runs }))?;
-        return Ok(status::DONE);
-    }
-    let mut out = desk.context.output.out();
-    for run in &runs {
-        let commit = match (&run.commit, run.dirty) {
-            (Some(commit), dirty) => {
-                let short: String = commit.chars().take(12).collect();
-                format!("  {short}{}", if dirty { " with changes" } else { "" })
-            }
-            (None, _) => String::new(),
-        };
-        let stopped =
-            run.stopped.as_ref().map_or_else(String::new, |why| format!("  stopped: {why}"));
-        writeln!(
-            out,
-            "{:.0}  {}  {}{commit}{stopped}",
-            run.started_at,
-            words::one_line(&run.command),
-            words::count(run.requests, "request", "requests"),
-        )?;
-        for change in &run.changes {
-            if key.is_some_and(|key| change.address.key_str() != key.as_str()) {
-                continue;
-            }
-            let error =
-                change.error.as_ref().map_or_else(String::new, |error| format!(": {error}"));
-            writeln!(
-                out,
-                "    {} {} {}{}",
-                words::one_line(&change.action),
-                desk.shown(&change.address),
-                words::one_line(&change.outcome),
-                words::one_line(&error)
-            )?;
         }
     }
     Ok(status::DONE)

@@ -32,15 +32,18 @@ pub(super) fn check(folder: &Path, files: &Path, place: &str) -> Result<(), Stat
     let found = sums(files)?;
     for (name, sum) in &sealed {
         match found.get(name) {
-            None => return Err(damaged(format!("its file {name} is missing"))),
+            None => return Err(damaged(format!("its file sled/{name} is missing"))),
             Some(other) if other != sum => {
-                return Err(damaged(format!("its file {name} was changed by something else")));
+                return Err(damaged(format!("its file sled/{name} was changed by something else")));
             }
             Some(_) => {}
         }
     }
     if let Some(name) = found.keys().find(|name| !sealed.contains_key(*name)) {
-        return Err(damaged(format!("it has a file {name:?} that something else put there")));
+        return Err(damaged(format!(
+            "it has a file {:?} that something else put there",
+            format!("sled/{name}")
+        )));
     }
     Ok(())
 }

@@ -1,0 +1,177 @@
+use std::{
+    collections::BTreeMap,
+    fmt::Write as _,
+    io::{self, Write},
+};
+
+use serde_json::json;
+
+use super::Desk;
+use crate::{
+    cli::{
+        args::DataFormat,
+        failure::{Failure, status},
+    },
+    model::Key,
+    render::words,
+    state::{Run, RunChange},
+};
+
+/// So many changes of one run are shown each; of a larger one, what did not go well.
+const SHOWN: usize = 20;
+
+pub(super) fn history(
+    desk: &Desk<'_>,
+    key: Option<&Key>,
+    limit: usize,
+    format: DataFormat,
+) -> Result<u8, Failure> {
+    let store = desk.read("state history")?;
+    // Runs that touched a key may be far apart.
+    let asked = if key.is_some() { usize::MAX } else { limit };
+    let mut runs = desk.wait(store.runs(asked))?;
+    if let Some(key) = key {
+        for run in &mut runs {
+            run.changes.retain(|change| change.address.key_str() == key.as_str());
+        }
+        runs.retain(|run| !run.changes.is_empty());
+        runs.truncate(limit);
+    }
+    if format == DataFormat::Json {
+        desk.context.output.json(&json!({ "format": "pushsync/history/1", "runs": runs }))?;
+        return Ok(status::DONE);
+    }
+    let mut out = desk.context.output.out();
+    for run in &runs {
+        headline(&mut out, run)?;
+        changes(&mut out, run, desk.mask)?;
+    }
+    Ok(status::DONE)
+}
+
+/// When, what, and by which commit.
+fn headline(out: &mut impl Write, run: &Run) -> io::Result<()> {
+    let mut line = format!(
+        "{:.0}  {}  {}",
+        run.started_at,
+        words::one_line(&run.command),
+        words::count(run.requests, "request", "requests"),
+    );
+    if let Some(commit) = &run.commit {
+        let short: String = commit.chars().take(12).collect();
+        line = format!("{line}  {short}{}", if run.dirty { " with changes" } else { "" });
+    }
+    if let Some(why) = &run.stopped {
+        line = format!("{line}  stopped: {}", words::one_line(why));
+    }
+    writeln!(out, "{line}")
+}
+
+fn changes(out: &mut impl Write, run: &Run, mask: bool) -> io::Result<()> {
+    if run.changes.len() <= SHOWN {
+        return run.changes.iter().try_for_each(|change| one(out, change, mask));
+    }
+    writeln!(out, "    {}", counts(&run.changes))?;
+    let amiss = || run.changes.iter().filter(|change| change.outcome != "done");
+    for change in amiss().take(SHOWN) {
+        one(out, change, mask)?;
+    }
+    let more = amiss().count().saturating_sub(SHOWN);
+    if more > 0 {
+        writeln!(
+            out,
+            "    … and {} more that did not go well: --format json has them",
+            words::number(more as u64)
+        )?;
+    }
+    Ok(())
+}
+
+/// `create: 4,980 done, 20 unknown; delete: 3 done`.
+fn counts(changes: &[RunChange]) -> String {
+    let mut by = BTreeMap::<&str, BTreeMap<&str, u64>>::new();
+    for change in changes {
+        *by.entry(&change.action).or_default().entry(&change.outcome).or_default() += 1;
+    }
+    let mut line = String::new();
+    for (action, outcomes) in by {
+        let outcomes: Vec<_> = outcomes
+            .into_iter()
+            .map(|(outcome, n)| format!("{} {}", words::number(n), words::one_line(outcome)))
+            .collect();
+        let gap = if line.is_empty() { "" } else { "; " };
+        // Writing to a String does not fail.
+        let _ = write!(line, "{gap}{}: {}", words::one_line(action), outcomes.join(", "));
+    }
+    line
+}
+
+fn one(out: &mut impl Write, change: &RunChange, mask: bool) -> io::Result<()> {
+    let error = change.error.as_ref().map_or_else(String::new, |error| format!(": {error}"));
+    writeln!(
+        out,
+        "    {} {} {}{}",
+        words::one_line(&change.action),
+        words::address(&change.address, mask),
+        words::one_line(&change.outcome),
+        words::one_line(&error)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Address;
+
+    fn run(changes: &[(&str, &str)]) -> Run {
+        let now = jiff::Timestamp::UNIX_EPOCH;
+        let change = |(n, (action, outcome)): (usize, &(&str, &str))| RunChange {
+            address: Address::parse(&format!("k@visitor{n:04}")).expect("an address"),
+            action: (*action).to_owned(),
+            outcome: (*outcome).to_owned(),
+            id: None,
+            error: (*outcome != "done").then(|| "no\nanswer".to_owned()),
+        };
+        Run {
+            id: uuid::Uuid::nil(),
+            command: "apply".to_owned(),
+            started_at: now,
+            ended_at: now,
+            commit: Some("0123456789abcdef".to_owned()),
+            dirty: true,
+            requests: 1234,
+            stopped: Some("budget".to_owned()),
+            changes: changes.iter().enumerate().map(change).collect(),
+        }
+    }
+
+    fn told(run: &Run) -> String {
+        let mut out = Vec::new();
+        headline(&mut out, run).expect("written");
+        changes(&mut out, run, false).expect("written");
+        String::from_utf8(out).expect("UTF-8")
+    }
+
+    #[test]
+    fn a_small_run_is_told_whole_and_errors_stay_on_their_line() {
+        let told = told(&run(&[("create", "done"), ("update", "failed")]));
+        assert_eq!(
+            told,
+            "1970-01-01T00:00:00Z  apply  1,234 requests  0123456789ab with changes  \
+             stopped: budget\n    create k@visitor0000 done\n    \
+             update k@visitor0001 failed: no\\nanswer\n"
+        );
+    }
+
+    #[test]
+    fn a_large_run_is_counted_and_only_what_went_wrong_is_listed() {
+        let mut all = vec![("create", "done"); 2000];
+        all.extend([("create", "unknown"); 25]);
+        all.push(("delete", "done"));
+        let told = told(&run(&all));
+        assert!(told.contains("    create: 2,000 done, 25 unknown; delete: 1 done\n"), "{told}");
+        assert_eq!(told.lines().filter(|line| line.contains(" unknown: ")).count(), SHOWN);
+        assert!(told.contains("… and 5 more that did not go well"), "{told}");
+        assert!(!told.contains("k@visitor0000 "), "{told}");
+    }
+}
