@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use crate::model::Address;
 
 use super::{
-    Digest, Intent, Meta, Page, Record, Run, StateError, Verification, Write,
+    Digest, Intent, Meta, Page, Record, Run, RunPart, StateError, Verification, Write,
     codec::{self, Undecodable},
     keys::{self, Table},
     ledger::{AnyLedger, Changes, FORMAT, Ledger, Tally},
@@ -154,6 +154,13 @@ impl<B: Backing> Engine<B> {
             runs.push(self.decode::<Run>(key, bytes)?.0);
             Ok(runs.len() < limit)
         })?;
+        for run in &mut runs {
+            let (from, to) = keys::parts_of(run);
+            self.backing.walk(from, to, false, &mut |key, bytes| {
+                run.changes.append(&mut self.decode::<RunPart>(key, bytes)?.0.changes);
+                Ok(true)
+            })?;
+        }
         Ok(runs)
     }
 
@@ -192,6 +199,7 @@ impl<B: Backing> Engine<B> {
         found.records = self.verify_table::<Record>(Table::Records, &mut problems)?;
         found.intents = self.verify_table::<Intent>(Table::Intents, &mut problems)?;
         found.runs = self.verify_table::<Run>(Table::Runs, &mut problems)?;
+        self.verify_table::<RunPart>(Table::RunParts, &mut problems)?;
         found.problems = problems.into_list();
         Ok(found)
     }
@@ -252,6 +260,12 @@ impl Named for Intent {
 impl Named for Run {
     fn name(&self) -> Vec<u8> {
         keys::run_name(self)
+    }
+}
+
+impl Named for RunPart {
+    fn name(&self) -> Vec<u8> {
+        keys::part_name(self)
     }
 }
 

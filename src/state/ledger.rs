@@ -44,6 +44,7 @@ pub(super) struct Ledger {
     pub(super) meta: Meta,
     pub(super) intents: Tally,
     pub(super) runs: Tally,
+    pub(super) run_parts: Tally,
     /// Rises with every commit, whatever it holds: a store that went back in time is noticed.
     pub(super) sequence: u64,
 }
@@ -78,6 +79,7 @@ impl Ledger {
             },
             intents: Tally::default(),
             runs: Tally::default(),
+            run_parts: Tally::default(),
             sequence: 0,
         }
     }
@@ -88,6 +90,7 @@ impl Ledger {
             Table::Records => Tally { count: self.meta.records, digest: self.meta.digest },
             Table::Intents => self.intents,
             Table::Runs => self.runs,
+            Table::RunParts => self.run_parts,
         }
     }
 
@@ -99,6 +102,7 @@ impl Ledger {
             }
             Table::Intents => self.intents = tally,
             Table::Runs => self.runs = tally,
+            Table::RunParts => self.run_parts = tally,
         }
     }
 
@@ -141,6 +145,11 @@ impl Ledger {
                     let value = encode(&Table::Runs.key(&name), run, "a run")?;
                     (Table::Runs, name, Some(value))
                 }
+                Write::RunPart(part) => {
+                    let name = keys::part_name(part);
+                    let value = encode(&Table::RunParts.key(&name), part, "a part of a run")?;
+                    (Table::RunParts, name, Some(value))
+                }
                 Write::Budget(note) => {
                     next.meta.budget = Some(*note);
                     continue;
@@ -160,7 +169,7 @@ impl Ledger {
                     continue;
                 }
             };
-            touched |= table != Table::Runs;
+            touched |= matches!(table, Table::Records | Table::Intents);
             let key = table.key(&name);
             let before = match changes.get(&key) {
                 Some(change) => change.as_ref().map(|value| value.digest),

@@ -23,8 +23,8 @@ pub use error::StateError;
 pub use holder::LockHolder;
 pub use memory::MemoryStore;
 pub use record::{
-    BudgetNote, Digest, Drift, Intent, Meta, Record, Run, RunChange, Superseded, Verification,
-    Write,
+    BudgetNote, Digest, Drift, Intent, Meta, Record, Run, RunChange, RunPart, Superseded,
+    Verification, Write,
 };
 
 pub use scan::{Located, Records};

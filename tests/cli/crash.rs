@@ -171,7 +171,8 @@ fn resolve(sandbox: &Sandbox, project: &Project) {
 fn however_often_it_dies_nothing_is_sent_twice_and_nothing_is_lost() {
     #[expect(clippy::disallowed_methods, reason = "another seed for who looks for more")]
     let seed = std::env::var("CRASH_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(7);
-    println!("CRASH_SEED={seed}");
+    // Past what the test runner holds back: the seed is of use in every log.
+    let _ = writeln!(std::io::stderr(), "\nCRASH_SEED={seed}");
     let mut rng = Rng::with_seed(seed);
     let sandbox = Sandbox::with("--latency 2ms");
     let project = Project::empty();

@@ -139,7 +139,7 @@ fn every_flipped_byte_of_a_closed_store_is_noticed_before_sled_sees_it() {
         bytes[at] ^= random.u8(1..);
         fs::write(&path, &bytes).expect("can be written");
         let said = open(folder.path()).expect_err("it is damaged").to_string();
-        assert!(said.contains("file db was changed"), "{said}");
+        assert!(said.contains("file sled/db was changed"), "{said}");
     }
     // Nothing was touched meanwhile: with the old bytes it is the old state.
     fs::write(&path, &whole).expect("can be written");

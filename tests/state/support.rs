@@ -7,7 +7,7 @@ use pushsync::{
     model::{Address, Content, Kind, MessageId, Sender},
     state::{
         BudgetNote, Digest, Drift, Intent, LockHolder, MemoryStore, Record, Run, RunChange,
-        StateError, Store, Superseded, Write,
+        RunPart, StateError, Store, Superseded, Write,
         scan::{Located, Records},
         sled::{Mode, OpenOptions, SledStore},
     },
@@ -90,8 +90,16 @@ pub(crate) fn log(number: u32) -> Write {
     Write::Run(Box::new(run(number)))
 }
 
+/// A change that was added to a run.
+pub(crate) fn part(number: u32, part: u32, action: &str) -> Write {
+    let Run { id, started_at, changes, .. } = run(number);
+    let changes =
+        changes.into_iter().map(|change| RunChange { action: action.into(), ..change }).collect();
+    Write::RunPart(Box::new(RunPart { id, started_at, part, changes }))
+}
+
 pub(crate) fn budget(remaining: u64) -> BudgetNote {
-    BudgetNote { limit: 100, remaining, resets_at: time(3600), seen_at: time(5) }
+    BudgetNote { limit: 100, remaining, resets_at: time(3600), seen_at: time(5), assumed: false }
 }
 
 pub(crate) fn memory() -> MemoryStore {
