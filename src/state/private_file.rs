@@ -45,18 +45,33 @@ pub(super) fn create_anew(path: &Path) -> Result<File, StateError> {
     }
 }
 
-/// Creates a folder that only its owner can enter (mode 0700), and those above it as usual.
+/// Creates a folder that only its owner can enter (mode 0700), and those above it as usual. All
+/// of them are durable.
 pub(super) fn create_folder(path: &Path) -> Result<(), StateError> {
-    let failed = || StateError::io("create", path);
-    if let Some(parent) = path.parent() {
-        fs::create_dir_all(parent).map_err(failed())?;
+    if let Some(above) = path.parent() {
+        create_above(above)?;
     }
     let mut builder = fs::DirBuilder::new();
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    make(&builder, path)
+}
+
+fn create_above(path: &Path) -> Result<(), StateError> {
+    // The empty path is above a relative name.
+    if path.as_os_str().is_empty() || path.is_dir() {
+        return Ok(());
+    }
+    if let Some(above) = path.parent() {
+        create_above(above)?;
+    }
+    make(&fs::DirBuilder::new(), path)
+}
+
+fn make(builder: &fs::DirBuilder, path: &Path) -> Result<(), StateError> {
     match builder.create(path) {
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
-        Err(error) => Err(failed()(error)),
+        Err(error) => Err(StateError::io("create", path)(error)),
         Ok(()) => sync_folder(path.parent().unwrap_or(Path::new("."))),
     }
 }
@@ -69,6 +84,24 @@ pub(super) fn sync_folder(path: &Path) -> Result<(), StateError> {
         File::open(path)
             .and_then(|folder| folder.sync_all())
             .map_err(StateError::io("sync", path))?;
+    }
+    Ok(())
+}
+
+/// Makes everything in a folder durable: bytes and names, also of the folders in it.
+pub(super) fn sync_tree(path: &Path) -> Result<(), StateError> {
+    for entry in walkdir::WalkDir::new(path).contents_first(true) {
+        let entry = entry.map_err(|error| StateError::io("read", path)(error.into()))?;
+        if entry.file_type().is_dir() {
+            sync_folder(entry.path())?;
+        } else {
+            // For writing: not every system syncs a file that is open for reading.
+            File::options()
+                .write(true)
+                .open(entry.path())
+                .and_then(|file| file.sync_all())
+                .map_err(StateError::io("sync", entry.path()))?;
+        }
     }
     Ok(())
 }

@@ -9,6 +9,9 @@
 //!   page may grow so large: values are cut in pieces, and the segments are twice the usual size.
 //!   A leaf has at most some 20 values of up to [`PIECE`] bytes, an inner page at most 256 keys
 //!   of up to 650 bytes: both stay under 256 KiB.
+//! - Its `conf` and the names of its files are never fsynced: all are when it has opened them.
+//! - A snapshot that was being written when the process ended is taken for a whole one when the
+//!   next opens the files, and is corrupt: it is removed before.
 
 use std::{
     collections::BTreeMap,
@@ -72,8 +75,20 @@ pub(super) fn open(
         .map_err(StateError::io("open", &path))?;
     let backing = SledBacking { tree, db, file, folder: folder.into(), place: place.to_owned() };
     backing.sync()?;
-    private_file::sync_folder(folder)?;
+    private_file::sync_tree(folder)?;
     Ok(backing)
+}
+
+/// Removes the snapshot that sled was writing when the process ended: sled would take it for a
+/// whole one, or write the next one over it without making it shorter. The one before is there.
+pub(super) fn remove_unfinished(folder: &Path) -> Result<(), StateError> {
+    for entry in folder.read_dir().map_err(StateError::io("read", folder))? {
+        let path = entry.map_err(StateError::io("read", folder))?.path();
+        if path.extension().is_some_and(|extension| extension == "generating") {
+            std::fs::remove_file(&path).map_err(StateError::io("remove", &path))?;
+        }
+    }
+    Ok(())
 }
 
 impl SledBacking {

@@ -17,7 +17,7 @@ use crate::state::{
 use super::{
     Mode, OpenOptions,
     backing::{self, SledBacking},
-    head::{Head, Heads},
+    head::{self, Head, Heads},
     lock::Lock,
     marker::{self, Known, Marker},
     seal,
@@ -42,15 +42,35 @@ fn files(folder: &Path) -> PathBuf {
     folder.join("sled")
 }
 
+/// Removes what is left of a creation that was cut off before it was acknowledged: no environment
+/// has a state. What says that one had one is not removed.
+fn start_anew(options: &OpenOptions, files: &Path, place: &str) -> Result<(), StateError> {
+    let folder = options.path.as_path();
+    if seal::exists(folder)? || head::any_commit(folder)? {
+        let what = format!("its {} does not name the environments that it had", marker::FILE);
+        return Err(StateError::damaged(place, what));
+    }
+    if options.mode == Mode::MustExist {
+        return Err(not_found(options, place));
+    }
+    if exists(files)? {
+        fs::remove_dir_all(files).map_err(StateError::io("remove", files))?;
+        private_file::sync_folder(folder)?;
+    }
+    Ok(())
+}
+
+fn not_found(options: &OpenOptions, place: &str) -> StateError {
+    StateError::NotFound { place: place.to_owned(), environment: options.environment.clone() }
+}
+
 /// Opens the store in a folder. Called on the thread that will use it.
 pub(super) fn open(options: &OpenOptions, place: &str) -> Result<OpenStore, StateError> {
     let folder = options.path.as_path();
     let files = files(folder);
-    let not_found = || StateError::NotFound {
-        place: place.to_owned(),
-        environment: options.environment.clone(),
-    };
-    if options.mode == Mode::MustExist && !exists(&folder.join(marker::FILE))? && !exists(&files)? {
+    let not_found = || not_found(options, place);
+    let anything = || Ok(exists(&files)? || seal::exists(folder)? || head::any_commit(folder)?);
+    if options.mode == Mode::MustExist && !exists(&folder.join(marker::FILE))? && !anything()? {
         return Err(not_found());
     }
     private_file::create_folder(folder)?;
@@ -58,12 +78,15 @@ pub(super) fn open(options: &OpenOptions, place: &str) -> Result<OpenStore, Stat
 
     let mut marker = match Marker::read(folder, place)? {
         Some(marker) => marker,
-        None if exists(&files)? => {
+        None if anything()? => {
             let what = format!("its {} is missing", marker::FILE);
             return Err(StateError::damaged(place, what));
         }
         None if options.mode == Mode::MustExist => return Err(not_found()),
         None => {
+            // If this is not the first attempt, the folder itself may not be durable yet. One
+            // that the user made may be unreadable above: then it is the user's to keep.
+            let _users = private_file::sync_folder(folder.parent().unwrap_or(Path::new(".")));
             // Before anything of sled's: files of sled's without a marker are damage.
             let marker = Marker::new();
             marker.write(folder)?;
@@ -71,10 +94,9 @@ pub(super) fn open(options: &OpenOptions, place: &str) -> Result<OpenStore, Stat
         }
     };
     let known = marker.position(&options.environment);
-    if known.is_none() && options.mode == Mode::MustExist && !exists(&files)? {
-        return Err(not_found());
-    }
-    if !marker.environments.is_empty() {
+    if marker.environments.is_empty() {
+        start_anew(options, &files, place)?;
+    } else {
         // sled would make new ones.
         for name in ["db", "conf"] {
             let length = fs::metadata(files.join(name)).map(|file| file.len());
@@ -95,6 +117,7 @@ pub(super) fn open(options: &OpenOptions, place: &str) -> Result<OpenStore, Stat
     }
     private_file::create_folder(&files)?;
     seal::remove(folder)?;
+    backing::remove_unfinished(&files)?;
 
     let backing = backing::open(&files, &options.environment, place)?;
     restrict(&files)?;
@@ -118,11 +141,13 @@ pub(super) fn open(options: &OpenOptions, place: &str) -> Result<OpenStore, Stat
     };
     let at = marker.position(&options.environment).unwrap_or(marker.environments.len());
     let mut heads = Heads::open(folder, at, &options.environment)?;
-    let head = head(&engine)?;
+    let head = head_of(&engine)?;
     if known.is_some() {
         check_head(heads.read()?, head, place)?;
     }
     heads.write(head)?;
+    // Before the marker names the environment: from then on the head has to be there.
+    heads.sync()?;
     if known.is_none() {
         let name = options.environment.clone();
         let lineage = engine.ledger.meta.lineage;
@@ -147,7 +172,7 @@ impl OpenStore {
         }
         let meta = self.engine.commit(writes)?;
         // What is durable stays so, whatever becomes of the head: it only lags behind.
-        let _lags = head(&self.engine).and_then(|head| self.heads.write(head));
+        let _lags = head_of(&self.engine).and_then(|head| self.heads.write(head));
         if restored.is_some() {
             self.settle_lineage()?;
         }
@@ -199,7 +224,7 @@ impl Close {
     }
 }
 
-fn head(engine: &Engine<SledBacking>) -> Result<Head, StateError> {
+fn head_of(engine: &Engine<SledBacking>) -> Result<Head, StateError> {
     let ledger = engine.ledger.encode()?.digest;
     Ok(Head { sequence: engine.ledger.sequence, ledger })
 }
@@ -214,7 +239,10 @@ fn check_lineage(known: &Known, found: Uuid, place: &str) -> Result<(), StateErr
 }
 
 fn check_head(noted: Option<Head>, found: Head, place: &str) -> Result<(), StateError> {
-    let Some(noted) = noted else { return Ok(()) };
+    let Some(noted) = noted else {
+        let what = format!("its {} does not say how far it had come", head::FILE);
+        return Err(StateError::damaged(place, what));
+    };
     if noted.sequence > found.sequence {
         let what = format!(
             "it went back from commit {} to commit {}: its end is missing",

@@ -2,18 +2,20 @@
 //! cut off opens as the older state that it once was, whole in itself; the head knows better.
 //!
 //! It is written after a commit is durable and not fsynced itself: it may lag behind the store
-//! after a loss of power (and then notices less), but it never runs ahead of it. Each
-//! environment has 512 bytes of its own, which drives write at once.
+//! after a loss of power (and then notices less), but it never runs ahead of it. It is fsynced
+//! at each opening, the first of which comes before the marker names the environment: a head
+//! that is not there is damage. Each environment has 512 bytes of its own, which drives write
+//! at once: after a loss of power there is an older head or the last one, and nothing between.
 
 use std::{
-    fs::File,
-    io::{Read, Seek, SeekFrom, Write},
+    fs::{self, File},
+    io::{self, Read, Seek, SeekFrom, Write},
     path::{Path, PathBuf},
 };
 
 use crate::state::{Digest, StateError, private_file};
 
-const FILE: &str = "pushsync.heads";
+pub(super) const FILE: &str = "pushsync.heads";
 const SLOT: usize = 512;
 
 /// The number and checksum of the last commit's ledger.
@@ -21,6 +23,16 @@ const SLOT: usize = 512;
 pub(super) struct Head {
     pub(super) sequence: u64,
     pub(super) ledger: Digest,
+}
+
+/// Whether there is a head of any commit after the one that creates an environment.
+pub(super) fn any_commit(folder: &Path) -> Result<bool, StateError> {
+    let path = folder.join(FILE);
+    match fs::read(&path) {
+        Ok(bytes) => Ok(bytes.chunks(SLOT).any(|slot| slot.iter().take(8).any(|byte| *byte != 0))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(StateError::io("read", &path)(error)),
+    }
 }
 
 /// The place of one environment in the file.
@@ -70,6 +82,14 @@ impl Heads {
             .seek(SeekFrom::Start(self.at))
             .and_then(|_| self.file.write_all(&slot))
             .map_err(StateError::io("write", &self.path))
+    }
+
+    /// Makes what was written durable.
+    pub(super) fn sync(&self) -> Result<(), StateError> {
+        self.file
+            .sync_all()
+            .map_err(StateError::io("sync", &self.path))
+            .and_then(|()| private_file::sync_folder(self.path.parent().unwrap_or(Path::new("."))))
     }
 
     fn checksum(&self, head: Head) -> [u8; 32] {

@@ -48,6 +48,12 @@ pub(super) fn check(folder: &Path, files: &Path, place: &str) -> Result<(), Stat
     Ok(())
 }
 
+/// Whether there is a seal.
+pub(super) fn exists(folder: &Path) -> Result<bool, StateError> {
+    let path = folder.join(FILE);
+    path.try_exists().map_err(StateError::io("read", &path))
+}
+
 /// Breaks the seal, if there is one, before anything changes.
 pub(super) fn remove(folder: &Path) -> Result<(), StateError> {
     let path = folder.join(FILE);
@@ -58,8 +64,10 @@ pub(super) fn remove(folder: &Path) -> Result<(), StateError> {
     }
 }
 
-/// Seals the files, which nobody has open any more.
+/// Seals the files, which nobody has open any more. They are durable before their seal is: else
+/// a loss of power could leave a seal that fits no file.
 pub(super) fn write(folder: &Path, files: &Path) -> Result<(), StateError> {
+    private_file::sync_tree(files)?;
     let bytes = serde_json::to_vec(&sums(files)?)
         .map_err(|e| StateError::Unstorable { what: FILE, why: e.to_string() })?;
     private_file::replace(&folder.join(FILE), &bytes)

@@ -1,0 +1,110 @@
+//! The cuts, and what has to be there after each.
+
+use std::{collections::HashMap, path::Path};
+
+use fastrand::Rng;
+use pushsync::state::{
+    Store,
+    sled::{Mode, OpenOptions, SledStore},
+};
+use tempfile::TempDir;
+
+use super::{
+    child,
+    disk::{Disk, Luck},
+    script::{self, Step, World},
+    trace::{self, Deed, Op, Reader},
+};
+use crate::support::*;
+
+/// Where the state is, in a folder that was there before.
+const STATE: &str = "deep/er/state";
+
+fn environment_variable(name: &str) -> Option<u64> {
+    #[expect(clippy::disallowed_methods, reason = "for who looks for more")]
+    std::env::var(name).ok().and_then(|value| value.parse().ok())
+}
+
+#[test]
+fn what_was_acknowledged_survives_when_only_fsynced_bytes_do() {
+    if !trace::is_possible() {
+        return;
+    }
+    let seed = environment_variable("POWER_SEED").unwrap_or(7);
+    // How many of the moments between two acknowledgements, in percent.
+    let share = environment_variable("POWER_SHARE").unwrap_or(25);
+    println!("POWER_SEED={seed} POWER_SHARE={share}");
+    let mut rng = Rng::with_seed(seed);
+    let steps = script::steps(seed);
+    let worlds = script::worlds(&steps);
+    let (mut disk, ops) = traced(seed, &steps);
+    let (mut done, mut cuts) = (0, HashMap::new());
+    for (at, op) in ops.iter().enumerate() {
+        disk.apply(op);
+        let acknowledged = matches!(op.deed, Deed::Ack(_));
+        if let Deed::Ack(step) = op.deed {
+            done = step + 1;
+        }
+        // A death acknowledges nothing, and what follows it is under way.
+        while matches!(steps.get(done), Some(Step::Die)) {
+            done += 1;
+        }
+        for luck in [Luck::None, Luck::Some, Luck::Some, Luck::All] {
+            if !acknowledged && rng.u64(..100) >= share {
+                continue;
+            }
+            *cuts.entry(luck).or_insert(0) += 1;
+            let cut = tempfile::tempdir().expect("a folder");
+            disk.write(cut.path(), luck, &mut rng);
+            let under_way = worlds.get(done + 1).unwrap_or(&worlds[done]);
+            if let Err(what) = check(&cut.path().join(STATE), &worlds[done], under_way) {
+                let (all, steps) = (ops.len(), steps.len());
+                panic!("cut after {at} of {all}, in step {done} of {steps}, {luck:?}: {what}");
+            }
+        }
+    }
+    println!("{} steps, {} deeds, cuts: {cuts:?}", steps.len(), ops.len());
+    assert_eq!(done, steps.len(), "all was done and seen");
+}
+
+/// Carries out the script; what it did, and the disk before it.
+fn traced(seed: u64, steps: &[Step]) -> (Disk, Vec<Op>) {
+    let (folder, beside) = (TempDir::new().expect("one"), TempDir::new().expect("two"));
+    let (disk, names) = Disk::of(folder.path());
+    let mut reader = Reader::new(folder.path(), &beside.path().join("acks"), names);
+    let mut first = 0;
+    while first < steps.len() {
+        reader.read(&child::run(seed, first, &folder.path().join(STATE), beside.path()));
+        let death = steps[first..].iter().position(|step| matches!(step, Step::Die));
+        first = death.map_or(steps.len(), |at| first + at + 1);
+    }
+    (disk, reader.into_ops())
+}
+
+/// What was acknowledged is there, and besides only what was under way, whole.
+fn check(state: &Path, acknowledged: &World, under_way: &World) -> Result<(), String> {
+    for name in script::ENVIRONMENTS {
+        let fresh = contents(&script::empty(name)).expect("reads");
+        let (before, after) = (acknowledged.get(name), under_way.get(name));
+        // What nobody was told of need not be there, but nothing is in the way of making it.
+        let mode = if before.is_some() { Mode::MustExist } else { Mode::CreateIfAbsent };
+        let (found, problems) = open_as(name, mode, state)
+            .and_then(|store| Ok((contents(&store)?, runtime().block_on(store.verify())?.problems)))
+            .map_err(|error| format!("{name}: {error}"))?;
+        if !problems.is_empty() {
+            return Err(format!("{name}: {problems:?}"));
+        }
+        if ![before.unwrap_or(&fresh), after.unwrap_or(&fresh)].contains(&&found) {
+            return Err(format!("{name} holds something else"));
+        }
+    }
+    Ok(())
+}
+
+fn open_as(
+    environment: &str,
+    mode: Mode,
+    folder: &Path,
+) -> Result<SledStore, pushsync::state::StateError> {
+    SledStore::open(OpenOptions { environment: environment.into(), mode, ..options(folder) })
+}

@@ -1,0 +1,96 @@
+//! What the child does: the same for the same seed.
+
+use std::collections::BTreeMap;
+
+use fastrand::Rng;
+use pushsync::state::{MemoryStore, Write};
+
+use crate::support::*;
+
+pub(super) const ENVIRONMENTS: [&str; 2] = ["default", "sandbox:default"];
+
+#[derive(Debug, Clone)]
+pub(super) enum Step {
+    Open(&'static str),
+    Commit(Vec<Write>),
+    Close,
+    /// The process dies; the next one opens what it left.
+    Die,
+}
+
+/// What each environment holds; those that are not there are not there.
+pub(super) type World = BTreeMap<&'static str, String>;
+
+pub(super) fn steps(seed: u64) -> Vec<Step> {
+    let mut rng = Rng::with_seed(seed);
+    let mut steps = Vec::new();
+    for session in 0..5 {
+        let environment = if session == 0 { 0 } else { rng.usize(..ENVIRONMENTS.len()) };
+        steps.push(Step::Open(ENVIRONMENTS[environment]));
+        if session == 0 {
+            let restore = Write::Restore { lineage: LINEAGE, serial: 7, created_at: time(0) };
+            steps.push(Step::Commit(vec![restore, put("a@1", "imported"), log(1)]));
+        }
+        for _ in 0..rng.usize(2..7) {
+            steps.push(Step::Commit(commit_of(&mut rng)));
+        }
+        if session % 2 == 1 {
+            // Larger than a segment of the log.
+            let name = |i| format!("h@visitor-{i}");
+            let big = (0..25).map(|i| put(&name(i), &text(&mut rng, 90_000)));
+            steps.push(Step::Commit(big.collect()));
+        }
+        steps.push(if rng.u8(..3) == 0 { Step::Die } else { Step::Close });
+    }
+    steps
+}
+
+fn commit_of(rng: &mut Rng) -> Vec<Write> {
+    let count = if rng.u8(..6) == 0 { 60 } else { rng.usize(1..5) };
+    (0..count)
+        .map(|_| {
+            let name = format!("{}@visitor-{}", rng.alphabetic().to_ascii_lowercase(), rng.u8(..9));
+            match rng.u8(..12) {
+                0 | 1 => intend(&name),
+                2 => Write::Settle(address(&name)),
+                3 => Write::Remove(address(&name)),
+                4 => Write::Budget(budget(rng.u64(..100))),
+                5 => log(rng.u32(..50)),
+                6 => put(&name, &text(rng, 30_000)),
+                _ => put(&name, &text(rng, 60)),
+            }
+        })
+        .collect()
+}
+
+fn text(rng: &mut Rng, most: usize) -> String {
+    let length = rng.usize(1..most);
+    std::iter::repeat_with(|| rng.alphanumeric()).take(length).collect()
+}
+
+/// What there is before the first step, and after each.
+pub(super) fn worlds(steps: &[Step]) -> Vec<World> {
+    let mut stores = BTreeMap::new();
+    let mut current = "";
+    let mut worlds = vec![World::new()];
+    for step in steps {
+        match step {
+            Step::Open(environment) => {
+                current = environment;
+                stores.entry(current).or_insert_with(|| empty(current));
+            }
+            Step::Commit(writes) => commit(&stores[current], writes.clone()),
+            Step::Close | Step::Die => {}
+        }
+        let mut world = worlds.last().expect("the first").clone();
+        if let Some(store) = stores.get(current) {
+            world.insert(current, contents(store).expect("reads"));
+        }
+        worlds.push(world);
+    }
+    worlds
+}
+
+pub(super) fn empty(environment: &str) -> MemoryStore {
+    MemoryStore::new(environment, LINEAGE, time(0)).expect("can be made")
+}
