@@ -1,6 +1,7 @@
 //! Opening, closing and sharing the folder of a sled store.
 
 use std::{
+    collections::BTreeMap,
     fs,
     io::{BufRead, BufReader, Read},
     path::Path,
@@ -231,4 +232,49 @@ fn a_commit_is_carried_out_even_if_nobody_waits_for_it() {
     });
     drop(store);
     assert_eq!(scan(&open(folder.path()).expect("opens")).expect("reads").len(), 1);
+}
+
+/// The files of a folder, but for the lock.
+fn bytes(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    walkdir::WalkDir::new(folder)
+        .into_iter()
+        .map(|entry| entry.expect("readable").into_path())
+        .filter(|path| path.is_file() && !path.ends_with("pushsync.lock"))
+        .map(|path| (path.display().to_string(), fs::read(path).expect("readable")))
+        .collect()
+}
+
+/// So that plans, one after the other, leave the files alone.
+#[test]
+fn reading_again_and_again_changes_no_byte_of_a_closed_state() {
+    for seed in 0..12 {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut random = fastrand::Rng::with_seed(seed);
+        for _ in 0..random.usize(1..4) {
+            let store = open(folder.path()).expect("opens");
+            for _ in 0..random.usize(0..30) {
+                let name = format!("key-{}@v{}", random.u8(..9), random.u8(..9));
+                let write = match random.u8(..8) {
+                    0 => Write::Remove(address(&name)),
+                    1 => intend(&name),
+                    2 => log(random.u32(..9)),
+                    _ => put(&name, &"text ".repeat(random.usize(..6000))),
+                };
+                commit(&store, vec![write]);
+            }
+        }
+        let seal = folder.path().join("pushsync.seal");
+        let read = || {
+            let store = open(folder.path()).expect("opens");
+            contents(&store).expect("reads");
+            assert!(!seal.exists(), "seed {seed}: it may change files even when it reads");
+            drop(store);
+            assert!(seal.exists(), "seed {seed}");
+            bytes(folder.path())
+        };
+        // The first ones may tidy up.
+        (read(), read());
+        let before = read();
+        assert!(read() == before, "seed {seed}");
+    }
 }

@@ -20,7 +20,7 @@ use super::{
     head::{self, Head, Heads},
     lock::Lock,
     marker::{self, Known, Marker},
-    seal,
+    seal::{self, Sums},
 };
 
 /// An open store.
@@ -29,6 +29,8 @@ pub(super) struct OpenStore {
     pub(super) close: Close,
     marker: Marker,
     heads: Heads,
+    /// What the seal said, if nothing was written since it was taken off.
+    pub(super) lifted: Option<Sums>,
 }
 
 /// What is to be done once sled's files are closed. The lock goes last.
@@ -94,6 +96,7 @@ pub(super) fn open(options: &OpenOptions, place: &str) -> Result<OpenStore, Stat
         }
     };
     let known = marker.position(&options.environment);
+    let mut lifted = None;
     if marker.environments.is_empty() {
         start_anew(options, &files, place)?;
     } else {
@@ -113,13 +116,17 @@ pub(super) fn open(options: &OpenOptions, place: &str) -> Result<OpenStore, Stat
                 Err(error) => return Err(StateError::io("read", files.join(name))(error)),
             }
         }
-        seal::check(folder, &files, place)?;
+        lifted = seal::check(folder, &files, place)?;
     }
-    private_file::create_folder(&files)?;
-    seal::remove(folder)?;
-    backing::remove_unfinished(&files)?;
-
+    seal::lift(folder)?;
+    if lifted.is_none() {
+        private_file::create_folder(&files)?;
+        backing::remove_unfinished(&files)?;
+    }
     let backing = backing::open(&files, &options.environment, place)?;
+    if lifted.is_none() {
+        backing.make_durable()?;
+    }
     restrict(&files)?;
     let stored = stored_ledger(&backing, place, &options.environment)?;
     let engine = match (stored, known) {
@@ -142,12 +149,15 @@ pub(super) fn open(options: &OpenOptions, place: &str) -> Result<OpenStore, Stat
     let at = marker.position(&options.environment).unwrap_or(marker.environments.len());
     let mut heads = Heads::open(folder, at, &options.environment)?;
     let head = head_of(&engine)?;
+    let noted = heads.read()?;
     if known.is_some() {
-        check_head(heads.read()?, head, place)?;
+        check_head(noted, head, place)?;
     }
-    heads.write(head)?;
-    // Before the marker names the environment: from then on the head has to be there.
-    heads.sync()?;
+    if noted != Some(head) || lifted.is_none() {
+        heads.write(head)?;
+        // Before the marker names the environment: from then on the head has to be there.
+        heads.sync()?;
+    }
     if known.is_none() {
         let name = options.environment.clone();
         let lineage = engine.ledger.meta.lineage;
@@ -155,7 +165,7 @@ pub(super) fn open(options: &OpenOptions, place: &str) -> Result<OpenStore, Stat
         marker.write(folder)?;
     }
     let close = Close { folder: folder.to_owned(), _lock: lock };
-    let mut open = OpenStore { engine, close, marker, heads };
+    let mut open = OpenStore { engine, close, marker, heads, lifted };
     open.settle_lineage()?;
     Ok(open)
 }
@@ -166,6 +176,7 @@ impl OpenStore {
             Write::Restore { lineage, .. } => Some(*lineage),
             _ => None,
         });
+        self.lifted = None;
         if let Some(lineage) = restored {
             // Both are right until the commit is done.
             self.note_lineage(lineage, Some(self.engine.ledger.meta.lineage))?;
@@ -218,9 +229,9 @@ impl OpenStore {
 }
 
 impl Close {
-    /// Seals the files of sled's, which are closed now.
-    pub(super) fn seal(self) -> Result<(), StateError> {
-        seal::write(&self.folder, &files(&self.folder))
+    /// Seals the files of sled's, which are closed now. See [`seal::put`].
+    pub(super) fn seal(self, lifted: Option<&Sums>) -> Result<(), StateError> {
+        seal::put(&self.folder, &files(&self.folder), lifted)
     }
 }
 

@@ -189,14 +189,13 @@ impl Guarded {
     /// here matters; without a seal the next opening just trusts less.
     fn close(self) {
         let Self::Open(open) = self else { return };
-        let OpenStore { engine, close, .. } = *open;
-        let closed = panics::catch(|| {
-            let synced = engine.backing.sync();
+        let OpenStore { engine, close, lifted, .. } = *open;
+        let _unsealed = panics::catch(|| {
+            if lifted.is_none() {
+                engine.backing.sync()?;
+            }
             drop(engine);
-            synced
+            close.seal(lifted.as_ref())
         });
-        if let Ok(Ok(())) = closed {
-            let _unsealed = close.seal();
-        }
     }
 }
