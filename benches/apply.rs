@@ -27,8 +27,9 @@ use pushsync::{
     plan::{Budget, Change, Operation, Plan, Reason, Selection, StateRef, Summary},
     sandbox::{self, Running, Sandbox},
     state::{
-        Answer, Intent, LockHolder, Meta, Page, Record, Run, Store, Verification, Write,
-        sled::{Mode, OpenOptions, SledStore},
+        Answer, HostedStore, Intent, LockHolder, Meta, Page, Record, Run, Store, Verification,
+        Write,
+        sled::{self, Mode, OpenOptions},
     },
 };
 use tokio::{runtime::Runtime, task::JoinSet};
@@ -117,7 +118,7 @@ async fn bare() -> Duration {
 async fn ours() -> (Duration, u64) {
     let server = server().await;
     let folder = tempfile::TempDir::new().expect("a folder");
-    let store = SledStore::open(OpenOptions {
+    let store = sled::open(OpenOptions {
         path: folder.path().into(),
         environment: "default".into(),
         mode: Mode::CreateIfAbsent,
@@ -205,7 +206,7 @@ fn plan() -> Plan {
 
 /// Counts commits; each costs the same few fsyncs, however many writes it holds.
 struct Counting {
-    inner: SledStore,
+    inner: HostedStore,
     commits: AtomicU64,
 }
 

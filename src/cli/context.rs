@@ -20,7 +20,7 @@ use crate::{
     sandbox::{self, Running, Sandbox},
     state::{
         StateError, Store, backup,
-        sled::{Mode, OpenOptions, SledStore},
+        sled::{self, Mode, OpenOptions},
     },
 };
 
@@ -210,7 +210,7 @@ impl Context {
             new_lineage: Uuid::new_v4(),
             now: surroundings::now(),
         };
-        match SledStore::open(options) {
+        match sled::open(options) {
             Ok(store) => Ok(Some(Arc::new(store))),
             Err(StateError::NotFound { .. }) => Ok(None),
             Err(error) => Err(place.failure(error)),

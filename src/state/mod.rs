@@ -9,18 +9,22 @@ mod engine;
 mod error;
 pub mod export;
 mod holder;
+mod hosted;
 mod keys;
 mod ledger;
 pub mod memory;
+mod panics;
 pub mod private_file;
 mod record;
 pub mod scan;
 pub mod sled;
+mod worker;
 
 use std::{future::Future, ops::Bound, pin::Pin};
 
 pub use error::StateError;
 pub use holder::LockHolder;
+pub use hosted::HostedStore;
 pub use memory::MemoryStore;
 pub use record::{
     BudgetNote, Digest, Drift, Intent, Meta, Record, Run, RunChange, RunPart, Superseded,

@@ -1,7 +1,7 @@
 //! The real binary dies at many moments: by SIGKILL at any time, and right after each durable
 //! step, request and answer. A server that counts says what visitors got.
 
-use std::{collections::BTreeMap, thread, time::Duration};
+use std::{collections::BTreeMap, io::Write, thread, time::Duration};
 
 use fastrand::Rng;
 use serde_json::Value;

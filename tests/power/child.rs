@@ -2,7 +2,7 @@
 
 use std::{fs::File, io::Write as _, path::Path, process::Stdio};
 
-use pushsync::state::sled::{OpenOptions, SledStore};
+use pushsync::state::sled::{self, OpenOptions};
 
 use super::{
     script::{Step, steps},
@@ -46,7 +46,7 @@ fn child() {
             Step::Open(environment) => {
                 let environment = environment.to_owned();
                 let options = OpenOptions { environment, ..options(folder.as_ref()) };
-                store = Some(SledStore::open(options).expect("opens"));
+                store = Some(sled::open(options).expect("opens"));
             }
             Step::Commit(writes) => commit(store.as_ref().expect("is open"), writes),
             Step::Close => store = None,

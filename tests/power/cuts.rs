@@ -4,8 +4,8 @@ use std::{collections::HashMap, path::Path};
 
 use fastrand::Rng;
 use pushsync::state::{
-    Store,
-    sled::{Mode, OpenOptions, SledStore},
+    HostedStore, StateError, Store,
+    sled::{self, Mode, OpenOptions},
 };
 use tempfile::TempDir;
 
@@ -101,10 +101,6 @@ fn check(state: &Path, acknowledged: &World, under_way: &World) -> Result<(), St
     Ok(())
 }
 
-fn open_as(
-    environment: &str,
-    mode: Mode,
-    folder: &Path,
-) -> Result<SledStore, pushsync::state::StateError> {
-    SledStore::open(OpenOptions { environment: environment.into(), mode, ..options(folder) })
+fn open_as(environment: &str, mode: Mode, folder: &Path) -> Result<HostedStore, StateError> {
+    sled::open(OpenOptions { environment: environment.into(), mode, ..options(folder) })
 }

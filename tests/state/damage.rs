@@ -10,7 +10,7 @@ use std::{
 
 use pushsync::state::{
     StateError, Store,
-    sled::{Mode, OpenOptions, SledStore},
+    sled::{self, Mode, OpenOptions},
 };
 use tempfile::TempDir;
 
@@ -53,11 +53,11 @@ fn db(folder: &Path) -> std::path::PathBuf {
 
 fn is_damaged(folder: &Path) -> String {
     for mode in [Mode::MustExist, Mode::CreateIfAbsent] {
-        let error = SledStore::open(OpenOptions { mode, ..options(folder) }).map(drop);
+        let error = sled::open(OpenOptions { mode, ..options(folder) }).map(drop);
         let error = error.expect_err("it is damaged");
         assert!(matches!(error, StateError::Damaged { .. }), "{error}");
     }
-    SledStore::open(options(folder)).map(drop).expect_err("it stays so").to_string()
+    sled::open(options(folder)).map(drop).expect_err("it stays so").to_string()
 }
 
 #[test]
@@ -189,7 +189,7 @@ fn opened_elsewhere(folder: &Path) -> Result<String, String> {
 fn child() {
     #[expect(clippy::disallowed_methods, reason = "how the parent says what to do")]
     let Ok(folder) = std::env::var("PUSHSYNC_TEST_FOLDER") else { return };
-    let opened = SledStore::open(OpenOptions { mode: Mode::MustExist, ..options(folder.as_ref()) });
+    let opened = sled::open(OpenOptions { mode: Mode::MustExist, ..options(folder.as_ref()) });
     let found = opened.and_then(|store| {
         let found = contents(&store)?;
         let problems = runtime().block_on(store.verify())?.problems;

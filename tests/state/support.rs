@@ -6,10 +6,10 @@ use jiff::Timestamp;
 use pushsync::{
     model::{Address, Content, Kind, MessageId, Sender},
     state::{
-        BudgetNote, Digest, Drift, Intent, LockHolder, MemoryStore, Record, Run, RunChange,
-        RunPart, StateError, Store, Superseded, Write,
+        BudgetNote, Digest, Drift, HostedStore, Intent, LockHolder, MemoryStore, Record, Run,
+        RunChange, RunPart, StateError, Store, Superseded, Write,
         scan::{Located, Records},
-        sled::{Mode, OpenOptions, SledStore},
+        sled::{self, Mode, OpenOptions},
     },
 };
 use tokio::runtime::Runtime;
@@ -123,8 +123,8 @@ pub(crate) fn options(folder: &Path) -> OpenOptions {
     }
 }
 
-pub(crate) fn open(folder: &Path) -> Result<SledStore, StateError> {
-    SledStore::open(options(folder))
+pub(crate) fn open(folder: &Path) -> Result<HostedStore, StateError> {
+    sled::open(options(folder))
 }
 
 pub(crate) fn runtime() -> Runtime {

@@ -1,17 +1,20 @@
 //! The folder of a store: what is looked at, and in which order, before it is trusted.
 
 use std::{
-    fs, io,
+    fs, io, mem,
+    ops::Bound,
     path::{Path, PathBuf},
 };
 
 use uuid::Uuid;
 
+use crate::model::Address;
 use crate::state::{
-    Meta, StateError, Verification, Write,
+    Intent, Meta, Page, Record, Run, StateError, Verification, Write,
     engine::{Engine, stored_ledger},
     ledger::Ledger,
     private_file,
+    worker::Opened,
 };
 
 use super::{
@@ -25,16 +28,16 @@ use super::{
 
 /// An open store.
 pub(super) struct OpenStore {
-    pub(super) engine: Engine<SledBacking>,
-    pub(super) close: Close,
+    engine: Engine<SledBacking>,
+    close: Close,
     marker: Marker,
     heads: Heads,
     /// What the seal said, if nothing was written since it was taken off.
-    pub(super) lifted: Option<Sums>,
+    lifted: Option<Sums>,
 }
 
 /// What is to be done once sled's files are closed. The lock goes last.
-pub(super) struct Close {
+struct Close {
     folder: PathBuf,
     _lock: Lock,
 }
@@ -170,8 +173,28 @@ pub(super) fn open(options: &OpenOptions, place: &str) -> Result<OpenStore, Stat
     Ok(open)
 }
 
-impl OpenStore {
-    pub(super) fn commit(&mut self, writes: &[Write]) -> Result<Meta, StateError> {
+impl Opened for OpenStore {
+    fn meta(&self) -> Meta {
+        self.engine.ledger.meta.clone()
+    }
+
+    fn page(&self, from: Bound<&str>, to: Bound<&str>, limit: usize) -> Result<Page, StateError> {
+        self.engine.page(from, to, limit)
+    }
+
+    fn record(&self, address: &Address) -> Result<Option<Record>, StateError> {
+        self.engine.record(address)
+    }
+
+    fn intents(&self) -> Result<Vec<Intent>, StateError> {
+        self.engine.intents()
+    }
+
+    fn runs(&self, limit: usize) -> Result<Vec<Run>, StateError> {
+        self.engine.runs(limit)
+    }
+
+    fn commit(&mut self, writes: &[Write]) -> Result<Meta, StateError> {
         let restored = writes.iter().rev().find_map(|write| match write {
             Write::Restore { lineage, .. } => Some(*lineage),
             _ => None,
@@ -190,7 +213,7 @@ impl OpenStore {
         Ok(meta)
     }
 
-    pub(super) fn verify(&self) -> Result<Verification, StateError> {
+    fn verify(&self) -> Result<Verification, StateError> {
         let mut found = self.engine.verify()?;
         match Marker::read(&self.close.folder, "") {
             Ok(Some(marker)) if marker == self.marker => {}
@@ -202,6 +225,25 @@ impl OpenStore {
         Ok(found)
     }
 
+    /// Without a seal, the next opening just trusts less.
+    fn close(self: Box<Self>) {
+        let Self { engine, close, lifted, .. } = *self;
+        if lifted.is_none() && engine.backing.sync().is_err() {
+            return;
+        }
+        drop(engine);
+        let _unsealed = close.seal(lifted.as_ref());
+    }
+
+    /// sled could panic again when it is dropped, or wait for ever.
+    fn abandon(self: Box<Self>) {
+        let Self { engine, close, .. } = *self;
+        mem::forget(engine);
+        drop(close);
+    }
+}
+
+impl OpenStore {
     /// Writes down which lineage the state has, once only one is possible.
     fn settle_lineage(&mut self) -> Result<(), StateError> {
         let meta = &self.engine.ledger.meta;
@@ -230,7 +272,7 @@ impl OpenStore {
 
 impl Close {
     /// Seals the files of sled's, which are closed now. See [`seal::put`].
-    pub(super) fn seal(self, lifted: Option<&Sums>) -> Result<(), StateError> {
+    fn seal(self, lifted: Option<&Sums>) -> Result<(), StateError> {
         seal::put(&self.folder, &files(&self.folder), lifted)
     }
 }
