@@ -115,6 +115,11 @@ pub(super) fn open(options: &OpenOptions, place: &str) -> Result<OpenStore, Stat
         }
         seal::check(folder, &files, place)?;
     }
+    let at = known.unwrap_or(marker.environments.len());
+    let noted = match known {
+        Some(_) => Some(head::read(folder, at, &options.environment, place)?),
+        None => None,
+    };
     private_file::create_folder(&files)?;
     seal::remove(folder)?;
     backing::remove_unfinished(&files)?;
@@ -139,12 +144,11 @@ pub(super) fn open(options: &OpenOptions, place: &str) -> Result<OpenStore, Stat
             Engine::create(backing, place, ledger)?
         }
     };
-    let at = marker.position(&options.environment).unwrap_or(marker.environments.len());
-    let mut heads = Heads::open(folder, at, &options.environment)?;
     let head = head_of(&engine)?;
-    if known.is_some() {
-        check_head(heads.read()?, head, place)?;
+    if let Some(noted) = noted {
+        check_head(noted, head, place)?;
     }
+    let mut heads = Heads::open(folder, at, &options.environment)?;
     heads.write(head)?;
     // Before the marker names the environment: from then on the head has to be there.
     heads.sync()?;
@@ -238,11 +242,7 @@ fn check_lineage(known: &Known, found: Uuid, place: &str) -> Result<(), StateErr
     Err(StateError::damaged(place, what))
 }
 
-fn check_head(noted: Option<Head>, found: Head, place: &str) -> Result<(), StateError> {
-    let Some(noted) = noted else {
-        let what = format!("its {} does not say how far it had come", head::FILE);
-        return Err(StateError::damaged(place, what));
-    };
+fn check_head(noted: Head, found: Head, place: &str) -> Result<(), StateError> {
     if noted.sequence > found.sequence {
         let what = format!(
             "it went back from commit {} to commit {}: its end is missing",
