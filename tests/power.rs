@@ -5,7 +5,6 @@
 //! many moments could have left it. `POWER_SEED` gives another seed.
 
 #![expect(clippy::expect_used, clippy::panic, reason = "helpers of tests fail like tests")]
-#![expect(clippy::print_stderr, reason = "who runs the tests is told what is left out")]
 #![cfg(target_os = "linux")]
 
 #[path = "state/support.rs"]
@@ -17,5 +16,6 @@ mod power {
     mod cuts;
     mod disk;
     mod script;
+    mod strace;
     mod trace;
 }

@@ -7,6 +7,7 @@ mod actions;
 mod apply;
 mod crash;
 mod damage;
+mod durable;
 mod environments;
 mod hostile;
 mod plan;
@@ -19,5 +20,7 @@ mod show;
 mod signals;
 mod start;
 mod state;
+#[path = "../power/strace.rs"]
+mod strace;
 mod support;
 mod unknown;

@@ -13,7 +13,8 @@ use super::{
     child,
     disk::{Disk, Luck},
     script::{self, Step, World},
-    trace::{self, Deed, Op, Reader},
+    strace,
+    trace::{Deed, Op, Reader},
 };
 use crate::support::*;
 
@@ -27,7 +28,7 @@ fn environment_variable(name: &str) -> Option<u64> {
 
 #[test]
 fn what_was_acknowledged_survives_when_only_fsynced_bytes_do() {
-    if !trace::is_possible() {
+    if !strace::is_possible() {
         return;
     }
     let seed = environment_variable("POWER_SEED").unwrap_or(7);
@@ -37,7 +38,10 @@ fn what_was_acknowledged_survives_when_only_fsynced_bytes_do() {
     let mut rng = Rng::with_seed(seed);
     let steps = script::steps(seed);
     let worlds = script::worlds(&steps);
-    let (mut disk, ops) = traced(seed, &steps);
+    let folder = TempDir::new().expect("a folder");
+    let (mut disk, ops) = traced(folder.path(), &seed.to_string(), &steps);
+    // Which of the cuts of luck are followed by another.
+    let again = [rng.usize(1..40), rng.usize(40..80)];
     let (mut done, mut cuts) = (0, HashMap::new());
     for (at, op) in ops.iter().enumerate() {
         disk.apply(op);
@@ -54,10 +58,15 @@ fn what_was_acknowledged_survives_when_only_fsynced_bytes_do() {
                 continue;
             }
             *cuts.entry(luck).or_insert(0) += 1;
-            let cut = tempfile::tempdir().expect("a folder");
+            let cut = scratch();
             disk.write(cut.path(), luck, &mut rng);
             let under_way = worlds.get(done + 1).unwrap_or(&worlds[done]);
-            if let Err(what) = check(&cut.path().join(STATE), &worlds[done], under_way) {
+            let checked = if luck == Luck::Some && again.contains(&cuts[&luck]) {
+                check_while_recovering(cut.path(), &worlds[done], under_way, &mut rng)
+            } else {
+                check(&cut.path().join(STATE), &worlds[done], under_way)
+            };
+            if let Err(what) = checked {
                 let (all, steps) = (ops.len(), steps.len());
                 panic!("cut after {at} of {all}, in step {done} of {steps}, {luck:?}: {what}");
             }
@@ -65,16 +74,42 @@ fn what_was_acknowledged_survives_when_only_fsynced_bytes_do() {
     }
     println!("{} steps, {} deeds, cuts: {cuts:?}", steps.len(), ops.len());
     assert_eq!(done, steps.len(), "all was done and seen");
+    assert!(again.iter().all(|number| *number <= cuts[&Luck::Some]), "recovery was cut as well");
 }
 
-/// Carries out the script; what it did, and the disk before it.
-fn traced(seed: u64, steps: &[Step]) -> (Disk, Vec<Op>) {
-    let (folder, beside) = (TempDir::new().expect("one"), TempDir::new().expect("two"));
-    let (disk, names) = Disk::of(folder.path());
-    let mut reader = Reader::new(folder.path(), &beside.path().join("acks"), names);
+/// A folder for what is left after a cut. It need not survive anything, so it lies in memory.
+fn scratch() -> TempDir {
+    let memory = Path::new("/dev/shm");
+    if memory.is_dir() { TempDir::new_in(memory) } else { TempDir::new() }.expect("a folder")
+}
+
+/// The power goes again while the store is opened after a cut.
+fn check_while_recovering(
+    cut: &Path,
+    acknowledged: &World,
+    under_way: &World,
+    rng: &mut Rng,
+) -> Result<(), String> {
+    let (mut disk, ops) = traced(cut, "recover", &script::recovery());
+    for (at, op) in ops.iter().enumerate() {
+        disk.apply(op);
+        let luck = [Luck::None, Luck::Some, Luck::Some, Luck::All][rng.usize(..4)];
+        let cut = scratch();
+        disk.write(cut.path(), luck, rng);
+        check(&cut.path().join(STATE), acknowledged, under_way)
+            .map_err(|what| format!("and again after {at} of {}, {luck:?}: {what}", ops.len()))?;
+    }
+    Ok(())
+}
+
+/// Carries out the script in a folder; what it did, and the disk before it.
+fn traced(folder: &Path, script: &str, steps: &[Step]) -> (Disk, Vec<Op>) {
+    let beside = TempDir::new().expect("a folder");
+    let (disk, names) = Disk::of(folder);
+    let mut reader = Reader::new(folder, &beside.path().join("acks"), names);
     let mut first = 0;
     while first < steps.len() {
-        reader.read(&child::run(seed, first, &folder.path().join(STATE), beside.path()));
+        reader.read(&child::run(script, first, &folder.join(STATE), beside.path()));
         let death = steps[first..].iter().position(|step| matches!(step, Step::Die));
         first = death.map_or(steps.len(), |at| first + at + 1);
     }

@@ -118,8 +118,8 @@ impl Disk {
             }
         }
         for (name, entry) in &names {
-            // In the order of names a folder comes before what is in it.
-            if name.parent().is_some_and(|parent| names.get(parent) != Some(&Entry::Folder)) {
+            // In the order of names a folder comes before what is in it. What is in none is lost.
+            if name.parent().is_some_and(|parent| !to.join(parent).is_dir()) {
                 continue;
             }
             let path = to.join(name);

@@ -21,6 +21,16 @@ pub(super) enum Step {
 /// What each environment holds; those that are not there are not there.
 pub(super) type World = BTreeMap<&'static str, String>;
 
+/// The script of this name: `recover`, or a seed.
+pub(super) fn named(name: &str) -> Vec<Step> {
+    if name == "recover" { recovery() } else { steps(name.parse().expect("is a seed")) }
+}
+
+/// Opens what is there.
+pub(super) fn recovery() -> Vec<Step> {
+    ENVIRONMENTS.into_iter().flat_map(|name| [Step::Open(name), Step::Close]).collect()
+}
+
 pub(super) fn steps(seed: u64) -> Vec<Step> {
     let mut rng = Rng::with_seed(seed);
     let mut steps = Vec::new();

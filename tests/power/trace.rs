@@ -3,12 +3,11 @@
 use std::{
     collections::HashMap,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
 };
 
 /// The calls that change files, make changes durable, or say which file is meant. One that
 /// changes files in the folder and is not understood below is an error.
-const CALLS: &str = "openat,open,creat,close,lseek,dup,dup2,dup3,fcntl,write,writev,pwrite64,pwritev,\
+pub(super) const CALLS: &str = "openat,open,creat,close,lseek,dup,dup2,dup3,fcntl,write,writev,pwrite64,pwritev,\
                      pwritev2,ftruncate,truncate,fallocate,rename,renameat,renameat2,unlink,unlinkat,\
                      rmdir,mkdir,mkdirat,link,linkat,symlink,symlinkat,copy_file_range,sendfile,\
                      fsync,fdatasync,sync,syncfs,sync_file_range";
@@ -37,27 +36,6 @@ pub(super) struct Op {
     pub(super) begun: usize,
     pub(super) done: usize,
     pub(super) deed: Deed,
-}
-
-/// `strace` is on this machine. If it has to be and is not, that is an error.
-pub(super) fn is_possible() -> bool {
-    let found = Command::new("strace").arg("-V").stdout(Stdio::null()).status();
-    if found.is_ok_and(|status| status.success()) {
-        return true;
-    }
-    #[expect(clippy::disallowed_methods, reason = "how .ci/run says that it must be there")]
-    let needed = std::env::var("PUSHSYNC_NEED_STRACE").is_ok_and(|value| value == "1");
-    assert!(!needed, "PUSHSYNC_NEED_STRACE=1, and strace is not on this machine");
-    eprintln!("left out: strace is not on this machine");
-    false
-}
-
-/// The command, to be run under `strace` with its words in `out`.
-pub(super) fn traced(program: &Path, out: &Path) -> Command {
-    let mut command = Command::new("strace");
-    command.args(["-f", "--seccomp-bpf", "-xx", "-s", "33554432", "-e"]);
-    command.arg(format!("trace={CALLS}")).arg("-o").arg(out).arg(program);
-    command
 }
 
 /// What is known of the folder while a trace is read. Several processes may follow each other.

@@ -63,7 +63,7 @@ fn is_damaged(folder: &Path) -> String {
 #[test]
 fn a_missing_or_emptied_file_is_damage() {
     for rest in [Rest::Closed, Rest::KilledYoung, Rest::KilledOld] {
-        for name in ["sled/db", "sled/conf", "sled", "pushsync.json"] {
+        for name in ["sled/db", "sled/conf", "sled", "pushsync.json", "pushsync.heads"] {
             let (folder, _) = stored(rest);
             let path = folder.path().join(name);
             if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) }
@@ -71,7 +71,7 @@ fn a_missing_or_emptied_file_is_damage() {
             let said = is_damaged(folder.path());
             assert!(said.contains("missing"), "{name}: {said}");
         }
-        for name in ["sled/db", "sled/conf", "pushsync.json"] {
+        for name in ["sled/db", "sled/conf", "pushsync.json", "pushsync.heads"] {
             let (folder, _) = stored(rest);
             fs::write(folder.path().join(name), "").expect("can be written");
             is_damaged(folder.path());
@@ -103,6 +103,36 @@ fn a_store_that_went_back_in_time_is_damage() {
     copy(old.path(), &killed.path().join("sled"));
     let said = is_damaged(killed.path());
     assert!(said.contains("went back from commit"), "{said}");
+}
+
+#[test]
+fn an_older_log_without_a_head_is_damage() {
+    // Without the head it would open as the whole state that it once was.
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = open(folder.path()).expect("opens");
+    fill(&store);
+    let killed = tempfile::tempdir().expect("a folder");
+    copy(folder.path(), killed.path());
+    commit(&store, vec![intend("last@v")]);
+    let heads = killed.path().join("pushsync.heads");
+    fs::write(&heads, [0; 512]).expect("can be written");
+    assert!(is_damaged(killed.path()).contains("pushsync.heads is not what was written"));
+    fs::remove_file(&heads).expect("can be removed");
+    assert!(is_damaged(killed.path()).contains("pushsync.heads is missing"));
+    assert!(!heads.exists(), "it is not made anew");
+}
+
+#[test]
+fn a_marker_that_forgot_its_environments_is_damage() {
+    for rest in [Rest::Closed, Rest::KilledYoung, Rest::KilledOld] {
+        let (folder, _) = stored(rest);
+        let forgot = "{ \"format\": 1, \"environments\": [] }";
+        fs::write(folder.path().join("pushsync.json"), forgot).expect("can be written");
+        assert!(is_damaged(folder.path()).contains("does not name the environments"));
+        fs::remove_file(folder.path().join("pushsync.json")).expect("can be removed");
+        fs::remove_dir_all(folder.path().join("sled")).expect("can be removed");
+        assert!(is_damaged(folder.path()).contains("pushsync.json is missing"));
+    }
 }
 
 #[test]

@@ -50,6 +50,34 @@ fn what_was_committed_is_there_after_a_kill() {
 }
 
 #[test]
+fn a_creation_that_was_cut_off_starts_anew() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let marker = "{ \"format\": 1, \"environments\": [] }";
+    fs::write(folder.path().join("pushsync.json"), marker).expect("can be written");
+    fs::create_dir(folder.path().join("sled")).expect("can be created");
+    fs::write(folder.path().join("sled/conf"), [0; 40]).expect("can be written");
+    fs::write(folder.path().join("sled/db"), [7; 5000]).expect("can be written");
+    let error = sled::open(must_exist(folder.path())).expect_err("there is none yet");
+    assert!(matches!(error, StateError::NotFound { .. }), "{error}");
+    let store = open(folder.path()).expect("is made");
+    assert_eq!(contents(&store).expect("reads"), contents(&memory()).expect("reads"));
+}
+
+#[test]
+fn an_opening_that_was_killed_while_sled_wrote_a_snapshot_does_no_harm() {
+    let folder = tempfile::tempdir().expect("a folder");
+    fill(&open(folder.path()).expect("opens"));
+    let killed = tempfile::tempdir().expect("a folder");
+    // A second opening makes a snapshot; its copy is of a store that nobody closed.
+    let store = open(folder.path()).expect("opens");
+    copy(folder.path(), killed.path());
+    let half = "sled/snap.FFFFFFFFFFFFFFFF.generating";
+    fs::write(killed.path().join(half), [1; 100]).expect("can be written");
+    let survivor = sled::open(must_exist(killed.path())).expect("opens");
+    assert_eq!(contents(&survivor).expect("reads"), contents(&store).expect("reads"));
+}
+
+#[test]
 fn a_state_that_is_not_there_is_not_made_unless_asked() {
     let parent = tempfile::tempdir().expect("a folder");
     let folder = parent.path().join("state");

@@ -120,7 +120,16 @@ pub(super) fn open(options: &OpenOptions, place: &str) -> Result<OpenStore, Stat
             }
         }
         lifted = seal::check(folder, &files, place)?;
+        // What was closed well has every environment in its marker.
+        if lifted.is_some() && known.is_none() && options.mode == Mode::MustExist {
+            return Err(not_found());
+        }
     }
+    let at = known.unwrap_or(marker.environments.len());
+    let noted = match known {
+        Some(_) => Some(head::read(folder, at, &options.environment, place)?),
+        None => None,
+    };
     seal::lift(folder)?;
     if lifted.is_none() {
         private_file::create_folder(&files)?;
@@ -149,13 +158,11 @@ pub(super) fn open(options: &OpenOptions, place: &str) -> Result<OpenStore, Stat
             Engine::create(backing, place, ledger)?
         }
     };
-    let at = marker.position(&options.environment).unwrap_or(marker.environments.len());
-    let mut heads = Heads::open(folder, at, &options.environment)?;
     let head = head_of(&engine)?;
-    let noted = heads.read()?;
-    if known.is_some() {
+    if let Some(noted) = noted {
         check_head(noted, head, place)?;
     }
+    let mut heads = Heads::open(folder, at, &options.environment)?;
     if noted != Some(head) || lifted.is_none() {
         heads.write(head)?;
         // Before the marker names the environment: from then on the head has to be there.
@@ -291,11 +298,7 @@ fn check_lineage(known: &Known, found: Uuid, place: &str) -> Result<(), StateErr
     Err(StateError::damaged(place, what))
 }
 
-fn check_head(noted: Option<Head>, found: Head, place: &str) -> Result<(), StateError> {
-    let Some(noted) = noted else {
-        let what = format!("its {} does not say how far it had come", head::FILE);
-        return Err(StateError::damaged(place, what));
-    };
+fn check_head(noted: Head, found: Head, place: &str) -> Result<(), StateError> {
     if noted.sequence > found.sequence {
         let what = format!(
             "it went back from commit {} to commit {}: its end is missing",

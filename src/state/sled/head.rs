@@ -9,7 +9,7 @@
 
 use std::{
     fs::{self, File},
-    io::{self, Read, Seek, SeekFrom, Write},
+    io::{self, Seek, SeekFrom, Write},
     path::{Path, PathBuf},
 };
 
@@ -56,27 +56,11 @@ impl Heads {
         Ok(Self { file, path, at, environment: environment.to_owned() })
     }
 
-    /// What was last noted; `None` if there is nothing, or nothing whole.
-    pub(super) fn read(&mut self) -> Result<Option<Head>, StateError> {
-        let mut slot = Vec::new();
-        self.file
-            .seek(SeekFrom::Start(self.at))
-            .and_then(|_| (&self.file).take(SLOT as u64).read_to_end(&mut slot))
-            .map_err(StateError::io("read", &self.path))?;
-        let Some((sequence, rest)) = slot.split_first_chunk::<8>() else { return Ok(None) };
-        let Some((ledger, rest)) = rest.split_first_chunk::<16>() else { return Ok(None) };
-        let head = Head {
-            sequence: u64::from_le_bytes(*sequence),
-            ledger: Digest(u128::from_le_bytes(*ledger)),
-        };
-        Ok(rest.starts_with(&self.checksum(head)).then_some(head))
-    }
-
     pub(super) fn write(&mut self, head: Head) -> Result<(), StateError> {
         let mut slot = Vec::with_capacity(SLOT);
         slot.extend_from_slice(&head.sequence.to_le_bytes());
         slot.extend_from_slice(&head.ledger.0.to_le_bytes());
-        slot.extend_from_slice(&self.checksum(head));
+        slot.extend_from_slice(&checksum(head, &self.environment));
         slot.resize(SLOT, 0);
         self.file
             .seek(SeekFrom::Start(self.at))
@@ -91,12 +75,37 @@ impl Heads {
             .map_err(StateError::io("sync", &self.path))
             .and_then(|()| private_file::sync_folder(self.path.parent().unwrap_or(Path::new("."))))
     }
+}
 
-    fn checksum(&self, head: Head) -> [u8; 32] {
-        let mut hasher = blake3::Hasher::new();
-        hasher.update(&head.sequence.to_le_bytes());
-        hasher.update(&head.ledger.0.to_le_bytes());
-        hasher.update(self.environment.as_bytes());
-        *hasher.finalize().as_bytes()
-    }
+/// What was last noted of an environment that certainly has a state. There is something, and it
+/// is whole: else it is damage.
+pub(super) fn read(
+    folder: &Path,
+    position: usize,
+    environment: &str,
+    place: &str,
+) -> Result<Head, StateError> {
+    let damaged = |what| StateError::damaged(place, format!("its {FILE} {what}"));
+    let path = folder.join(FILE);
+    let bytes = match fs::read(&path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(damaged("is missing")),
+        Err(error) => return Err(StateError::io("read", &path)(error)),
+    };
+    let head = bytes.get(position * SLOT..).and_then(|slot| {
+        let (sequence, rest) = slot.split_first_chunk::<8>()?;
+        let (ledger, rest) = rest.split_first_chunk::<16>()?;
+        let sequence = u64::from_le_bytes(*sequence);
+        let head = Head { sequence, ledger: Digest(u128::from_le_bytes(*ledger)) };
+        rest.starts_with(&checksum(head, environment)).then_some(head)
+    });
+    head.ok_or_else(|| damaged("is not what was written"))
+}
+
+fn checksum(head: Head, environment: &str) -> [u8; 32] {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&head.sequence.to_le_bytes());
+    hasher.update(&head.ledger.0.to_le_bytes());
+    hasher.update(environment.as_bytes());
+    *hasher.finalize().as_bytes()
 }

@@ -9,7 +9,7 @@ mod wire;
 
 pub(crate) use fake::{Answer, Fake};
 pub(crate) use project::{ADA, BEN, CLEO, Project, many};
-pub(crate) use run::{Run, Waiting, run};
+pub(crate) use run::{Run, Waiting, run, run_as};
 pub(crate) use sandbox::Sandbox;
 
 use std::time::{Duration, Instant};

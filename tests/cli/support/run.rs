@@ -26,7 +26,15 @@ pub(crate) struct Ran {
 
 /// The binary in `folder`, with nothing of this machine's environment that matters to it.
 pub(crate) fn run<S: AsRef<OsStr>>(folder: &Path, args: impl IntoIterator<Item = S>) -> Run {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_pushsync"));
+    run_as(Command::new(env!("CARGO_BIN_EXE_pushsync")), folder, args)
+}
+
+/// The same, started by another command.
+pub(crate) fn run_as<S: AsRef<OsStr>>(
+    mut command: Command,
+    folder: &Path,
+    args: impl IntoIterator<Item = S>,
+) -> Run {
     command.current_dir(folder).args(args);
     for (name, _) in std::env::vars_os() {
         let name = name.to_string_lossy().into_owned();

@@ -1,0 +1,119 @@
+//! What is durable when a request leaves, and how many fsyncs that takes: seen from outside.
+
+use std::{collections::HashMap, ffi::OsStr};
+
+use crate::{
+    strace,
+    support::{Project, Sandbox, many, run_as},
+};
+
+/// fsync takes so long that whoever wants to come along has come.
+const SLOW: &str = "inject=fsync:delay_exit=20000";
+const CALLS: &str = "pwrite64,write,writev,sendto,sendmsg,fsync,fdatasync";
+
+/// A system call, and the lines of the trace where it began and was done.
+struct Call {
+    begun: usize,
+    done: usize,
+    text: String,
+}
+
+impl Call {
+    fn is(&self, names: &[&str]) -> bool {
+        names.iter().any(|name| self.text.starts_with(&format!("{name}(")))
+    }
+
+    fn on_db(&self) -> bool {
+        self.text.split_once('>').is_some_and(|(file, _)| file.ends_with("/sled/db"))
+    }
+
+    fn syncs_db(&self) -> bool {
+        self.is(&["fsync", "fdatasync"]) && self.on_db()
+    }
+}
+
+/// Applies so many creates in a new project; the calls that it took.
+fn apply(creates: usize, concurrency: usize) -> Vec<Call> {
+    let sandbox = Sandbox::start();
+    let project = Project::empty();
+    project.rewrite(&many(creates, "the words of"));
+    let out = tempfile::NamedTempFile::new().expect("a file");
+    let program = OsStr::new(env!("CARGO_BIN_EXE_pushsync"));
+    let command = strace::traced(program, CALLS, &["-y", "-e", SLOW], out.path());
+    let concurrency = concurrency.to_string();
+    run_as(command, project.path(), ["apply", "--yes", "--concurrency", &concurrency])
+        .env("BREVO_BASE_URL", sandbox.base_url())
+        .env("BREVO_API_KEY", "any")
+        .ok();
+    assert_eq!(sandbox.created().len(), creates);
+    read(&std::fs::read(out.path()).expect("strace wrote"))
+}
+
+fn read(trace: &[u8]) -> Vec<Call> {
+    let (mut calls, mut unfinished) = (Vec::new(), HashMap::new());
+    for (number, line) in String::from_utf8_lossy(trace).lines().enumerate() {
+        let Some((pid, call)) = line.split_once(' ') else { continue };
+        let (pid, call) = (pid.to_owned(), call.trim_start());
+        if let Some(start) = call.strip_suffix(" <unfinished ...>") {
+            unfinished.insert(pid, (number, start.to_owned()));
+        } else if call.starts_with("<... ") {
+            let (begun, text) = unfinished.remove(&pid).expect("it had begun");
+            calls.push(Call { begun, done: number, text });
+        } else {
+            calls.push(Call { begun: number, done: number, text: call.to_owned() });
+        }
+    }
+    calls
+}
+
+/// Each intent is written, then fsynced, and only then its request leaves.
+fn intents_come_first(calls: &[Call], creates: usize) {
+    let first = |what: String, names: &[&str], on_db: bool| {
+        let found = calls
+            .iter()
+            .filter(|call| call.is(names) && call.on_db() == on_db && call.text.contains(&what))
+            .min_by_key(|call| call.begun);
+        found.unwrap_or_else(|| panic!("{what} is not in the trace"))
+    };
+    for n in 0..creates {
+        let intent = first(format!("\"the words of {n}\\\""), &["pwrite64"], true);
+        let names = ["write", "writev", "sendto", "sendmsg"];
+        let request = first(format!("\"the words of {n}\\\""), &names, false);
+        let synced = calls
+            .iter()
+            .any(|call| call.syncs_db() && intent.done < call.begun && call.done < request.begun);
+        assert!(synced, "the request of m{n:02} left before its intent was durable");
+    }
+}
+
+#[test]
+fn each_intent_is_durable_before_its_request_leaves() {
+    if strace::is_possible() {
+        intents_come_first(&apply(5, 1), 5);
+    }
+}
+
+#[test]
+fn deliveries_under_way_at_once_share_fsyncs() {
+    if !strace::is_possible() {
+        return;
+    }
+    let creates = 160;
+    let calls = apply(creates, 16);
+    intents_come_first(&calls, creates);
+    let syncs = calls.iter().filter(|call| call.syncs_db()).count();
+    println!("{syncs} fsyncs for {creates} creates");
+    // One for each intent and one for each outcome would be 320.
+    assert!(syncs < creates * 2 / 3, "{syncs} fsyncs for {creates} creates");
+}
+
+#[test]
+fn alone_a_create_needs_no_more_than_two_fsyncs() {
+    if !strace::is_possible() {
+        return;
+    }
+    let count = |creates| apply(creates, 1).iter().filter(|call| call.syncs_db()).count();
+    // Opening and closing take some, however much there is to do.
+    let (few, more) = (count(2), count(12));
+    assert!(more <= few + 2 * 10, "{few} for 2 creates, {more} for 12");
+}
