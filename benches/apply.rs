@@ -27,9 +27,8 @@ use pushsync::{
     plan::{Budget, Change, Operation, Plan, Reason, Selection, StateRef, Summary},
     sandbox::{self, Running, Sandbox},
     state::{
-        Answer, HostedStore, Intent, LockHolder, Meta, Page, Record, Run, Store, Verification,
-        Write,
-        sled::{self, Mode, OpenOptions},
+        self, Answer, HostedStore, Intent, Location, LockHolder, Meta, Mode, OpenOptions, Page,
+        Record, Run, Store, Verification, Write,
     },
 };
 use tokio::{runtime::Runtime, task::JoinSet};
@@ -118,8 +117,8 @@ async fn bare() -> Duration {
 async fn ours() -> (Duration, u64) {
     let server = server().await;
     let folder = tempfile::TempDir::new().expect("a folder");
-    let store = sled::open(OpenOptions {
-        path: folder.path().into(),
+    let store = state::open(OpenOptions {
+        location: Location::Folder(folder.path().into()),
         environment: "default".into(),
         mode: Mode::CreateIfAbsent,
         holder: LockHolder {

@@ -9,9 +9,8 @@ use jiff::Timestamp;
 use pushsync::{
     model::{Address, Content, Kind, MessageId, Sender},
     state::{
-        HostedStore, LockHolder, Record, Store, Write,
+        self, HostedStore, Location, LockHolder, Mode, OpenOptions, Record, Store, Write,
         scan::Records,
-        sled::{self, Mode, OpenOptions},
     },
 };
 use tokio::runtime::Runtime;
@@ -38,8 +37,8 @@ fn record(number: u32, round: u32) -> Write {
 }
 
 fn open(folder: &Path) -> HostedStore {
-    sled::open(OpenOptions {
-        path: folder.into(),
+    state::open(OpenOptions {
+        location: Location::Folder(folder.into()),
         environment: "default".into(),
         mode: Mode::CreateIfAbsent,
         holder: LockHolder {

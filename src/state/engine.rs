@@ -1,6 +1,9 @@
 //! A state on top of sorted bytes: what the stores that keep bytes have in common.
 
-use std::ops::Bound;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Bound,
+};
 
 use serde::de::DeserializeOwned;
 
@@ -20,6 +23,11 @@ pub(super) type Visit<'a> = dyn FnMut(&[u8], &[u8]) -> Result<bool, StateError> 
 pub(super) trait Backing {
     /// The value of a key.
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StateError>;
+
+    /// The values of these keys, in their order. A store behind a network asks once.
+    fn get_all(&self, keys: &[Vec<u8>]) -> Result<Vec<Option<Vec<u8>>>, StateError> {
+        keys.iter().map(|key| self.get(key)).collect()
+    }
 
     /// Walks over the keys between the bounds, in their order or backwards.
     fn walk(
@@ -171,13 +179,17 @@ impl<B: Backing> Engine<B> {
         if self.failed {
             return Err(StateError::Failed { place: self.place.clone() });
         }
-        let (next, changes) = self.ledger.after(&self.place, writes, |key| {
-            let Some(bytes) = self.backing.get(key)? else { return Ok(None) };
+        let keys: BTreeSet<Vec<u8>> = writes.iter().filter_map(keys::of).collect();
+        let keys: Vec<Vec<u8>> = keys.into_iter().collect();
+        let mut stored = BTreeMap::new();
+        for (key, bytes) in keys.iter().zip(self.backing.get_all(&keys)?) {
+            let Some(bytes) = bytes else { continue };
             match codec::open(key, &bytes) {
-                Ok((_, digest)) => Ok(Some(digest)),
-                Err(error) => Err(undecodable(&self.place, key, &error)),
+                Ok((_, digest)) => _ = stored.insert(key.clone(), digest),
+                Err(error) => return Err(undecodable(&self.place, key, &error)),
             }
-        })?;
+        }
+        let (next, changes) = self.ledger.after(&self.place, writes, &stored)?;
         self.failed = true;
         self.backing.write(&changes)?;
         self.failed = false;

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::model::VisitorId;
 
-use super::{Run, RunPart};
+use super::{Run, RunPart, Write};
 
 /// The ledger: what the state says of itself.
 pub(super) const LEDGER: &[u8] = b"m";
@@ -92,6 +92,25 @@ fn name_of(started_at: Timestamp, id: Uuid) -> Vec<u8> {
     let mut name = start.to_be_bytes().to_vec();
     name.extend_from_slice(id.as_bytes());
     name
+}
+
+/// Where a write goes, if it concerns one thing.
+pub(super) fn at(write: &Write) -> Option<(Table, Vec<u8>)> {
+    let (table, name) = match write {
+        Write::Put(record) => (Table::Records, record.address.as_str().as_bytes().to_vec()),
+        Write::Remove(address) => (Table::Records, address.as_str().as_bytes().to_vec()),
+        Write::Intend(intent) => (Table::Intents, intent.address.as_str().as_bytes().to_vec()),
+        Write::Settle(address) => (Table::Intents, address.as_str().as_bytes().to_vec()),
+        Write::Run(run) => (Table::Runs, run_name(run)),
+        Write::RunPart(part) => (Table::RunParts, part_name(part)),
+        Write::Budget(_) | Write::Restore { .. } => return None,
+    };
+    Some((table, table.key(&name)))
+}
+
+/// The key of what a write concerns.
+pub(super) fn of(write: &Write) -> Option<Vec<u8>> {
+    at(write).map(|(_, key)| key)
 }
 
 /// What a key names, fit for a message: visitor ids are masked.

@@ -12,39 +12,84 @@ use tokio::sync::oneshot;
 
 use super::{
     Answer, Intent, Meta, Page, Record, Run, StateError, Verification, Write,
+    engine::{Backing, Engine},
     panics::{self, Watch},
 };
 use crate::model::Address;
 
-/// An open store, as its thread sees it.
-pub(super) trait Opened {
-    /// [`super::Store::meta`].
-    fn meta(&self) -> Meta;
+/// What a store is to its thread, beside its [`Engine`].
+pub(super) trait Keeper {
+    /// Where its bytes are.
+    type Backing: Backing;
 
-    /// [`super::Store::page`].
-    fn page(&self, from: Bound<&str>, to: Bound<&str>, limit: usize) -> Result<Page, StateError>;
-
-    /// [`super::Store::record`].
-    fn record(&self, address: &Address) -> Result<Option<Record>, StateError>;
-
-    /// [`super::Store::intents`].
-    fn intents(&self) -> Result<Vec<Intent>, StateError>;
-
-    /// [`super::Store::runs`].
-    fn runs(&self, limit: usize) -> Result<Vec<Run>, StateError>;
+    /// The state in these bytes.
+    fn engine(&self) -> &Engine<Self::Backing>;
 
     /// [`super::Store::commit`].
     fn commit(&mut self, writes: &[Write]) -> Result<Meta, StateError>;
 
     /// [`super::Store::verify`].
-    fn verify(&self) -> Result<Verification, StateError>;
+    fn verify(&self) -> Result<Verification, StateError> {
+        self.engine().verify()
+    }
 
     /// Nobody will call any more. What was committed is durable already.
-    fn close(self: Box<Self>);
+    fn close(self);
 
     /// Something in it panicked: what it has in memory is not written any more, nor even dropped
     /// if that could do harm. Only what others wait for (a lock) is given back.
+    fn abandon(self);
+}
+
+/// An open store, as its thread sees it. See [`super::Store`] and [`Keeper`].
+pub(super) trait Opened {
+    fn meta(&self) -> Meta;
+    fn page(&self, from: Bound<&str>, to: Bound<&str>, limit: usize) -> Result<Page, StateError>;
+    fn record(&self, address: &Address) -> Result<Option<Record>, StateError>;
+    fn intents(&self) -> Result<Vec<Intent>, StateError>;
+    fn runs(&self, limit: usize) -> Result<Vec<Run>, StateError>;
+    fn commit(&mut self, writes: &[Write]) -> Result<Meta, StateError>;
+    fn verify(&self) -> Result<Verification, StateError>;
+    fn close(self: Box<Self>);
     fn abandon(self: Box<Self>);
+}
+
+impl<K: Keeper> Opened for K {
+    fn meta(&self) -> Meta {
+        self.engine().ledger.meta.clone()
+    }
+
+    fn page(&self, from: Bound<&str>, to: Bound<&str>, limit: usize) -> Result<Page, StateError> {
+        self.engine().page(from, to, limit)
+    }
+
+    fn record(&self, address: &Address) -> Result<Option<Record>, StateError> {
+        self.engine().record(address)
+    }
+
+    fn intents(&self) -> Result<Vec<Intent>, StateError> {
+        self.engine().intents()
+    }
+
+    fn runs(&self, limit: usize) -> Result<Vec<Run>, StateError> {
+        self.engine().runs(limit)
+    }
+
+    fn commit(&mut self, writes: &[Write]) -> Result<Meta, StateError> {
+        Keeper::commit(self, writes)
+    }
+
+    fn verify(&self) -> Result<Verification, StateError> {
+        Keeper::verify(self)
+    }
+
+    fn close(self: Box<Self>) {
+        Keeper::close(*self);
+    }
+
+    fn abandon(self: Box<Self>) {
+        Keeper::abandon(*self);
+    }
 }
 
 type Job = Box<dyn FnOnce(&mut Guarded) + Send>;

@@ -3,10 +3,7 @@
 use std::{collections::HashMap, path::Path};
 
 use fastrand::Rng;
-use pushsync::state::{
-    HostedStore, StateError, Store,
-    sled::{self, Mode, OpenOptions},
-};
+use pushsync::state::{self, HostedStore, Mode, OpenOptions, StateError, Store};
 use tempfile::TempDir;
 
 use super::{
@@ -137,5 +134,5 @@ fn check(state: &Path, acknowledged: &World, under_way: &World) -> Result<(), St
 }
 
 fn open_as(environment: &str, mode: Mode, folder: &Path) -> Result<HostedStore, StateError> {
-    sled::open(OpenOptions { environment: environment.into(), mode, ..options(folder) })
+    state::open(OpenOptions { environment: environment.into(), mode, ..options(folder) })
 }

@@ -8,10 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use pushsync::state::{
-    StateError, Store,
-    sled::{self, Mode, OpenOptions},
-};
+use pushsync::state::{self, Mode, OpenOptions, StateError, Store};
 use tempfile::TempDir;
 
 use super::support::*;
@@ -53,11 +50,11 @@ fn db(folder: &Path) -> std::path::PathBuf {
 
 fn is_damaged(folder: &Path) -> String {
     for mode in [Mode::MustExist, Mode::CreateIfAbsent] {
-        let error = sled::open(OpenOptions { mode, ..options(folder) }).map(drop);
+        let error = state::open(OpenOptions { mode, ..options(folder) }).map(drop);
         let error = error.expect_err("it is damaged");
         assert!(matches!(error, StateError::Damaged { .. }), "{error}");
     }
-    sled::open(options(folder)).map(drop).expect_err("it stays so").to_string()
+    state::open(options(folder)).map(drop).expect_err("it stays so").to_string()
 }
 
 #[test]
@@ -219,7 +216,7 @@ fn opened_elsewhere(folder: &Path) -> Result<String, String> {
 fn child() {
     #[expect(clippy::disallowed_methods, reason = "how the parent says what to do")]
     let Ok(folder) = std::env::var("PUSHSYNC_TEST_FOLDER") else { return };
-    let opened = sled::open(OpenOptions { mode: Mode::MustExist, ..options(folder.as_ref()) });
+    let opened = state::open(OpenOptions { mode: Mode::MustExist, ..options(folder.as_ref()) });
     let found = opened.and_then(|store| {
         let found = contents(&store)?;
         let problems = runtime().block_on(store.verify())?.problems;

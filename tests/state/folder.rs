@@ -9,10 +9,7 @@ use std::{
     time::Duration,
 };
 
-use pushsync::state::{
-    LockHolder, StateError, Store, Write,
-    sled::{self, Mode, OpenOptions},
-};
+use pushsync::state::{self, LockHolder, Mode, OpenOptions, StateError, Store, Write};
 
 use super::support::*;
 
@@ -32,7 +29,7 @@ fn what_was_committed_is_there_after_closing_and_opening() {
     let before = contents(&store).expect("reads");
     drop(store);
     for _ in 0..3 {
-        let store = sled::open(must_exist(folder.path())).expect("opens again");
+        let store = state::open(must_exist(folder.path())).expect("opens again");
         assert_eq!(contents(&store).expect("reads"), before);
     }
 }
@@ -43,7 +40,7 @@ fn what_was_committed_is_there_after_a_kill() {
     let store = open(folder.path()).expect("opens");
     fill(&store);
     copy(folder.path(), killed.path());
-    let survivor = sled::open(must_exist(killed.path())).expect("opens");
+    let survivor = state::open(must_exist(killed.path())).expect("opens");
     assert_eq!(contents(&survivor).expect("reads"), contents(&store).expect("reads"));
     commit(&survivor, vec![put("z@v", "goes on")]);
     assert_eq!(runtime().block_on(survivor.verify()).expect("answers").problems, [""; 0]);
@@ -57,7 +54,7 @@ fn a_creation_that_was_cut_off_starts_anew() {
     fs::create_dir(folder.path().join("sled")).expect("can be created");
     fs::write(folder.path().join("sled/conf"), [0; 40]).expect("can be written");
     fs::write(folder.path().join("sled/db"), [7; 5000]).expect("can be written");
-    let error = sled::open(must_exist(folder.path())).expect_err("there is none yet");
+    let error = state::open(must_exist(folder.path())).expect_err("there is none yet");
     assert!(matches!(error, StateError::NotFound { .. }), "{error}");
     let store = open(folder.path()).expect("is made");
     assert_eq!(contents(&store).expect("reads"), contents(&memory()).expect("reads"));
@@ -73,7 +70,7 @@ fn an_opening_that_was_killed_while_sled_wrote_a_snapshot_does_no_harm() {
     copy(folder.path(), killed.path());
     let half = "sled/snap.FFFFFFFFFFFFFFFF.generating";
     fs::write(killed.path().join(half), [1; 100]).expect("can be written");
-    let survivor = sled::open(must_exist(killed.path())).expect("opens");
+    let survivor = state::open(must_exist(killed.path())).expect("opens");
     assert_eq!(contents(&survivor).expect("reads"), contents(&store).expect("reads"));
 }
 
@@ -82,21 +79,21 @@ fn a_state_that_is_not_there_is_not_made_unless_asked() {
     let parent = tempfile::tempdir().expect("a folder");
     let folder = parent.path().join("state");
     for _ in 0..2 {
-        let error = sled::open(must_exist(&folder)).expect_err("is not there");
+        let error = state::open(must_exist(&folder)).expect_err("is not there");
         assert!(matches!(error, StateError::NotFound { .. }), "{error}");
     }
     assert!(!folder.exists());
 
     fs::create_dir(&folder).expect("can be created");
     fs::write(folder.join("README.md"), "notes").expect("can be written");
-    let error = sled::open(must_exist(&folder)).expect_err("is not there");
+    let error = state::open(must_exist(&folder)).expect_err("is not there");
     assert!(matches!(error, StateError::NotFound { .. }), "{error}");
     assert_eq!(fs::read_dir(&folder).expect("reads").count(), 1);
 
-    drop(sled::open(of("staging", &folder)).expect("is made"));
-    let error = sled::open(must_exist(&folder)).expect_err("only staging is there");
+    drop(state::open(of("staging", &folder)).expect("is made"));
+    let error = state::open(must_exist(&folder)).expect_err("only staging is there");
     assert!(matches!(error, StateError::NotFound { .. }), "{error}");
-    sled::open(options(&folder)).expect("is made");
+    state::open(options(&folder)).expect("is made");
 }
 
 #[test]
@@ -114,15 +111,15 @@ fn other_files_in_the_folder_do_not_matter() {
 #[test]
 fn environments_share_a_folder_but_nothing_else() {
     let folder = tempfile::tempdir().expect("a folder");
-    fill(&sled::open(of("staging", folder.path())).expect("opens"));
-    let store = sled::open(of("production", folder.path())).expect("opens");
+    fill(&state::open(of("staging", folder.path())).expect("opens"));
+    let store = state::open(of("production", folder.path())).expect("opens");
     assert_eq!(scan(&store).expect("reads").len(), 0);
     commit(&store, vec![put("a@v", "x")]);
     drop(store);
-    let staging = sled::open(of("staging", folder.path())).expect("opens");
+    let staging = state::open(of("staging", folder.path())).expect("opens");
     assert_eq!(scan(&staging).expect("reads").len(), 40);
     drop(staging);
-    let production = sled::open(of("production", folder.path())).expect("opens");
+    let production = state::open(of("production", folder.path())).expect("opens");
     assert_eq!(scan(&production).expect("reads").len(), 1);
 }
 
@@ -147,7 +144,7 @@ fn a_second_user_gets_the_state_when_the_first_is_done_in_time() {
         holder: LockHolder { pid: 1, ..options(folder.path()).holder },
         ..options(folder.path())
     };
-    let waiting = std::thread::spawn(move || sled::open(patient).map(drop));
+    let waiting = std::thread::spawn(move || state::open(patient).map(drop));
     std::thread::sleep(Duration::from_millis(60));
     drop(store);
     waiting.join().expect("no panic").expect("gets it");
@@ -181,7 +178,7 @@ fn holder() {
     let Ok(folder) = std::env::var("PUSHSYNC_TEST_FOLDER") else { return };
     let holder = LockHolder { pid: std::process::id(), ..options("".as_ref()).holder };
     let options = OpenOptions { holder, ..options(folder.as_ref()) };
-    let store = sled::open(options).expect("opens");
+    let store = state::open(options).expect("opens");
     commit(&store, vec![put("a@v", "x")]);
     println!("HOLDING");
     // Until it is killed, or its parent is gone.

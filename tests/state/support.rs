@@ -6,10 +6,9 @@ use jiff::Timestamp;
 use pushsync::{
     model::{Address, Content, Kind, MessageId, Sender},
     state::{
-        BudgetNote, Digest, Drift, HostedStore, Intent, LockHolder, MemoryStore, Record, Run,
-        RunChange, RunPart, StateError, Store, Superseded, Write,
+        self, BudgetNote, Digest, Drift, HostedStore, Intent, Location, LockHolder, MemoryStore,
+        Mode, OpenOptions, Record, Run, RunChange, RunPart, StateError, Store, Superseded, Write,
         scan::{Located, Records},
-        sled::{self, Mode, OpenOptions},
     },
 };
 use tokio::runtime::Runtime;
@@ -108,7 +107,7 @@ pub(crate) fn memory() -> MemoryStore {
 
 pub(crate) fn options(folder: &Path) -> OpenOptions {
     OpenOptions {
-        path: folder.into(),
+        location: Location::Folder(folder.into()),
         environment: "default".into(),
         mode: Mode::CreateIfAbsent,
         holder: LockHolder {
@@ -124,7 +123,7 @@ pub(crate) fn options(folder: &Path) -> OpenOptions {
 }
 
 pub(crate) fn open(folder: &Path) -> Result<HostedStore, StateError> {
-    sled::open(options(folder))
+    state::open(options(folder))
 }
 
 pub(crate) fn runtime() -> Runtime {

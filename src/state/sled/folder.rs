@@ -2,23 +2,20 @@
 
 use std::{
     fs, io, mem,
-    ops::Bound,
     path::{Path, PathBuf},
 };
 
 use uuid::Uuid;
 
-use crate::model::Address;
 use crate::state::{
-    Intent, Meta, Page, Record, Run, StateError, Verification, Write,
+    Meta, Mode, OpenOptions, StateError, Verification, Write,
     engine::{Engine, stored_ledger},
     ledger::Ledger,
     private_file,
-    worker::Opened,
+    worker::Keeper,
 };
 
 use super::{
-    Mode, OpenOptions,
     backing::{self, SledBacking},
     head::{self, Head, Heads},
     lock::Lock,
@@ -49,8 +46,12 @@ fn files(folder: &Path) -> PathBuf {
 
 /// Removes what is left of a creation that was cut off before it was acknowledged: no environment
 /// has a state. What says that one had one is not removed.
-fn start_anew(options: &OpenOptions, files: &Path, place: &str) -> Result<(), StateError> {
-    let folder = options.path.as_path();
+fn start_anew(
+    folder: &Path,
+    options: &OpenOptions,
+    files: &Path,
+    place: &str,
+) -> Result<(), StateError> {
     if seal::exists(folder)? || head::any_commit(folder)? {
         let what = format!("its {} does not name the environments that it had", marker::FILE);
         return Err(StateError::damaged(place, what));
@@ -70,8 +71,11 @@ fn not_found(options: &OpenOptions, place: &str) -> StateError {
 }
 
 /// Opens the store in a folder. Called on the thread that will use it.
-pub(super) fn open(options: &OpenOptions, place: &str) -> Result<OpenStore, StateError> {
-    let folder = options.path.as_path();
+pub(super) fn open(
+    folder: &Path,
+    options: &OpenOptions,
+    place: &str,
+) -> Result<OpenStore, StateError> {
     let files = files(folder);
     let not_found = || not_found(options, place);
     let anything = || Ok(exists(&files)? || seal::exists(folder)? || head::any_commit(folder)?);
@@ -101,7 +105,7 @@ pub(super) fn open(options: &OpenOptions, place: &str) -> Result<OpenStore, Stat
     let known = marker.position(&options.environment);
     let mut lifted = None;
     if marker.environments.is_empty() {
-        start_anew(options, &files, place)?;
+        start_anew(folder, options, &files, place)?;
     } else {
         // sled would make new ones.
         for name in ["db", "conf"] {
@@ -180,25 +184,11 @@ pub(super) fn open(options: &OpenOptions, place: &str) -> Result<OpenStore, Stat
     Ok(open)
 }
 
-impl Opened for OpenStore {
-    fn meta(&self) -> Meta {
-        self.engine.ledger.meta.clone()
-    }
+impl Keeper for OpenStore {
+    type Backing = SledBacking;
 
-    fn page(&self, from: Bound<&str>, to: Bound<&str>, limit: usize) -> Result<Page, StateError> {
-        self.engine.page(from, to, limit)
-    }
-
-    fn record(&self, address: &Address) -> Result<Option<Record>, StateError> {
-        self.engine.record(address)
-    }
-
-    fn intents(&self) -> Result<Vec<Intent>, StateError> {
-        self.engine.intents()
-    }
-
-    fn runs(&self, limit: usize) -> Result<Vec<Run>, StateError> {
-        self.engine.runs(limit)
+    fn engine(&self) -> &Engine<SledBacking> {
+        &self.engine
     }
 
     fn commit(&mut self, writes: &[Write]) -> Result<Meta, StateError> {
@@ -233,8 +223,8 @@ impl Opened for OpenStore {
     }
 
     /// Without a seal, the next opening just trusts less.
-    fn close(self: Box<Self>) {
-        let Self { engine, close, lifted, .. } = *self;
+    fn close(self) {
+        let Self { engine, close, lifted, .. } = self;
         if lifted.is_none() && engine.backing.sync().is_err() {
             return;
         }
@@ -243,8 +233,8 @@ impl Opened for OpenStore {
     }
 
     /// sled could panic again when it is dropped, or wait for ever.
-    fn abandon(self: Box<Self>) {
-        let Self { engine, close, .. } = *self;
+    fn abandon(self) {
+        let Self { engine, close, .. } = self;
         mem::forget(engine);
         drop(close);
     }
