@@ -27,8 +27,8 @@ use pushsync::{
     plan::{Budget, Change, Operation, Plan, Reason, Selection, StateRef, Summary},
     sandbox::{self, Running, Sandbox},
     state::{
-        self, Answer, HostedStore, Intent, Location, LockHolder, Meta, Mode, OpenOptions, Page,
-        Record, Run, Store, Verification, Write,
+        self, Access, Answer, HostedStore, Intent, Location, LockHolder, Meta, Mode, OpenOptions,
+        Page, Record, Run, Store, Verification, Write,
     },
 };
 use tokio::{runtime::Runtime, task::JoinSet};
@@ -121,6 +121,7 @@ async fn ours() -> (Duration, u64) {
         location: Location::Folder(folder.path().into()),
         environment: "default".into(),
         mode: Mode::CreateIfAbsent,
+        access: Access::Write,
         holder: LockHolder {
             pid: std::process::id(),
             host: "here".into(),

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use pushsync::{
     model::{Address, Content, Kind, MessageId, Sender},
     state::{
-        self, HostedStore, Location, LockHolder, Mode, OpenOptions, Record, Store, Write,
+        self, Access, HostedStore, Location, LockHolder, Mode, OpenOptions, Record, Store, Write,
         scan::Records,
     },
 };
@@ -41,6 +41,7 @@ fn open(folder: &Path) -> HostedStore {
         location: Location::Folder(folder.into()),
         environment: "default".into(),
         mode: Mode::CreateIfAbsent,
+        access: Access::Write,
         holder: LockHolder {
             pid: 0,
             host: "here".into(),

@@ -18,7 +18,7 @@ use crate::{
     manifest::{self, LoadOptions, MaskVisitors, Project, Settings, StateLocation},
     plan::Selection,
     sandbox::{self, Running, Sandbox},
-    state::{self, Location, Mode, OpenOptions, StateError, Store, backup},
+    state::{self, Access, Location, Mode, OpenOptions, StateError, Store, backup},
 };
 
 /// The global options, and where words go.
@@ -178,7 +178,8 @@ impl Context {
         mode: Mode,
         command: &str,
     ) -> Result<Option<Arc<dyn Store>>, Failure> {
-        self.open_within(place, mode, command, self.global.lock_timeout.unwrap_or_default())
+        let patience = self.global.lock_timeout.unwrap_or_default();
+        self.open_within(place, mode, Access::Write, command, patience)
     }
 
     /// Opens the state to look at it. Others who only look are gone soon: that is waited for.
@@ -188,13 +189,14 @@ impl Context {
         command: &str,
     ) -> Result<Option<Arc<dyn Store>>, Failure> {
         let patience = self.global.lock_timeout.unwrap_or(Duration::from_secs(5));
-        self.open_within(place, Mode::MustExist, command, patience)
+        self.open_within(place, Mode::MustExist, Access::Read, command, patience)
     }
 
     fn open_within(
         &self,
         place: &Place,
         mode: Mode,
+        access: Access,
         command: &str,
         lock_timeout: Duration,
     ) -> Result<Option<Arc<dyn Store>>, Failure> {
@@ -202,6 +204,7 @@ impl Context {
             location: Location::Folder(place.folder.clone()),
             environment: place.environment.clone(),
             mode,
+            access,
             holder: surroundings::holder(command),
             lock_timeout,
             new_lineage: Uuid::new_v4(),

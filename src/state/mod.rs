@@ -27,7 +27,7 @@ pub use error::StateError;
 pub use holder::LockHolder;
 pub use hosted::HostedStore;
 pub use memory::MemoryStore;
-pub use open::{Location, Mode, OpenOptions, open};
+pub use open::{Access, Location, Mode, OpenOptions, open};
 pub use record::{
     BudgetNote, Digest, Drift, Intent, Meta, Record, Run, RunChange, RunPart, Superseded,
     Verification, Write,

@@ -54,6 +54,16 @@ pub enum Mode {
     MustExist,
 }
 
+/// What a state is opened for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// To look at it. A store that others share lets them go on, and shows it as it was when it
+    /// was opened; a folder is locked for as long as it is open. Nothing can be committed.
+    Read,
+    /// To change it: nobody else can meanwhile.
+    Write,
+}
+
 /// How to open a state.
 #[derive(Debug, Clone)]
 pub struct OpenOptions {
@@ -63,6 +73,8 @@ pub struct OpenOptions {
     pub environment: String,
     /// What to do when there is no state yet.
     pub mode: Mode,
+    /// What it is opened for.
+    pub access: Access,
     /// Who wants it, for those who come while it is open.
     pub holder: LockHolder,
     /// How long to wait for another process.

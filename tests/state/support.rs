@@ -6,8 +6,9 @@ use jiff::Timestamp;
 use pushsync::{
     model::{Address, Content, Kind, MessageId, Sender},
     state::{
-        self, BudgetNote, Digest, Drift, HostedStore, Intent, Location, LockHolder, MemoryStore,
-        Mode, OpenOptions, Record, Run, RunChange, RunPart, StateError, Store, Superseded, Write,
+        self, Access, BudgetNote, Digest, Drift, HostedStore, Intent, Location, LockHolder,
+        MemoryStore, Mode, OpenOptions, Record, Run, RunChange, RunPart, StateError, Store,
+        Superseded, Write,
         scan::{Located, Records},
     },
 };
@@ -110,6 +111,7 @@ pub(crate) fn options(folder: &Path) -> OpenOptions {
         location: Location::Folder(folder.into()),
         environment: "default".into(),
         mode: Mode::CreateIfAbsent,
+        access: Access::Write,
         holder: LockHolder {
             pid: 4242,
             host: "ci-runner".into(),
