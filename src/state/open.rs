@@ -3,7 +3,7 @@
 use std::{fmt, path::PathBuf, time::Duration};
 
 use jiff::Timestamp;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use uuid::Uuid;
 
 use super::{HostedStore, LockHolder, StateError, sled};
@@ -31,6 +31,23 @@ impl Location {
             Some(("s3", _)) => Ok(Self::Bucket(url.to_owned())),
             Some((scheme, _)) => Err(scheme.to_owned()),
             None => Err(String::new()),
+        }
+    }
+}
+
+/// Fit for messages: without user and password.
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Folder(path) => write!(f, "{}", path.display()),
+            Self::Postgres(url) => {
+                let url = url.expose_secret();
+                let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+                // A password may hold any of these signs itself: what follows the last '@' first.
+                let rest = rest.rsplit('@').next().unwrap_or_default();
+                write!(f, "postgres://{}", rest.split(['?', '#']).next().unwrap_or_default())
+            }
+            Self::Bucket(url) => f.write_str(url),
         }
     }
 }
@@ -99,5 +116,31 @@ pub fn open(options: OpenOptions) -> Result<HostedStore, StateError> {
             place: "elsewhere".to_owned(),
             why: "this version keeps its state in a folder only".to_owned(),
         }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_is_in_no_message() {
+        for url in [
+            "postgres://me:secret@db.example.com/pushsync",
+            "postgres://me:secret@db.example.com/pushsync?sslmode=require",
+            "postgresql://me:se?cret@db.example.com/pushsync",
+            "postgres://me:s@cret@db.example.com/pushsync#x",
+            "postgres://db.example.com/pushsync?password=secret&user=me",
+        ] {
+            let location = Location::from_url(url).expect("a store");
+            assert_eq!(location.to_string(), "postgres://db.example.com/pushsync", "{url}");
+            assert!(!format!("{location:?}").contains("cret"), "{url}");
+        }
+    }
+
+    #[test]
+    fn a_scheme_without_a_store_is_told_alone() {
+        let told = Location::from_url("mysql://me:secret@h/d").expect_err("there is none");
+        assert_eq!(told, "mysql");
     }
 }
