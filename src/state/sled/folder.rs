@@ -123,6 +123,8 @@ pub(super) fn open(options: &OpenOptions, place: &str) -> Result<OpenStore, Stat
     private_file::create_folder(&files)?;
     seal::remove(folder)?;
     backing::remove_unfinished(&files)?;
+    // If not, sled says that they are locked.
+    let _free = backing::released(&files)?;
 
     let backing = backing::open(&files, &options.environment, place)?;
     restrict(&files)?;
@@ -224,7 +226,8 @@ impl OpenStore {
 impl Close {
     /// Seals the files of sled's, which are closed now.
     pub(super) fn seal(self) -> Result<(), StateError> {
-        seal::write(&self.folder, &files(&self.folder))
+        let files = files(&self.folder);
+        if backing::released(&files)? { seal::write(&self.folder, &files) } else { Ok(()) }
     }
 }
 
