@@ -27,8 +27,8 @@ use pushsync::{
     plan::{Budget, Change, Operation, Plan, Reason, Selection, StateRef, Summary},
     sandbox::{self, Running, Sandbox},
     state::{
-        Answer, Intent, LockHolder, Meta, Page, Record, Run, Store, Verification, Write,
-        sled::{Mode, OpenOptions, SledStore},
+        self, Answer, HostedStore, Intent, Location, LockHolder, Meta, Mode, OpenOptions, Page,
+        Record, Run, Store, Verification, Write,
     },
 };
 use tokio::{runtime::Runtime, task::JoinSet};
@@ -117,8 +117,8 @@ async fn bare() -> Duration {
 async fn ours() -> (Duration, u64) {
     let server = server().await;
     let folder = tempfile::TempDir::new().expect("a folder");
-    let store = SledStore::open(OpenOptions {
-        path: folder.path().into(),
+    let store = state::open(OpenOptions {
+        location: Location::Folder(folder.path().into()),
         environment: "default".into(),
         mode: Mode::CreateIfAbsent,
         holder: LockHolder {
@@ -205,7 +205,7 @@ fn plan() -> Plan {
 
 /// Counts commits; each costs the same few fsyncs, however many writes it holds.
 struct Counting {
-    inner: SledStore,
+    inner: HostedStore,
     commits: AtomicU64,
 }
 

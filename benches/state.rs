@@ -9,9 +9,8 @@ use jiff::Timestamp;
 use pushsync::{
     model::{Address, Content, Kind, MessageId, Sender},
     state::{
-        LockHolder, Record, Store, Write,
+        self, HostedStore, Location, LockHolder, Mode, OpenOptions, Record, Store, Write,
         scan::Records,
-        sled::{Mode, OpenOptions, SledStore},
     },
 };
 use tokio::runtime::Runtime;
@@ -37,9 +36,9 @@ fn record(number: u32, round: u32) -> Write {
     }))
 }
 
-fn open(folder: &Path) -> SledStore {
-    SledStore::open(OpenOptions {
-        path: folder.into(),
+fn open(folder: &Path) -> HostedStore {
+    state::open(OpenOptions {
+        location: Location::Folder(folder.into()),
         environment: "default".into(),
         mode: Mode::CreateIfAbsent,
         holder: LockHolder {
@@ -55,14 +54,14 @@ fn open(folder: &Path) -> SledStore {
     .expect("opens")
 }
 
-fn fill(runtime: &Runtime, store: &SledStore, count: u32) {
+fn fill(runtime: &Runtime, store: &HostedStore, count: u32) {
     for start in (0..count).step_by(1000) {
         let writes = (start..count.min(start + 1000)).map(|i| record(i, 0)).collect();
         runtime.block_on(store.commit(writes)).expect("commits");
     }
 }
 
-fn scan(runtime: &Runtime, store: &SledStore) -> usize {
+fn scan(runtime: &Runtime, store: &HostedStore) -> usize {
     let mut count = 0;
     for located in Records::new(store, runtime.handle().clone()) {
         located.expect("reads");

@@ -381,6 +381,31 @@ fn every_link_leads_somewhere() {
     assert!(checked >= 30, "only {checked} links were found");
 }
 
+/// `[`a_test`](its/file.rs)`: a promise without the test that shows it is none.
+#[test]
+fn every_test_that_is_named_exists() {
+    let mut checked = 0;
+    let mut wrong = Vec::new();
+    for path in documents() {
+        let document = read(&path);
+        for (at, _) in document.match_indices("`](") {
+            let name = document[..at].rsplit('`').next().unwrap_or_default();
+            let target = document[at + 3..].split(')').next().unwrap_or_default();
+            if !target.ends_with(".rs") {
+                continue;
+            }
+            checked += 1;
+            let file = path.parent().expect("a folder").join(target);
+            let code = fs::read_to_string(&file).unwrap_or_default();
+            if !code.contains(&format!("fn {name}(")) {
+                wrong.push(format!("{}: {target} has no {name}", path.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(checked >= 25, "only {checked} tests are named");
+}
+
 #[test]
 fn every_decision_is_dated_and_in_the_list() {
     let folder = root().join("docs/decisions");

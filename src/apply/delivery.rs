@@ -104,6 +104,14 @@ impl Delivery {
         &self.change
     }
 
+    /// How it ends once the commit that is the next step is done, if that is its last one.
+    pub fn ending(&self) -> Option<&End> {
+        match &self.phase {
+            Phase::Ending(end) => Some(end),
+            _ => None,
+        }
+    }
+
     /// The first step.
     pub fn start(&mut self, now: Timestamp) -> Step {
         match &self.change.operation {

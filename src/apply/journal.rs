@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
 
-use crate::state::{BudgetNote, StateError, Store, Write};
+use crate::state::{StateError, Store, Write};
 
 /// Commits the writes of many deliveries at once.
 ///
@@ -23,11 +23,11 @@ struct Entry {
 const MOST_WRITES: usize = 4096;
 
 impl Journal {
-    /// Starts the committer; it ends when the last clone of the journal is dropped. `budget`
-    /// is asked at each commit for the API's budget as known by then.
+    /// Starts the committer; it ends when the last clone of the journal is dropped. `along` is
+    /// asked at each commit for what it takes along.
     pub(super) fn start(
         store: Arc<dyn Store>,
-        budget: impl Fn() -> Option<BudgetNote> + Send + 'static,
+        along: impl Fn() -> Vec<Write> + Send + 'static,
     ) -> Self {
         let (queue, mut entries) = mpsc::unbounded_channel::<Entry>();
         let place = store.place().into();
@@ -43,7 +43,8 @@ impl Journal {
                     writes.append(&mut entry.writes);
                     waiting.push(entry.done);
                 }
-                writes.extend(budget().map(Write::Budget));
+                // Before what was handed over: what it says last is what holds.
+                writes.splice(0..0, along());
                 let result = store.commit(writes).await.map(drop).map_err(Arc::new);
                 for done in waiting {
                     // Nobody listens any more after a second Ctrl-C.

@@ -1,10 +1,12 @@
 //! Carries a plan out: the only room that changes the world.
 //!
 //! One delivery is one state machine ([`delivery`]): it says what to commit and what to send, and
-//! is told what came of it; it does neither itself. The driver ([`run`]) does, with the budget
-//! ([`pace`]), the rules for repeating ([`repeat`]) and one committer for all ([`journal`]).
+//! is told what came of it; it does neither itself. The driver (`run`) does, with the budget
+//! (`pace`), the rules for repeating ([`repeat`]) and one committer for all (`journal`), with the history that is
+//! committed along (`chronicle`).
 
 pub mod api;
+mod chronicle;
 mod client;
 pub mod delivery;
 mod event;

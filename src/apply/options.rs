@@ -5,7 +5,7 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::{Reporter, Stop, api::Api};
-use crate::state::{Run, RunChange, Store, Write};
+use crate::state::Store;
 
 /// Tells the time.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -57,32 +57,6 @@ pub struct RunInfo {
     pub commit: Option<String>,
     /// Whether the work tree had other changes.
     pub dirty: bool,
-}
-
-impl RunInfo {
-    /// The entry of a run that has ended.
-    pub(super) fn entry(
-        self,
-        started_at: Timestamp,
-        ended_at: Timestamp,
-        requests: u64,
-        stopped: Option<Stop>,
-        changes: Vec<RunChange>,
-    ) -> Write {
-        let Self { id, command, commit, dirty } = self;
-        let stopped = stopped.map(|stop| stop.as_str().to_owned());
-        Write::Run(Box::new(Run {
-            id,
-            command,
-            started_at,
-            ended_at,
-            commit,
-            dirty,
-            requests,
-            stopped,
-            changes,
-        }))
-    }
 }
 
 /// Stops a run in good order: no new request starts, those under way are awaited.

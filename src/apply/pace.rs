@@ -51,7 +51,9 @@ struct Books {
     least: u64,
     resets_at: Timestamp,
     seen_at: Timestamp,
-    /// Whether `left` comes from the API, and not only from an assumption.
+    /// Whether `limit` never came from the API.
+    assumed: bool,
+    /// Whether `left` comes from the API, and not only from `limit`.
     told: bool,
     /// Whether any answer of this period was seen. Until then one request goes alone: what it
     /// tells may be that there is no room for a second one.
@@ -82,32 +84,20 @@ impl Pacer {
         stopper: Stopper,
     ) -> Self {
         let now = clock();
-        let books = match known {
-            Some(note) if note.resets_at > now => Books {
-                limit: note.limit,
-                left: note.remaining,
-                least: note.remaining,
-                resets_at: note.resets_at,
-                seen_at: note.seen_at,
-                told: true,
-                tried: true,
-                under_way: 0,
-                sent: 0,
-            },
-            _ => {
-                let limit = known.map_or(assumed, |note| note.limit);
-                Books {
-                    limit,
-                    left: limit,
-                    least: limit,
-                    resets_at: now + PERIOD,
-                    seen_at: now,
-                    told: false,
-                    tried: false,
-                    under_way: 0,
-                    sent: 0,
-                }
-            }
+        let lasts = known.is_some_and(|note| note.resets_at > now);
+        let note = BudgetNote::at(known.as_ref(), now, assumed);
+        let BudgetNote { limit, remaining, resets_at, seen_at, assumed } = note;
+        let books = Books {
+            limit,
+            left: remaining,
+            least: remaining,
+            resets_at,
+            seen_at,
+            assumed,
+            told: lasts && !assumed,
+            tried: lasts && !assumed,
+            under_way: 0,
+            sent: 0,
         };
         Self { books: Mutex::new(books), answered: Notify::new(), bounds, clock, stopper }
     }
@@ -122,14 +112,16 @@ impl Pacer {
         self.books().sent
     }
 
-    /// The budget as the API told it, counted down since.
+    /// The budget as the API told it, or as it was assumed, counted down since. None before the
+    /// first request: there is nothing to remember.
     pub(super) fn note(&self) -> Option<BudgetNote> {
         let books = self.books();
-        books.told.then_some(BudgetNote {
+        (books.told || books.sent > 0).then_some(BudgetNote {
             limit: books.limit,
             remaining: books.left,
             resets_at: books.resets_at,
             seen_at: books.seen_at,
+            assumed: books.assumed,
         })
     }
 
@@ -229,6 +221,7 @@ impl Permit {
             }
             books.seen_at = now;
             books.told = true;
+            books.assumed &= limit.is_none();
         } else {
             // Counted, as far as anybody knows.
             books.least = books.least.saturating_sub(1);
@@ -294,6 +287,27 @@ mod tests {
         assert!(go(&pacer).is_none());
         second.answered(None, false);
         assert!(go(&pacer).is_none(), "an answer without headers counts, too");
+    }
+
+    #[test]
+    fn answers_without_headers_are_counted_down_and_remembered() {
+        let first = pacer(None);
+        assert_eq!(first.note(), None, "nothing was sent yet");
+        for _ in 0..60 {
+            go(&first).expect("there is room").answered(None, false);
+        }
+        let note = first.note().expect("something to remember");
+        assert_eq!((note.limit, note.remaining, note.assumed), (100, 40, true));
+        let next = pacer(Some(note));
+        for _ in 0..40 {
+            go(&next).expect("there is room").answered(None, false);
+        }
+        assert!(go(&next).is_none(), "the second run goes on where the first one stopped");
+        let told = pacer(None);
+        go(&told).expect("the first").answered(left(3), false);
+        go(&told).expect("there is room").answered(None, false);
+        let note = told.note().expect("told");
+        assert_eq!((note.limit, note.remaining, note.assumed), (5, 2, false));
     }
 
     #[test]

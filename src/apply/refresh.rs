@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use super::{
     ApplyError, Clock, Event, Failure, Session, Stop,
     api::{Api, Found, Problem},
+    chronicle::Chronicle,
     journal::Journal,
     line::{Line, Sent},
     repeat::Method,
@@ -64,7 +65,6 @@ pub async fn refresh(
     session: Session,
 ) -> Result<Refreshed, ApplyError> {
     let Session { store, api, options, info, reporter, stopper } = session;
-    let started_at = (options.clock)();
     let known = store.meta().await?.budget;
     let (queue, left) = oldest(&*store, selection, most).await?;
     if queue.is_empty() {
@@ -73,14 +73,17 @@ pub async fn refresh(
     let changes = queue.len() as u64;
     reporter.report(&Event::Started { changes, requests: changes });
     let line = Line::new(known, &options, reporter, stopper.clone());
-    let notes = Arc::clone(&line.pacer);
-    let journal = Journal::start(Arc::clone(&store), move || notes.note());
+    let chronicle =
+        Arc::new(Chronicle::new(info, Arc::clone(&options.clock), Arc::clone(&line.pacer)));
+    let along = Arc::clone(&chronicle);
+    let journal = Journal::start(Arc::clone(&store), move || along.so_far());
     let crew = Arc::new(Crew {
         queue: Mutex::new(queue),
         found: Mutex::new(Refreshed::default()),
         store,
         api,
         journal: journal.clone(),
+        chronicle: Arc::clone(&chronicle),
         line,
         clock: Arc::clone(&options.clock),
     });
@@ -90,22 +93,7 @@ pub async fn refresh(
     })
     .await?;
     let found = crew.finish(left);
-    let drifted = |addresses: &[Address], outcome: &str| {
-        addresses
-            .iter()
-            .map(|address| RunChange {
-                address: address.clone(),
-                action: "refresh".to_owned(),
-                outcome: outcome.to_owned(),
-                id: None,
-                error: None,
-            })
-            .collect::<Vec<_>>()
-    };
-    let changes = [drifted(&found.gone, "gone"), drifted(&found.changed, "changed")].concat();
-    let (requests, stopped) = (found.requests, found.stopped);
-    let run = info.entry(started_at, (options.clock)(), requests, stopped, changes);
-    journal.commit(vec![run]).await?;
+    journal.commit(chronicle.end(found.stopped)).await?;
     Ok(found)
 }
 
@@ -152,6 +140,7 @@ struct Crew {
     store: Arc<dyn Store>,
     api: Arc<dyn Api>,
     journal: Journal,
+    chronicle: Arc<Chronicle>,
     line: Line,
     clock: Clock,
 }
@@ -189,11 +178,25 @@ impl Crew {
             self.note(|found| {
                 found.verified += 1;
                 match &drift {
-                    Some(Drift::Gone) => found.gone.push(address),
-                    Some(Drift::Text(_)) => found.changed.push(address),
+                    Some(Drift::Gone) => found.gone.push(address.clone()),
+                    Some(Drift::Text(_)) => found.changed.push(address.clone()),
                     Some(Drift::Forgotten) | None => {}
                 }
             });
+            let seen = match &drift {
+                Some(Drift::Gone) => Some("gone"),
+                Some(Drift::Text(_)) => Some("changed"),
+                Some(Drift::Forgotten) | None => None,
+            };
+            if let Some(outcome) = seen {
+                self.chronicle.note(RunChange {
+                    address,
+                    action: "refresh".to_owned(),
+                    outcome: outcome.to_owned(),
+                    id: None,
+                    error: None,
+                });
+            }
             let record = Record { drift, verified_at: (self.clock)(), ..record };
             self.journal.commit(vec![Write::Put(Box::new(record))]).await?;
         }

@@ -2,7 +2,7 @@ use std::{
     collections::{HashMap, VecDeque},
     num::NonZeroUsize,
     ops::Bound,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use tokio::task::JoinSet;
@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::{
     Clock, Event, Failure, Outcome, Reporter, Session, Stop, Stopper,
     api::Api,
+    chronicle::Chronicle,
     delivery::{self, Delivery, End, Step},
     journal::Journal,
     line::{Line, Sent},
@@ -49,11 +50,13 @@ pub async fn apply(plan: Plan, session: Session) -> Result<Outcome, ApplyError> 
         return Ok(Outcome::default());
     }
     let Session { store, api, options, info, reporter, stopper } = session;
-    let started_at = (options.clock)();
     let known = store.meta().await?.budget;
     let line = Line::new(known, &options, Arc::clone(&reporter), stopper.clone());
-    let notes = Arc::clone(&line.pacer);
-    let journal = Journal::start(Arc::clone(&store), move || notes.note());
+    let run = info.id;
+    let chronicle =
+        Arc::new(Chronicle::new(info, Arc::clone(&options.clock), Arc::clone(&line.pacer)));
+    let along = Arc::clone(&chronicle);
+    let journal = Journal::start(Arc::clone(&store), move || along.so_far());
     reporter.report(&Event::Started {
         changes: plan.changes.len() as u64,
         requests: plan.summary.requests,
@@ -63,13 +66,14 @@ pub async fn apply(plan: Plan, session: Session) -> Result<Outcome, ApplyError> 
     }
     let crew = Arc::new(Crew {
         queue: Mutex::new(units(plan.changes)),
-        tally: Mutex::new(Tally::default()),
+        outcome: Mutex::new(Outcome::default()),
         store: Arc::clone(&store),
         api,
         journal: journal.clone(),
+        chronicle: Arc::clone(&chronicle),
         line,
         clock: Arc::clone(&options.clock),
-        run: info.id,
+        run,
     });
     let announced = announce_stop(stopper.clone(), reporter);
     let worked = work_together(options.concurrency, &stopper, || {
@@ -79,10 +83,8 @@ pub async fn apply(plan: Plan, session: Session) -> Result<Outcome, ApplyError> 
     .await;
     announced.abort();
     worked?;
-    let (outcome, changes) = crew.finish();
-    let (requests, stopped) = (outcome.requests, outcome.stopped);
-    let run = info.entry(started_at, (options.clock)(), requests, stopped, changes);
-    journal.commit(vec![run]).await?;
+    let outcome = crew.finish();
+    journal.commit(chronicle.end(outcome.stopped)).await?;
     Ok(outcome)
 }
 
@@ -167,19 +169,14 @@ async fn remember_protection(
 /// Everything that the workers of a run share.
 struct Crew {
     queue: Mutex<VecDeque<Vec<Change>>>,
-    tally: Mutex<Tally>,
+    outcome: Mutex<Outcome>,
     store: Arc<dyn Store>,
     api: Arc<dyn Api>,
     journal: Journal,
+    chronicle: Arc<Chronicle>,
     line: Line,
     clock: Clock,
     run: Uuid,
-}
-
-#[derive(Default)]
-struct Tally {
-    outcome: Outcome,
-    changes: Vec<RunChange>,
 }
 
 impl Crew {
@@ -199,31 +196,26 @@ impl Crew {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
     }
 
-    fn tally<T>(&self, note: impl FnOnce(&mut Tally) -> T) -> T {
-        note(&mut self.tally.lock().unwrap_or_else(PoisonError::into_inner))
+    fn outcome(&self) -> MutexGuard<'_, Outcome> {
+        self.outcome.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn finish(&self) -> (Outcome, Vec<RunChange>) {
+    fn finish(&self) -> Outcome {
         let left: usize =
             self.queue.lock().unwrap_or_else(PoisonError::into_inner).iter().map(Vec::len).sum();
-        self.tally(|tally| {
-            let Tally { outcome, changes } = std::mem::take(tally);
-            let mut outcome = Outcome {
-                remaining: outcome.remaining + left as u64,
-                requests: self.line.pacer.sent(),
-                stopped: self.line.stopper.reason(),
-                fatal: self.line.fatal(),
-                ..outcome
-            };
-            // Workers end in any order; what is told does not.
-            outcome.unknown.sort();
-            outcome.failed.sort_by(|a, b| a.address.cmp(&b.address));
-            // A stop that came when everything was done stopped nothing.
-            if outcome.remaining == 0 && outcome.stopped != Some(Stop::Fatal) {
-                outcome.stopped = None;
-            }
-            (outcome, changes)
-        })
+        let mut outcome = std::mem::take(&mut *self.outcome());
+        outcome.remaining += left as u64;
+        outcome.requests = self.line.pacer.sent();
+        outcome.stopped = self.line.stopper.reason();
+        outcome.fatal = self.line.fatal();
+        // Workers end in any order; what is told does not.
+        outcome.unknown.sort();
+        outcome.failed.sort_by(|a, b| a.address.cmp(&b.address));
+        // A stop that came when everything was done stopped nothing.
+        if outcome.remaining == 0 && outcome.stopped != Some(Stop::Fatal) {
+            outcome.stopped = None;
+        }
+        outcome
     }
 
     async fn carry_out(&self, change: Change) -> Result<(), ApplyError> {
@@ -246,13 +238,21 @@ impl Crew {
         let visitor = change.address.visitor();
         let mut delivery = Delivery::new(change, record, self.run);
         let mut step = delivery.start((self.clock)());
+        let mut noted = false;
         loop {
             let event = match step {
                 Step::End(end) => {
+                    if !noted {
+                        self.note(delivery.change(), &end);
+                    }
                     self.ended(delivery.change(), end);
                     return Ok(());
                 }
                 Step::Commit(writes) => {
+                    if let Some(end) = delivery.ending() {
+                        self.note(delivery.change(), end);
+                        noted = true;
+                    }
                     self.commit(writes).await?;
                     delivery::Event::Committed
                 }
@@ -337,41 +337,51 @@ impl Crew {
         )
     }
 
-    fn ended(&self, change: &Change, end: End) {
-        let entry = |outcome: &str, id, error| RunChange {
+    /// What the history says of this end.
+    fn note(&self, change: &Change, end: &End) {
+        let (outcome, id, error) = match end {
+            End::Applied(id) => ("done", id.clone(), None),
+            End::Failed(problem) => ("failed", None, Some(problem.to_string())),
+            End::Unknown(problem) => ("unknown", None, Some(problem.to_string())),
+            End::Abandoned | End::Held => return,
+        };
+        self.chronicle.note(RunChange {
             address: change.address.clone(),
             action: change.action().as_str().to_owned(),
             outcome: outcome.to_owned(),
             id,
             error,
-        };
-        let event = self.tally(|tally| match end {
-            End::Applied(id) => {
-                tally.outcome.applied += 1;
-                tally.changes.push(entry("done", id.clone(), None));
-                let (address, action) = (change.address.clone(), change.action());
-                Some(Event::Applied { address, action, id })
-            }
-            End::Failed(problem) => {
-                tally.changes.push(entry("failed", None, Some(problem.to_string())));
-                let failure = Failure::new(change, problem);
-                tally.outcome.failed.push(failure.clone());
-                Some(Event::Failed(failure))
-            }
-            End::Unknown(problem) => {
-                tally.changes.push(entry("unknown", None, Some(problem.to_string())));
-                tally.outcome.unknown.push(change.address.clone());
-                Some(Event::Unknown(Failure::new(change, problem)))
-            }
-            End::Abandoned => {
-                tally.outcome.remaining += 1;
-                None
-            }
-            End::Held => {
-                tally.outcome.unknown.push(change.address.clone());
-                None
-            }
         });
+    }
+
+    fn ended(&self, change: &Change, end: End) {
+        let event = {
+            let mut outcome = self.outcome();
+            match end {
+                End::Applied(id) => {
+                    outcome.applied += 1;
+                    let (address, action) = (change.address.clone(), change.action());
+                    Some(Event::Applied { address, action, id })
+                }
+                End::Failed(problem) => {
+                    let failure = Failure::new(change, problem);
+                    outcome.failed.push(failure.clone());
+                    Some(Event::Failed(failure))
+                }
+                End::Unknown(problem) => {
+                    outcome.unknown.push(change.address.clone());
+                    Some(Event::Unknown(Failure::new(change, problem)))
+                }
+                End::Abandoned => {
+                    outcome.remaining += 1;
+                    None
+                }
+                End::Held => {
+                    outcome.unknown.push(change.address.clone());
+                    None
+                }
+            }
+        };
         if let Some(event) = event {
             self.line.reporter.report(&event);
         }

@@ -21,7 +21,7 @@ use crate::{
     manifest::Project,
     plan::{Plan, StateRef, safety, wire},
     render::{self, Format, View, words},
-    state::{Store, backup, sled::Mode},
+    state::{Mode, Store, backup},
 };
 
 pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {

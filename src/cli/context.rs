@@ -18,10 +18,7 @@ use crate::{
     manifest::{self, LoadOptions, MaskVisitors, Project, Settings, StateLocation},
     plan::Selection,
     sandbox::{self, Running, Sandbox},
-    state::{
-        StateError, Store, backup,
-        sled::{Mode, OpenOptions, SledStore},
-    },
+    state::{self, Location, Mode, OpenOptions, StateError, Store, backup},
 };
 
 /// The global options, and where words go.
@@ -202,7 +199,7 @@ impl Context {
         lock_timeout: Duration,
     ) -> Result<Option<Arc<dyn Store>>, Failure> {
         let options = OpenOptions {
-            path: place.folder.clone(),
+            location: Location::Folder(place.folder.clone()),
             environment: place.environment.clone(),
             mode,
             holder: surroundings::holder(command),
@@ -210,7 +207,7 @@ impl Context {
             new_lineage: Uuid::new_v4(),
             now: surroundings::now(),
         };
-        match SledStore::open(options) {
+        match state::open(options) {
             Ok(store) => Ok(Some(Arc::new(store))),
             Err(StateError::NotFound { .. }) => Ok(None),
             Err(error) => Err(place.failure(error)),

@@ -10,7 +10,7 @@ use crate::{
     model::{Content, MessageId},
     plan::{Budget, Change, Operation, Plan, Reason, Selection, StateRef, Summary},
     render::words,
-    state::sled::Mode,
+    state::Mode,
 };
 
 pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {

@@ -14,7 +14,7 @@ use crate::{
     apply::{self, Refreshed, Session, Stopper},
     manifest::Project,
     render::words,
-    state::{Store, sled::Mode},
+    state::{Mode, Store},
 };
 
 pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {

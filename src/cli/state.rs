@@ -19,7 +19,7 @@ use crate::{
     apply::RunInfo,
     model::Address,
     render::words,
-    state::{Record, Run, RunChange, Store, Write as StateWrite, sled::Mode},
+    state::{Mode, Record, Run, RunChange, Store, Write as StateWrite},
 };
 
 pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {

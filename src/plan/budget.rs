@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::state::BudgetNote;
 
-/// The API counts requests by the hour (its rate-limit table; `shared` facts in `docs/api.md`).
+/// The API counts requests by the hour (its rate-limit table; `docs/api.md`).
 const PERIOD: Duration = Duration::from_secs(3600);
 
 /// How many requests the API lets through, and whether a plan fits.
@@ -43,19 +43,9 @@ impl Budget {
     /// The budget at `now`: what the API last said, or `assumed` requests an hour if it said
     /// nothing or its hour is over.
     pub fn at(now: Timestamp, known: Option<&BudgetNote>, assumed: u64) -> Self {
-        match known {
-            Some(note) if note.resets_at > now => Self {
-                limit: note.limit,
-                remaining: note.remaining,
-                resets_in_s: u64::try_from(note.resets_at.duration_since(now).as_secs())
-                    .unwrap_or(0),
-                fits: true,
-            },
-            _ => {
-                let limit = known.map_or(assumed, |note| note.limit);
-                Self { limit, remaining: limit, resets_in_s: PERIOD.as_secs(), fits: true }
-            }
-        }
+        let BudgetNote { limit, remaining, resets_at, .. } = BudgetNote::at(known, now, assumed);
+        let resets_in_s = u64::try_from(resets_at.duration_since(now).as_secs()).unwrap_or(0);
+        Self { limit, remaining, resets_in_s, fits: true }
     }
 
     /// The same budget, for a plan of so many requests.
@@ -94,12 +84,37 @@ mod tests {
 
     #[test]
     fn a_budget_is_believed_until_its_reset() {
-        let note = BudgetNote { limit: 200, remaining: 3, resets_at: at(60), seen_at: at(0) };
+        let note = BudgetNote {
+            limit: 200,
+            remaining: 3,
+            resets_at: at(60),
+            seen_at: at(0),
+            assumed: false,
+        };
         let before = Budget::at(at(40), Some(&note), 100);
         assert_eq!((before.limit, before.remaining, before.resets_in_s), (200, 3, 20));
         assert!(!before.with(4).fits);
         let after = Budget::at(at(60), Some(&note), 100);
         assert_eq!((after.limit, after.remaining), (200, 200));
+    }
+
+    #[test]
+    fn an_assumed_budget_is_counted_down_and_follows_the_settings() {
+        let assumed = BudgetNote {
+            limit: 100,
+            remaining: 30,
+            resets_at: at(60),
+            seen_at: at(0),
+            assumed: true,
+        };
+        let same = Budget::at(at(40), Some(&assumed), 100);
+        assert_eq!((same.limit, same.remaining, same.resets_in_s), (100, 30, 20));
+        let raised = Budget::at(at(40), Some(&assumed), 600);
+        assert_eq!((raised.limit, raised.remaining), (600, 530));
+        let lowered = Budget::at(at(40), Some(&assumed), 50);
+        assert_eq!((lowered.limit, lowered.remaining), (50, 0));
+        let after = Budget::at(at(60), Some(&assumed), 600);
+        assert_eq!((after.limit, after.remaining), (600, 600));
     }
 
     #[test]
@@ -111,7 +126,13 @@ mod tests {
 
     #[test]
     fn a_spent_budget_waits_for_its_reset() {
-        let note = BudgetNote { limit: 100, remaining: 0, resets_at: at(1800), seen_at: at(0) };
+        let note = BudgetNote {
+            limit: 100,
+            remaining: 0,
+            resets_at: at(1800),
+            seen_at: at(0),
+            assumed: false,
+        };
         let about = Duration::from_secs(1800);
         let budget = Budget::at(at(0), Some(&note), 100);
         assert_eq!(budget.forecast(2), Forecast::Takes { per_hour: 100, about });

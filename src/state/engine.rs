@@ -1,13 +1,16 @@
 //! A state on top of sorted bytes: what the stores that keep bytes have in common.
 
-use std::ops::Bound;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Bound,
+};
 
 use serde::de::DeserializeOwned;
 
 use crate::model::Address;
 
 use super::{
-    Digest, Intent, Meta, Page, Record, Run, StateError, Verification, Write,
+    Digest, Intent, Meta, Page, Record, Run, RunPart, StateError, Verification, Write,
     codec::{self, Undecodable},
     keys::{self, Table},
     ledger::{AnyLedger, Changes, FORMAT, Ledger, Tally},
@@ -20,6 +23,11 @@ pub(super) type Visit<'a> = dyn FnMut(&[u8], &[u8]) -> Result<bool, StateError> 
 pub(super) trait Backing {
     /// The value of a key.
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StateError>;
+
+    /// The values of these keys, in their order. A store behind a network asks once.
+    fn get_all(&self, keys: &[Vec<u8>]) -> Result<Vec<Option<Vec<u8>>>, StateError> {
+        keys.iter().map(|key| self.get(key)).collect()
+    }
 
     /// Walks over the keys between the bounds, in their order or backwards.
     fn walk(
@@ -154,6 +162,13 @@ impl<B: Backing> Engine<B> {
             runs.push(self.decode::<Run>(key, bytes)?.0);
             Ok(runs.len() < limit)
         })?;
+        for run in &mut runs {
+            let (from, to) = keys::parts_of(run);
+            self.backing.walk(from, to, false, &mut |key, bytes| {
+                run.changes.append(&mut self.decode::<RunPart>(key, bytes)?.0.changes);
+                Ok(true)
+            })?;
+        }
         Ok(runs)
     }
 
@@ -164,13 +179,17 @@ impl<B: Backing> Engine<B> {
         if self.failed {
             return Err(StateError::Failed { place: self.place.clone() });
         }
-        let (next, changes) = self.ledger.after(&self.place, writes, |key| {
-            let Some(bytes) = self.backing.get(key)? else { return Ok(None) };
+        let keys: BTreeSet<Vec<u8>> = writes.iter().filter_map(keys::of).collect();
+        let keys: Vec<Vec<u8>> = keys.into_iter().collect();
+        let mut stored = BTreeMap::new();
+        for (key, bytes) in keys.iter().zip(self.backing.get_all(&keys)?) {
+            let Some(bytes) = bytes else { continue };
             match codec::open(key, &bytes) {
-                Ok((_, digest)) => Ok(Some(digest)),
-                Err(error) => Err(undecodable(&self.place, key, &error)),
+                Ok((_, digest)) => _ = stored.insert(key.clone(), digest),
+                Err(error) => return Err(undecodable(&self.place, key, &error)),
             }
-        })?;
+        }
+        let (next, changes) = self.ledger.after(&self.place, writes, &stored)?;
         self.failed = true;
         self.backing.write(&changes)?;
         self.failed = false;
@@ -192,6 +211,7 @@ impl<B: Backing> Engine<B> {
         found.records = self.verify_table::<Record>(Table::Records, &mut problems)?;
         found.intents = self.verify_table::<Intent>(Table::Intents, &mut problems)?;
         found.runs = self.verify_table::<Run>(Table::Runs, &mut problems)?;
+        self.verify_table::<RunPart>(Table::RunParts, &mut problems)?;
         found.problems = problems.into_list();
         Ok(found)
     }
@@ -252,6 +272,12 @@ impl Named for Intent {
 impl Named for Run {
     fn name(&self) -> Vec<u8> {
         keys::run_name(self)
+    }
+}
+
+impl Named for RunPart {
+    fn name(&self) -> Vec<u8> {
+        keys::part_name(self)
     }
 }
 

@@ -62,6 +62,14 @@ pub enum StateError {
         /// The environment that was asked for.
         environment: String,
     },
+    /// It is somewhere else, and could not be reached.
+    #[error("the state {place} cannot be used: {why}")]
+    Unavailable {
+        /// Which state.
+        place: String,
+        /// Why not.
+        why: String,
+    },
     /// An export can only be read back into an empty state.
     #[error(
         "the state {place} is not empty ({records} records, {intents} intents): an export is \

@@ -2,9 +2,12 @@
 
 use std::ops::Bound;
 
+use jiff::Timestamp;
+use uuid::Uuid;
+
 use crate::model::VisitorId;
 
-use super::Run;
+use super::{Run, RunPart, Write};
 
 /// The ledger: what the state says of itself.
 pub(super) const LEDGER: &[u8] = b"m";
@@ -15,6 +18,7 @@ pub(super) enum Table {
     Records,
     Intents,
     Runs,
+    RunParts,
 }
 
 impl Table {
@@ -23,6 +27,7 @@ impl Table {
             Self::Records => b'r',
             Self::Intents => b'i',
             Self::Runs => b'h',
+            Self::RunParts => b'p',
         }
     }
 
@@ -32,6 +37,7 @@ impl Table {
             Self::Records => "record",
             Self::Intents => "intent",
             Self::Runs => "run",
+            Self::RunParts => "part of a run",
         }
     }
 
@@ -62,23 +68,61 @@ impl Table {
 
 /// Runs are kept in the order of their start; the id makes the key unique.
 pub(super) fn run_name(run: &Run) -> Vec<u8> {
-    // Flipping the sign bit makes the bytes sort like the numbers.
-    let start = run.started_at.as_nanosecond() as u128 ^ (1 << 127);
-    let mut name = start.to_be_bytes().to_vec();
-    name.extend_from_slice(run.id.as_bytes());
+    name_of(run.started_at, run.id)
+}
+
+/// The parts of a run lie together, in their order.
+pub(super) fn part_name(part: &RunPart) -> Vec<u8> {
+    let mut name = name_of(part.started_at, part.id);
+    name.extend_from_slice(&part.part.to_be_bytes());
     name
+}
+
+/// The keys of all parts of a run.
+pub(super) fn parts_of(run: &Run) -> (Bound<Vec<u8>>, Bound<Vec<u8>>) {
+    let first = Table::RunParts.key(&run_name(run));
+    // Longer than any part's.
+    let end = [&first[..], &[0xff; 5]].concat();
+    (Bound::Included(first), Bound::Excluded(end))
+}
+
+fn name_of(started_at: Timestamp, id: Uuid) -> Vec<u8> {
+    // Flipping the sign bit makes the bytes sort like the numbers.
+    let start = started_at.as_nanosecond() as u128 ^ (1 << 127);
+    let mut name = start.to_be_bytes().to_vec();
+    name.extend_from_slice(id.as_bytes());
+    name
+}
+
+/// Where a write goes, if it concerns one thing.
+pub(super) fn at(write: &Write) -> Option<(Table, Vec<u8>)> {
+    let (table, name) = match write {
+        Write::Put(record) => (Table::Records, record.address.as_str().as_bytes().to_vec()),
+        Write::Remove(address) => (Table::Records, address.as_str().as_bytes().to_vec()),
+        Write::Intend(intent) => (Table::Intents, intent.address.as_str().as_bytes().to_vec()),
+        Write::Settle(address) => (Table::Intents, address.as_str().as_bytes().to_vec()),
+        Write::Run(run) => (Table::Runs, run_name(run)),
+        Write::RunPart(part) => (Table::RunParts, part_name(part)),
+        Write::Budget(_) | Write::Restore { .. } => return None,
+    };
+    Some((table, table.key(&name)))
+}
+
+/// The key of what a write concerns.
+pub(super) fn of(write: &Write) -> Option<Vec<u8>> {
+    at(write).map(|(_, key)| key)
 }
 
 /// What a key names, fit for a message: visitor ids are masked.
 pub(super) fn describe(key: &[u8]) -> String {
     let Some((letter, name)) = key.split_first() else { return "an empty key".to_owned() };
-    let table = [Table::Records, Table::Intents, Table::Runs]
+    let table = [Table::Records, Table::Intents, Table::Runs, Table::RunParts]
         .into_iter()
         .find(|table| table.letter() == *letter);
     match table {
         None if key == LEDGER => "the ledger".to_owned(),
         None => "a key of no known kind".to_owned(),
-        Some(Table::Runs) => "a run of the history".to_owned(),
+        Some(Table::Runs | Table::RunParts) => "a run of the history".to_owned(),
         Some(table) => {
             let text = String::from_utf8_lossy(name);
             let (key, visitor) = text.split_once('@').unwrap_or((&text, ""));

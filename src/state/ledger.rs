@@ -44,6 +44,7 @@ pub(super) struct Ledger {
     pub(super) meta: Meta,
     pub(super) intents: Tally,
     pub(super) runs: Tally,
+    pub(super) run_parts: Tally,
     /// Rises with every commit, whatever it holds: a store that went back in time is noticed.
     pub(super) sequence: u64,
 }
@@ -78,6 +79,7 @@ impl Ledger {
             },
             intents: Tally::default(),
             runs: Tally::default(),
+            run_parts: Tally::default(),
             sequence: 0,
         }
     }
@@ -88,6 +90,7 @@ impl Ledger {
             Table::Records => Tally { count: self.meta.records, digest: self.meta.digest },
             Table::Intents => self.intents,
             Table::Runs => self.runs,
+            Table::RunParts => self.run_parts,
         }
     }
 
@@ -99,6 +102,7 @@ impl Ledger {
             }
             Table::Intents => self.intents = tally,
             Table::Runs => self.runs = tally,
+            Table::RunParts => self.run_parts = tally,
         }
     }
 
@@ -108,39 +112,18 @@ impl Ledger {
     }
 
     /// The ledger after these writes, and what has to be written for it (the ledger included).
-    /// `stored` answers with the digest of what is stored under a key now.
+    /// `stored` has the digests of what is stored now under the keys of these writes.
     pub(super) fn after(
         &self,
         place: &str,
         writes: &[Write],
-        mut stored: impl FnMut(&[u8]) -> Result<Option<Digest>, StateError>,
+        stored: &BTreeMap<Vec<u8>, Digest>,
     ) -> Result<(Self, Changes), StateError> {
         let mut next = self.clone();
         let mut changes = Changes::new();
         let mut touched = false;
         for write in writes {
-            let (table, name, value) = match write {
-                Write::Put(record) => {
-                    let name = record.address.as_str().as_bytes().to_vec();
-                    let value = encode(&Table::Records.key(&name), record, "a record")?;
-                    (Table::Records, name, Some(value))
-                }
-                Write::Remove(address) => {
-                    (Table::Records, address.as_str().as_bytes().to_vec(), None)
-                }
-                Write::Intend(intent) => {
-                    let name = intent.address.as_str().as_bytes().to_vec();
-                    let value = encode(&Table::Intents.key(&name), intent, "an intent")?;
-                    (Table::Intents, name, Some(value))
-                }
-                Write::Settle(address) => {
-                    (Table::Intents, address.as_str().as_bytes().to_vec(), None)
-                }
-                Write::Run(run) => {
-                    let name = keys::run_name(run);
-                    let value = encode(&Table::Runs.key(&name), run, "a run")?;
-                    (Table::Runs, name, Some(value))
-                }
+            match write {
                 Write::Budget(note) => {
                     next.meta.budget = Some(*note);
                     continue;
@@ -159,12 +142,27 @@ impl Ledger {
                     touched = true;
                     continue;
                 }
+                Write::Put(_)
+                | Write::Remove(_)
+                | Write::Intend(_)
+                | Write::Settle(_)
+                | Write::Run(_)
+                | Write::RunPart(_) => {}
+            }
+            let Some((table, key)) = keys::at(write) else { continue };
+            let value = match write {
+                Write::Put(record) => Some(encode(&key, record, "a record")?),
+                Write::Intend(intent) => Some(encode(&key, intent, "an intent")?),
+                Write::Run(run) => Some(encode(&key, run, "a run")?),
+                Write::RunPart(part) => Some(encode(&key, part, "a part of a run")?),
+                Write::Remove(_) | Write::Settle(_) | Write::Budget(_) | Write::Restore { .. } => {
+                    None
+                }
             };
-            touched |= table != Table::Runs;
-            let key = table.key(&name);
+            touched |= matches!(table, Table::Records | Table::Intents);
             let before = match changes.get(&key) {
                 Some(change) => change.as_ref().map(|value| value.digest),
-                None => stored(&key)?,
+                None => stored.get(&key).copied(),
             };
             let mut tally = next.tally(table);
             if let Some(digest) = before {

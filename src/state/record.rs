@@ -1,4 +1,4 @@
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -137,6 +137,33 @@ pub struct BudgetNote {
     pub resets_at: Timestamp,
     /// When this was heard.
     pub seen_at: Timestamp,
+    /// Whether no answer ever told `limit`: then `remaining` was counted down from the assumed one.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub assumed: bool,
+}
+
+impl BudgetNote {
+    /// The budget at `now`: as noted, while its period lasts; otherwise whole again, until its
+    /// first request begins a period that nobody has heard of. `assumed` requests in a period
+    /// hold where the API has told nothing.
+    pub fn at(note: Option<&Self>, now: Timestamp, assumed: u64) -> Self {
+        // The API counts by the hour (`docs/api.md`).
+        const PERIOD: SignedDuration = SignedDuration::from_hours(1);
+        match note {
+            Some(note) if note.resets_at > now && note.assumed => {
+                let spent = note.limit.saturating_sub(note.remaining);
+                Self { limit: assumed, remaining: assumed.saturating_sub(spent), ..*note }
+            }
+            Some(note) if note.resets_at > now => *note,
+            _ => {
+                let told = note.filter(|note| !note.assumed).map(|note| note.limit);
+                let limit = told.unwrap_or(assumed);
+                let resets_at = now + PERIOD;
+                let assumed = told.is_none();
+                Self { limit, remaining: limit, resets_at, seen_at: now, assumed }
+            }
+        }
+    }
 }
 
 /// One run that changed something.
@@ -159,10 +186,27 @@ pub struct Run {
     pub dirty: bool,
     /// How many requests it made.
     pub requests: u64,
-    /// Why it ended early: `budget`, `duration`, `signal`, `fatal`.
+    /// Why it ended early: `budget`, `duration`, `signal`, `fatal`; `killed` while it is under
+    /// way, and so for good if it never came to its end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stopped: Option<String>,
     /// What it changed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<RunChange>,
+}
+
+/// Further changes of a [`Run`]. They are stored as they happen, so that a run that is killed has
+/// them in the history too; [`super::Store::runs`] puts them back into their run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunPart {
+    /// [`Run::id`].
+    pub id: Uuid,
+    /// [`Run::started_at`].
+    pub started_at: Timestamp,
+    /// The parts of a run are put together in the order of this.
+    pub part: u32,
+    /// What was changed.
     pub changes: Vec<RunChange>,
 }
 
@@ -197,8 +241,10 @@ pub enum Write {
     Settle(Address),
     /// Notes the budget. Alone, it does not raise the serial.
     Budget(BudgetNote),
-    /// Adds a run to the history. Alone, it does not raise the serial.
+    /// Adds a run to the history, or replaces it. Alone, it does not raise the serial.
     Run(Box<Run>),
+    /// Adds changes to a run. Alone, it does not raise the serial.
+    RunPart(Box<RunPart>),
     /// Takes over the identity of a state whose export is read back. Only a state without
     /// records and intents can; its serial becomes the larger of both, and rises by one.
     Restore {

@@ -67,6 +67,17 @@ fn a_killed_run_leaves_unknown_only_what_was_under_way() {
     let (unknown, create) = (count("unknown"), count("create"));
     assert!((1..=4).contains(&unknown), "as many as may be under way at once: {planned:?}");
     assert_eq!(planned.len(), unknown + create);
+    // The history has what it had done, with the ids that the state has.
+    let run = project.run("state history --format json").ok().json()["runs"][0].clone();
+    assert_eq!(run["stopped"], "killed");
+    let ids = |list: &serde_json::Value| {
+        let all = list.as_array().expect("a list").iter();
+        let all = all.filter_map(|entry| entry["id"].as_str().map(str::to_owned));
+        all.collect::<std::collections::BTreeSet<_>>()
+    };
+    let state = project.run("state list --format json").ok().json();
+    let (there, told) = (ids(&state["deliveries"]), ids(&run["changes"]));
+    assert!(!there.is_empty() && there.is_subset(&told), "{there:?} {told:?}");
     // What was not begun is sent by the next run; what is unknown is not.
     project.with(&sandbox, "apply --yes").exits(4);
     assert!(sandbox.created().len() <= MESSAGES, "nothing twice");

@@ -2,7 +2,7 @@
 
 use std::{fs::File, io::Write as _, path::Path, process::Stdio};
 
-use pushsync::state::sled::{OpenOptions, SledStore};
+use pushsync::state::{self, OpenOptions};
 
 use super::{
     script::{EXPORTS, Step, export, named},
@@ -49,7 +49,7 @@ fn child() {
             Step::Open(environment) => {
                 let environment = environment.to_owned();
                 let options = OpenOptions { environment, ..options(folder.as_ref()) };
-                store = Some(SledStore::open(options).expect("opens"));
+                store = Some(state::open(options).expect("opens"));
             }
             Step::Commit(writes) => commit(store.as_ref().expect("is open"), writes),
             Step::Export => {

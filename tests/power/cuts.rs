@@ -3,10 +3,7 @@
 use std::{collections::HashMap, path::Path};
 
 use fastrand::Rng;
-use pushsync::state::{
-    Store,
-    sled::{Mode, OpenOptions, SledStore},
-};
+use pushsync::state::{self, HostedStore, Mode, OpenOptions, StateError, Store};
 use tempfile::TempDir;
 
 use super::{
@@ -142,10 +139,6 @@ fn check(state: &Path, acknowledged: &World, under_way: &World) -> Result<(), St
     Ok(())
 }
 
-fn open_as(
-    environment: &str,
-    mode: Mode,
-    folder: &Path,
-) -> Result<SledStore, pushsync::state::StateError> {
-    SledStore::open(OpenOptions { environment: environment.into(), mode, ..options(folder) })
+fn open_as(environment: &str, mode: Mode, folder: &Path) -> Result<HostedStore, StateError> {
+    state::open(OpenOptions { environment: environment.into(), mode, ..options(folder) })
 }

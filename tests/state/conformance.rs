@@ -130,6 +130,26 @@ async fn intents_stay_until_they_are_settled(store: &dyn Store) {
     assert_eq!(store.meta().await.expect("answers").records, 1);
 }
 
+async fn a_run_has_the_changes_that_were_added_to_it(store: &dyn Store) {
+    store.commit(vec![log(3), part(3, 1, "first")]).await.expect("commits");
+    store.commit(vec![log(4), part(4, 1, "of another")]).await.expect("commits");
+    let serial = store.commit(vec![part(3, 2, "second")]).await.expect("commits").serial;
+    // The run itself is replaced, as it is with every commit.
+    store.commit(vec![log(3)]).await.expect("commits");
+    let runs = store.runs(10).await.expect("answers");
+    let added = |at: usize| -> Vec<String> {
+        let own = run(4).changes.len();
+        runs[at].changes[own..].iter().map(|change| change.action.clone()).collect()
+    };
+    assert_eq!(
+        (runs.len(), added(0), added(1)),
+        (2, vec!["of another".to_owned()], vec!["first".to_owned(), "second".to_owned()])
+    );
+    assert_eq!(store.meta().await.expect("answers").serial, serial);
+    let verified = store.verify().await.expect("answers");
+    assert_eq!((verified.runs, verified.problems), (2, vec![]));
+}
+
 async fn the_newest_runs_come_first(store: &dyn Store) {
     for number in [4, 1, 9, 3] {
         store.commit(vec![log(number)]).await.expect("commits");
@@ -174,6 +194,7 @@ macro_rules! conformance {
             the_serial_rises_with_records_and_intents_only,
             intents_stay_until_they_are_settled,
             the_newest_runs_come_first,
+            a_run_has_the_changes_that_were_added_to_it,
             verify_counts_everything,
         );
     };

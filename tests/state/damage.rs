@@ -8,10 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use pushsync::state::{
-    StateError, Store,
-    sled::{Mode, OpenOptions, SledStore},
-};
+use pushsync::state::{self, Mode, OpenOptions, StateError, Store};
 use tempfile::TempDir;
 
 use super::support::*;
@@ -53,11 +50,11 @@ fn db(folder: &Path) -> std::path::PathBuf {
 
 fn is_damaged(folder: &Path) -> String {
     for mode in [Mode::MustExist, Mode::CreateIfAbsent] {
-        let error = SledStore::open(OpenOptions { mode, ..options(folder) }).map(drop);
+        let error = state::open(OpenOptions { mode, ..options(folder) }).map(drop);
         let error = error.expect_err("it is damaged");
         assert!(matches!(error, StateError::Damaged { .. }), "{error}");
     }
-    SledStore::open(options(folder)).map(drop).expect_err("it stays so").to_string()
+    state::open(options(folder)).map(drop).expect_err("it stays so").to_string()
 }
 
 #[test]
@@ -169,7 +166,7 @@ fn every_flipped_byte_of_a_closed_store_is_noticed_before_sled_sees_it() {
         bytes[at] ^= random.u8(1..);
         fs::write(&path, &bytes).expect("can be written");
         let said = open(folder.path()).expect_err("it is damaged").to_string();
-        assert!(said.contains("db was changed"), "{said}");
+        assert!(said.contains("file sled/db was changed"), "{said}");
     }
     // Nothing was touched meanwhile: with the old bytes it is the old state.
     fs::write(&path, &whole).expect("can be written");
@@ -219,7 +216,7 @@ fn opened_elsewhere(folder: &Path) -> Result<String, String> {
 fn child() {
     #[expect(clippy::disallowed_methods, reason = "how the parent says what to do")]
     let Ok(folder) = std::env::var("PUSHSYNC_TEST_FOLDER") else { return };
-    let opened = SledStore::open(OpenOptions { mode: Mode::MustExist, ..options(folder.as_ref()) });
+    let opened = state::open(OpenOptions { mode: Mode::MustExist, ..options(folder.as_ref()) });
     let found = opened.and_then(|store| {
         let found = contents(&store)?;
         let problems = runtime().block_on(store.verify())?.problems;

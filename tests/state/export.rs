@@ -98,6 +98,30 @@ fn lines_are_sorted_and_named() {
 }
 
 #[test]
+fn a_run_of_many_changes_is_exported_in_lines_of_bounded_length_and_read_back_whole() {
+    let mut run = run(1);
+    run.changes = vec![run.changes[0].clone(); 2500];
+    let store = memory();
+    commit(&store, vec![Write::Run(Box::new(run.clone())), part(1, 1, "update"), log(2)]);
+    let text = exported(&store);
+    let lines: Vec<_> = text.split(|byte| *byte == b'\n').collect();
+    let starts = |name: &str| {
+        lines.iter().filter(|line| line.starts_with(format!("{{\"{name}\"").as_bytes())).count()
+    };
+    assert_eq!((starts("run"), starts("part")), (2, 2));
+    assert!(lines.iter().all(|line| line.len() < 256 << 10));
+    let fresh = memory();
+    imported(&text, &fresh).expect("imports");
+    let runs = runtime().block_on(fresh.runs(9)).expect("answers");
+    assert_eq!((runs.len(), runs[1].changes.len()), (2, 2501));
+    assert_eq!(runs[1].changes[2500].action, "update");
+    // But for the serial, which rises.
+    let again = exported(&fresh);
+    let same = lines[1..lines.len() - 2].join(&b'\n');
+    assert!(again.windows(same.len()).any(|part| part == same));
+}
+
+#[test]
 fn every_cut_is_noticed_and_nothing_is_imported() {
     let store = memory();
     commit(&store, vec![put("a@v", "x"), put("b@v", "x"), intend("c@v"), log(1)]);

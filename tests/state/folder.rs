@@ -1,6 +1,7 @@
 //! Opening, closing and sharing the folder of a sled store.
 
 use std::{
+    collections::BTreeMap,
     fs,
     io::{BufRead, BufReader, Read},
     path::Path,
@@ -8,10 +9,7 @@ use std::{
     time::Duration,
 };
 
-use pushsync::state::{
-    LockHolder, StateError, Store, Write,
-    sled::{Mode, OpenOptions, SledStore},
-};
+use pushsync::state::{self, LockHolder, Mode, OpenOptions, StateError, Store, Write};
 
 use super::support::*;
 
@@ -31,7 +29,7 @@ fn what_was_committed_is_there_after_closing_and_opening() {
     let before = contents(&store).expect("reads");
     drop(store);
     for _ in 0..3 {
-        let store = SledStore::open(must_exist(folder.path())).expect("opens again");
+        let store = state::open(must_exist(folder.path())).expect("opens again");
         assert_eq!(contents(&store).expect("reads"), before);
     }
 }
@@ -42,7 +40,7 @@ fn what_was_committed_is_there_after_a_kill() {
     let store = open(folder.path()).expect("opens");
     fill(&store);
     copy(folder.path(), killed.path());
-    let survivor = SledStore::open(must_exist(killed.path())).expect("opens");
+    let survivor = state::open(must_exist(killed.path())).expect("opens");
     assert_eq!(contents(&survivor).expect("reads"), contents(&store).expect("reads"));
     commit(&survivor, vec![put("z@v", "goes on")]);
     assert_eq!(runtime().block_on(survivor.verify()).expect("answers").problems, [""; 0]);
@@ -71,7 +69,7 @@ fn a_creation_that_was_cut_off_starts_anew() {
     fs::create_dir(folder.path().join("sled")).expect("can be created");
     fs::write(folder.path().join("sled/conf"), [0; 40]).expect("can be written");
     fs::write(folder.path().join("sled/db"), [7; 5000]).expect("can be written");
-    let error = SledStore::open(must_exist(folder.path())).expect_err("there is none yet");
+    let error = state::open(must_exist(folder.path())).expect_err("there is none yet");
     assert!(matches!(error, StateError::NotFound { .. }), "{error}");
     let store = open(folder.path()).expect("is made");
     assert_eq!(contents(&store).expect("reads"), contents(&memory()).expect("reads"));
@@ -87,7 +85,7 @@ fn an_opening_that_was_killed_while_sled_wrote_a_snapshot_does_no_harm() {
     copy(folder.path(), killed.path());
     let half = "sled/snap.FFFFFFFFFFFFFFFF.generating";
     fs::write(killed.path().join(half), [1; 100]).expect("can be written");
-    let survivor = SledStore::open(must_exist(killed.path())).expect("opens");
+    let survivor = state::open(must_exist(killed.path())).expect("opens");
     assert_eq!(contents(&survivor).expect("reads"), contents(&store).expect("reads"));
 }
 
@@ -96,21 +94,21 @@ fn a_state_that_is_not_there_is_not_made_unless_asked() {
     let parent = tempfile::tempdir().expect("a folder");
     let folder = parent.path().join("state");
     for _ in 0..2 {
-        let error = SledStore::open(must_exist(&folder)).expect_err("is not there");
+        let error = state::open(must_exist(&folder)).expect_err("is not there");
         assert!(matches!(error, StateError::NotFound { .. }), "{error}");
     }
     assert!(!folder.exists());
 
     fs::create_dir(&folder).expect("can be created");
     fs::write(folder.join("README.md"), "notes").expect("can be written");
-    let error = SledStore::open(must_exist(&folder)).expect_err("is not there");
+    let error = state::open(must_exist(&folder)).expect_err("is not there");
     assert!(matches!(error, StateError::NotFound { .. }), "{error}");
     assert_eq!(fs::read_dir(&folder).expect("reads").count(), 1);
 
-    drop(SledStore::open(of("staging", &folder)).expect("is made"));
-    let error = SledStore::open(must_exist(&folder)).expect_err("only staging is there");
+    drop(state::open(of("staging", &folder)).expect("is made"));
+    let error = state::open(must_exist(&folder)).expect_err("only staging is there");
     assert!(matches!(error, StateError::NotFound { .. }), "{error}");
-    SledStore::open(options(&folder)).expect("is made");
+    state::open(options(&folder)).expect("is made");
 }
 
 #[test]
@@ -128,15 +126,15 @@ fn other_files_in_the_folder_do_not_matter() {
 #[test]
 fn environments_share_a_folder_but_nothing_else() {
     let folder = tempfile::tempdir().expect("a folder");
-    fill(&SledStore::open(of("staging", folder.path())).expect("opens"));
-    let store = SledStore::open(of("production", folder.path())).expect("opens");
+    fill(&state::open(of("staging", folder.path())).expect("opens"));
+    let store = state::open(of("production", folder.path())).expect("opens");
     assert_eq!(scan(&store).expect("reads").len(), 0);
     commit(&store, vec![put("a@v", "x")]);
     drop(store);
-    let staging = SledStore::open(of("staging", folder.path())).expect("opens");
+    let staging = state::open(of("staging", folder.path())).expect("opens");
     assert_eq!(scan(&staging).expect("reads").len(), 40);
     drop(staging);
-    let production = SledStore::open(of("production", folder.path())).expect("opens");
+    let production = state::open(of("production", folder.path())).expect("opens");
     assert_eq!(scan(&production).expect("reads").len(), 1);
 }
 
@@ -161,7 +159,7 @@ fn a_second_user_gets_the_state_when_the_first_is_done_in_time() {
         holder: LockHolder { pid: 1, ..options(folder.path()).holder },
         ..options(folder.path())
     };
-    let waiting = std::thread::spawn(move || SledStore::open(patient).map(drop));
+    let waiting = std::thread::spawn(move || state::open(patient).map(drop));
     std::thread::sleep(Duration::from_millis(60));
     drop(store);
     waiting.join().expect("no panic").expect("gets it");
@@ -195,7 +193,7 @@ fn holder() {
     let Ok(folder) = std::env::var("PUSHSYNC_TEST_FOLDER") else { return };
     let holder = LockHolder { pid: std::process::id(), ..options("".as_ref()).holder };
     let options = OpenOptions { holder, ..options(folder.as_ref()) };
-    let store = SledStore::open(options).expect("opens");
+    let store = state::open(options).expect("opens");
     commit(&store, vec![put("a@v", "x")]);
     println!("HOLDING");
     // Until it is killed, or its parent is gone.
@@ -274,4 +272,50 @@ fn a_commit_is_carried_out_even_if_nobody_waits_for_it() {
     });
     drop(store);
     assert_eq!(scan(&open(folder.path()).expect("opens")).expect("reads").len(), 1);
+}
+
+/// The files of a folder, but for the lock.
+fn bytes(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    walkdir::WalkDir::new(folder)
+        .into_iter()
+        .map(|entry| entry.expect("readable").into_path())
+        .filter(|path| path.is_file() && !path.ends_with("pushsync.lock"))
+        .map(|path| (path.display().to_string(), fs::read(path).expect("readable")))
+        .collect()
+}
+
+/// So that plans, one after the other, leave the files alone.
+#[test]
+fn reading_again_and_again_changes_no_byte_of_a_closed_state() {
+    for seed in 0..12 {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut random = fastrand::Rng::with_seed(seed);
+        for _ in 0..random.usize(1..4) {
+            let store = open(folder.path()).expect("opens");
+            for _ in 0..random.usize(0..30) {
+                let name = format!("key-{}@v{}", random.u8(..9), random.u8(..9));
+                let write = match random.u8(..8) {
+                    0 => Write::Remove(address(&name)),
+                    1 => intend(&name),
+                    2 => log(random.u32(..9)),
+                    _ => put(&name, &"text ".repeat(random.usize(..6000))),
+                };
+                commit(&store, vec![write]);
+            }
+        }
+        let seal = folder.path().join("pushsync.seal");
+        let read = || {
+            let store = open(folder.path()).expect("opens");
+            contents(&store).expect("reads");
+            assert!(!seal.exists(), "seed {seed}: it may change files even when it reads");
+            drop(store);
+            assert!(seal.exists(), "seed {seed}");
+            bytes(folder.path())
+        };
+        // The first ones may tidy up.
+        read();
+        read();
+        let before = read();
+        assert!(read() == before, "seed {seed}");
+    }
 }

@@ -17,6 +17,7 @@ fn write() -> impl Strategy<Value = Write> {
         1 => name.clone().prop_map(|name| intend(&name)),
         1 => name.prop_map(|name| Write::Settle(address(&name))),
         1 => (0..9_u32).prop_map(log),
+        1 => (0..9_u32, 1..4_u32).prop_map(|(run, at)| part(run, at, "update")),
         1 => (0..100_u64).prop_map(|left| Write::Budget(budget(left))),
     ]
 }

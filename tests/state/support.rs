@@ -6,10 +6,9 @@ use jiff::Timestamp;
 use pushsync::{
     model::{Address, Content, Kind, MessageId, Sender},
     state::{
-        BudgetNote, Digest, Drift, Intent, LockHolder, MemoryStore, Record, Run, RunChange,
-        StateError, Store, Superseded, Write,
+        self, BudgetNote, Digest, Drift, HostedStore, Intent, Location, LockHolder, MemoryStore,
+        Mode, OpenOptions, Record, Run, RunChange, RunPart, StateError, Store, Superseded, Write,
         scan::{Located, Records},
-        sled::{Mode, OpenOptions, SledStore},
     },
 };
 use tokio::runtime::Runtime;
@@ -90,8 +89,16 @@ pub(crate) fn log(number: u32) -> Write {
     Write::Run(Box::new(run(number)))
 }
 
+/// A change that was added to a run.
+pub(crate) fn part(number: u32, part: u32, action: &str) -> Write {
+    let Run { id, started_at, changes, .. } = run(number);
+    let changes =
+        changes.into_iter().map(|change| RunChange { action: action.into(), ..change }).collect();
+    Write::RunPart(Box::new(RunPart { id, started_at, part, changes }))
+}
+
 pub(crate) fn budget(remaining: u64) -> BudgetNote {
-    BudgetNote { limit: 100, remaining, resets_at: time(3600), seen_at: time(5) }
+    BudgetNote { limit: 100, remaining, resets_at: time(3600), seen_at: time(5), assumed: false }
 }
 
 pub(crate) fn memory() -> MemoryStore {
@@ -100,7 +107,7 @@ pub(crate) fn memory() -> MemoryStore {
 
 pub(crate) fn options(folder: &Path) -> OpenOptions {
     OpenOptions {
-        path: folder.into(),
+        location: Location::Folder(folder.into()),
         environment: "default".into(),
         mode: Mode::CreateIfAbsent,
         holder: LockHolder {
@@ -115,8 +122,8 @@ pub(crate) fn options(folder: &Path) -> OpenOptions {
     }
 }
 
-pub(crate) fn open(folder: &Path) -> Result<SledStore, StateError> {
-    SledStore::open(options(folder))
+pub(crate) fn open(folder: &Path) -> Result<HostedStore, StateError> {
+    state::open(options(folder))
 }
 
 pub(crate) fn runtime() -> Runtime {

@@ -180,6 +180,7 @@ async fn a_short_wait_for_the_budget_is_slept_through() {
         remaining: 0,
         resets_at: now + Duration::from_secs(200),
         seen_at: now,
+        assumed: false,
     };
     scene.store.commit(vec![Write::Budget(note)]).await.expect("writable");
     scene.options.max_wait = Duration::from_secs(100);

@@ -8,7 +8,7 @@ use super::Desk;
 use crate::{
     cli::failure::{Failure, status},
     render::words,
-    state::{StateError, export, private_file, sled::Mode},
+    state::{Mode, StateError, export, private_file},
 };
 
 pub(super) fn export(desk: &Desk<'_>, file: Option<&Path>) -> Result<u8, Failure> {

@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{Digest, Intent, Record, Run};
+use super::{Digest, Intent, Record, Run, RunPart};
 
 pub use read::import;
 pub use write::export;
@@ -24,6 +24,9 @@ pub use write::export;
 const NAME: &str = "pushsync/state/";
 /// The version this version of pushsync writes, and the newest it reads.
 const VERSION: u32 = 1;
+
+/// The longest line has so many changes of a run; further ones are parts of it.
+const CHANGES: usize = 1000;
 
 /// How much an export holds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,6 +60,7 @@ enum Line {
     Record(Box<Record>),
     Intent(Box<Intent>),
     Run(Box<Run>),
+    Part(Box<RunPart>),
     End(End),
 }
 

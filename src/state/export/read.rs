@@ -78,6 +78,8 @@ fn read(from: &mut (dyn BufRead + Send)) -> Result<(Header, Vec<Write>), StateEr
                 counts.runs += 1;
                 ((2, keys::run_name(&run)), Write::Run(run))
             }
+            // The name of a part begins with that of its run.
+            Line::Part(part) => ((2, keys::part_name(&part)), Write::RunPart(part)),
             Line::End(end) => {
                 lines.end(&end, counts, header.counts, &before)?;
                 return Ok((header, writes));

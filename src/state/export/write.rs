@@ -5,9 +5,11 @@ use std::{
 
 use serde::Serialize;
 
-use crate::state::{Digest, StateError, Store, engine::mismatch, keys::Table, ledger::Tally};
+use crate::state::{
+    Digest, RunPart, StateError, Store, engine::mismatch, keys::Table, ledger::Tally,
+};
 
-use super::{Counts, End, Header, Line, NAME, VERSION};
+use super::{CHANGES, Counts, End, Header, Line, NAME, VERSION};
 
 const PAGE: usize = 1024;
 
@@ -53,8 +55,16 @@ pub async fn export(store: &dyn Store, out: &mut (dyn Write + Send)) -> Result<C
     for intent in intents {
         lines.write(&Line::Intent(Box::new(intent)))?;
     }
-    for run in runs {
+    for mut run in runs {
+        let changes = std::mem::take(&mut run.changes);
+        let (id, started_at) = (run.id, run.started_at);
+        let mut chunks = changes.chunks(CHANGES);
+        run.changes = chunks.next().unwrap_or_default().to_vec();
         lines.write(&Line::Run(Box::new(run)))?;
+        for (part, changes) in (1..).zip(chunks) {
+            let changes = changes.to_vec();
+            lines.write(&Line::Part(Box::new(RunPart { id, started_at, part, changes })))?;
+        }
     }
     if store.meta().await?.serial != meta.serial {
         return Err(StateError::Changed { place: store.place().to_owned() });

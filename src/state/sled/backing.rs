@@ -79,10 +79,7 @@ pub(super) fn open(
         .write(true)
         .open(&path)
         .map_err(StateError::io("open", &path))?;
-    let backing = SledBacking { tree, db, file, folder: folder.into(), place: place.to_owned() };
-    backing.sync()?;
-    private_file::sync_tree(folder)?;
-    Ok(backing)
+    Ok(SledBacking { tree, db, file, folder: folder.into(), place: place.to_owned() })
 }
 
 /// Removes the snapshot that sled was writing when the process ended: sled would take it for a
@@ -121,6 +118,12 @@ pub(super) fn released(folder: &Path) -> Result<bool, StateError> {
 impl SledBacking {
     fn failed(&self, error: &sled::Error) -> StateError {
         sled_error(error, &self.place, &self.folder)
+    }
+
+    /// Makes everything durable that is in the folder, whoever wrote it, and its names.
+    pub(super) fn make_durable(&self) -> Result<(), StateError> {
+        self.sync()?;
+        private_file::sync_tree(&self.folder)
     }
 
     /// Makes everything written so far durable.

@@ -1,38 +1,40 @@
 //! The folder of a store: what is looked at, and in which order, before it is trusted.
 
 use std::{
-    fs, io,
+    fs, io, mem,
     path::{Path, PathBuf},
 };
 
 use uuid::Uuid;
 
 use crate::state::{
-    Meta, StateError, Verification, Write,
+    Meta, Mode, OpenOptions, StateError, Verification, Write,
     engine::{Engine, stored_ledger},
     ledger::Ledger,
     private_file,
+    worker::Keeper,
 };
 
 use super::{
-    Mode, OpenOptions,
     backing::{self, SledBacking},
     head::{self, Head, Heads},
     lock::Lock,
     marker::{self, Known, Marker},
-    seal,
+    seal::{self, Sums},
 };
 
 /// An open store.
 pub(super) struct OpenStore {
-    pub(super) engine: Engine<SledBacking>,
-    pub(super) close: Close,
+    engine: Engine<SledBacking>,
+    close: Close,
     marker: Marker,
     heads: Heads,
+    /// What the seal said, if nothing was written since it was taken off.
+    lifted: Option<Sums>,
 }
 
 /// What is to be done once sled's files are closed. The lock goes last.
-pub(super) struct Close {
+struct Close {
     folder: PathBuf,
     _lock: Lock,
 }
@@ -44,8 +46,12 @@ fn files(folder: &Path) -> PathBuf {
 
 /// Removes what is left of a creation that was cut off before it was acknowledged: no environment
 /// has a state. What says that one had one is not removed.
-fn start_anew(options: &OpenOptions, files: &Path, place: &str) -> Result<(), StateError> {
-    let folder = options.path.as_path();
+fn start_anew(
+    folder: &Path,
+    options: &OpenOptions,
+    files: &Path,
+    place: &str,
+) -> Result<(), StateError> {
     if seal::exists(folder)? || head::any_commit(folder)? {
         let what = format!("its {} does not name the environments that it had", marker::FILE);
         return Err(StateError::damaged(place, what));
@@ -65,8 +71,11 @@ fn not_found(options: &OpenOptions, place: &str) -> StateError {
 }
 
 /// Opens the store in a folder. Called on the thread that will use it.
-pub(super) fn open(options: &OpenOptions, place: &str) -> Result<OpenStore, StateError> {
-    let folder = options.path.as_path();
+pub(super) fn open(
+    folder: &Path,
+    options: &OpenOptions,
+    place: &str,
+) -> Result<OpenStore, StateError> {
     let files = files(folder);
     let not_found = || not_found(options, place);
     let anything = || Ok(exists(&files)? || seal::exists(folder)? || head::any_commit(folder)?);
@@ -94,8 +103,9 @@ pub(super) fn open(options: &OpenOptions, place: &str) -> Result<OpenStore, Stat
         }
     };
     let known = marker.position(&options.environment);
+    let mut lifted = None;
     if marker.environments.is_empty() {
-        start_anew(options, &files, place)?;
+        start_anew(folder, options, &files, place)?;
     } else {
         // sled would make new ones.
         for name in ["db", "conf"] {
@@ -113,20 +123,28 @@ pub(super) fn open(options: &OpenOptions, place: &str) -> Result<OpenStore, Stat
                 Err(error) => return Err(StateError::io("read", files.join(name))(error)),
             }
         }
-        seal::check(folder, &files, place)?;
+        lifted = seal::check(folder, &files, place)?;
+        // What was closed well has every environment in its marker.
+        if lifted.is_some() && known.is_none() && options.mode == Mode::MustExist {
+            return Err(not_found());
+        }
     }
     let at = known.unwrap_or(marker.environments.len());
     let noted = match known {
         Some(_) => Some(head::read(folder, at, &options.environment, place)?),
         None => None,
     };
-    private_file::create_folder(&files)?;
-    seal::remove(folder)?;
-    backing::remove_unfinished(&files)?;
+    seal::lift(folder)?;
+    if lifted.is_none() {
+        private_file::create_folder(&files)?;
+        backing::remove_unfinished(&files)?;
+    }
     // If not, sled says that they are locked.
     let _free = backing::released(&files)?;
-
     let backing = backing::open(&files, &options.environment, place)?;
+    if lifted.is_none() {
+        backing.make_durable()?;
+    }
     restrict(&files)?;
     let stored = stored_ledger(&backing, place, &options.environment)?;
     let engine = match (stored, known) {
@@ -151,9 +169,11 @@ pub(super) fn open(options: &OpenOptions, place: &str) -> Result<OpenStore, Stat
         check_head(noted, head, place)?;
     }
     let mut heads = Heads::open(folder, at, &options.environment)?;
-    heads.write(head)?;
-    // Before the marker names the environment: from then on the head has to be there.
-    heads.sync()?;
+    if noted != Some(head) || lifted.is_none() {
+        heads.write(head)?;
+        // Before the marker names the environment: from then on the head has to be there.
+        heads.sync()?;
+    }
     if known.is_none() {
         let name = options.environment.clone();
         let lineage = engine.ledger.meta.lineage;
@@ -161,17 +181,24 @@ pub(super) fn open(options: &OpenOptions, place: &str) -> Result<OpenStore, Stat
         marker.write(folder)?;
     }
     let close = Close { folder: folder.to_owned(), _lock: lock };
-    let mut open = OpenStore { engine, close, marker, heads };
+    let mut open = OpenStore { engine, close, marker, heads, lifted };
     open.settle_lineage()?;
     Ok(open)
 }
 
-impl OpenStore {
-    pub(super) fn commit(&mut self, writes: &[Write]) -> Result<Meta, StateError> {
+impl Keeper for OpenStore {
+    type Backing = SledBacking;
+
+    fn engine(&self) -> &Engine<SledBacking> {
+        &self.engine
+    }
+
+    fn commit(&mut self, writes: &[Write]) -> Result<Meta, StateError> {
         let restored = writes.iter().rev().find_map(|write| match write {
             Write::Restore { lineage, .. } => Some(*lineage),
             _ => None,
         });
+        self.lifted = None;
         if let Some(lineage) = restored {
             // Both are right until the commit is done.
             self.note_lineage(lineage, Some(self.engine.ledger.meta.lineage))?;
@@ -185,7 +212,7 @@ impl OpenStore {
         Ok(meta)
     }
 
-    pub(super) fn verify(&self) -> Result<Verification, StateError> {
+    fn verify(&self) -> Result<Verification, StateError> {
         let mut found = self.engine.verify()?;
         match Marker::read(&self.close.folder, "") {
             Ok(Some(marker)) if marker == self.marker => {}
@@ -197,6 +224,25 @@ impl OpenStore {
         Ok(found)
     }
 
+    /// Without a seal, the next opening just trusts less.
+    fn close(self) {
+        let Self { engine, close, lifted, .. } = self;
+        if lifted.is_none() && engine.backing.sync().is_err() {
+            return;
+        }
+        drop(engine);
+        let _unsealed = close.seal(lifted.as_ref());
+    }
+
+    /// sled could panic again when it is dropped, or wait for ever.
+    fn abandon(self) {
+        let Self { engine, close, .. } = self;
+        mem::forget(engine);
+        drop(close);
+    }
+}
+
+impl OpenStore {
     /// Writes down which lineage the state has, once only one is possible.
     fn settle_lineage(&mut self) -> Result<(), StateError> {
         let meta = &self.engine.ledger.meta;
@@ -224,10 +270,10 @@ impl OpenStore {
 }
 
 impl Close {
-    /// Seals the files of sled's, which are closed now.
-    pub(super) fn seal(self) -> Result<(), StateError> {
+    /// Seals the files of sled's, which are closed now. See [`seal::put`].
+    fn seal(self, lifted: Option<&Sums>) -> Result<(), StateError> {
         let files = files(&self.folder);
-        if backing::released(&files)? { seal::write(&self.folder, &files) } else { Ok(()) }
+        if backing::released(&files)? { seal::put(&self.folder, &files, lifted) } else { Ok(()) }
     }
 }
 

@@ -2,8 +2,10 @@
 //! While it is there, they are compared before sled sees them: sled repairs what it takes for
 //! the traces of a crash, and so would destroy what is left of a damaged file.
 //!
-//! It is removed (durably) before sled opens the files. After a crash there is none, and sled's
-//! own recovery, the marker, the head and the checksums of the records have to do.
+//! It is lifted (durably) before sled opens the files, which may change them even where it is only
+//! read. If every byte is the same when they are closed, the same seal is put back, which costs no
+//! fsync; otherwise there is a new one. After a crash there is none, and sled's own recovery, the
+//! marker, the head and the checksums of the records have to do.
 
 use std::{
     collections::BTreeMap,
@@ -15,15 +17,18 @@ use std::{
 use crate::state::{StateError, private_file};
 
 const FILE: &str = "pushsync.seal";
+/// The seal while the files are open.
+const LIFTED: &str = "pushsync.seal.lifted";
 
-type Sums = BTreeMap<String, String>;
+/// The checksums of sled's files.
+pub(super) type Sums = BTreeMap<String, String>;
 
-/// Compares the files with the seal, if there is one, and breaks it.
-pub(super) fn check(folder: &Path, files: &Path, place: &str) -> Result<(), StateError> {
+/// Compares the files with the seal, if there is one, and answers with what it says.
+pub(super) fn check(folder: &Path, files: &Path, place: &str) -> Result<Option<Sums>, StateError> {
     let path = folder.join(FILE);
     let bytes = match fs::read(&path) {
         Ok(bytes) => bytes,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(StateError::io("read", &path)(error)),
     };
     let damaged = |what: String| StateError::damaged(place, what);
@@ -45,7 +50,7 @@ pub(super) fn check(folder: &Path, files: &Path, place: &str) -> Result<(), Stat
             format!("sled/{name}")
         )));
     }
-    Ok(())
+    Ok(Some(sealed))
 }
 
 /// Whether there is a seal.
@@ -54,23 +59,37 @@ pub(super) fn exists(folder: &Path) -> Result<bool, StateError> {
     path.try_exists().map_err(StateError::io("read", &path))
 }
 
-/// Breaks the seal, if there is one, before anything changes.
-pub(super) fn remove(folder: &Path) -> Result<(), StateError> {
+/// Takes the seal off, if there is one, before anything changes.
+pub(super) fn lift(folder: &Path) -> Result<(), StateError> {
     let path = folder.join(FILE);
-    match fs::remove_file(&path) {
+    match fs::rename(&path, folder.join(LIFTED)) {
         Ok(()) => private_file::sync_folder(folder),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(StateError::io("remove", &path)(error)),
+        Err(error) => Err(StateError::io("rename", &path)(error)),
     }
 }
 
-/// Seals the files, which nobody has open any more. They are durable before their seal is: else
-/// a loss of power could leave a seal that fits no file.
-pub(super) fn write(folder: &Path, files: &Path) -> Result<(), StateError> {
+/// Seals the files, which nobody has open any more. `lifted` is what the seal said that was taken
+/// off, if nothing was written since.
+pub(super) fn put(folder: &Path, files: &Path, lifted: Option<&Sums>) -> Result<(), StateError> {
+    let (path, before) = (folder.join(FILE), folder.join(LIFTED));
+    if let Some(lifted) = lifted
+        && sums(files)? == *lifted
+    {
+        // Durable as before; if this is lost, there is no seal, which is no harm.
+        return fs::rename(&before, &path).map_err(StateError::io("rename", &before));
+    }
+    // Durable before their seal is: else a loss of power could leave a seal that fits no file.
     private_file::sync_tree(files)?;
     let bytes = serde_json::to_vec(&sums(files)?)
         .map_err(|e| StateError::Unstorable { what: FILE, why: e.to_string() })?;
-    private_file::replace(&folder.join(FILE), &bytes)
+    private_file::replace(&path, &bytes)?;
+    match fs::remove_file(&before) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(StateError::io("remove", &before)(error))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn sums(files: &Path) -> Result<Sums, StateError> {

@@ -1,7 +1,8 @@
-//! The thread that calls sled for a store.
+//! The thread of a store: what blocks is called there, one call after another.
 
 use std::{
     mem,
+    ops::Bound,
     sync::{Arc, Mutex, PoisonError, mpsc},
     thread::{self, JoinHandle},
     time::Duration,
@@ -9,25 +10,98 @@ use std::{
 
 use tokio::sync::oneshot;
 
-use crate::state::{Answer, StateError};
-
 use super::{
-    OpenOptions,
-    folder::{self, OpenStore},
+    Answer, Intent, Meta, Page, Record, Run, StateError, Verification, Write,
+    engine::{Backing, Engine},
     panics::{self, Watch},
 };
+use crate::model::Address;
+
+/// What a store is to its thread, beside its [`Engine`].
+pub(super) trait Keeper {
+    /// Where its bytes are.
+    type Backing: Backing;
+
+    /// The state in these bytes.
+    fn engine(&self) -> &Engine<Self::Backing>;
+
+    /// [`super::Store::commit`].
+    fn commit(&mut self, writes: &[Write]) -> Result<Meta, StateError>;
+
+    /// [`super::Store::verify`].
+    fn verify(&self) -> Result<Verification, StateError> {
+        self.engine().verify()
+    }
+
+    /// Nobody will call any more. What was committed is durable already.
+    fn close(self);
+
+    /// Something in it panicked: what it has in memory is not written any more, nor even dropped
+    /// if that could do harm. Only what others wait for (a lock) is given back.
+    fn abandon(self);
+}
+
+/// An open store, as its thread sees it. See [`super::Store`] and [`Keeper`].
+pub(super) trait Opened {
+    fn meta(&self) -> Meta;
+    fn page(&self, from: Bound<&str>, to: Bound<&str>, limit: usize) -> Result<Page, StateError>;
+    fn record(&self, address: &Address) -> Result<Option<Record>, StateError>;
+    fn intents(&self) -> Result<Vec<Intent>, StateError>;
+    fn runs(&self, limit: usize) -> Result<Vec<Run>, StateError>;
+    fn commit(&mut self, writes: &[Write]) -> Result<Meta, StateError>;
+    fn verify(&self) -> Result<Verification, StateError>;
+    fn close(self: Box<Self>);
+    fn abandon(self: Box<Self>);
+}
+
+impl<K: Keeper> Opened for K {
+    fn meta(&self) -> Meta {
+        self.engine().ledger.meta.clone()
+    }
+
+    fn page(&self, from: Bound<&str>, to: Bound<&str>, limit: usize) -> Result<Page, StateError> {
+        self.engine().page(from, to, limit)
+    }
+
+    fn record(&self, address: &Address) -> Result<Option<Record>, StateError> {
+        self.engine().record(address)
+    }
+
+    fn intents(&self) -> Result<Vec<Intent>, StateError> {
+        self.engine().intents()
+    }
+
+    fn runs(&self, limit: usize) -> Result<Vec<Run>, StateError> {
+        self.engine().runs(limit)
+    }
+
+    fn commit(&mut self, writes: &[Write]) -> Result<Meta, StateError> {
+        Keeper::commit(self, writes)
+    }
+
+    fn verify(&self) -> Result<Verification, StateError> {
+        Keeper::verify(self)
+    }
+
+    fn close(self: Box<Self>) {
+        Keeper::close(*self);
+    }
+
+    fn abandon(self: Box<Self>) {
+        Keeper::abandon(*self);
+    }
+}
 
 type Job = Box<dyn FnOnce(&mut Guarded) + Send>;
 
 /// A store that may have been given up.
 enum Guarded {
-    Open(Box<OpenStore>),
+    Open(Box<dyn Opened>),
     /// Why.
     Lost(String),
 }
 
 /// The handle of the thread.
-#[derive(Debug)]
 pub(super) struct Worker {
     jobs: Option<mpsc::Sender<Job>>,
     thread: Option<JoinHandle<()>>,
@@ -38,10 +112,12 @@ pub(super) struct Worker {
 
 impl Worker {
     /// Starts the thread and opens the store on it.
-    pub(super) fn start(options: OpenOptions) -> Result<Self, StateError> {
+    pub(super) fn start(
+        place: String,
+        open: impl FnOnce(&str) -> Result<Box<dyn Opened>, StateError> + Send + 'static,
+    ) -> Result<Self, StateError> {
         panics::install();
         let deaths = panics::deaths();
-        let place = options.path.display().to_string();
         let (jobs, queue) = mpsc::channel::<Job>();
         let (opened, wait) = mpsc::channel::<Result<(), StateError>>();
         let watch = Watch::new({
@@ -54,7 +130,7 @@ impl Worker {
             .name(panics::THREAD.to_owned())
             .spawn({
                 let place = place.clone();
-                move || serve(&options, &place, &queue, &opened)
+                move || serve(open, &place, &queue, &opened)
             })
             .map_err(StateError::io("start a thread for", &place))?;
         let result = wait.recv();
@@ -77,7 +153,7 @@ impl Worker {
     /// Carries this out on the thread, once it is waited for.
     pub(super) fn run<'a, T: Send + 'static>(
         &'a self,
-        job: impl FnOnce(&mut OpenStore) -> Result<T, StateError> + Send + 'static,
+        job: impl FnOnce(&mut dyn Opened) -> Result<T, StateError> + Send + 'static,
     ) -> Answer<'a, T> {
         Box::pin(async move {
             let (answer, wait) = oneshot::channel();
@@ -137,15 +213,15 @@ fn end(thread: JoinHandle<()>, deaths: u64) {
 }
 
 fn serve(
-    options: &OpenOptions,
+    open: impl FnOnce(&str) -> Result<Box<dyn Opened>, StateError>,
     place: &str,
     queue: &mpsc::Receiver<Job>,
     opened: &mpsc::Sender<Result<(), StateError>>,
 ) {
-    let open = panics::catch(|| folder::open(options, place))
-        .unwrap_or_else(|what| Err(StateError::damaged(place, what)));
+    let open =
+        panics::catch(|| open(place)).unwrap_or_else(|what| Err(StateError::damaged(place, what)));
     let mut store = match open {
-        Ok(open) => Guarded::Open(Box::new(open)),
+        Ok(open) => Guarded::Open(open),
         Err(error) => {
             let _nobody_waits = opened.send(Err(error));
             return;
@@ -162,11 +238,11 @@ impl Guarded {
     fn attempt<T>(
         &mut self,
         place: &str,
-        job: impl FnOnce(&mut OpenStore) -> Result<T, StateError>,
+        job: impl FnOnce(&mut dyn Opened) -> Result<T, StateError>,
     ) -> Result<T, StateError> {
         let what = match self {
             Self::Lost(why) => why.clone(),
-            Self::Open(open) => match panics::catch(|| job(open)) {
+            Self::Open(open) => match panics::catch(|| job(&mut **open)) {
                 Ok(result) => return result,
                 Err(what) => what,
             },
@@ -175,28 +251,17 @@ impl Guarded {
         Err(StateError::damaged(place, what))
     }
 
-    /// Gives the store up. What sled has in memory is not written any more, nor even dropped:
-    /// it could panic again, or wait for ever.
+    /// Gives the store up.
     fn lose(&mut self, why: &str) {
         if let Self::Open(open) = mem::replace(self, Self::Lost(why.to_owned())) {
-            let OpenStore { engine, close, .. } = *open;
-            mem::forget(engine);
-            drop(close);
+            open.abandon();
         }
     }
 
-    /// Closes the files. What was committed is durable already, so that nothing that goes wrong
-    /// here matters; without a seal the next opening just trusts less.
+    /// What goes wrong here does not matter: what was committed is durable already.
     fn close(self) {
-        let Self::Open(open) = self else { return };
-        let OpenStore { engine, close, .. } = *open;
-        let closed = panics::catch(|| {
-            let synced = engine.backing.sync();
-            drop(engine);
-            synced
-        });
-        if let Ok(Ok(())) = closed {
-            let _unsealed = close.seal();
+        if let Self::Open(open) = self {
+            let _caught = panics::catch(|| open.close());
         }
     }
 }

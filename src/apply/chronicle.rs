@@ -1,0 +1,73 @@
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jiff::Timestamp;
+
+use super::{Clock, RunInfo, Stop, pace::Pacer};
+use crate::state::{Run, RunChange, RunPart, Write};
+
+/// What every commit of a run takes along: the API's budget as known by then, and the history.
+///
+/// So a run that is killed has its changes in the history as well: those whose end was committed,
+/// and perhaps some of which the API's answer was known and the commit still under way.
+pub(super) struct Chronicle {
+    info: RunInfo,
+    started_at: Timestamp,
+    clock: Clock,
+    pacer: Arc<Pacer>,
+    pages: Mutex<Pages>,
+}
+
+#[derive(Default)]
+struct Pages {
+    /// Changes that no commit has taken along yet.
+    waiting: Vec<RunChange>,
+    /// How many parts were written.
+    parts: u32,
+}
+
+impl Chronicle {
+    pub(super) fn new(info: RunInfo, clock: Clock, pacer: Arc<Pacer>) -> Self {
+        let started_at = clock();
+        Self { info, started_at, clock, pacer, pages: Mutex::default() }
+    }
+
+    /// The next commit takes this along.
+    pub(super) fn note(&self, change: RunChange) {
+        self.pages.lock().unwrap_or_else(PoisonError::into_inner).waiting.push(change);
+    }
+
+    /// What goes along with a commit while the run is under way.
+    pub(super) fn so_far(&self) -> Vec<Write> {
+        self.writes(Some("killed"))
+    }
+
+    /// What is to be committed at the end.
+    pub(super) fn end(&self, stopped: Option<Stop>) -> Vec<Write> {
+        self.writes(stopped.map(Stop::as_str))
+    }
+
+    fn writes(&self, stopped: Option<&str>) -> Vec<Write> {
+        let RunInfo { id, command, commit, dirty } = self.info.clone();
+        let started_at = self.started_at;
+        let mut writes: Vec<Write> = self.pacer.note().map(Write::Budget).into_iter().collect();
+        writes.push(Write::Run(Box::new(Run {
+            id,
+            command,
+            started_at,
+            ended_at: (self.clock)(),
+            commit,
+            dirty,
+            requests: self.pacer.sent(),
+            stopped: stopped.map(str::to_owned),
+            changes: Vec::new(),
+        })));
+        let mut pages = self.pages.lock().unwrap_or_else(PoisonError::into_inner);
+        let changes = std::mem::take(&mut pages.waiting);
+        if !changes.is_empty() {
+            pages.parts += 1;
+            let part = pages.parts;
+            writes.push(Write::RunPart(Box::new(RunPart { id, started_at, part, changes })));
+        }
+        writes
+    }
+}

@@ -1,0 +1,91 @@
+//! Where a state is, and how it is opened.
+
+use std::{fmt, path::PathBuf, time::Duration};
+
+use jiff::Timestamp;
+use secrecy::SecretString;
+use uuid::Uuid;
+
+use super::{HostedStore, LockHolder, StateError, sled};
+
+/// Where a state is.
+#[derive(Clone)]
+pub enum Location {
+    /// In a folder on this machine.
+    Folder(PathBuf),
+    /// In a Postgres database: `postgres://user:password@host/database`.
+    Postgres(SecretString),
+    /// In a bucket: `s3://bucket/prefix`.
+    Bucket(String),
+}
+
+impl Location {
+    /// What a URL names; the scheme that it has, if no store of this version goes by it.
+    ///
+    /// # Errors
+    ///
+    /// The scheme. The rest may hold a password and is kept out of messages.
+    pub fn from_url(url: &str) -> Result<Self, String> {
+        match url.split_once("://") {
+            Some(("postgres" | "postgresql", _)) => Ok(Self::Postgres(url.into())),
+            Some(("s3", _)) => Ok(Self::Bucket(url.to_owned())),
+            Some((scheme, _)) => Err(scheme.to_owned()),
+            None => Err(String::new()),
+        }
+    }
+}
+
+impl fmt::Debug for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Folder(path) => write!(f, "Folder({path:?})"),
+            Self::Postgres(_) => f.write_str("Postgres(…)"),
+            Self::Bucket(url) => write!(f, "Bucket({url:?})"),
+        }
+    }
+}
+
+/// Whether a state that is not there is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Make an empty one.
+    CreateIfAbsent,
+    /// It is an error, [`StateError::NotFound`], and nothing is created.
+    MustExist,
+}
+
+/// How to open a state.
+#[derive(Debug, Clone)]
+pub struct OpenOptions {
+    /// Where it is.
+    pub location: Location,
+    /// The environment; each has a state of its own at the same place.
+    pub environment: String,
+    /// What to do when there is no state yet.
+    pub mode: Mode,
+    /// Who wants it, for those who come while it is open.
+    pub holder: LockHolder,
+    /// How long to wait for another process.
+    pub lock_timeout: Duration,
+    /// The lineage of the state, if it is made.
+    pub new_lineage: Uuid,
+    /// The time at which it is made, if it is.
+    pub now: Timestamp,
+}
+
+/// Opens the state of one environment. This blocks: on the lock up to
+/// [`OpenOptions::lock_timeout`], and while what is there is checked.
+///
+/// # Errors
+///
+/// See [`StateError`]: `Damaged`, `Newer`, `OtherEnvironment`, `Locked`, `NotFound`, `Io`, and
+/// `Unavailable` for a store that cannot be reached.
+pub fn open(options: OpenOptions) -> Result<HostedStore, StateError> {
+    match options.location.clone() {
+        Location::Folder(folder) => sled::open(folder, options),
+        Location::Postgres(_) | Location::Bucket(_) => Err(StateError::Unavailable {
+            place: "elsewhere".to_owned(),
+            why: "this version keeps its state in a folder only".to_owned(),
+        }),
+    }
+}
