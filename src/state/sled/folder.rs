@@ -139,6 +139,8 @@ pub(super) fn open(
         private_file::create_folder(&files)?;
         backing::remove_unfinished(&files)?;
     }
+    // If not, sled says that they are locked.
+    let _free = backing::released(&files)?;
     let backing = backing::open(&files, &options.environment, place)?;
     if lifted.is_none() {
         backing.make_durable()?;
@@ -270,7 +272,8 @@ impl OpenStore {
 impl Close {
     /// Seals the files of sled's, which are closed now. See [`seal::put`].
     fn seal(self, lifted: Option<&Sums>) -> Result<(), StateError> {
-        seal::put(&self.folder, &files(&self.folder), lifted)
+        let files = files(&self.folder);
+        if backing::released(&files)? { seal::put(&self.folder, &files, lifted) } else { Ok(()) }
     }
 }
 
