@@ -132,3 +132,16 @@ impl Store for SledStore {
         self.worker.run(|state| state.verify())
     }
 }
+
+/// Reads what lies beside sled's files.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(super) fn read_beside(
+    folder: &std::path::Path,
+    files: &std::path::Path,
+) -> Result<(), StateError> {
+    if let Some(marker) = marker::Marker::read(folder, "here")? {
+        let _ = marker.position("default");
+    }
+    head::Heads::open(folder, 0, "default")?.read()?;
+    seal::check(folder, files, "here")
+}
