@@ -74,7 +74,18 @@ pub(crate) fn now<T>(future: impl Future<Output = T>) -> Option<T> {
 mod tests {
     use std::{fs, path::Path};
 
+    use jiff::Timestamp;
+    use uuid::Uuid;
+
     use super::*;
+    use crate::{
+        plan::wire,
+        state::{
+            MemoryStore,
+            export::{Counts, import},
+            fuzzing::completed,
+        },
+    };
 
     #[test]
     fn no_seed_and_no_input_that_once_did_harm_does_harm() {
@@ -102,5 +113,24 @@ mod tests {
             }
             assert!(count > 0, "{name} has no seeds");
         }
+    }
+
+    /// Seeds that are refused at once would leave the fuzzer before the door.
+    #[test]
+    fn the_seeds_that_are_whole_are_read_whole() {
+        let seeds = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds");
+        if !seeds.exists() {
+            eprintln!("left out: there is no {}", seeds.display());
+            return;
+        }
+        let seed = |name: &str| fs::read(seeds.join(name)).expect("readable");
+        for (name, changes) in [("actions", 9), ("targets", 0)] {
+            let (plan, _) = wire::read(&seed(&format!("planfile/{name}"))[1..]).expect(name);
+            assert_eq!(plan.changes.len(), changes, "{name}");
+        }
+        let store = MemoryStore::new("default", Uuid::nil(), Timestamp::UNIX_EPOCH).expect("one");
+        let export = completed(&seed("export/completed")[1..]);
+        let counts = now(import(&mut &export[..], &store)).expect("ready").expect("an export");
+        assert_eq!(counts, Counts { records: 2, intents: 1, runs: 1 });
     }
 }

@@ -137,7 +137,8 @@ pub fn export(data: &[u8]) {
     assert!(matches!(again, Some(Ok(again)) if again == counts), "an export that cannot be read");
 }
 
-fn completed(bytes: &[u8]) -> Vec<u8> {
+/// An export with its environment, counts and last line as they should be.
+pub(crate) fn completed(bytes: &[u8]) -> Vec<u8> {
     let (header, lines) = match bytes.iter().position(|byte| *byte == b'\n') {
         Some(end) => (&bytes[..end], &bytes[end + 1..]),
         None => (bytes, &[][..]),
