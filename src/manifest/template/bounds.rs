@@ -38,9 +38,7 @@ pub(crate) fn looked_up(value: Value) -> Value {
 }
 
 fn too_large() -> Error {
-    let detail =
-        "a value grows beyond 64 KiB, which no message needs: shorten it, or split the list";
-    Error::new(ErrorKind::InvalidOperation, detail)
+    Error::new(ErrorKind::InvalidOperation, "a value in a template has at most 64 KiB")
 }
 
 fn charge(value: &Value) -> Result<usize, Error> {

@@ -188,7 +188,19 @@ fn check_joints(tokens: &[Token<'_>]) -> Result<(), Refusal> {
     let joint = |at: &usize| {
         is_sign(&tokens[*at], "~") || (is_sign(&tokens[*at], "+") && !is_numeric(tokens, *at))
     };
-    match (0..tokens.len()).filter(joint).nth(MAX_JOINTS) {
+    let mut joints = (0..tokens.len()).filter(joint);
+    let list = |at: &usize| {
+        let opens = tokens[*at].kind == Kind::Sign && matches!(tokens[*at].text, "(" | "[" | "{");
+        opens && is_literal(tokens, *at) && !is_constant(tokens, *at)
+    };
+    // One value may stand in a list a thousand times.
+    if let Some(first) = joints.clone().next()
+        && (0..tokens.len()).any(|at| list(&at))
+    {
+        let help = "use `|join` for lists";
+        return Err(Refusal::at(&tokens[first], "lists cannot be put together", help));
+    }
+    match joints.nth(MAX_JOINTS) {
         None => Ok(()),
         Some(at) => Err(Refusal::at(
             &tokens[at],

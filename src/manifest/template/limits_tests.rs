@@ -98,6 +98,8 @@ fn a_small_text_cannot_grow_into_a_huge_one() {
     let many = ["name"; 10];
     refused(&format!("{{{{ {} }}}}", many.join(" ~ ")), "parts are put together");
     refused(&format!("{{{{ {} }}}}", many.join("+")), "parts are put together");
+    refused("{{ [name, name] ~ name }}", "lists cannot be put together");
+    refused("{{ name ~ (name, name) }}", "lists cannot be put together");
     refused("{{ range(*xs) }}", "stand for arguments");
     assert!(grammar::check("'x' * 99999999 == name", Form::Expression).is_err());
     let good = "seats|int * 2 > 3 and name in ['a', name]";
