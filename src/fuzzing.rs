@@ -113,6 +113,9 @@ mod tests {
             }
             assert!(count > 0, "{name} has no seeds");
         }
+        for name in ["csv", "marker", "template", "yaml"] {
+            fs::remove_dir_all(folder(name)).expect("removable");
+        }
     }
 
     /// Seeds that are refused at once would leave the fuzzer before the door.
