@@ -8,6 +8,8 @@ mod codec;
 mod engine;
 mod error;
 pub mod export;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod holder;
 mod hosted;
 mod keys;
