@@ -207,6 +207,7 @@ impl Context {
             lock_timeout,
             new_lineage: Uuid::new_v4(),
             now: surroundings::now(),
+            key: None,
         };
         match state::open(options) {
             Ok(store) => Ok(Some(Arc::new(store))),

@@ -101,7 +101,7 @@ pub fn record(data: &[u8]) {
     }
     let backing = Bytes(bytes);
     let _ = harmless(stored_ledger(&backing, "here", "default"));
-    let engine = Engine::new(backing, "here", ledger);
+    let Some(engine) = harmless(Engine::new(backing, "here", ledger, None)) else { return };
     let page = harmless(engine.page(Bound::Unbounded, Bound::Unbounded, 1024));
     for record in page.iter().flat_map(|page| &page.records) {
         let again = harmless(engine.record(&record.address));

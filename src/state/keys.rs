@@ -31,6 +31,11 @@ impl Table {
         }
     }
 
+    /// Whether names of this table's things hold visitors' ids, which may be hidden.
+    pub(super) fn hides(letter: u8) -> bool {
+        letter == Self::Records.letter() || letter == Self::Intents.letter()
+    }
+
     /// One of them, for messages.
     pub(super) fn noun(self) -> &'static str {
         match self {

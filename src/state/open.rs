@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use uuid::Uuid;
 
-use super::{HostedStore, LockHolder, StateError, sled};
+use super::{HostedStore, LockHolder, StateError, StateKey, sled};
 
 /// Where a state is.
 #[derive(Clone)]
@@ -100,6 +100,8 @@ pub struct OpenOptions {
     pub new_lineage: Uuid,
     /// The time at which it is made, if it is.
     pub now: Timestamp,
+    /// What it is encrypted under.
+    pub key: Option<StateKey>,
 }
 
 /// Opens the state of one environment. This blocks: on the lock up to
