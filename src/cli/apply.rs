@@ -200,7 +200,8 @@ pub(super) fn carry_out(
     {
         let environment = run.place.namespace();
         let now = surroundings::now();
-        runtime.block_on(backup::backup(&*run.store, &folder, environment, now))?;
+        let key = context.state_key(run.place)?;
+        runtime.block_on(backup::backup(&*run.store, &folder, environment, now, key.as_ref()))?;
     }
     let mask = context.masks(run.project.settings.mask_visitors);
     let progress = Arc::new(Progress::new(&context.global, context.output, mask));

@@ -38,6 +38,10 @@ impl Place {
         self.namespace.strip_prefix(SANDBOX).unwrap_or(&self.namespace)
     }
 
+    pub(super) fn is_sandbox(&self) -> bool {
+        self.namespace.starts_with(SANDBOX)
+    }
+
     pub(super) fn namespace(&self) -> &str {
         &self.namespace
     }

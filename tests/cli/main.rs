@@ -14,6 +14,7 @@ mod plan;
 mod planfile;
 mod refusals;
 mod safety;
+mod secret_state;
 mod secrets;
 mod servers;
 mod show;
