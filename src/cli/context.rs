@@ -1,6 +1,6 @@
 //! What every command starts with: the project, the state, the way to the API.
 
-use std::{env, io::IsTerminal, sync::Arc, time::Duration};
+use std::{env, io::IsTerminal, path::Path, sync::Arc, time::Duration};
 
 use tokio::runtime::{Builder, Runtime};
 use uuid::Uuid;
@@ -18,8 +18,11 @@ use crate::{
     diagnostics::Report,
     manifest::{self, LoadOptions, MaskVisitors, Project, Settings, StateLocation},
     plan::Selection,
+    render::words,
     sandbox::{self, Running, Sandbox},
-    state::{self, Access, Location, Mode, OpenOptions, StateError, StateKey, Store},
+    state::{
+        self, Access, HostedStore, Location, Mode, OpenOptions, StateError, StateKey, Store, kept,
+    },
 };
 
 /// The environment variable with the state's passphrase.
@@ -230,7 +233,22 @@ impl Context {
             now: surroundings::now(),
             key,
         };
-        match state::open(options) {
+        let unrecorded = place.unrecorded();
+        // Handing in is a change.
+        let first = if unrecorded.exists() { Access::Write } else { access };
+        let opened = state::open(OpenOptions { access: first, ..options.clone() });
+        let opened = opened.and_then(|store| {
+            if first == Access::Read || !unrecorded.exists() {
+                return Ok(store);
+            }
+            self.hand_in(&store, &unrecorded, options.key.as_ref())?;
+            if access == first {
+                return Ok(store);
+            }
+            drop(store);
+            state::open(options)
+        });
+        match opened {
             Ok(store) => Ok(Some(Arc::new(store))),
             Err(StateError::NotFound { .. }) => Ok(None),
             Err(error) => Err(error),
@@ -243,6 +261,28 @@ impl Context {
             return Ok(None);
         }
         secrets::state_key(STATE_KEY, surroundings::variable)
+    }
+
+    /// Records what an earlier run has kept.
+    fn hand_in(
+        &self,
+        store: &HostedStore,
+        file: &Path,
+        key: Option<&StateKey>,
+    ) -> Result<(), StateError> {
+        let runtime = Builder::new_current_thread().build().map_err(|source| StateError::Io {
+            action: "start for",
+            path: file.into(),
+            source,
+        })?;
+        let settled = runtime.block_on(kept::hand_in(store, file, key))?;
+        if settled > 0 {
+            self.output.note(&format!(
+                "recorded what became of {}, which an earlier run could not",
+                words::count(settled, "delivery", "deliveries")
+            ));
+        }
+        Ok(())
     }
 
     /// The passphrase that the state shall have.

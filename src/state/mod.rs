@@ -13,6 +13,7 @@ pub mod export;
 pub(crate) mod fuzzing;
 mod holder;
 mod hosted;
+pub mod kept;
 mod keys;
 mod ledger;
 pub mod memory;

@@ -25,3 +25,4 @@ mod state;
 mod strace;
 mod support;
 mod unknown;
+mod unrecorded;
