@@ -9,9 +9,10 @@ use tokio::runtime::Runtime;
 
 use super::{
     args::{Amount, Apply as Args, Bounds, DataFormat},
-    context::{Context, Place},
+    context::Context,
     failure::{Failure, status},
     faults,
+    place::Place,
     planning::{self, Wanted},
     progress::Progress,
     refresh, signals, surroundings,
@@ -194,8 +195,10 @@ pub(super) fn carry_out(
 ) -> Result<Outcome, Failure> {
     let link = context.link(runtime, run.project, run.place)?;
     // There is nothing to lose in a state that holds nothing.
-    if runtime.block_on(run.store.meta())?.serial > 0 {
-        let (folder, environment) = run.place.backups();
+    if let Some(folder) = run.place.backups()
+        && runtime.block_on(run.store.meta())?.serial > 0
+    {
+        let environment = run.place.namespace();
         let now = surroundings::now();
         runtime.block_on(backup::backup(&*run.store, &folder, environment, now))?;
     }

@@ -1,6 +1,6 @@
 //! What every command starts with: the project, the state, the way to the API.
 
-use std::{env, io::IsTerminal, path::PathBuf, sync::Arc, time::Duration};
+use std::{env, io::IsTerminal, sync::Arc, time::Duration};
 
 use tokio::runtime::{Builder, Runtime};
 use uuid::Uuid;
@@ -9,6 +9,7 @@ use super::{
     args::{Bounds, Global, Target},
     failure::Failure,
     output::Output,
+    place::Place,
     secrets, surroundings,
 };
 use crate::{
@@ -18,21 +19,13 @@ use crate::{
     manifest::{self, LoadOptions, MaskVisitors, Project, Settings, StateLocation},
     plan::Selection,
     sandbox::{self, Running, Sandbox},
-    state::{self, Access, Location, Mode, OpenOptions, StateError, Store, backup},
+    state::{self, Access, Location, Mode, OpenOptions, StateError, Store},
 };
 
 /// The global options, and where words go.
 pub(super) struct Context {
     pub(super) global: Global,
     pub(super) output: Output,
-}
-
-/// Where the state of this run is.
-pub(super) struct Place {
-    folder: PathBuf,
-    /// The environment; the sandbox has states of its own, so that nothing that was only sent
-    /// there is taken for sent.
-    environment: String,
 }
 
 /// The API, or a sandbox that lives as long as this.
@@ -156,19 +149,24 @@ impl Context {
     }
 
     fn place_at(&self, location: StateLocation) -> Result<Place, Failure> {
-        let StateLocation::Folder(folder) = location else {
-            return Err(Failure::new("this version keeps its state in a folder only")
-                .help("give a path, without a scheme like postgres:// or s3://"));
-        };
         let environment =
             self.global.env.clone().unwrap_or_else(|| manifest::DEFAULT_ENVIRONMENT.to_owned());
-        let environment = if self.global.sandbox {
-            // No environment can be called that: ':' is in no name.
-            format!("sandbox:{environment}")
-        } else {
-            environment
+        let local = match &location {
+            StateLocation::Folder(folder) => folder.clone(),
+            StateLocation::Url(_) => self.global.directory.join("state"),
         };
-        Ok(Place { folder, environment })
+        if self.global.sandbox {
+            // A sandbox is this machine's alone, wherever the state is kept.
+            return Ok(Place::sandbox(local, &environment));
+        }
+        let location = match location {
+            StateLocation::Folder(folder) => Location::Folder(folder),
+            StateLocation::Url(url) => Location::from_url(&url).map_err(|scheme| {
+                Failure::new(format!("there is no store for {scheme}://"))
+                    .help("give a folder, postgres://…, or s3://bucket/prefix")
+            })?,
+        };
+        Ok(Place::new(location, local, environment))
     }
 
     /// Opens the state to change it; `None` if there is none and none is made.
@@ -201,14 +199,15 @@ impl Context {
         lock_timeout: Duration,
     ) -> Result<Option<Arc<dyn Store>>, Failure> {
         let options = OpenOptions {
-            location: Location::Folder(place.folder.clone()),
-            environment: place.environment.clone(),
+            location: place.location().clone(),
+            environment: place.namespace().to_owned(),
             mode,
             access,
             holder: surroundings::holder(command),
             lock_timeout,
             new_lineage: Uuid::new_v4(),
             now: surroundings::now(),
+            key: None,
         };
         match state::open(options) {
             Ok(store) => Ok(Some(Arc::new(store))),
@@ -220,8 +219,8 @@ impl Context {
     /// That there is no state, where one must be.
     pub(super) fn no_state(&self, place: &Place) -> Failure {
         let missing = StateError::NotFound {
-            place: place.folder.display().to_string(),
-            environment: place.environment.clone(),
+            place: place.location().to_string(),
+            environment: place.namespace().to_owned(),
         };
         self.about_sandbox(place, missing.into())
     }
@@ -237,7 +236,7 @@ impl Context {
 
     /// Whether something was applied in the sandbox, and nothing for real.
     pub(super) fn has_sandbox_state(&self, place: &Place) -> bool {
-        !self.global.sandbox && place.folder.join(place.sandbox_journal()).exists()
+        !self.global.sandbox && place.sandbox_journal().exists()
     }
 
     /// Sets up the way to the API. In a sandbox, the server is started on `runtime`.
@@ -251,7 +250,7 @@ impl Context {
         let (base_url, keys, sandbox) = if self.global.sandbox {
             let running = runtime
                 .block_on(Sandbox::start(sandbox::Options {
-                    data: Some(place.folder.join(place.sandbox_journal())),
+                    data: Some(place.sandbox_journal()),
                     ..sandbox::Options::in_memory(surroundings::clock())
                 }))
                 .map_err(|error| Failure::new(error.to_string()))?;
@@ -301,38 +300,6 @@ impl Context {
     pub(super) fn run_info(&self, command: &str) -> RunInfo {
         let (commit, dirty) = surroundings::git(&self.global.directory);
         RunInfo { id: Uuid::new_v4(), command: command.to_owned(), commit, dirty }
-    }
-}
-
-impl Place {
-    pub(super) fn environment(&self) -> &str {
-        self.environment.strip_prefix("sandbox:").unwrap_or(&self.environment)
-    }
-
-    /// Where exports are kept that are made before changes, and under what name.
-    pub(super) fn backups(&self) -> (PathBuf, &str) {
-        (self.folder.join("backups"), &self.environment)
-    }
-
-    /// An error of the state; of damage it is also said how to get the state back.
-    pub(super) fn failure(&self, error: StateError) -> Failure {
-        if !matches!(error, StateError::Damaged { .. }) {
-            return error.into();
-        }
-        let (folder, environment) = self.backups();
-        let newest = backup::list(&folder, environment).ok().and_then(|mut all| all.pop());
-        Failure::from(error).help(match newest {
-            Some(path) => format!(
-                "move sled/ and pushsync.* out of {} (keep them), then read the last export back: pushsync state import {}. What was sent after that export is not in it and would be sent again: read the plan before you apply it",
-                self.folder.display(),
-                path.display()
-            ),
-            None => "no export was made by itself yet; if you have one, read it back into a fresh folder: pushsync state import FILE --state DIR".to_owned(),
-        })
-    }
-
-    fn sandbox_journal(&self) -> String {
-        format!("sandbox-{}.jsonl", self.environment())
     }
 }
 

@@ -11,6 +11,7 @@ mod faults;
 mod import;
 mod init;
 mod output;
+mod place;
 mod plan;
 mod planning;
 mod presence;

@@ -97,7 +97,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
 
 fn store_is_elsewhere(
     context: &Context,
-    place: &super::context::Place,
+    place: &super::place::Place,
     plan: &crate::plan::Plan,
 ) -> bool {
     plan.state.lineage.is_none() && context.has_sandbox_state(place)

@@ -7,8 +7,9 @@ use tokio::runtime::Handle;
 
 use super::{
     args::{Amount, Selection as Selected, Target},
-    context::{Context, Place, selection},
+    context::{Context, selection},
     failure::Failure,
+    place::Place,
 };
 use crate::{
     desired::Deliveries,

@@ -5,8 +5,9 @@ use tokio::runtime::Runtime;
 
 use super::{
     args::{Bounds, DataFormat, Refresh as Args, Target},
-    context::{Context, Place, selection},
+    context::{Context, selection},
     failure::{Failure, status},
+    place::Place,
     progress::Progress,
     signals,
 };

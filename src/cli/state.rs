@@ -11,8 +11,9 @@ use tokio::runtime::Runtime;
 
 use super::{
     args::State as Args,
-    context::{Context, Place},
+    context::Context,
     failure::{Failure, status},
+    place::Place,
     surroundings,
 };
 use crate::{

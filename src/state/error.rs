@@ -86,6 +86,35 @@ pub enum StateError {
         /// Why not.
         why: String,
     },
+    /// It is encrypted, and there is no key.
+    #[error("the state {place} is encrypted: set PUSHSYNC_STATE_KEY to its passphrase")]
+    Encrypted {
+        /// Which state.
+        place: String,
+    },
+    /// There is a key, and it is not encrypted.
+    #[error(
+        "the state {place} is not encrypted, but PUSHSYNC_STATE_KEY is set: unset it, or move the \
+         state to an encrypted one with `pushsync state migrate --to`"
+    )]
+    NotEncrypted {
+        /// Which state.
+        place: String,
+    },
+    /// It was encrypted under another key.
+    #[error("the state {place} is encrypted under another key than PUSHSYNC_STATE_KEY")]
+    WrongKey {
+        /// Which state.
+        place: String,
+    },
+    /// It was moved elsewhere.
+    #[error("the state {place} was moved to {to}: say so under `state:`, or with --state")]
+    Moved {
+        /// Which state.
+        place: String,
+        /// Where it is now, without passwords.
+        to: String,
+    },
     /// An export can only be read back into an empty state.
     #[error(
         "the state {place} is not empty ({records} records, {intents} intents): an export is \

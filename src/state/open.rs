@@ -3,10 +3,10 @@
 use std::{fmt, path::PathBuf, time::Duration};
 
 use jiff::Timestamp;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use uuid::Uuid;
 
-use super::{HostedStore, LockHolder, StateError, bucket, bucket::Bucket, sled};
+use super::{HostedStore, LockHolder, StateError, StateKey, bucket, bucket::Bucket, sled};
 
 /// Where a state is.
 #[derive(Clone)]
@@ -44,12 +44,29 @@ impl Location {
     }
 }
 
+/// Fit for messages: without user and password.
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Folder(path) => write!(f, "{}", path.display()),
+            Self::Postgres(url) => {
+                let url = url.expose_secret();
+                let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+                // A password may hold any of these signs itself: what follows the last '@' first.
+                let rest = rest.rsplit('@').next().unwrap_or_default();
+                write!(f, "postgres://{}", rest.split(['?', '#']).next().unwrap_or_default())
+            }
+            Self::Bucket(bucket) => fmt::Display::fmt(bucket, f),
+        }
+    }
+}
+
 impl fmt::Debug for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Folder(path) => write!(f, "Folder({path:?})"),
             Self::Postgres(_) => f.write_str("Postgres(…)"),
-            Self::Bucket(bucket) => bucket.fmt(f),
+            Self::Bucket(bucket) => fmt::Debug::fmt(bucket, f),
         }
     }
 }
@@ -92,6 +109,8 @@ pub struct OpenOptions {
     pub new_lineage: Uuid,
     /// The time at which it is made, if it is.
     pub now: Timestamp,
+    /// What it is encrypted under.
+    pub key: Option<StateKey>,
 }
 
 /// Opens the state of one environment. This blocks: on the lock up to
@@ -109,5 +128,31 @@ pub fn open(options: OpenOptions) -> Result<HostedStore, StateError> {
             place: "elsewhere".to_owned(),
             why: "this version keeps its state in a folder only".to_owned(),
         }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_is_in_no_message() {
+        for url in [
+            "postgres://me:secret@db.example.com/pushsync",
+            "postgres://me:secret@db.example.com/pushsync?sslmode=require",
+            "postgresql://me:se?cret@db.example.com/pushsync",
+            "postgres://me:s@cret@db.example.com/pushsync#x",
+            "postgres://db.example.com/pushsync?password=secret&user=me",
+        ] {
+            let location = Location::from_url(url).expect("a store");
+            assert_eq!(location.to_string(), "postgres://db.example.com/pushsync", "{url}");
+            assert!(!format!("{location:?}").contains("cret"), "{url}");
+        }
+    }
+
+    #[test]
+    fn a_scheme_without_a_store_is_told_alone() {
+        let told = Location::from_url("mysql://me:secret@h/d").expect_err("there is none");
+        assert_eq!(told, "mysql");
     }
 }

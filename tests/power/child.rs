@@ -5,7 +5,7 @@ use std::{fs::File, io::Write as _, path::Path, process::Stdio};
 use pushsync::state::{self, OpenOptions};
 
 use super::{
-    script::{Step, named},
+    script::{EXPORTS, Step, export, named},
     strace, trace,
 };
 use crate::support::*;
@@ -52,6 +52,10 @@ fn child() {
                 store = Some(state::open(options).expect("opens"));
             }
             Step::Commit(writes) => commit(store.as_ref().expect("is open"), writes),
+            Step::Export => {
+                let exports = Path::new(&folder).join(EXPORTS);
+                export(store.as_ref().expect("is open"), &exports);
+            }
             Step::Close => store = None,
             Step::Die => std::process::abort(),
         }

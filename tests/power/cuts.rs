@@ -30,7 +30,7 @@ fn what_was_acknowledged_survives_when_only_fsynced_bytes_do() {
     }
     let seed = environment_variable("POWER_SEED").unwrap_or(7);
     // How many of the moments between two acknowledgements, in percent.
-    let share = environment_variable("POWER_SHARE").unwrap_or(25);
+    let share = environment_variable("POWER_SHARE").unwrap_or(15);
     println!("POWER_SEED={seed} POWER_SHARE={share}");
     let mut rng = Rng::with_seed(seed);
     let steps = script::steps(seed);
@@ -117,7 +117,7 @@ fn traced(folder: &Path, script: &str, steps: &[Step]) -> (Disk, Vec<Op>) {
 fn check(state: &Path, acknowledged: &World, under_way: &World) -> Result<(), String> {
     for name in script::ENVIRONMENTS {
         let fresh = contents(&script::empty(name)).expect("reads");
-        let (before, after) = (acknowledged.get(name), under_way.get(name));
+        let (before, after) = (acknowledged.states.get(name), under_way.states.get(name));
         // What nobody was told of need not be there, but nothing is in the way of making it.
         let mode = if before.is_some() { Mode::MustExist } else { Mode::CreateIfAbsent };
         let (found, problems) = open_as(name, mode, state)
@@ -128,6 +128,12 @@ fn check(state: &Path, acknowledged: &World, under_way: &World) -> Result<(), St
         }
         if ![before.unwrap_or(&fresh), after.unwrap_or(&fresh)].contains(&&found) {
             return Err(format!("{name} holds something else"));
+        }
+    }
+    let exports = state.join(script::EXPORTS);
+    for (name, bytes) in &acknowledged.exports {
+        if std::fs::read(exports.join(name)).ok().as_ref() != Some(bytes) {
+            return Err(format!("the export {} is gone or another one", name.display()));
         }
     }
     Ok(())

@@ -187,7 +187,8 @@ fn rename(names: &mut BTreeMap<PathBuf, Entry>, deed: &Deed) {
     match deed {
         Deed::Create(path, file) => drop(names.insert(path.clone(), Entry::File(*file))),
         Deed::Mkdir(path) => drop(names.insert(path.clone(), Entry::Folder)),
-        Deed::Unlink(path) => drop(names.remove(path)),
+        // With what may still be in a folder of which nobody can say more.
+        Deed::Unlink(path) => names.retain(|name, _| !name.starts_with(path)),
         Deed::Rename(from, to) => {
             if let Some(entry) = names.remove(from) {
                 names.insert(to.clone(), entry);

@@ -1,25 +1,40 @@
 //! What the child does: the same for the same seed.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    ffi::OsString,
+    fs,
+    path::{Path, PathBuf},
+};
 
 use fastrand::Rng;
-use pushsync::state::{MemoryStore, Write};
+use pushsync::state::{MemoryStore, Store, Write, backup::backup};
 
 use crate::support::*;
 
+/// Where the exports are, in the state's folder.
+pub(super) const EXPORTS: &str = "exports";
 pub(super) const ENVIRONMENTS: [&str; 2] = ["default", "sandbox:default"];
 
 #[derive(Debug, Clone)]
 pub(super) enum Step {
     Open(&'static str),
     Commit(Vec<Write>),
+    /// Into a folder beside the state's files, as `apply` does.
+    Export,
     Close,
     /// The process dies; the next one opens what it left.
     Die,
 }
 
-/// What each environment holds; those that are not there are not there.
-pub(super) type World = BTreeMap<&'static str, String>;
+/// What there is.
+#[derive(Clone, Default)]
+pub(super) struct World {
+    /// What each environment holds; those that are not there are not there.
+    pub(super) states: BTreeMap<&'static str, String>,
+    /// The exports, by the names of their files.
+    pub(super) exports: BTreeMap<OsString, Vec<u8>>,
+}
 
 /// The script of this name: `recover`, or a seed.
 pub(super) fn named(name: &str) -> Vec<Step> {
@@ -49,6 +64,9 @@ pub(super) fn steps(seed: u64) -> Vec<Step> {
             let name = |i| format!("h@visitor-{i}");
             let big = (0..25).map(|i| put(&name(i), &text(&mut rng, 90_000)));
             steps.push(Step::Commit(big.collect()));
+        }
+        if session % 2 == 0 {
+            steps.push(Step::Export);
         }
         steps.push(if rng.u8(..3) == 0 { Step::Die } else { Step::Close });
     }
@@ -82,23 +100,33 @@ fn text(rng: &mut Rng, most: usize) -> String {
 pub(super) fn worlds(steps: &[Step]) -> Vec<World> {
     let mut stores = BTreeMap::new();
     let mut current = "";
-    let mut worlds = vec![World::new()];
+    let mut worlds = vec![World::default()];
     for step in steps {
+        let mut world = worlds.last().expect("the first").clone();
         match step {
             Step::Open(environment) => {
                 current = environment;
                 stores.entry(current).or_insert_with(|| empty(current));
             }
             Step::Commit(writes) => commit(&stores[current], writes.clone()),
+            Step::Export => {
+                let folder = tempfile::tempdir().expect("a folder");
+                let file = export(&stores[current], folder.path());
+                let name = file.file_name().expect("has a name").to_owned();
+                world.exports.insert(name, fs::read(file).expect("reads"));
+            }
             Step::Close | Step::Die => {}
         }
-        let mut world = worlds.last().expect("the first").clone();
-        if let Some(store) = stores.get(current) {
-            world.insert(current, contents(store).expect("reads"));
-        }
+        world.states.insert(current, contents(&stores[current]).expect("reads"));
         worlds.push(world);
     }
     worlds
+}
+
+/// Exports a store; the file.
+pub(super) fn export(store: &dyn Store, folder: &Path) -> PathBuf {
+    let environment = runtime().block_on(store.meta()).expect("answers").environment;
+    runtime().block_on(backup(store, folder, &environment, time(9))).expect("is exported")
 }
 
 pub(super) fn empty(environment: &str) -> MemoryStore {

@@ -97,12 +97,18 @@ impl Reader {
             return;
         }
         let number = |at: usize| arguments[at].number();
-        let path = |at: usize| self.inside(&arguments[at].path());
-        let on = |at: usize| arguments[at].try_number().and_then(|fd| open.get(&fd)).cloned();
+        // A path that is relative begins at the folder whose descriptor stands before it.
+        let whole =
+            |at: usize| match at.checked_sub(1).and_then(|before| on_fd(open, arguments[before])) {
+                Some(Open::Folder(folder)) => self.folder.join(folder).join(arguments[at].path()),
+                _ => arguments[at].path(),
+            };
+        let path = |at: usize| self.inside(&whole(at));
+        let on = |at: usize| on_fd(open, arguments[at]);
         let mut deeds = Vec::new();
         match name.as_str() {
             "openat" => {
-                let (path, flags) = (arguments[1].path(), arguments[2].words());
+                let (path, flags) = (whole(1), arguments[2].words());
                 if path == self.acks {
                     open.insert(result, Open::Acks);
                 } else if let Some(path) = self.inside(&path) {
@@ -164,8 +170,8 @@ impl Reader {
                     deeds.push(Deed::Rename(from, to));
                 }
             }
-            "unlink" => {
-                if let Some(path) = path(0) {
+            "unlink" | "rmdir" | "unlinkat" => {
+                if let Some(path) = path(usize::from(name == "unlinkat")) {
                     self.names.remove(&path);
                     deeds.push(Deed::Unlink(path));
                 }
@@ -175,10 +181,9 @@ impl Reader {
             "sync_file_range" => {}
             "fcntl" if !arguments[1].words().contains("DUP") => {}
             other => {
-                let ours = |at| on(at).is_some();
                 let named =
                     arguments.iter().any(|a| a.is_text() && self.inside(&a.path()).is_some());
-                assert!(!named && !ours(0), "{other} is not understood");
+                assert!(!named && on(0).is_none(), "{other} is not understood");
             }
         }
         let done = self.lines;
@@ -188,6 +193,10 @@ impl Reader {
     fn inside(&self, path: &Path) -> Option<PathBuf> {
         path.strip_prefix(&self.folder).ok().map(Path::to_owned)
     }
+}
+
+fn on_fd(open: &HashMap<i64, Open>, argument: Argument<'_>) -> Option<Open> {
+    argument.try_number().and_then(|fd| open.get(&fd)).cloned()
 }
 
 /// `name(argument, argument, …) = result`.

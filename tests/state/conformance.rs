@@ -2,7 +2,7 @@
 
 use std::ops::Bound;
 
-use pushsync::state::{Digest, Store, Write};
+use pushsync::state::{self, Digest, Store, Write};
 
 use super::support::*;
 
@@ -204,4 +204,8 @@ conformance!(in_memory, |test| test(&memory()));
 conformance!(in_sled, |test| {
     let folder = tempfile::tempdir().expect("a folder");
     test(&open(folder.path()).expect("opens"));
+});
+conformance!(in_sled_encrypted, |test| {
+    let folder = tempfile::tempdir().expect("a folder");
+    test(&state::open(encrypted(folder.path())).expect("opens"));
 });

@@ -47,6 +47,21 @@ fn what_was_committed_is_there_after_a_kill() {
 }
 
 #[test]
+fn an_opening_waits_for_who_is_just_closing_the_database() {
+    // As threads of sled's do: they hold its lock on after the store is closed.
+    let folder = tempfile::tempdir().expect("a folder");
+    fill(&open(folder.path()).expect("opens"));
+    let file = fs::File::open(folder.path().join("sled/db")).expect("opens");
+    file.lock().expect("can be locked");
+    let closing = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(100));
+        drop(file);
+    });
+    open(folder.path()).expect("opens again");
+    closing.join().expect("ends");
+}
+
+#[test]
 fn a_creation_that_was_cut_off_starts_anew() {
     let folder = tempfile::tempdir().expect("a folder");
     let marker = "{ \"format\": 1, \"environments\": [] }";

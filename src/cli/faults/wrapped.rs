@@ -9,7 +9,7 @@ use std::{
 use crate::{
     apply::api::{Api, Call, Found},
     model::{Address, Content, Kind, MessageId, VisitorId},
-    state::{Answer, Intent, Meta, Page, Record, Run, Store, Verification, Write},
+    state::{Amendment, Answer, Intent, Meta, Page, Record, Run, Store, Verification, Write},
 };
 
 /// Counts down to its moment.
@@ -84,6 +84,10 @@ impl Store for Mortal {
             self.commit.burn();
             result
         })
+    }
+
+    fn amend(&self, amendment: Amendment) -> Answer<'_, Meta> {
+        self.inner.amend(amendment)
     }
 
     fn verify(&self) -> Answer<'_, Verification> {

@@ -6,9 +6,9 @@ use tokio::runtime::Runtime;
 use uuid::Uuid;
 
 use super::{
-    chain::{Chain, Map},
+    chain::Chain,
     frame::{self, SegmentHeader, Sum},
-    head::{Head, segment_name},
+    head::segment_name,
     lock::Lock,
     objects::{Objects, Put},
 };
@@ -24,10 +24,10 @@ pub(super) struct BucketBacking {
     pub(super) runtime: Arc<Runtime>,
     pub(super) objects: Objects,
     /// Without it, nothing is written.
-    pub(super) lock: Option<Lock>,
+    pub(super) lock: Option<Arc<Lock>>,
     pub(super) bytes: Bytes,
-    pub(super) head: Head,
-    pub(super) etag: String,
+    environment: String,
+    origin: Uuid,
     /// The last commit, and the checksum of its segment.
     pub(super) sequence: u64,
     pub(super) segment: Sum,
@@ -45,18 +45,18 @@ impl BucketBacking {
     pub(super) fn new(
         runtime: Arc<Runtime>,
         objects: Objects,
-        lock: Option<Lock>,
+        lock: Option<Arc<Lock>>,
         chain: Chain,
     ) -> Self {
-        let Chain { head, etag, map, sequence, segment, segments, segment_bytes, snapshot_bytes } =
+        let Chain { head, map, sequence, segment, segments, segment_bytes, snapshot_bytes, .. } =
             chain;
         Self {
             runtime,
             objects,
             lock,
             bytes: Bytes(map),
-            head,
-            etag,
+            environment: head.environment,
+            origin: head.origin,
             sequence,
             segment,
             segments,
@@ -83,25 +83,6 @@ impl BucketBacking {
     }
 }
 
-/// The segment of these changes.
-pub(super) fn segment<'a>(
-    head: &Head,
-    sequence: u64,
-    previous: Option<Sum>,
-    writer: Uuid,
-    pairs: impl Iterator<Item = (&'a [u8], Option<&'a [u8]>)>,
-) -> Result<(Vec<u8>, Sum), StateError> {
-    let header = SegmentHeader {
-        format: FORMAT,
-        environment: head.environment.clone(),
-        origin: head.origin,
-        sequence,
-        previous,
-        writer,
-    };
-    frame::seal(&header, pairs)
-}
-
 impl Backing for BucketBacking {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StateError> {
         self.bytes.get(key)
@@ -122,8 +103,15 @@ impl Backing for BucketBacking {
         let pairs = changes.iter().map(|(key, value)| {
             (key.as_slice(), value.as_ref().map(|value| value.bytes.as_slice()))
         });
-        let previous = Some(self.segment.clone());
-        let (bytes, sum) = segment(&self.head, sequence, previous, self.writer, pairs)?;
+        let header = SegmentHeader {
+            format: FORMAT,
+            environment: self.environment.clone(),
+            origin: self.origin,
+            sequence,
+            previous: Some(self.segment.clone()),
+            writer: self.writer,
+        };
+        let (bytes, sum) = frame::seal(&header, pairs)?;
         self.failed = true;
         self.runtime.block_on(self.append(sequence, &bytes))?;
         self.failed = false;
@@ -133,9 +121,4 @@ impl Backing for BucketBacking {
         self.segment_bytes += bytes.len();
         self.bytes.write(changes)
     }
-}
-
-/// All pairs of a map, as a segment or a snapshot has them.
-pub(super) fn pairs(map: &Map) -> impl Iterator<Item = (&[u8], Option<&[u8]>)> {
-    map.iter().map(|(key, value)| (key.as_slice(), Some(value.as_slice())))
 }

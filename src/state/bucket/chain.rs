@@ -6,10 +6,10 @@ use tokio::task::JoinSet;
 
 use super::{
     frame::{self, SegmentHeader, SnapshotHeader, Sum},
-    head::{Base, HEAD, Head, SEGMENTS, SNAPSHOTS, segment_name, sequence_in, start},
+    head::{Base, HEAD, Head, SEGMENTS, SNAPSHOTS, segment_name, sequence_in},
     objects::{Object, Objects},
 };
-use crate::state::{StateError, keys, ledger::Ledger};
+use crate::state::StateError;
 
 /// So many objects are asked for at once.
 const AT_ONCE: usize = 16;
@@ -18,6 +18,11 @@ const ATTEMPTS: usize = 8;
 
 /// All keys and values.
 pub(super) type Map = BTreeMap<Vec<u8>, Vec<u8>>;
+
+/// All pairs of a map, as a segment or a snapshot has them.
+pub(super) fn pairs(map: &Map) -> impl Iterator<Item = (&[u8], Option<&[u8]>)> {
+    map.iter().map(|(key, value)| (key.as_slice(), Some(value.as_slice())))
+}
 
 /// A state as it was read.
 pub(super) struct Chain {
@@ -33,7 +38,8 @@ pub(super) struct Chain {
     pub(super) snapshot_bytes: usize,
 }
 
-/// The head; `None` if there is no state. Objects without a head are damage.
+/// The head; `None` if there is no state. Objects without a head are damage, but for a snapshot of
+/// commit 0: it has nothing in it, and is left of a making that was cut off.
 pub(super) async fn head(
     objects: &Objects,
     environment: &str,
@@ -41,7 +47,8 @@ pub(super) async fn head(
     let Some(Object { bytes, etag }) = objects.get(HEAD).await? else {
         for folder in [SNAPSHOTS, SEGMENTS] {
             // A state could have been made in between: then it has a head now.
-            let any = !objects.list(folder, "").await?.is_empty();
+            let listed = objects.list(folder, "").await?;
+            let any = listed.iter().any(|object| sequence_in(&object.name) != Some(0));
             if any && objects.get(HEAD).await?.is_none() {
                 let what = format!("its {HEAD} is missing");
                 return Err(StateError::damaged(objects.place(), what));
@@ -95,29 +102,20 @@ pub(super) async fn load(
 
 async fn follow(objects: &Objects, head: Head, etag: String) -> Result<Chain, Unread> {
     let place = objects.place().to_owned();
-    let (map, segment, snapshot_bytes) = match &head.snapshot {
-        Some(base) => {
-            let missing = || Unread::Missing(format!("its snapshot {} is missing", base.name));
-            let found = objects.get(&base.name).await?.ok_or_else(missing)?;
-            let (header, map) = snapshot(&found.bytes, &head, base, &place)?;
-            (map, header.segment, found.bytes.len())
-        }
-        None => {
-            let ledger = Ledger::new(&head.environment, head.origin, head.created_at);
-            let map = Map::from([(keys::LEDGER.to_vec(), ledger.encode()?.bytes)]);
-            (map, start(head.origin), 0)
-        }
-    };
-    let base = head.base();
+    let base = head.snapshot.clone();
+    let missing = || Unread::Missing(format!("its snapshot {} is missing", base.name));
+    let found = objects.get(&base.name).await?.ok_or_else(missing)?;
+    let (header, map) = snapshot(&found.bytes, &head, &base, &place)?;
+    let base = base.sequence;
     let mut chain = Chain {
         head,
         etag,
         map,
         sequence: base,
-        segment,
+        segment: header.segment,
         segments: 0,
         segment_bytes: 0,
-        snapshot_bytes,
+        snapshot_bytes: found.bytes.len(),
     };
     chain.check_last(&place)?;
     let listed = objects.list(SEGMENTS, &format!("{base:020}")).await?;
@@ -214,7 +212,7 @@ impl Chain {
         let last = &self.head.last;
         let other = last.sequence == self.sequence && last.segment != self.segment;
         // No head says less than its own snapshot.
-        if other || last.sequence < self.head.base() {
+        if other || last.sequence < self.head.snapshot.sequence {
             let what = format!("its commit {} is not the one that was written", last.sequence);
             return Err(StateError::damaged(place, what));
         }

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use jiff::SignedDuration;
+use uuid::Uuid;
 
 use super::{
-    chain::Map,
+    chain::{Map, pairs},
     config::Limits,
     frame::{self, SnapshotHeader, Sum},
     head::{Base, HEAD, Head, Last, SEGMENTS, SNAPSHOTS, sequence_in, snapshot_name},
@@ -16,24 +17,37 @@ use crate::state::{
     ledger::{FORMAT, Ledger},
 };
 
+/// What a snapshot is of.
+#[derive(Clone, Copy)]
+pub(super) struct Of<'a> {
+    pub(super) environment: &'a str,
+    pub(super) origin: Uuid,
+}
+
+impl<'a> Of<'a> {
+    pub(super) fn head(head: &'a Head) -> Self {
+        Self { environment: &head.environment, origin: head.origin }
+    }
+}
+
 /// Writes a snapshot. It counts when the head names it.
 pub(super) async fn snapshot(
     objects: &Objects,
-    head: &Head,
+    of: Of<'_>,
     ledger: &Ledger,
     segment: &Sum,
     map: &Map,
 ) -> Result<(Base, usize), StateError> {
     let header = SnapshotHeader {
         format: FORMAT,
-        environment: head.environment.clone(),
-        origin: head.origin,
+        environment: of.environment.to_owned(),
+        origin: of.origin,
         sequence: ledger.sequence,
         segment: segment.clone(),
         serial: ledger.meta.serial,
         records: ledger.meta.records,
     };
-    let (bytes, checksum) = frame::seal(&header, super::backing::pairs(map))?;
+    let (bytes, checksum) = frame::seal(&header, pairs(map))?;
     let name = snapshot_name(ledger.sequence, &checksum);
     match objects.create(&name, &bytes).await? {
         Put::Done { .. } => {
@@ -62,9 +76,9 @@ pub(super) async fn advance(
             next.last = last.clone();
         }
         if let Some(base) = base
-            && base.sequence > head.base()
+            && base.sequence > head.snapshot.sequence
         {
-            next.snapshot = Some(base.clone());
+            next.snapshot = base.clone();
         }
         if next == head {
             return Ok((head, etag));
@@ -99,7 +113,7 @@ pub(super) async fn sweep(
     let Some(now) = objects.server_time() else { return Ok(()) };
     let grace = SignedDuration::try_from(limits.grace).unwrap_or(SignedDuration::MAX);
     let Ok(before) = now.checked_sub(grace) else { return Ok(()) };
-    let Some(base) = &head.snapshot else { return Ok(()) };
+    let base = &head.snapshot;
 
     let segments = objects.list(SEGMENTS, "").await?;
     let merged = segments.iter().filter(|object| {

@@ -78,10 +78,16 @@ pub struct Bucket {
     limits: Limits,
 }
 
+/// Fit for messages: what is no bucket's name is left out, there may be a password in it.
+impl fmt::Display for Bucket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.place().unwrap_or_else(|_| "s3://…".to_owned()))
+    }
+}
+
 impl fmt::Debug for Bucket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let place = self.parts().map_or_else(|_| "…".to_owned(), |parts| parts.place());
-        f.debug_tuple("Bucket").field(&place).finish()
+        f.debug_tuple("Bucket").field(&self.to_string()).finish()
     }
 }
 

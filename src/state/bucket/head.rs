@@ -1,7 +1,6 @@
 //! `head.json`: what this state is, which snapshot its commits are counted from, and how many
 //! there are at least.
 
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
@@ -22,10 +21,8 @@ pub(super) struct Head {
     /// The lineage that the state was made with. An import changes the lineage, this never
     /// changes: objects of another state are told by it.
     pub(super) origin: Uuid,
-    pub(super) created_at: Timestamp,
-    /// What the segments come after; nothing at first.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) snapshot: Option<Base>,
+    /// What the segments come after. That of a new state is of commit 0.
+    pub(super) snapshot: Base,
     /// A commit that is certainly there. There may be later ones.
     pub(super) last: Last,
 }
@@ -59,18 +56,6 @@ struct Stored<H> {
 }
 
 impl Head {
-    /// The head of a state without any commit.
-    pub(super) fn new(environment: &str, origin: Uuid, created_at: Timestamp) -> Self {
-        Self {
-            format: FORMAT,
-            environment: environment.to_owned(),
-            origin,
-            created_at,
-            snapshot: None,
-            last: Last { sequence: 0, segment: start(origin) },
-        }
-    }
-
     pub(super) fn encode(&self) -> Result<Vec<u8>, StateError> {
         let unstorable = |error: serde_json::Error| StateError::Unstorable {
             what: HEAD,
@@ -94,11 +79,6 @@ impl Head {
         let stored: Stored<Self> = serde_json::from_value(any).map_err(|_| bad())?;
         let matches = sum(&stored.head).is_ok_and(|sum| sum == stored.blake3);
         if matches { Ok(stored.head) } else { Err(bad()) }
-    }
-
-    /// The number of the last commit that is not looked for among the segments.
-    pub(super) fn base(&self) -> u64 {
-        self.snapshot.as_ref().map_or(0, |base| base.sequence)
     }
 }
 
@@ -135,11 +115,18 @@ mod tests {
 
     #[test]
     fn a_changed_head_is_noticed() {
-        let head = Head::new("default", Uuid::from_u128(1), Timestamp::UNIX_EPOCH);
+        let base = Base { name: "n".into(), sequence: 7, checksum: "c".into() };
+        let head = Head {
+            format: FORMAT,
+            environment: "default".into(),
+            origin: Uuid::from_u128(1),
+            snapshot: base,
+            last: Last { sequence: 9, segment: "s".into() },
+        };
         let bytes = head.encode().expect("encodes");
         assert_eq!(Head::decode(&bytes, "p").expect("decodes"), head);
         let text = String::from_utf8(bytes).expect("is text");
-        for (from, to) in [("\"sequence\": 0", "\"sequence\": 1"), ("default", "defau1t")] {
+        for (from, to) in [("\"sequence\": 9", "\"sequence\": 8"), ("default", "defau1t")] {
             let changed = text.replace(from, to);
             assert_ne!(changed, text);
             assert!(Head::decode(changed.as_bytes(), "p").is_err(), "{from} became {to}");

@@ -317,7 +317,7 @@ impl Lock {
     }
 
     /// Gives it back, if it is still ours.
-    pub(super) async fn release(self) -> Result<(), StateError> {
+    pub(super) async fn release(&self) -> Result<(), StateError> {
         self.prolonging.abort();
         let mut now = self.held.now.lock().await;
         if self.held.lost().is_some() { Ok(()) } else { self.held.write(&mut now, true).await }

@@ -5,11 +5,10 @@ use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use super::{
-    backing::{pairs, segment},
-    chain::{self, Chain, Map},
-    compact,
+    chain::{self, Chain, Map, pairs},
+    compact::{self, Of},
     config::Bucket,
-    frame::{self, SnapshotHeader},
+    frame::{self, SegmentHeader, SnapshotHeader},
     head::{HEAD, Head, Last, SEGMENTS, SNAPSHOTS, segment_name, sequence_in},
     lock::{self, Clock, Lock},
     objects::{Objects, Put},
@@ -93,43 +92,58 @@ async fn carry_out(
     name: &str,
     lock: &Lock,
 ) -> Result<Meta, StateError> {
-    let (header, map) = read(objects, &options.environment, name).await?;
+    let (header, mut map) = read(objects, &options.environment, name).await?;
     let before = Before::find(objects, options, &header).await?;
 
-    let mut map = map;
     let mut ledger = ledger(objects.place(), &map)?;
     ledger.sequence = before.sequence + 1;
     ledger.meta.serial = before.serial.max(ledger.meta.serial).saturating_add(1);
+    if let Some(now) = &before.ledger {
+        // A passphrase that was changed since does not come back.
+        ledger.wrapped = now.wrapped.clone();
+        ledger.meta.budget = now.meta.budget;
+    }
     map.insert(keys::LEDGER.to_vec(), ledger.encode()?.bytes);
 
+    let of = Of { environment: &header.environment, origin: header.origin };
     // What is there now can be brought back in its turn.
-    if let Some(chain) = &before.chain
+    if let Some((chain, now)) = before.chain.as_ref().zip(before.ledger.as_ref())
         && chain.segments > 0
     {
-        let now = self::ledger(objects.place(), &chain.map)?;
-        compact::snapshot(objects, &chain.head, &now, &chain.segment, &chain.map).await?;
+        compact::snapshot(objects, of, now, &chain.segment, &chain.map).await?;
     }
     // A commit like any other, but of everything: it follows whatever there was.
-    let (bytes, sum) = segment(&before.head, ledger.sequence, None, Uuid::new_v4(), pairs(&map))?;
+    let segment = SegmentHeader {
+        format: FORMAT,
+        environment: header.environment.clone(),
+        origin: header.origin,
+        sequence: ledger.sequence,
+        previous: None,
+        writer: Uuid::new_v4(),
+    };
+    let (bytes, sum) = frame::seal(&segment, pairs(&map))?;
     lock.check().await?;
     match objects.create(&segment_name(ledger.sequence), &bytes).await? {
         Put::Done { .. } => lock.was_ours().await?,
-        Put::Refused(_) => {
-            return Err(objects.unavailable("somebody else writes to it: run again"));
-        }
+        Put::Refused(_) => return Err(others(objects)),
     }
-    let (base, _) = compact::snapshot(objects, &before.head, &ledger, &sum, &map).await?;
+    let (snapshot, _) = compact::snapshot(objects, of, &ledger, &sum, &map).await?;
     let last = Last { sequence: ledger.sequence, segment: sum };
-    match before.etag {
-        Some(etag) => {
-            compact::advance(objects, before.head, etag, &last, Some(&base)).await?;
+    match before.head {
+        Some((head, etag)) => {
+            compact::advance(objects, head, etag, &last, Some(&snapshot)).await?;
         }
         None => {
-            let head = Head { snapshot: Some(base), last, ..before.head };
+            let SnapshotHeader { environment, origin, .. } = header;
+            let head = Head { format: FORMAT, environment, origin, snapshot, last };
             put_head(objects, &head).await?;
         }
     }
     Ok(ledger.meta)
+}
+
+fn others(objects: &Objects) -> StateError {
+    objects.unavailable("somebody else writes to it: run again")
 }
 
 /// The head is missing or damaged, and becomes this one.
@@ -141,7 +155,7 @@ async fn put_head(objects: &Objects, head: &Head) -> Result<(), StateError> {
     };
     match put {
         Put::Done { .. } => Ok(()),
-        Put::Refused(_) => Err(objects.unavailable("somebody else writes to it: run again")),
+        Put::Refused(_) => Err(others(objects)),
     }
 }
 
@@ -178,11 +192,11 @@ fn ledger(place: &str, map: &Map) -> Result<Ledger, StateError> {
 
 /// What there is, as far as it can be read.
 struct Before {
-    head: Head,
-    /// None if the head is to be made anew.
-    etag: Option<String>,
+    /// None if it is to be made anew.
+    head: Option<(Head, String)>,
     /// None if it is damaged.
     chain: Option<Chain>,
+    ledger: Option<Ledger>,
     /// The highest number that a commit has, and what the serial cannot be above.
     sequence: u64,
     serial: u64,
@@ -196,18 +210,20 @@ impl Before {
     ) -> Result<Self, StateError> {
         match chain::load(objects, &options.environment).await {
             Ok(Some(chain)) if chain.head.origin == header.origin => {
-                let serial = ledger(objects.place(), &chain.map)?.meta.serial;
+                let ledger = ledger(objects.place(), &chain.map)?;
+                if let Some(to) = ledger.moved_to {
+                    return Err(StateError::Moved { place: objects.place().to_owned(), to });
+                }
                 Ok(Self {
-                    head: chain.head.clone(),
-                    etag: Some(chain.etag.clone()),
+                    head: Some((chain.head.clone(), chain.etag.clone())),
                     sequence: chain.sequence,
-                    serial,
+                    serial: ledger.meta.serial,
+                    ledger: Some(ledger),
                     chain: Some(chain),
                 })
             }
             Ok(Some(_)) => {
-                let what = "the snapshot is of another state";
-                Err(StateError::damaged(objects.place(), what))
+                Err(StateError::damaged(objects.place(), "the snapshot is of another state"))
             }
             Ok(None) | Err(StateError::Damaged { .. }) => Self::damaged(objects, header).await,
             Err(error) => Err(error),
@@ -216,7 +232,7 @@ impl Before {
 
     /// Of a damaged state only the numbers count: none is used again.
     async fn damaged(objects: &Objects, header: &SnapshotHeader) -> Result<Self, StateError> {
-        let found = match objects.get(HEAD).await? {
+        let head = match objects.get(HEAD).await? {
             Some(found) => Head::decode(&found.bytes, objects.place())
                 .ok()
                 .filter(|head| head.origin == header.origin)
@@ -229,25 +245,14 @@ impl Before {
             let highest = listed.iter().filter_map(|object| sequence_in(&object.name)).max();
             sequence = sequence.max(highest.unwrap_or(0));
         }
+        if let Some((head, _)) = &head {
+            sequence = sequence.max(head.last.sequence);
+        }
         let newest = list(objects).await?.into_iter().next();
         let (from, serial) = newest
             .map_or((header.sequence, header.serial), |newest| (newest.sequence, newest.serial));
-        if let Some((head, _)) = &found {
-            sequence = sequence.max(head.last.sequence);
-        }
         // A commit raises the serial by one at most.
         let serial = serial.saturating_add(sequence.saturating_sub(from));
-        let (head, etag) = match found {
-            Some((head, etag)) => (head, Some(etag)),
-            None => {
-                let head = Head {
-                    format: FORMAT,
-                    snapshot: None,
-                    ..Head::new(&header.environment, header.origin, Timestamp::UNIX_EPOCH)
-                };
-                (head, None)
-            }
-        };
-        Ok(Self { head, etag, chain: None, sequence, serial })
+        Ok(Self { head, chain: None, ledger: None, sequence, serial })
     }
 }

@@ -7,15 +7,17 @@ use tokio::runtime::{Builder, Runtime};
 use super::{
     backing::BucketBacking,
     chain::{self, Chain},
-    compact,
+    compact::{self, Of},
     config::{Bucket, Limits},
-    head::{HEAD, Head, Last},
+    head::{HEAD, Head, Last, start},
     lock::{self, Clock, Lock},
     objects::{Objects, Put},
 };
 use crate::state::{
-    Access, Meta, Mode, OpenOptions, StateError, Verification, Write,
+    Access, Amendment, Meta, Mode, OpenOptions, StateError, Verification, Write,
     engine::{Engine, stored_ledger},
+    ledger::{FORMAT, Ledger},
+    memory::Bytes,
     worker::Keeper,
 };
 
@@ -25,6 +27,8 @@ const SHORT: Duration = Duration::from_secs(5);
 /// An open state.
 pub(super) struct OpenBucket {
     engine: Engine<BucketBacking>,
+    head: Head,
+    etag: String,
     limits: Limits,
     /// Something was committed since it was opened.
     written: bool,
@@ -51,53 +55,49 @@ pub(super) fn open(
     let runtime = runtime(place)?;
     let objects = bucket.objects(&options.environment)?;
     let limits = bucket.limits().clone();
-    let (lock, chain) = match options.access {
-        Access::Read => {
-            let chain = runtime.block_on(chain::load(&objects, &options.environment))?;
-            (None, chain.ok_or_else(|| not_found(options, place))?)
-        }
-        Access::Write => {
-            let (lock, chain) = runtime.block_on(locked(&objects, options, &limits))?;
-            (Some(lock), chain)
-        }
-    };
-    let backing = BucketBacking::new(runtime, objects, lock, chain);
-    let engine = match ledger(backing, place, &options.environment) {
-        Ok(engine) => engine,
-        Err((backing, error)) => {
-            release(*backing);
-            return Err(error);
-        }
-    };
-    let mut open = OpenBucket { engine, limits, written: false };
-    // A writer that ended early has left commits that the head does not know of: from now on,
-    // they would be missed.
-    if open.engine.backing.lock.is_some() {
-        let _known_later = open.advance();
+    if options.access == Access::Read {
+        let chain = runtime.block_on(chain::load(&objects, &options.environment))?;
+        let chain = chain.ok_or_else(|| not_found(options, place))?;
+        return engine(runtime, objects, None, chain, options, limits);
     }
-    Ok(open)
+    let (lock, chain) = runtime.block_on(locked(&objects, options, &limits))?;
+    let lock = Arc::new(lock);
+    let opened =
+        engine(Arc::clone(&runtime), objects, Some(Arc::clone(&lock)), chain, options, limits);
+    match opened {
+        Ok(mut open) => {
+            // A writer that ended early has left commits that the head does not know of: from now
+            // on, they would be missed.
+            let _known_later = open.advance();
+            Ok(open)
+        }
+        Err(error) => {
+            release(&runtime, &lock);
+            Err(error)
+        }
+    }
 }
 
-type Refused = (Box<BucketBacking>, StateError);
-
-fn ledger(
-    backing: BucketBacking,
-    place: &str,
-    environment: &str,
-) -> Result<Engine<BucketBacking>, Refused> {
-    let error = match stored_ledger(&backing, place, environment) {
-        Ok(Some(ledger)) if ledger.sequence == backing.sequence => {
-            return Ok(Engine::new(backing, place, ledger));
-        }
-        Ok(Some(ledger)) => {
-            let (found, counted) = (ledger.sequence, backing.sequence);
-            let what = format!("its ledger is that of commit {found}, its last one is {counted}");
-            StateError::damaged(place, what)
-        }
-        Ok(None) => StateError::damaged(place, "the ledger is missing"),
-        Err(error) => error,
-    };
-    Err((Box::new(backing), error))
+fn engine(
+    runtime: Arc<Runtime>,
+    objects: Objects,
+    lock: Option<Arc<Lock>>,
+    chain: Chain,
+    options: &OpenOptions,
+    limits: Limits,
+) -> Result<OpenBucket, StateError> {
+    let place = objects.place().to_owned();
+    let (head, etag) = (chain.head.clone(), chain.etag.clone());
+    let backing = BucketBacking::new(runtime, objects, lock, chain);
+    let ledger = stored_ledger(&backing, &place, &options.environment)?
+        .ok_or_else(|| StateError::damaged(&place, "the ledger is missing"))?;
+    if ledger.sequence != backing.sequence {
+        let (found, counted) = (ledger.sequence, backing.sequence);
+        let what = format!("its ledger is that of commit {found}, its last one is {counted}");
+        return Err(StateError::damaged(&place, what));
+    }
+    let engine = Engine::new(backing, &place, ledger, options.key.as_ref())?;
+    Ok(OpenBucket { engine, head, etag, limits, written: false })
 }
 
 /// Takes the lock, and reads the state, or makes it.
@@ -123,12 +123,7 @@ async fn locked(
         if options.mode == Mode::MustExist {
             return Err(not_found(options, objects.place()));
         }
-        let head = Head::new(environment, options.new_lineage, options.now);
-        match objects.create(HEAD, &head.encode()?).await? {
-            Put::Done { .. } => {}
-            // It was made at the same moment.
-            Put::Refused(_) => {}
-        }
+        make(objects, options).await?;
         chain::load(objects, environment).await?.ok_or_else(|| {
             StateError::damaged(objects.place(), format!("its {HEAD} was removed at once"))
         })
@@ -142,53 +137,64 @@ async fn locked(
     }
 }
 
-/// Gives the lock back. If that fails, it runs out.
-fn release(backing: BucketBacking) {
-    if let Some(lock) = backing.lock {
-        let release = async { tokio::time::timeout(SHORT, lock.release()).await };
-        let _runs_out = backing.runtime.block_on(release);
+/// Makes a state without anything in it. It is there as soon as its head is.
+async fn make(objects: &Objects, options: &OpenOptions) -> Result<(), StateError> {
+    let place = objects.place();
+    let ledger = Ledger::new(&options.environment, options.new_lineage, options.now);
+    let made = Engine::create(Bytes::default(), place, ledger, options.key.as_ref())?;
+    let origin = options.new_lineage;
+    let last = Last { sequence: 0, segment: start(origin) };
+    let of = Of { environment: &options.environment, origin };
+    let map = &made.backing().0;
+    let (snapshot, _) = compact::snapshot(objects, of, &made.ledger, &last.segment, map).await?;
+    let environment = options.environment.clone();
+    let head = Head { format: FORMAT, environment, origin, snapshot, last };
+    match objects.create(HEAD, &head.encode()?).await? {
+        // If not, it was made at the same moment by somebody who took the lock over.
+        Put::Done { .. } | Put::Refused(_) => Ok(()),
     }
+}
+
+/// Gives the lock back. If that fails, it runs out.
+fn release(runtime: &Runtime, lock: &Lock) {
+    let _runs_out = runtime.block_on(async { tokio::time::timeout(SHORT, lock.release()).await });
 }
 
 impl OpenBucket {
     /// The head knows of everything that was committed.
     fn advance(&mut self) -> Result<(), StateError> {
-        let backing = &mut self.engine.backing;
+        let backing = self.engine.backing();
         let last = Last { sequence: backing.sequence, segment: backing.segment.clone() };
         let objects = backing.objects.with_patience(SHORT);
-        let (head, etag) = (backing.head.clone(), backing.etag.clone());
+        let (head, etag) = (self.head.clone(), self.etag.clone());
         let moved = compact::advance(&objects, head, etag, &last, None);
-        (backing.head, backing.etag) = backing.runtime.block_on(moved)?;
+        (self.head, self.etag) = backing.runtime.block_on(moved)?;
         Ok(())
     }
 
     /// Whether the segments are worth a snapshot.
     fn is_long(&self) -> bool {
-        let backing = &self.engine.backing;
+        let backing = self.engine.backing();
         backing.segments >= self.limits.segments || backing.segment_bytes >= backing.snapshot_bytes
     }
 
-    fn compact(&mut self) -> Result<(), StateError> {
-        let Self { engine, limits, .. } = self;
-        let (ledger, backing) = (&engine.ledger, &mut engine.backing);
+    fn compact(&self) -> Result<(), StateError> {
+        let Self { engine, head, etag, limits, .. } = self;
+        let backing = engine.backing();
+        let objects = &backing.objects;
         let last = Last { sequence: backing.sequence, segment: backing.segment.clone() };
-        let (head, etag) = (backing.head.clone(), backing.etag.clone());
-        let moved = backing.runtime.block_on(async {
+        backing.runtime.block_on(async {
             if let Some(lock) = &backing.lock {
                 lock.check().await?;
             }
-            let objects = &backing.objects;
-            let map = &backing.bytes.0;
-            let (base, bytes) =
-                compact::snapshot(objects, &head, ledger, &last.segment, map).await?;
-            let moved = compact::advance(objects, head, etag, &last, Some(&base)).await?;
+            let (map, of) = (&backing.bytes.0, Of::head(head));
+            let (base, _) =
+                compact::snapshot(objects, of, &engine.ledger, &last.segment, map).await?;
+            let (head, etag) = (head.clone(), etag.clone());
+            let (head, _) = compact::advance(objects, head, etag, &last, Some(&base)).await?;
             // What is not removed now is removed later.
-            let _later = compact::sweep(objects, &moved.0, limits).await;
-            Ok::<_, StateError>((moved, bytes))
-        })?;
-        ((backing.head, backing.etag), backing.snapshot_bytes) = moved;
-        (backing.segments, backing.segment_bytes) = (0, 0);
-        Ok(())
+            compact::sweep(objects, &head, limits).await
+        })
     }
 }
 
@@ -200,22 +206,21 @@ impl Keeper for OpenBucket {
     }
 
     fn commit(&mut self, writes: &[Write]) -> Result<Meta, StateError> {
-        if self.engine.backing.lock.is_none() {
-            return Err(self
-                .engine
-                .backing
-                .objects
-                .unavailable("it was opened only to look at it"));
-        }
         let meta = self.engine.commit(writes)?;
         self.written |= !writes.is_empty();
+        Ok(meta)
+    }
+
+    fn amend(&mut self, amendment: &Amendment) -> Result<Meta, StateError> {
+        let meta = self.engine.amend(amendment)?;
+        self.written = true;
         Ok(meta)
     }
 
     /// What is in memory, and what is in the bucket.
     fn verify(&self) -> Result<Verification, StateError> {
         let mut found = self.engine.verify()?;
-        let backing = &self.engine.backing;
+        let backing = self.engine.backing();
         let environment = &self.engine.ledger.meta.environment;
         let again = backing.runtime.block_on(chain::load(&backing.objects, environment));
         match again {
@@ -242,13 +247,16 @@ impl Keeper for OpenBucket {
 
     /// What goes wrong here does no harm: what was committed is in the bucket.
     fn close(mut self) {
-        if self.written && !self.engine.backing.failed {
+        if self.written && !self.engine.backing().failed {
             let _next_time = if self.is_long() { self.compact() } else { self.advance() };
         }
-        release(self.engine.backing);
+        self.abandon();
     }
 
     fn abandon(self) {
-        release(self.engine.backing);
+        let backing = self.engine.backing();
+        if let Some(lock) = &backing.lock {
+            release(&backing.runtime, lock);
+        }
     }
 }

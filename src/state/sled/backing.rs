@@ -12,12 +12,16 @@
 //! - Its `conf` and the names of its files are never fsynced: all are when it has opened them.
 //! - A snapshot that was being written when the process ended is taken for a whole one when the
 //!   next opens the files, and is corrupt: it is removed before.
+//! - Its threads hold the files on after the database was dropped: they are waited for.
 
 use std::{
     collections::BTreeMap,
-    fs::File,
+    fs::{File, TryLockError},
+    io::ErrorKind,
     ops::Bound,
     path::{Path, PathBuf},
+    thread,
+    time::{Duration, Instant},
 };
 
 use sled::{Batch, Db, IVec, Tree};
@@ -38,6 +42,8 @@ const PIECE: usize = 8 << 10;
 const WHOLE: u8 = 0;
 /// The first piece of a value: four bytes with the number of further pieces follow.
 const PIECES: u8 = 1;
+/// Whoever holds sled's files longer than this after closing them is not one of its threads.
+const LONGEST_RELEASE: Duration = Duration::from_secs(10);
 /// The table of further pieces.
 const FURTHER: u8 = b'x';
 
@@ -86,6 +92,27 @@ pub(super) fn remove_unfinished(folder: &Path) -> Result<(), StateError> {
         }
     }
     Ok(())
+}
+
+/// Whether none of sled's threads has the files open any more; waits a while for it. They hold
+/// them on after the database was dropped, and may still make `db` shorter.
+pub(super) fn released(folder: &Path) -> Result<bool, StateError> {
+    let path = folder.join("db");
+    let file = match File::options().read(true).write(true).open(&path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(true),
+        Err(error) => return Err(StateError::io("open", &path)(error)),
+    };
+    let start = Instant::now();
+    loop {
+        // The lock that sled itself takes.
+        match file.try_lock() {
+            Ok(()) => return Ok(true),
+            Err(TryLockError::WouldBlock) if start.elapsed() > LONGEST_RELEASE => return Ok(false),
+            Err(TryLockError::WouldBlock) => thread::sleep(Duration::from_millis(1)),
+            Err(TryLockError::Error(error)) => return Err(StateError::io("lock", &path)(error)),
+        }
+    }
 }
 
 impl SledBacking {
@@ -248,7 +275,7 @@ fn piece_key(key: &[u8], index: u32) -> Vec<u8> {
 }
 
 fn sled_error(error: &sled::Error, place: &str, folder: &Path) -> StateError {
-    use std::io::ErrorKind::{InvalidData, UnexpectedEof};
+    use ErrorKind::{InvalidData, UnexpectedEof};
     match error {
         sled::Error::Io(error) if error.to_string().starts_with("could not acquire lock") => {
             StateError::Locked { place: place.to_owned(), holder: None, until: None }
