@@ -1,5 +1,7 @@
 use std::{io, path::PathBuf};
 
+use jiff::Timestamp;
+
 use super::LockHolder;
 
 /// Why the state could not be used.
@@ -41,15 +43,29 @@ pub enum StateError {
     },
     /// Somebody else has it open.
     #[error(
-        "the state {place} is in use by {}: wait for it to end, or wait longer with \
+        "the state {place} is in use by {}{}: wait for it to end, or wait longer with \
          --lock-timeout",
-        holder.as_ref().map_or_else(|| "another process".to_owned(), ToString::to_string)
+        holder.as_ref().map_or_else(|| "another process".to_owned(), ToString::to_string),
+        until.map_or_else(String::new, |until| {
+            format!(", which holds it until {until:.0} unless it goes on")
+        })
     )]
     Locked {
         /// Which state.
         place: String,
         /// Who holds it, if the note could be read.
         holder: Option<LockHolder>,
+        /// When the lock may be taken over, if the holder does not prolong it before. In a folder
+        /// the lock ends with its holder.
+        until: Option<Timestamp>,
+    },
+    /// No older state of this name is kept.
+    #[error("the state {place} has no snapshot {name:?}: `pushsync state restore` lists them")]
+    NoSnapshot {
+        /// Which state.
+        place: String,
+        /// The name that was asked for.
+        name: String,
     },
     /// There is none yet.
     #[error(

@@ -24,8 +24,9 @@ pub struct MemoryStore(Mutex<Engine<Bytes>>);
 
 const PLACE: &str = "in memory";
 
+/// Sorted bytes in memory.
 #[derive(Default)]
-struct Bytes(BTreeMap<Vec<u8>, Vec<u8>>);
+pub(super) struct Bytes(pub(super) BTreeMap<Vec<u8>, Vec<u8>>);
 
 impl MemoryStore {
     /// An empty state of this environment.

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use uuid::Uuid;
 
-use super::{HostedStore, LockHolder, StateError, StateKey, sled};
+use super::{HostedStore, LockHolder, StateError, StateKey, bucket, bucket::Bucket, sled};
 
 /// Where a state is.
 #[derive(Clone)]
@@ -16,7 +16,7 @@ pub enum Location {
     /// In a Postgres database: `postgres://user:password@host/database`.
     Postgres(SecretString),
     /// In a bucket: `s3://bucket/prefix`.
-    Bucket(String),
+    Bucket(Bucket),
 }
 
 impl Location {
@@ -28,9 +28,18 @@ impl Location {
     pub fn from_url(url: &str) -> Result<Self, String> {
         match url.split_once("://") {
             Some(("postgres" | "postgresql", _)) => Ok(Self::Postgres(url.into())),
-            Some(("s3", _)) => Ok(Self::Bucket(url.to_owned())),
+            Some(("s3", _)) => Ok(Self::Bucket(Bucket::new(url))),
             Some((scheme, _)) => Err(scheme.to_owned()),
             None => Err(String::new()),
+        }
+    }
+
+    /// With what the environment says about it: the `AWS_*` variables of a bucket.
+    #[must_use]
+    pub fn with_variables(self, variable: &dyn Fn(&str) -> Option<String>) -> Self {
+        match self {
+            Self::Bucket(bucket) => Self::Bucket(bucket.with_variables(variable)),
+            other => other,
         }
     }
 }
@@ -47,7 +56,7 @@ impl fmt::Display for Location {
                 let rest = rest.rsplit('@').next().unwrap_or_default();
                 write!(f, "postgres://{}", rest.split(['?', '#']).next().unwrap_or_default())
             }
-            Self::Bucket(url) => f.write_str(url),
+            Self::Bucket(bucket) => fmt::Display::fmt(bucket, f),
         }
     }
 }
@@ -57,7 +66,7 @@ impl fmt::Debug for Location {
         match self {
             Self::Folder(path) => write!(f, "Folder({path:?})"),
             Self::Postgres(_) => f.write_str("Postgres(…)"),
-            Self::Bucket(url) => write!(f, "Bucket({url:?})"),
+            Self::Bucket(bucket) => fmt::Debug::fmt(bucket, f),
         }
     }
 }
@@ -114,7 +123,8 @@ pub struct OpenOptions {
 pub fn open(options: OpenOptions) -> Result<HostedStore, StateError> {
     match options.location.clone() {
         Location::Folder(folder) => sled::open(folder, options),
-        Location::Postgres(_) | Location::Bucket(_) => Err(StateError::Unavailable {
+        Location::Bucket(bucket) => bucket::open(bucket, options),
+        Location::Postgres(_) => Err(StateError::Unavailable {
             place: "elsewhere".to_owned(),
             why: "this version keeps its state in a folder only".to_owned(),
         }),
