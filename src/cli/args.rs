@@ -358,6 +358,20 @@ pub(super) enum State {
     /// Change the passphrase of an encrypted state: from PUSHSYNC_STATE_KEY to
     /// PUSHSYNC_NEW_STATE_KEY
     Rekey,
+    /// List older states that are kept, or bring one back (from a bucket)
+    Restore {
+        /// The snapshot [default: list them]
+        name: Option<String>,
+        /// How to list them
+        #[arg(long, value_name = "FORMAT", default_value = "text")]
+        format: DataFormat,
+    },
+    /// Say who holds the lock of a state in a bucket, or break it
+    Unlock {
+        /// Break it
+        #[arg(long)]
+        force: bool,
+    },
     /// Read everything and compare it with its checksums
     Verify,
     /// Say what was done when, the newest first

@@ -171,10 +171,12 @@ impl Context {
         }
         let location = match location {
             StateLocation::Folder(folder) => Location::Folder(folder),
-            StateLocation::Url(url) => Location::from_url(&url).map_err(|scheme| {
-                Failure::new(format!("there is no store for {scheme}://"))
-                    .help("give a folder, postgres://…, or s3://bucket/prefix")
-            })?,
+            StateLocation::Url(url) => Location::from_url(&url)
+                .map_err(|scheme| {
+                    Failure::new(format!("there is no store for {scheme}://"))
+                        .help("give a folder, postgres://…, or s3://bucket/prefix")
+                })?
+                .complete(|name| surroundings::variable(name).map(Into::into)),
         };
         Ok(Place::new(location, local, environment))
     }
@@ -222,17 +224,7 @@ impl Context {
         lock_timeout: Duration,
         key: Option<StateKey>,
     ) -> Result<Option<Arc<dyn Store>>, StateError> {
-        let options = OpenOptions {
-            location: place.location().clone(),
-            environment: place.namespace().to_owned(),
-            mode,
-            access,
-            holder: surroundings::holder(command),
-            lock_timeout,
-            new_lineage: Uuid::new_v4(),
-            now: surroundings::now(),
-            key,
-        };
+        let options = open_options(place, mode, access, command, lock_timeout, key);
         let unrecorded = place.unrecorded();
         // Handing in is a change.
         let first = if unrecorded.exists() { Access::Write } else { access };
@@ -261,6 +253,14 @@ impl Context {
             return Ok(None);
         }
         secrets::state_key(STATE_KEY, surroundings::variable)
+    }
+
+    /// How an older state is brought back.
+    pub(super) fn options_to_restore(&self, place: &Place) -> Result<OpenOptions, Failure> {
+        let patience = self.global.lock_timeout.unwrap_or_default();
+        let key = self.state_key(place)?;
+        let (mode, access) = (Mode::MustExist, Access::Write);
+        Ok(open_options(place, mode, access, "state restore", patience, key))
     }
 
     /// Records what an earlier run has kept.
@@ -374,6 +374,27 @@ impl Context {
     pub(super) fn run_info(&self, command: &str) -> RunInfo {
         let (commit, dirty) = surroundings::git(&self.global.directory);
         RunInfo { id: Uuid::new_v4(), command: command.to_owned(), commit, dirty }
+    }
+}
+
+fn open_options(
+    place: &Place,
+    mode: Mode,
+    access: Access,
+    command: &str,
+    lock_timeout: Duration,
+    key: Option<StateKey>,
+) -> OpenOptions {
+    OpenOptions {
+        location: place.location().clone(),
+        environment: place.namespace().to_owned(),
+        mode,
+        access,
+        holder: surroundings::holder(command),
+        lock_timeout,
+        new_lineage: Uuid::new_v4(),
+        now: surroundings::now(),
+        key,
     }
 }
 

@@ -3,6 +3,7 @@
 mod history;
 mod list;
 mod migrate;
+mod older;
 mod resolve;
 mod transfer;
 
@@ -40,6 +41,8 @@ pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
         Args::Import { file } => transfer::import(&desk, &file),
         Args::Migrate { to, plain } => migrate::migrate(&desk, &to, plain),
         Args::Rekey => rekey(&desk),
+        Args::Restore { name, format } => older::restore(&desk, name.as_deref(), format),
+        Args::Unlock { force } => older::unlock(&desk, force),
         Args::Verify => verify(&desk),
     }
 }
