@@ -1,6 +1,6 @@
 //! Where a state is, and how it is opened.
 
-use std::{fmt, path::PathBuf, time::Duration};
+use std::{ffi::OsString, fmt, path::PathBuf, time::Duration};
 
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
@@ -34,11 +34,15 @@ impl Location {
         }
     }
 
-    /// With what the environment says about it: the `AWS_*` variables of a bucket.
+    /// The same, with what it leaves open and the environment says: the `AWS_*` variables of a
+    /// bucket. `variable` reads the environment.
     #[must_use]
-    pub fn with_variables(self, variable: &dyn Fn(&str) -> Option<String>) -> Self {
+    pub fn complete(self, variable: impl Fn(&str) -> Option<OsString>) -> Self {
         match self {
-            Self::Bucket(bucket) => Self::Bucket(bucket.with_variables(variable)),
+            Self::Bucket(bucket) => {
+                let text = |name: &str| variable(name).and_then(|value| value.into_string().ok());
+                Self::Bucket(bucket.with_variables(&text))
+            }
             other => other,
         }
     }
