@@ -11,5 +11,6 @@ mod state {
     mod laws;
     mod scan;
     mod secret;
+    mod stores;
     mod support;
 }

@@ -1,0 +1,165 @@
+//! Stands between a store and the server: counts what passes, and does with it what it is told.
+
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    net::{SocketAddr, TcpListener, TcpStream},
+    sync::{Arc, Mutex},
+    thread,
+    time::Duration,
+};
+
+/// What becomes of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fate {
+    Pass,
+    /// An answer of the proxy's own, before the request has had its effect or after it.
+    Answer { status: u16, effect: bool },
+    /// The connection is closed without an answer.
+    Drop { effect: bool },
+    /// Nothing is heard for longer than anybody waits.
+    Hang { effect: bool },
+}
+
+/// A request, as its fate is decided by.
+#[derive(Debug, Clone)]
+pub(crate) struct Asked {
+    pub(crate) method: String,
+    pub(crate) path: String,
+    pub(crate) head: String,
+}
+
+type Decide = Box<dyn FnMut(&Asked) -> Fate + Send>;
+
+struct Shared {
+    server: SocketAddr,
+    decide: Mutex<Decide>,
+    asked: Mutex<Vec<Asked>>,
+    /// Takes headers away before they reach the server.
+    strip: &'static [&'static str],
+}
+
+pub(crate) struct Proxy {
+    pub(crate) address: SocketAddr,
+    shared: Arc<Shared>,
+}
+
+impl Proxy {
+    pub(crate) fn start(
+        server: SocketAddr,
+        decide: impl FnMut(&Asked) -> Fate + Send + 'static,
+    ) -> Self {
+        Self::stripping(server, &[], decide)
+    }
+
+    /// One that also takes these headers out of all requests.
+    pub(crate) fn stripping(
+        server: SocketAddr,
+        strip: &'static [&'static str],
+        decide: impl FnMut(&Asked) -> Fate + Send + 'static,
+    ) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let decide: Decide = Box::new(decide);
+        let (decide, asked) = (Mutex::new(decide), Mutex::new(Vec::new()));
+        let shared = Arc::new(Shared { server, decide, asked, strip });
+        let served = Arc::clone(&shared);
+        thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let shared = Arc::clone(&served);
+                thread::spawn(move || shared.serve(&stream));
+            }
+        });
+        Self { address, shared }
+    }
+
+    /// From now on, this decides.
+    pub(crate) fn decide(&self, decide: impl FnMut(&Asked) -> Fate + Send + 'static) {
+        *self.shared.decide.lock().expect("not poisoned") = Box::new(decide);
+    }
+
+    /// Whoever goes through it is cut off for ever, like a process that is killed.
+    pub(crate) fn cut(&self) {
+        self.decide(|_| Fate::Drop { effect: false });
+    }
+
+    pub(crate) fn asked(&self) -> Vec<Asked> {
+        self.shared.asked.lock().expect("not poisoned").clone()
+    }
+
+    pub(crate) fn count(&self, method: &str, part: &str) -> usize {
+        let all = self.asked();
+        all.iter().filter(|asked| asked.method == method && asked.path.contains(part)).count()
+    }
+}
+
+impl Shared {
+    /// One request; then the connection is closed.
+    fn serve(&self, mut client: &TcpStream) -> Option<()> {
+        let mut reader = BufReader::new(client);
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            if reader.read_line(&mut head).ok()? == 0 {
+                return None;
+            }
+        }
+        let length = head
+            .lines()
+            .filter_map(|line| line.split_once(':'))
+            .find(|(name, _)| name.eq_ignore_ascii_case("content-length"))
+            .and_then(|(_, value)| value.trim().parse().ok())
+            .unwrap_or(0);
+        let mut body = vec![0; length];
+        reader.read_exact(&mut body).ok()?;
+        let mut line = head.split(' ');
+        let (method, path) = (line.next()?.to_owned(), line.next()?.to_owned());
+        let asked = Asked { method, path, head: head.clone() };
+        let fate = (self.decide.lock().expect("not poisoned"))(&asked);
+        self.asked.lock().expect("not poisoned").push(asked);
+        let effect = match fate {
+            Fate::Pass => true,
+            Fate::Answer { effect, .. } | Fate::Drop { effect } | Fate::Hang { effect } => effect,
+        };
+        let answer = if effect { self.forward(&head, &body)? } else { Vec::new() };
+        match fate {
+            Fate::Pass => client.write_all(&answer).ok()?,
+            Fate::Answer { status, .. } => {
+                let body = "<Error><Code>AsTold</Code></Error>";
+                let length = body.len();
+                write!(
+                    client,
+                    "HTTP/1.1 {status} As Told\r\ncontent-length: {length}\r\n\
+                     connection: close\r\n\r\n{body}"
+                )
+                .ok()?;
+            }
+            Fate::Drop { .. } => {}
+            Fate::Hang { .. } => thread::sleep(Duration::from_secs(3)),
+        }
+        Some(())
+    }
+
+    fn forward(&self, head: &str, body: &[u8]) -> Option<Vec<u8>> {
+        let mut server = TcpStream::connect(self.server).ok()?;
+        let mut sent = String::new();
+        for line in head.trim_end().split("\r\n") {
+            let name = line.split(':').next().unwrap_or_default().to_ascii_lowercase();
+            if name != "connection" && !self.strip.contains(&name.as_str()) {
+                sent.push_str(line);
+                sent.push_str("\r\n");
+            }
+        }
+        sent.push_str("connection: close\r\n\r\n");
+        server.write_all(sent.as_bytes()).ok()?;
+        server.write_all(body).ok()?;
+        let mut answer = Vec::new();
+        server.read_to_end(&mut answer).ok()?;
+        // The connection to the client is closed as well.
+        let text = String::from_utf8_lossy(&answer).to_ascii_lowercase();
+        let end = text.find("\r\n\r\n")?;
+        if !text[..end].contains("connection: close") {
+            let line = answer.iter().position(|byte| *byte == b'\n')? + 1;
+            answer.splice(line..line, b"connection: close\r\n".iter().copied());
+        }
+        Some(answer)
+    }
+}

@@ -1,0 +1,76 @@
+//! What every store promises, kept by this one.
+
+use pushsync::state::{self, Store};
+
+use super::{
+    conformance::{self, conformance},
+    server::server,
+    support::*,
+};
+
+conformance!(in_a_bucket, |test| test(&server!().place().open().expect("opens")));
+conformance!(in_a_bucket_encrypted, |test| {
+    let place = server!().place();
+    let key = Some(key("correct horse battery"));
+    test(&state::open(state::OpenOptions { key, ..place.options() }).expect("opens"));
+});
+
+#[test]
+fn what_was_committed_is_there_after_closing_and_opening() {
+    let place = server!().place();
+    let store = place.open().expect("opens");
+    fill(&store);
+    let before = contents(&store).expect("reads");
+    drop(store);
+    for _ in 0..3 {
+        let store = place.open().expect("opens");
+        assert_eq!(contents(&store).expect("reads"), before);
+        let verified = runtime().block_on(store.verify()).expect("answers");
+        assert_eq!(verified.problems, [""; 0]);
+        commit(&store, vec![]);
+    }
+}
+
+#[test]
+fn environments_do_not_see_each_other() {
+    let place = server!().place();
+    let sandbox = || state::OpenOptions { environment: "sandbox:x".into(), ..place.options() };
+    commit(&place.open().expect("opens"), vec![put("a@v", "real")]);
+    let store = state::open(sandbox()).expect("opens");
+    assert_eq!(scan(&store).expect("reads").len(), 0);
+    commit(&store, vec![put("b@v", "played"), put("c@v", "played")]);
+    drop(store);
+    assert_eq!(scan(&place.open().expect("opens")).expect("reads").len(), 1);
+    assert_eq!(scan(&state::open(sandbox()).expect("opens")).expect("reads").len(), 2);
+}
+
+#[test]
+fn who_only_looks_takes_no_lock_sees_one_moment_and_writes_nothing() {
+    let place = server!().place();
+    let look = || state::OpenOptions { access: state::Access::Read, ..place.options() };
+    let none = state::open(look()).err().expect("there is none");
+    assert!(matches!(none, state::StateError::NotFound { .. }), "{none}");
+    assert_eq!(place.names(), [""; 0]);
+
+    let writer = place.open().expect("opens");
+    commit(&writer, vec![put("a@v", "one")]);
+    let reader = state::open(look()).expect("opens while another writes");
+    commit(&writer, vec![put("b@v", "two")]);
+    assert_eq!(scan(&reader).expect("reads").len(), 1);
+    let verified = runtime().block_on(reader.verify()).expect("answers");
+    assert_eq!(verified.problems, [""; 0]);
+    let error = runtime().block_on(reader.commit(vec![put("c@v", "three")])).expect_err("refused");
+    assert!(error.to_string().contains("only to look"), "{error}");
+    drop(reader);
+    drop(writer);
+    assert_eq!(scan(&place.open().expect("opens")).expect("reads").len(), 2);
+}
+
+#[test]
+fn a_state_that_must_exist_is_not_made() {
+    let place = server!().place();
+    let options = state::OpenOptions { mode: state::Mode::MustExist, ..place.options() };
+    let error = state::open(options).err().expect("there is none");
+    assert!(matches!(error, state::StateError::NotFound { .. }), "{error}");
+    assert_eq!(place.names(), [""; 0]);
+}
