@@ -10,5 +10,6 @@ mod state {
     mod folder;
     mod laws;
     mod scan;
+    mod stores;
     mod support;
 }

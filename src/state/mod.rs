@@ -15,6 +15,7 @@ mod ledger;
 pub mod memory;
 mod open;
 mod panics;
+mod postgres;
 pub mod private_file;
 mod record;
 pub mod scan;

@@ -1,12 +1,12 @@
 //! Where a state is, and how it is opened.
 
-use std::{fmt, path::PathBuf, time::Duration};
+use std::{ffi::OsString, fmt, path::PathBuf, time::Duration};
 
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use uuid::Uuid;
 
-use super::{HostedStore, LockHolder, StateError, sled};
+use super::{HostedStore, LockHolder, StateError, postgres, sled};
 
 /// Where a state is.
 #[derive(Clone)]
@@ -31,6 +31,16 @@ impl Location {
             Some(("s3", _)) => Ok(Self::Bucket(url.to_owned())),
             Some((scheme, _)) => Err(scheme.to_owned()),
             None => Err(String::new()),
+        }
+    }
+
+    /// The same, with what it leaves open and the environment says: a password of `PGPASSWORD`,
+    /// or of the file that `PGPASSFILE` names. `variable` reads the environment.
+    #[must_use]
+    pub fn complete(self, variable: impl Fn(&str) -> Option<OsString>) -> Self {
+        match self {
+            Self::Postgres(url) => Self::Postgres(postgres::complete(url, variable)),
+            other => other,
         }
     }
 }
@@ -112,7 +122,8 @@ pub struct OpenOptions {
 pub fn open(options: OpenOptions) -> Result<HostedStore, StateError> {
     match options.location.clone() {
         Location::Folder(folder) => sled::open(folder, options),
-        Location::Postgres(_) | Location::Bucket(_) => Err(StateError::Unavailable {
+        Location::Postgres(url) => postgres::open(&url, options),
+        Location::Bucket(_) => Err(StateError::Unavailable {
             place: "elsewhere".to_owned(),
             why: "this version keeps its state in a folder only".to_owned(),
         }),

@@ -1,4 +1,4 @@
-//! What every store promises. A new store adds one line at the end.
+//! What every store promises. Each crate of tests says in `stores.rs` which stores it has.
 
 use std::ops::Bound;
 
@@ -6,7 +6,7 @@ use pushsync::state::{Digest, Store, Write};
 
 use super::support::*;
 
-async fn a_new_state_is_empty(store: &dyn Store) {
+pub(crate) async fn a_new_state_is_empty(store: &dyn Store) {
     let meta = store.meta().await.expect("answers");
     assert_eq!((meta.serial, meta.records, meta.digest), (0, 0, Digest(0)));
     assert_eq!((meta.environment.as_str(), meta.lineage), ("default", LINEAGE));
@@ -18,7 +18,7 @@ async fn a_new_state_is_empty(store: &dyn Store) {
     assert_eq!(store.verify().await.expect("answers").problems, [""; 0]);
 }
 
-async fn records_come_back_as_they_were_put(store: &dyn Store) {
+pub(crate) async fn records_come_back_as_they_were_put(store: &dyn Store) {
     for text in ["plain", "with drift", "a replaced one", "", "\u{1F600} \u{0} \"'"] {
         let meta = store.commit(vec![put("a@v", text)]).await.expect("commits");
         assert_eq!(meta.records, 1);
@@ -27,7 +27,7 @@ async fn records_come_back_as_they_were_put(store: &dyn Store) {
     }
 }
 
-async fn a_text_of_200_kb_is_kept(store: &dyn Store) {
+pub(crate) async fn a_text_of_200_kb_is_kept(store: &dyn Store) {
     let long = "0123456789".repeat(20_000);
     store.commit(vec![put("a@v", &long), put("b@v", "short")]).await.expect("commits");
     let found = store.record(&address("a@v")).await.expect("answers");
@@ -43,7 +43,7 @@ async fn a_text_of_200_kb_is_kept(store: &dyn Store) {
     assert_eq!(store.verify().await.expect("answers").problems, [""; 0]);
 }
 
-async fn pages_are_in_the_order_of_addresses(store: &dyn Store) {
+pub(crate) async fn pages_are_in_the_order_of_addresses(store: &dyn Store) {
     let names = ["a-b@a", "a.b@a", "a0@a", "a@a", "a@z", "b@\u{e9}"];
     let writes = names.iter().rev().map(|name| put(name, "text")).collect();
     let meta = store.commit(writes).await.expect("commits");
@@ -66,7 +66,7 @@ async fn pages_are_in_the_order_of_addresses(store: &dyn Store) {
     assert_eq!((digest, meta.records), (meta.digest, 6));
 }
 
-async fn bounds_cut_a_key_out(store: &dyn Store) {
+pub(crate) async fn bounds_cut_a_key_out(store: &dyn Store) {
     let writes = ["a@1", "a@2", "a-b@1", "ab@1", "b@1"].iter().map(|n| put(n, "text")).collect();
     store.commit(writes).await.expect("commits");
     let names = async |from, to, limit| -> Vec<String> {
@@ -83,7 +83,7 @@ async fn bounds_cut_a_key_out(store: &dyn Store) {
     assert_eq!(names(Included("z@"), Included("a@"), 9).await, [""; 0]);
 }
 
-async fn one_commit_may_touch_an_address_twice(store: &dyn Store) {
+pub(crate) async fn one_commit_may_touch_an_address_twice(store: &dyn Store) {
     let writes =
         vec![put("a@v", "one"), put("a@v", "two"), Write::Remove(address("b@v")), put("b@v", "x")];
     let meta = store.commit(writes).await.expect("commits");
@@ -94,7 +94,7 @@ async fn one_commit_may_touch_an_address_twice(store: &dyn Store) {
     assert_eq!(store.verify().await.expect("answers").problems, [""; 0]);
 }
 
-async fn the_digest_depends_on_contents_not_on_the_way(store: &dyn Store) {
+pub(crate) async fn the_digest_depends_on_contents_not_on_the_way(store: &dyn Store) {
     let one = store.commit(vec![put("a@v", "one"), put("b@v", "two")]).await.expect("commits");
     let other = store.commit(vec![put("a@v", "other")]).await.expect("commits");
     assert_ne!(one.digest, other.digest);
@@ -104,7 +104,7 @@ async fn the_digest_depends_on_contents_not_on_the_way(store: &dyn Store) {
     assert_eq!(store.commit(gone).await.expect("commits").digest, Digest(0));
 }
 
-async fn the_serial_rises_with_records_and_intents_only(store: &dyn Store) {
+pub(crate) async fn the_serial_rises_with_records_and_intents_only(store: &dyn Store) {
     let mut serials = Vec::new();
     for writes in [
         vec![],
@@ -121,7 +121,7 @@ async fn the_serial_rises_with_records_and_intents_only(store: &dyn Store) {
     assert_eq!(store.meta().await.expect("answers").budget, Some(budget(7)));
 }
 
-async fn intents_stay_until_they_are_settled(store: &dyn Store) {
+pub(crate) async fn intents_stay_until_they_are_settled(store: &dyn Store) {
     store.commit(vec![intend("b@v"), intend("a@v")]).await.expect("commits");
     let found = store.intents().await.expect("answers");
     assert_eq!(found, [intent("a@v"), intent("b@v")]);
@@ -130,7 +130,7 @@ async fn intents_stay_until_they_are_settled(store: &dyn Store) {
     assert_eq!(store.meta().await.expect("answers").records, 1);
 }
 
-async fn a_run_has_the_changes_that_were_added_to_it(store: &dyn Store) {
+pub(crate) async fn a_run_has_the_changes_that_were_added_to_it(store: &dyn Store) {
     store.commit(vec![log(3), part(3, 1, "first")]).await.expect("commits");
     store.commit(vec![log(4), part(4, 1, "of another")]).await.expect("commits");
     let serial = store.commit(vec![part(3, 2, "second")]).await.expect("commits").serial;
@@ -150,7 +150,7 @@ async fn a_run_has_the_changes_that_were_added_to_it(store: &dyn Store) {
     assert_eq!((verified.runs, verified.problems), (2, vec![]));
 }
 
-async fn the_newest_runs_come_first(store: &dyn Store) {
+pub(crate) async fn the_newest_runs_come_first(store: &dyn Store) {
     for number in [4, 1, 9, 3] {
         store.commit(vec![log(number)]).await.expect("commits");
     }
@@ -159,7 +159,7 @@ async fn the_newest_runs_come_first(store: &dyn Store) {
     assert_eq!(store.runs(0).await.expect("answers"), []);
 }
 
-async fn verify_counts_everything(store: &dyn Store) {
+pub(crate) async fn verify_counts_everything(store: &dyn Store) {
     let writes = vec![put("a@v", "x"), put("b@v", "y"), intend("c@v"), log(1), log(2), log(3)];
     store.commit(writes).await.expect("commits");
     let found = store.verify().await.expect("answers");
@@ -175,7 +175,7 @@ macro_rules! conformance {
                 #[test]
                 fn $promise() {
                     let with: fn(&dyn Fn(&dyn Store)) = $with;
-                    with(&|store| runtime().block_on(super::$promise(store)));
+                    with(&|store| runtime().block_on(conformance::$promise(store)));
                 }
             )*
         }
@@ -200,8 +200,4 @@ macro_rules! conformance {
     };
 }
 
-conformance!(in_memory, |test| test(&memory()));
-conformance!(in_sled, |test| {
-    let folder = tempfile::tempdir().expect("a folder");
-    test(&open(folder.path()).expect("opens"));
-});
+pub(crate) use conformance;

@@ -1,0 +1,14 @@
+//! The stores that need nothing but this machine.
+
+use pushsync::state::Store;
+
+use super::{
+    conformance::{self, conformance},
+    support::*,
+};
+
+conformance!(in_memory, |test| test(&memory()));
+conformance!(in_sled, |test| {
+    let folder = tempfile::tempdir().expect("a folder");
+    test(&open(folder.path()).expect("opens"));
+});
