@@ -27,8 +27,8 @@ use pushsync::{
     plan::{Budget, Change, Operation, Plan, Reason, Selection, StateRef, Summary},
     sandbox::{self, Running, Sandbox},
     state::{
-        self, Access, Answer, HostedStore, Intent, Location, LockHolder, Meta, Mode, OpenOptions,
-        Page, Record, Run, Store, Verification, Write,
+        self, Access, Amendment, Answer, HostedStore, Intent, Location, LockHolder, Meta, Mode,
+        OpenOptions, Page, Record, Run, Store, Verification, Write,
     },
 };
 use tokio::{runtime::Runtime, task::JoinSet};
@@ -131,6 +131,7 @@ async fn ours() -> (Duration, u64) {
         lock_timeout: Duration::ZERO,
         new_lineage: Uuid::from_u128(1),
         now: Timestamp::now(),
+        key: None,
     })
     .expect("the state opens");
     let store = Arc::new(Counting { inner: store, commits: AtomicU64::new(0) });
@@ -243,6 +244,10 @@ impl Store for Counting {
     fn commit(&self, writes: Vec<Write>) -> Answer<'_, Meta> {
         self.commits.fetch_add(1, Ordering::Relaxed);
         self.inner.commit(writes)
+    }
+
+    fn amend(&self, amendment: Amendment) -> Answer<'_, Meta> {
+        self.inner.amend(amendment)
     }
 
     fn verify(&self) -> Answer<'_, Verification> {

@@ -51,6 +51,7 @@ fn open(folder: &Path) -> HostedStore {
         lock_timeout: Duration::ZERO,
         new_lineage: Uuid::from_u128(1),
         now: Timestamp::UNIX_EPOCH,
+        key: None,
     })
     .expect("opens")
 }

@@ -9,6 +9,9 @@ pub mod brevo;
 pub mod cli;
 pub mod desired;
 pub mod diagnostics;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod manifest;
 pub mod model;
 pub mod plan;

@@ -10,6 +10,7 @@ mod state {
     mod folder;
     mod laws;
     mod scan;
+    mod secret;
     mod stores;
     mod support;
 }

@@ -203,15 +203,7 @@ impl Client {
     ) -> Result<Answer<Message>, Error> {
         let scrub = self.scrub(visitor);
         let success = self.exchange(operation, id, body, &scrub).await?;
-        let message = match (Message::parse(&success.body), id) {
-            (Ok(message), _) => message,
-            (Err(NoMessage::Empty), Some(id)) if operation.method() == "PUT" => {
-                Message::bare(id.clone())
-            }
-            (Err(why), _) => return Err(success.unreadable(operation, why.as_str(), &scrub)),
-        };
-        let Success { request_id, budget, .. } = success;
-        Ok(Answer { body: message, request_id, budget })
+        message_in(success, operation, id, &scrub)
     }
 
     /// An operation that answers with nothing.
@@ -223,11 +215,7 @@ impl Client {
     ) -> Result<Answer<()>, Error> {
         let scrub = self.scrub(None);
         let success = self.exchange(operation, id, body, &scrub).await?;
-        if success.is_page() {
-            return Err(success.unreadable(operation, "its body is a page, not the API's", &scrub));
-        }
-        let Success { request_id, budget, .. } = success;
-        Ok(Answer { body: (), request_id, budget })
+        nothing(success, operation, &scrub)
     }
 
     async fn exchange(
@@ -269,6 +257,37 @@ impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client").field("base_url", &self.base_url).finish_non_exhaustive()
     }
+}
+
+/// The message in a success.
+pub(super) fn message_in(
+    success: Success,
+    operation: Operation,
+    id: Option<&MessageId>,
+    scrub: &Scrub<'_>,
+) -> Result<Answer<Message>, Error> {
+    let message = match (Message::parse(&success.body), id) {
+        (Ok(message), _) => message,
+        (Err(NoMessage::Empty), Some(id)) if operation.method() == "PUT" => {
+            Message::bare(id.clone())
+        }
+        (Err(why), _) => return Err(success.unreadable(operation, why.as_str(), scrub)),
+    };
+    let Success { request_id, budget, .. } = success;
+    Ok(Answer { body: message, request_id, budget })
+}
+
+/// A success that holds nothing, if it is one of the API.
+pub(super) fn nothing(
+    success: Success,
+    operation: Operation,
+    scrub: &Scrub<'_>,
+) -> Result<Answer<()>, Error> {
+    if success.is_page() {
+        return Err(success.unreadable(operation, "its body is a page, not the API's", scrub));
+    }
+    let Success { request_id, budget, .. } = success;
+    Ok(Answer { body: (), request_id, budget })
 }
 
 /// A header that is never shown by `Debug` of the layers below.

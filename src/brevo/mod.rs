@@ -70,6 +70,8 @@ mod budget;
 mod by_kind;
 mod client;
 mod error;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod hint;
 pub mod key;
 mod message;

@@ -102,7 +102,8 @@ fn causes(error: &reqwest::Error) -> String {
     if said.is_empty() { "the request failed".to_owned() } else { said.join(": ") }
 }
 
-async fn read(
+/// Reads the whole answer.
+pub(super) async fn read(
     operation: Operation,
     mut response: Response,
     scrub: &Scrub<'_>,

@@ -273,7 +273,6 @@ impl<'p> Current<'p> {
                     let message = format!("this text takes too many steps for {who}");
                     return self.give_up(Diagnostic::error(Code::TemplateError, message).at(place));
                 }
-                ErrorKind::TemplateNotFound => "a text cannot include another one".to_owned(),
                 _ => template::message_of(&error),
             };
             if template::is_same_for_all(error.kind()) {

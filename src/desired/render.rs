@@ -7,7 +7,7 @@ use minijinja::{
     value::{Enumerator, Object},
 };
 
-use crate::manifest::{Table, Vars};
+use crate::manifest::{Table, Vars, template::bounds};
 
 /// No text needs more; a template that would make more is broken.
 const MAX_BYTES: usize = 1 << 20;
@@ -43,11 +43,11 @@ impl fmt::Debug for Row {
 
 impl Object for Row {
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
-        self.lookup(key.as_str()?)
+        self.lookup(key.as_str()?).map(bounds::looked_up)
     }
 
     fn get_value_by_str(self: &Arc<Self>, key: &str) -> Option<Value> {
-        self.lookup(key)
+        self.lookup(key).map(bounds::looked_up)
     }
 
     fn enumerate(self: &Arc<Self>) -> Enumerator {
@@ -89,6 +89,7 @@ impl Renderer {
     ) -> Result<Arc<str>, Trouble> {
         let context = self.row(row, false);
         self.buffer.clear();
+        bounds::start();
         let mut out = Capped { buffer: &mut self.buffer, full: false };
         let result = template.render_captured_to(context, &mut out);
         let full = out.full;
@@ -105,6 +106,7 @@ impl Renderer {
 
     /// Whether a row is meant.
     pub(super) fn matches(&self, condition: &Expression<'_, '_>, row: u32) -> Result<bool, Error> {
+        bounds::start();
         Ok(condition.eval(self.row(row, true))?.is_true())
     }
 }

@@ -12,7 +12,11 @@ use super::{
     raw,
     resolve::{Audience, Audiences, Context, Declared, read, sender},
     source::Source,
-    suggest, template,
+    suggest,
+    template::{
+        self,
+        grammar::{self, Form, Refusal},
+    },
     unions::{From, To},
 };
 use crate::{
@@ -239,6 +243,10 @@ fn check_condition(
     text: &str,
     source: Source,
 ) -> Option<Condition> {
+    if let Err(refusal) = grammar::fits(text, Form::Expression) {
+        refuse(cx, Code::BadWhere, refusal, &source, text);
+        return None;
+    }
     let expression = match world.engine.compile_expression_owned(text.to_owned()) {
         Ok(expression) => expression,
         Err(error) => {
@@ -248,6 +256,10 @@ fn check_condition(
             return None;
         }
     };
+    if let Err(refusal) = grammar::check(text, Form::Expression) {
+        refuse(cx, Code::BadWhere, refusal, &source, text);
+        return None;
+    }
     let table = table?;
     let mut unknown: Vec<String> = expression
         .undeclared_variables(false)
@@ -290,6 +302,10 @@ fn text(
     if raw || !template::is_template(trimmed) {
         return Some(Text { body: Body::Literal(trimmed.into()), source });
     }
+    if let Err(refusal) = grammar::fits(text, Form::Text) {
+        refuse(cx, Code::TemplateSyntax, refusal, &source, text);
+        return None;
+    }
     if let Err(error) = world.engine.template_from_named_str("text", text) {
         let place = template::place_in(&source, text, template::range_of(&error, text));
         let problem = Diagnostic::error(Code::TemplateSyntax, template::message_of(&error));
@@ -297,7 +313,17 @@ fn text(
         cx.problems.push(problem.at(place).help(help));
         return None;
     }
+    if let Err(refusal) = grammar::check(text, Form::Text) {
+        refuse(cx, Code::TemplateSyntax, refusal, &source, text);
+        return None;
+    }
     Some(Text { body: Body::Template(text.as_str().into()), source })
+}
+
+fn refuse(cx: &mut Context<'_>, code: Code, refusal: Refusal, source: &Source, text: &str) {
+    let Refusal { range, message, help } = refusal;
+    let place = template::place_in(source, text, range);
+    cx.problems.push(Diagnostic::error(code, message).at(place).help(help));
 }
 
 fn window(cx: &mut Context<'_>, layers: &Layers<'_, raw::Message>) -> Option<Window> {

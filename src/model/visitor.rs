@@ -2,6 +2,8 @@ use std::{fmt, sync::Arc};
 
 use serde::{Deserialize, Deserializer, Serialize, de};
 
+use super::is_hostile;
+
 /// Who sees a message: an opaque id from a webhook, or one the customer made.
 ///
 /// Whoever knows it can open that visitor's chat, so `Debug` never shows it whole and there is
@@ -19,8 +21,9 @@ pub enum ParseVisitorError {
     /// More than [`VisitorId::MAX_BYTES`].
     #[error("a visitor id has at most {max} bytes, this one has {0}", max = VisitorId::MAX_BYTES)]
     TooLong(usize),
-    /// White space or a control character: a sign of a broken file, never part of an id.
-    #[error("a visitor id has no white space or control characters, this one has {0:?}")]
+    /// White space, a control character or one that cannot be seen: a sign of a broken file or of
+    /// something that was pasted, never part of an id.
+    #[error("a visitor id has no white space, control or invisible characters, this one has {0:?}")]
     Character(char),
 }
 
@@ -39,7 +42,7 @@ impl VisitorId {
         if text.is_empty() {
             return Err(ParseVisitorError::Empty);
         }
-        if let Some(bad) = text.chars().find(|c| c.is_whitespace() || c.is_control()) {
+        if let Some(bad) = text.chars().find(|c| c.is_whitespace() || is_hostile(*c)) {
             return Err(ParseVisitorError::Character(bad));
         }
         if text.len() > Self::MAX_BYTES {
@@ -113,5 +116,13 @@ mod tests {
         assert_eq!(VisitorId::parse("a b"), Err(ParseVisitorError::Character(' ')));
         assert_eq!(VisitorId::parse("a\n"), Err(ParseVisitorError::Character('\n')));
         assert_eq!(VisitorId::parse(""), Err(ParseVisitorError::Empty));
+    }
+
+    #[test]
+    fn ids_with_characters_that_cannot_be_seen_are_refused() {
+        for sign in ['\u{feff}', '\u{200b}', '\u{202e}', '\u{1b}'] {
+            let id = format!("kZMv{sign}xvg");
+            assert_eq!(VisitorId::parse(&id), Err(ParseVisitorError::Character(sign)));
+        }
     }
 }

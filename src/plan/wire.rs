@@ -323,6 +323,16 @@ pub fn encode(plan: &Plan) -> Result<Vec<u8>, serde_json::Error> {
 
 /// Reads what [`encode`] wrote.
 pub fn decode(bytes: &[u8]) -> Result<Plan, WireError> {
+    let (plan, said) = read(bytes)?;
+    let changes: Vec<_> = plan.changes.iter().map(WireChange::from).collect();
+    if digest(&plan, &changes)? != said {
+        return Err(WireError::Altered);
+    }
+    Ok(plan)
+}
+
+/// The plan, and what it says its digest is.
+pub(crate) fn read(bytes: &[u8]) -> Result<(Plan, String), WireError> {
     #[derive(Deserialize)]
     struct Head {
         format: String,
@@ -356,11 +366,7 @@ pub fn decode(bytes: &[u8]) -> Result<Plan, WireError> {
         unchanged: saved.unchanged,
         diagnostics: Vec::new(),
     };
-    let changes: Vec<_> = plan.changes.iter().map(WireChange::from).collect();
-    if digest(&plan, &changes)? != saved.digest {
-        return Err(WireError::Altered);
-    }
-    Ok(plan)
+    Ok((plan, saved.digest))
 }
 
 /// Over everything that decides what is done; not over the budget, which is only a forecast.

@@ -69,6 +69,13 @@ pub(super) fn decode<T: DeserializeOwned>(
     Ok((value, digest))
 }
 
+/// A payload as if it had been written under this key.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(super) fn sealed(key: &[u8], payload: &[u8]) -> Vec<u8> {
+    let sum = checksum(key, LAYOUT, payload);
+    [&[LAYOUT][..], &sum, payload].concat()
+}
+
 fn checksum(key: &[u8], layout: u8, payload: &[u8]) -> [u8; 16] {
     let mut hasher = blake3::Hasher::new();
     // The length keeps the border between key and payload from moving.

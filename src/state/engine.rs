@@ -10,10 +10,12 @@ use serde::de::DeserializeOwned;
 use crate::model::Address;
 
 use super::{
-    Digest, Intent, Meta, Page, Record, Run, RunPart, StateError, Verification, Write,
+    Amendment, Digest, Intent, Meta, Page, Record, Run, RunPart, StateError, Verification, Write,
+    cipher::{Cipher, StateKey, Undecipherable},
     codec::{self, Undecodable},
     keys::{self, Table},
     ledger::{AnyLedger, Changes, FORMAT, Ledger, Tally},
+    vault::Vault,
 };
 
 /// Visits one key and value; `false` ends the walk.
@@ -47,7 +49,7 @@ const MAX_PROBLEMS: usize = 100;
 
 /// A state: its bytes, and its ledger as last written.
 pub(super) struct Engine<B> {
-    pub(super) backing: B,
+    vault: Vault<B>,
     pub(super) ledger: Ledger,
     place: String,
     /// A write failed half way: what is stored may be the old or the new.
@@ -69,20 +71,80 @@ pub(super) fn stored_ledger<B: Backing>(
             wanted: environment.to_owned(),
         });
     }
+    if let Some(to) = ledger.moved_to {
+        return Err(StateError::Moved { place: place.to_owned(), to });
+    }
     Ok(Some(ledger))
 }
 
 impl<B: Backing> Engine<B> {
-    /// The state in these bytes, of which [`stored_ledger`] is known.
-    pub(super) fn new(backing: B, place: &str, ledger: Ledger) -> Self {
-        Self { backing, ledger, place: place.to_owned(), failed: false }
+    /// The state in these bytes, of which [`stored_ledger`] is known. `key` decrypts it.
+    pub(super) fn new(
+        backing: B,
+        place: &str,
+        ledger: Ledger,
+        key: Option<&StateKey>,
+    ) -> Result<Self, StateError> {
+        let cipher = match (&ledger.wrapped, key) {
+            (None, None) => None,
+            (Some(wrapped), Some(key)) => {
+                Some(Cipher::open(key, wrapped).map_err(|error| undecipherable(place, error))?)
+            }
+            (Some(_), None) => return Err(StateError::Encrypted { place: place.to_owned() }),
+            (None, Some(_)) => return Err(StateError::NotEncrypted { place: place.to_owned() }),
+        };
+        let vault = Vault::new(backing, place, cipher);
+        Ok(Self { vault, ledger, place: place.to_owned(), failed: false })
     }
 
-    /// A new state in these bytes, which must be empty.
-    pub(super) fn create(mut backing: B, place: &str, ledger: Ledger) -> Result<Self, StateError> {
+    /// A new state in these bytes, which must be empty; encrypted, if there is a key.
+    pub(super) fn create(
+        backing: B,
+        place: &str,
+        mut ledger: Ledger,
+        key: Option<&StateKey>,
+    ) -> Result<Self, StateError> {
+        let mut cipher = None;
+        if let Some(key) = key {
+            let (made, wrapped) =
+                Cipher::create(key).map_err(|error| undecipherable(place, error))?;
+            (cipher, ledger.wrapped) = (Some(made), Some(wrapped));
+        }
         let changes = Changes::from([(keys::LEDGER.to_vec(), Some(ledger.encode()?))]);
-        backing.write(&changes)?;
-        Ok(Self::new(backing, place, ledger))
+        let mut vault = Vault::new(backing, place, cipher);
+        vault.write(&changes)?;
+        Ok(Self { vault, ledger, place: place.to_owned(), failed: false })
+    }
+
+    /// Where the bytes are.
+    pub(super) fn backing(&self) -> &B {
+        self.vault.backing()
+    }
+
+    /// Changes what the state says of itself.
+    pub(super) fn amend(&mut self, amendment: &Amendment) -> Result<Meta, StateError> {
+        if self.failed {
+            return Err(StateError::Failed { place: self.place.clone() });
+        }
+        let mut next = self.ledger.clone();
+        match amendment {
+            Amendment::Rekey(key) => {
+                let place = &self.place;
+                let Some(cipher) = self.vault.cipher() else {
+                    return Err(StateError::NotEncrypted { place: place.clone() });
+                };
+                let wrapped = cipher.wrap(key).map_err(|error| undecipherable(place, error))?;
+                next.wrapped = Some(wrapped);
+            }
+            Amendment::Moved { to } => next.moved_to = Some(to.clone()),
+        }
+        next.sequence = next.sequence.saturating_add(1);
+        let changes = Changes::from([(keys::LEDGER.to_vec(), Some(next.encode()?))]);
+        self.failed = true;
+        self.vault.write(&changes)?;
+        self.failed = false;
+        self.ledger = next;
+        Ok(self.ledger.meta.clone())
     }
 
     fn decode<T: DeserializeOwned>(
@@ -118,7 +180,7 @@ impl<B: Backing> Engine<B> {
             return Ok(page);
         }
         let (from, to) = (Table::Records.from(from), Table::Records.to(to));
-        self.backing.walk(from, to, false, &mut |key, bytes| {
+        self.vault.walk(from, to, false, &mut |key, bytes| {
             let (record, digest) = self.decode_record(key, bytes)?;
             page.digest = Digest(page.digest.0.wrapping_add(digest.0));
             page.records.push(record);
@@ -129,7 +191,7 @@ impl<B: Backing> Engine<B> {
 
     pub(super) fn record(&self, address: &Address) -> Result<Option<Record>, StateError> {
         let key = Table::Records.key(address.as_str().as_bytes());
-        let Some(bytes) = self.backing.get(&key)? else { return Ok(None) };
+        let Some(bytes) = self.vault.get(&key)? else { return Ok(None) };
         Ok(Some(self.decode_record(&key, &bytes)?.0))
     }
 
@@ -139,7 +201,7 @@ impl<B: Backing> Engine<B> {
         let mut tally = Tally::default();
         let (from, to) =
             (Table::Intents.from(Bound::Unbounded), Table::Intents.to(Bound::Unbounded));
-        self.backing.walk(from, to, false, &mut |key, bytes| {
+        self.vault.walk(from, to, false, &mut |key, bytes| {
             let (intent, digest) = self.decode::<Intent>(key, bytes)?;
             self.check_name(key, &intent.address)?;
             tally.add(digest);
@@ -158,13 +220,13 @@ impl<B: Backing> Engine<B> {
             return Ok(runs);
         }
         let (from, to) = (Table::Runs.from(Bound::Unbounded), Table::Runs.to(Bound::Unbounded));
-        self.backing.walk(from, to, true, &mut |key, bytes| {
+        self.vault.walk(from, to, true, &mut |key, bytes| {
             runs.push(self.decode::<Run>(key, bytes)?.0);
             Ok(runs.len() < limit)
         })?;
         for run in &mut runs {
             let (from, to) = keys::parts_of(run);
-            self.backing.walk(from, to, false, &mut |key, bytes| {
+            self.vault.walk(from, to, false, &mut |key, bytes| {
                 run.changes.append(&mut self.decode::<RunPart>(key, bytes)?.0.changes);
                 Ok(true)
             })?;
@@ -182,7 +244,7 @@ impl<B: Backing> Engine<B> {
         let keys: BTreeSet<Vec<u8>> = writes.iter().filter_map(keys::of).collect();
         let keys: Vec<Vec<u8>> = keys.into_iter().collect();
         let mut stored = BTreeMap::new();
-        for (key, bytes) in keys.iter().zip(self.backing.get_all(&keys)?) {
+        for (key, bytes) in keys.iter().zip(self.vault.get_all(&keys)?) {
             let Some(bytes) = bytes else { continue };
             match codec::open(key, &bytes) {
                 Ok((_, digest)) => _ = stored.insert(key.clone(), digest),
@@ -191,7 +253,7 @@ impl<B: Backing> Engine<B> {
         }
         let (next, changes) = self.ledger.after(&self.place, writes, &stored)?;
         self.failed = true;
-        self.backing.write(&changes)?;
+        self.vault.write(&changes)?;
         self.failed = false;
         self.ledger = next;
         Ok(self.ledger.meta.clone())
@@ -200,7 +262,7 @@ impl<B: Backing> Engine<B> {
     pub(super) fn verify(&self) -> Result<Verification, StateError> {
         let mut found = Verification::default();
         let mut problems = Problems::default();
-        match self.backing.get(keys::LEDGER)? {
+        match self.vault.get(keys::LEDGER)? {
             None => problems.add("the ledger is missing".to_owned()),
             Some(bytes) => match read_ledger(&self.place, &bytes) {
                 Ok(ledger) if ledger == self.ledger => {}
@@ -224,7 +286,7 @@ impl<B: Backing> Engine<B> {
         let mut tally = Tally::default();
         let (from, to) = (table.from(Bound::Unbounded), table.to(Bound::Unbounded));
         let mut whole = true;
-        let walked = self.backing.walk(from, to, false, &mut |key, bytes| {
+        let walked = self.vault.walk(from, to, false, &mut |key, bytes| {
             match self.decode::<T>(key, bytes) {
                 Ok((value, _)) if key.get(1..) != Some(&value.name()) => {
                     whole = false;
@@ -337,6 +399,14 @@ fn read_ledger(place: &str, bytes: &[u8]) -> Result<Ledger, StateError> {
 
 pub(super) fn newer(place: &str, found: u32) -> StateError {
     StateError::Newer { place: place.to_owned(), found, known: FORMAT }
+}
+
+fn undecipherable(place: &str, error: Undecipherable) -> StateError {
+    let place = place.to_owned();
+    match error {
+        Undecipherable::WrongKey => StateError::WrongKey { place },
+        other => StateError::Damaged { place, what: format!("its key: {other}") },
+    }
 }
 
 fn undecodable(place: &str, key: &[u8], error: &Undecodable) -> StateError {

@@ -1,5 +1,7 @@
 use std::{io, path::PathBuf};
 
+use jiff::Timestamp;
+
 use super::LockHolder;
 
 /// Why the state could not be used.
@@ -41,15 +43,29 @@ pub enum StateError {
     },
     /// Somebody else has it open.
     #[error(
-        "the state {place} is in use by {}: wait for it to end, or wait longer with \
+        "the state {place} is in use by {}{}: wait for it to end, or wait longer with \
          --lock-timeout",
-        holder.as_ref().map_or_else(|| "another process".to_owned(), ToString::to_string)
+        holder.as_ref().map_or_else(|| "another process".to_owned(), ToString::to_string),
+        until.map_or_else(String::new, |until| {
+            format!(", which holds it until {until:.0} unless it goes on")
+        })
     )]
     Locked {
         /// Which state.
         place: String,
         /// Who holds it, if the note could be read.
         holder: Option<LockHolder>,
+        /// When the lock may be taken over, if the holder does not prolong it before. In a folder
+        /// the lock ends with its holder.
+        until: Option<Timestamp>,
+    },
+    /// No older state of this name is kept.
+    #[error("the state {place} has no snapshot {name:?}: `pushsync state restore` lists them")]
+    NoSnapshot {
+        /// Which state.
+        place: String,
+        /// The name that was asked for.
+        name: String,
     },
     /// There is none yet.
     #[error(
@@ -69,6 +85,35 @@ pub enum StateError {
         place: String,
         /// Why not.
         why: String,
+    },
+    /// It is encrypted, and there is no key.
+    #[error("the state {place} is encrypted: set PUSHSYNC_STATE_KEY to its passphrase")]
+    Encrypted {
+        /// Which state.
+        place: String,
+    },
+    /// There is a key, and it is not encrypted.
+    #[error(
+        "the state {place} is not encrypted, but PUSHSYNC_STATE_KEY is set: unset it, or move the \
+         state to an encrypted one with `pushsync state migrate --to`"
+    )]
+    NotEncrypted {
+        /// Which state.
+        place: String,
+    },
+    /// It was encrypted under another key.
+    #[error("the state {place} is encrypted under another key than PUSHSYNC_STATE_KEY")]
+    WrongKey {
+        /// Which state.
+        place: String,
+    },
+    /// It was moved elsewhere.
+    #[error("the state {place} was moved to {to}: say so under `state:`, or with --state")]
+    Moved {
+        /// Which state.
+        place: String,
+        /// Where it is now, without passwords.
+        to: String,
     },
     /// An export can only be read back into an empty state.
     #[error(

@@ -5,7 +5,7 @@ use std::{fmt, ops::Bound};
 use crate::model::Address;
 
 use super::{
-    Answer, Intent, Meta, Page, Record, Run, StateError, Store, Verification, Write,
+    Amendment, Answer, Intent, Meta, Page, Record, Run, StateError, Store, Verification, Write,
     worker::{Opened, Worker},
 };
 
@@ -68,6 +68,10 @@ impl Store for HostedStore {
 
     fn commit(&self, writes: Vec<Write>) -> Answer<'_, Meta> {
         self.worker.run(move |state| state.commit(&writes))
+    }
+
+    fn amend(&self, amendment: Amendment) -> Answer<'_, Meta> {
+        self.worker.run(move |state| state.amend(&amendment))
     }
 
     fn verify(&self) -> Answer<'_, Verification> {

@@ -5,7 +5,7 @@ use std::ops::Bound;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::model::VisitorId;
+use crate::model::{VisitorId, is_hostile};
 
 use super::{Run, RunPart, Write};
 
@@ -29,6 +29,11 @@ impl Table {
             Self::Runs => b'h',
             Self::RunParts => b'p',
         }
+    }
+
+    /// Whether names of this table's things hold visitors' ids, which may be hidden.
+    pub(super) fn hides(letter: u8) -> bool {
+        letter == Self::Records.letter() || letter == Self::Intents.letter()
     }
 
     /// One of them, for messages.
@@ -126,7 +131,7 @@ pub(super) fn describe(key: &[u8]) -> String {
         Some(table) => {
             let text = String::from_utf8_lossy(name);
             let (key, visitor) = text.split_once('@').unwrap_or((&text, ""));
-            let key: String = key.chars().filter(|c| !c.is_control()).take(128).collect();
+            let key: String = key.chars().filter(|c| !is_hostile(*c)).take(128).collect();
             let visitor = VisitorId::parse(visitor).map_or("…".to_owned(), |v| v.masked());
             format!("the {} {key}@{visitor}", table.noun())
         }
@@ -142,6 +147,12 @@ mod tests {
         let id = "kZMvWhf8npAu3H6qd57w2Hv6nh6rnxvg";
         let said = describe(&Table::Records.key(format!("dark-mode@{id}").as_bytes()));
         assert_eq!(said, "the record dark-mode@kZMv…xvg");
+    }
+
+    #[test]
+    fn a_message_never_holds_what_could_mislead_its_reader() {
+        let name = "dark\u{202e}-\u{1b}[31mmode\u{200b}@v1";
+        assert_eq!(describe(&Table::Records.key(name.as_bytes())), "the record dark-[31mmode@…");
     }
 
     #[test]

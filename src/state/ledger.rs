@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::{
     Digest, Meta, StateError, Write,
+    cipher::Wrapped,
     codec::{self, Encoded},
     keys::{self, Table},
 };
@@ -45,6 +46,12 @@ pub(super) struct Ledger {
     pub(super) intents: Tally,
     pub(super) runs: Tally,
     pub(super) run_parts: Tally,
+    /// The key of what is encrypted; none if nothing is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) wrapped: Option<Wrapped>,
+    /// Where the state is now; this one is not used any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) moved_to: Option<String>,
     /// Rises with every commit, whatever it holds: a store that went back in time is noticed.
     pub(super) sequence: u64,
 }
@@ -80,6 +87,8 @@ impl Ledger {
             intents: Tally::default(),
             runs: Tally::default(),
             run_parts: Tally::default(),
+            wrapped: None,
+            moved_to: None,
             sequence: 0,
         }
     }

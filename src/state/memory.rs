@@ -13,7 +13,7 @@ use uuid::Uuid;
 use crate::model::Address;
 
 use super::{
-    Answer, Intent, Meta, Page, Record, Run, StateError, Store, Verification, Write,
+    Amendment, Answer, Intent, Meta, Page, Record, Run, StateError, Store, Verification, Write,
     engine::{Backing, Engine, Visit},
     ledger::{Changes, Ledger},
 };
@@ -24,8 +24,9 @@ pub struct MemoryStore(Mutex<Engine<Bytes>>);
 
 const PLACE: &str = "in memory";
 
+/// Sorted bytes in memory.
 #[derive(Default)]
-struct Bytes(BTreeMap<Vec<u8>, Vec<u8>>);
+pub(super) struct Bytes(pub(super) BTreeMap<Vec<u8>, Vec<u8>>);
 
 impl MemoryStore {
     /// An empty state of this environment.
@@ -35,7 +36,7 @@ impl MemoryStore {
     /// [`StateError::Unstorable`], never in practice.
     pub fn new(environment: &str, lineage: Uuid, now: Timestamp) -> Result<Self, StateError> {
         let ledger = Ledger::new(environment, lineage, now);
-        Ok(Self(Mutex::new(Engine::create(Bytes::default(), PLACE, ledger)?)))
+        Ok(Self(Mutex::new(Engine::create(Bytes::default(), PLACE, ledger, None)?)))
     }
 
     fn engine(&self) -> MutexGuard<'_, Engine<Bytes>> {
@@ -123,6 +124,10 @@ impl Store for MemoryStore {
 
     fn commit(&self, writes: Vec<Write>) -> Answer<'_, Meta> {
         Box::pin(ready(self.engine().commit(&writes)))
+    }
+
+    fn amend(&self, amendment: Amendment) -> Answer<'_, Meta> {
+        Box::pin(ready(self.engine().amend(&amendment)))
     }
 
     fn verify(&self) -> Answer<'_, Verification> {

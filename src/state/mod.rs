@@ -4,12 +4,17 @@
 //! many writes), so that a store behind a network costs few round trips.
 
 pub mod backup;
+pub mod bucket;
+mod cipher;
 mod codec;
 mod engine;
 mod error;
 pub mod export;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod holder;
 mod hosted;
+pub mod kept;
 mod keys;
 mod ledger;
 pub mod memory;
@@ -20,18 +25,20 @@ pub mod private_file;
 mod record;
 pub mod scan;
 mod sled;
+mod vault;
 mod worker;
 
 use std::{future::Future, ops::Bound, pin::Pin};
 
+pub use cipher::StateKey;
 pub use error::StateError;
 pub use holder::LockHolder;
 pub use hosted::HostedStore;
 pub use memory::MemoryStore;
 pub use open::{Access, Location, Mode, OpenOptions, open};
 pub use record::{
-    BudgetNote, Digest, Drift, Intent, Meta, Record, Run, RunChange, RunPart, Superseded,
-    Verification, Write,
+    Amendment, BudgetNote, Digest, Drift, Intent, Meta, Record, Run, RunChange, RunPart,
+    Superseded, Verification, Write,
 };
 
 pub use scan::{Located, Records};
@@ -83,6 +90,9 @@ pub trait Store: Send + Sync {
 
     /// Carries out all writes at once, durably, and answers with what [`Store::meta`] says now.
     fn commit(&self, writes: Vec<Write>) -> Answer<'_, Meta>;
+
+    /// Changes what the state says of itself. Records, intents and serial stay as they are.
+    fn amend(&self, amendment: Amendment) -> Answer<'_, Meta>;
 
     /// Reads everything and compares it with its checksums, count and digest.
     fn verify(&self) -> Answer<'_, Verification>;

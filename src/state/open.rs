@@ -1,12 +1,14 @@
 //! Where a state is, and how it is opened.
 
-use std::{ffi::OsString, fmt, path::PathBuf, time::Duration};
+use std::{fmt, path::PathBuf, time::Duration};
 
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use uuid::Uuid;
 
-use super::{HostedStore, LockHolder, StateError, postgres, sled};
+use super::{
+    HostedStore, LockHolder, StateError, StateKey, bucket, bucket::Bucket, postgres, sled,
+};
 
 /// Where a state is.
 #[derive(Clone)]
@@ -16,7 +18,7 @@ pub enum Location {
     /// In a Postgres database: `postgres://user:password@host/database`.
     Postgres(SecretString),
     /// In a bucket: `s3://bucket/prefix`.
-    Bucket(String),
+    Bucket(Bucket),
 }
 
 impl Location {
@@ -28,18 +30,19 @@ impl Location {
     pub fn from_url(url: &str) -> Result<Self, String> {
         match url.split_once("://") {
             Some(("postgres" | "postgresql", _)) => Ok(Self::Postgres(url.into())),
-            Some(("s3", _)) => Ok(Self::Bucket(url.to_owned())),
+            Some(("s3", _)) => Ok(Self::Bucket(Bucket::new(url))),
             Some((scheme, _)) => Err(scheme.to_owned()),
             None => Err(String::new()),
         }
     }
 
-    /// The same, with what it leaves open and the environment says: a password of `PGPASSWORD`,
-    /// or of the file that `PGPASSFILE` names. `variable` reads the environment.
+    /// With what the environment says about it: the `AWS_*` variables of a bucket; `PGPASSWORD`, or
+    /// the file that `PGPASSFILE` names, for a database whose URL has no password.
     #[must_use]
-    pub fn complete(self, variable: impl Fn(&str) -> Option<OsString>) -> Self {
+    pub fn with_variables(self, variable: &dyn Fn(&str) -> Option<String>) -> Self {
         match self {
-            Self::Postgres(url) => Self::Postgres(postgres::complete(url, variable)),
+            Self::Bucket(bucket) => Self::Bucket(bucket.with_variables(variable)),
+            Self::Postgres(url) => Self::Postgres(postgres::with_variables(url, variable)),
             other => other,
         }
     }
@@ -57,7 +60,7 @@ impl fmt::Display for Location {
                 let rest = rest.rsplit('@').next().unwrap_or_default();
                 write!(f, "postgres://{}", rest.split(['?', '#']).next().unwrap_or_default())
             }
-            Self::Bucket(url) => f.write_str(url),
+            Self::Bucket(bucket) => fmt::Display::fmt(bucket, f),
         }
     }
 }
@@ -67,7 +70,7 @@ impl fmt::Debug for Location {
         match self {
             Self::Folder(path) => write!(f, "Folder({path:?})"),
             Self::Postgres(_) => f.write_str("Postgres(…)"),
-            Self::Bucket(url) => write!(f, "Bucket({url:?})"),
+            Self::Bucket(bucket) => fmt::Debug::fmt(bucket, f),
         }
     }
 }
@@ -110,6 +113,8 @@ pub struct OpenOptions {
     pub new_lineage: Uuid,
     /// The time at which it is made, if it is.
     pub now: Timestamp,
+    /// What it is encrypted under.
+    pub key: Option<StateKey>,
 }
 
 /// Opens the state of one environment. This blocks: on the lock up to
@@ -122,11 +127,8 @@ pub struct OpenOptions {
 pub fn open(options: OpenOptions) -> Result<HostedStore, StateError> {
     match options.location.clone() {
         Location::Folder(folder) => sled::open(folder, options),
+        Location::Bucket(bucket) => bucket::open(bucket, options),
         Location::Postgres(url) => postgres::open(&url, options),
-        Location::Bucket(_) => Err(StateError::Unavailable {
-            place: "elsewhere".to_owned(),
-            why: "this version keeps its state in a folder only".to_owned(),
-        }),
     }
 }
 

@@ -2,6 +2,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::StateKey;
 use crate::model::{Address, Content, Kind, MessageId};
 
 /// A delivery that exists (or existed) on the other side, and what was last applied.
@@ -254,6 +255,18 @@ pub enum Write {
         serial: u64,
         /// See [`Meta::created_at`].
         created_at: Timestamp,
+    },
+}
+
+/// A change of what a state says of itself.
+#[derive(Debug, Clone)]
+pub enum Amendment {
+    /// Another passphrase opens it from now on.
+    Rekey(StateKey),
+    /// It was moved, and is not used any more: opening it is [`super::StateError::Moved`].
+    Moved {
+        /// Where it is now, without passwords.
+        to: String,
     },
 }
 

@@ -11,7 +11,7 @@ use std::{
 use tokio::sync::oneshot;
 
 use super::{
-    Answer, Intent, Meta, Page, Record, Run, StateError, Verification, Write,
+    Amendment, Answer, Intent, Meta, Page, Record, Run, StateError, Verification, Write,
     engine::{Backing, Engine},
     panics::{self, Watch},
 };
@@ -27,6 +27,9 @@ pub(super) trait Keeper {
 
     /// [`super::Store::commit`].
     fn commit(&mut self, writes: &[Write]) -> Result<Meta, StateError>;
+
+    /// [`super::Store::amend`].
+    fn amend(&mut self, amendment: &Amendment) -> Result<Meta, StateError>;
 
     /// [`super::Store::verify`].
     fn verify(&self) -> Result<Verification, StateError> {
@@ -49,6 +52,7 @@ pub(super) trait Opened {
     fn intents(&self) -> Result<Vec<Intent>, StateError>;
     fn runs(&self, limit: usize) -> Result<Vec<Run>, StateError>;
     fn commit(&mut self, writes: &[Write]) -> Result<Meta, StateError>;
+    fn amend(&mut self, amendment: &Amendment) -> Result<Meta, StateError>;
     fn verify(&self) -> Result<Verification, StateError>;
     fn close(self: Box<Self>);
     fn abandon(self: Box<Self>);
@@ -77,6 +81,10 @@ impl<K: Keeper> Opened for K {
 
     fn commit(&mut self, writes: &[Write]) -> Result<Meta, StateError> {
         Keeper::commit(self, writes)
+    }
+
+    fn amend(&mut self, amendment: &Amendment) -> Result<Meta, StateError> {
+        Keeper::amend(self, amendment)
     }
 
     fn verify(&self) -> Result<Verification, StateError> {

@@ -1,6 +1,6 @@
 //! What can go wrong before there is a state, in words that say what to do; and TLS.
 
-use std::{ffi::OsString, net::TcpListener, thread};
+use std::{net::TcpListener, thread};
 
 use pushsync::state::{self, Access, HostedStore, Location, OpenOptions, StateError};
 
@@ -45,7 +45,7 @@ fn a_password_that_is_missing_is_asked_for_and_taken_from_the_environment() {
     assert!(said.contains("asks for a password: give it in the URL, in PGPASSWORD"), "{said}");
     let location = Location::from_url(&url).expect("is known");
     let location =
-        location.complete(|name| (name == "PGPASSWORD").then(|| OsString::from(PASSWORD)));
+        location.with_variables(&|name| (name == "PGPASSWORD").then(|| PASSWORD.to_owned()));
     assert!(!format!("{location:?}").contains(PASSWORD));
     let store = state::open(OpenOptions { location, ..options("".as_ref()) }).expect("opens");
     assert!(!format!("{store:?}").contains(PASSWORD));

@@ -104,6 +104,21 @@ fn users_with_different_search_paths_share_the_lock_of_the_tables_they_share() {
 }
 
 #[test]
+fn who_is_refused_gives_the_lock_back() {
+    let database = server!().database();
+    let right = Some(key("correct horse battery"));
+    drop(state::open(OpenOptions { key: right.clone(), ..database.options() }).expect("opens"));
+    for _ in 0..20 {
+        let wrong = Some(key("another passphrase 1"));
+        let error = state::open(OpenOptions { key: wrong, ..database.options() });
+        assert!(matches!(error, Err(StateError::WrongKey { .. })), "{error:?}");
+        let error = state::open(database.options());
+        assert!(matches!(error, Err(StateError::Encrypted { .. })), "{error:?}");
+    }
+    drop(state::open(OpenOptions { key: right, ..database.options() }).expect("opens"));
+}
+
+#[test]
 fn of_two_threads_exactly_one_gets_the_lock_each_time() {
     let database = server!().database();
     let barrier = Barrier::new(2);

@@ -2,7 +2,7 @@
 
 use std::ops::Bound;
 
-use pushsync::state::{Store, Write};
+use pushsync::state::{self, Access, Amendment, OpenOptions, StateError, Store, Write};
 use tokio_postgres::NoTls;
 
 use super::{
@@ -172,4 +172,38 @@ fn a_person_sees_what_is_there() {
         .admin("SELECT environment, lineage, serial, records, intents, runs FROM pushsync_states");
     let lineage = LINEAGE.to_string();
     assert_eq!(seen, [["default", lineage.as_str(), "1", "2", "1", "1"]]);
+}
+
+#[test]
+fn a_state_that_was_moved_says_where_to() {
+    let database = server!().database();
+    let store = database.open().expect("opens");
+    commit(&store, vec![put("a@v", "x")]);
+    let to = "s3://bucket/prefix".to_owned();
+    runtime().block_on(store.amend(Amendment::Moved { to: to.clone() })).expect("can be written");
+    drop(store);
+    for access in [Access::Read, Access::Write] {
+        let error = state::open(OpenOptions { access, ..database.options() });
+        assert!(matches!(&error, Err(StateError::Moved { to: at, .. }) if *at == to), "{error:?}");
+    }
+}
+
+#[test]
+fn what_is_encrypted_cannot_be_read_with_psql() {
+    let database = server!().database();
+    let key = Some(key("correct horse battery"));
+    let store = state::open(OpenOptions { key, ..database.options() }).expect("opens");
+    commit(&store, vec![put("dark-mode@visitor", "nobody else's"), intend("b@visitor"), log(1)]);
+    for (what, found) in
+        [("visitor", "0"), ("nobody else", "0"), ("id-of-", "0"), ("dark-mode@", "1")]
+    {
+        let everything = "SELECT name, value FROM pushsync_records UNION ALL \
+                          SELECT name, value FROM pushsync_intents UNION ALL \
+                          SELECT name, value FROM pushsync_runs";
+        let counted = database.admin(&format!(
+            "SELECT count(*) FROM ({everything}) AS x \
+             WHERE position(convert_to($${what}$$, 'UTF8') IN name || value) > 0"
+        ));
+        assert_eq!(counted, [[found]], "{what}");
+    }
 }

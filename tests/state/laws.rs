@@ -1,7 +1,9 @@
 //! Any sequence of commits: all stores agree, and their digests are the sums of what they hold.
 
 use proptest::prelude::*;
-use pushsync::state::{Store, Write};
+use std::ops::Bound;
+
+use pushsync::state::{self, Record, Store, Write};
 
 use super::support::*;
 
@@ -20,6 +22,21 @@ fn write() -> impl Strategy<Value = Write> {
         1 => (0..9_u32, 1..4_u32).prop_map(|(run, at)| part(run, at, "update")),
         1 => (0..100_u64).prop_map(|left| Write::Budget(budget(left))),
     ]
+}
+
+/// All records, so many at once.
+fn in_pages(store: &dyn Store, size: usize) -> Vec<Record> {
+    let mut all: Vec<Record> = Vec::new();
+    loop {
+        let from = all.last().map(|record| record.address.as_str().to_owned());
+        let from = from.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
+        let page = runtime().block_on(store.page(from, Bound::Unbounded, size)).expect("reads");
+        let last = page.records.len() < size;
+        all.extend(page.records);
+        if last {
+            return all;
+        }
+    }
 }
 
 fn commits() -> impl Strategy<Value = Vec<(Vec<Write>, bool)>> {
@@ -49,6 +66,27 @@ proptest! {
         }
         let meta = runtime().block_on(sled.meta()).expect("answers");
         prop_assert_eq!(digest_of(&sled), (meta.records, meta.digest));
+        let found = runtime().block_on(sled.verify()).expect("answers");
+        prop_assert_eq!(found.problems, Vec::<String>::new());
+    }
+
+    #[test]
+    fn an_encrypted_state_is_the_same_state(commits in commits()) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let memory = memory();
+        let mut sled = state::open(encrypted(folder.path())).expect("opens");
+        for (writes, reopen) in commits {
+            commit(&memory, writes.clone());
+            commit(&sled, writes);
+            if reopen {
+                drop(sled);
+                sled = state::open(encrypted(folder.path())).expect("opens again");
+            }
+            prop_assert_eq!(contents(&memory).expect("reads"), contents(&sled).expect("reads"));
+        }
+        for size in 1..4 {
+            prop_assert_eq!(in_pages(&sled, size), in_pages(&memory, size), "pages of {}", size);
+        }
         let found = runtime().block_on(sled.verify()).expect("answers");
         prop_assert_eq!(found.problems, Vec::<String>::new());
     }

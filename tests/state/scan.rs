@@ -3,7 +3,7 @@
 use pushsync::{
     model::Key,
     state::{
-        Answer, Intent, Meta, Page, Record, Run, StateError, Store, Verification, Write,
+        Amendment, Answer, Intent, Meta, Page, Record, Run, StateError, Store, Verification, Write,
         scan::Records,
     },
 };
@@ -139,6 +139,10 @@ impl Store for Faulty {
     fn commit(&self, writes: Vec<Write>) -> Answer<'_, Meta> {
         self.inner.commit(writes)
     }
+    fn amend(&self, amendment: Amendment) -> Answer<'_, Meta> {
+        self.inner.amend(amendment)
+    }
+
     fn verify(&self) -> Answer<'_, Verification> {
         self.inner.verify()
     }

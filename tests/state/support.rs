@@ -7,8 +7,8 @@ use pushsync::{
     model::{Address, Content, Kind, MessageId, Sender},
     state::{
         self, Access, BudgetNote, Digest, Drift, HostedStore, Intent, Location, LockHolder,
-        MemoryStore, Mode, OpenOptions, Record, Run, RunChange, RunPart, StateError, Store,
-        Superseded, Write,
+        MemoryStore, Mode, OpenOptions, Record, Run, RunChange, RunPart, StateError, StateKey,
+        Store, Superseded, Write,
         scan::{Located, Records},
     },
 };
@@ -121,6 +121,7 @@ pub(crate) fn options(folder: &Path) -> OpenOptions {
         lock_timeout: Duration::ZERO,
         new_lineage: LINEAGE,
         now: time(0),
+        key: None,
     }
 }
 
@@ -148,6 +149,15 @@ pub(crate) fn contents(store: &dyn Store) -> Result<String, StateError> {
     let intents = runtime.block_on(store.intents())?;
     let runs = runtime.block_on(store.runs(usize::MAX))?;
     Ok(serde_json::to_string(&(meta, records, intents, runs)).expect("serialises"))
+}
+
+/// With a key.
+pub(crate) fn encrypted(folder: &Path) -> OpenOptions {
+    OpenOptions { key: Some(key("correct horse battery")), ..options(folder) }
+}
+
+pub(crate) fn key(passphrase: &str) -> StateKey {
+    StateKey::new(passphrase.to_owned().into()).expect("long enough")
 }
 
 /// The digest of all records, added up page by page.

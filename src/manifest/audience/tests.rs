@@ -39,7 +39,7 @@ fn every_bad_row_is_reported() {
         problems("visitor_id,name\nv1\nv 2,x\nv3,x,y\n,x\nv4,z\nv4,z\n"),
         [
             "2:1 this row has 1 cell, the header has 2",
-            "3:1 a visitor id has no white space or control characters, this one has ' '",
+            "3:1 a visitor id has no white space, control or invisible characters, this one has ' '",
             "4:1 this row has 3 cells, the header has 2",
             "5:1 a visitor id must not be empty",
             "7:1 the visitor … is here a second time",

@@ -31,11 +31,13 @@ WHERE held.locktype = 'advisory' AND held.granted AND held.objsubid = 1
     AND held.database = (SELECT oid FROM pg_database WHERE datname = current_database())
     AND (held.classid::bigint << 32) | held.objid::bigint = $1";
 
-const GIVE_BACK: &str = "
-WITH gone AS (
-    DELETE FROM pushsync_locks WHERE environment = $2 AND backend = pg_backend_pid() RETURNING 1
-)
-SELECT pg_advisory_unlock($1), (SELECT count(*) FROM gone)";
+/// The note first, so that whoever gets the lock next does not wait for its removal.
+fn give_back(number: i64) -> String {
+    format!(
+        "BEGIN; DELETE FROM pushsync_locks WHERE backend = pg_backend_pid(); COMMIT;
+         SELECT pg_advisory_unlock({number})"
+    )
+}
 
 /// The number of the lock of an environment whose tables are in this schema.
 pub(super) fn number(schema: &str, environment: &str) -> i64 {
@@ -49,7 +51,7 @@ pub(super) fn number(schema: &str, environment: &str) -> i64 {
     i64::from_le_bytes(number)
 }
 
-/// Takes the lock, waiting up to `timeout` for who holds it.
+/// Takes the lock, waiting up to `timeout` for who holds it. It is given back when the session ends.
 pub(super) fn take(
     session: &Session,
     number: i64,
@@ -65,12 +67,17 @@ pub(super) fn take(
         let row = session
             .one(TAKE, &[(&number, Type::INT8), (&environment, Type::TEXT), (&note, Type::TEXT)])?;
         if session.column(&row, 0)? {
+            session.at_last(give_back(number));
             return Ok(());
         }
         let left = timeout.saturating_sub(start.elapsed());
         if left.is_zero() {
             let holder = who(session, number, environment)?;
-            return Err(StateError::Locked { place: session.place().to_owned(), holder });
+            return Err(StateError::Locked {
+                place: session.place().to_owned(),
+                holder,
+                until: None,
+            });
         }
         thread::sleep(left.min(pause));
         pause = (pause * 2).min(Duration::from_millis(250));
@@ -95,10 +102,4 @@ fn who(
         thread::sleep(Duration::from_millis(5));
     }
     Ok(None)
-}
-
-/// Gives the lock back. If it fails, it goes with the session.
-pub(super) fn give_back(session: &Session, number: i64, environment: &str) {
-    let parameters = [(&number as _, Type::INT8), (&environment as _, Type::TEXT)];
-    let _with_the_session = session.query(GIVE_BACK, &parameters);
 }

@@ -28,7 +28,7 @@ use secrecy::{ExposeSecret, SecretString};
 use super::{HostedStore, OpenOptions, StateError};
 use target::Target;
 
-pub(super) use password::complete;
+pub(super) use password::with_variables;
 
 /// Opens the state of one environment in a database.
 pub(super) fn open(url: &SecretString, options: OpenOptions) -> Result<HostedStore, StateError> {

@@ -1,6 +1,6 @@
 //! A password that the URL leaves open: `PGPASSWORD`, then the file of passwords that `psql` reads.
 
-use std::{ffi::OsString, fs, path::PathBuf, str::FromStr};
+use std::{fs, path::PathBuf, str::FromStr};
 
 use secrecy::{ExposeSecret, SecretString};
 use tokio_postgres::{Config, config::Host};
@@ -9,9 +9,9 @@ use super::target::encoded;
 
 /// The URL with a password, if it has none and the environment knows one. `variable` reads the
 /// environment.
-pub(in crate::state) fn complete(
+pub(in crate::state) fn with_variables(
     url: SecretString,
-    variable: impl Fn(&str) -> Option<OsString>,
+    variable: &dyn Fn(&str) -> Option<String>,
 ) -> SecretString {
     let text = url.expose_secret();
     // Those that this version of the driver does not know are no matter here.
@@ -31,7 +31,7 @@ pub(in crate::state) fn complete(
     };
     let password = variable("PGPASSWORD")
         .filter(|password| !password.is_empty())
-        .map(OsString::into_encoded_bytes)
+        .map(String::into_bytes)
         .or_else(|| {
             let file = variable("PGPASSFILE")
                 .map(PathBuf::from)
@@ -49,7 +49,7 @@ pub(in crate::state) fn complete(
                 .get_user()
                 .map(str::to_owned)
                 .or_else(|| parameter("user"))
-                .or_else(|| variable("USER").map(|user| user.to_string_lossy().into_owned()))?;
+                .or_else(|| variable("USER"))?;
             let database = config.get_dbname().map(str::to_owned).or_else(|| parameter("dbname"));
             let wanted = [
                 host,
@@ -113,9 +113,9 @@ mod tests {
 
     fn completed(url: &str, variables: &[(&str, &str)]) -> String {
         let variable = |name: &str| {
-            variables.iter().find(|(known, _)| *known == name).map(|(_, value)| value.into())
+            variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
         };
-        complete(url.into(), variable).expose_secret().to_owned()
+        with_variables(url.into(), &variable).expose_secret().to_owned()
     }
 
     fn password(url: &str) -> Option<String> {

@@ -45,10 +45,6 @@ impl Rows {
         Self { session, environment: environment.to_owned(), lock, seen: Cell::new(None) }
     }
 
-    pub(super) fn lock(&self) -> Option<(i64, &str)> {
-        self.lock.map(|number| (number, self.environment.as_str()))
-    }
-
     /// Compares the row of the environment with its ledger: each column is the ledger's, in words
     /// that a person can read. Notes the number of the last commit.
     pub(super) fn compare(&self, ledger: &Ledger) -> Result<(), StateError> {

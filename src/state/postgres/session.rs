@@ -1,6 +1,6 @@
 //! A connection, used by one thread: each call waits for its answer.
 
-use std::{cell::RefCell, future::Future, time::Duration};
+use std::{cell::RefCell, time::Duration};
 
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -51,14 +51,16 @@ pub(super) type Parameter<'a> = (&'a (dyn ToSql + Sync), Type);
 
 /// An open connection.
 pub(super) struct Session {
-    // Before the runtime: it is dropped first.
-    client: Client,
+    /// Until it is dropped.
+    client: Option<Client>,
     runtime: Runtime,
     connection: RefCell<Option<JoinHandle<Result<(), Error>>>>,
     /// Why it is of no use any more.
     lost: RefCell<Option<String>>,
     place: String,
     grants: String,
+    /// What is carried out before it ends.
+    last: RefCell<Option<String>>,
     /// Whether the server is a replica.
     pub(super) is_replica: bool,
     /// Where tables are made, quoted; `None` if nowhere.
@@ -100,10 +102,11 @@ impl Session {
             }
         };
         let mut session = Self {
-            client,
+            client: Some(client),
             runtime,
             connection: RefCell::new(Some(connection)),
             lost: RefCell::new(None),
+            last: RefCell::new(None),
             place,
             grants: String::new(),
             is_replica: false,
@@ -133,7 +136,7 @@ impl Session {
         sql: &str,
         parameters: &[Parameter<'_>],
     ) -> Result<Vec<Row>, StateError> {
-        self.wait(self.client.query_typed(sql, parameters))
+        self.wait(PATIENCE, async |client| client.query_typed(sql, parameters).await)
     }
 
     /// The only row that a statement answers with.
@@ -144,7 +147,7 @@ impl Session {
 
     /// Carries out statements without parameters: one round trip.
     pub(super) fn batch(&self, sql: &str) -> Result<(), StateError> {
-        self.wait(self.client.batch_execute(sql))
+        self.wait(PATIENCE, async |client| client.batch_execute(sql).await)
     }
 
     /// One value of a row.
@@ -168,20 +171,25 @@ impl Session {
         }
     }
 
-    fn wait<T>(&self, answer: impl Future<Output = Result<T, Error>>) -> Result<T, StateError> {
+    fn wait<T>(
+        &self,
+        patience: Duration,
+        call: impl AsyncFnOnce(&Client) -> Result<T, Error>,
+    ) -> Result<T, StateError> {
         self.check()?;
+        let Some(client) = &self.client else { return Err(self.lose("it is closed".to_owned())) };
         let answered = self.runtime.block_on(async {
             // What the server said while nobody was listening is heard first: its parting words.
             for _ in 0..2 {
                 yield_now().await;
             }
-            timeout(PATIENCE, answer).await
+            timeout(patience, call(client)).await
         });
         let error = match answered {
             Ok(Ok(answer)) => return Ok(answer),
             Ok(Err(error)) => error,
             Err(_) => {
-                let why = format!("no answer within {} s", PATIENCE.as_secs());
+                let why = format!("no answer within {} s", patience.as_secs());
                 return Err(self.lose(why));
             }
         };
@@ -209,12 +217,22 @@ impl Session {
         }
     }
 
-    /// Ends the session: the server has let go of it when this returns, or will soon.
-    pub(super) fn close(self) {
-        let Self { client, runtime, connection, .. } = self;
-        drop(client);
-        if let Some(connection) = connection.into_inner() {
-            let _ended = runtime.block_on(async { timeout(FAREWELL, connection).await });
+    /// What others wait for is given back by this, when the session ends in order.
+    pub(super) fn at_last(&self, sql: String) {
+        *self.last.borrow_mut() = Some(sql);
+    }
+}
+
+/// When this is done, the server has let go of the session, unless it does not answer.
+impl Drop for Session {
+    fn drop(&mut self) {
+        if let Some(sql) = self.last.take() {
+            let _with_the_session =
+                self.wait(FAREWELL, async |client| client.batch_execute(&sql).await);
+        }
+        drop(self.client.take());
+        if let Some(connection) = self.connection.take() {
+            let _ended = self.runtime.block_on(async { timeout(FAREWELL, connection).await });
         }
     }
 }

@@ -8,7 +8,7 @@ use super::{
     target::Target,
 };
 use crate::state::{
-    Access, Meta, Mode, OpenOptions, StateError, Verification, Write,
+    Access, Amendment, Meta, Mode, OpenOptions, StateError, Verification, Write,
     engine::{Engine, stored_ledger},
     ledger::Ledger,
     worker::Keeper,
@@ -33,19 +33,18 @@ pub(super) fn open(target: Target, options: &OpenOptions) -> Result<OpenStore, S
     let engine = match stored_ledger(&rows, &place, &options.environment)? {
         Some(ledger) => {
             rows.compare(&ledger)?;
-            Engine::new(rows, &place, ledger)
+            Engine::new(rows, &place, ledger, options.key.as_ref())?
         }
         None if rows.any()? => {
             let what = format!("the environment {:?} has vanished from it", options.environment);
             return Err(StateError::damaged(&place, what));
         }
         None if options.mode == Mode::MustExist || options.access == Access::Read => {
-            end(rows);
             return Err(not_found(&place, options));
         }
         None => {
             let ledger = Ledger::new(&options.environment, options.new_lineage, options.now);
-            Engine::create(rows, &place, ledger)?
+            Engine::create(rows, &place, ledger, options.key.as_ref())?
         }
     };
     Ok(OpenStore { engine })
@@ -90,14 +89,6 @@ fn not_found(place: &str, options: &OpenOptions) -> StateError {
     StateError::NotFound { place: place.to_owned(), environment: options.environment.clone() }
 }
 
-/// Gives back what others wait for.
-fn end(rows: Rows) {
-    if let Some((number, environment)) = rows.lock() {
-        lock::give_back(&rows.session, number, environment);
-    }
-    rows.session.close();
-}
-
 impl Keeper for OpenStore {
     type Backing = Rows;
 
@@ -107,13 +98,18 @@ impl Keeper for OpenStore {
 
     fn commit(&mut self, writes: &[Write]) -> Result<Meta, StateError> {
         // Why nothing can be written says more than that an earlier commit failed.
-        self.engine.backing.session.check()?;
+        self.engine.backing().session.check()?;
         self.engine.commit(writes)
+    }
+
+    fn amend(&mut self, amendment: &Amendment) -> Result<Meta, StateError> {
+        self.engine.backing().session.check()?;
+        self.engine.amend(amendment)
     }
 
     fn verify(&self) -> Result<Verification, StateError> {
         let mut found = self.engine.verify()?;
-        match self.engine.backing.compare(&self.engine.ledger) {
+        match self.engine.backing().compare(&self.engine.ledger) {
             Ok(()) => {}
             Err(StateError::Damaged { what, .. }) => found.problems.push(what),
             Err(error) => return Err(error),
@@ -121,11 +117,11 @@ impl Keeper for OpenStore {
         Ok(found)
     }
 
+    /// The session gives back what others wait for.
     fn close(self) {
-        end(self.engine.backing);
+        drop(self);
     }
 
-    /// The lock goes with the session.
     fn abandon(self) {
         drop(self);
     }

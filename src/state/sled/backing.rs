@@ -278,7 +278,7 @@ fn sled_error(error: &sled::Error, place: &str, folder: &Path) -> StateError {
     use ErrorKind::{InvalidData, UnexpectedEof};
     match error {
         sled::Error::Io(error) if error.to_string().starts_with("could not acquire lock") => {
-            StateError::Locked { place: place.to_owned(), holder: None }
+            StateError::Locked { place: place.to_owned(), holder: None, until: None }
         }
         sled::Error::Io(error) if !matches!(error.kind(), InvalidData | UnexpectedEof) => {
             let source = std::io::Error::new(error.kind(), error.to_string());

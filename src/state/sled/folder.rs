@@ -8,7 +8,7 @@ use std::{
 use uuid::Uuid;
 
 use crate::state::{
-    Meta, Mode, OpenOptions, StateError, Verification, Write,
+    Amendment, Meta, Mode, OpenOptions, StateError, Verification, Write,
     engine::{Engine, stored_ledger},
     ledger::Ledger,
     private_file,
@@ -150,10 +150,10 @@ pub(super) fn open(
     let engine = match (stored, known) {
         (Some(ledger), Some(at)) => {
             check_lineage(&marker.environments[at], ledger.meta.lineage, place)?;
-            Engine::new(backing, place, ledger)
+            Engine::new(backing, place, ledger, options.key.as_ref())?
         }
         // The crash came between the first commit and the marker.
-        (Some(ledger), None) => Engine::new(backing, place, ledger),
+        (Some(ledger), None) => Engine::new(backing, place, ledger, options.key.as_ref())?,
         (None, Some(_)) => {
             let what = format!("the environment {:?} has vanished from it", options.environment);
             return Err(StateError::damaged(place, what));
@@ -161,7 +161,7 @@ pub(super) fn open(
         (None, None) if options.mode == Mode::MustExist => return Err(not_found()),
         (None, None) => {
             let ledger = Ledger::new(&options.environment, options.new_lineage, options.now);
-            Engine::create(backing, place, ledger)?
+            Engine::create(backing, place, ledger, options.key.as_ref())?
         }
     };
     let head = head_of(&engine)?;
@@ -212,6 +212,13 @@ impl Keeper for OpenStore {
         Ok(meta)
     }
 
+    fn amend(&mut self, amendment: &Amendment) -> Result<Meta, StateError> {
+        self.lifted = None;
+        let meta = self.engine.amend(amendment)?;
+        let _lags = head_of(&self.engine).and_then(|head| self.heads.write(head));
+        Ok(meta)
+    }
+
     fn verify(&self) -> Result<Verification, StateError> {
         let mut found = self.engine.verify()?;
         match Marker::read(&self.close.folder, "") {
@@ -227,7 +234,7 @@ impl Keeper for OpenStore {
     /// Without a seal, the next opening just trusts less.
     fn close(self) {
         let Self { engine, close, lifted, .. } = self;
-        if lifted.is_none() && engine.backing.sync().is_err() {
+        if lifted.is_none() && engine.backing().sync().is_err() {
             return;
         }
         drop(engine);

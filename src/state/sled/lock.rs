@@ -38,7 +38,11 @@ impl Lock {
             }
             let left = timeout.saturating_sub(start.elapsed());
             if left.is_zero() {
-                return Err(StateError::Locked { place: place.to_owned(), holder: note(&file) });
+                return Err(StateError::Locked {
+                    place: place.to_owned(),
+                    holder: note(&file),
+                    until: None,
+                });
             }
             thread::sleep(left.min(Duration::from_millis(25)));
         }

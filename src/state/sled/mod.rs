@@ -30,3 +30,16 @@ pub(super) fn open(folder: PathBuf, options: OpenOptions) -> Result<HostedStore,
     let place = folder.display().to_string();
     HostedStore::start(place, move |place| Ok(Box::new(folder::open(&folder, &options, place)?)))
 }
+
+/// Reads what lies beside sled's files.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(super) fn read_beside(
+    folder: &std::path::Path,
+    files: &std::path::Path,
+) -> Result<(), StateError> {
+    if let Some(marker) = marker::Marker::read(folder, "here")? {
+        let _ = marker.position("default");
+    }
+    head::read(folder, 0, "default", "here")?;
+    seal::check(folder, files, "here").map(drop)
+}

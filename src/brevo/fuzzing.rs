@@ -1,0 +1,78 @@
+//! Answers that never came over a network.
+
+use axum::http::{HeaderName, HeaderValue, Response, StatusCode, response::Builder};
+
+use super::{Operation, client, scrub::Scrub, transport};
+use crate::model::{MessageId, VisitorId};
+
+const OPERATIONS: [Operation; 9] = [
+    Operation::SendPushedMessage,
+    Operation::GetPushedMessage,
+    Operation::UpdatePushedMessage,
+    Operation::DeletePushedMessage,
+    Operation::SendAgentMessage,
+    Operation::GetAgentMessage,
+    Operation::UpdateAgentMessage,
+    Operation::DeleteAgentMessage,
+    Operation::PingAgentOnline,
+];
+
+/// An answer, and what was made of it.
+pub(crate) struct Outcome {
+    operation: Operation,
+    head: Builder,
+    /// All texts that may be shown.
+    pub(crate) shown: Vec<String>,
+}
+
+impl Outcome {
+    pub(crate) fn new(operation: usize, status: u16) -> Option<Self> {
+        let status = StatusCode::from_u16(status).ok()?;
+        let operation = OPERATIONS[operation % OPERATIONS.len()];
+        Some(Self { operation, head: Response::builder().status(status), shown: Vec::new() })
+    }
+
+    pub(crate) fn header(&mut self, name: &[u8], value: &[u8]) {
+        let pair = (HeaderName::from_bytes(name), HeaderValue::from_bytes(value));
+        if let ((Ok(name), Ok(value)), Some(headers)) = (pair, self.head.headers_mut()) {
+            headers.append(name, value);
+        }
+    }
+}
+
+/// Reads an answer as the client does.
+pub(crate) async fn read(answer: Outcome, body: Vec<u8>, key: &str, visitor: &str) -> Outcome {
+    let Outcome { operation, head, mut shown } = answer;
+    let visitor = VisitorId::parse(visitor).ok();
+    let scrub = Scrub { secrets: vec![key], visitor: visitor.as_ref() };
+    let mut error = None;
+    if let Ok(response) = head.body(body) {
+        match transport::read(operation, response.into(), &scrub).await {
+            Err(failed) => error = Some(failed),
+            Ok(success)
+                if operation.method() == "DELETE" || operation == Operation::PingAgentOnline =>
+            {
+                error = client::nothing(success, operation, &scrub).err();
+            }
+            Ok(success) => {
+                let id = operation.has_id().then(|| MessageId::new("AXCR3k9bpSY7bpuh7"));
+                match client::message_in(success, operation, id.as_ref(), &scrub) {
+                    Ok(answer) => shown.extend(answer.request_id),
+                    Err(failed) => error = Some(failed),
+                }
+            }
+        }
+    }
+    if let Some(error) = error {
+        shown.extend([error.to_string(), format!("{error:?}")]);
+        shown.extend(error.hint().map(|hint| hint.to_string()));
+        shown.extend(
+            [error.code(), error.message(), error.request_id()]
+                .into_iter()
+                .flatten()
+                .map(str::to_owned),
+        );
+        let _ = (error.is_gone(), error.had_no_effect(), error.budget(), error.status());
+    }
+    Outcome { operation, head: Response::builder(), shown }
+}

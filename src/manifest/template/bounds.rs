@@ -1,0 +1,206 @@
+//! The filters, tests and functions of templates, and what one value may weigh.
+//!
+//! Every value that comes into a template, and every one that goes into a filter or comes out of
+//! it, has at most [`MAX_VALUE`]; all that filters are given for one text has [`MAX_WORK`].
+
+use std::cell::Cell;
+
+use minijinja::{
+    Environment, Error, ErrorKind, State, Value, filters, functions, tests,
+    value::{Rest, ValueKind, ValueOrKwargs},
+};
+
+/// What one value may weigh: its bytes, and [`ELEMENT`] for each value inside it.
+pub(crate) const MAX_VALUE: usize = 64 << 10;
+/// What may be looked up and given to filters for one text.
+const MAX_WORK: usize = 4 << 20;
+const ELEMENT: usize = 32;
+/// Values inside values, inside values …
+const MAX_DEPTH: usize = 128;
+const MAX_RANGE: usize = 10_000;
+
+thread_local! {
+    /// What was looked up and filtered since [`start`].
+    static WORK: Cell<usize> = const { Cell::new(0) };
+}
+
+/// A text begins.
+pub(crate) fn start() {
+    WORK.set(0);
+}
+
+/// What is looked up has its price: an error in its place if it is too large.
+pub(crate) fn looked_up(value: Value) -> Value {
+    match charge(&value) {
+        Ok(_) => value,
+        Err(error) => Value::from(error),
+    }
+}
+
+fn too_large() -> Error {
+    Error::new(ErrorKind::InvalidOperation, "a value in a template has at most 64 KiB")
+}
+
+fn charge(value: &Value) -> Result<usize, Error> {
+    let weight = weight(value)?;
+    let work = WORK.get().saturating_add(weight);
+    WORK.set(work);
+    if work > MAX_WORK { Err(Error::from(ErrorKind::OutOfFuel)) } else { Ok(weight) }
+}
+
+fn weight(value: &Value) -> Result<usize, Error> {
+    let mut left = MAX_VALUE;
+    weigh(value, &mut left, 0)?;
+    Ok(MAX_VALUE - left)
+}
+
+fn weigh(value: &Value, left: &mut usize, depth: usize) -> Result<(), Error> {
+    let own = ELEMENT + value.as_bytes().map_or(0, <[u8]>::len);
+    *left = left.checked_sub(own).ok_or_else(too_large)?;
+    if depth > MAX_DEPTH {
+        return Err(too_large());
+    }
+    match value.kind() {
+        ValueKind::Seq | ValueKind::Iterable => {
+            value.try_iter()?.try_for_each(|item| weigh(&item, left, depth + 1))
+        }
+        ValueKind::Map => value.try_iter()?.try_for_each(|key| {
+            weigh(&key, left, depth + 1)?;
+            weigh(&value.get_item(&key)?, left, depth + 1)
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// What some filters make of small values.
+type Forecast = fn(&[Value]) -> Result<(), Error>;
+
+/// A filter that refuses values that are too large, before and after.
+fn guarded(
+    filter: Value,
+    forecast: Forecast,
+) -> impl Fn(&mut State<'_, '_>, Rest<ValueOrKwargs>) -> Result<Value, Error> {
+    move |state, args| {
+        let args = args.into_values();
+        for value in &args {
+            charge(value)?;
+        }
+        forecast(&args)?;
+        let made = filter.call(state, &args)?;
+        let made = match made.kind() {
+            // What is made only when it is asked for would pile up.
+            ValueKind::Iterable => {
+                let items = made.try_iter()?.take(MAX_VALUE / ELEMENT + 1);
+                Value::from(items.collect::<Vec<_>>())
+            }
+            _ => made,
+        };
+        weight(&made)?;
+        Ok(made)
+    }
+}
+
+fn anything(_: &[Value]) -> Result<(), Error> {
+    Ok(())
+}
+
+fn at_most(bytes: Option<usize>) -> Result<(), Error> {
+    if bytes.is_some_and(|bytes| bytes <= MAX_VALUE) { Ok(()) } else { Err(too_large()) }
+}
+
+fn replaced(args: &[Value]) -> Result<(), Error> {
+    let text = |at: usize| args.get(at).map(ToString::to_string).unwrap_or_default();
+    let (value, from, to) = (text(0), text(1), text(2));
+    let times = value.matches(from.as_str()).count();
+    at_most(times.checked_mul(to.len()).and_then(|grown| grown.checked_add(value.len())))
+}
+
+fn joined(args: &[Value]) -> Result<(), Error> {
+    let Some((list, others)) = args.split_first() else { return Ok(()) };
+    let items = list.len().unwrap_or(MAX_VALUE / ELEMENT);
+    let joiner = others.iter().map(weight).sum::<Result<usize, _>>()?;
+    at_most(items.checked_mul(joiner.saturating_sub(ELEMENT)))
+}
+
+fn formatted(args: &[Value]) -> Result<(), Error> {
+    let Some(format) = args.first().and_then(Value::as_str) else { return Ok(()) };
+    let wide = format.split(|c: char| !c.is_ascii_digit()).any(|digits| digits.len() > 2);
+    if wide || format.contains('*') || format.len() > 500 {
+        let detail = "a format has at most 500 characters, and widths below 100";
+        return Err(Error::new(ErrorKind::InvalidOperation, detail));
+    }
+    Ok(())
+}
+
+fn range(lower: isize, upper: Option<isize>, step: Option<isize>) -> Result<Value, Error> {
+    let made = functions::range(lower, upper, step)?;
+    if made.len().is_none_or(|length| length > MAX_RANGE) {
+        let detail = "a range has at most 10,000 numbers";
+        return Err(Error::new(ErrorKind::InvalidOperation, detail));
+    }
+    Ok(made)
+}
+
+/// Gives the engine all that templates have.
+pub(super) fn fill(engine: &mut Environment<'_>) {
+    engine.add_function("range", range);
+
+    macro_rules! filters {
+        ($($forecast:ident: $($name:ident)+;)+) => {
+            $($(
+                let filter = Value::from_function(filters::$name);
+                engine.add_filter(stringify!($name), guarded(filter, $forecast));
+            )+)+
+        };
+    }
+    filters! {
+        anything: abs attr bool capitalize default dictsort escape first float groupby int items
+            last length lines list lower map max min reject rejectattr reverse round safe select
+            selectattr sort split string sum title trim unique upper;
+        replaced: replace;
+        joined: join;
+        formatted: format;
+    }
+    let count = Value::from_function(filters::length);
+    engine.add_filter("count", guarded(count, anything));
+    let default = Value::from_function(filters::default);
+    engine.add_filter("d", guarded(default, anything));
+    let escape = Value::from_function(filters::escape);
+    engine.add_filter("e", guarded(escape, anything));
+
+    macro_rules! tests {
+        ($($test:ident: $($name:literal)+;)+) => {
+            $($(engine.add_test($name, tests::$test);)+)+
+        };
+    }
+    tests! {
+        is_boolean: "boolean";
+        is_defined: "defined";
+        is_divisibleby: "divisibleby";
+        is_endingwith: "endingwith";
+        is_eq: "eq" "equalto" "==";
+        is_even: "even";
+        is_false: "false";
+        is_float: "float";
+        is_ge: "ge" ">=";
+        is_gt: "gt" "greaterthan" ">";
+        is_in: "in";
+        is_integer: "integer" "int";
+        is_iterable: "iterable";
+        is_le: "le" "<=";
+        is_lower: "lower";
+        is_lt: "lt" "lessthan" "<";
+        is_mapping: "mapping";
+        is_ne: "ne" "!=";
+        is_none: "none";
+        is_number: "number";
+        is_odd: "odd";
+        is_sameas: "sameas";
+        is_sequence: "sequence";
+        is_startingwith: "startingwith";
+        is_string: "string";
+        is_true: "true";
+        is_undefined: "undefined";
+        is_upper: "upper";
+    }
+}

@@ -1,0 +1,258 @@
+//! Encryption at rest: texts, visitor ids and message ids under a passphrase.
+//!
+//! A random key of the state's own encrypts (AES-256-GCM) and hides names (keyed BLAKE3). The
+//! passphrase, stretched with Argon2id, only encrypts that key: so another passphrase is one
+//! small write. What stays readable: the keys of messages, how many deliveries each has, sizes,
+//! times of runs, and what the ledger says.
+
+use argon2::{Algorithm, Argon2, Params, Version};
+use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
+use ring::{
+    aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey},
+    rand::{SecureRandom, SystemRandom},
+};
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+
+/// The least number of characters of a passphrase (contract, section 7).
+const LEAST: usize = 20;
+
+/// Argon2id as RFC 9106 recommends it for little memory: 64 MiB, three passes.
+const MEMORY_KIB: u32 = 64 << 10;
+const PASSES: u32 = 3;
+const LANES: u32 = 1;
+/// Nobody writes more than this; a damaged note could.
+const MOST_MEMORY_KIB: u32 = 1 << 20;
+const MOST_PASSES: u32 = 64;
+
+/// The passphrase of a state.
+#[derive(Debug, Clone)]
+pub struct StateKey(SecretString);
+
+impl StateKey {
+    /// A passphrase of at least 20 characters.
+    ///
+    /// # Errors
+    ///
+    /// How many characters it has, if those are too few.
+    pub fn new(passphrase: SecretString) -> Result<Self, usize> {
+        let length = passphrase.expose_secret().chars().count();
+        if length < LEAST { Err(length) } else { Ok(Self(passphrase)) }
+    }
+}
+
+/// The state's own key, encrypted under a passphrase.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Wrapped {
+    memory_kib: u32,
+    passes: u32,
+    lanes: u32,
+    salt: String,
+    key: String,
+}
+
+/// Why something could not be decrypted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Undecipherable {
+    /// It was encrypted under another passphrase.
+    #[error("the key is another one")]
+    WrongKey,
+    /// It is no ciphertext of this state.
+    #[error("it cannot be decrypted")]
+    Damaged,
+    /// The system gave no random bytes, or refused the memory.
+    #[error("the system does not let it be encrypted")]
+    System,
+}
+
+/// Encrypts and decrypts.
+pub(super) struct Cipher {
+    own: [u8; 32],
+    values: LessSafeKey,
+    names: [u8; 32],
+    random: SystemRandom,
+}
+
+impl Cipher {
+    /// A new key, and its encrypted form.
+    pub(super) fn create(key: &StateKey) -> Result<(Self, Wrapped), Undecipherable> {
+        let mut own = [0; 32];
+        fill(&SystemRandom::new(), &mut own)?;
+        let cipher = Self::of(own)?;
+        let wrapped = cipher.wrap(key)?;
+        Ok((cipher, wrapped))
+    }
+
+    /// The key in its encrypted form.
+    pub(super) fn open(key: &StateKey, wrapped: &Wrapped) -> Result<Self, Undecipherable> {
+        let salt = BASE64.decode(&wrapped.salt).map_err(|_| Undecipherable::Damaged)?;
+        let mut sealed = BASE64.decode(&wrapped.key).map_err(|_| Undecipherable::Damaged)?;
+        let stretched = stretch(key, &salt, wrapped.memory_kib, wrapped.passes, wrapped.lanes)?;
+        let own = unseal(&aead(&stretched)?, b"own key", &mut sealed)
+            .map_err(|_| Undecipherable::WrongKey)?;
+        Self::of(own.try_into().map_err(|_| Undecipherable::Damaged)?)
+    }
+
+    /// The same key, encrypted under this passphrase.
+    pub(super) fn wrap(&self, key: &StateKey) -> Result<Wrapped, Undecipherable> {
+        let mut salt = [0; 16];
+        fill(&self.random, &mut salt)?;
+        let stretched = stretch(key, &salt, MEMORY_KIB, PASSES, LANES)?;
+        let sealed = seal(&aead(&stretched)?, &self.random, b"own key", &self.own)?;
+        Ok(Wrapped {
+            memory_kib: MEMORY_KIB,
+            passes: PASSES,
+            lanes: LANES,
+            salt: BASE64.encode(salt),
+            key: BASE64.encode(sealed),
+        })
+    }
+
+    fn of(own: [u8; 32]) -> Result<Self, Undecipherable> {
+        Ok(Self {
+            values: aead(&blake3::derive_key("pushsync state values 2026-11", &own))?,
+            names: blake3::derive_key("pushsync state names 2026-11", &own),
+            random: SystemRandom::new(),
+            own,
+        })
+    }
+
+    /// Encrypts a value, bound to the place where it lies.
+    pub(super) fn seal(&self, place: &[u8], value: &[u8]) -> Result<Vec<u8>, Undecipherable> {
+        seal(&self.values, &self.random, place, value)
+    }
+
+    /// The value that was encrypted for this place.
+    pub(super) fn unseal(&self, place: &[u8], sealed: &[u8]) -> Result<Vec<u8>, Undecipherable> {
+        let mut bytes = sealed.to_vec();
+        let length = unseal(&self.values, place, &mut bytes)?.len();
+        // The plain bytes are where the ciphertext was.
+        bytes.drain(..NONCE_LEN);
+        bytes.truncate(length);
+        Ok(bytes)
+    }
+
+    /// What stands for a visitor in a name: the same for the same one, and nothing can be told
+    /// from it without the key.
+    pub(super) fn hidden(&self, visitor: &[u8]) -> String {
+        let hash = blake3::keyed_hash(&self.names, visitor);
+        hash.to_hex()[..32].to_owned()
+    }
+}
+
+fn fill(random: &SystemRandom, bytes: &mut [u8]) -> Result<(), Undecipherable> {
+    random.fill(bytes).map_err(|_| Undecipherable::System)
+}
+
+fn aead(key: &[u8; 32]) -> Result<LessSafeKey, Undecipherable> {
+    let key = UnboundKey::new(&AES_256_GCM, key).map_err(|_| Undecipherable::System)?;
+    Ok(LessSafeKey::new(key))
+}
+
+fn stretch(
+    key: &StateKey,
+    salt: &[u8],
+    memory_kib: u32,
+    passes: u32,
+    lanes: u32,
+) -> Result<[u8; 32], Undecipherable> {
+    if memory_kib > MOST_MEMORY_KIB || passes > MOST_PASSES {
+        return Err(Undecipherable::Damaged);
+    }
+    let params =
+        Params::new(memory_kib, passes, lanes, Some(32)).map_err(|_| Undecipherable::Damaged)?;
+    let mut stretched = [0; 32];
+    Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
+        .hash_password_into(key.0.expose_secret().as_bytes(), salt, &mut stretched)
+        .map_err(|_| Undecipherable::System)?;
+    Ok(stretched)
+}
+
+fn seal(
+    key: &LessSafeKey,
+    random: &SystemRandom,
+    place: &[u8],
+    value: &[u8],
+) -> Result<Vec<u8>, Undecipherable> {
+    let mut nonce = [0; NONCE_LEN];
+    fill(random, &mut nonce)?;
+    let mut bytes = Vec::with_capacity(NONCE_LEN + value.len() + AES_256_GCM.tag_len());
+    bytes.extend_from_slice(&nonce);
+    bytes.extend_from_slice(value);
+    let tag = key
+        .seal_in_place_separate_tag(
+            Nonce::assume_unique_for_key(nonce),
+            Aad::from(place),
+            &mut bytes[NONCE_LEN..],
+        )
+        .map_err(|_| Undecipherable::System)?;
+    bytes.extend_from_slice(tag.as_ref());
+    Ok(bytes)
+}
+
+fn unseal<'a>(
+    key: &LessSafeKey,
+    place: &[u8],
+    sealed: &'a mut [u8],
+) -> Result<&'a mut [u8], Undecipherable> {
+    let (nonce, rest) =
+        sealed.split_first_chunk_mut::<NONCE_LEN>().ok_or(Undecipherable::Damaged)?;
+    key.open_in_place(Nonce::assume_unique_for_key(*nonce), Aad::from(place), rest)
+        .map_err(|_| Undecipherable::Damaged)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(text: &str) -> StateKey {
+        StateKey::new(text.into()).expect("long enough")
+    }
+
+    #[test]
+    fn a_passphrase_has_at_least_20_characters() {
+        assert_eq!(StateKey::new("ä".repeat(19).into()).map(drop), Err(19));
+        assert!(StateKey::new("ä".repeat(20).into()).is_ok());
+        assert!(!format!("{:?}", key("correct horse battery")).contains("horse"));
+    }
+
+    #[test]
+    fn what_is_encrypted_comes_back_under_the_same_passphrase_and_no_other() {
+        let (one, two) = (key("correct horse battery"), key("another passphrase 123"));
+        let (cipher, wrapped) = Cipher::create(&one).expect("can be made");
+        let sealed = cipher.seal(b"place", b"a text").expect("can be encrypted");
+        assert!(!sealed.windows(6).any(|part| part == b"a text"));
+        let again = Cipher::open(&one, &wrapped).expect("the same key");
+        assert_eq!(again.unseal(b"place", &sealed).as_deref(), Ok(&b"a text"[..]));
+        assert_eq!(again.hidden(b"visitor"), cipher.hidden(b"visitor"));
+        assert_eq!(again.unseal(b"elsewhere", &sealed), Err(Undecipherable::Damaged));
+        assert_eq!(Cipher::open(&two, &wrapped).map(drop), Err(Undecipherable::WrongKey));
+
+        let other = again.wrap(&two).expect("can be wrapped");
+        let moved = Cipher::open(&two, &other).expect("the new key");
+        assert_eq!(moved.unseal(b"place", &sealed).as_deref(), Ok(&b"a text"[..]));
+        assert_eq!(Cipher::open(&one, &other).map(drop), Err(Undecipherable::WrongKey));
+    }
+
+    #[test]
+    fn the_same_text_never_looks_the_same_twice() {
+        let (cipher, _) = Cipher::create(&key("correct horse battery")).expect("can be made");
+        let seal = || cipher.seal(b"place", b"a text").expect("can be encrypted");
+        assert_ne!(seal(), seal());
+    }
+
+    #[test]
+    fn every_cut_and_every_flipped_bit_is_noticed() {
+        let (cipher, _) = Cipher::create(&key("correct horse battery")).expect("can be made");
+        let sealed = cipher.seal(b"place", b"a text").expect("can be encrypted");
+        for length in 0..sealed.len() {
+            assert!(cipher.unseal(b"place", &sealed[..length]).is_err(), "{length} bytes");
+        }
+        for bit in 0..sealed.len() * 8 {
+            let mut bytes = sealed.clone();
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            assert!(cipher.unseal(b"place", &bytes).is_err(), "bit {bit}");
+        }
+    }
+}
