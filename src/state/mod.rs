@@ -20,6 +20,7 @@ mod ledger;
 pub mod memory;
 mod open;
 mod panics;
+mod postgres;
 pub mod private_file;
 mod record;
 pub mod scan;

@@ -13,11 +13,18 @@ use std::{
 pub(crate) enum Fate {
     Pass,
     /// An answer of the proxy's own, before the request has had its effect or after it.
-    Answer { status: u16, effect: bool },
+    Answer {
+        status: u16,
+        effect: bool,
+    },
     /// The connection is closed without an answer.
-    Drop { effect: bool },
+    Drop {
+        effect: bool,
+    },
     /// Nothing is heard for longer than anybody waits.
-    Hang { effect: bool },
+    Hang {
+        effect: bool,
+    },
 }
 
 /// A request, as its fate is decided by.
