@@ -62,7 +62,11 @@ fn large() -> Vec<Write> {
 fn a_large_commit_comes_whole() {
     let database = server!().database();
     let store = database.open().expect("opens");
+    let before = database.statements().len();
     let meta = runtime().block_on(store.commit(large())).expect("commits");
+    let parts = &database.statements()[before + 1..];
+    assert!(parts.len() >= 5 && parts[0].ends_with("BEGIN"), "{}", parts.len());
+    assert!(parts[parts.len() - 1].ends_with("COMMIT"));
     assert_eq!((meta.records, meta.serial), (60, 1));
     assert_eq!(digest_of(&store), (60, meta.digest));
     let backwards: Vec<_> =

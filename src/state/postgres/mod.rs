@@ -15,6 +15,7 @@
 mod lock;
 mod password;
 mod ranges;
+mod read;
 mod rows;
 mod schema;
 mod session;
@@ -22,6 +23,7 @@ mod store;
 mod target;
 mod tls;
 mod trouble;
+mod write;
 
 use secrecy::{ExposeSecret, SecretString};
 

@@ -35,7 +35,7 @@ pub(super) fn spot(key: &[u8]) -> Spot<'_> {
 }
 
 /// Names in one table.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Range {
     /// Its number in [`TABLES`].
     pub(super) table: usize,

@@ -1,48 +1,40 @@
 //! The bytes of one environment as rows.
 
-use std::{cell::Cell, mem, ops::Bound};
+use std::{
+    cell::{Cell, RefCell},
+    ops::Bound,
+    rc::Rc,
+};
 
 use tokio_postgres::types::Type;
 
 use super::{
-    ranges::{self, Range, Spot, TABLES},
-    schema,
+    ranges::{self, Spot, TABLES},
+    read::Batch,
     session::{Parameter, Session},
 };
 use crate::state::{
-    StateError, codec,
+    StateError,
     engine::{Backing, Visit},
-    keys,
     ledger::{Changes, Ledger},
 };
-
-/// How many rows are asked for at once, and (about) how many bytes come at most.
-const ROWS: i64 = 4096;
-const BYTES: i64 = 4 << 20;
-/// A commit with more bytes is sent in several statements.
-const PORTION: usize = 16 << 20;
 
 /// The rows of one environment.
 pub(super) struct Rows {
     pub(super) session: Session,
-    environment: String,
+    pub(super) environment: String,
     /// The number of the lock; `None` if nothing is written.
-    lock: Option<i64>,
+    pub(super) lock: Option<i64>,
     /// The number of the last commit that this session knows; `None` before the first.
-    seen: Cell<Option<i64>>,
-}
-
-/// Some names with their values, and some without, for one table.
-#[derive(Default)]
-struct Portion<'a> {
-    names: Vec<&'a [u8]>,
-    values: Vec<&'a [u8]>,
-    gone: Vec<&'a [u8]>,
+    pub(super) seen: Cell<Option<i64>>,
+    /// What was read last: most walks begin where another ended.
+    pub(super) ahead: RefCell<Option<Rc<Batch>>>,
 }
 
 impl Rows {
     pub(super) fn new(session: Session, environment: &str, lock: Option<i64>) -> Self {
-        Self { session, environment: environment.to_owned(), lock, seen: Cell::new(None) }
+        let environment = environment.to_owned();
+        Self { session, environment, lock, seen: Cell::new(None), ahead: RefCell::new(None) }
     }
 
     /// Compares the row of the environment with its ledger: each column is the ledger's, in words
@@ -79,173 +71,10 @@ impl Rows {
         let row = self.session.one(&sql, &[(&self.environment, Type::TEXT)])?;
         self.session.column(&row, 0)
     }
-
-    fn walk_table(
-        &self,
-        range: Range,
-        backwards: bool,
-        visit: &mut Visit<'_>,
-    ) -> Result<bool, StateError> {
-        let Range { table, mut from, mut to } = range;
-        let Some((letter, table)) = TABLES.get(table) else { return Ok(true) };
-        let mut key = vec![*letter];
-        loop {
-            let end = if to.is_some() { "AND name < $3" } else { "" };
-            let order = if backwards { "DESC" } else { "" };
-            // The row that goes beyond the bytes still comes: there is always one.
-            let sql = format!(
-                "SELECT name, value FROM (
-                    SELECT name, value, sum(octet_length(value)) OVER (
-                        ORDER BY name {order} ROWS UNBOUNDED PRECEDING
-                    ) - octet_length(value) AS before
-                    FROM {table} WHERE environment = $1 AND name >= $2 {end}
-                    ORDER BY name {order} LIMIT {ROWS}
-                ) AS page WHERE before < {BYTES} ORDER BY name {order}"
-            );
-            let mut parameters: Vec<Parameter<'_>> =
-                vec![(&self.environment, Type::TEXT), (&from, Type::BYTEA)];
-            if let Some(to) = &to {
-                parameters.push((to, Type::BYTEA));
-            }
-            let rows = self.session.query(&sql, &parameters)?;
-            let mut bytes = 0;
-            let mut last: Option<&[u8]> = None;
-            for row in &rows {
-                let (name, value) = (self.session.column(row, 0)?, self.session.column(row, 1)?);
-                let value: &[u8] = value;
-                if last.is_some_and(|last| (last < name) == backwards || last == name) {
-                    let what = format!("its {table} are out of order: REINDEX TABLE {table}");
-                    return Err(StateError::damaged(self.session.place(), what));
-                }
-                last = Some(name);
-                bytes += value.len() as i64;
-                key.truncate(1);
-                key.extend_from_slice(name);
-                if !visit(&key, value)? {
-                    return Ok(false);
-                }
-            }
-            let Some(last) = last else { return Ok(true) };
-            if (rows.len() as i64) < ROWS && bytes < BYTES {
-                return Ok(true);
-            }
-            match backwards {
-                true => to = Some(last.to_vec()),
-                false => from = ranges::after(last),
-            }
-        }
-    }
-
-    /// Writes the row of the environment and these rows, if the row is as it was last seen.
-    fn write_portion(
-        &self,
-        ledger: Option<(&Vec<u8>, &Ledger)>,
-        portions: &[Portion<'_>; 4],
-    ) -> Result<(), StateError> {
-        let Some(lock) = self.lock else { return Err(self.read_only()) };
-        let mut parameters: Vec<Parameter<'_>> = vec![(&self.environment, Type::TEXT)];
-        let (seen, known) = (self.seen.get(), schema::known());
-        let (numbers, lineage, created_at);
-        let mut sql = "WITH ".to_owned();
-        let condition = match ledger {
-            None => "TRUE",
-            Some((bytes, ledger)) => {
-                numbers = self::numbers(ledger);
-                lineage = ledger.meta.lineage.to_string();
-                created_at = ledger.meta.created_at.to_string();
-                sql.push_str(if seen.is_some() { UPDATE } else { INSERT });
-                parameters.extend([
-                    (&lock as _, Type::INT8),
-                    (&known as _, Type::INT8),
-                    (&lineage as _, Type::TEXT),
-                    (&created_at as _, Type::TEXT),
-                ]);
-                parameters.extend(numbers.iter().map(|number| (number as _, Type::INT8)));
-                parameters.push((bytes, Type::BYTEA));
-                if let Some(seen) = &seen {
-                    parameters.push((seen, Type::INT8));
-                }
-                "EXISTS (SELECT FROM ledger)"
-            }
-        };
-        let mut next = parameters.len() + 1;
-        let mut also = |parts: String| {
-            if !sql.ends_with("WITH ") {
-                sql.push_str(",\n");
-            }
-            sql.push_str(&parts);
-        };
-        for ((letter, table), portion) in TABLES.iter().zip(portions) {
-            let letter = char::from(*letter);
-            if !portion.names.is_empty() {
-                also(format!(
-                    "{letter}_put AS (INSERT INTO {table} (environment, name, value) \
-                     SELECT $1, name, value FROM unnest(${next}, ${}) AS put (name, value) \
-                     WHERE {condition} \
-                     ON CONFLICT (environment, name) DO UPDATE SET value = excluded.value)",
-                    next + 1
-                ));
-                parameters.push((&portion.names, Type::BYTEA_ARRAY));
-                parameters.push((&portion.values, Type::BYTEA_ARRAY));
-                next += 2;
-            }
-            if !portion.gone.is_empty() {
-                also(format!(
-                    "{letter}_gone AS (DELETE FROM {table} WHERE environment = $1 \
-                     AND name = ANY (${next}) AND {condition})"
-                ));
-                parameters.push((&portion.gone, Type::BYTEA_ARRAY));
-                next += 1;
-            }
-        }
-        sql.push_str(match ledger {
-            Some(_) => "\nSELECT EXISTS (SELECT FROM ledger)",
-            None => "\nSELECT TRUE",
-        });
-        let row = self.session.one(&sql, &parameters)?;
-        if self.session.column(&row, 0)? { Ok(()) } else { Err(self.overtaken()) }
-    }
-
-    fn read_only(&self) -> StateError {
-        StateError::Unavailable {
-            place: self.session.place().to_owned(),
-            why: "it was opened to be looked at: nothing can be written".to_owned(),
-        }
-    }
-
-    /// The row of the environment was not as this session left it.
-    fn overtaken(&self) -> StateError {
-        StateError::Unavailable {
-            place: self.session.place().to_owned(),
-            why: "this session has lost its lock, and something else has written to it or may: \
-                  nothing was written; a pooler between here and the server must keep sessions \
-                  whole; run again"
-                .to_owned(),
-        }
-    }
 }
 
-/// The row as this session last saw it becomes the next one. The lock is taken once more: it is
-/// this session's already, unless something went wrong.
-const UPDATE: &str = "ledger AS (
-    UPDATE pushsync_states SET lineage = $4::uuid, created_at = $5::timestamptz, serial = $6,
-        sequence = $7, records = $8, intents = $9, runs = $10, ledger = $11, committed_at = now()
-    WHERE environment = $1 AND sequence = $12 AND pg_try_advisory_xact_lock($2)
-        AND (SELECT max(version) FROM pushsync_schema) = $3
-    RETURNING 1
-)";
-
-const INSERT: &str = "ledger AS (
-    INSERT INTO pushsync_states (environment, lineage, created_at, serial, sequence, records,
-        intents, runs, ledger)
-    SELECT $1, $4::uuid, $5::timestamptz, $6, $7, $8, $9, $10, $11
-    WHERE pg_try_advisory_xact_lock($2) AND (SELECT max(version) FROM pushsync_schema) = $3
-    ON CONFLICT (environment) DO NOTHING
-    RETURNING 1
-)";
-
 /// The columns of numbers, in their order.
-fn numbers(ledger: &Ledger) -> [i64; 5] {
+pub(super) fn numbers(ledger: &Ledger) -> [i64; 5] {
     [
         clamped(ledger.meta.serial),
         clamped(ledger.sequence),
@@ -256,7 +85,7 @@ fn numbers(ledger: &Ledger) -> [i64; 5] {
 }
 
 /// The database has no larger ones, and no state gets there.
-fn clamped(number: u64) -> i64 {
+pub(super) fn clamped(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
@@ -334,51 +163,7 @@ impl Backing for Rows {
     }
 
     fn write(&mut self, changes: &Changes) -> Result<(), StateError> {
-        let mut portions = vec![<[Portion<'_>; 4]>::default()];
-        let mut ledger = None;
-        let mut bytes = 0;
-        for (key, value) in changes {
-            let (table, name) = match (ranges::spot(key), value) {
-                (Spot::Row(table, name), _) => (table, name),
-                (Spot::Ledger, Some(value)) => {
-                    ledger = Some(value);
-                    continue;
-                }
-                (Spot::Ledger | Spot::Nowhere, _) => continue,
-            };
-            bytes += name.len() + value.as_ref().map_or(0, |value| value.bytes.len());
-            if mem::take(&mut bytes) > PORTION {
-                portions.push(Default::default());
-            }
-            let portion = portions.last_mut().and_then(|all| all.get_mut(table));
-            match (portion, value) {
-                (Some(portion), Some(value)) => {
-                    portion.names.push(name);
-                    portion.values.push(&value.bytes);
-                }
-                (Some(portion), None) => portion.gone.push(name),
-                (None, _) => {}
-            }
-        }
-        let unstorable =
-            |why: &str| StateError::Unstorable { what: "a commit", why: why.to_owned() };
-        let bytes = &ledger.ok_or_else(|| unstorable("it has no ledger"))?.bytes;
-        let (ledger, _) = codec::decode::<Ledger>(keys::LEDGER, bytes)
-            .map_err(|error| unstorable(&format!("its ledger {error}")))?;
-        if let [portion] = portions.as_slice() {
-            self.write_portion(Some((bytes, &ledger)), portion)?;
-        } else {
-            self.session.batch("BEGIN")?;
-            let written = portions.iter().enumerate().try_for_each(|(at, portion)| {
-                self.write_portion((at == 0).then_some((bytes, &ledger)), portion)
-            });
-            if let Err(error) = written {
-                let _ends_with_the_session = self.session.batch("ROLLBACK");
-                return Err(error);
-            }
-            self.session.batch("COMMIT")?;
-        }
-        self.seen.set(Some(clamped(ledger.sequence)));
-        Ok(())
+        self.forget();
+        self.write_all(changes)
     }
 }

@@ -108,6 +108,7 @@ impl Keeper for OpenStore {
     }
 
     fn verify(&self) -> Result<Verification, StateError> {
+        self.engine.backing().forget();
         let mut found = self.engine.verify()?;
         match self.engine.backing().compare(&self.engine.ledger) {
             Ok(()) => {}
