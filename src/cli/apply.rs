@@ -215,7 +215,7 @@ pub(super) fn carry_out(
         store,
         api,
         options: context.options(run.project, run.bounds),
-        info: context.run_info(run.command),
+        info: context.run_info(run.command, plan.commit.clone()),
         reporter: witness,
         stopper: stopper.clone(),
     };

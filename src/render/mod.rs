@@ -5,7 +5,9 @@
 
 mod diff;
 mod flow;
+mod groups;
 mod json;
+mod summary;
 mod text;
 pub mod words;
 

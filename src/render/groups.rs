@@ -1,0 +1,63 @@
+//! What belongs together for a reader: a change of one message for 5,000 visitors is one thing.
+
+use std::collections::HashMap;
+
+use crate::{
+    diagnostics::Place,
+    model::Content,
+    plan::{Action, Change, Reason},
+};
+
+/// The changes of one message that are of one action, for one reason. There is at least one.
+pub(super) struct Group<'a> {
+    first: &'a Change,
+    changes: Vec<&'a Change>,
+}
+
+/// Changes of a group that have the same content. There is at least one.
+pub(super) struct Variant<'a> {
+    /// The first of them; the others differ only in their visitor and ids.
+    pub(super) first: &'a Change,
+    pub(super) changes: Vec<&'a Change>,
+}
+
+/// In the order of the first change of each.
+pub(super) fn groups(changes: &[Change]) -> Vec<Group<'_>> {
+    let mut groups: Vec<Group<'_>> = Vec::new();
+    let mut places: HashMap<(&str, Action, Reason, Option<&Place>), usize> = HashMap::new();
+    for change in changes {
+        let key =
+            (change.address.key_str(), change.action(), change.reason, change.source.as_ref());
+        let place = *places.entry(key).or_insert_with(|| {
+            groups.push(Group { first: change, changes: Vec::new() });
+            groups.len() - 1
+        });
+        groups[place].changes.push(change);
+    }
+    groups
+}
+
+impl<'a> Group<'a> {
+    /// The first of them; the others have the same key, action, reason and source.
+    pub(super) fn first(&self) -> &'a Change {
+        self.first
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.changes.len()
+    }
+
+    /// The changes, those with the same content together.
+    pub(super) fn variants(&self) -> Vec<Variant<'a>> {
+        let mut variants: Vec<Variant<'a>> = Vec::new();
+        let mut places: HashMap<(Option<&Content>, Option<&Content>), usize> = HashMap::new();
+        for change in &self.changes {
+            let place = *places.entry((change.before(), change.after())).or_insert_with(|| {
+                variants.push(Variant { first: change, changes: Vec::new() });
+                variants.len() - 1
+            });
+            variants[place].changes.push(change);
+        }
+        variants
+    }
+}
