@@ -79,7 +79,7 @@ pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
             plan
         }
     };
-    let view = View { mask, width: context.output.width() };
+    let view = View::new(mask, context.output.width());
     if args.format == DataFormat::Text {
         render::plan(&plan, Format::Text, view, &mut context.output.out())?;
     }

@@ -195,13 +195,23 @@ pub(super) struct Plan {
     pub(super) out: Option<PathBuf>,
     /// How to show it
     #[arg(long, value_name = "FORMAT", default_value = "text")]
-    pub(super) format: DataFormat,
+    pub(super) format: PlanFormat,
     /// Exit with 2 if there are changes
     #[arg(long)]
     pub(super) detailed_exitcode: bool,
     /// List what is as it should be, too
     #[arg(long)]
     pub(super) show_unchanged: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum PlanFormat {
+    /// For people
+    Text,
+    /// One document, complete
+    Json,
+    /// A comment on a pull request
+    Markdown,
 }
 
 #[derive(Debug, Args)]

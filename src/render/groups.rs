@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use crate::{
     diagnostics::Place,
     model::Content,
-    plan::{Action, Change, Reason},
+    plan::{Action, Change, Operation, Reason},
 };
 
 /// The changes of one message that are of one action, for one reason. There is at least one.
@@ -19,6 +19,22 @@ pub(super) struct Variant<'a> {
     /// The first of them; the others differ only in their visitor and ids.
     pub(super) first: &'a Change,
     pub(super) changes: Vec<&'a Change>,
+}
+
+/// How a change looks to a visitor.
+pub(super) enum Shown<'a> {
+    /// A message comes.
+    New(&'a Content),
+    /// A message goes.
+    Gone(&'a Content),
+    /// A message is another one.
+    Changed(&'a Content, &'a Content),
+    /// A message stays; this is what it is taken for.
+    Kept(&'a Content),
+    /// A message may be there.
+    Doubtful(&'a Content),
+    /// Nothing that a visitor sees.
+    Nothing,
 }
 
 /// In the order of the first change of each.
@@ -43,6 +59,14 @@ impl<'a> Group<'a> {
         self.first
     }
 
+    pub(super) fn key(&self) -> &'a str {
+        self.first.address.key_str()
+    }
+
+    pub(super) fn action(&self) -> Action {
+        self.first.action()
+    }
+
     pub(super) fn len(&self) -> usize {
         self.changes.len()
     }
@@ -59,5 +83,25 @@ impl<'a> Group<'a> {
             variants[place].changes.push(change);
         }
         variants
+    }
+}
+
+/// What a visitor sees of a change.
+pub(super) fn shown(change: &Change) -> Shown<'_> {
+    match &change.operation {
+        Operation::Create { after } | Operation::Resend { after, .. } => Shown::New(after),
+        Operation::Update { before, after, .. }
+        | Operation::Restore { before, after, .. }
+        | Operation::Replace { before, after, .. } => Shown::Changed(before, after),
+        Operation::Delete { before, .. } => Shown::Gone(before),
+        Operation::Forget { before, .. } => match change.reason {
+            // Somebody deleted it: only the record goes.
+            Reason::Gone => Shown::Gone(before),
+            _ => Shown::Kept(before),
+        },
+        Operation::FinishReplace { content, .. } => Shown::Kept(content),
+        Operation::Adopt { after, .. } => Shown::Kept(after),
+        Operation::Unknown { sent, .. } => Shown::Doubtful(sent),
+        Operation::Move { .. } => Shown::Nothing,
     }
 }

@@ -42,7 +42,7 @@ fn style(action: Action) -> Style {
     }
 }
 
-pub(super) fn plan(plan: &Plan, view: View, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn plan(plan: &Plan, view: View<'_>, out: &mut dyn Write) -> io::Result<()> {
     for group in groups(&plan.changes) {
         show(&group, view, out)?;
     }
@@ -61,7 +61,7 @@ pub(super) fn plan(plan: &Plan, view: View, out: &mut dyn Write) -> io::Result<(
     totals(plan, view, out)
 }
 
-fn totals(plan: &Plan, view: View, out: &mut dyn Write) -> io::Result<()> {
+fn totals(plan: &Plan, view: View<'_>, out: &mut dyn Write) -> io::Result<()> {
     if let Some(commit) = &plan.commit {
         let (short, dirt) = (summary::short(commit), summary::dirt(commit));
         writeln!(out, "{DIM}The manifest is that of commit {short}{dirt}.{DIM:#}")?;
@@ -86,7 +86,7 @@ fn totals(plan: &Plan, view: View, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "{}", summary::requests(plan))
 }
 
-fn show(group: &Group<'_>, view: View, out: &mut dyn Write) -> io::Result<()> {
+fn show(group: &Group<'_>, view: View<'_>, out: &mut dyn Write) -> io::Result<()> {
     let first = group.first();
     let action = first.action();
     let style = style(action);
@@ -144,7 +144,7 @@ fn show(group: &Group<'_>, view: View, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out)
 }
 
-fn visitors(changes: &[&Change], view: View, out: &mut dyn Write) -> io::Result<()> {
+fn visitors(changes: &[&Change], view: View<'_>, out: &mut dyn Write) -> io::Result<()> {
     let mut names: Vec<_> = changes
         .iter()
         .take(MOST_VISITORS)
@@ -158,7 +158,7 @@ fn visitors(changes: &[&Change], view: View, out: &mut dyn Write) -> io::Result<
     line.end()
 }
 
-fn content(change: &Change, view: View, out: &mut dyn Write) -> io::Result<()> {
+fn content(change: &Change, view: View<'_>, out: &mut dyn Write) -> io::Result<()> {
     match &change.operation {
         Operation::Create { after } | Operation::Resend { after, .. } => {
             whole("+", NEW, &after.text, view, out)
@@ -204,7 +204,7 @@ fn content(change: &Change, view: View, out: &mut dyn Write) -> io::Result<()> {
 fn sender_change(
     before: &Sender,
     after: &Sender,
-    view: View,
+    view: View<'_>,
     out: &mut dyn Write,
 ) -> io::Result<()> {
     let mut line = Flow::new(out, 6, view.width);
@@ -215,7 +215,13 @@ fn sender_change(
 }
 
 /// A text that is new, or goes.
-fn whole(sign: &str, style: Style, text: &str, view: View, out: &mut dyn Write) -> io::Result<()> {
+fn whole(
+    sign: &str,
+    style: Style,
+    text: &str,
+    view: View<'_>,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     let text = say::printable(text);
     for (n, line) in text.split('\n').enumerate() {
         if n == MOST_LINES {
@@ -235,7 +241,7 @@ fn whole(sign: &str, style: Style, text: &str, view: View, out: &mut dyn Write) 
 }
 
 /// A text before and after, word by word.
-fn changed(before: &str, after: &str, view: View, out: &mut dyn Write) -> io::Result<()> {
+fn changed(before: &str, after: &str, view: View<'_>, out: &mut dyn Write) -> io::Result<()> {
     let mut flow = Flow::new(out, 8, view.width);
     for piece in words(&say::printable(before), &say::printable(after)) {
         match piece {
