@@ -134,6 +134,8 @@ pub(super) enum ReportFormat {
     Json,
     /// Annotations of GitHub Actions
     Github,
+    /// SARIF 2.1.0, for code scanning
+    Sarif,
 }
 
 #[derive(Debug, Args)]
@@ -212,6 +214,8 @@ pub(super) enum PlanFormat {
     Json,
     /// A comment on a pull request
     Markdown,
+    /// Annotations of GitHub Actions
+    Github,
 }
 
 #[derive(Debug, Args)]

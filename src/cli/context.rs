@@ -377,6 +377,11 @@ impl Context {
         RunInfo { id: Uuid::new_v4(), command: command.to_owned(), commit, dirty }
     }
 
+    /// The project's folder, from the root of its repository on.
+    pub(super) fn folder_in_repository(&self) -> String {
+        surroundings::folder_in_repository(&self.global.directory)
+    }
+
     /// The commit that the project's folder is at.
     pub(super) fn commit(&self) -> Option<Commit> {
         surroundings::commit(&self.global.directory)

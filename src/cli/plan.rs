@@ -59,15 +59,21 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
     // Nobody has to wait for the plan to be read.
     drop(store);
     let refusals = safety::check(&plan, planning::limits(&project, None, None));
+    let folder = match args.format {
+        PlanFormat::Github => context.folder_in_repository(),
+        _ => String::new(),
+    };
     let view = View {
         mask: context.masks(project.settings.mask_visitors),
         width: context.output.width(),
         refusals: &refusals,
+        folder: &folder,
     };
     let format = match args.format {
         PlanFormat::Text => Format::Text,
         PlanFormat::Json => Format::Json,
         PlanFormat::Markdown => Format::Markdown,
+        PlanFormat::Github => Format::Github,
     };
     if format == Format::Text {
         context.report(&report)?;

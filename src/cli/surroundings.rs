@@ -47,6 +47,11 @@ pub(super) fn commit(folder: &Path) -> Option<Commit> {
     Some(Commit { id, dirty })
 }
 
+/// A folder from the root of its git repository on: empty, or ending in `/`.
+pub(super) fn folder_in_repository(folder: &Path) -> String {
+    git(folder, &["rev-parse", "--show-prefix"]).unwrap_or_default()
+}
+
 /// What git says of a folder, if it is there and content.
 fn git(folder: &Path, args: &[&str]) -> Option<String> {
     // Only to look: git status would otherwise write its index, and another git might wait for it.

@@ -119,6 +119,30 @@ fn split<'a>(pieces: impl Iterator<Item = &'a Piece>) -> Vec<Vec<Piece>> {
     lines
 }
 
+impl Line {
+    /// With its sign, and with what changed in it marked unless that is the whole line.
+    pub(super) fn to_text(&self) -> String {
+        match self {
+            Self::Same(text) => format!("  {text}"),
+            Self::Skipped(n) => format!("  … {n} lines …"),
+            Self::Old(pieces) => format!("- {}", marked(pieces)),
+            Self::New(pieces) => format!("+ {}", marked(pieces)),
+        }
+    }
+}
+
+fn marked(pieces: &[Piece]) -> String {
+    let mut out = String::new();
+    for piece in pieces {
+        match piece {
+            Piece::Old(text) if pieces.len() > 1 => out.push_str(&format!("[-{text}-]")),
+            Piece::New(text) if pieces.len() > 1 => out.push_str(&format!("{{+{text}+}}")),
+            piece => out.push_str(piece.text()),
+        }
+    }
+    out
+}
+
 impl Piece {
     pub(super) fn text(&self) -> &str {
         match self {

@@ -11,7 +11,7 @@ use safe::{code, comment, fence, html};
 
 use super::{
     View,
-    diff::{Line, Piece, lines},
+    diff::lines,
     groups::{Group, Shown, Variant, groups, shown},
     summary, words as say,
 };
@@ -204,30 +204,13 @@ fn texts(variant: &Variant<'_>) -> String {
         Shown::Doubtful(sent) => whole('?', &sent.text),
         Shown::Changed(before, after) => {
             for line in lines(&say::printable(&before.text), &say::printable(&after.text)) {
-                match line {
-                    Line::Same(text) => out.push_str(&format!("  {text}\n")),
-                    Line::Skipped(n) => out.push_str(&format!("  … {n} lines …\n")),
-                    Line::Old(pieces) => out.push_str(&format!("- {}\n", marked(&pieces))),
-                    Line::New(pieces) => out.push_str(&format!("+ {}\n", marked(&pieces))),
-                }
+                out.push_str(&line.to_text());
+                out.push('\n');
             }
         }
         Shown::Nothing => return String::new(),
     }
     fence("diff", &out)
-}
-
-/// A line with what changed in it marked, unless that is the whole line.
-fn marked(pieces: &[Piece]) -> String {
-    let mut out = String::new();
-    for piece in pieces {
-        match piece {
-            Piece::Old(text) if pieces.len() > 1 => out.push_str(&format!("[-{text}-]")),
-            Piece::New(text) if pieces.len() > 1 => out.push_str(&format!("{{+{text}+}}")),
-            piece => out.push_str(piece.text()),
-        }
-    }
-    out
 }
 
 /// What is as it should be, if that was asked for.

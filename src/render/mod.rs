@@ -6,6 +6,7 @@
 mod diff;
 mod escape;
 mod flow;
+mod github;
 mod groups;
 mod json;
 mod markdown;
@@ -29,6 +30,8 @@ pub enum Format {
     Json,
     /// For a comment on a pull request: at most 65,536 bytes.
     Markdown,
+    /// Annotations of a workflow at GitHub.
+    Github,
 }
 
 /// What a reader may see, and how much room there is.
@@ -41,12 +44,15 @@ pub struct View<'a> {
     /// Why `apply` would refuse the plan. For the formats that are read elsewhere than where the
     /// command ran: [`Format::Text`] leaves it to the caller.
     pub refusals: &'a [Refusal],
+    /// The project's folder from the root of its repository on: empty, or ending in `/`. Only for
+    /// [`Format::Github`].
+    pub folder: &'a str,
 }
 
 impl View<'_> {
     /// Without refusals.
     pub fn new(mask: bool, width: usize) -> Self {
-        Self { mask, width, refusals: &[] }
+        Self { mask, width, refusals: &[], folder: "" }
     }
 }
 
@@ -56,5 +62,6 @@ pub fn plan(plan: &Plan, format: Format, view: View<'_>, out: &mut dyn Write) ->
         Format::Text => text::plan(plan, view, out),
         Format::Json => json::plan(plan, out),
         Format::Markdown => out.write_all(markdown::plan(plan, view).as_bytes()),
+        Format::Github => out.write_all(github::plan(plan, view).as_bytes()),
     }
 }

@@ -1,5 +1,6 @@
 //! What plans look like. The snapshots are read before they are accepted.
 
+mod github;
 mod markdown;
 mod plans;
 
