@@ -214,6 +214,8 @@ pub(super) enum PlanFormat {
     Json,
     /// A comment on a pull request
     Markdown,
+    /// A page with every message as its visitor sees it; nothing is fetched
+    Html,
     /// Annotations of GitHub Actions
     Github,
 }

@@ -73,6 +73,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
         PlanFormat::Text => Format::Text,
         PlanFormat::Json => Format::Json,
         PlanFormat::Markdown => Format::Markdown,
+        PlanFormat::Html => Format::Html,
         PlanFormat::Github => Format::Github,
     };
     if format == Format::Text {

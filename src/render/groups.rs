@@ -86,6 +86,21 @@ impl<'a> Group<'a> {
     }
 }
 
+impl Group<'_> {
+    /// How many bytes the first of its texts have.
+    pub(super) fn weight(&self, texts: usize) -> usize {
+        let variants = self.variants();
+        let texts = variants.iter().take(texts).map(|variant| match shown(variant.first) {
+            Shown::New(one) | Shown::Gone(one) | Shown::Kept(one) | Shown::Doubtful(one) => {
+                one.text.len()
+            }
+            Shown::Changed(before, after) => before.text.len() + after.text.len(),
+            Shown::Nothing => 0,
+        });
+        texts.sum()
+    }
+}
+
 /// What a visitor sees of a change.
 pub(super) fn shown(change: &Change) -> Shown<'_> {
     match &change.operation {

@@ -3,15 +3,14 @@
 //! Words that are not ours stand in code spans, in fenced blocks, or escaped in an HTML block:
 //! nothing of them is taken for Markdown, a link, a mention or HTML.
 
-mod fit;
 mod safe;
 
-use fit::{Entry, fit};
 use safe::{code, comment, fence, html};
 
 use super::{
     View,
     diff::lines,
+    fit::{Entry, LeftOut, Size, biggest_first},
     groups::{Group, Shown, Variant, groups, shown},
     summary, words as say,
 };
@@ -38,7 +37,7 @@ pub(super) fn plan(plan: &Plan, view: View<'_>) -> String {
     let mut entries: Vec<Entry> = groups(&plan.changes)
         .iter()
         .map(|group| {
-            compared += weight(group);
+            compared += group.weight(MOST_TEXTS);
             Entry {
                 full: (compared <= MOST_COMPARED).then(|| full(group, view)),
                 line: line(group, view),
@@ -54,7 +53,37 @@ pub(super) fn plan(plan: &Plan, view: View<'_>) -> String {
     entries.extend(unchanged(plan, view));
     entries.extend(warnings(&plan.diagnostics));
     let foot = format!("\n<sub>As of {}, state serial {}.</sub>\n", plan.as_of, plan.state.serial);
-    fit(head, &entries, &foot, MOST_BYTES)
+    assemble(head, &entries, &foot)
+}
+
+fn assemble(head: String, entries: &[Entry], foot: &str) -> String {
+    // What is told of what is left out, and the empty lines between lists and blocks.
+    const TOLD: usize = 400;
+    let room = MOST_BYTES.saturating_sub(head.len() + foot.len() + TOLD);
+    let sizes = biggest_first(entries, room as u64);
+    let mut out = head;
+    let mut list = false;
+    for (entry, size) in entries.iter().zip(&sizes) {
+        let text = match size {
+            Size::Full => entry.full.as_deref().unwrap_or_default(),
+            Size::Line => &entry.line,
+            Size::Counted => continue,
+        };
+        // A block ends at an empty line; items of a list are of one list without it.
+        let item = text.starts_with("- ");
+        if (!list || !item) && !out.ends_with("\n\n") {
+            out.push('\n');
+        }
+        list = item;
+        out.push_str(text);
+    }
+    if let Some(told) = LeftOut::of(entries, &sizes).told() {
+        out.push_str(&format!(
+            "\n**Left out, for want of room:** {told}. The counts above are complete; `pushsync plan --format html` shows more, `--format json` all.\n"
+        ));
+    }
+    out.push_str(foot);
+    out
 }
 
 fn head(plan: &Plan, view: View<'_>) -> String {
@@ -100,19 +129,6 @@ fn more(n: usize, text: &str, out: &mut String) {
     if n > 0 {
         out.push_str(&text.replace("{}", &say::number(n as u64)));
     }
-}
-
-/// How much there is to compare.
-fn weight(group: &Group<'_>) -> usize {
-    let variants = group.variants();
-    let texts = variants.iter().take(MOST_TEXTS).map(|variant| match shown(variant.first) {
-        Shown::New(one) | Shown::Gone(one) | Shown::Kept(one) | Shown::Doubtful(one) => {
-            one.text.len()
-        }
-        Shown::Changed(before, after) => before.text.len() + after.text.len(),
-        Shown::Nothing => 0,
-    });
-    texts.sum()
 }
 
 /// Whose it is.

@@ -5,9 +5,11 @@
 
 mod diff;
 mod escape;
+mod fit;
 mod flow;
 mod github;
 mod groups;
+mod html;
 mod json;
 mod markdown;
 mod summary;
@@ -30,6 +32,8 @@ pub enum Format {
     Json,
     /// For a comment on a pull request: at most 65,536 bytes.
     Markdown,
+    /// A page of its own, without anything from elsewhere.
+    Html,
     /// Annotations of a workflow at GitHub.
     Github,
 }
@@ -62,6 +66,7 @@ pub fn plan(plan: &Plan, format: Format, view: View<'_>, out: &mut dyn Write) ->
         Format::Text => text::plan(plan, view, out),
         Format::Json => json::plan(plan, out),
         Format::Markdown => out.write_all(markdown::plan(plan, view).as_bytes()),
+        Format::Html => out.write_all(html::plan(plan, view).as_bytes()),
         Format::Github => out.write_all(github::plan(plan, view).as_bytes()),
     }
 }

@@ -1,7 +1,9 @@
 //! What plans look like. The snapshots are read before they are accepted.
 
 mod github;
+mod html;
 mod markdown;
+mod markup;
 mod plans;
 
 use plans::{address, everything};
