@@ -9,6 +9,7 @@ mod crash;
 mod damage;
 mod durable;
 mod environments;
+mod formats;
 mod hostile;
 mod plan;
 mod planfile;
