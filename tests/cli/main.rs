@@ -5,6 +5,7 @@
 
 mod actions;
 mod apply;
+mod browser;
 mod crash;
 mod damage;
 mod durable;
