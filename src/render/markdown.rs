@@ -88,7 +88,9 @@ fn assemble(head: String, entries: &[Entry], foot: &str) -> String {
 }
 
 fn head(plan: &Plan, view: View<'_>) -> String {
-    let environment = &plan.environment;
+    // As long as a name may be; a plan that was made by hand may have a longer one.
+    let environment: String = plan.environment.chars().take(128).collect();
+    let environment = &environment;
     let mut out = format!("<!-- pushsync:plan {} -->\n", comment(environment));
     let sandbox = if plan.sandbox { ", in the sandbox" } else { "" };
     out.push_str(&format!("### pushsync plan for {}{sandbox}\n\n", code(environment)));

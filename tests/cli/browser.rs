@@ -149,6 +149,43 @@ fn a_page_runs_nothing_of_others_and_fetches_nothing() {
     assert!(dom.contains("<title>PWNED</title>") && counter.count() > 0, "{dom}");
 }
 
+/// The page with a script of a test at its end, and without the policy that would stop it.
+fn with_script(html: &str, script: &str) -> String {
+    let policy = html.find("<meta http-equiv").expect("a policy");
+    let end = policy + html[policy..].find('>').expect("its end") + 1;
+    let open = format!("{}{}", &html[..policy], &html[end..]);
+    open.replace("</body>", &format!("<script>{script}</script></body>"))
+}
+
+#[test]
+fn a_page_is_filtered_by_key_action_and_visitor() {
+    let Some(browser) = chromium() else { return };
+    let folder = TempDir::new().expect("a temporary folder");
+    let file = folder.path().join("plan.html");
+    let html = page(&["PWNED one", "PWNED two", "PWNED three"].map(str::to_owned));
+    for (fields, found) in [
+        (&[][..], "4 of 4"),
+        (&[("by-key", "M0")], "3 of 4"),
+        (&[("by-key", "m01")], "1 of 4"),
+        (&[("by-action", "create")], "1 of 4"),
+        (&[("by-visitor", "ben")], "3 of 4"),
+        (&[("by-visitor", "nobody")], "0 of 4"),
+        (&[("by-visitor", "ada"), ("by-key", "m0"), ("by-action", "create")], "0 of 4"),
+    ] {
+        let script: String = fields
+            .iter()
+            .map(|(field, value)| {
+                format!("{{ const at = document.getElementById('{field}'); at.value = '{value}'; at.dispatchEvent(new Event('input')); }}")
+            })
+            .collect();
+        fs::write(&file, with_script(&html, &script)).expect("written");
+        let dom = open(&browser, &file, &["--dump-dom"]);
+        assert!(dom.contains(&format!("role=\"status\">{found} entries</p>")), "{fields:?}");
+        let shown = dom.matches("<article").count() - dom.matches("hidden=\"\">\n<h3>").count();
+        assert_eq!(found[..1].parse(), Ok(shown), "{fields:?}");
+    }
+}
+
 #[test]
 fn a_page_fits_a_desk_and_a_phone_in_light_and_dark() {
     let Some(browser) = chromium() else { return };
@@ -183,18 +220,11 @@ fn a_page_fits_a_desk_and_a_phone_in_light_and_dark() {
         // Nothing is wider than the window: a script of the test measures it. (A window of a
         // browser is never narrower than 500 pixels, so the page is made so.)
         let measure = format!(
-            "<script>document.documentElement.style.width = '{width}px';\
+            "document.documentElement.style.width = '{width}px';\
              const wide = [...document.querySelectorAll('body *')].filter((one) => one.getBoundingClientRect().right > {width});\
-             document.title = `wide: ${{wide.map((one) => one.outerHTML)}}`;</script>"
+             document.title = `wide: ${{wide.map((one) => one.outerHTML)}}`;"
         );
-        let policy = html.find("<meta http-equiv").expect("a policy");
-        let end = policy + html[policy..].find('>').expect("its end") + 1;
-        let open_page = format!("{}{}", &html[..policy], &html[end..]);
-        fs::write(
-            folder.path().join("wide.html"),
-            open_page.replace("</body>", &format!("{measure}</body>")),
-        )
-        .expect("written");
+        fs::write(folder.path().join("wide.html"), with_script(&html, &measure)).expect("written");
         let size = format!("--window-size={width},{height}");
         let dom = open(&browser, &folder.path().join("wide.html"), &["--dump-dom", &size]);
         assert!(dom.contains("<title>wide: </title>"), "{}", &dom[..dom.len().min(4000)]);

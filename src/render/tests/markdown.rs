@@ -79,6 +79,21 @@ fn a_comment_is_never_too_long_and_its_counts_are_always_complete() {
 }
 
 #[test]
+fn a_comment_that_is_nearly_too_long_has_room_for_what_it_says_of_that() {
+    let mut left = 0;
+    for keys in (150..1_200).step_by(9) {
+        let changes = (0..keys).map(|n| {
+            let after = content(&"word ".repeat(n % 50), &Sender::Random);
+            change(&format!("key-{n}"), n, Reason::New, Operation::Create { after })
+        });
+        let shown = markdown(&Plan { environment: "e".repeat(100_000), ..of(changes.collect()) });
+        assert!(shown.len() <= MOST, "{} bytes for {keys}", shown.len());
+        left += usize::from(shown.contains("Left out, for want of room:"));
+    }
+    assert!(left > 50, "{left}");
+}
+
+#[test]
 fn the_biggest_texts_are_left_out_first_and_what_needs_a_decision_last() {
     let sender = Sender::Random;
     let create = |key: &str, n, text: &str| {
