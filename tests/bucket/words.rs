@@ -21,7 +21,7 @@ fn hasty(place: &Place) -> Place {
 
 /// The words of an error that says that the state cannot be used. They hold no secret.
 fn words(result: Result<HostedStore, StateError>) -> String {
-    let error = result.err().expect("is refused");
+    let error = result.expect_err("is refused");
     assert!(matches!(error, StateError::Unavailable { .. }), "{error:?}");
     let said = format!("{error} {error:?}");
     assert!(!said.contains(SECRET) && !said.contains("AKIDEXAMPLE"), "{said}");
