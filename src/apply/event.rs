@@ -4,6 +4,7 @@ use super::{Failure, Stop, api::Problem};
 use crate::{
     model::{Address, MessageId},
     plan::Action,
+    state::kept::Kept,
 };
 
 /// What happens during a run: one stream, to which every reporter listens.
@@ -49,19 +50,21 @@ pub enum Event {
     },
     /// No new request starts; those under way are awaited.
     Stopping(Stop),
-    /// A message was created, and the state could not record it. The intent stays.
-    Unrecorded {
-        /// The delivery.
-        address: Address,
-        /// The message's id: it cannot be found again.
-        id: MessageId,
-    },
+    /// The state could not record what became of a create. The intent stays, but who knows this
+    /// should keep it: an id cannot be found again.
+    Unrecorded(Kept),
 }
 
 /// Somebody who wants to hear of [`Event`]s.
 pub trait Reporter: Send + Sync {
     /// Called in the order in which things happen, from any thread; should be quick.
     fn report(&self, event: &Event);
+}
+
+impl<R: Reporter + ?Sized> Reporter for std::sync::Arc<R> {
+    fn report(&self, event: &Event) {
+        (**self).report(event);
+    }
 }
 
 /// Wants to hear of nothing.

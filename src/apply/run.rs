@@ -21,7 +21,10 @@ use super::{
 use crate::{
     model::{Address, Key, VisitorId},
     plan::{Change, Operation, Plan},
-    state::{Record, RunChange, StateError, Store, Write},
+    state::{
+        Record, RunChange, StateError, Store, Write,
+        kept::{self, Kept},
+    },
 };
 
 /// Why a run could not go on.
@@ -50,8 +53,8 @@ pub async fn apply(plan: Plan, session: Session) -> Result<Outcome, ApplyError> 
         return Ok(Outcome::default());
     }
     let Session { store, api, options, info, reporter, stopper } = session;
-    let known = store.meta().await?.budget;
-    let line = Line::new(known, &options, Arc::clone(&reporter), stopper.clone());
+    let meta = store.meta().await?;
+    let line = Line::new(meta.budget, &options, Arc::clone(&reporter), stopper.clone());
     let run = info.id;
     let chronicle =
         Arc::new(Chronicle::new(info, Arc::clone(&options.clock), Arc::clone(&line.pacer)));
@@ -74,6 +77,7 @@ pub async fn apply(plan: Plan, session: Session) -> Result<Outcome, ApplyError> 
         line,
         clock: Arc::clone(&options.clock),
         run,
+        lineage: meta.lineage,
     });
     let announced = announce_stop(stopper.clone(), reporter);
     let worked = work_together(options.concurrency, &stopper, || {
@@ -177,6 +181,7 @@ struct Crew {
     line: Line,
     clock: Clock,
     run: Uuid,
+    lineage: Uuid,
 }
 
 impl Crew {
@@ -311,14 +316,11 @@ impl Crew {
     }
 
     async fn commit(&self, writes: Vec<Write>) -> Result<(), ApplyError> {
-        let created = writes.iter().find_map(|write| match write {
-            Write::Put(record) => Some((record.address.clone(), record.id.clone())),
-            _ => None,
-        });
-        let settles = writes.iter().any(|write| matches!(write, Write::Settle(_)));
+        let outcome = outcome_of(&writes);
         let result = self.journal.commit(writes).await;
-        if let (Err(_), Some((address, id)), true) = (&result, created, settles) {
-            self.line.reporter.report(&Event::Unrecorded { address, id });
+        if let (Err(_), Some(outcome)) = (&result, outcome) {
+            let kept = Kept { lineage: self.lineage, run: self.run, outcome };
+            self.line.reporter.report(&Event::Unrecorded(kept));
         }
         Ok(result?)
     }
@@ -386,6 +388,22 @@ impl Crew {
             self.line.reporter.report(&event);
         }
     }
+}
+
+/// What became of a create, if these writes say so.
+fn outcome_of(writes: &[Write]) -> Option<kept::Outcome> {
+    let settled = writes.iter().find_map(|write| match write {
+        Write::Settle(address) => Some(address),
+        _ => None,
+    })?;
+    let record = writes.iter().find_map(|write| match write {
+        Write::Put(record) if record.address == *settled => Some(record),
+        _ => None,
+    });
+    Some(match record {
+        Some(record) => kept::Outcome::Sent(record.clone()),
+        None => kept::Outcome::NotSent(settled.clone()),
+    })
 }
 
 fn into_event<T>(sent: Sent<T>, answered: impl FnOnce(T) -> delivery::Event) -> delivery::Event {

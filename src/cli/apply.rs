@@ -16,6 +16,7 @@ use super::{
     planning::{self, Wanted},
     progress::Progress,
     refresh, signals, surroundings,
+    witness::Witness,
 };
 use crate::{
     apply::{self, Outcome, Session, Stop, Stopper, api::Problem},
@@ -200,10 +201,14 @@ pub(super) fn carry_out(
     {
         let environment = run.place.namespace();
         let now = surroundings::now();
-        runtime.block_on(backup::backup(&*run.store, &folder, environment, now))?;
+        let key = context.state_key(run.place)?;
+        runtime.block_on(backup::backup(&*run.store, &folder, environment, now, key.as_ref()))?;
     }
     let mask = context.masks(run.project.settings.mask_visitors);
     let progress = Arc::new(Progress::new(&context.global, context.output, mask));
+    let key = context.state_key(run.place)?;
+    let witness = Witness::new(progress.clone(), context.output, run.place.unrecorded(), key, mask);
+    let witness = Arc::new(witness);
     let stopper = Stopper::default();
     let (store, api) = faults::on_request(Arc::clone(&run.store), Arc::new(link.client.clone()));
     let session = Session {
@@ -211,7 +216,7 @@ pub(super) fn carry_out(
         api,
         options: context.options(run.project, run.bounds),
         info: context.run_info(run.command),
-        reporter: progress.clone(),
+        reporter: witness,
         stopper: stopper.clone(),
     };
     let outcome = runtime.block_on(async {

@@ -329,17 +329,48 @@ pub(super) enum State {
         #[arg(long)]
         not_sent: bool,
     },
-    /// Write the state as JSON lines: a backup that diffs well
+    /// Write the state as JSON lines: a backup that diffs well. With PUSHSYNC_STATE_KEY, the lines
+    /// are encrypted
     Export {
         /// The file [default: stdout]
         #[arg(value_hint = ValueHint::FilePath)]
         file: Option<PathBuf>,
+        /// Readable lines, although there is a key
+        #[arg(long)]
+        plain: bool,
     },
     /// Read an export back into an empty state
     Import {
         /// The file; - for stdin
         #[arg(value_hint = ValueHint::FilePath)]
         file: PathBuf,
+    },
+    /// Copy the state of this environment elsewhere, and use it there from then on. With
+    /// PUSHSYNC_STATE_KEY, it is encrypted there
+    Migrate {
+        /// A folder, postgres://…, or s3://bucket/prefix
+        #[arg(long, value_name = "URL")]
+        to: String,
+        /// Not encrypted there, although there is a key
+        #[arg(long)]
+        plain: bool,
+    },
+    /// Change the passphrase of an encrypted state: from PUSHSYNC_STATE_KEY to
+    /// PUSHSYNC_NEW_STATE_KEY
+    Rekey,
+    /// List older states that are kept, or bring one back (from a bucket)
+    Restore {
+        /// The snapshot [default: list them]
+        name: Option<String>,
+        /// How to list them
+        #[arg(long, value_name = "FORMAT", default_value = "text")]
+        format: DataFormat,
+    },
+    /// Say who holds the lock of a state in a bucket, or break it
+    Unlock {
+        /// Break it
+        #[arg(long)]
+        force: bool,
     },
     /// Read everything and compare it with its checksums
     Verify,

@@ -1,6 +1,6 @@
 //! What every command starts with: the project, the state, the way to the API.
 
-use std::{env, io::IsTerminal, sync::Arc, time::Duration};
+use std::{env, io::IsTerminal, path::Path, sync::Arc, time::Duration};
 
 use tokio::runtime::{Builder, Runtime};
 use uuid::Uuid;
@@ -18,9 +18,15 @@ use crate::{
     diagnostics::Report,
     manifest::{self, LoadOptions, MaskVisitors, Project, Settings, StateLocation},
     plan::Selection,
+    render::words,
     sandbox::{self, Running, Sandbox},
-    state::{self, Access, Location, Mode, OpenOptions, StateError, Store},
+    state::{
+        self, Access, HostedStore, Location, Mode, OpenOptions, StateError, StateKey, Store, kept,
+    },
 };
+
+/// The environment variable with the state's passphrase.
+const STATE_KEY: &str = "PUSHSYNC_STATE_KEY";
 
 /// The global options, and where words go.
 pub(super) struct Context {
@@ -141,11 +147,15 @@ impl Context {
     }
 
     fn given_place(&self) -> Result<Option<Place>, Failure> {
-        let Some(text) = &self.global.state else { return Ok(None) };
+        self.global.state.as_ref().map(|text| self.place_named(text)).transpose()
+    }
+
+    /// What an argument names; a path is relative to the working directory.
+    pub(super) fn place_named(&self, text: &str) -> Result<Place, Failure> {
         let here = env::current_dir().map_err(|error| {
             Failure::new(format!("could not find the working directory: {error}"))
         })?;
-        self.place_at(StateLocation::parse(text, &here)).map(Some)
+        self.place_at(StateLocation::parse(text, &here))
     }
 
     fn place_at(&self, location: StateLocation) -> Result<Place, Failure> {
@@ -161,10 +171,12 @@ impl Context {
         }
         let location = match location {
             StateLocation::Folder(folder) => Location::Folder(folder),
-            StateLocation::Url(url) => Location::from_url(&url).map_err(|scheme| {
-                Failure::new(format!("there is no store for {scheme}://"))
-                    .help("give a folder, postgres://…, or s3://bucket/prefix")
-            })?,
+            StateLocation::Url(url) => Location::from_url(&url)
+                .map_err(|scheme| {
+                    Failure::new(format!("there is no store for {scheme}://"))
+                        .help("give a folder, postgres://…, or s3://bucket/prefix")
+                })?
+                .complete(|name| surroundings::variable(name).map(Into::into)),
         };
         Ok(Place::new(location, local, environment))
     }
@@ -176,8 +188,19 @@ impl Context {
         mode: Mode,
         command: &str,
     ) -> Result<Option<Arc<dyn Store>>, Failure> {
+        self.open_keyed(place, mode, command, self.state_key(place)?).map_err(|e| place.failure(e))
+    }
+
+    /// Opens the state to change it, with this key instead of the one of the environment.
+    pub(super) fn open_keyed(
+        &self,
+        place: &Place,
+        mode: Mode,
+        command: &str,
+        key: Option<StateKey>,
+    ) -> Result<Option<Arc<dyn Store>>, StateError> {
         let patience = self.global.lock_timeout.unwrap_or_default();
-        self.open_within(place, mode, Access::Write, command, patience)
+        self.open_within(place, mode, Access::Write, command, patience, key)
     }
 
     /// Opens the state to look at it. Others who only look are gone soon: that is waited for.
@@ -187,7 +210,9 @@ impl Context {
         command: &str,
     ) -> Result<Option<Arc<dyn Store>>, Failure> {
         let patience = self.global.lock_timeout.unwrap_or(Duration::from_secs(5));
-        self.open_within(place, Mode::MustExist, Access::Read, command, patience)
+        let key = self.state_key(place)?;
+        self.open_within(place, Mode::MustExist, Access::Read, command, patience, key)
+            .map_err(|error| place.failure(error))
     }
 
     fn open_within(
@@ -197,23 +222,72 @@ impl Context {
         access: Access,
         command: &str,
         lock_timeout: Duration,
-    ) -> Result<Option<Arc<dyn Store>>, Failure> {
-        let options = OpenOptions {
-            location: place.location().clone(),
-            environment: place.namespace().to_owned(),
-            mode,
-            access,
-            holder: surroundings::holder(command),
-            lock_timeout,
-            new_lineage: Uuid::new_v4(),
-            now: surroundings::now(),
-            key: None,
-        };
-        match state::open(options) {
+        key: Option<StateKey>,
+    ) -> Result<Option<Arc<dyn Store>>, StateError> {
+        let options = open_options(place, mode, access, command, lock_timeout, key);
+        let unrecorded = place.unrecorded();
+        // Handing in is a change.
+        let first = if unrecorded.exists() { Access::Write } else { access };
+        let opened = state::open(OpenOptions { access: first, ..options.clone() });
+        let opened = opened.and_then(|store| {
+            if first == Access::Read || !unrecorded.exists() {
+                return Ok(store);
+            }
+            self.hand_in(&store, &unrecorded, options.key.as_ref())?;
+            if access == first {
+                return Ok(store);
+            }
+            drop(store);
+            state::open(options)
+        });
+        match opened {
             Ok(store) => Ok(Some(Arc::new(store))),
             Err(StateError::NotFound { .. }) => Ok(None),
-            Err(error) => Err(place.failure(error)),
+            Err(error) => Err(error),
         }
+    }
+
+    /// What the state is encrypted under. The sandbox's is not: its messages are not, either.
+    pub(super) fn state_key(&self, place: &Place) -> Result<Option<StateKey>, Failure> {
+        if place.is_sandbox() {
+            return Ok(None);
+        }
+        secrets::state_key(STATE_KEY, surroundings::variable)
+    }
+
+    /// How an older state is brought back.
+    pub(super) fn options_to_restore(&self, place: &Place) -> Result<OpenOptions, Failure> {
+        let patience = self.global.lock_timeout.unwrap_or_default();
+        let key = self.state_key(place)?;
+        let (mode, access) = (Mode::MustExist, Access::Write);
+        Ok(open_options(place, mode, access, "state restore", patience, key))
+    }
+
+    /// Records what an earlier run has kept.
+    fn hand_in(
+        &self,
+        store: &HostedStore,
+        file: &Path,
+        key: Option<&StateKey>,
+    ) -> Result<(), StateError> {
+        let runtime = Builder::new_current_thread().build().map_err(|source| StateError::Io {
+            action: "start for",
+            path: file.into(),
+            source,
+        })?;
+        let settled = runtime.block_on(kept::hand_in(store, file, key))?;
+        if settled > 0 {
+            self.output.note(&format!(
+                "recorded what became of {}, which an earlier run could not",
+                words::count(settled, "delivery", "deliveries")
+            ));
+        }
+        Ok(())
+    }
+
+    /// The passphrase that the state shall have.
+    pub(super) fn new_state_key(&self) -> Result<Option<StateKey>, Failure> {
+        secrets::state_key("PUSHSYNC_NEW_STATE_KEY", surroundings::variable)
     }
 
     /// That there is no state, where one must be.
@@ -300,6 +374,27 @@ impl Context {
     pub(super) fn run_info(&self, command: &str) -> RunInfo {
         let (commit, dirty) = surroundings::git(&self.global.directory);
         RunInfo { id: Uuid::new_v4(), command: command.to_owned(), commit, dirty }
+    }
+}
+
+fn open_options(
+    place: &Place,
+    mode: Mode,
+    access: Access,
+    command: &str,
+    lock_timeout: Duration,
+    key: Option<StateKey>,
+) -> OpenOptions {
+    OpenOptions {
+        location: place.location().clone(),
+        environment: place.namespace().to_owned(),
+        mode,
+        access,
+        holder: surroundings::holder(command),
+        lock_timeout,
+        new_lineage: Uuid::new_v4(),
+        now: surroundings::now(),
+        key,
     }
 }
 

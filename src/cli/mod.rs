@@ -24,6 +24,7 @@ mod signals;
 mod state;
 mod surroundings;
 mod validate;
+mod witness;
 
 use std::process::ExitCode;
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::failure::Failure;
-use crate::state::{Location, StateError, backup};
+use crate::state::{Location, StateError, backup, kept};
 
 /// Where the state of this command is.
 pub(super) struct Place {
@@ -38,6 +38,10 @@ impl Place {
         self.namespace.strip_prefix(SANDBOX).unwrap_or(&self.namespace)
     }
 
+    pub(super) fn is_sandbox(&self) -> bool {
+        self.namespace.starts_with(SANDBOX)
+    }
+
     pub(super) fn namespace(&self) -> &str {
         &self.namespace
     }
@@ -49,6 +53,11 @@ impl Place {
             Location::Folder(folder) => Some(folder.join("backups")),
             Location::Postgres(_) | Location::Bucket(_) => None,
         }
+    }
+
+    /// The file for what the state could not record.
+    pub(super) fn unrecorded(&self) -> PathBuf {
+        kept::file(&self.local, &self.namespace)
     }
 
     /// The file with the messages of this environment's sandbox.

@@ -18,6 +18,7 @@ use super::{
 use crate::{
     apply::{Event, Failure, Reporter, Stop},
     render::words,
+    state::kept,
 };
 
 /// How often a line is written where there is no terminal.
@@ -174,8 +175,12 @@ impl Progress {
                 json!({ "event": "waiting", "pause_s": pause.as_secs_f64() })
             }
             Event::Stopping(stop) => json!({ "event": "stopping", "reason": stop }),
-            Event::Unrecorded { address, id } => {
-                json!({ "event": "unrecorded", "address": address.as_str(), "id": id })
+            Event::Unrecorded(kept) => {
+                let id = match &kept.outcome {
+                    kept::Outcome::Sent(record) => Some(&record.id),
+                    kept::Outcome::NotSent(_) => None,
+                };
+                json!({ "event": "unrecorded", "address": kept.address(), "id": id })
             }
         };
         if !self.quiet {
@@ -234,16 +239,15 @@ impl Reporter for Progress {
                 words::duration(*pause)
             )),
             Event::Stopping(stop) => self.say(match stop {
-                Stop::Signal => "  stopping: requests under way are awaited (once more to stop at once)",
+                Stop::Signal => {
+                    "  stopping: requests under way are awaited (once more to stop at once)"
+                }
                 Stop::Budget => "  stopping: the budget of requests is used up",
                 Stop::Duration => "  stopping: the time is over",
                 Stop::Fatal => "  stopping: no further request would fare better",
             }),
-            Event::Unrecorded { address, id } => self.output.warning(&format!(
-                "{} was created as message {id}, and the state could not record it; once it works again: pushsync state resolve {} --sent {id}",
-                address.as_str(),
-                address.as_str()
-            )),
+            // Who keeps it says so.
+            Event::Unrecorded(_) => {}
         }
     }
 }

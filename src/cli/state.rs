@@ -2,6 +2,8 @@
 
 mod history;
 mod list;
+mod migrate;
+mod older;
 mod resolve;
 mod transfer;
 
@@ -20,7 +22,7 @@ use crate::{
     apply::RunInfo,
     model::Address,
     render::words,
-    state::{Mode, Record, Run, RunChange, Store, Write as StateWrite},
+    state::{Amendment, Mode, Record, Run, RunChange, Store, Write as StateWrite},
 };
 
 pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
@@ -35,8 +37,12 @@ pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
         Args::Rm { addresses } => remove(&desk, &addresses),
         Args::Mv { old, new } => rename(&desk, &old, &new),
         Args::Resolve { address, sent, not_sent: _ } => resolve::resolve(&desk, &address, sent),
-        Args::Export { file } => transfer::export(&desk, file.as_deref()),
+        Args::Export { file, plain } => transfer::export(&desk, file.as_deref(), plain),
         Args::Import { file } => transfer::import(&desk, &file),
+        Args::Migrate { to, plain } => migrate::migrate(&desk, &to, plain),
+        Args::Rekey => rekey(&desk),
+        Args::Restore { name, format } => older::restore(&desk, name.as_deref(), format),
+        Args::Unlock { force } => older::unlock(&desk, force),
         Args::Verify => verify(&desk),
     }
 }
@@ -153,6 +159,19 @@ fn rename(desk: &Desk<'_>, old: &Address, new: &Address) -> Result<u8, Failure> 
     let writes = vec![StateWrite::Remove(old.clone()), StateWrite::Put(Box::new(record))];
     desk.commit(&*store, "state mv", writes, vec![(new.clone(), "move")])?;
     desk.context.output.note(&format!("{} is {} now", desk.shown(old), desk.shown(new)));
+    Ok(status::DONE)
+}
+
+fn rekey(desk: &Desk<'_>) -> Result<u8, Failure> {
+    let Some(key) = desk.context.new_state_key()? else {
+        return Err(Failure::new("there is no new passphrase")
+            .help("set PUSHSYNC_NEW_STATE_KEY, or name a file in PUSHSYNC_NEW_STATE_KEY_FILE; the one until now stays in PUSHSYNC_STATE_KEY"));
+    };
+    let store = desk.open("state rekey")?;
+    desk.wait(store.amend(Amendment::Rekey(key)))?;
+    desk.context.output.note(
+        "from now on the new passphrase opens the state: put it into PUSHSYNC_STATE_KEY wherever pushsync runs. Exports that were made before need the old one",
+    );
     Ok(status::DONE)
 }
 

@@ -8,12 +8,12 @@ use std::{
 
 use jiff::Timestamp;
 
-use super::{StateError, Store, export, private_file};
+use super::{StateError, StateKey, Store, export, private_file};
 
 /// How many exports of one environment are kept.
 pub const KEPT: usize = 10;
 
-/// Exports `store` into `folder` (made if it is missing), and removes all but the newest
+/// Exports `store` into `folder` (made if it is missing), encrypted if there is a key, and removes all but the newest
 /// [`KEPT`] exports of this environment. Answers with the file.
 ///
 /// # Errors
@@ -25,6 +25,7 @@ pub async fn backup(
     folder: &Path,
     environment: &str,
     now: Timestamp,
+    key: Option<&StateKey>,
 ) -> Result<PathBuf, StateError> {
     let meta = store.meta().await?;
     private_file::create_folder(folder)?;
@@ -36,7 +37,10 @@ pub async fn backup(
     }
     let unfinished = path.with_extension("unfinished");
     let mut out = BufWriter::new(private_file::create_anew(&unfinished)?);
-    export::export(store, &mut out).await?;
+    match key {
+        None => _ = export::export(store, &mut out).await?,
+        Some(key) => _ = export::export(store, &mut export::Sealer::new(&mut out, key)?).await?,
+    }
     out.flush()
         .and_then(|()| out.get_ref().sync_all())
         .and_then(|()| fs::rename(&unfinished, &path))

@@ -1,7 +1,7 @@
 //! A state on top of sorted bytes: what the stores that keep bytes have in common.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
     ops::Bound,
 };
 
@@ -224,13 +224,17 @@ impl<B: Backing> Engine<B> {
             runs.push(self.decode::<Run>(key, bytes)?.0);
             Ok(runs.len() < limit)
         })?;
-        for run in &mut runs {
-            let (from, to) = keys::parts_of(run);
-            self.vault.walk(from, to, false, &mut |key, bytes| {
-                run.changes.append(&mut self.decode::<RunPart>(key, bytes)?.0.changes);
-                Ok(true)
-            })?;
-        }
+        // Their parts lie together, in the same order: one walk, whatever it costs.
+        let (Some(newest), Some(oldest)) = (runs.first(), runs.last()) else { return Ok(runs) };
+        let (from, to) = (keys::parts_of(oldest).0, keys::parts_of(newest).1);
+        let places: HashMap<_, _> = runs.iter().enumerate().map(|(at, run)| (run.id, at)).collect();
+        self.vault.walk(from, to, false, &mut |key, bytes| {
+            let part = self.decode::<RunPart>(key, bytes)?.0;
+            if let Some(run) = places.get(&part.id).and_then(|at| runs.get_mut(*at)) {
+                run.changes.extend(part.changes);
+            }
+            Ok(true)
+        })?;
         Ok(runs)
     }
 

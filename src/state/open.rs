@@ -6,7 +6,9 @@ use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use uuid::Uuid;
 
-use super::{HostedStore, LockHolder, StateError, StateKey, bucket, bucket::Bucket, sled};
+use super::{
+    HostedStore, LockHolder, StateError, StateKey, bucket, bucket::Bucket, postgres, sled,
+};
 
 /// Where a state is.
 #[derive(Clone)]
@@ -35,14 +37,14 @@ impl Location {
     }
 
     /// The same, with what it leaves open and the environment says: the `AWS_*` variables of a
-    /// bucket. `variable` reads the environment.
+    /// bucket; `PGPASSWORD`, or the file that `PGPASSFILE` names, for a database whose URL has no
+    /// password. `variable` reads the environment.
     #[must_use]
     pub fn complete(self, variable: impl Fn(&str) -> Option<OsString>) -> Self {
+        let text = |name: &str| variable(name).and_then(|value| value.into_string().ok());
         match self {
-            Self::Bucket(bucket) => {
-                let text = |name: &str| variable(name).and_then(|value| value.into_string().ok());
-                Self::Bucket(bucket.with_variables(&text))
-            }
+            Self::Bucket(bucket) => Self::Bucket(bucket.with_variables(&text)),
+            Self::Postgres(url) => Self::Postgres(postgres::with_variables(url, &text)),
             other => other,
         }
     }
@@ -128,10 +130,7 @@ pub fn open(options: OpenOptions) -> Result<HostedStore, StateError> {
     match options.location.clone() {
         Location::Folder(folder) => sled::open(folder, options),
         Location::Bucket(bucket) => bucket::open(bucket, options),
-        Location::Postgres(_) => Err(StateError::Unavailable {
-            place: "elsewhere".to_owned(),
-            why: "this version keeps its state in a folder only".to_owned(),
-        }),
+        Location::Postgres(url) => postgres::open(&url, options),
     }
 }
 

@@ -126,7 +126,7 @@ pub(super) fn worlds(steps: &[Step]) -> Vec<World> {
 /// Exports a store; the file.
 pub(super) fn export(store: &dyn Store, folder: &Path) -> PathBuf {
     let environment = runtime().block_on(store.meta()).expect("answers").environment;
-    runtime().block_on(backup(store, folder, &environment, time(9))).expect("is exported")
+    runtime().block_on(backup(store, folder, &environment, time(9), None)).expect("is exported")
 }
 
 pub(super) fn empty(environment: &str) -> MemoryStore {

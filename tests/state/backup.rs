@@ -24,10 +24,10 @@ fn the_last_ten_exports_are_kept_and_each_can_be_read_back() {
     let store = MemoryStore::new("staging", Uuid::from_u128(1), at(0)).expect("an empty state");
     let other = MemoryStore::new("staging-eu", Uuid::from_u128(2), at(0)).expect("an empty state");
     Runtime::new().expect("a runtime").block_on(async {
-        backup(&other, folder.path(), "staging-eu", at(0)).await.expect("exports");
+        backup(&other, folder.path(), "staging-eu", at(0), None).await.expect("exports");
         for n in 0..13 {
             store.commit(vec![put(&format!("m{n}@v"), "text")]).await.expect("commits");
-            backup(&store, folder.path(), "staging", at(n)).await.expect("exports");
+            backup(&store, folder.path(), "staging", at(n), None).await.expect("exports");
         }
         let kept = list(folder.path(), "staging").expect("lists");
         assert_eq!(kept.len(), KEPT);

@@ -9,7 +9,9 @@ use std::{
 use crate::{
     apply::api::{Api, Call, Found},
     model::{Address, Content, Kind, MessageId, VisitorId},
-    state::{Amendment, Answer, Intent, Meta, Page, Record, Run, Store, Verification, Write},
+    state::{
+        Amendment, Answer, Intent, Meta, Page, Record, Run, StateError, Store, Verification, Write,
+    },
 };
 
 /// Counts down to its moment.
@@ -17,6 +19,15 @@ use crate::{
 struct Fuse(Arc<AtomicU64>);
 
 impl Fuse {
+    /// Whether so many have passed; then it stays so.
+    fn is_out(&self) -> bool {
+        let left = self.0.load(Ordering::SeqCst);
+        if left > 1 {
+            self.0.store(left - 1, Ordering::SeqCst);
+        }
+        left == 1
+    }
+
     fn burn(&self) {
         if self.0.fetch_sub(1, Ordering::SeqCst) == 1 {
             // No destructor runs, as after SIGKILL.
@@ -37,15 +48,16 @@ pub(super) fn wrap(
         Fuse(Arc::new(AtomicU64::new(count)))
     };
     (
-        Arc::new(Mortal { inner: store, commit: fuse("commit") }),
+        Arc::new(Mortal { inner: store, commit: fuse("commit"), lose: fuse("lose") }),
         Arc::new(MortalApi { inner: api, request: fuse("request"), answer: fuse("answer") }),
     )
 }
 
-/// Dies right after a commit is durable.
+/// Dies right after a commit is durable, or is lost after some of them.
 struct Mortal {
     inner: Arc<dyn Store>,
     commit: Fuse,
+    lose: Fuse,
 }
 
 impl Store for Mortal {
@@ -80,6 +92,11 @@ impl Store for Mortal {
 
     fn commit(&self, writes: Vec<Write>) -> Answer<'_, Meta> {
         Box::pin(async move {
+            if self.lose.is_out() {
+                let place = self.place().to_owned();
+                let why = "the connection was lost, on request".to_owned();
+                return Err(StateError::Unavailable { place, why });
+            }
             let result = self.inner.commit(writes).await;
             self.commit.burn();
             result

@@ -9,6 +9,7 @@
 //! It holds texts and visitor ids: write it with [`super::private_file`].
 
 mod read;
+mod sealed;
 mod write;
 
 use jiff::Timestamp;
@@ -18,6 +19,7 @@ use uuid::Uuid;
 use super::{Digest, Intent, Record, Run, RunPart};
 
 pub use read::import;
+pub use sealed::{Sealer, opened};
 pub use write::export;
 
 /// The part of the format's name before its version.

@@ -39,7 +39,9 @@ pub(crate) fn run_as<S: AsRef<OsStr>>(
     for (name, _) in std::env::vars_os() {
         let name = name.to_string_lossy().into_owned();
         let shouted = name.to_uppercase();
-        if ["BREVO_", "PUSHSYNC_", "GIT_", "CLICOLOR"].iter().any(|p| shouted.starts_with(p))
+        if ["AWS_", "BREVO_", "CLICOLOR", "GIT_", "PG", "PUSHSYNC_"]
+            .iter()
+            .any(|p| shouted.starts_with(p))
             || shouted.ends_with("_PROXY")
             || shouted == "NO_COLOR"
         {

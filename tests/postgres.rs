@@ -1,0 +1,24 @@
+//! The store in a PostgreSQL database, against real servers that the tests make and remove.
+//!
+//! Where PostgreSQL's programs are not installed, these tests say so and are left out, unless
+//! `PUSHSYNC_NEED_POSTGRES` is set: then they fail.
+
+#![expect(clippy::expect_used, clippy::panic, reason = "helpers of tests fail like tests")]
+#![cfg(target_os = "linux")]
+
+mod postgres {
+    mod cluster;
+    #[path = "../state/conformance.rs"]
+    mod conformance;
+    mod connecting;
+    mod damage;
+    mod locks;
+    mod loss;
+    mod process;
+    mod reading;
+    mod stores;
+    #[path = "../state/support.rs"]
+    #[expect(dead_code, reason = "the tests of the state use more of it")]
+    mod support;
+    mod writing;
+}

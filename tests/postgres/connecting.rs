@@ -1,0 +1,194 @@
+//! What can go wrong before there is a state, in words that say what to do; and TLS.
+
+use std::{net::TcpListener, thread};
+
+use pushsync::state::{self, Access, HostedStore, Location, OpenOptions, StateError};
+
+use super::{
+    cluster::{Database, GUEST, PASSWORD, refusal, server},
+    support::*,
+};
+
+fn open_url(url: &str) -> Result<HostedStore, StateError> {
+    let location = Location::Postgres(url.into());
+    state::open(OpenOptions { location, ..options("".as_ref()) })
+}
+
+/// The words of a refusal, which never hold the password.
+fn said(url: &str) -> String {
+    let error = open_url(url).expect_err("it should have failed");
+    let said = error.to_string();
+    assert!(!format!("{said} {error:?}").contains(PASSWORD), "{said}");
+    said
+}
+
+fn network(database: &Database) -> String {
+    database.cluster.network_url(&database.name)
+}
+
+#[test]
+fn a_wrong_password_is_told() {
+    let database = server!().database();
+    let url = network(&database).replace(PASSWORD, "wrong-hush");
+    let said = said(&url);
+    assert!(said.contains("password authentication failed"), "{said}");
+    assert!(said.contains("check user and password"), "{said}");
+    assert!(!said.contains("wrong-hush"), "{said}");
+}
+
+#[test]
+fn a_password_that_is_missing_is_asked_for_and_taken_from_the_environment() {
+    let database = server!().database();
+    database.admin(&format!("GRANT CREATE ON SCHEMA public TO {GUEST}"));
+    let url = network(&database).replace(&format!(":{PASSWORD}"), "");
+    let said = said(&url);
+    assert!(said.contains("asks for a password: give it in the URL, in PGPASSWORD"), "{said}");
+    let location = Location::from_url(&url).expect("is known");
+    let location = location.complete(|name| (name == "PGPASSWORD").then(|| PASSWORD.into()));
+    assert!(!format!("{location:?}").contains(PASSWORD));
+    let store = state::open(OpenOptions { location, ..options("".as_ref()) }).expect("opens");
+    assert!(!format!("{store:?}").contains(PASSWORD));
+}
+
+#[test]
+fn a_database_that_is_not_there_is_told() {
+    let database = server!().database();
+    let said = said(&network(&database).replace(&database.name, "nowhere"));
+    assert!(said.contains("\"nowhere\" does not exist: make it with `createdb`"), "{said}");
+}
+
+#[test]
+fn a_server_that_is_not_there_is_told() {
+    let _here = server!();
+    let free = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("is free");
+    let said = said(&format!("postgres://ada:{PASSWORD}@{free}/state"));
+    assert!(said.contains(&format!("postgres://{free}/state cannot be used")), "{said}");
+    assert!(said.contains("cannot be reached") && said.contains("is the server running"), "{said}");
+    let said = self::said(&format!("postgres://ada:{PASSWORD}@pg.invalid/state"));
+    assert!(said.contains("cannot be reached"), "{said}");
+}
+
+#[test]
+fn a_user_who_may_not_make_tables_is_told_what_to_grant() {
+    let database = server!().database();
+    let said = said(&network(&database));
+    assert!(said.contains("permission denied for schema public"), "{said}");
+    assert!(said.contains("GRANT USAGE, CREATE ON SCHEMA public TO guest"), "{said}");
+    database.admin(&format!("GRANT USAGE, CREATE ON SCHEMA public TO {GUEST}"));
+    drop(open_url(&network(&database)).expect("opens"));
+}
+
+#[test]
+fn a_user_who_may_not_use_the_tables_is_told_what_to_grant() {
+    let database = server!().database();
+    drop(database.open().expect("opens"));
+    let said = said(&network(&database));
+    assert!(said.contains("permission denied for table pushsync_schema"), "{said}");
+    assert!(said.contains("SELECT, INSERT, UPDATE, DELETE"), "{said}");
+    database.admin(&format!(
+        "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {GUEST}"
+    ));
+    commit(&open_url(&network(&database)).expect("opens"), vec![put("a@v", "x")]);
+}
+
+#[test]
+fn a_user_without_a_schema_is_told() {
+    let database = server!().database();
+    let said = said(&format!("{}?options=-csearch_path%3Dnowhere", database.url()));
+    assert!(said.contains("no schema of its search_path"), "{said}");
+}
+
+#[test]
+fn a_database_that_is_read_only_can_be_looked_at() {
+    let database = server!().database();
+    drop(database.open().expect("opens"));
+    let name = &database.name;
+    database.admin(&format!("ALTER DATABASE {name} SET default_transaction_read_only = on"));
+    let said = said(&database.url());
+    assert!(said.contains("read-only transaction"), "{said}");
+    assert!(said.contains("only the primary server can be written to"), "{said}");
+    let options = OpenOptions { access: Access::Read, ..database.options() };
+    drop(state::open(options).expect("opens"));
+}
+
+#[test]
+fn tls_is_used_and_the_certificate_is_checked() {
+    let cluster = server!();
+    if !cluster.has_tls() {
+        eprintln!("left out: TLS (openssl is not installed here)");
+        return;
+    }
+    let database = cluster.database();
+    database.admin(&format!("GRANT USAGE, CREATE ON SCHEMA public TO {GUEST}"));
+    let url = network(&database);
+    for mode in ["require", "prefer", "verify-full"] {
+        // Its authority is none of this system's.
+        let said = said(&format!("{url}?sslmode={mode}"));
+        assert!(said.contains("TLS: invalid peer certificate"), "{said}");
+        assert!(said.contains("sslrootcert=FILE"), "{said}");
+    }
+    let authority = cluster.authority().display().to_string().replace('/', "%2F");
+    let trusting = format!("{url}?sslmode=require&sslrootcert={authority}");
+    let store = open_url(&trusting).expect("opens");
+    let used = database.admin(
+        "SELECT ssl FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) \
+         WHERE datname = current_database() AND application_name LIKE 'pushsync%'",
+    );
+    assert_eq!(used, [["t"]]);
+    commit(&store, vec![put("a@v", "x")]);
+    // The certificate is for another name.
+    let said = said(&trusting.replace("@localhost:", "@127.0.0.1:"));
+    assert!(said.contains("TLS: invalid peer certificate"), "{said}");
+    let said = self::said(&format!("{url}?sslmode=require&sslrootcert=%2Fnowhere.pem"));
+    assert!(said.contains("sslrootcert: /nowhere.pem cannot be read"), "{said}");
+    let said = self::said(&format!("{url}?sslmode=require&sslrootcert=%2Fdev%2Fnull"));
+    assert!(said.contains("has no certificate"), "{said}");
+}
+
+#[test]
+fn a_server_without_tls_is_not_trusted_with_a_password() {
+    let _here = server!();
+    // A server that says no to TLS, and then listens for more.
+    let listener = TcpListener::bind("127.0.0.1:0").expect("is free");
+    let port = listener.local_addr().expect("is known").port();
+    let heard = thread::spawn(move || {
+        use std::io::{Read as _, Write as _};
+        let (mut stream, _) = listener.accept().expect("somebody comes");
+        let mut request = [0; 8];
+        stream.read_exact(&mut request).expect("asks for TLS");
+        stream.write_all(b"N").expect("can be told");
+        let mut rest = Vec::new();
+        let _end = stream.read_to_end(&mut rest);
+        rest
+    });
+    let said = said(&format!("postgres://ada:{PASSWORD}@localhost:{port}/state?sslmode=require"));
+    assert!(said.contains("does not offer TLS"), "{said}");
+    assert_eq!(heard.join().expect("ends"), b"");
+}
+
+#[test]
+fn several_who_make_the_tables_at_once_make_them_once() {
+    let database = server!().database();
+    thread::scope(|scope| {
+        let all: Vec<_> = (0..6)
+            .map(|n| {
+                let environment = format!("env-{n}");
+                let options = OpenOptions { environment, ..database.options() };
+                scope.spawn(move || state::open(options).map(drop))
+            })
+            .collect();
+        for one in all {
+            one.join().expect("ends").expect("opens");
+        }
+    });
+    assert_eq!(database.admin("SELECT version FROM pushsync_schema"), [["1"]]);
+    assert_eq!(database.admin("SELECT count(*) FROM pushsync_states"), [["6"]]);
+}
+
+#[test]
+fn a_url_that_cannot_be_read_is_told_without_showing_it() {
+    let said = said(&format!("postgres://ada:{PASSWORD}@{PASSWORD}@db/state"));
+    assert!(said.contains("its URL cannot be read") && said.contains("percent-encoded"), "{said}");
+    let said = refusal(open_url("postgres:///state"));
+    assert!(said.contains("names no host"), "{said}");
+}
