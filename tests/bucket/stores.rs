@@ -48,7 +48,7 @@ fn environments_do_not_see_each_other() {
 fn who_only_looks_takes_no_lock_sees_one_moment_and_writes_nothing() {
     let place = server!().place();
     let look = || state::OpenOptions { access: state::Access::Read, ..place.options() };
-    let none = state::open(look()).err().expect("there is none");
+    let none = state::open(look()).expect_err("there is none");
     assert!(matches!(none, state::StateError::NotFound { .. }), "{none}");
     assert_eq!(place.names(), [""; 0]);
 
@@ -70,7 +70,7 @@ fn who_only_looks_takes_no_lock_sees_one_moment_and_writes_nothing() {
 fn a_state_that_must_exist_is_not_made() {
     let place = server!().place();
     let options = state::OpenOptions { mode: state::Mode::MustExist, ..place.options() };
-    let error = state::open(options).err().expect("there is none");
+    let error = state::open(options).expect_err("there is none");
     assert!(matches!(error, state::StateError::NotFound { .. }), "{error}");
     assert_eq!(place.names(), [""; 0]);
 }
