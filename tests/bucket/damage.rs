@@ -104,6 +104,26 @@ fn objects_of_another_state_are_refused() {
 }
 
 #[test]
+fn a_commit_of_another_history_of_the_same_state_is_refused() {
+    let place = server!().place().with(|limits| limits.segments = 1000);
+    commit(&place.open().expect("opens"), vec![put("big@v", &"x".repeat(100_000))]);
+    let whole = place.copy();
+    let store = place.open().expect("opens");
+    commit(&store, vec![put("a@v", "as it was once")]);
+    drop(store);
+    let other = place.get("segments/00000000000000000002");
+    // Somebody brings an older copy of the bucket back, and the state goes on from there.
+    place.put_back(&whole);
+    let store = place.open().expect("opens");
+    for text in ["as it is now", "and after that"] {
+        commit(&store, vec![put("a@v", text)]);
+    }
+    drop(store);
+    place.put("segments/00000000000000000002", &other);
+    check(&place, "a segment of another history", "does not follow the one before");
+}
+
+#[test]
 fn a_state_that_went_back_is_refused() {
     let place = server!().place();
     drop(place.open().expect("opens"));

@@ -179,3 +179,28 @@ fn a_commit_under_a_number_that_was_cleared_away_is_not_acknowledged() {
     drop(sleeper);
     assert_eq!(scan(&place.open().expect("opens")).expect("reads").len(), 3);
 }
+
+/// It was cut off after its last commit, and is closed when others have gone on.
+#[test]
+fn a_writer_that_comes_back_does_not_move_the_head_back() {
+    let place = server!().place();
+    let first = state::open(place.options_of(77, 0)).expect("opens");
+    commit(&first, vec![put("a@v", "x")]);
+    bucket::unlock(&place.bucket(), "default").expect("answers").expect("was held");
+    for n in 0..3 {
+        let other = state::open(place.options_of(78, n)).expect("opens");
+        commit(&other, vec![put("b@v", &"x".repeat(9000 * (n as usize + 1)))]);
+    }
+    let head = |place: &super::place::Place| {
+        let head: serde_json::Value =
+            serde_json::from_slice(&place.get("head.json")).expect("is JSON");
+        let number =
+            |path| head.pointer(path).and_then(serde_json::Value::as_u64).expect("is there");
+        (number("/head/snapshot/sequence"), number("/head/last/sequence"))
+    };
+    let before = head(&place);
+    assert_eq!(before.1, 4);
+    drop(first);
+    assert_eq!(head(&place), before);
+    assert_eq!(scan(&place.open().expect("opens")).expect("reads").len(), 2);
+}
