@@ -6,10 +6,12 @@ mod apply;
 mod args;
 mod completions;
 mod context;
+mod explain;
 mod failure;
 mod faults;
 mod import;
 mod init;
+mod man;
 mod output;
 mod place;
 mod plan;
@@ -74,5 +76,7 @@ fn dispatch(cli: Cli, output: Output) -> Result<u8, Failure> {
         Command::Sandbox(args) => sandbox::run(&context, args),
         Command::Completions(args) => completions::run(&context, &args),
         Command::Schema(args) => schema::run(&context, &args),
+        Command::Explain(args) => explain::run(&context, &args),
+        Command::Man(args) => man::run(&context, &args),
     }
 }
