@@ -1,6 +1,6 @@
 //! docs/problems.md is right: what it calls wrong is that problem, and what it calls right is none.
 
-#![expect(clippy::expect_used, clippy::panic, reason = "helpers of tests may fail loudly too")]
+#![expect(clippy::expect_used, reason = "helpers of tests may fail loudly too")]
 
 use std::{fs, path::Path, process::Command};
 
