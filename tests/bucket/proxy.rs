@@ -2,7 +2,7 @@
 
 use std::{
     io::{BufRead, BufReader, Read, Write},
-    net::{SocketAddr, TcpListener, TcpStream},
+    net::{Shutdown, SocketAddr, TcpListener, TcpStream},
     sync::{Arc, Mutex},
     thread,
     time::Duration,
@@ -21,6 +21,8 @@ pub(crate) enum Fate {
     Drop {
         effect: bool,
     },
+    /// The connection is closed without an answer, and the effect comes a while after that.
+    Late,
     /// Nothing is heard for longer than anybody waits.
     Hang {
         effect: bool,
@@ -37,6 +39,9 @@ pub(crate) struct Asked {
 
 /// Longer than any test that hangs waits.
 const LONG: Duration = Duration::from_secs(4);
+
+/// When what comes late comes: others have written meanwhile, or are about to.
+const WHILE: Duration = Duration::from_millis(1500);
 
 type Decide = Box<dyn FnMut(&Asked) -> Fate + Send>;
 
@@ -127,6 +132,11 @@ impl Shared {
         self.asked.lock().expect("not poisoned").push(asked);
         let effect = match fate {
             Fate::Pass => true,
+            Fate::Late => {
+                let _ = client.shutdown(Shutdown::Both);
+                thread::sleep(WHILE);
+                true
+            }
             Fate::Answer { effect, .. } | Fate::Drop { effect } | Fate::Hang { effect } => effect,
         };
         let answer = if effect { self.forward(&head, &body)? } else { Vec::new() };
@@ -142,7 +152,7 @@ impl Shared {
                 )
                 .ok()?;
             }
-            Fate::Drop { .. } => {}
+            Fate::Drop { .. } | Fate::Late => {}
             Fate::Hang { .. } => thread::sleep(LONG),
         }
         Some(())
