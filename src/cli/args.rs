@@ -110,6 +110,8 @@ pub(super) enum Command {
     Sandbox(Sandbox),
     /// Print a completion script
     Completions(Completions),
+    /// Print the JSON Schema of a file, for editors
+    Schema(Schema),
 }
 
 #[derive(Debug, Args)]
@@ -424,6 +426,22 @@ pub(super) struct Sandbox {
     /// For the faults: the same seed and order of requests give the same faults
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(super) seed: u64,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Schema {
+    /// Of which file
+    #[arg(value_enum, default_value = "project")]
+    pub(super) of: SchemaOf,
+}
+
+/// What has a schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum SchemaOf {
+    /// pushsync.yaml
+    Project,
+    /// The other YAML files of a project
+    Messages,
 }
 
 #[derive(Debug, Args)]

@@ -18,6 +18,7 @@ mod presence;
 mod progress;
 mod refresh;
 mod sandbox;
+mod schema;
 mod secrets;
 mod show;
 mod signals;
@@ -72,5 +73,6 @@ fn dispatch(cli: Cli, output: Output) -> Result<u8, Failure> {
         Command::Presence(args) => presence::run(&context, &args),
         Command::Sandbox(args) => sandbox::run(&context, args),
         Command::Completions(args) => completions::run(&context, &args),
+        Command::Schema(args) => schema::run(&context, &args),
     }
 }

@@ -181,7 +181,8 @@ impl OpenBucket {
     fn compact(&self) -> Result<(), StateError> {
         let Self { engine, head, etag, limits, .. } = self;
         let backing = engine.backing();
-        let objects = &backing.objects;
+        // Larger objects take their time, but nobody waits for a server that is gone.
+        let objects = &backing.objects.with_patience(SHORT);
         let last = Last { sequence: backing.sequence, segment: backing.segment.clone() };
         backing.runtime.block_on(async {
             if let Some(lock) = &backing.lock {
