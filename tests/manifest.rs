@@ -243,7 +243,7 @@ proptest! {
             prop_assert!(color || !shown.contains(|c: char| c.is_control() && c != '\n'));
         }
         prop_assert_eq!(
-            loaded.report.github().lines().count(),
+            loaded.report.github("").lines().count(),
             loaded.report.diagnostics().len()
         );
         prop_assert!(loaded.report.json()["diagnostics"].is_array());

@@ -117,6 +117,7 @@ fn plan(count: usize) -> Plan {
         destroy: false,
         managed: 0,
         desired: count as u64,
+        commit: None,
         summary: Summary::of(&changes, 0),
         budget: Budget::at(now, None, 100),
         protect: Vec::new(),

@@ -83,7 +83,7 @@ fn attempt(context: &Context, args: &Args, asks: bool) -> Result<u8, Failure> {
             plan
         }
     };
-    let view = View { mask, width: context.output.width() };
+    let view = View::new(mask, context.output.width());
     if args.format == DataFormat::Text {
         render::plan(&plan, Format::Text, view, &mut context.output.out())?;
     }
@@ -227,7 +227,7 @@ pub(super) fn carry_out(
         store,
         api,
         options: context.options(run.project, run.bounds),
-        info: context.run_info(run.command),
+        info: context.run_info(run.command, plan.commit.clone()),
         reporter: witness,
         stopper: stopper.clone(),
     };

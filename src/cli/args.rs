@@ -140,6 +140,8 @@ pub(super) enum ReportFormat {
     Json,
     /// Annotations of GitHub Actions
     Github,
+    /// SARIF 2.1.0, for code scanning
+    Sarif,
 }
 
 #[derive(Debug, Args)]
@@ -201,13 +203,27 @@ pub(super) struct Plan {
     pub(super) out: Option<PathBuf>,
     /// How to show it
     #[arg(long, value_name = "FORMAT", default_value = "text")]
-    pub(super) format: DataFormat,
+    pub(super) format: PlanFormat,
     /// Exit with 2 if there are changes
     #[arg(long)]
     pub(super) detailed_exitcode: bool,
     /// List what is as it should be, too
     #[arg(long)]
     pub(super) show_unchanged: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum PlanFormat {
+    /// For people
+    Text,
+    /// One document, complete
+    Json,
+    /// A comment on a pull request
+    Markdown,
+    /// A page with every message as its visitor sees it; nothing is fetched
+    Html,
+    /// Annotations of GitHub Actions
+    Github,
 }
 
 #[derive(Debug, Args)]

@@ -17,7 +17,7 @@ use crate::{
     brevo::{BaseUrl, Client, Config, key},
     diagnostics::Report,
     manifest::{self, LoadOptions, MaskVisitors, Project, Settings, StateLocation},
-    plan::Selection,
+    plan::{Commit, Selection},
     render::words,
     sandbox::{self, Running, Sandbox},
     state::{
@@ -371,9 +371,20 @@ impl Context {
     }
 
     /// What the history says of this run.
-    pub(super) fn run_info(&self, command: &str) -> RunInfo {
-        let (commit, dirty) = surroundings::git(&self.global.directory);
+    pub(super) fn run_info(&self, command: &str, of: Option<Commit>) -> RunInfo {
+        let dirty = of.as_ref().is_some_and(|commit| commit.dirty);
+        let commit = of.map(|commit| commit.id);
         RunInfo { id: Uuid::new_v4(), command: command.to_owned(), commit, dirty }
+    }
+
+    /// The project's folder, from the root of its repository on.
+    pub(super) fn folder_in_repository(&self) -> String {
+        surroundings::folder_in_repository(&self.global.directory)
+    }
+
+    /// The commit that the project's folder is at.
+    pub(super) fn commit(&self) -> Option<Commit> {
+        surroundings::commit(&self.global.directory)
     }
 }
 

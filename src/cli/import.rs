@@ -78,6 +78,7 @@ pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
         destroy: false,
         managed: meta.records,
         desired: 1,
+        commit: context.commit(),
         summary: Summary::of(&changes, 0),
         budget: Budget::at(now, meta.budget.as_ref(), project.settings.requests_per_hour),
         protect: Vec::new(),

@@ -1,7 +1,7 @@
 use std::path::Path;
 
 use super::{
-    args::{Amount, Bounds, DataFormat, Plan as Args},
+    args::{Amount, Bounds, Plan as Args, PlanFormat},
     context::Context,
     failure::{Failure, status},
     planning::{self, Wanted},
@@ -58,18 +58,29 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
     )?;
     // Nobody has to wait for the plan to be read.
     drop(store);
-    let view =
-        View { mask: context.masks(project.settings.mask_visitors), width: context.output.width() };
-    let format = match args.format {
-        DataFormat::Text => Format::Text,
-        DataFormat::Json => Format::Json,
+    let refusals = safety::check(&plan, planning::limits(&project, None, None));
+    let folder = match args.format {
+        PlanFormat::Github => context.folder_in_repository(),
+        _ => String::new(),
     };
-    if args.format == DataFormat::Text {
+    let view = View {
+        mask: context.masks(project.settings.mask_visitors),
+        width: context.output.width(),
+        refusals: &refusals,
+        folder: &folder,
+    };
+    let format = match args.format {
+        PlanFormat::Text => Format::Text,
+        PlanFormat::Json => Format::Json,
+        PlanFormat::Markdown => Format::Markdown,
+        PlanFormat::Html => Format::Html,
+        PlanFormat::Github => Format::Github,
+    };
+    if format == Format::Text {
         context.report(&report)?;
     }
     render::plan(&plan, format, view, &mut context.output.out())?;
 
-    let refusals = safety::check(&plan, planning::limits(&project, None, None));
     let (protected, warned): (Vec<_>, Vec<_>) = refusals
         .into_iter()
         .partition(|refusal| matches!(refusal, safety::Refusal::Protected { .. }));
@@ -83,7 +94,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
     if let Some(path) = &args.out {
         save(path, &wire::encode(&plan)?)?;
         context.output.hint(&context.command(&format!("apply {}", path.display())));
-    } else if args.format == DataFormat::Text {
+    } else if format == Format::Text {
         if store_is_elsewhere(context, &place, &plan) {
             context.output.note(
                 "this is what apply would do for real; add --sandbox to plan against what was applied in the sandbox",

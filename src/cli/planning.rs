@@ -101,7 +101,8 @@ pub(super) fn make(
             check_targets(project, &plan, &wanted.selected.target)?;
             check_addresses(context, project, &plan, store, handle, &wanted.selected.target)?;
             let diagnostics = report.diagnostics().to_vec();
-            Ok((Plan { sandbox: context.global.sandbox, diagnostics, ..plan }, report))
+            let (sandbox, commit) = (context.global.sandbox, context.commit());
+            Ok((Plan { sandbox, commit, diagnostics, ..plan }, report))
         }
         Err(PlanError::Manifest(errors)) => {
             report.extend(errors);

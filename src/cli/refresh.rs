@@ -78,7 +78,7 @@ pub(super) fn refresh(
         store: Arc::clone(store),
         api: Arc::new(link.client.clone()),
         options: context.options(project, bounds),
-        info: context.run_info("refresh"),
+        info: context.run_info("refresh", context.commit()),
         reporter: progress.clone(),
         stopper: stopper.clone(),
     };

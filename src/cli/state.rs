@@ -98,7 +98,8 @@ impl Desk<'_> {
         changes: Vec<(Address, &str)>,
     ) -> Result<(), Failure> {
         let now = surroundings::now();
-        let RunInfo { id, command, commit, dirty } = self.context.run_info(command);
+        let RunInfo { id, command, commit, dirty } =
+            self.context.run_info(command, self.context.commit());
         let changes = changes
             .into_iter()
             .map(|(address, action)| RunChange {

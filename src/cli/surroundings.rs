@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use tracing_subscriber::filter::LevelFilter;
 
 use super::args::{Global, LogFormat};
-use crate::{apply::Clock, state::LockHolder};
+use crate::{apply::Clock, plan::Commit, state::LockHolder};
 
 /// The time.
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
@@ -41,18 +41,23 @@ pub(super) fn holder(command: &str) -> LockHolder {
 }
 
 /// The commit of a folder in a git repository, and whether there are other changes in it.
-pub(super) fn git(folder: &Path) -> (Option<String>, bool) {
-    let git = |args: &[&str]| {
-        let output = Command::new("git").arg("-C").arg(folder).args(args).output().ok()?;
-        output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
-    };
-    match git(&["rev-parse", "HEAD"]) {
-        Some(commit) => {
-            let dirty = git(&["status", "--porcelain", "--", "."]).is_some_and(|s| !s.is_empty());
-            (Some(commit), dirty)
-        }
-        None => (None, false),
-    }
+pub(super) fn commit(folder: &Path) -> Option<Commit> {
+    let id = git(folder, &["rev-parse", "HEAD"])?;
+    let dirty = git(folder, &["status", "--porcelain", "--", "."]).is_some_and(|s| !s.is_empty());
+    Some(Commit { id, dirty })
+}
+
+/// A folder from the root of its git repository on: empty, or ending in `/`.
+pub(super) fn folder_in_repository(folder: &Path) -> String {
+    git(folder, &["rev-parse", "--show-prefix"]).unwrap_or_default()
+}
+
+/// What git says of a folder, if it is there and content.
+fn git(folder: &Path, args: &[&str]) -> Option<String> {
+    // Only to look: git status would otherwise write its index, and another git might wait for it.
+    let git = ["--no-optional-locks", "-C"];
+    let output = Command::new("git").args(git).arg(folder).args(args).output().ok()?;
+    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
 /// Logs go to stderr: warnings, with `-v` what is done, with `-vv` each request.

@@ -31,7 +31,12 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
             serde_json::to_writer_pretty(&mut out, &report.json())?;
             writeln!(out)?;
         }
-        ReportFormat::Github => out.write_all(report.github().as_bytes())?,
+        ReportFormat::Github => {
+            out.write_all(report.github(&context.folder_in_repository()).as_bytes())?;
+        }
+        ReportFormat::Sarif => {
+            context.output.json(&report.sarif(&context.folder_in_repository()))?;
+        }
     }
     Ok(if report.errors() > 0 { status::FAILED } else { status::DONE })
 }

@@ -12,6 +12,11 @@ macro_rules! codes {
             /// All of them.
             pub const ALL: &[Self] = &[$(Self::$name,)+];
 
+            /// What it stands for, a sentence.
+            pub fn description(self) -> &'static str {
+                match self { $(Self::$name => concat!($($doc),+).trim_ascii_start(),)+ }
+            }
+
             /// The stable name: `unknown-field`.
             pub fn as_str(self) -> &'static str {
                 match self { $(Self::$name => $text,)+ }

@@ -5,8 +5,10 @@
 
 mod code;
 mod report;
+pub mod sarif;
 pub mod show;
 mod sources;
+pub mod workflow;
 
 use std::sync::Arc;
 

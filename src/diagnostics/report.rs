@@ -2,7 +2,7 @@ use std::collections::HashSet;
 
 use serde_json::{Value, json};
 
-use super::{Diagnostic, Severity, Sources, show};
+use super::{Diagnostic, Severity, Sources, sarif, show, workflow};
 
 /// All problems of one run, in the order of their places, each once.
 #[derive(Debug, Clone, Default)]
@@ -85,8 +85,14 @@ impl Report {
         json!({ "format": "pushsync/diagnostics/1", "diagnostics": self.diagnostics })
     }
 
-    /// Workflow commands, one line each, that GitHub shows beside the changed lines.
-    pub fn github(&self) -> String {
-        self.diagnostics.iter().map(|diagnostic| show::github(diagnostic) + "\n").collect()
+    /// Workflow commands, one line each, that GitHub shows beside the changed lines. `folder` is
+    /// that of the project, from the root of its repository on: empty, or ending in `/`.
+    pub fn github(&self, folder: &str) -> String {
+        self.diagnostics.iter().map(|one| workflow::diagnostic(one, folder) + "\n").collect()
+    }
+
+    /// SARIF 2.1.0, for code scanning. `folder` as in [`Report::github`].
+    pub fn sarif(&self, folder: &str) -> Value {
+        sarif::document(&self.diagnostics, folder)
     }
 }

@@ -1,9 +1,9 @@
-//! Diagnostics as text for people, and as workflow commands for GitHub.
+//! Diagnostics as text for people.
 //!
 //! What comes from files is data: control characters are made visible, lines are cut around the
 //! place that is meant, and visitors' ids are masked if the caller wants it.
 
-use std::{borrow::Cow, fmt::Write as _};
+use std::borrow::Cow;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 
@@ -26,8 +26,13 @@ const WIDTH: usize = 120;
 /// characters stays the same.
 pub fn clean(text: &str) -> Cow<'_, str> {
     let bad = |c: char| c != '\t' && is_hostile(c);
+    // GitHub's runner would take it for a command, wherever in a line it stands.
+    let text = match text.contains("##[") {
+        false => Cow::Borrowed(text),
+        true => Cow::Owned(text.replace("##[", "#\u{ff03}[")),
+    };
     if !text.contains(bad) {
-        return Cow::Borrowed(text);
+        return text;
     }
     let sign = |c: char| match c {
         '\0'..='\u{1f}' => char::from_u32(0x2400 + u32::from(c)).unwrap_or('\u{fffd}'),
@@ -101,47 +106,6 @@ fn excerpt<'a>(
             .line_start(line)
             .annotation(kind.span(start..end)),
     )
-}
-
-/// One diagnostic as a workflow command, without a line break:
-/// `::error file=…,line=…,col=…,title=…::message`.
-pub fn github(diagnostic: &Diagnostic) -> String {
-    let Diagnostic { severity, code, message, place, related, help } = diagnostic;
-    let mut out = match severity {
-        Severity::Error => String::from("::error "),
-        Severity::Warning => String::from("::warning "),
-    };
-    if let Some(place) = place {
-        let _ = write!(
-            out,
-            "file={},line={},col={},endColumn={},",
-            property(&place.file),
-            place.line,
-            place.column,
-            place.column + place.length.max(1),
-        );
-    }
-    let _ = write!(out, "title={}::", property(code.as_str()));
-    let mut text = clean(message).into_owned();
-    for related in related {
-        let Place { file, line, column, .. } = &related.place;
-        let _ = write!(text, "\n{}: {file}:{line}:{column}", clean(&related.message));
-    }
-    if let Some(help) = help {
-        let _ = write!(text, "\nhelp: {}", clean(help));
-    }
-    out.push_str(&data(&text));
-    out
-}
-
-/// The escapes of a workflow command's message.
-fn data(text: &str) -> String {
-    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
-}
-
-/// The escapes of a workflow command's property.
-fn property(text: &str) -> String {
-    data(&clean(text)).replace(':', "%3A").replace(',', "%2C")
 }
 
 #[cfg(test)]

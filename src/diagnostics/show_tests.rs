@@ -59,7 +59,7 @@ fn control_characters_never_reach_the_terminal() {
     let shown = text(&diagnostic, &sources("a: \u{1b}]0;x\u{7}\u{202e}\u{85}"), Style::default());
     assert!(!shown.contains(|c: char| c.is_control() && c != '\n'), "{shown:?}");
     assert!(!shown.contains('\u{202e}'));
-    assert!(!github(&diagnostic).contains('\u{1b}'));
+    assert!(!crate::diagnostics::workflow::diagnostic(&diagnostic, "").contains('\u{1b}'));
 }
 
 #[test]
@@ -90,20 +90,6 @@ fn masked_excerpts_never_show_a_visitor_whole() {
     let diagnostic = Diagnostic::error(Code::BadValue, "bad").at(place("a.yaml", 1, 3, 32));
     let shown = text(&diagnostic, &sources("- kZMvWhf8npAu3H6qd57w2Hv6nh6rnxvg"), style);
     assert!(!shown.contains(id) && shown.contains("kZMv·"), "{shown}");
-}
-
-#[test]
-fn github_commands_cannot_be_broken_out_of() {
-    let diagnostic = Diagnostic::warning(Code::SameText, "50% off::\r\n::error::x").at(place(
-        "a,b:c.yaml",
-        1,
-        2,
-        3,
-    ));
-    assert_eq!(
-        github(&diagnostic),
-        "::warning file=a%2Cb%3Ac.yaml,line=1,col=2,endColumn=5,title=same-text::50%25 off::␍␊::error::x"
-    );
 }
 
 #[test]

@@ -87,7 +87,7 @@ fn show(loaded: &Loaded) {
     }
     let colored = report.text(Style { color: true, mask: true });
     assert_eq!(colored.is_empty(), report.diagnostics().is_empty());
-    let commands = report.github();
+    let commands = report.github("");
     assert_harmless(&commands);
     assert_eq!(commands.lines().count(), report.diagnostics().len(), "{commands}");
     let _ = report.json().to_string();

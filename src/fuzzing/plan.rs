@@ -19,7 +19,7 @@ pub fn planfile(data: &[u8]) {
     assert!(matches!(again, Some(Ok(again)) if again == plan), "a plan is not what was saved");
     for (mask, width) in [(true, 0), (false, 40), (true, 4000)] {
         let mut out = Vec::new();
-        let shown = render::plan(&plan, Format::Text, View { mask, width }, &mut out);
+        let shown = render::plan(&plan, Format::Text, View::new(mask, width), &mut out);
         assert!(shown.is_ok(), "a plan cannot be shown");
         assert_plain(&out);
     }

@@ -42,6 +42,9 @@ pub struct Plan {
     pub managed: u64,
     /// How many deliveries the manifest wants.
     pub desired: u64,
+    /// The commit that the manifest is of, if it is in a repository. The planner does not know;
+    /// whoever made the plan says so.
+    pub commit: Option<Commit>,
     /// Counts.
     pub summary: Summary,
     /// Whether the API's budget has room for it.
@@ -71,6 +74,16 @@ pub struct Unchanged {
     pub address: Address,
     /// Its message.
     pub id: MessageId,
+}
+
+/// What the manifest was when the plan was made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Commit {
+    /// Its hash in git.
+    pub id: String,
+    /// Whether the project's folder had changes that were not committed.
+    pub dirty: bool,
 }
 
 /// Which state, and which moment of it.

@@ -487,6 +487,7 @@ impl Planner {
             destroy: self.inputs.destroy,
             managed: self.managed,
             desired: self.desired,
+            commit: None,
             summary,
             budget,
             protect: self.protect.into_iter().collect(),

@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Action, Budget, Change, Operation, Plan, ProtectMark, Reason, Selection, StateRef, Summary,
-    Unchanged,
+    Action, Budget, Change, Commit, Operation, Plan, ProtectMark, Reason, Selection, StateRef,
+    Summary, Unchanged,
 };
 use crate::{
     diagnostics::{Diagnostic, Place},
@@ -63,6 +63,8 @@ struct Document<'a> {
     destroy: bool,
     managed: u64,
     desired: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    commit: Option<&'a Commit>,
     summary: Summary,
     budget: Budget,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
@@ -94,6 +96,8 @@ struct Saved {
     destroy: bool,
     managed: u64,
     desired: u64,
+    #[serde(default)]
+    commit: Option<Commit>,
     summary: Summary,
     budget: Budget,
     #[serde(default)]
@@ -308,6 +312,7 @@ pub fn encode(plan: &Plan) -> Result<Vec<u8>, serde_json::Error> {
         destroy: plan.destroy,
         managed: plan.managed,
         desired: plan.desired,
+        commit: plan.commit.as_ref(),
         summary: plan.summary,
         budget: plan.budget,
         protect: &plan.protect,
@@ -359,6 +364,7 @@ pub(crate) fn read(bytes: &[u8]) -> Result<(Plan, String), WireError> {
         destroy: saved.destroy,
         managed: saved.managed,
         desired: saved.desired,
+        commit: saved.commit,
         summary: saved.summary,
         budget: saved.budget,
         protect: saved.protect,
@@ -369,9 +375,9 @@ pub(crate) fn read(bytes: &[u8]) -> Result<(Plan, String), WireError> {
     Ok((plan, saved.digest))
 }
 
-/// Over everything that decides what is done; not over the budget, which is only a forecast.
+/// Over everything that decides what is done, and the commit; not over the budget, which is only a forecast.
 fn digest(plan: &Plan, changes: &[WireChange]) -> Result<String, serde_json::Error> {
-    let decisive = serde_json::to_vec(&(
+    let mut decisive = serde_json::to_vec(&(
         FORMAT,
         (&plan.environment, plan.sandbox),
         plan.as_of,
@@ -382,5 +388,8 @@ fn digest(plan: &Plan, changes: &[WireChange]) -> Result<String, serde_json::Err
         &plan.protect,
         changes,
     ))?;
+    if let Some(commit) = &plan.commit {
+        serde_json::to_writer(&mut decisive, commit)?;
+    }
     Ok(blake3::hash(&decisive).to_hex().to_string())
 }

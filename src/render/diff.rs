@@ -1,4 +1,4 @@
-use similar::{ChangeTag, TextDiff};
+use similar::{Algorithm, ChangeTag, DiffOp, TextDiff, capture_diff_slices};
 
 /// A stretch of a text that stayed, went or came.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -8,11 +8,176 @@ pub(super) enum Piece {
     New(String),
 }
 
+/// A line of a diff.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Line {
+    Same(String),
+    /// So many lines that are the same are left out.
+    Skipped(usize),
+    /// With what goes marked.
+    Old(Vec<Piece>),
+    /// With what comes marked.
+    New(Vec<Piece>),
+}
+
+/// How much the changed middles of two texts may measure, multiplied with each other, for a
+/// comparison word by word: it takes as much time.
+const MOST_WORK: usize = 16_000_000;
+/// How many lines are shown around a change.
+const AROUND: usize = 3;
+
 /// What of `old` stays, goes and comes in `new`, word by word.
 ///
 /// Single spaces between two changed words are drawn into the change: `[-a b-]` reads better
-/// than `[-a-] [-b-]`.
+/// than `[-a-] [-b-]`. Where two long texts have little in common, one goes and the other comes.
 pub(super) fn words(old: &str, new: &str) -> Vec<Piece> {
+    let (head, tail) = common(old, new);
+    let (old_middle, new_middle) = (&old[head..old.len() - tail], &new[head..new.len() - tail]);
+    if old_middle.len().saturating_mul(new_middle.len()) <= MOST_WORK {
+        return by_word(old, new);
+    }
+    let parts = [
+        Piece::Same(old[..head].to_owned()),
+        Piece::Old(old_middle.to_owned()),
+        Piece::New(new_middle.to_owned()),
+        Piece::Same(old[old.len() - tail..].to_owned()),
+    ];
+    parts.into_iter().filter(|piece| !piece.text().is_empty()).collect()
+}
+
+/// The same line by line, with the changed words marked, and without what is far from a change.
+pub(super) fn lines(old: &str, new: &str) -> Vec<Line> {
+    let (olds, news): (Vec<&str>, Vec<&str>) =
+        (old.split('\n').collect(), new.split('\n').collect());
+    let ops = if olds.len().saturating_mul(news.len()) <= MOST_WORK {
+        capture_diff_slices(Algorithm::Myers, &olds, &news)
+    } else {
+        let head = olds.iter().zip(&news).take_while(|(a, b)| a == b).count();
+        let rest = olds[head..].iter().rev().zip(news[head..].iter().rev());
+        let tail = rest.take_while(|(a, b)| a == b).count();
+        let (old_len, new_len) = (olds.len() - head - tail, news.len() - head - tail);
+        vec![
+            DiffOp::Equal { old_index: 0, new_index: 0, len: head },
+            DiffOp::Replace { old_index: head, old_len, new_index: head, new_len },
+            DiffOp::Equal { old_index: head + old_len, new_index: head + new_len, len: tail },
+        ]
+    };
+    let mut out = Vec::new();
+    let last = ops.len().saturating_sub(1);
+    for (n, op) in ops.iter().enumerate() {
+        let (before, after) = (&olds[op.old_range()], &news[op.new_range()]);
+        if let DiffOp::Equal { .. } = op {
+            let head = if n == 0 { 0 } else { AROUND };
+            let tail = if n == last { 0 } else { AROUND };
+            context(before, head, tail, &mut out);
+            continue;
+        }
+        let pieces = match (before, after) {
+            ([], after) => vec![Piece::New(after.join("\n"))],
+            (before, []) => vec![Piece::Old(before.join("\n"))],
+            (before, after) => words(&before.join("\n"), &after.join("\n")),
+        };
+        if !before.is_empty() {
+            let side = pieces.iter().filter(|piece| !matches!(piece, Piece::New(_)));
+            out.extend(split(side).into_iter().map(Line::Old));
+        }
+        if !after.is_empty() {
+            let side = pieces.iter().filter(|piece| !matches!(piece, Piece::Old(_)));
+            out.extend(split(side).into_iter().map(Line::New));
+        }
+    }
+    out
+}
+
+/// The first `head` and the last `tail` of lines that are the same.
+fn context(lines: &[&str], head: usize, tail: usize, out: &mut Vec<Line>) {
+    let same = |lines: &[&str]| -> Vec<Line> {
+        lines.iter().map(|line| Line::Same((*line).to_owned())).collect()
+    };
+    // One line that is left out would be told in one line.
+    if lines.len() <= head + tail + 1 {
+        return out.extend(same(lines));
+    }
+    out.extend(same(&lines[..head]));
+    out.push(Line::Skipped(lines.len() - head - tail));
+    out.extend(same(&lines[lines.len() - tail..]));
+}
+
+/// The pieces of each line.
+fn split<'a>(pieces: impl Iterator<Item = &'a Piece>) -> Vec<Vec<Piece>> {
+    let mut lines = vec![Vec::new()];
+    for piece in pieces {
+        for (n, text) in piece.text().split('\n').enumerate() {
+            if n > 0 {
+                lines.push(Vec::new());
+            }
+            if let (Some(line), false) = (lines.last_mut(), text.is_empty()) {
+                line.push(piece.with(text));
+            }
+        }
+    }
+    lines
+}
+
+impl Line {
+    /// With its sign, and with what changed in it marked unless that is the whole line.
+    pub(super) fn to_text(&self) -> String {
+        match self {
+            Self::Same(text) => format!("  {text}"),
+            Self::Skipped(n) => format!("  … {n} lines …"),
+            Self::Old(pieces) => format!("- {}", marked(pieces)),
+            Self::New(pieces) => format!("+ {}", marked(pieces)),
+        }
+    }
+}
+
+fn marked(pieces: &[Piece]) -> String {
+    let mut out = String::new();
+    for piece in pieces {
+        match piece {
+            Piece::Old(text) if pieces.len() > 1 => out.push_str(&format!("[-{text}-]")),
+            Piece::New(text) if pieces.len() > 1 => out.push_str(&format!("{{+{text}+}}")),
+            piece => out.push_str(piece.text()),
+        }
+    }
+    out
+}
+
+impl Piece {
+    pub(super) fn text(&self) -> &str {
+        match self {
+            Self::Same(text) | Self::Old(text) | Self::New(text) => text,
+        }
+    }
+
+    fn with(&self, text: &str) -> Self {
+        let make = match self {
+            Self::Same(_) => Self::Same,
+            Self::Old(_) => Self::Old,
+            Self::New(_) => Self::New,
+        };
+        make(text.to_owned())
+    }
+}
+
+/// How many bytes both texts have in common at their start and at their end, in whole words.
+fn common(old: &str, new: &str) -> (usize, usize) {
+    let pairs = old.char_indices().zip(new.chars());
+    let head =
+        pairs.take_while(|((_, a), b)| a == b).last().map_or(0, |((at, c), _)| at + c.len_utf8());
+    let head = if head == old.len() && head == new.len() {
+        head
+    } else {
+        old[..head].rfind(char::is_whitespace).unwrap_or(0)
+    };
+    let (old, new) = (&old[head..], &new[head..]);
+    let pairs = old.char_indices().rev().zip(new.chars().rev());
+    let start = pairs.take_while(|((_, a), b)| a == b).last().map_or(old.len(), |((at, _), _)| at);
+    let tail = old[start..].find(char::is_whitespace).map_or(0, |at| old.len() - start - at);
+    (head, tail)
+}
+
+fn by_word(old: &str, new: &str) -> Vec<Piece> {
     let diff = TextDiff::from_unicode_words(old, new);
     let mut pieces: Vec<(String, String, String)> = Vec::new();
     // Triples of (same, old, new): what stayed, then what changed after it.
@@ -92,7 +257,72 @@ mod tests {
         );
     }
 
+    #[test]
+    fn lines_that_changed_come_with_their_words_marked_and_some_lines_around_them() {
+        let old = (0..12).map(|n| format!("line {n}")).collect::<Vec<_>>().join("\n");
+        let new = format!("{}\nend", old.replace("line 5", "row 5"));
+        let same = |n: usize| Line::Same(format!("line {n}"));
+        assert_eq!(
+            lines(&old, &new),
+            [
+                Line::Skipped(2),
+                same(2),
+                same(3),
+                same(4),
+                Line::Old(vec![Piece::Old("line".into()), Piece::Same(" 5".into())]),
+                Line::New(vec![Piece::New("row".into()), Piece::Same(" 5".into())]),
+                same(6),
+                same(7),
+                same(8),
+                same(9),
+                same(10),
+                same(11),
+                Line::New(vec![Piece::New("end".into())]),
+            ]
+        );
+    }
+
+    #[test]
+    fn long_texts_without_anything_in_common_are_not_compared_word_by_word() {
+        let text = |word: &str| (0..20_000).map(|n| format!("{word}{n} ")).collect::<String>();
+        let (old, new) = (format!("Hello {}all", text("a")), format!("Hello {}all", text("b")));
+        let pieces = words(&old, &new);
+        assert_eq!(pieces.len(), 4, "same, old, new, same");
+        assert_eq!(pieces[0], Piece::Same("Hello".into()));
+        assert_eq!(pieces[3], Piece::Same(" all".into()));
+    }
+
     proptest! {
+        #[test]
+        fn whole_words_that_both_ends_share_are_counted_once(
+            old in "[ab\u{e9} ]{0,12}", new in "[ab\u{e9} ]{0,12}",
+        ) {
+            let (head, tail) = common(&old, &new);
+            prop_assert!(head + tail <= old.len().min(new.len()));
+            prop_assert_eq!(&old[..head], &new[..head]);
+            prop_assert_eq!(&old[old.len() - tail..], &new[new.len() - tail..]);
+        }
+
+        #[test]
+        fn a_diff_by_lines_holds_all_that_changed(old in "[a-c \\n]{0,30}", new in "[a-c \\n]{0,30}") {
+            let (mut left, mut right, mut skipped) = (Vec::new(), Vec::new(), 0);
+            let text = |line: &[Piece]| line.iter().map(Piece::text).collect::<String>();
+            for line in lines(&old, &new) {
+                match line {
+                    Line::Same(text) => { left.push(text.clone()); right.push(text); }
+                    Line::Skipped(n) => skipped += n,
+                    Line::Old(line) => left.push(text(&line)),
+                    Line::New(line) => right.push(text(&line)),
+                }
+            }
+            prop_assert_eq!(left.len() + skipped, old.split('\n').count());
+            prop_assert_eq!(right.len() + skipped, new.split('\n').count());
+            if skipped == 0 {
+                prop_assert_eq!(left.join("\n"), old);
+                prop_assert_eq!(right.join("\n"), new);
+            }
+        }
+
         #[test]
         fn a_diff_holds_both_texts_whole(old in "[a-c \\n]{0,30}", new in "[a-c \\n]{0,30}") {
             let (mut left, mut right) = (String::new(), String::new());

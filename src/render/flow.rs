@@ -56,11 +56,13 @@ impl<'a> Flow<'a> {
         if self.column > self.indent && self.column + self.spaces + columns > self.width {
             self.break_line()?;
         }
+        let command = self.column == 0 && word.starts_with("::");
+        let (spelled, word) = if command { ("\\u{3a}", &word[1..]) } else { ("", word) };
         // Spaces at the start of a line belong to the text.
         let before = self.spaces + if self.column == 0 { self.indent } else { 0 };
         self.column += before + columns;
         self.spaces = 0;
-        write!(self.out, "{:before$}{style}{word}{style:#}", "")
+        write!(self.out, "{:before$}{style}{spelled}{word}{style:#}", "")
     }
 
     fn break_line(&mut self) -> io::Result<()> {
@@ -96,6 +98,12 @@ mod tests {
     fn words_go_to_the_next_line_where_they_do_not_fit() {
         let text = flow(24, "Dark mode is here, and so are you");
         assert_eq!(text, "  Dark mode is here, and\n  so are you\n");
+    }
+
+    #[test]
+    fn no_line_begins_like_a_command_of_a_workflow() {
+        let shown = flow(24, "Dark mode is here now ::error::x");
+        assert_eq!(shown, "  Dark mode is here now\n  \\u{3a}:error::x\n");
     }
 
     #[test]

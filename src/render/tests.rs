@@ -1,146 +1,26 @@
 //! What plans look like. The snapshots are read before they are accepted.
 
-use std::{collections::BTreeMap, sync::Arc};
+mod github;
+mod html;
+mod markdown;
+mod markup;
+mod plans;
 
-use jiff::Timestamp;
-use uuid::Uuid;
+use plans::{address, everything};
 
 use super::{Format, View, plan as show};
-use crate::{
-    desired::{Delivery, OnMissing, OnUnknown, Presence, Source, Spec},
-    diagnostics::Place,
-    model::{Address, Content, Key, Kind, MessageId, Sender},
-    plan::{Budget, Declared, Import, Inputs, Plan, Selection, StateRef, plan},
-    state::{Drift, Intent, Located, Record, Superseded},
-};
+use crate::plan::Plan;
 
-const LONG: &str = "Dark mode is here! Turn it on under Settings > Appearance, and tell us what \
-                    you think of it. We have worked on it since spring.";
-
-fn at(second: i64) -> Timestamp {
-    Timestamp::from_second(1_800_000_000 + second).expect("in range")
-}
-
-fn address(key: &str, n: usize) -> Address {
-    Address::parse(&format!("{key}@visitor{n:02}Whf8npAu3H6qd57w2Hv6nh6rn")).expect("valid")
-}
-
-fn content(text: &str, from: &Sender) -> Content {
-    Content { text: text.into(), from: from.clone() }
-}
-
-fn record(key: &str, n: usize, text: &str) -> Record {
-    Record {
-        address: address(key, n),
-        kind: Kind::Pushed,
-        id: MessageId::new(format!("AXCR3k9bpSY7bp{n:02}")),
-        content: content(text, &Sender::Group("PjRBMhWGen6aRHjif".into())),
-        protect: false,
-        created_at: at(0),
-        updated_at: at(0),
-        verified_at: at(0),
-        drift: None,
-        superseded: None,
-    }
-}
-
-fn delivery(key: &str, n: usize, text: &str, line: u32) -> Delivery {
-    let spec = Spec {
-        key: Key::parse(key).expect("valid"),
-        kind: Kind::Pushed,
-        sender: Sender::Group("PjRBMhWGen6aRHjif".into()),
-        protect: None,
-        on_missing: OnMissing::Resend,
-        on_unknown: OnUnknown::Hold,
-        priority: 0,
-        source: Source::fixed("messages/all.yaml", line),
-    };
-    Delivery { address: address(key, n), spec: Arc::new(spec), text: text.into() }
-}
-
-/// A plan with every action.
-fn everything() -> Plan {
-    let mut desired = vec![
-        delivery("adopted", 1, "Welcome!", 40),
-        delivery("drifted", 1, "Your order has shipped.", 20),
-        delivery("gone", 1, "We miss you.", 25),
-        delivery("kept", 1, "Nothing new here.", 2),
-        delivery("lost", 1, "Your invoice is ready.", 30),
-        delivery("new-name", 1, "Moved.", 35),
-        delivery("replaced", 1, LONG, 15),
-        delivery("text", 1, &LONG.replace("spring", "March"), 10),
-    ];
-    for n in 0..7 {
-        desired.push(delivery("created", n, "Hello\nand welcome.", 5));
-    }
-    for n in 0..6 {
-        desired.push(delivery("greeting", n, &format!("Hi visitor number {n}!"), 50));
-    }
-    let mut records = vec![
-        Record {
-            drift: Some(Drift::Text("Your order has \u{1b}[31mshipped\u{1b}[0m!".into())),
-            ..record("drifted", 1, "Your order has shipped.")
-        },
-        Record { drift: Some(Drift::Gone), ..record("gone", 1, "We miss you.") },
-        record("kept", 1, "Nothing new here."),
-        record("left", 1, "Left where it is."),
-        Record { address: address("new-name", 1), ..record("old-name", 1, "Moved.") },
-        record("obsolete", 1, "One\ntwo\nthree\nfour\nfive\nsix\nseven\neight\nnine\nten"),
-        Record { content: content(LONG, &Sender::Random), ..record("replaced", 1, LONG) },
-        record("text", 1, LONG),
-        Record {
-            superseded: Some(Superseded { id: MessageId::new("oldoldold"), kind: Kind::Agent }),
-            ..record("unfinished", 1, "Half replaced.")
-        },
-    ];
-    desired.push(delivery("unfinished", 1, "Half replaced.", 60));
-    desired.sort_by(|a, b| a.address.cmp(&b.address));
-    records.sort_by(|a, b| a.address.cmp(&b.address));
-    let key = |name: &str| Key::parse(name).expect("valid");
-    let declared = desired
-        .iter()
-        .map(|delivery| {
-            let declared = Declared { presence: Presence::Active, protect: None };
-            (delivery.spec.key.clone(), declared)
-        })
-        .collect();
-    let inputs = Inputs {
-        environment: "default".into(),
-        as_of: at(100),
-        state: StateRef { lineage: Some(Uuid::nil()), serial: 12 },
-        declared,
-        imports: vec![Import {
-            to: address("adopted", 1),
-            id: MessageId::new("eYBEm3gq3zc5ayE2g"),
-            place: Place { file: "pushsync.yaml".into(), line: 1, column: 1, length: 1 },
-        }],
-        removed: BTreeMap::from([(key("left"), false)]),
-        moved: BTreeMap::from([(key("old-name"), key("new-name"))]),
-        intents: vec![Intent {
-            address: address("lost", 1),
-            kind: Kind::Pushed,
-            content: content("Your invoice is ready.", &Sender::Random),
-            protect: false,
-            at: at(50),
-            run: Uuid::nil(),
-            trouble: Some("no answer within 30 s".into()),
-            request_id: Some("9f2c-1".into()),
-        }],
-        selection: Selection::default(),
-        destroy: false,
-        budget: Budget { limit: 100, remaining: 88, resets_in_s: 1200, fits: true },
-        keep_unchanged: true,
-    };
-    let located = records.into_iter().map(|record| {
-        let moved_from = (record.address.key_str() == "new-name").then(|| address("old-name", 1));
-        Ok(Located { record, moved_from, blocked: false })
-    });
-    plan(inputs, desired.into_iter().map(Ok), located).expect("a plan")
+/// A plan in a format, with visitors masked.
+fn masked(plan: &Plan, format: Format) -> String {
+    let mut out = Vec::new();
+    show(plan, format, View::new(true, 100), &mut out).expect("a Vec takes all");
+    String::from_utf8(out).expect("utf-8")
 }
 
 fn text(plan: &Plan, width: usize, mask: bool) -> String {
     let mut out = anstream::StripStream::new(Vec::new());
-    show(plan, Format::Text, View { mask, width }, &mut out).expect("a Vec takes all");
+    show(plan, Format::Text, View::new(mask, width), &mut out).expect("a Vec takes all");
     String::from_utf8(out.into_inner()).expect("utf-8")
 }
 
@@ -159,10 +39,7 @@ fn a_plan_with_every_action_at_60_columns() {
 
 #[test]
 fn a_plan_as_json_is_complete() {
-    let mut out = Vec::new();
-    let view = View { mask: true, width: 100 };
-    show(&everything(), Format::Json, view, &mut out).expect("a Vec takes all");
-    let text = String::from_utf8(out).expect("utf-8");
+    let text = masked(&everything(), Format::Json);
     assert!(text.contains(address("text", 1).as_str()), "ids are not masked in JSON");
     insta::assert_snapshot!(text);
 }

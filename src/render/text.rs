@@ -1,7 +1,4 @@
-use std::{
-    collections::HashMap,
-    io::{self, Write},
-};
+use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Effects, Style};
 
@@ -9,12 +6,12 @@ use super::{
     View,
     diff::{Piece, words},
     flow::{Flow, display_width},
-    words as say,
+    groups::{Group, groups},
+    summary, words as say,
 };
 use crate::{
-    diagnostics::Place,
-    model::{Content, Sender},
-    plan::{Action, Change, Forecast, Operation, Plan, Reason},
+    model::Sender,
+    plan::{Action, Change, Operation, Plan},
 };
 
 /// How many visitors and how many different texts of one message are shown; the counts are
@@ -45,9 +42,9 @@ fn style(action: Action) -> Style {
     }
 }
 
-pub(super) fn plan(plan: &Plan, view: View, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn plan(plan: &Plan, view: View<'_>, out: &mut dyn Write) -> io::Result<()> {
     for group in groups(&plan.changes) {
-        group.show(view, out)?;
+        show(&group, view, out)?;
     }
     for mark in &plan.protect {
         let now = if mark.protect { "is protected from now on" } else { "is no longer protected" };
@@ -61,22 +58,16 @@ pub(super) fn plan(plan: &Plan, view: View, out: &mut dyn Write) -> io::Result<(
         }
         writeln!(out)?;
     }
-    summary(plan, view, out)
+    totals(plan, view, out)
 }
 
-fn summary(plan: &Plan, view: View, out: &mut dyn Write) -> io::Result<()> {
-    let unchanged = plan.summary.unchanged;
+fn totals(plan: &Plan, view: View<'_>, out: &mut dyn Write) -> io::Result<()> {
+    if let Some(commit) = &plan.commit {
+        let (short, dirt) = (summary::short(commit), summary::dirt(commit));
+        writeln!(out, "{DIM}The manifest is that of commit {short}{dirt}.{DIM:#}")?;
+    }
     if plan.changes.is_empty() {
-        let kept = match (unchanged, plan.selection.is_all()) {
-            (0, true) => "the manifest has no deliveries, and so has the state".to_owned(),
-            (0, false) => "the targets name no deliveries".to_owned(),
-            (n, _) => format!(
-                "{} as {} should be",
-                say::count(n, "delivery is", "deliveries are"),
-                if n == 1 { "it" } else { "they" }
-            ),
-        };
-        return writeln!(out, "{BOLD}No changes:{BOLD:#} {kept}.");
+        return writeln!(out, "{BOLD}No changes:{BOLD:#} {}.", summary::unchanged(plan));
     }
     let mut line = Flow::new(out, 0, view.width);
     line.push(BOLD, "Plan:")?;
@@ -84,142 +75,76 @@ fn summary(plan: &Plan, view: View, out: &mut dyn Write) -> io::Result<()> {
         let n = plan.summary.count(action);
         if n > 0 {
             line.push(Style::new(), " ")?;
-            let text = format!("{} {} {}", action.sign(), say::number(n), verb(action));
+            let text = format!("{} {} {}", action.sign(), say::number(n), summary::verb(action));
             line.keep(style(action), &text)?;
             line.push(Style::new(), ",")?;
         }
     }
     line.push(Style::new(), " ")?;
-    line.keep(Style::new(), &format!("{} unchanged.", say::number(unchanged)))?;
+    line.keep(Style::new(), &format!("{} unchanged.", say::number(plan.summary.unchanged)))?;
     line.end()?;
-    let requests = plan.summary.requests;
-    let asked = say::count(requests, "request", "requests");
-    match plan.budget.forecast(requests) {
-        Forecast::Fits { .. } if requests == 0 => writeln!(out, "{asked}"),
-        Forecast::Fits { left } => {
-            writeln!(out, "{asked}; {} left in this hour: fits", say::number(left))
+    writeln!(out, "{}", summary::requests(plan))
+}
+
+fn show(group: &Group<'_>, view: View<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let first = group.first();
+    let action = first.action();
+    let style = style(action);
+    let name = match group.len() {
+        1 => say::address(&first.address, view.mask),
+        n => format!("{} ({} visitors)", first.address.key_str(), say::number(n as u64)),
+    };
+    let source = first
+        .source
+        .as_ref()
+        .map(|place| format!("{}:{}", say::one_line(&place.file), place.line))
+        .unwrap_or_default();
+    let room = view.width.saturating_sub(4 + display_width(&name) + display_width(&source));
+    let sign = action.sign();
+    write!(out, "  {style}{sign}{style:#} {BOLD}{name}{BOLD:#}")?;
+    if source.is_empty() {
+        writeln!(out)?;
+    } else if room >= 2 {
+        writeln!(out, "{:room$}{DIM}{source}{DIM:#}", "")?;
+    } else {
+        writeln!(out, "\n    {DIM}{source}{DIM:#}")?;
+    }
+    let from = match &first.operation {
+        Operation::Create { after } | Operation::Resend { after, .. } => {
+            format!(", from {}", say::one_line(&after.from.to_string()))
         }
-        Forecast::Takes { per_hour, about } => writeln!(
-            out,
-            "{asked} at {} an hour: about {}",
-            say::number(per_hour),
-            say::duration(about)
-        ),
-    }
-}
-
-fn verb(action: Action) -> &'static str {
-    match action {
-        Action::Create => "to create",
-        Action::Update => "to update",
-        Action::Replace => "to replace",
-        Action::Delete => "to delete",
-        Action::Resend => "to send again",
-        Action::Restore => "to restore",
-        Action::Forget => "to forget",
-        Action::Move => "to rename",
-        Action::Adopt => "to adopt",
-        Action::Unknown => "unknown",
-    }
-}
-
-/// The changes of one message that are of one action, for one reason.
-struct Group<'a> {
-    changes: Vec<&'a Change>,
-}
-
-/// In the order of the first change of each.
-fn groups(changes: &[Change]) -> Vec<Group<'_>> {
-    let mut groups: Vec<Group<'_>> = Vec::new();
-    let mut places: HashMap<(&str, Action, Reason, Option<&Place>), usize> = HashMap::new();
-    for change in changes {
-        let key =
-            (change.address.key_str(), change.action(), change.reason, change.source.as_ref());
-        let place = *places.entry(key).or_insert_with(|| {
-            groups.push(Group { changes: Vec::new() });
-            groups.len() - 1
-        });
-        groups[place].changes.push(change);
-    }
-    groups
-}
-
-impl Group<'_> {
-    fn show(&self, view: View, out: &mut dyn Write) -> io::Result<()> {
-        let Some(first) = self.changes.first() else { return Ok(()) };
-        let action = first.action();
-        let style = style(action);
-        let name = match self.changes.len() {
-            1 => say::address(&first.address, view.mask),
-            n => format!("{} ({} visitors)", first.address.key_str(), say::number(n as u64)),
-        };
-        let source = first
-            .source
-            .as_ref()
-            .map(|place| format!("{}:{}", say::one_line(&place.file), place.line))
-            .unwrap_or_default();
-        let room = view.width.saturating_sub(4 + display_width(&name) + display_width(&source));
-        let sign = action.sign();
-        write!(out, "  {style}{sign}{style:#} {BOLD}{name}{BOLD:#}")?;
-        if source.is_empty() {
-            writeln!(out)?;
-        } else if room >= 2 {
-            writeln!(out, "{:room$}{DIM}{source}{DIM:#}", "")?;
-        } else {
-            writeln!(out, "\n    {DIM}{source}{DIM:#}")?;
+        _ => String::new(),
+    };
+    let mut line = Flow::new(out, 4, view.width);
+    line.push(style, action.as_str())?;
+    line.push(Style::new(), &format!(": {}{from}", first.reason.explained()))?;
+    line.end()?;
+    let variants = group.variants();
+    let hidden = variants.len().saturating_sub(MOST_TEXTS);
+    for variant in variants.iter().take(MOST_TEXTS) {
+        if group.len() > 1 {
+            visitors(&variant.changes, view, out)?;
         }
-        let from = match &first.operation {
-            Operation::Create { after } | Operation::Resend { after, .. } => {
-                format!(", from {}", say::one_line(&after.from.to_string()))
-            }
-            _ => String::new(),
-        };
-        let mut line = Flow::new(out, 4, view.width);
-        line.push(style, action.as_str())?;
-        line.push(Style::new(), &format!(": {}{from}", first.reason.explained()))?;
+        content(variant.first, view, out)?;
+    }
+    if hidden > 0 {
+        let rest: usize =
+            variants.iter().skip(MOST_TEXTS).map(|variant| variant.changes.len()).sum();
+        let mut line = Flow::new(out, 6, view.width);
+        line.push(
+            DIM,
+            &format!(
+                "… and {} for {}; --format json has all",
+                say::count(hidden as u64, "more text", "more texts"),
+                say::count(rest as u64, "visitor", "visitors"),
+            ),
+        )?;
         line.end()?;
-        let variants = self.variants();
-        let hidden = variants.len().saturating_sub(MOST_TEXTS);
-        for variant in variants.iter().take(MOST_TEXTS) {
-            if self.changes.len() > 1 {
-                visitors(variant, view, out)?;
-            }
-            if let Some(change) = variant.first() {
-                content(change, view, out)?;
-            }
-        }
-        if hidden > 0 {
-            let rest: usize = variants.iter().skip(MOST_TEXTS).map(Vec::len).sum();
-            let mut line = Flow::new(out, 6, view.width);
-            line.push(
-                DIM,
-                &format!(
-                    "… and {} for {}; --format json has all",
-                    say::count(hidden as u64, "more text", "more texts"),
-                    say::count(rest as u64, "visitor", "visitors"),
-                ),
-            )?;
-            line.end()?;
-        }
-        writeln!(out)
     }
-
-    /// The changes, those with the same content together.
-    fn variants(&self) -> Vec<Vec<&Change>> {
-        let mut variants: Vec<Vec<&Change>> = Vec::new();
-        let mut places: HashMap<(Option<&Content>, Option<&Content>), usize> = HashMap::new();
-        for change in &self.changes {
-            let place = *places.entry((change.before(), change.after())).or_insert_with(|| {
-                variants.push(Vec::new());
-                variants.len() - 1
-            });
-            variants[place].push(change);
-        }
-        variants
-    }
+    writeln!(out)
 }
 
-fn visitors(changes: &[&Change], view: View, out: &mut dyn Write) -> io::Result<()> {
+fn visitors(changes: &[&Change], view: View<'_>, out: &mut dyn Write) -> io::Result<()> {
     let mut names: Vec<_> = changes
         .iter()
         .take(MOST_VISITORS)
@@ -233,7 +158,7 @@ fn visitors(changes: &[&Change], view: View, out: &mut dyn Write) -> io::Result<
     line.end()
 }
 
-fn content(change: &Change, view: View, out: &mut dyn Write) -> io::Result<()> {
+fn content(change: &Change, view: View<'_>, out: &mut dyn Write) -> io::Result<()> {
     match &change.operation {
         Operation::Create { after } | Operation::Resend { after, .. } => {
             whole("+", NEW, &after.text, view, out)
@@ -263,22 +188,14 @@ fn content(change: &Change, view: View, out: &mut dyn Write) -> io::Result<()> {
         Operation::Unknown { sent, at, trouble, request_id } => {
             let mut line = Flow::new(out, 6, view.width);
             line.push(Style::new(), &format!("sent {at:.0}"))?;
-            let why =
-                trouble.as_deref().unwrap_or("the run that sent it did not live to see the answer");
-            line.push(Style::new(), &format!("; {}", say::one_line(why)))?;
+            line.push(Style::new(), &format!("; {}", summary::cause(trouble.as_deref())))?;
             if let Some(id) = request_id {
                 line.push(Style::new(), &format!(" (sib-request-id {})", say::one_line(id)))?;
             }
             line.end()?;
             whole("?", OLD, &sent.text, view, out)?;
-            let address = say::address(&change.address, view.mask);
             let mut line = Flow::new(out, 6, view.width);
-            line.push(
-                DIM,
-                &format!(
-                    "look at the visitor's chat in Brevo, then: pushsync state resolve {address} --sent ID, or --not-sent"
-                ),
-            )?;
+            line.push(DIM, &summary::resolve(change, view.mask))?;
             line.end()
         }
     }
@@ -287,7 +204,7 @@ fn content(change: &Change, view: View, out: &mut dyn Write) -> io::Result<()> {
 fn sender_change(
     before: &Sender,
     after: &Sender,
-    view: View,
+    view: View<'_>,
     out: &mut dyn Write,
 ) -> io::Result<()> {
     let mut line = Flow::new(out, 6, view.width);
@@ -298,7 +215,13 @@ fn sender_change(
 }
 
 /// A text that is new, or goes.
-fn whole(sign: &str, style: Style, text: &str, view: View, out: &mut dyn Write) -> io::Result<()> {
+fn whole(
+    sign: &str,
+    style: Style,
+    text: &str,
+    view: View<'_>,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     let text = say::printable(text);
     for (n, line) in text.split('\n').enumerate() {
         if n == MOST_LINES {
@@ -318,7 +241,7 @@ fn whole(sign: &str, style: Style, text: &str, view: View, out: &mut dyn Write) 
 }
 
 /// A text before and after, word by word.
-fn changed(before: &str, after: &str, view: View, out: &mut dyn Write) -> io::Result<()> {
+fn changed(before: &str, after: &str, view: View<'_>, out: &mut dyn Write) -> io::Result<()> {
     let mut flow = Flow::new(out, 8, view.width);
     for piece in words(&say::printable(before), &say::printable(after)) {
         match piece {

@@ -4,12 +4,18 @@ use std::{borrow::Cow, fmt::Write as _, time::Duration};
 
 use crate::model::{Address, VisitorId, is_hostile};
 
-/// Text that came from a file or from the API, made safe for a terminal: control characters,
-/// and those that turn the direction of writing, are spelled out. Line breaks and tabs stay.
+/// Text that came from a file or from the API, made safe for a terminal and for the log of a
+/// workflow: control characters, those that turn the direction of writing, and what GitHub's runner
+/// would take for a command (`::` at the start of a line, `##[` anywhere) are spelled out. Line
+/// breaks and tabs stay.
 pub fn printable(text: &str) -> Cow<'_, str> {
     let raw = |c: char| c == '\n' || c == '\t' || !is_hostile(c);
+    let text = match text.contains("##[") || text.lines().any(is_command) {
+        false => Cow::Borrowed(text),
+        true => Cow::Owned(without_commands(text)),
+    };
     if text.chars().all(raw) {
-        return Cow::Borrowed(text);
+        return text;
     }
     let mut out = String::with_capacity(text.len() + 16);
     for c in text.chars() {
@@ -21,6 +27,19 @@ pub fn printable(text: &str) -> Cow<'_, str> {
         }
     }
     Cow::Owned(out)
+}
+
+/// Whether the runner would take a line for a command: it looks behind white space.
+pub(super) fn is_command(line: &str) -> bool {
+    line.trim_start_matches(|c: char| c.is_whitespace() || is_hostile(c)).starts_with("::")
+}
+
+fn without_commands(text: &str) -> String {
+    let lines = text.split('\n').map(|line| match is_command(line) {
+        true => line.replacen(':', "\\u{3a}", 1),
+        false => line.to_owned(),
+    });
+    lines.collect::<Vec<_>>().join("\n").replace("##[", "#\\u{23}[")
 }
 
 /// The same for something that belongs on one line.
@@ -88,6 +107,19 @@ mod tests {
         assert_eq!(printable("user\u{202e}gpj"), "user\\u{202e}gpj");
         assert_eq!(printable("Grüße,\n\t👋🏽"), "Grüße,\n\t👋🏽");
         assert_eq!(one_line("a\nb"), "a\\nb");
+    }
+
+    #[test]
+    fn no_text_is_a_command_for_the_runner_of_a_workflow() {
+        assert_eq!(printable("::error::x"), "\\u{3a}:error::x");
+        assert_eq!(
+            printable("a ::b\n \t::set-output name=x::y"),
+            "a ::b\n \t\\u{3a}:set-output name=x::y"
+        );
+        assert_eq!(printable("a\r::b"), "a\\u{d}::b");
+        assert_eq!(printable("\u{200b}::b"), "\\u{200b}\\u{3a}:b");
+        assert_eq!(printable("x ###[error]"), "x ##\\u{23}[error]");
+        assert_eq!(printable("C++ a::b, ## [x]"), "C++ a::b, ## [x]");
     }
 
     #[test]

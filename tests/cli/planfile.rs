@@ -109,3 +109,43 @@ fn a_saved_plan_is_bound_by_the_safety_limits() {
     project.with(&sandbox, "apply plan.json --allow-deletes 7").ok();
     assert_eq!(sandbox.there().len(), 1);
 }
+
+#[test]
+fn a_plan_says_which_commit_the_manifest_is_of_and_the_history_says_the_same() {
+    let (project, sandbox) = (Project::note("one"), Sandbox::start());
+    project.run("plan").ok().never_says(&["commit"]);
+    assert!(project.run("plan --format json").ok().json().get("commit").is_none());
+    project.file(".gitignore", "/state\n/*.json\n");
+    project.git("init -q");
+    project.git("add .");
+    project.git("commit -qm x");
+    let commit = project.git("rev-parse HEAD");
+    project.run("plan --out plan.json").ok().says(&[&commit[..12]]).never_says(&["committed"]);
+    let saved: serde_json::Value =
+        serde_json::from_str(&project.read("plan.json")).expect("a document");
+    assert_eq!(saved["commit"], serde_json::json!({ "id": commit, "dirty": false }));
+    project.file("other.txt", "not committed");
+    project.run("plan").ok().says(&[&commit[..12], "with changes that are not committed"]);
+    // What is applied is what was planned, whatever was committed since.
+    project.git("add .");
+    project.git("commit -qm y");
+    project.with(&sandbox, "apply plan.json").ok().says(&[&commit[..12]]);
+    let run = project.run("state history --limit 1 --format json").ok().json()["runs"][0].clone();
+    assert_eq!((run["commit"].as_str(), run.get("dirty")), (Some(&*commit), None));
+}
+
+#[test]
+fn a_plan_whose_commit_was_changed_by_hand_is_refused() {
+    let (project, sandbox) = (Project::note("one"), Sandbox::start());
+    project.git("init -q");
+    project.git("add .");
+    project.git("commit -qm x");
+    project.run("plan --out plan.json").ok();
+    let plan = project.read("plan.json");
+    for (old, new) in
+        [("\"dirty\": false", "\"dirty\": true"), (&*project.git("rev-parse HEAD"), "0")]
+    {
+        project.file("plan.json", plan.replace(old, new));
+        refused(&project, &sandbox, "apply plan.json", &["its digest does not match"]);
+    }
+}

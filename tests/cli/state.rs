@@ -178,16 +178,9 @@ fn history_says_what_was_done_when_and_by_which_commit() {
     );
     project.run("state history a").ok().says(&["create a@", "done"]).never_says(&["update", "b@"]);
     // With a repository.
-    let git = |args: &[&str]| {
-        let mut command = std::process::Command::new("git");
-        command.args(["-c", "user.name=n", "-c", "user.email=e@example.com"]).args(args);
-        assert!(
-            command.current_dir(project.path()).output().expect("git is there").status.success()
-        );
-    };
-    git(&["init", "-q"]);
-    git(&["add", "pushsync.yaml"]);
-    git(&["commit", "-qm", "x"]);
+    project.git("init -q");
+    project.git("add pushsync.yaml");
+    project.git("commit -qm x");
     project.rewrite(
         "messages:\n  b: { from: support, to: team, text: newer }\n  a: { from: liz, to: ada, text: for Ada }",
     );

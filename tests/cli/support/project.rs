@@ -81,6 +81,18 @@ impl Project {
         fs::read_to_string(self.join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
     }
 
+    /// Git in this folder; what it says.
+    pub(crate) fn git(&self, args: &str) -> String {
+        let done = std::process::Command::new("git")
+            .args(["-c", "user.name=n", "-c", "user.email=e@example.com"])
+            .args(args.split_whitespace())
+            .current_dir(self.path())
+            .output()
+            .expect("git is there");
+        assert!(done.status.success(), "git {args}: {done:?}");
+        String::from_utf8_lossy(&done.stdout).trim().to_owned()
+    }
+
     /// The binary in this folder, without a key and without a server.
     pub(crate) fn run(&self, args: &str) -> Run {
         run(self.path(), args.split_whitespace())

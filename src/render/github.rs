@@ -1,0 +1,180 @@
+//! A plan as annotations of a workflow: one for each entry, beside the line that it comes from.
+//!
+//! GitHub shows ten annotations of each level for a step, so what must be seen comes first and the
+//! summary says what is missing.
+
+use std::cmp::Reverse;
+
+use super::{
+    View,
+    diff::{Line, lines},
+    groups::{Group, Shown, groups, shown},
+    summary, words as say,
+};
+use crate::{
+    diagnostics::workflow::{self, Level, Spot},
+    plan::{Action, Plan},
+};
+
+/// GitHub's limit for each level; of the notices one is the summary.
+const MOST: usize = 10;
+/// How much of a text an annotation shows.
+const MOST_LINES: usize = 12;
+const MOST_CHARS: usize = 300;
+
+/// An annotation that may find room.
+struct Note<'a> {
+    level: Level,
+    /// The lower, the sooner.
+    order: (u8, Reverse<usize>, u8),
+    /// Made only if it does: to compare texts takes time.
+    command: Box<dyn Fn() -> String + 'a>,
+    changes: usize,
+}
+
+pub(super) fn plan(plan: &Plan, view: View<'_>) -> String {
+    let mut notes: Vec<Note<'_>> = Vec::new();
+    for refusal in view.refusals {
+        let command = move || {
+            let message = format!("apply will refuse this plan: {refusal}\n{}", refusal.help());
+            workflow::command(Level::Error, None, refusal.code(), &message)
+        };
+        let (level, order) = (Level::Error, (0, Reverse(0), 0));
+        notes.push(Note { level, order, command: Box::new(command), changes: 0 });
+    }
+    for group in groups(&plan.changes) {
+        let (level, action) = (level(group.action()), group.action());
+        notes.push(Note {
+            level,
+            order: (1, Reverse(group.len()), summary::rank(action)),
+            changes: group.len(),
+            command: Box::new(move || annotation(&group, level, view)),
+        });
+    }
+    for diagnostic in &plan.diagnostics {
+        let level = if diagnostic.is_error() { Level::Error } else { Level::Warning };
+        let command = Box::new(|| workflow::diagnostic(diagnostic, view.folder));
+        notes.push(Note { level, order: (2, Reverse(0), 0), command, changes: 0 });
+    }
+    // Stable: within the same weight, as in the plan.
+    notes.sort_by_key(|note| (note.level, note.order));
+    let (mut shown, mut left) = (String::new(), (0u64, 0u64));
+    for level in Level::ALL {
+        let most = if level == Level::Notice { MOST - 1 } else { MOST };
+        for (n, note) in notes.iter().filter(|note| note.level == level).enumerate() {
+            if n < most {
+                shown.push_str(&(note.command)());
+                shown.push('\n');
+            } else {
+                left = (left.0 + 1, left.1 + note.changes as u64);
+            }
+        }
+    }
+    let title = format!("pushsync plan for {}", plan.environment);
+    let told = totals(plan, left);
+    format!("{}\n{shown}", workflow::command(Level::Notice, None, &title, &told))
+}
+
+/// What must be decided is an error, what takes something away from visitors a warning.
+fn level(action: Action) -> Level {
+    match action {
+        Action::Unknown => Level::Error,
+        Action::Delete | Action::Replace | Action::Resend => Level::Warning,
+        Action::Restore
+        | Action::Update
+        | Action::Create
+        | Action::Adopt
+        | Action::Move
+        | Action::Forget => Level::Notice,
+    }
+}
+
+fn totals(plan: &Plan, (entries, changes): (u64, u64)) -> String {
+    let mut out = if plan.changes.is_empty() {
+        format!("No changes: {}.", summary::unchanged(plan))
+    } else {
+        let counts = Action::ALL.into_iter().filter_map(|action| {
+            let n = plan.summary.count(action);
+            (n > 0).then(|| format!("{} {}", say::number(n), summary::verb(action)))
+        });
+        let counts = counts.collect::<Vec<_>>().join(", ");
+        let unchanged = say::number(plan.summary.unchanged);
+        format!("{counts}, {unchanged} unchanged.\n{}.", summary::requests(plan))
+    };
+    for mark in plan.protect.iter().take(MOST) {
+        let now = if mark.protect { "is protected from now on" } else { "is no longer protected" };
+        out.push_str(&format!("\n{} {now}.", mark.key));
+    }
+    if plan.protect.len() > MOST {
+        let more = say::number((plan.protect.len() - MOST) as u64);
+        out.push_str(&format!("\n… and the protection of {more} more changes."));
+    }
+    if let Some(commit) = &plan.commit {
+        let (short, dirt) = (summary::short(commit), summary::dirt(commit));
+        out.push_str(&format!("\nThe manifest is that of commit {short}{dirt}."));
+    }
+    if entries > 0 {
+        out.push_str(&format!(
+            "\nWithout annotations of their own: {} ({}); --format markdown, html and json show more.",
+            say::count(entries, "entry", "entries"),
+            say::count(changes, "change", "changes")
+        ));
+    }
+    out
+}
+
+fn annotation(group: &Group<'_>, level: Level, view: View<'_>) -> String {
+    let first = group.first();
+    let action = group.action();
+    let (name, visitors) = match group.len() {
+        1 => (say::address(&first.address, view.mask), String::new()),
+        n => (group.key().to_owned(), format!("{} visitors: ", say::number(n as u64))),
+    };
+    let mut message = format!("{visitors}{}", first.reason.explained());
+    let variants = group.variants();
+    if let Some(variant) = variants.first() {
+        for fact in summary::facts(variant.first, view.mask) {
+            message.push_str(&format!("\n{fact}"));
+        }
+        for line in sample(&shown(variant.first)) {
+            message.push_str(&format!("\n{line}"));
+        }
+    }
+    if variants.len() > 1 {
+        let more = say::count(variants.len() as u64 - 1, "more text", "more texts");
+        message.push_str(&format!("\n… and {more}"));
+    }
+    let place = first.source.as_ref();
+    let spot = place.map(|place| Spot { folder: view.folder, place });
+    workflow::command(level, spot, &format!("{action} {name}"), &message)
+}
+
+/// The first lines of what a visitor sees of it.
+fn sample(shown: &Shown<'_>) -> Vec<String> {
+    let whole = |sign: &str, text: &str| -> Vec<String> {
+        say::printable(text).split('\n').map(|line| format!("{sign} {line}")).collect()
+    };
+    let mut all = match shown {
+        Shown::New(after) => whole("+", &after.text),
+        Shown::Gone(before) => whole("-", &before.text),
+        Shown::Kept(content) => whole(" ", &content.text),
+        Shown::Doubtful(sent) => whole("?", &sent.text),
+        Shown::Changed(before, after) => {
+            let lines = lines(&say::printable(&before.text), &say::printable(&after.text));
+            lines.iter().map(Line::to_text).collect()
+        }
+        Shown::Nothing => Vec::new(),
+    };
+    let more = all.len().saturating_sub(MOST_LINES);
+    all.truncate(MOST_LINES);
+    for line in &mut all {
+        if let Some((at, _)) = line.char_indices().nth(MOST_CHARS) {
+            line.truncate(at);
+            line.push('…');
+        }
+    }
+    if more > 0 {
+        all.push(format!("… {}", say::count(more as u64, "more line", "more lines")));
+    }
+    all
+}

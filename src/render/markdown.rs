@@ -1,0 +1,268 @@
+//! A plan as a comment on a pull request.
+//!
+//! Words that are not ours stand in code spans, in fenced blocks, or escaped in an HTML block:
+//! nothing of them is taken for Markdown, a link, a mention or HTML.
+
+mod safe;
+
+use safe::{code, comment, fence, html};
+
+use super::{
+    View,
+    diff::lines,
+    fit::{Entry, LeftOut, Size, biggest_first},
+    groups::{Group, Shown, Variant, groups, shown},
+    summary, words as say,
+};
+use crate::{
+    diagnostics::Diagnostic,
+    plan::{Action, Plan},
+};
+
+/// GitHub's limit for a comment. It counts characters; no text has more of them than bytes.
+const MOST_BYTES: usize = 65_536;
+/// How many visitors and how many different texts of one message are shown.
+const MOST_VISITORS: usize = 4;
+const MOST_TEXTS: usize = 3;
+/// How many refusals of one plan are told, and how many lines of a list.
+const MOST_REFUSALS: usize = 5;
+const MOST_LISTED: usize = 100;
+/// Entries whose texts are longer than this, together, are not compared: not even the smallest
+/// differences among them would find room.
+const MOST_COMPARED: usize = 4 << 20;
+
+pub(super) fn plan(plan: &Plan, view: View<'_>) -> String {
+    let head = head(plan, view);
+    let mut compared = 0;
+    let mut entries: Vec<Entry> = groups(&plan.changes)
+        .iter()
+        .map(|group| {
+            compared += group.weight(MOST_TEXTS);
+            Entry {
+                full: (compared <= MOST_COMPARED).then(|| full(group, view)),
+                line: line(group, view),
+                changes: group.len(),
+                rank: summary::rank(group.action()),
+            }
+        })
+        .collect();
+    entries.extend(plan.protect.iter().map(|mark| {
+        let now = if mark.protect { "is protected from now on" } else { "is no longer protected" };
+        Entry::line(format!("- {} {now}\n", code(mark.key.as_str())), 1)
+    }));
+    entries.extend(unchanged(plan, view));
+    entries.extend(warnings(&plan.diagnostics));
+    let foot = format!("\n<sub>As of {}, state serial {}.</sub>\n", plan.as_of, plan.state.serial);
+    assemble(head, &entries, &foot)
+}
+
+fn assemble(head: String, entries: &[Entry], foot: &str) -> String {
+    // What is told of what is left out, and the empty lines between lists and blocks.
+    const TOLD: usize = 400;
+    let room = MOST_BYTES.saturating_sub(head.len() + foot.len() + TOLD);
+    let sizes = biggest_first(entries, room as u64);
+    let mut out = head;
+    let mut list = false;
+    for (entry, size) in entries.iter().zip(&sizes) {
+        let text = match size {
+            Size::Full => entry.full.as_deref().unwrap_or_default(),
+            Size::Line => &entry.line,
+            Size::Counted => continue,
+        };
+        // A block ends at an empty line; items of a list are of one list without it.
+        let item = text.starts_with("- ");
+        if (!list || !item) && !out.ends_with("\n\n") {
+            out.push('\n');
+        }
+        list = item;
+        out.push_str(text);
+    }
+    if let Some(told) = LeftOut::of(entries, &sizes).told() {
+        out.push_str(&format!(
+            "\n**Left out, for want of room:** {told}. The counts above are complete; `pushsync plan --format html` shows more, `--format json` all.\n"
+        ));
+    }
+    out.push_str(foot);
+    out
+}
+
+fn head(plan: &Plan, view: View<'_>) -> String {
+    let environment = &plan.environment;
+    let mut out = format!("<!-- pushsync:plan {} -->\n", comment(environment));
+    let sandbox = if plan.sandbox { ", in the sandbox" } else { "" };
+    out.push_str(&format!("### pushsync plan for {}{sandbox}\n\n", code(environment)));
+    if plan.changes.is_empty() {
+        out.push_str(&format!("**No changes:** {}.\n", summary::unchanged(plan)));
+    } else {
+        out.push_str("| | action | changes |\n|---|---|--:|\n");
+        for action in Action::ALL {
+            let n = plan.summary.count(action);
+            if n > 0 {
+                let n = say::number(n);
+                out.push_str(&format!("| `{}` | {} | {n} |\n", action.sign(), action.as_str()));
+            }
+        }
+        out.push_str(&format!("| | unchanged | {} |\n\n", say::number(plan.summary.unchanged)));
+        out.push_str(&format!("{}.\n", summary::requests(plan)));
+    }
+    if let Some(commit) = &plan.commit {
+        let (short, dirt) = (code(&summary::short(commit)), summary::dirt(commit));
+        out.push_str(&format!("\nThe manifest is that of commit {short}{dirt}.\n"));
+    }
+    if !view.refusals.is_empty() {
+        out.push_str("\n**`apply` will refuse this plan:**\n\n");
+        for refusal in view.refusals.iter().take(MOST_REFUSALS) {
+            out.push_str(&format!(
+                "- {}  \n  {}\n",
+                code(&refusal.to_string()),
+                code(&refusal.help())
+            ));
+        }
+        more(view.refusals.len().saturating_sub(MOST_REFUSALS), "- … and {} more\n", &mut out);
+    }
+    out.push('\n');
+    out
+}
+
+/// `text` with the number, if there are that many.
+fn more(n: usize, text: &str, out: &mut String) {
+    if n > 0 {
+        out.push_str(&text.replace("{}", &say::number(n as u64)));
+    }
+}
+
+/// Whose it is.
+fn who(group: &Group<'_>, view: View<'_>) -> (String, String) {
+    match group.len() {
+        1 => (say::address(&group.first().address, view.mask), String::new()),
+        n => (group.key().to_owned(), format!(", {} visitors", say::number(n as u64))),
+    }
+}
+
+/// One line of a list.
+fn line(group: &Group<'_>, view: View<'_>) -> String {
+    let (name, visitors) = who(group, view);
+    let (action, reason) = (group.action(), group.first().reason.explained());
+    let source = summary::source(group.first()).map(|source| format!(" ({})", code(&source)));
+    format!(
+        "- `{}` {action} {}{visitors}: {reason}{}\n",
+        action.sign(),
+        code(&name),
+        source.unwrap_or_default()
+    )
+}
+
+/// Folded, with its texts.
+fn full(group: &Group<'_>, view: View<'_>) -> String {
+    let (name, visitors) = who(group, view);
+    let (action, reason) = (group.action(), group.first().reason.explained());
+    let source = summary::source(group.first())
+        .map(|source| format!(" (<code>{}</code>)", html(&source)))
+        .unwrap_or_default();
+    // An HTML block ends at an empty line; inside it, nothing is Markdown.
+    let mut out = format!(
+        "<details>\n<summary><code>{}</code> {action} <code>{}</code>{visitors}: {reason}{source}</summary>\n\n",
+        action.sign(),
+        html(&name)
+    );
+    let variants = group.variants();
+    let mut told = None;
+    for variant in variants.iter().take(MOST_TEXTS) {
+        if group.len() > 1 {
+            out.push_str(&visitors_of(variant, view));
+        }
+        // Often the same for all.
+        let facts = summary::facts(variant.first, view.mask);
+        if told.as_ref() != Some(&facts) {
+            facts.iter().for_each(|fact| out.push_str(&format!("{}\n\n", code(fact))));
+        }
+        told = Some(facts);
+        out.push_str(&texts(variant));
+    }
+    let hidden = &variants[variants.len().min(MOST_TEXTS)..];
+    if !hidden.is_empty() {
+        let rest: usize = hidden.iter().map(|variant| variant.changes.len()).sum();
+        out.push_str(&format!(
+            "… and {} for {}\n\n",
+            say::count(hidden.len() as u64, "more text", "more texts"),
+            say::count(rest as u64, "visitor", "visitors"),
+        ));
+    }
+    out.push_str("</details>\n");
+    out
+}
+
+fn visitors_of(variant: &Variant<'_>, view: View<'_>) -> String {
+    let shown: Vec<_> = variant
+        .changes
+        .iter()
+        .take(MOST_VISITORS)
+        .map(|change| code(&say::visitor(&change.address.visitor(), view.mask)))
+        .collect();
+    let mut out = shown.join(", ");
+    more(variant.changes.len().saturating_sub(MOST_VISITORS), " and {} more", &mut out);
+    out.push_str("\n\n");
+    out
+}
+
+/// What a visitor sees of it, as a diff that GitHub colours.
+fn texts(variant: &Variant<'_>) -> String {
+    let mut out = String::new();
+    let mut whole = |sign: char, text: &str| {
+        for line in say::printable(text).split('\n') {
+            out.push_str(&format!("{sign} {line}\n"));
+        }
+    };
+    match shown(variant.first) {
+        Shown::New(after) => whole('+', &after.text),
+        Shown::Gone(before) => whole('-', &before.text),
+        Shown::Kept(content) => whole(' ', &content.text),
+        Shown::Doubtful(sent) => whole('?', &sent.text),
+        Shown::Changed(before, after) => {
+            for line in lines(&say::printable(&before.text), &say::printable(&after.text)) {
+                out.push_str(&line.to_text());
+                out.push('\n');
+            }
+        }
+        Shown::Nothing => return String::new(),
+    }
+    fence("diff", &out)
+}
+
+/// What is as it should be, if that was asked for.
+fn unchanged(plan: &Plan, view: View<'_>) -> Option<Entry> {
+    let n = plan.unchanged.len();
+    (n > 0).then(|| {
+        let mut list = String::new();
+        for unchanged in plan.unchanged.iter().take(MOST_LISTED) {
+            list.push_str(&say::address(&unchanged.address, view.mask));
+            list.push('\n');
+        }
+        more(n.saturating_sub(MOST_LISTED), "… and {} more\n", &mut list);
+        let full = format!(
+            "<details>\n<summary>{} unchanged</summary>\n\n{}</details>\n",
+            say::number(n as u64),
+            fence("text", &list)
+        );
+        Entry { full: Some(full), line: String::new(), changes: 0, rank: u8::MAX }
+    })
+}
+
+/// What was noticed on the way.
+fn warnings(diagnostics: &[Diagnostic]) -> Option<Entry> {
+    let n = diagnostics.len();
+    (n > 0).then(|| {
+        let mut list = String::new();
+        for diagnostic in diagnostics.iter().take(MOST_LISTED) {
+            list.push_str(&summary::diagnostic(diagnostic));
+            list.push('\n');
+        }
+        more(n.saturating_sub(MOST_LISTED), "… and {} more\n", &mut list);
+        let title = say::count(n as u64, "warning", "warnings");
+        let full = format!(
+            "<details>\n<summary>{title}</summary>\n\n{}</details>\n",
+            fence("text", &list)
+        );
+        Entry { full: Some(full), line: format!("- {title}\n"), changes: 0, rank: 0 }
+    })
+}

@@ -1,0 +1,68 @@
+use std::fmt::Write as _;
+
+use super::say;
+
+/// A code span: one line, and nothing in it is Markdown.
+pub(super) fn code(text: &str) -> String {
+    let text = say::one_line(text);
+    let ticks = "`".repeat(longest_run(&text) + 1);
+    // One space at each end is not shown; an empty span would be none.
+    let pad = text.is_empty() || text.starts_with(['`', ' ']) || text.ends_with(['`', ' ']);
+    let pad = if pad { " " } else { "" };
+    format!("{ticks}{pad}{text}{pad}{ticks}")
+}
+
+/// A fenced block of lines that end in a line break, and an empty line.
+pub(super) fn fence(language: &str, lines: &str) -> String {
+    let ticks = "`".repeat((longest_run(lines) + 1).max(3));
+    format!("{ticks}{language}\n{lines}{ticks}\n\n")
+}
+
+/// One line inside HTML.
+pub(super) fn html(text: &str) -> String {
+    crate::render::escape::html(&say::one_line(text))
+}
+
+/// A name inside a comment that ends in ` -->`, as programs look for it.
+pub(super) fn comment(name: &str) -> String {
+    let mut out = String::with_capacity(name.len());
+    for byte in name.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-') {
+            out.push(char::from(byte));
+        } else {
+            // Writing to a String does not fail.
+            let _ = write!(out, "%{byte:02X}");
+        }
+    }
+    out
+}
+
+fn longest_run(text: &str) -> usize {
+    text.split(|c| c != '`').map(str::len).max().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_span_has_longer_delimiters_than_its_text() {
+        assert_eq!(code("a"), "`a`");
+        assert_eq!(code("a`b``c"), "```a`b``c```");
+        assert_eq!(code("`"), "`` ` ``");
+        assert_eq!(code(""), "` `".replace("` `", "`  `"));
+        assert_eq!(code("a\n\n# b"), "`a\\n\\n# b`");
+    }
+
+    #[test]
+    fn a_fence_is_longer_than_all_in_it() {
+        assert_eq!(fence("diff", "+ ````\n"), "`````diff\n+ ````\n`````\n\n");
+        assert_eq!(fence("", "x\n"), "```\nx\n```\n\n");
+    }
+
+    #[test]
+    fn a_name_cannot_end_the_comment_that_it_is_in() {
+        assert_eq!(comment("eu-west_1.a"), "eu-west_1.a");
+        assert_eq!(comment("x--> <b>"), "x--%3E%20%3Cb%3E");
+    }
+}

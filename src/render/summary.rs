@@ -1,0 +1,159 @@
+//! The words about a whole plan, and about a change, that all formats share. They are plain text:
+//! each format escapes them.
+
+use super::words as say;
+use crate::{
+    diagnostics::{Diagnostic, Place, Severity},
+    model::Content,
+    plan::{Action, Change, Commit, Forecast, Operation, Plan},
+};
+
+/// What stands after the count: `3 to create`.
+pub(super) fn verb(action: Action) -> &'static str {
+    match action {
+        Action::Create => "to create",
+        Action::Update => "to update",
+        Action::Replace => "to replace",
+        Action::Delete => "to delete",
+        Action::Resend => "to send again",
+        Action::Restore => "to restore",
+        Action::Forget => "to forget",
+        Action::Move => "to rename",
+        Action::Adopt => "to adopt",
+        Action::Unknown => "unknown",
+    }
+}
+
+/// Why there are no changes: ends the sentence `No changes: …`.
+pub(super) fn unchanged(plan: &Plan) -> String {
+    match (plan.summary.unchanged, plan.selection.is_all()) {
+        (0, true) => "the manifest has no deliveries, and so has the state".to_owned(),
+        (0, false) => "the targets name no deliveries".to_owned(),
+        (n, _) => format!(
+            "{} as {} should be",
+            say::count(n, "delivery is", "deliveries are"),
+            if n == 1 { "it" } else { "they" }
+        ),
+    }
+}
+
+/// The requests, and when they can be made.
+pub(super) fn requests(plan: &Plan) -> String {
+    let requests = plan.summary.requests;
+    let asked = say::count(requests, "request", "requests");
+    match plan.budget.forecast(requests) {
+        Forecast::Fits { .. } if requests == 0 => asked,
+        Forecast::Fits { left } => {
+            format!("{asked}; {} left in this hour: fits", say::number(left))
+        }
+        Forecast::Takes { per_hour, about } => {
+            format!("{asked} at {} an hour: about {}", say::number(per_hour), say::duration(about))
+        }
+    }
+}
+
+/// Twelve digits of a commit, as in the history.
+pub(super) fn short(commit: &Commit) -> String {
+    say::one_line(&commit.id.chars().take(12).collect::<String>())
+}
+
+/// What stands after a commit.
+pub(super) fn dirt(commit: &Commit) -> &'static str {
+    if commit.dirty { ", with changes that are not committed" } else { "" }
+}
+
+/// What is to be known of a change besides its texts, one line each.
+pub(super) fn facts(change: &Change, mask: bool) -> Vec<String> {
+    let senders = |before: &Content, after: &Content| {
+        format!("from {}, before from {}", sender(after), sender(before))
+    };
+    match &change.operation {
+        Operation::Create { after } | Operation::Resend { after, .. } => {
+            vec![format!("from {}", sender(after))]
+        }
+        Operation::Replace { before, after, .. } if before.from != after.from => {
+            vec![senders(before, after)]
+        }
+        Operation::Update { .. }
+        | Operation::Restore { .. }
+        | Operation::Replace { .. }
+        | Operation::Delete { .. }
+        | Operation::Forget { .. } => Vec::new(),
+        Operation::Adopt { id, .. } => vec![format!("message {}", say::one_line(id.as_str()))],
+        Operation::FinishReplace { old, .. } => {
+            vec![format!("delete message {}", say::one_line(old.id.as_str()))]
+        }
+        Operation::Move { from, .. } => vec![format!("was {}", say::address(from, mask))],
+        Operation::Unknown { at, trouble, request_id, .. } => {
+            let mut fact = format!("sent {at:.0}; {}", cause(trouble.as_deref()));
+            if let Some(id) = request_id {
+                fact.push_str(&format!(" (sib-request-id {})", say::one_line(id)));
+            }
+            vec![fact, resolve(change, mask)]
+        }
+    }
+}
+
+/// Why nobody knows of an unknown delivery.
+pub(super) fn cause(trouble: Option<&str>) -> String {
+    say::one_line(trouble.unwrap_or("the run that sent it did not live to see the answer"))
+}
+
+/// What to do about an unknown delivery.
+pub(super) fn resolve(change: &Change, mask: bool) -> String {
+    format!(
+        "look at the visitor's chat in Brevo, then: pushsync state resolve {} --sent ID, or --not-sent",
+        say::address(&change.address, mask)
+    )
+}
+
+fn sender(content: &Content) -> String {
+    say::one_line(&content.from.to_string())
+}
+
+/// Where the message is written.
+pub(super) fn source(change: &Change) -> Option<String> {
+    change.source.as_ref().map(place)
+}
+
+/// `FILE:LINE`. Of a very long name, the end.
+fn place(place: &Place) -> String {
+    const MOST: usize = 200;
+    let file = say::one_line(&place.file);
+    let start = file.char_indices().rev().nth(MOST - 1).map_or(0, |(at, _)| at);
+    let cut = if start > 0 { "…" } else { "" };
+    format!("{cut}{}:{}", &file[start..], place.line)
+}
+
+/// A diagnostic in one line.
+pub(super) fn diagnostic(diagnostic: &Diagnostic) -> String {
+    let Diagnostic { severity, code, message, place: at, related: _, help } = diagnostic;
+    let severity = match severity {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+    };
+    let mut out = format!("{severity}[{}]: {}", code.as_str(), say::one_line(message));
+    if let Some(at) = at {
+        out.push_str(&format!(" ({})", place(at)));
+    }
+    if let Some(help) = help {
+        out.push_str(&format!("; {}", say::one_line(help)));
+    }
+    out
+}
+
+/// The lower, the sooner a reviewer must see it.
+pub(super) fn rank(action: Action) -> u8 {
+    match action {
+        Action::Unknown => 0,
+        Action::Delete => 1,
+        Action::Replace => 2,
+        Action::Resend => 3,
+        Action::Restore => 4,
+        Action::Update => 5,
+        Action::Create => 6,
+        Action::Adopt => 7,
+        Action::Move => 8,
+        Action::Forget => 9,
+    }
+}
