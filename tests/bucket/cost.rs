@@ -35,6 +35,7 @@ fn plan() -> Plan {
     Plan {
         environment: "default".into(),
         sandbox: false,
+        commit: None,
         as_of: time(0),
         state: StateRef { lineage: None, serial: 0 },
         selection: Selection::default(),
