@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     diagnostics::{Report, show},
+    model::{json_line, write_json},
     render::words,
 };
 
@@ -72,8 +73,7 @@ impl Output {
     /// One document, pretty-printed.
     pub(super) fn json(&self, document: &impl serde::Serialize) -> Result<(), Failure> {
         let mut out = self.out();
-        serde_json::to_writer_pretty(&mut out, document)?;
-        writeln!(out)?;
+        write_json(&mut out, document)?;
         Ok(())
     }
 
@@ -141,6 +141,8 @@ impl Output {
 
     /// One line of a log in JSON.
     pub(super) fn event(&self, event: &Value) {
-        let _ = writeln!(self.err(), "{event}");
+        if let Ok(line) = json_line(event) {
+            let _ = writeln!(self.err(), "{line}");
+        }
     }
 }

@@ -27,10 +27,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
                 )?;
             }
         }
-        ReportFormat::Json => {
-            serde_json::to_writer_pretty(&mut out, &report.json())?;
-            writeln!(out)?;
-        }
+        ReportFormat::Json => context.output.json(&report.json())?,
         ReportFormat::Github => {
             out.write_all(report.github(&context.folder_in_repository()).as_bytes())?;
         }

@@ -22,6 +22,13 @@ pub fn planfile(data: &[u8]) {
         let shown = render::plan(&plan, Format::Text, View::new(mask, width), &mut out);
         assert!(shown.is_ok(), "a plan cannot be shown");
         assert_plain(&out);
+        for format in [Format::Markdown, Format::Html, Format::Github, Format::Json] {
+            let mut out = Vec::new();
+            let shown = render::plan(&plan, format, View::new(mask, width), &mut out);
+            assert!(shown.is_ok(), "a plan cannot be shown");
+            assert!(format != Format::Markdown || out.len() <= 65_536, "a comment is too long");
+            assert_harmless(&String::from_utf8_lossy(&out));
+        }
     }
 }
 

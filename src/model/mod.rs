@@ -4,12 +4,14 @@
 
 mod address;
 mod content;
+mod json;
 mod key;
 mod text;
 mod visitor;
 
 pub use address::{Address, ParseAddressError};
 pub use content::{Content, Kind, MessageId, Sender};
+pub use json::{json_line, write_json};
 pub use key::{Key, ParseKeyError};
 pub use text::is_hostile;
 pub use visitor::{ParseVisitorError, VisitorId};

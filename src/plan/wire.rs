@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     diagnostics::{Diagnostic, Place},
-    model::{Address, Content, Key, Kind, MessageId, VisitorId},
+    model::{Address, Content, Key, Kind, MessageId, VisitorId, write_json},
     state::Superseded,
 };
 
@@ -321,8 +321,8 @@ pub fn encode(plan: &Plan) -> Result<Vec<u8>, serde_json::Error> {
         unchanged: &plan.unchanged,
         diagnostics: &plan.diagnostics,
     };
-    let mut bytes = serde_json::to_vec_pretty(&document)?;
-    bytes.push(b'\n');
+    let mut bytes = Vec::new();
+    write_json(&mut bytes, &document)?;
     Ok(bytes)
 }
 

@@ -64,6 +64,9 @@ pub(super) fn lines(old: &str, new: &str) -> Vec<Line> {
     };
     let mut out = Vec::new();
     let last = ops.len().saturating_sub(1);
+    if old == new {
+        return olds.into_iter().map(|line| Line::Same(line.to_owned())).collect();
+    }
     for (n, op) in ops.iter().enumerate() {
         let (before, after) = (&olds[op.old_range()], &news[op.new_range()]);
         if let DiffOp::Equal { .. } = op {
@@ -290,6 +293,12 @@ mod tests {
         assert_eq!(pieces.len(), 4, "same, old, new, same");
         assert_eq!(pieces[0], Piece::Same("Hello".into()));
         assert_eq!(pieces[3], Piece::Same(" all".into()));
+    }
+
+    #[test]
+    fn a_text_that_stays_is_shown_whole() {
+        let same = |n: usize| Line::Same(n.to_string());
+        assert_eq!(lines("1\n2", "1\n2"), [same(1), same(2)]);
     }
 
     proptest! {

@@ -111,7 +111,7 @@ fn head(plan: &Plan) -> String {
         ));
     }
     let (as_of, serial) = (plan.as_of, plan.state.serial);
-    out.push_str(&format!("<p>As of {as_of}, state serial {serial}.</p>\n</header>\n<main>\n"));
+    out.push_str(&format!("<p>As of {as_of:.0}, state serial {serial}.</p>\n</header>\n<main>\n"));
     out
 }
 

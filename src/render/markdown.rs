@@ -52,7 +52,8 @@ pub(super) fn plan(plan: &Plan, view: View<'_>) -> String {
     }));
     entries.extend(unchanged(plan, view));
     entries.extend(warnings(&plan.diagnostics));
-    let foot = format!("\n<sub>As of {}, state serial {}.</sub>\n", plan.as_of, plan.state.serial);
+    let foot =
+        format!("\n<sub>As of {:.0}, state serial {}.</sub>\n", plan.as_of, plan.state.serial);
     assemble(head, &entries, &foot)
 }
 

@@ -65,7 +65,7 @@ pub(super) fn dirt(commit: &Commit) -> &'static str {
 /// What is to be known of a change besides its texts, one line each.
 pub(super) fn facts(change: &Change, mask: bool) -> Vec<String> {
     let senders = |before: &Content, after: &Content| {
-        format!("from {}, before from {}", sender(after), sender(before))
+        format!("from {}, not {} as before", sender(after), sender(before))
     };
     match &change.operation {
         Operation::Create { after } | Operation::Resend { after, .. } => {

@@ -1,6 +1,7 @@
 //! What plans look like. The snapshots are read before they are accepted.
 
 mod github;
+mod hostile;
 mod html;
 mod markdown;
 mod markup;

@@ -28,6 +28,10 @@ fn control_characters_of_a_text_never_reach_the_terminal_raw() {
         project.run("show note").wait(),
         project.run("plan").wait(),
         project.run("plan --color never").wait(),
+        project.run("plan --format markdown").wait(),
+        project.run("plan --format html").wait(),
+        project.run("plan --format github").wait(),
+        project.run("validate --format sarif").wait(),
         project.with(&sandbox, "apply --yes -v").wait(),
     ];
     if outputs[0].status == 0 {
@@ -42,8 +46,7 @@ fn control_characters_of_a_text_never_reach_the_terminal_raw() {
     }
     for ran in &outputs {
         let text = format!("{}{}", ran.out, ran.err);
-        let is_json = ran.out.starts_with('{');
-        assert!(is_json && !text.contains('\u{1b}') || !raw(&text), "{text:?}");
+        assert!(!raw(&text), "{text:?}");
     }
 }
 
@@ -153,4 +156,16 @@ fn a_table_that_was_cut_off_is_told_with_its_line() {
 fn text_that_is_white_space_is_refused_before_the_api_does() {
     let project = Project::new("messages: { note: { from: support, to: ada, text: '  ' } }");
     project.run("validate").exits(1).says(&["empty"]);
+}
+
+#[test]
+fn json_on_stdout_is_complete_whatever_a_text_holds() {
+    let project = Project::new(
+        "messages: { note: { from: support, to: ada, text: \"a \\x9b2J b \\e[1m \\u202e ##[error]c\" } }",
+    );
+    let plan = project.run("plan --format json").ok();
+    assert!(!raw(&plan.out) && !plan.out.contains("##["), "{}", plan.out);
+    let text = "a \u{9b}2J b \u{1b}[1m \u{202e} ##[error]c";
+    assert_eq!(plan.json()["changes"][0]["after"]["text"], text);
+    assert_eq!(project.run("show note --format json").ok().json()["text"], text);
 }

@@ -5,10 +5,12 @@
 
 mod actions;
 mod apply;
+mod browser;
 mod crash;
 mod damage;
 mod durable;
 mod environments;
+mod formats;
 mod hostile;
 mod plan;
 mod planfile;

@@ -43,7 +43,7 @@ fn side(label: &str, class: &str, content: &Content, html: &str) -> String {
         String::new()
     };
     format!(
-        "<div class=\"side\"><h4>{label}</h4>\n<div class=\"bubble {class}\"{scrolls}><p class=\"text\" dir=\"auto\">{html}</p></div>\n<p class=\"from\">{}</p></div>\n",
+        "<div class=\"side\"><h4>{label}</h4>\n<div class=\"bubble {class}\"{scrolls}><p class=\"text\" dir=\"auto\">{html}</p></div>\n<p class=\"from\">from {}</p></div>\n",
         line(&content.from.to_string())
     )
 }
