@@ -2,28 +2,20 @@
 
 #![expect(clippy::expect_used, reason = "a benchmark that cannot go on should stop")]
 
-use std::{
-    collections::BTreeMap, fmt::Write as _, fs, hint::black_box, path::Path, time::Duration,
-};
+#[path = "support/project.rs"]
+mod project;
+
+use std::{fmt::Write as _, hint::black_box, time::Duration};
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use jiff::Timestamp;
 use pushsync::{
-    desired::{Deliveries, Delivery},
-    manifest::{LoadOptions, Project, load},
-    model::{Content, MessageId},
-    plan::{Budget, Declared, Inputs, Selection, StateRef, plan},
+    desired::Deliveries,
+    plan::plan,
     state::{Located, Record},
 };
 use tempfile::TempDir;
 
-const NOW: Timestamp = Timestamp::UNIX_EPOCH;
-
-fn write(folder: &Path, name: &str, text: &str) {
-    let path = folder.join(name);
-    fs::create_dir_all(path.parent().expect("inside the folder")).expect("a folder");
-    fs::write(path, text).expect("a file");
-}
+use project::{NOW, audience, inputs, project, record, write};
 
 /// So many messages of 200 bytes each, 1,000 in a file.
 fn messages(count: usize) -> TempDir {
@@ -41,65 +33,6 @@ fn messages(count: usize) -> TempDir {
         write(folder.path(), &format!("messages/{file}.yaml"), &text);
     }
     folder
-}
-
-/// One message for so many visitors.
-fn audience(rows: usize) -> TempDir {
-    let folder = TempDir::new().expect("a folder");
-    write(
-        folder.path(),
-        "pushsync.yaml",
-        "version: 1\nsenders: { s: { group: g } }\naudiences: { all: { file: all.csv } }\n\
-         messages:\n  news: { from: s, to: all, text: \"Hi {{ name }}, dark mode is here!\" }\n",
-    );
-    let mut csv = "visitor_id,name,plan\n".to_owned();
-    for row in 0..rows {
-        let id = (row as u128).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c);
-        let _ = writeln!(csv, "{id:032x},name {row},pro");
-    }
-    write(folder.path(), "all.csv", &csv);
-    folder
-}
-
-fn project(folder: &Path) -> Project {
-    let options = LoadOptions { environment: None, allow_outside: false, env: &|_| None, now: NOW };
-    load(folder, &options).project.expect("a valid project")
-}
-
-fn record(delivery: &Delivery) -> Record {
-    Record {
-        address: delivery.address.clone(),
-        kind: delivery.spec.kind,
-        id: MessageId::new("AXCR3k9bpSY7bpuh7"),
-        content: Content { text: delivery.text.clone(), from: delivery.spec.sender.clone() },
-        protect: false,
-        created_at: NOW,
-        updated_at: NOW,
-        verified_at: NOW,
-        drift: None,
-        superseded: None,
-    }
-}
-
-fn inputs(project: &Project) -> Inputs {
-    Inputs {
-        environment: "default".to_owned(),
-        as_of: NOW,
-        state: StateRef { lineage: None, serial: 0 },
-        declared: project
-            .keys_at(NOW)
-            .into_iter()
-            .map(|(key, presence)| (key, Declared { presence, protect: None }))
-            .collect(),
-        imports: Vec::new(),
-        removed: BTreeMap::new(),
-        moved: BTreeMap::new(),
-        intents: Vec::new(),
-        selection: Selection::default(),
-        destroy: false,
-        budget: Budget::at(NOW, None, 100),
-        keep_unchanged: false,
-    }
 }
 
 fn loading(criterion: &mut Criterion) {

@@ -8,8 +8,12 @@
 #[path = "elsewhere/bucket.rs"]
 #[expect(dead_code, unused_macros, unused_imports, reason = "its own tests use more of it")]
 mod bucket;
+#[path = "elsewhere/jobs.rs"]
+mod jobs;
 #[path = "elsewhere/moving.rs"]
 mod moving;
+#[path = "elsewhere/older.rs"]
+mod older;
 #[path = "elsewhere/postgres.rs"]
 #[expect(dead_code, unused_macros, unused_imports, reason = "its own tests use more of it")]
 mod postgres;

@@ -7,6 +7,9 @@
 #![cfg(target_os = "linux")]
 
 mod postgres {
+    #[path = "../cli/support/mod.rs"]
+    #[expect(dead_code, unused_imports, reason = "the tests of the command line use more of it")]
+    mod cli;
     mod cluster;
     #[path = "../state/conformance.rs"]
     mod conformance;
@@ -15,6 +18,7 @@ mod postgres {
     mod locks;
     mod loss;
     mod process;
+    mod program;
     mod reading;
     mod stores;
     #[path = "../state/support.rs"]

@@ -1,4 +1,4 @@
-//! The three stores side by side: a plan's scan of 100,000 records, and an apply of 1,000 creates.
+//! The three stores side by side: a plan over 100,000 records, and an apply of 1,000 creates.
 //!
 //! `cargo bench --bench stores`: prints a table; asserts nothing. PostgreSQL and moto's server are
 //! started by it; where one is not installed, its lines are missing.
@@ -12,6 +12,8 @@
 )]
 #![cfg(target_os = "linux")]
 
+#[path = "../support/project.rs"]
+mod project;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -22,10 +24,10 @@ mod postgres;
 
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
 use pushsync::{
-    model::{Address, Content, Kind, MessageId, Sender},
-    state::{self, Location, OpenOptions, Record, Records, Store, Write},
+    desired::Deliveries,
+    plan::plan,
+    state::{self, Location, OpenOptions, Records, Store, Write},
 };
 use tokio::runtime::Runtime;
 
@@ -44,12 +46,17 @@ fn main() {
         database.as_ref().map(|database| ("Postgres", Location::Postgres(database.url().into()))),
     );
     stores.extend(bucket.as_ref().map(|place| ("bucket", Location::Bucket(place.bucket()))));
+    let files = project::audience(RECORDS);
+    let project = project::project(files.path());
+    let records: Vec<Write> = Deliveries::new(&project, project::NOW)
+        .map(|delivery| Write::Put(Box::new(project::record(&delivery.expect("renders")))))
+        .collect();
     println!(
         "{RECORDS} records; {CREATES} creates, {CONCURRENCY} at once; servers on this machine"
     );
     println!(
         "{:<10}{:>10}{:>12}{:>10}{:>12}{:>16}{:>10}",
-        "store", "fill", "open again", "scan", "1 commit", "creates a s", "commits"
+        "store", "fill", "open again", "plan", "1 commit", "creates a s", "commits"
     );
     for (name, location) in stores {
         let options = |environment: &str| OpenOptions {
@@ -59,21 +66,20 @@ fn main() {
         };
         let store = state::open(options("full")).expect("opens");
         let (fill, ()) = timed(|| {
-            for first in (0..RECORDS).step_by(5_000) {
-                let writes = (first..first + 5_000).map(record).collect();
-                runtime.block_on(store.commit(writes)).expect("commits");
+            for some in records.chunks(5_000) {
+                runtime.block_on(store.commit(some.to_vec())).expect("commits");
             }
         });
         drop(store);
         let (open, store) = timed(|| state::open(options("full")).expect("opens"));
-        let (scan, read) = timed(|| {
-            Records::new(&store, runtime.handle().clone()).fold(0, |count, record| {
-                record.expect("reads");
-                count + 1
-            })
+        let (planned, unchanged) = timed(|| {
+            let known = Records::new(&store, runtime.handle().clone());
+            let deliveries = Deliveries::new(&project, project::NOW);
+            let plan = plan(project::inputs(&project), deliveries, known).expect("a plan");
+            plan.summary.unchanged
         });
-        assert_eq!(read, RECORDS);
-        let (commit, _) = timed(|| runtime.block_on(store.commit(vec![record(7)])));
+        assert_eq!(unchanged, RECORDS as u64);
+        let (commit, _) = timed(|| runtime.block_on(store.commit(records[..1].to_vec())));
         drop(store);
         let (took, commits) = runtime.block_on(async {
             let server = support::server().await;
@@ -86,7 +92,7 @@ fn main() {
             "{name:<10}{:>10}{:>12}{:>10}{:>12}{:>16.0}{commits:>10}",
             shown(fill),
             shown(open),
-            shown(scan),
+            shown(planned),
             shown(commit),
             CREATES as f64 / took.as_secs_f64()
         );
@@ -105,23 +111,4 @@ fn shown(took: Duration) -> String {
     } else {
         format!("{:.1} s", took.as_secs_f64())
     }
-}
-
-fn record(number: usize) -> Write {
-    let now = Timestamp::UNIX_EPOCH;
-    Write::Put(Box::new(Record {
-        address: Address::parse(&format!("hello@visitor-{number:06}")).expect("valid"),
-        kind: Kind::Pushed,
-        id: MessageId::new(format!("AXCR3k9bpSY{number:06}")),
-        content: Content {
-            text: format!("Hello {number}, dark mode is here: Settings > Appearance.").into(),
-            from: Sender::Random,
-        },
-        protect: false,
-        created_at: now,
-        updated_at: now,
-        verified_at: now,
-        drift: None,
-        superseded: None,
-    }))
 }

@@ -112,6 +112,11 @@ impl Delivery {
         }
     }
 
+    /// Whether the commit that is the next step comes before a request that has not left.
+    pub fn intends(&self) -> bool {
+        matches!(self.phase, Phase::Intending)
+    }
+
     /// The first step.
     pub fn start(&mut self, now: Timestamp) -> Step {
         match &self.change.operation {

@@ -258,7 +258,7 @@ impl Crew {
                         self.note(delivery.change(), end);
                         noted = true;
                     }
-                    self.commit(writes).await?;
+                    self.commit(writes, delivery.intends()).await?;
                     delivery::Event::Committed
                 }
                 Step::Post(content) => {
@@ -315,8 +315,9 @@ impl Crew {
         }
     }
 
-    async fn commit(&self, writes: Vec<Write>) -> Result<(), ApplyError> {
-        let outcome = outcome_of(&writes);
+    /// `intends`: the writes are those before a request, which leaves only if they are durable.
+    async fn commit(&self, writes: Vec<Write>, intends: bool) -> Result<(), ApplyError> {
+        let outcome = outcome_of(&writes, intends);
         let result = self.journal.commit(writes).await;
         if let (Err(_), Some(outcome)) = (&result, outcome) {
             let kept = Kept { lineage: self.lineage, run: self.run, outcome };
@@ -391,7 +392,14 @@ impl Crew {
 }
 
 /// What became of a create, if these writes say so.
-fn outcome_of(writes: &[Write]) -> Option<kept::Outcome> {
+fn outcome_of(writes: &[Write], intends: bool) -> Option<kept::Outcome> {
+    if intends {
+        // The commit may have been carried out, and only its answer be lost.
+        return writes.iter().find_map(|write| match write {
+            Write::Intend(intent) => Some(kept::Outcome::NotSent(intent.address.clone())),
+            _ => None,
+        });
+    }
     let settled = writes.iter().find_map(|write| match write {
         Write::Settle(address) => Some(address),
         _ => None,

@@ -33,6 +33,10 @@ pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
             "add --yes, or review a plan first: pushsync plan --out FILE, then pushsync apply FILE",
         ));
     }
+    attempt(context, &args, asks)
+}
+
+fn attempt(context: &Context, args: &Args, asks: bool) -> Result<u8, Failure> {
     let (project, report) = context.project()?;
     let place = context.place(&project.settings)?;
     let runtime = context.runtime()?;
@@ -99,7 +103,15 @@ pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
     }
     if store.is_none() {
         store = context.open(&place, Mode::CreateIfAbsent, "apply")?;
-        fresh(&plan, &runtime, store.as_ref())?;
+        if let Err(stale) = fresh(&plan, &runtime, store.as_ref()) {
+            // Nobody has looked at this plan: another one will do, now that there is a state.
+            if asks || args.planfile.is_some() {
+                return Err(stale);
+            }
+            drop(store);
+            context.output.note("another run has made the state meanwhile: planning again");
+            return attempt(context, args, asks);
+        }
     }
     let Some(store) = store else {
         return Err(Failure::new("the state could not be made"));

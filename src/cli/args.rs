@@ -110,6 +110,12 @@ pub(super) enum Command {
     Sandbox(Sandbox),
     /// Print a completion script
     Completions(Completions),
+    /// Print the JSON Schema of a file, for editors
+    Schema(Schema),
+    /// Explain a problem at length: unknown-field, csv-row, …
+    Explain(Explain),
+    /// Print the manual page
+    Man(Man),
 }
 
 #[derive(Debug, Args)]
@@ -440,6 +446,35 @@ pub(super) struct Sandbox {
     /// For the faults: the same seed and order of requests give the same faults
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(super) seed: u64,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Explain {
+    /// Its name: what stands in brackets after `error` or `warning`
+    pub(super) code: String,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Man {
+    /// Write a page for every command into this folder
+    #[arg(long, value_hint = ValueHint::DirPath)]
+    pub(super) dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Schema {
+    /// Of which file
+    #[arg(value_enum, default_value = "project")]
+    pub(super) of: SchemaOf,
+}
+
+/// What has a schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum SchemaOf {
+    /// pushsync.yaml
+    Project,
+    /// The other YAML files of a project
+    Messages,
 }
 
 #[derive(Debug, Args)]

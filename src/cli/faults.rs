@@ -1,6 +1,6 @@
 //! Deaths at a chosen moment, for the crash test: only in debug builds, where
 //! `PUSHSYNC_DIE_AFTER` names the moment: `commit:3`, `request:2` or `answer:1`. With `lose:3`, only
-//! the state dies: the third commit and all after it fail.
+//! the state dies: the third commit and all after it fail. With `mute:3` their answers are lost.
 //!
 //! The store and the API are wrapped, so that what dies is the real run.
 

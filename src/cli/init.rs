@@ -4,24 +4,33 @@ use std::{
     path::Path,
 };
 
+use serde_json::Value;
+
 use super::{
     args::Init as Args,
     context::Context,
     failure::{Failure, status},
 };
+use crate::manifest::schema;
 
-/// The project: a file and what is in it.
-const FILES: [(&str, &str); 4] = [
-    ("pushsync.yaml", include_str!("init/pushsync.yaml")),
-    ("messages/welcome.yaml", include_str!("init/welcome.yaml")),
-    ("audiences/beta.csv", include_str!("init/beta.csv")),
-    (".gitignore", include_str!("init/gitignore")),
-];
+/// The project: a file and what is in it. Editors find the schemas beside it, those of this version.
+fn files() -> [(&'static str, String); 6] {
+    let schema = |value: Value| format!("{value:#}\n");
+    [
+        ("pushsync.yaml", include_str!("init/pushsync.yaml").to_owned()),
+        ("messages/welcome.yaml", include_str!("init/welcome.yaml").to_owned()),
+        ("audiences/beta.csv", include_str!("init/beta.csv").to_owned()),
+        (".gitignore", include_str!("init/gitignore").to_owned()),
+        (".pushsync/project.json", schema(schema::project())),
+        (".pushsync/messages.json", schema(schema::messages())),
+    ]
+}
 
 pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
     let folder = args.dir.unwrap_or_else(|| context.global.directory.clone());
+    let files = files();
     let there: Vec<_> =
-        FILES.iter().map(|(name, _)| *name).filter(|name| folder.join(name).exists()).collect();
+        files.iter().map(|(name, _)| *name).filter(|name| folder.join(name).exists()).collect();
     if !there.is_empty() {
         return Err(Failure::new(format!(
             "{} has {} already, and nothing is overwritten",
@@ -30,8 +39,8 @@ pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
         ))
         .help("choose an empty folder: pushsync init DIR"));
     }
-    for (name, text) in FILES {
-        write_new(&folder.join(name), text)?;
+    for (name, text) in files {
+        write_new(&folder.join(name), &text)?;
         context.output.note(&format!("  wrote {}", folder.join(name).display()));
     }
     let here =

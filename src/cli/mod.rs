@@ -6,10 +6,12 @@ mod apply;
 mod args;
 mod completions;
 mod context;
+mod explain;
 mod failure;
 mod faults;
 mod import;
 mod init;
+mod man;
 mod output;
 mod place;
 mod plan;
@@ -18,6 +20,7 @@ mod presence;
 mod progress;
 mod refresh;
 mod sandbox;
+mod schema;
 mod secrets;
 mod show;
 mod signals;
@@ -72,5 +75,8 @@ fn dispatch(cli: Cli, output: Output) -> Result<u8, Failure> {
         Command::Presence(args) => presence::run(&context, &args),
         Command::Sandbox(args) => sandbox::run(&context, args),
         Command::Completions(args) => completions::run(&context, &args),
+        Command::Schema(args) => schema::run(&context, &args),
+        Command::Explain(args) => explain::run(&context, &args),
+        Command::Man(args) => man::run(&context, &args),
     }
 }

@@ -7,6 +7,7 @@ mod twins;
 
 use std::sync::Arc;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use crate::manifest::{Presence, Source};
@@ -15,7 +16,7 @@ pub use deliveries::{Deliveries, check};
 use crate::model::{Address, Key, Kind, Sender};
 
 /// What to do when somebody deleted a message on the other side.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum OnMissing {
     /// Send it again.
@@ -26,7 +27,7 @@ pub enum OnMissing {
 }
 
 /// What to do when the answer to a create was lost.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum OnUnknown {
     /// Send nothing until `state resolve` says what happened.

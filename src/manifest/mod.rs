@@ -30,6 +30,7 @@ mod messages;
 mod project;
 mod raw;
 mod resolve;
+pub mod schema;
 pub mod settings;
 mod source;
 pub mod suggest;

@@ -1,7 +1,9 @@
 //! What YAML files hold, as serde sees it: every field may be missing, and nothing is checked
 //! beyond its shape.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::json;
 
 use super::unions::{Entries, From, Threshold, To, Var};
 use crate::{
@@ -13,7 +15,7 @@ macro_rules! raw {
     ($($(#[$meta:meta])* $expected:literal $name:ident { $($(#[$field_meta:meta])* $field:ident: $type:ty,)+ })+) => {
         $(
             $(#[$meta])*
-            #[derive(Debug, Clone, Default, Deserialize)]
+            #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
             #[serde(deny_unknown_fields, default, expecting = $expected)]
             pub(crate) struct $name {
                 $($(#[$field_meta])* pub(crate) $field: Option<$type>,)+
@@ -26,90 +28,248 @@ raw! {
     /// A whole file. Some fields belong in `pushsync.yaml` only.
     "a mapping with `messages`, `senders`, `audiences`, …"
     File {
+        /// The version of this format; only 1 is known.
+        #[schemars(example = &json!(1))]
         version: u64,
+        /// Which other files belong to the project: globs, relative to this file. Default: `messages/**/*.yaml`.
+        #[schemars(example = &json!(["messages/**/*.yaml"]))]
         include: Vec<String>,
+        /// Where it is remembered what was sent: a folder (default `state`), `postgres://…`, or `s3://bucket/prefix`. `${NAME}` takes an environment variable.
+        #[schemars(example = &json!("s3://acme-pushsync/announcements"))]
         state: String,
+        /// How the API is reached.
+        #[schemars(example = &json!({"concurrency": 4, "timeout": "30s"}))]
         api: Api,
+        /// What is assumed of the account until the API says otherwise.
+        #[schemars(example = &json!({"requests_per_hour": 100}))]
         limits: Limits,
+        /// Which plans are refused.
+        #[schemars(example = &json!({"max_deletes": "20%", "max_resends": 50}))]
         safety: Safety,
+        /// What is shown of visitors.
+        #[schemars(example = &json!({"mask_visitors": "auto"}))]
         privacy: Privacy,
+        /// Variables for templates: texts, whole numbers, true and false, lists, mappings.
+        #[schemars(example = &json!({"product": "Acme"}))]
         vars: Entries<Var>,
+        /// What is different in an environment, by its name: `--env NAME` lays it over the rest.
+        #[schemars(example = &json!({"staging": {"vars": {"product": "Acme staging"}}}))]
         environments: Entries<Environment>,
+        /// On whose behalf messages are sent, by a name that messages use.
+        #[schemars(example = &json!({"support": {"group": "PjRBMhWGen6aRHjif"}}))]
         senders: Entries<Sender>,
+        /// Who gets messages, by a name that messages use.
+        #[schemars(example = &json!({"beta": {"file": "audiences/beta.csv"}}))]
         audiences: Entries<Audience>,
+        /// The messages that should exist, by their keys.
+        #[schemars(example = &json!({"dark-mode": {"from": "support", "to": "beta", "text": "Dark mode is here!"}}))]
         messages: Entries<Message>,
+        /// New keys of messages: nothing is sent.
+        #[schemars(example = &json!([{"from": "dark-mode", "to": "dark-mode-launch"}]))]
         moved: Vec<Move>,
+        /// Messages that exist and are adopted.
+        #[schemars(example = &json!([{"to": "welcome@kZMvWhf8npAu3H6qd57w2Hv6nh6rnxvg", "id": "AXCR3k9bpSY7bpuh7"}]))]
         import: Vec<Import>,
+        /// Messages that are not managed any more.
+        #[schemars(example = &json!([{"key": "old-banner", "delete": false}]))]
         removed: Vec<Removed>,
     }
 
     /// What an environment may lay over the rest.
     "a mapping of what is different in this environment"
     Environment {
+        /// Where it is remembered what was sent: a folder (default `state`), `postgres://…`, or `s3://bucket/prefix`. `${NAME}` takes an environment variable.
+        #[schemars(example = &json!("s3://acme-pushsync/announcements"))]
         state: String,
+        /// How the API is reached.
+        #[schemars(example = &json!({"concurrency": 4, "timeout": "30s"}))]
         api: Api,
+        /// What is assumed of the account until the API says otherwise.
+        #[schemars(example = &json!({"requests_per_hour": 100}))]
         limits: Limits,
+        /// Which plans are refused.
+        #[schemars(example = &json!({"max_deletes": "20%", "max_resends": 50}))]
         safety: Safety,
+        /// What is shown of visitors.
+        #[schemars(example = &json!({"mask_visitors": "auto"}))]
         privacy: Privacy,
+        /// Variables for templates: texts, whole numbers, true and false, lists, mappings.
+        #[schemars(example = &json!({"product": "Acme"}))]
         vars: Entries<Var>,
+        /// On whose behalf messages are sent, by a name that messages use.
+        #[schemars(example = &json!({"support": {"group": "PjRBMhWGen6aRHjif"}}))]
         senders: Entries<Sender>,
+        /// Who gets messages, by a name that messages use.
+        #[schemars(example = &json!({"beta": {"file": "audiences/beta.csv"}}))]
         audiences: Entries<Audience>,
+        /// The messages that should exist, by their keys.
+        #[schemars(example = &json!({"dark-mode": {"from": "support", "to": "beta", "text": "Dark mode is here!"}}))]
         messages: Entries<Message>,
+        /// New keys of messages: nothing is sent.
+        #[schemars(example = &json!([{"from": "dark-mode", "to": "dark-mode-launch"}]))]
         moved: Vec<Move>,
+        /// Messages that exist and are adopted.
+        #[schemars(example = &json!([{"to": "welcome@kZMvWhf8npAu3H6qd57w2Hv6nh6rnxvg", "id": "AXCR3k9bpSY7bpuh7"}]))]
         import: Vec<Import>,
+        /// Messages that are not managed any more.
+        #[schemars(example = &json!([{"key": "old-banner", "delete": false}]))]
         removed: Vec<Removed>,
     }
 
     "a mapping with `base_url`, `concurrency`, `timeout`"
-    Api { base_url: String, concurrency: u64, timeout: String, }
+    Api {
+        /// https, or http on a loopback address. Default: `https://api.brevo.com/v3`.
+        #[schemars(example = &json!("https://api.brevo.com/v3"))]
+        base_url: String,
+        /// How many requests may be under way at once, at least 1. Default: 4.
+        #[schemars(example = &json!(4))]
+        concurrency: u64,
+        /// How long one request may take, at least `1s`. Default: `30s`.
+        #[schemars(example = &json!("30s"))]
+        timeout: String,
+    }
 
     "a mapping with `requests_per_hour`"
-    Limits { requests_per_hour: u64, }
+    Limits {
+        /// The budget of requests until the API's own headers say otherwise. Default: 100.
+        #[schemars(example = &json!(100))]
+        requests_per_hour: u64,
+    }
 
     "a mapping with `max_deletes`, `max_resends`"
-    Safety { max_deletes: Threshold, max_resends: Threshold, }
+    Safety {
+        /// A plan with more deletes is refused: a count, or a share of what the state has. Default: `20%`.
+        #[schemars(example = &json!("20%"))]
+        max_deletes: Threshold,
+        /// The same for messages that are sent again. Default: `20%`.
+        #[schemars(example = &json!(50))]
+        max_resends: Threshold,
+    }
 
     "a mapping with `mask_visitors`"
-    Privacy { mask_visitors: super::settings::MaskVisitors, }
+    Privacy {
+        /// Whether visitor ids are masked in what is shown; `auto`: unless stdout is a terminal.
+        #[schemars(example = &json!("auto"))]
+        mask_visitors: super::settings::MaskVisitors,
+    }
 
     "a sender: { group: ID }, { agent: ID } or { email, name, received_from }"
-    Sender { group: String, agent: String, email: String, name: String, received_from: String, }
+    Sender {
+        /// A random agent of this group; only for `kind: pushed`.
+        #[schemars(example = &json!("PjRBMhWGen6aRHjif"))]
+        group: String,
+        /// This agent.
+        #[schemars(example = &json!("d9nKoegKSjmCtyK78"))]
+        agent: String,
+        /// The agent with this address; only for `kind: agent`. If there is none, Brevo makes a dummy agent.
+        #[schemars(example = &json!("liz@example.com"))]
+        email: String,
+        /// The name that is shown with `email`.
+        #[schemars(example = &json!("Liz"))]
+        name: String,
+        /// A mark of where the message comes from; only for `kind: agent`.
+        #[schemars(example = &json!("pushsync"))]
+        received_from: String,
+    }
 
     "an audience: { file: FILE } or { visitors: [ID, …] }"
-    Audience { file: String, visitors: Vec<String>, }
+    Audience {
+        /// A CSV file, relative to this one, with a header row and a column `visitor_id`; the other columns are variables for templates.
+        #[schemars(example = &json!("audiences/beta.csv"))]
+        file: String,
+        /// The ids of the visitors.
+        #[schemars(example = &json!(["kZMvWhf8npAu3H6qd57w2Hv6nh6rnxvg"]))]
+        visitors: Vec<String>,
+    }
 
     "a mapping with `to`, `text`, …"
     Message {
+        /// `pushed`: an automated message; `agent`: as if the agent had written it. Default: `pushed`.
+        #[schemars(example = &json!("pushed"))]
         kind: Kind,
+        /// Who speaks: a sender's name, or a sender. Without it, a random agent; `kind: agent` must have one.
+        #[schemars(example = &json!("support"))]
         from: From,
+        /// Who gets it: an audience's name, visitors, or a part of an audience.
+        #[schemars(example = &json!("beta"))]
         to: To,
+        /// What they get: a template, unless `raw: true`.
+        #[schemars(example = &json!("Dark mode is here, {{ name | default('there') }}!"))]
         text: String,
+        /// When it should exist. Outside of it, the next apply deletes it.
+        #[schemars(example = &json!({"from": "2026-12-01T09:00:00Z", "until": "2027-01-01T00:00:00Z"}))]
         active: Active,
+        /// A plan that would delete or replace it is refused, also after the block is gone.
+        #[schemars(example = &json!(true))]
         protect: bool,
+        /// What to do when somebody deleted it on the other side. Default: `resend`.
+        #[schemars(example = &json!("forget"))]
         on_missing: OnMissing,
+        /// What to do when the answer to its create was lost. Default: `hold`; `resend` may reach the visitor twice.
+        #[schemars(example = &json!("hold"))]
         on_unknown: OnUnknown,
+        /// Under a small budget, higher goes first. Default: 0.
+        #[schemars(example = &json!(10))]
         priority: i32,
+        /// The text is not a template. Default: false.
+        #[schemars(example = &json!(true))]
         raw: bool,
     }
 
     "a mapping with `from` and `until`"
-    Active { from: String, until: String, }
+    Active {
+        /// It should exist from this instant on (RFC 3339).
+        #[schemars(example = &json!("2026-12-01T09:00:00Z"))]
+        from: String,
+        /// It should exist until just before this instant (RFC 3339).
+        #[schemars(example = &json!("2027-01-01T00:00:00Z"))]
+        until: String,
+    }
 
     "{ visitor: ID }, { visitors: [ID, …] } or { audience: NAME, where: EXPRESSION }"
     Recipients {
+        /// The id of one visitor.
+        #[schemars(example = &json!("kZMvWhf8npAu3H6qd57w2Hv6nh6rnxvg"))]
         visitor: String,
+        /// The ids of visitors.
+        #[schemars(example = &json!(["kZMvWhf8npAu3H6qd57w2Hv6nh6rnxvg"]))]
         visitors: Vec<String>,
+        /// The name of an audience.
+        #[schemars(example = &json!("beta"))]
         audience: String,
+        /// Only its rows for which this expression holds; it sees columns and `vars`.
+        #[schemars(example = &json!("plan == 'pro' and country in ['de', 'at']"))]
         #[serde(rename = "where")]
         condition: String,
     }
 
     "{ from: KEY, to: KEY }"
-    Move { from: String, to: String, }
+    Move {
+        /// The old key.
+        #[schemars(example = &json!("dark-mode"))]
+        from: String,
+        /// The new key.
+        #[schemars(example = &json!("dark-mode-launch"))]
+        to: String,
+    }
 
     "{ to: ADDRESS, id: ID }"
-    Import { to: String, id: String, }
+    Import {
+        /// The delivery: `KEY@VISITOR`. It must be in the manifest.
+        #[schemars(example = &json!("welcome@kZMvWhf8npAu3H6qd57w2Hv6nh6rnxvg"))]
+        to: String,
+        /// The id of the message.
+        #[schemars(example = &json!("AXCR3k9bpSY7bpuh7"))]
+        id: String,
+    }
 
     "{ key: KEY, delete: true or false }"
-    Removed { key: String, delete: bool, }
+    Removed {
+        /// The key of a message that is no longer declared.
+        #[schemars(example = &json!("old-banner"))]
+        key: String,
+        /// false: its deliveries stay where they are, and are forgotten. Default: true.
+        #[schemars(example = &json!(false))]
+        delete: bool,
+    }
 }

@@ -2,10 +2,11 @@
 
 use std::{fmt, num::NonZeroUsize, path::PathBuf, time::Duration};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// When visitors' ids are masked in text, markdown, HTML and GitHub output.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum MaskVisitors {
     /// Unless the output is a terminal.

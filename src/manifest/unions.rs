@@ -1,8 +1,9 @@
 //! Values that may have one of several forms, decoded by hand: serde's untagged enums cannot say
 //! what is wrong.
 
-use std::{collections::HashSet, fmt, marker::PhantomData};
+use std::{borrow::Cow, collections::HashSet, fmt, marker::PhantomData};
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{
     Deserialize, Deserializer,
     de::{self, MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer},
@@ -195,5 +196,72 @@ impl<'de> Deserialize<'de> for Var {
         // The fast path cannot tell `1.10` from `1.1`, nor "true" from true.
         read_again(!deserializer.is_human_readable())?;
         deserializer.deserialize_any(Any)
+    }
+}
+
+impl<T: JsonSchema> JsonSchema for Entries<T> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        format!("EntriesOf{}", T::schema_name()).into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let each = generator.subschema_for::<T>();
+        json_schema!({ "type": "object", "additionalProperties": each })
+    }
+}
+
+macro_rules! forms {
+    ($name:ident, $map:ty) => {
+        impl JsonSchema for $name {
+            fn inline_schema() -> bool {
+                true
+            }
+
+            fn schema_name() -> Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+                let map = generator.subschema_for::<$map>();
+                json_schema!({ "anyOf": [{ "type": "string" }, map] })
+            }
+        }
+    };
+}
+
+forms!(From, raw::Sender);
+forms!(To, raw::Recipients);
+
+impl JsonSchema for Threshold {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Threshold".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "anyOf": [{ "type": "integer", "minimum": 0 }, { "type": "string", "pattern": "^[0-9]+%?$" }]
+        })
+    }
+}
+
+impl JsonSchema for Var {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Var".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": ["string", "number", "boolean", "array", "object", "null"] })
     }
 }

@@ -25,6 +25,9 @@ pub enum ParseKeyError {
 }
 
 impl Key {
+    /// The rule for keys, as a regular expression.
+    pub const PATTERN: &str = "^[a-z0-9]([a-z0-9._-]{0,126}[a-z0-9])?$";
+
     /// Checks `text` against the rule for keys.
     pub fn parse(text: &str) -> Result<Self, ParseKeyError> {
         Self::check(text)?;

@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use jiff::Timestamp;
@@ -13,6 +13,7 @@ use super::{
     api::{self, Fields, Route, Team, Who},
     ids,
     journal::{Journal, Replay},
+    page::Bell,
     quota::{Quota, Reading},
     reply::Reply,
     world::{DummyAgent, Happening, World},
@@ -38,12 +39,14 @@ pub(super) struct Outcome {
 }
 
 pub(super) struct Core {
+    pub(super) bell: Arc<Bell>,
     clock: Clock,
     faults: Faults,
     inner: Mutex<Inner>,
 }
 
 struct Inner {
+    bell: Arc<Bell>,
     world: World,
     journal: Log,
     quota: Quota,
@@ -73,7 +76,9 @@ impl Core {
         journal: Option<Journal>,
         replay: Replay,
     ) -> Self {
+        let bell = Arc::<Bell>::default();
         let inner = Inner {
+            bell: Arc::clone(&bell),
             world: replay.world,
             journal: journal.map_or(Log::Memory, Log::File),
             quota: Quota::new(budget, replay.window),
@@ -81,7 +86,7 @@ impl Core {
             dice: fastrand::Rng::with_seed(faults.seed),
             pings: BTreeMap::new(),
         };
-        Self { clock, faults, inner: Mutex::new(inner) }
+        Self { bell, clock, faults, inner: Mutex::new(inner) }
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -337,7 +342,11 @@ impl Inner {
             Log::Closed => Err("the sandbox is stopping".to_owned()),
         };
         written.map_err(|why| Reply::error(503, "service_unavailable", why))?;
+        let shows = !matches!(happening, Happening::Window(_));
         self.world.happen(happening);
+        if shows {
+            self.bell.ring();
+        }
         Ok(())
     }
 }

@@ -42,6 +42,7 @@ mod ids;
 mod journal;
 mod listener;
 mod options;
+mod page;
 mod quota;
 mod reply;
 mod server;

@@ -6,7 +6,6 @@ use std::{
 };
 
 use axum::{
-    Router,
     body::{Body, to_bytes},
     extract::{ConnectInfo, Request, State},
     http::{HeaderMap, HeaderValue, Response, StatusCode, header},
@@ -19,6 +18,7 @@ use super::{
     core::{Ask, Core, Outcome},
     journal::{Journal, Replay},
     listener::{Cut, CuttableListener},
+    page,
     reply::Reply,
 };
 
@@ -98,8 +98,8 @@ impl Sandbox {
         let warnings = std::mem::take(&mut replay.warnings);
         let core = CoreHandle(Arc::new(Core::new(clock, faults, budget, journal, replay)));
 
-        // Pages for people come beside the API: `.route("/", …)`.
-        let router = Router::new().fallback(serve).with_state(core.clone());
+        let router =
+            page::routes(Arc::clone(&core.0.bell)).fallback(serve).with_state(core.clone());
         let service = router.into_make_service_with_connect_info::<Cut>();
         let (stop, stopped) = oneshot::channel::<()>();
         let server = tokio::spawn(async move {
@@ -154,6 +154,7 @@ impl Running {
     /// go.
     pub async fn stop(self) {
         let Self { core, stop, mut server, .. } = self;
+        core.0.bell.hang_up();
         drop(stop);
         if tokio::time::timeout(PATIENCE, &mut server).await.is_err() {
             server.abort();

@@ -50,7 +50,10 @@ pub(super) fn install() {
                 || "sled panicked".to_owned(),
                 |at| {
                     let file = at.file().rsplit(['/', '\\']).next().unwrap_or_default();
-                    format!("sled panicked ({file}:{})", at.line())
+                    // Other stores are called by a thread of this name, too.
+                    let sled = background || at.file().contains("sled");
+                    let who = if sled { "sled" } else { "pushsync" };
+                    format!("{who} panicked ({file}:{})", at.line())
                 },
             );
             if background {

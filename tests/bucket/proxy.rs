@@ -2,7 +2,7 @@
 
 use std::{
     io::{BufRead, BufReader, Read, Write},
-    net::{SocketAddr, TcpListener, TcpStream},
+    net::{Shutdown, SocketAddr, TcpListener, TcpStream},
     sync::{Arc, Mutex},
     thread,
     time::Duration,
@@ -21,6 +21,8 @@ pub(crate) enum Fate {
     Drop {
         effect: bool,
     },
+    /// The connection is closed without an answer, and the effect comes a while after that.
+    Late,
     /// Nothing is heard for longer than anybody waits.
     Hang {
         effect: bool,
@@ -35,13 +37,19 @@ pub(crate) struct Asked {
     pub(crate) head: String,
 }
 
+/// Longer than any test that hangs waits.
+const LONG: Duration = Duration::from_secs(4);
+
+/// When what comes late comes: others have written meanwhile, or are about to.
+const WHILE: Duration = Duration::from_millis(1500);
+
 type Decide = Box<dyn FnMut(&Asked) -> Fate + Send>;
 
 struct Shared {
     server: SocketAddr,
     decide: Mutex<Decide>,
     asked: Mutex<Vec<Asked>>,
-    /// Takes headers away before they reach the server.
+    /// Takes headers away, from requests and answers.
     strip: &'static [&'static str],
 }
 
@@ -58,7 +66,7 @@ impl Proxy {
         Self::stripping(server, &[], decide)
     }
 
-    /// One that also takes these headers out of all requests.
+    /// One that also takes these headers out of all requests and answers.
     pub(crate) fn stripping(
         server: SocketAddr,
         strip: &'static [&'static str],
@@ -124,6 +132,11 @@ impl Shared {
         self.asked.lock().expect("not poisoned").push(asked);
         let effect = match fate {
             Fate::Pass => true,
+            Fate::Late => {
+                let _ = client.shutdown(Shutdown::Both);
+                thread::sleep(WHILE);
+                true
+            }
             Fate::Answer { effect, .. } | Fate::Drop { effect } | Fate::Hang { effect } => effect,
         };
         let answer = if effect { self.forward(&head, &body)? } else { Vec::new() };
@@ -139,34 +152,34 @@ impl Shared {
                 )
                 .ok()?;
             }
-            Fate::Drop { .. } => {}
-            Fate::Hang { .. } => thread::sleep(Duration::from_secs(3)),
+            Fate::Drop { .. } | Fate::Late => {}
+            Fate::Hang { .. } => thread::sleep(LONG),
         }
         Some(())
     }
 
     fn forward(&self, head: &str, body: &[u8]) -> Option<Vec<u8>> {
         let mut server = TcpStream::connect(self.server).ok()?;
-        let mut sent = String::new();
-        for line in head.trim_end().split("\r\n") {
-            let name = line.split(':').next().unwrap_or_default().to_ascii_lowercase();
-            if name != "connection" && !self.strip.contains(&name.as_str()) {
-                sent.push_str(line);
-                sent.push_str("\r\n");
-            }
-        }
-        sent.push_str("connection: close\r\n\r\n");
-        server.write_all(sent.as_bytes()).ok()?;
+        server.write_all(self.stripped(head).as_bytes()).ok()?;
         server.write_all(body).ok()?;
         let mut answer = Vec::new();
         server.read_to_end(&mut answer).ok()?;
-        // The connection to the client is closed as well.
-        let text = String::from_utf8_lossy(&answer).to_ascii_lowercase();
-        let end = text.find("\r\n\r\n")?;
-        if !text[..end].contains("connection: close") {
-            let line = answer.iter().position(|byte| *byte == b'\n')? + 1;
-            answer.splice(line..line, b"connection: close\r\n".iter().copied());
-        }
+        let end = answer.windows(4).position(|four| four == b"\r\n\r\n")? + 4;
+        let head = self.stripped(std::str::from_utf8(&answer[..end]).ok()?);
+        answer.splice(..end, head.into_bytes());
         Some(answer)
+    }
+
+    /// A head without what is to be taken away; the connection is closed afterwards.
+    fn stripped(&self, head: &str) -> String {
+        let mut kept = String::new();
+        for line in head.trim_end().split("\r\n") {
+            let name = line.split(':').next().unwrap_or_default().to_ascii_lowercase();
+            if name != "connection" && !self.strip.contains(&name.as_str()) {
+                kept.push_str(line);
+                kept.push_str("\r\n");
+            }
+        }
+        kept + "connection: close\r\n\r\n"
     }
 }

@@ -4,6 +4,7 @@ use pushsync::state::{self, Store};
 
 use super::{
     conformance::{self, conformance},
+    proxy::{Fate, Proxy},
     server::server,
     support::*,
 };
@@ -48,7 +49,7 @@ fn environments_do_not_see_each_other() {
 fn who_only_looks_takes_no_lock_sees_one_moment_and_writes_nothing() {
     let place = server!().place();
     let look = || state::OpenOptions { access: state::Access::Read, ..place.options() };
-    let none = state::open(look()).err().expect("there is none");
+    let none = state::open(look()).expect_err("there is none");
     assert!(matches!(none, state::StateError::NotFound { .. }), "{none}");
     assert_eq!(place.names(), [""; 0]);
 
@@ -66,11 +67,45 @@ fn who_only_looks_takes_no_lock_sees_one_moment_and_writes_nothing() {
     assert_eq!(scan(&place.open().expect("opens")).expect("reads").len(), 2);
 }
 
+/// Between two of its requests, another one writes, makes a snapshot, and clears the old one away.
+#[test]
+fn who_looks_while_things_are_cleared_away_sees_a_whole_state() {
+    let server = server!();
+    let place = server.place().with(|limits| {
+        limits.segments = 1;
+        limits.snapshots = 1;
+        limits.grace = std::time::Duration::ZERO;
+    });
+    commit(&place.open().expect("opens"), vec![put("a@v", "one")]);
+    for part in ["/snapshots/", "/segments/"] {
+        let writer = place.clone();
+        let mut left = 1;
+        let proxy = Proxy::start(server.address, move |asked| {
+            let looked = asked.path.contains(part) || asked.path.contains('?');
+            if asked.method == "GET" && looked && left > 0 {
+                left -= 1;
+                for n in 0..3 {
+                    // The server's clock counts in seconds.
+                    std::thread::sleep(std::time::Duration::from_millis(1100));
+                    let store = writer.open().expect("opens");
+                    commit(&store, vec![put("a@v", &format!("text {n}")), put("b@v", "two")]);
+                }
+            }
+            Fate::Pass
+        });
+        let place = place.through(proxy.address);
+        let look = state::OpenOptions { access: state::Access::Read, ..place.options() };
+        let store = state::open(look).expect("opens");
+        assert!((1..3).contains(&scan(&store).expect("reads").len()));
+        assert_eq!(place.names_in("snapshots/").len(), 1);
+    }
+}
+
 #[test]
 fn a_state_that_must_exist_is_not_made() {
     let place = server!().place();
     let options = state::OpenOptions { mode: state::Mode::MustExist, ..place.options() };
-    let error = state::open(options).err().expect("there is none");
+    let error = state::open(options).expect_err("there is none");
     assert!(matches!(error, state::StateError::NotFound { .. }), "{error}");
     assert_eq!(place.names(), [""; 0]);
 }

@@ -1,1 +1,143 @@
-//! later
+//! What is said when the server does not do what it should; and what is never said.
+
+use std::time::{Duration, Instant};
+
+use pushsync::state::{self, HostedStore, Location, StateError, Store as _, bucket};
+
+use super::{
+    place::{Place, SECRET},
+    proxy::{Fate, Proxy},
+    server::server,
+    support::*,
+};
+
+/// Patient enough for one repeat, so that the tests are not.
+fn hasty(place: &Place) -> Place {
+    place.with(|limits| {
+        limits.request = Duration::from_millis(800);
+        limits.patience = Duration::from_secs(1);
+    })
+}
+
+/// The words of an error that says that the state cannot be used. They hold no secret.
+fn words(result: Result<HostedStore, StateError>) -> String {
+    let error = result.expect_err("is refused");
+    assert!(matches!(error, StateError::Unavailable { .. }), "{error:?}");
+    let said = format!("{error} {error:?}");
+    assert!(!said.contains(SECRET) && !said.contains("AKIDEXAMPLE"), "{said}");
+    error.to_string()
+}
+
+#[test]
+fn a_server_that_answers_with_errors_or_not_at_all_is_told() {
+    let server = server!();
+    let place = hasty(&server.place());
+    for (fate, says) in [
+        (Fate::Answer { status: 500, effect: false }, "the server answered 500 (AsTold)"),
+        (Fate::Answer { status: 503, effect: false }, "the server answered 503 (AsTold)"),
+        (Fate::Answer { status: 403, effect: false }, "allowed to list, read, write and delete"),
+        (Fate::Answer { status: 301, effect: false }, "set AWS_REGION"),
+        (Fate::Drop { effect: false }, "check AWS_ENDPOINT_URL and the network"),
+        (Fate::Hang { effect: false }, "no answer within 0.8 s"),
+    ] {
+        let proxy = Proxy::start(server.address, move |_| fate);
+        let said = words(place.through(proxy.address).open());
+        assert!(said.contains(says), "{fate:?}: {said}");
+        assert!(said.starts_with("the state s3://pushsync-tests/team "), "{said}");
+        // What passes is tried again, what does not is not.
+        let passes = !matches!(fate, Fate::Answer { status: 301 | 403, .. });
+        assert_eq!(proxy.asked().len() > 1, passes, "{fate:?}");
+    }
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = nobody.local_addr().expect("an address");
+    drop(nobody);
+    assert!(words(place.through(address).open()).contains("AWS_ENDPOINT_URL"));
+}
+
+#[test]
+fn a_commit_that_fails_says_so_and_the_next_one_is_not_tried() {
+    let server = server!();
+    let proxy = Proxy::start(server.address, |_| Fate::Pass);
+    let place = hasty(&server.place());
+    let store = place.through(proxy.address).open().expect("opens");
+    commit(&store, vec![put("a@v", "x")]);
+    proxy.decide(|_| Fate::Answer { status: 503, effect: false });
+    let failed = runtime().block_on(store.commit(vec![put("b@v", "x")])).expect_err("fails");
+    assert!(failed.to_string().contains("503"), "{failed}");
+    proxy.decide(|_| Fate::Pass);
+    let after = runtime().block_on(store.commit(vec![put("c@v", "x")])).expect_err("fails");
+    assert!(matches!(after, StateError::Failed { .. }), "{after}");
+    drop(store);
+    assert_eq!(scan(&place.open().expect("opens")).expect("reads").len(), 1);
+}
+
+#[test]
+fn closing_does_not_wait_long_for_a_server_that_is_gone() {
+    let server = server!();
+    let proxy = Proxy::start(server.address, |_| Fate::Pass);
+    let place = server.place().with(|limits| limits.patience = Duration::from_secs(3600));
+    let store = place.through(proxy.address).open().expect("opens");
+    commit(&store, vec![put("a@v", "x")]);
+    proxy.cut();
+    let start = Instant::now();
+    drop(store);
+    // Not an hour.
+    assert!(start.elapsed() < Duration::from_secs(300));
+}
+
+#[test]
+fn a_bucket_that_does_not_exist_is_told() {
+    let server = server!();
+    let place = Place { bucket: "no-such-bucket".to_owned(), ..hasty(&server.place()) };
+    assert!(words(place.open()).contains("make the bucket first"));
+    let missing = state::OpenOptions { access: state::Access::Read, ..place.options() };
+    assert!(words(state::open(missing)).contains("make the bucket first"));
+}
+
+#[test]
+fn a_server_without_conditional_writes_is_refused_before_anything_is_written() {
+    let server = server!();
+    for headers in [&["if-none-match"][..], &["if-match"], &["if-match", "if-none-match"]] {
+        let place = server.place();
+        let proxy = Proxy::stripping(server.address, headers, |_| Fate::Pass);
+        let said = words(place.through(proxy.address).open());
+        assert!(said.contains("does not keep to If-None-Match and If-Match"), "{said}");
+        assert_eq!(place.names(), ["lock.json"], "{headers:?}");
+        place.open().expect("what was tried is in nobody's way");
+    }
+}
+
+#[test]
+fn secrets_are_said_nowhere() {
+    let server = server!();
+    let place = server.place();
+    let store = place.open().expect("opens");
+    let options = place.options();
+    let said = format!("{options:?} {:?} {} {store:?}", options.location, options.location);
+    assert!(!said.contains(SECRET) && !said.contains("AKIDEXAMPLE"), "{said}");
+    assert!(said.contains("s3://pushsync-tests/team "), "{said}");
+    // Nothing that is sent holds it either; requests are signed with it.
+    let proxy = Proxy::start(server.address, |_| Fate::Pass);
+    drop(store);
+    drop(place.through(proxy.address).open().expect("opens"));
+    assert!(proxy.asked().iter().all(|asked| !format!("{asked:?}").contains(SECRET)));
+    assert!(proxy.asked().iter().all(|asked| asked.head.contains("AWS4-HMAC-SHA256")));
+}
+
+#[test]
+fn without_credentials_it_is_said_which_variables_to_set() {
+    let server = server!();
+    let endpoint = format!("http://{}", server.address);
+    let limits = bucket::Limits { patience: Duration::from_secs(1), ..Default::default() };
+    let bucket = bucket::Bucket::new("s3://b/p")
+        .with_variables(&|name| match name {
+            "AWS_ENDPOINT_URL" => Some(endpoint.clone()),
+            // Nobody is there: as on a machine that is in no cloud.
+            "AWS_METADATA_ENDPOINT" => Some("http://169.254.255.254".to_owned()),
+            _ => None,
+        })
+        .with_limits(limits);
+    let location = Location::Bucket(bucket);
+    let said = words(state::open(state::OpenOptions { location, ..server.place().options() }));
+    assert!(said.contains("set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"), "{said}");
+}

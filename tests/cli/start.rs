@@ -16,6 +16,11 @@ fn init_writes_a_project_that_is_valid_and_applies_in_the_sandbox() {
     folder.run("plan -C shop --sandbox").ok().says(&["[-Hi-]{+Hello+} Ada", "2 to update"]);
     folder.run("plan -C shop").ok().says(&["2 to create"]).warns(&["add --sandbox"]);
     assert!(folder.read("shop/.gitignore").contains("/state/"));
+    // Editors find the schema that the first line names.
+    let first = folder.read("shop/pushsync.yaml").lines().next().map(str::to_owned);
+    let named = first.as_deref().and_then(|line| line.split("$schema=").nth(1)).map(str::to_owned);
+    let schema = folder.read(&format!("shop/{}", named.expect("a schema")));
+    assert_eq!(schema, folder.run("schema project").ok().out);
 }
 
 #[test]

@@ -42,6 +42,17 @@ fn an_id_that_the_state_could_not_record_is_recorded_by_the_next_run() {
     assert!(state["deliveries"].as_array().expect("a list").iter().any(|d| d["id"] == first));
 }
 
+/// The intents were committed, and the answer to that was lost: so no request left.
+#[test]
+fn intents_whose_commit_was_not_answered_are_known_not_to_have_been_sent() {
+    let (project, sandbox) = (Project::many(3), Sandbox::start());
+    let run = project.with(&sandbox, "apply --yes --concurrency 1");
+    run.env("PUSHSYNC_DIE_AFTER", "mute:1").exits(1).warns(&["was not created"]);
+    assert!(sandbox.created().is_empty());
+    project.apply(&sandbox);
+    assert_eq!(sandbox.created().len(), 3);
+}
+
 #[test]
 fn what_is_kept_is_encrypted_as_the_state_is() {
     let (project, sandbox) = (Project::note("a private text"), Sandbox::start());

@@ -2,6 +2,8 @@
 
 #[path = "../bucket/place.rs"]
 pub(crate) mod place;
+#[path = "../bucket/proxy.rs"]
+pub(crate) mod proxy;
 #[path = "../bucket/server.rs"]
 pub(crate) mod server;
 

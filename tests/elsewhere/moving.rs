@@ -13,7 +13,7 @@ fn places() -> Option<(postgres::cluster::Database, bucket::place::Place)> {
     Some((database, bucket::server::get()?.place()))
 }
 
-trait Reaching {
+pub(crate) trait Reaching {
     fn at(self, state: &str) -> Self;
     fn reaching(self, place: &bucket::place::Place) -> Self;
 }

@@ -229,6 +229,11 @@ impl Cluster {
         }
     }
 
+    /// From the next start on, it only follows another (that is not there).
+    pub(crate) fn become_replica(&self) {
+        File::create(self.data().join("standby.signal")).expect("can be made");
+    }
+
     /// A URL through the socket, as the owner, who needs no password.
     pub(crate) fn socket_url(&self, database: &str) -> String {
         let folder = self.folder.display().to_string().replace('/', "%2F");

@@ -5,7 +5,7 @@ use std::{net::TcpListener, thread};
 use pushsync::state::{self, Access, HostedStore, Location, OpenOptions, StateError};
 
 use super::{
-    cluster::{Database, GUEST, PASSWORD, refusal, server},
+    cluster::{Cluster, Database, GUEST, PASSWORD, refusal, server},
     support::*,
 };
 
@@ -89,6 +89,36 @@ fn a_user_who_may_not_use_the_tables_is_told_what_to_grant() {
         "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {GUEST}"
     ));
     commit(&open_url(&network(&database)).expect("opens"), vec![put("a@v", "x")]);
+}
+
+#[test]
+fn a_user_who_may_only_read_can_look() {
+    let database = server!().database();
+    let owner = database.open().expect("opens");
+    commit(&owner, vec![put("a@v", "x"), intend("b@v"), log(1), part(1, 1, "x")]);
+    database.admin(&format!("GRANT SELECT ON ALL TABLES IN SCHEMA public TO {GUEST}"));
+    let location = Location::Postgres(network(&database).into());
+    let options = OpenOptions { location, access: Access::Read, ..database.options() };
+    let reader = state::open(options).expect("opens");
+    assert_eq!(contents(&reader).expect("reads"), contents(&owner).expect("reads"));
+}
+
+#[test]
+fn a_replica_can_be_looked_at_and_is_not_written_to() {
+    let cluster = server!(Cluster::start());
+    let location = Location::Postgres(cluster.socket_url("postgres").into());
+    let writing = OpenOptions { location, ..options("".as_ref()) };
+    let store = state::open(writing.clone()).expect("opens");
+    fill(&store);
+    let before = contents(&store).expect("reads");
+    cluster.kill();
+    drop(store);
+    cluster.become_replica();
+    assert!(cluster.run(), "{}", cluster.log());
+    let said = refusal(state::open(writing.clone()));
+    assert!(said.contains("is a replica, and cannot be written to"), "{said}");
+    let reading = OpenOptions { access: Access::Read, ..writing };
+    assert_eq!(contents(&state::open(reading).expect("opens")).expect("reads"), before);
 }
 
 #[test]

@@ -85,8 +85,9 @@ fn environments_and_schemas_do_not_wait_for_each_other() {
     let _default = database.open().expect("opens");
     let staging = OpenOptions { environment: "staging".into(), ..database.options() };
     let _staging = state::open(staging).expect("opens");
-    database.admin("CREATE SCHEMA other");
-    let url = format!("{}?options=-csearch_path%3Dother", database.url());
+    // As long a name as that of the other.
+    database.admin("CREATE SCHEMA others");
+    let url = format!("{}?options=-csearch_path%3Dothers", database.url());
     let location = state::Location::Postgres(url.into());
     let _other = state::open(OpenOptions { location, ..database.options() }).expect("opens");
     assert!(matches!(database.open(), Err(StateError::Locked { .. })));
@@ -130,10 +131,11 @@ fn of_two_threads_exactly_one_gets_the_lock_each_time() {
             barrier.wait();
             let store = state::open(options);
             barrier.wait();
+            // No panic here: the other would wait for ever.
             outcomes.push(match &store {
-                Ok(_) => None,
-                Err(StateError::Locked { holder, .. }) => Some(holder.as_ref().map(|h| h.pid)),
-                Err(error) => panic!("{error}"),
+                Ok(_) => Ok(None),
+                Err(StateError::Locked { holder, .. }) => Ok(Some(holder.as_ref().map(|h| h.pid))),
+                Err(error) => Err(error.to_string()),
             });
         }
         outcomes
@@ -144,8 +146,8 @@ fn of_two_threads_exactly_one_gets_the_lock_each_time() {
     });
     for (one, other) in ones.into_iter().zip(others) {
         match (one, other) {
-            (None, Some(holder)) => assert_eq!(holder.unwrap_or(1), 1),
-            (Some(holder), None) => assert_eq!(holder.unwrap_or(2), 2),
+            (Ok(None), Ok(Some(holder))) => assert_eq!(holder.unwrap_or(1), 1),
+            (Ok(Some(holder)), Ok(None)) => assert_eq!(holder.unwrap_or(2), 2),
             both => panic!("not exactly one: {both:?}"),
         }
     }

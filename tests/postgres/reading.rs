@@ -1,8 +1,11 @@
 //! Looking at a state that others change.
 
+use std::ops::Bound;
+
 use pushsync::state::{self, Access, Mode, OpenOptions, StateError, Store};
 
 use super::{
+    cli::until,
     cluster::{Database, refused, server},
     support::*,
 };
@@ -69,4 +72,31 @@ fn where_there_is_no_state_looking_makes_none() {
     }
     assert_eq!(database.admin("SELECT environment FROM pushsync_states"), [["default"]]);
     assert_eq!(database.admin("SELECT environment FROM pushsync_locks").len(), 0);
+}
+
+#[test]
+fn a_page_reads_no_more_of_a_large_table_than_it_has_to() {
+    let database = server!().database();
+    let store = database.open().expect("opens");
+    // As large tables are before the server has looked at them for the first time.
+    database.admin("ALTER TABLE pushsync_records SET (autovacuum_enabled = off)");
+    commit(&store, (0..20_000).map(|n| put(&format!("key@visitor-{n:05}"), "x")).collect());
+    drop(store);
+    let read = || {
+        let row = database.admin(
+            "SELECT sum(idx_tup_read) + min(seq_tup_read) FROM pg_stat_user_indexes \
+             JOIN pg_stat_user_tables USING (relid) \
+             WHERE pg_stat_user_tables.relname = 'pushsync_records'",
+        );
+        row[0][0].parse::<u64>().expect("a number")
+    };
+    let before = read();
+    let reader = state::open(reader(&database)).expect("opens");
+    let all = (Bound::Unbounded, Bound::Unbounded);
+    let page = runtime().block_on(reader.page(all.0, all.1, 100)).expect("reads");
+    assert_eq!(page.records.len(), 100);
+    drop(reader);
+    // The server counts when the session ends.
+    until("the reading is counted", || read() > before);
+    assert!(read() - before < 5_000, "{} rows", read() - before);
 }

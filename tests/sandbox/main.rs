@@ -3,6 +3,7 @@
 #![expect(clippy::expect_used, clippy::panic, reason = "helpers of tests may fail loudly too")]
 
 mod faults;
+mod page;
 mod persistence;
 mod through_client;
 mod wire;

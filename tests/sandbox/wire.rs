@@ -124,7 +124,7 @@ async fn paths_methods_and_ids_that_are_not_there_say_so() {
         ("PUT", "/conversations/messages/x", 404, "document_not_found"),
         ("DELETE", "/conversations/messages/a%2Fb", 404, "document_not_found"),
         ("GET", "/v3/account", 404, "not_found"),
-        ("GET", "/", 404, "not_found"),
+        ("GET", "/v3", 404, "not_found"),
         ("GET", "/v3/conversations/pushedMessages", 405, "method_not_allowed"),
         ("PATCH", "/v3/conversations/messages/x", 405, "method_not_allowed"),
         ("DELETE", "/v3/conversations/agentOnlinePing", 405, "method_not_allowed"),

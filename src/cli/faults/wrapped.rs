@@ -48,7 +48,12 @@ pub(super) fn wrap(
         Fuse(Arc::new(AtomicU64::new(count)))
     };
     (
-        Arc::new(Mortal { inner: store, commit: fuse("commit"), lose: fuse("lose") }),
+        Arc::new(Mortal {
+            inner: store,
+            commit: fuse("commit"),
+            lose: fuse("lose"),
+            mute: fuse("mute"),
+        }),
         Arc::new(MortalApi { inner: api, request: fuse("request"), answer: fuse("answer") }),
     )
 }
@@ -58,6 +63,7 @@ struct Mortal {
     inner: Arc<dyn Store>,
     commit: Fuse,
     lose: Fuse,
+    mute: Fuse,
 }
 
 impl Store for Mortal {
@@ -92,12 +98,17 @@ impl Store for Mortal {
 
     fn commit(&self, writes: Vec<Write>) -> Answer<'_, Meta> {
         Box::pin(async move {
+            let lost = || StateError::Unavailable {
+                place: self.place().to_owned(),
+                why: "the connection was lost, on request".to_owned(),
+            };
             if self.lose.is_out() {
-                let place = self.place().to_owned();
-                let why = "the connection was lost, on request".to_owned();
-                return Err(StateError::Unavailable { place, why });
+                return Err(lost());
             }
             let result = self.inner.commit(writes).await;
+            if self.mute.is_out() {
+                return Err(lost());
+            }
             self.commit.burn();
             result
         })

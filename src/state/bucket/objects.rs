@@ -72,7 +72,7 @@ impl Objects {
 
     /// The same objects, for what is not worth waiting so long.
     pub(super) fn with_patience(&self, patience: Duration) -> Self {
-        Self { patience, ..self.clone() }
+        Self { patience: patience.min(self.patience), ..self.clone() }
     }
 
     pub(super) fn place(&self) -> &str {

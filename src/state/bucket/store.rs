@@ -21,6 +21,8 @@ use crate::state::{
     worker::Keeper,
 };
 
+/// Somebody who has just begun, and may have mistyped a name, is not kept waiting.
+const BEGINNING: Duration = Duration::from_secs(15);
 /// For what would only be nice to have: it is not waited for long.
 const SHORT: Duration = Duration::from_secs(5);
 
@@ -56,7 +58,8 @@ pub(super) fn open(
     let objects = bucket.objects(&options.environment)?;
     let limits = bucket.limits().clone();
     if options.access == Access::Read {
-        let chain = runtime.block_on(chain::load(&objects, &options.environment))?;
+        let hasty = objects.with_patience(BEGINNING);
+        let chain = runtime.block_on(chain::load(&hasty, &options.environment))?;
         let chain = chain.ok_or_else(|| not_found(options, place))?;
         return engine(runtime, objects, None, chain, options, limits);
     }
@@ -107,7 +110,8 @@ async fn locked(
     limits: &Limits,
 ) -> Result<(Lock, Chain), StateError> {
     let environment = &options.environment;
-    if chain::head(objects, environment).await?.is_none() {
+    let hasty = objects.with_patience(BEGINNING);
+    if chain::head(&hasty, environment).await?.is_none() {
         if options.mode == Mode::MustExist {
             return Err(not_found(options, objects.place()));
         }
@@ -181,7 +185,8 @@ impl OpenBucket {
     fn compact(&self) -> Result<(), StateError> {
         let Self { engine, head, etag, limits, .. } = self;
         let backing = engine.backing();
-        let objects = &backing.objects;
+        // Larger objects take their time, but nobody waits for a server that is gone.
+        let objects = &backing.objects.with_patience(SHORT);
         let last = Last { sequence: backing.sequence, segment: backing.segment.clone() };
         backing.runtime.block_on(async {
             if let Some(lock) = &backing.lock {

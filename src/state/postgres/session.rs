@@ -28,7 +28,8 @@ const FAREWELL: Duration = Duration::from_secs(2);
 
 /// What a session needs, whatever the server, the database or the user have as their default:
 /// commits are durable when they are answered, nothing waits for ever, a plan may take its time
-/// between two pages, and the lock of a machine that is gone is given back after a minute.
+/// between two pages, and the lock of a machine that is gone is given back after a minute. Every
+/// row is looked up by its key: a table that was never analysed is not sorted as a whole for a page.
 const SETTINGS: &str = "
 SELECT set_config(name, CASE name
     WHEN 'synchronous_commit' THEN CASE setting WHEN 'remote_apply' THEN setting ELSE 'on' END
@@ -40,7 +41,8 @@ SELECT set_config(name, CASE name
     ELSE '0' END, false)
 FROM pg_settings WHERE name IN ('synchronous_commit', 'statement_timeout', 'lock_timeout',
     'tcp_keepalives_idle', 'tcp_keepalives_interval', 'tcp_keepalives_count',
-    'idle_session_timeout', 'idle_in_transaction_session_timeout', 'transaction_timeout')";
+    'idle_session_timeout', 'idle_in_transaction_session_timeout', 'transaction_timeout', 'jit',
+    'enable_seqscan', 'enable_bitmapscan', 'enable_sort', 'enable_hashjoin', 'enable_mergejoin')";
 
 /// What the server says of itself and of us.
 const FACTS: &str = "

@@ -6,11 +6,13 @@ mod project;
 mod run;
 mod sandbox;
 mod wire;
+mod world;
 
 pub(crate) use fake::{Answer, Fake};
 pub(crate) use project::{ADA, BEN, CLEO, Project, many};
 pub(crate) use run::{Run, Waiting, run, run_as};
 pub(crate) use sandbox::Sandbox;
+pub(crate) use world::{World, check, resolve};
 
 use std::time::{Duration, Instant};
 

@@ -1,0 +1,57 @@
+use std::io::Write;
+
+use super::{
+    args::Explain as Args,
+    context::Context,
+    failure::{Failure, status},
+};
+use crate::{diagnostics::Code, manifest::suggest};
+
+/// A section for each code.
+const PROBLEMS: &str = include_str!("../../docs/problems.md");
+
+pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
+    // As it stands in the message: `error[unknown-field]`.
+    let name = args.code.rsplit('[').next().unwrap_or_default().trim_end_matches(']');
+    let Some(section) = section(name) else {
+        let known = Code::ALL.iter().map(|code| code.as_str());
+        let failure = Failure::new(format!("there is no problem called {name:?}"));
+        return Err(match suggest::nearest(name, known) {
+            Some(near) => failure.help(format!("did you mean `{near}`?")),
+            None => failure.help("the name stands in brackets: error[unknown-field]"),
+        });
+    };
+    let mut out = context.output.out();
+    writeln!(out, "{name}\n")?;
+    let mut code = false;
+    for line in section.trim().lines() {
+        match (line.starts_with("```"), code) {
+            (true, _) => code = !code,
+            (false, true) => writeln!(out, "    {line}")?,
+            (false, false) => writeln!(out, "{}", line.replace('`', ""))?,
+        }
+    }
+    Ok(status::DONE)
+}
+
+fn section(name: &str) -> Option<&'static str> {
+    let (_, rest) = PROBLEMS.split_once(&format!("\n## {name}\n"))?;
+    Some(rest.split_once("\n## ").map_or(rest, |(section, _)| section))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_problem_is_explained_and_nothing_else() {
+        for code in Code::ALL {
+            assert!(
+                section(code.as_str()).is_some_and(|text| text.len() > 40),
+                "{}",
+                code.as_str()
+            );
+        }
+        assert_eq!(PROBLEMS.matches("\n## ").count(), Code::ALL.len());
+    }
+}

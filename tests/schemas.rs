@@ -1,0 +1,138 @@
+//! The JSON Schemas of the files: they are those that are committed, they describe every field, and
+//! they hold of every project that is valid.
+
+#![expect(clippy::expect_used, clippy::panic, reason = "helpers of tests may fail loudly too")]
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use jsonschema::Validator;
+use pushsync::manifest::schema;
+use serde_json::Value;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn schemas() -> [(&'static str, Value); 2] {
+    [("project", schema::project()), ("messages", schema::messages())]
+}
+
+fn validator(name: &str) -> Validator {
+    let (_, schema) = schemas().into_iter().find(|(known, _)| *known == name).expect("a schema");
+    jsonschema::validator_for(&schema).expect("a schema that is one")
+}
+
+/// `UPDATE_EXPECT=1 cargo test --test schemas` writes them anew.
+#[test]
+fn the_schemas_that_are_committed_are_up_to_date() {
+    for (name, schema) in schemas() {
+        let path = root().join(format!("schemas/{name}.json"));
+        let text = format!("{}\n", serde_json::to_string_pretty(&schema).expect("JSON"));
+        if std::env::vars_os().any(|(name, _)| name == "UPDATE_EXPECT") {
+            fs::write(&path, &text).expect("writable");
+        }
+        let found = fs::read_to_string(&path).unwrap_or_default();
+        assert!(
+            found == text,
+            "{} is stale: UPDATE_EXPECT=1 cargo test --test schemas",
+            path.display()
+        );
+    }
+}
+
+/// Every definition and the schema itself: what has properties.
+fn objects(schema: &Value) -> Vec<(&str, &serde_json::Map<String, Value>)> {
+    let definitions = schema["definitions"].as_object().into_iter().flatten();
+    let all = definitions.map(|(name, value)| (name.as_str(), value)).chain([("the file", schema)]);
+    all.filter_map(|(name, value)| Some((name, value["properties"].as_object()?))).collect()
+}
+
+#[test]
+fn every_field_has_a_description_and_an_example_that_fits() {
+    let mut fields = 0;
+    for (_, schema) in schemas() {
+        for (object, properties) in objects(&schema) {
+            for (name, property) in properties {
+                fields += 1;
+                let what = format!("{object}.{name}");
+                let description = property["description"].as_str().unwrap_or_default();
+                assert!(description.len() > 10, "{what} is not described");
+                let examples = property["examples"].as_array().expect(&what);
+                let mut alone = property.clone();
+                alone["definitions"] = schema["definitions"].clone();
+                let validator = jsonschema::validator_for(&alone).expect("a schema");
+                for example in examples {
+                    assert!(validator.is_valid(example), "{what}: {example}");
+                }
+            }
+        }
+    }
+    assert!(fields > 80, "{fields}");
+}
+
+fn yaml(path: &Path) -> Value {
+    let text = fs::read_to_string(path).expect("readable");
+    let text = text.trim_start_matches('\u{feff}');
+    serde_yaml::from_str::<Option<Value>>(text)
+        .unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+        .unwrap_or_else(|| Value::Object(Default::default()))
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let paths = walkdir::WalkDir::new(folder).into_iter().map(|entry| entry.expect("readable"));
+    let yaml = |path: &PathBuf| {
+        let extension = path.extension().and_then(|extension| extension.to_str());
+        matches!(extension, Some("yaml" | "yml"))
+    };
+    paths.map(|entry| entry.into_path()).filter(yaml).collect()
+}
+
+#[test]
+fn examples_and_valid_fixtures_fit_the_schemas() {
+    let (project, messages) = (validator("project"), validator("messages"));
+    let mut folders = vec![root().join("examples"), root().join("src/cli/init")];
+    for entry in fs::read_dir(root().join("tests/fixtures/manifest")).expect("fixtures") {
+        let path = entry.expect("readable").path();
+        if path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("good-")) {
+            folders.push(path);
+        }
+    }
+    let mut checked = 0;
+    for path in folders.iter().flat_map(|folder| files(folder)) {
+        let whole = path.file_stem().is_some_and(|stem| stem == "pushsync");
+        let (validator, value) = (if whole { &project } else { &messages }, yaml(&path));
+        if let Some(error) = validator.iter_errors(&value).next() {
+            panic!("{}: {error} at {}", path.display(), error.instance_path());
+        }
+        checked += 1;
+    }
+    assert!(checked >= 25, "{checked}");
+}
+
+#[test]
+fn what_is_wrong_in_a_file_is_wrong_by_its_schema_too() {
+    let (project, messages) = (validator("project"), validator("messages"));
+    for (text, is_project) in [
+        ("{messages: {a: {to: x, text: y, txet: z}}}", true),
+        ("{messages: {a: {to: x}}}", true),
+        ("{messages: {Bad Key: {to: x, text: y}}}", true),
+        ("{senders: {s: {group: g, agent: a}}}", true),
+        ("{audiences: {a: {}}}", true),
+        ("{messages: {a: {to: {visitor: v, audience: a}, text: y}}}", true),
+        ("{messages: {a: {to: x, text: y, kind: other}}}", true),
+        ("{api: {concurrency: four}}", true),
+        ("{environments: {e: {messages: {a: {txet: z}}}}}", true),
+        ("{version: 1}", false),
+        ("{api: {concurrency: 4}}", false),
+    ] {
+        let value: Value = serde_yaml::from_str(text).expect("YAML");
+        let validator = if is_project { &project } else { &messages };
+        assert!(!validator.is_valid(&value), "{text}");
+    }
+    // In an environment, what is not said is left as it is.
+    let partial = "{environments: {e: {messages: {a: {text: z}}, senders: {s: {name: N}}}}}";
+    assert!(project.is_valid(&serde_yaml::from_str(partial).expect("YAML")));
+}
