@@ -9,7 +9,7 @@ use std::{
 };
 
 use jsonschema::Validator;
-use pushsync::manifest::schema;
+use pushsync::manifest::{self, LoadOptions, schema};
 use serde_json::Value;
 
 fn root() -> &'static Path {
@@ -60,7 +60,12 @@ fn every_field_has_a_description_and_an_example_that_fits() {
                 let what = format!("{object}.{name}");
                 let description = property["description"].as_str().unwrap_or_default();
                 assert!(description.len() > 10, "{what} is not described");
+                // Editors show a plain description with its marks.
+                if description.contains('`') {
+                    assert_eq!(property["markdownDescription"], description, "{what}");
+                }
                 let examples = property["examples"].as_array().expect(&what);
+                assert!(!examples.is_empty(), "{what} has no example");
                 let mut alone = property.clone();
                 alone["definitions"] = schema["definitions"].clone();
                 let validator = jsonschema::validator_for(&alone).expect("a schema");
@@ -71,6 +76,63 @@ fn every_field_has_a_description_and_an_example_that_fits() {
         }
     }
     assert!(fields > 80, "{fields}");
+}
+
+/// On the name of a sender, say: there an editor shows what stands at the definition.
+#[test]
+fn whatever_a_field_holds_is_described_too() {
+    for (title, schema) in schemas() {
+        for (name, definition) in schema["definitions"].as_object().expect("definitions") {
+            let description = definition["description"].as_str().unwrap_or_default();
+            assert!(description.len() > 10, "{title}: {name} is not described");
+            for form in definition["oneOf"].as_array().into_iter().flatten() {
+                let described = form.get("const").is_none() || form["description"].is_string();
+                assert!(described, "{title}: {name}: {form}");
+            }
+        }
+    }
+}
+
+/// All defaults together, written out, say nothing new.
+#[test]
+fn the_defaults_are_those_of_the_program() {
+    /// The defaults of a definition, as a mapping.
+    fn defaults(schema: &Value, name: &str) -> Value {
+        let of = if name.is_empty() { schema } else { &schema["definitions"][name] };
+        let fields = of["properties"].as_object().expect(name).iter();
+        let told = fields.filter_map(|(field, of)| Some((field.clone(), of.get("default")?.clone())));
+        Value::Object(told.collect())
+    }
+    fn seen(project: &Value) -> String {
+        let folder = tempfile::TempDir::new().expect("a folder");
+        let text = serde_json::to_string(project).expect("JSON is YAML");
+        fs::write(folder.path().join("pushsync.yaml"), text).expect("writable");
+        let options = LoadOptions {
+            environment: None,
+            allow_outside: false,
+            env: &|_| None,
+            now: jiff::Timestamp::UNIX_EPOCH,
+        };
+        let loaded = manifest::load(folder.path(), &options);
+        let project = loaded.project.unwrap_or_else(|| panic!("{:?}", loaded.report));
+        let message = project.messages().next().expect("a message");
+        let all = format!("{:?} {:?} {:?}", project.settings, project.removed, message.spec);
+        all.replace(&folder.path().display().to_string(), "HERE")
+    }
+    let schema = schema::project();
+    let (mut short, mut long) = (serde_json::json!({ "removed": [{ "key": "old" }] }), defaults(&schema, ""));
+    long["removed"] = serde_json::json!([{ "key": "old", "delete": defaults(&schema, "Removed")["delete"] }]);
+    for (field, name) in [("api", "Api"), ("limits", "Limits"), ("safety", "Safety"), ("privacy", "Privacy")] {
+        long[field] = defaults(&schema, name);
+    }
+    let message = serde_json::json!({ "to": { "visitor": "v" }, "text": "hi" });
+    short["messages"] = serde_json::json!({ "note": message });
+    let mut told = defaults(&schema, "Message");
+    assert!(told.as_object().is_some_and(|told| told.len() >= 5), "{told}");
+    told.as_object_mut().expect("a mapping").extend(message.as_object().expect("a mapping").clone());
+    long["messages"] = serde_json::json!({ "note": told });
+    assert!(long.to_string().len() > short.to_string().len() + 200);
+    assert_eq!(seen(&long), seen(&short));
 }
 
 fn yaml(path: &Path) -> Value {

@@ -29,13 +29,13 @@ raw! {
     "a mapping with `messages`, `senders`, `audiences`, …"
     File {
         /// The version of this format; only 1 is known.
-        #[schemars(example = &json!(1))]
+        #[schemars(example = &json!(1), extend("default" = 1))]
         version: u64,
-        /// Which other files belong to the project: globs, relative to this file. Default: `messages/**/*.yaml`.
-        #[schemars(example = &json!(["messages/**/*.yaml"]))]
+        /// Which other files belong to the project: globs, relative to this file.
+        #[schemars(example = &json!(["messages/**/*.yaml"]), extend("default" = ["messages/**/*.yaml"]))]
         include: Vec<String>,
-        /// Where it is remembered what was sent: a folder (default `state`), `postgres://…`, or `s3://bucket/prefix`. `${NAME}` takes an environment variable.
-        #[schemars(example = &json!("s3://acme-pushsync/announcements"))]
+        /// Where it is remembered what was sent: a folder, `postgres://…`, or `s3://bucket/prefix`. `${NAME}` takes an environment variable.
+        #[schemars(example = &json!("s3://acme-pushsync/announcements"), extend("default" = "state"))]
         state: String,
         /// How the API is reached.
         #[schemars(example = &json!({"concurrency": 4, "timeout": "30s"}))]
@@ -78,7 +78,7 @@ raw! {
     /// What an environment may lay over the rest.
     "a mapping of what is different in this environment"
     Environment {
-        /// Where it is remembered what was sent: a folder (default `state`), `postgres://…`, or `s3://bucket/prefix`. `${NAME}` takes an environment variable.
+        /// Where it is remembered what was sent: a folder, `postgres://…`, or `s3://bucket/prefix`. `${NAME}` takes an environment variable.
         #[schemars(example = &json!("s3://acme-pushsync/announcements"))]
         state: String,
         /// How the API is reached.
@@ -116,43 +116,48 @@ raw! {
         removed: Vec<Removed>,
     }
 
+    /// How the API is reached.
     "a mapping with `base_url`, `concurrency`, `timeout`"
     Api {
-        /// https, or http on a loopback address. Default: `https://api.brevo.com/v3`.
-        #[schemars(example = &json!("https://api.brevo.com/v3"))]
+        /// https, or http on a loopback address.
+        #[schemars(example = &json!("https://api.brevo.com/v3"), extend("default" = "https://api.brevo.com/v3"))]
         base_url: String,
-        /// How many requests may be under way at once, at least 1. Default: 4.
-        #[schemars(example = &json!(4))]
+        /// How many requests may be under way at once, at least 1.
+        #[schemars(example = &json!(4), extend("default" = 4))]
         concurrency: u64,
-        /// How long one request may take, at least `1s`. Default: `30s`.
-        #[schemars(example = &json!("30s"))]
+        /// How long one request may take, at least `1s`.
+        #[schemars(example = &json!("30s"), extend("default" = "30s"))]
         timeout: String,
     }
 
+    /// What is assumed of the account until the API says otherwise.
     "a mapping with `requests_per_hour`"
     Limits {
-        /// The budget of requests until the API's own headers say otherwise. Default: 100.
-        #[schemars(example = &json!(100))]
+        /// The budget of requests until the API's own headers say otherwise.
+        #[schemars(example = &json!(100), extend("default" = 100))]
         requests_per_hour: u64,
     }
 
+    /// Which plans are refused.
     "a mapping with `max_deletes`, `max_resends`"
     Safety {
-        /// A plan with more deletes is refused: a count, or a share of what the state has. Default: `20%`.
-        #[schemars(example = &json!("20%"))]
+        /// A plan with more deletes is refused: a count, or a share of what the state has.
+        #[schemars(example = &json!("20%"), extend("default" = "20%"))]
         max_deletes: Threshold,
-        /// The same for messages that are sent again. Default: `20%`.
-        #[schemars(example = &json!(50))]
+        /// The same for messages that are sent again.
+        #[schemars(example = &json!(50), extend("default" = "20%"))]
         max_resends: Threshold,
     }
 
+    /// What is shown of visitors.
     "a mapping with `mask_visitors`"
     Privacy {
         /// Whether visitor ids are masked in what is shown; `auto`: unless stdout is a terminal.
-        #[schemars(example = &json!("auto"))]
+        #[schemars(example = &json!("auto"), extend("default" = "auto"))]
         mask_visitors: super::settings::MaskVisitors,
     }
 
+    /// On whose behalf messages are sent: `{ group: ID }`, `{ agent: ID }`, or `{ email, name, received_from }`.
     "a sender: { group: ID }, { agent: ID } or { email, name, received_from }"
     Sender {
         /// A random agent of this group; only for `kind: pushed`.
@@ -172,6 +177,7 @@ raw! {
         received_from: String,
     }
 
+    /// Who gets messages: `{ file: FILE }` or `{ visitors: [ID, …] }`.
     "an audience: { file: FILE } or { visitors: [ID, …] }"
     Audience {
         /// A CSV file, relative to this one, with a header row and a column `visitor_id`; the other columns are variables for templates.
@@ -182,10 +188,11 @@ raw! {
         visitors: Vec<String>,
     }
 
+    /// A message: what a visitor reads in the chat, and who gets it.
     "a mapping with `to`, `text`, …"
     Message {
-        /// `pushed`: an automated message; `agent`: as if the agent had written it. Default: `pushed`.
-        #[schemars(example = &json!("pushed"))]
+        /// `pushed`: an automated message; `agent`: as if the agent had written it.
+        #[schemars(example = &json!("pushed"), extend("default" = "pushed"))]
         kind: Kind,
         /// Who speaks: a sender's name, or a sender. Without it, a random agent; `kind: agent` must have one.
         #[schemars(example = &json!("support"))]
@@ -202,20 +209,21 @@ raw! {
         /// A plan that would delete or replace it is refused, also after the block is gone.
         #[schemars(example = &json!(true))]
         protect: bool,
-        /// What to do when somebody deleted it on the other side. Default: `resend`.
-        #[schemars(example = &json!("forget"))]
+        /// What to do when somebody deleted it on the other side.
+        #[schemars(example = &json!("forget"), extend("default" = "resend"))]
         on_missing: OnMissing,
-        /// What to do when the answer to its create was lost. Default: `hold`; `resend` may reach the visitor twice.
-        #[schemars(example = &json!("hold"))]
+        /// What to do when the answer to its create was lost. `resend` may reach the visitor twice.
+        #[schemars(example = &json!("hold"), extend("default" = "hold"))]
         on_unknown: OnUnknown,
-        /// Under a small budget, higher goes first. Default: 0.
-        #[schemars(example = &json!(10))]
+        /// Under a small budget, higher goes first.
+        #[schemars(example = &json!(10), extend("default" = 0))]
         priority: i32,
-        /// The text is not a template. Default: false.
-        #[schemars(example = &json!(true))]
+        /// The text is not a template.
+        #[schemars(example = &json!(true), extend("default" = false))]
         raw: bool,
     }
 
+    /// A window of time. Either end may be left out.
     "a mapping with `from` and `until`"
     Active {
         /// It should exist from this instant on (RFC 3339).
@@ -226,6 +234,7 @@ raw! {
         until: String,
     }
 
+    /// Visitors, or a part of an audience.
     "{ visitor: ID }, { visitors: [ID, …] } or { audience: NAME, where: EXPRESSION }"
     Recipients {
         /// The id of one visitor.
@@ -243,6 +252,7 @@ raw! {
         condition: String,
     }
 
+    /// A new key of a message.
     "{ from: KEY, to: KEY }"
     Move {
         /// The old key.
@@ -253,6 +263,7 @@ raw! {
         to: String,
     }
 
+    /// A message that exists, and the delivery that it becomes.
     "{ to: ADDRESS, id: ID }"
     Import {
         /// The delivery: `KEY@VISITOR`. It must be in the manifest.
@@ -263,13 +274,14 @@ raw! {
         id: String,
     }
 
+    /// A message that is not managed any more.
     "{ key: KEY, delete: true or false }"
     Removed {
         /// The key of a message that is no longer declared.
         #[schemars(example = &json!("old-banner"))]
         key: String,
-        /// false: its deliveries stay where they are, and are forgotten. Default: true.
-        #[schemars(example = &json!(false))]
+        /// false: its deliveries stay where they are, and are forgotten.
+        #[schemars(example = &json!(false), extend("default" = true))]
         delete: bool,
     }
 }

@@ -67,9 +67,50 @@ fn finished(mut schema: Value, title: &str, description: &str) -> Value {
         }
     }
     tidy(&mut schema);
+    inherit(&mut schema);
     schema["title"] = json!(title);
     schema["description"] = json!(description);
+    tell(&mut schema);
     schema
+}
+
+/// What an environment does not say is as elsewhere: it has no defaults.
+fn inherit(schema: &mut Value) {
+    let definitions = schema["definitions"].as_object_mut().into_iter().flatten();
+    for (_, definition) in definitions.filter(|(name, _)| name.contains("Environment")) {
+        let properties = definition["properties"].as_object_mut().into_iter().flatten();
+        for (_, property) in properties {
+            property.as_object_mut().and_then(|property| property.remove("default"));
+        }
+    }
+}
+
+/// What editors show: the default in the words, and words with marks as Markdown, which they
+/// would otherwise show as they are.
+fn tell(schema: &mut Value) {
+    match schema {
+        Value::Object(all) => {
+            if let Some(Value::String(words)) = all.get("description").cloned() {
+                let default = match all.get("default") {
+                    Some(Value::String(text)) => format!(" Default: `{text}`."),
+                    Some(value) => format!(" Default: `{value}`."),
+                    None => String::new(),
+                };
+                let words = format!("{words}{default}");
+                all.insert("description".to_owned(), json!(words));
+                if words.contains('`') {
+                    all.insert("markdownDescription".to_owned(), json!(words));
+                }
+            }
+            for (name, value) in all.iter_mut() {
+                if !["examples", "default"].contains(&name.as_str()) {
+                    tell(value);
+                }
+            }
+        }
+        Value::Array(all) => all.iter_mut().for_each(tell),
+        _ => {}
+    }
 }
 
 fn require(schema: &mut Value, definition: &str, keyword: &str, value: Value) {
