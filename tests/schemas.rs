@@ -100,7 +100,8 @@ fn the_defaults_are_those_of_the_program() {
     fn defaults(schema: &Value, name: &str) -> Value {
         let of = if name.is_empty() { schema } else { &schema["definitions"][name] };
         let fields = of["properties"].as_object().expect(name).iter();
-        let told = fields.filter_map(|(field, of)| Some((field.clone(), of.get("default")?.clone())));
+        let told =
+            fields.filter_map(|(field, of)| Some((field.clone(), of.get("default")?.clone())));
         Value::Object(told.collect())
     }
     fn seen(project: &Value) -> String {
@@ -120,16 +121,22 @@ fn the_defaults_are_those_of_the_program() {
         all.replace(&folder.path().display().to_string(), "HERE")
     }
     let schema = schema::project();
-    let (mut short, mut long) = (serde_json::json!({ "removed": [{ "key": "old" }] }), defaults(&schema, ""));
-    long["removed"] = serde_json::json!([{ "key": "old", "delete": defaults(&schema, "Removed")["delete"] }]);
-    for (field, name) in [("api", "Api"), ("limits", "Limits"), ("safety", "Safety"), ("privacy", "Privacy")] {
+    let (mut short, mut long) =
+        (serde_json::json!({ "removed": [{ "key": "old" }] }), defaults(&schema, ""));
+    long["removed"] =
+        serde_json::json!([{ "key": "old", "delete": defaults(&schema, "Removed")["delete"] }]);
+    for (field, name) in
+        [("api", "Api"), ("limits", "Limits"), ("safety", "Safety"), ("privacy", "Privacy")]
+    {
         long[field] = defaults(&schema, name);
     }
     let message = serde_json::json!({ "to": { "visitor": "v" }, "text": "hi" });
     short["messages"] = serde_json::json!({ "note": message });
     let mut told = defaults(&schema, "Message");
     assert!(told.as_object().is_some_and(|told| told.len() >= 5), "{told}");
-    told.as_object_mut().expect("a mapping").extend(message.as_object().expect("a mapping").clone());
+    told.as_object_mut()
+        .expect("a mapping")
+        .extend(message.as_object().expect("a mapping").clone());
     long["messages"] = serde_json::json!({ "note": told });
     assert!(long.to_string().len() > short.to_string().len() + 200);
     assert_eq!(seen(&long), seen(&short));

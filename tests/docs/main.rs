@@ -6,6 +6,11 @@
 
 #![expect(clippy::expect_used, clippy::panic, reason = "helpers of tests may fail loudly too")]
 
+mod links;
+mod reference;
+mod runs;
+mod troubleshooting;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
@@ -124,50 +129,6 @@ fn the_readme_begins_with_exactly_two_commands() {
     assert!(at < 20, "it is not on the first screen");
 }
 
-/// Carries out what the README tells, in a copy of the examples: `<!-- run: … -->` before a block
-/// that is the output, and `<!-- edit: FILE -->` before a block that is a change.
-#[test]
-fn the_output_in_the_readme_is_real() {
-    let temp = TempDir::new().expect("a folder");
-    copy(&root().join("examples"), &temp.path().join("examples"));
-    let path = root().join("README.md");
-    let readme = read(&path);
-    let mut fresh = String::new();
-    let mut lines = readme.lines();
-    let mut runs = 0;
-    while let Some(line) = lines.next() {
-        let _ = writeln!(fresh, "{line}");
-        let comment = |name: &str| line.strip_prefix(name)?.strip_suffix(" -->");
-        if let Some(file) = comment("<!-- edit: ") {
-            let mut edited = read(&temp.path().join(file));
-            let (mut old, mut new) = (String::new(), String::new());
-            for line in lines.by_ref() {
-                let _ = writeln!(fresh, "{line}");
-                match (line.strip_prefix('-'), line.strip_prefix('+')) {
-                    (Some(line), _) => old = old + line + "\n",
-                    (_, Some(line)) => new = new + line + "\n",
-                    _ if line == "```" => break,
-                    _ => {}
-                }
-            }
-            assert_eq!(edited.matches(&old).count(), 1, "{file} has once: {old}");
-            edited = edited.replace(&old, &new);
-            fs::write(temp.path().join(file), edited).expect("writable");
-        } else if let Some(command) = comment("<!-- run: pushsync ") {
-            runs += 1;
-            let fence = lines.next().expect("a block");
-            assert_eq!(fence, "```text", "after {line}");
-            let _ = lines.by_ref().find(|line| *line == "```").expect("the end of the block");
-            let output = pushsync(temp.path(), &words(command));
-            assert!(output.status.success(), "{command}: {}", text(&output.stderr));
-            let _ = write!(fresh, "{fence}\n{}", text(&output.stdout));
-            let _ = writeln!(fresh, "{}```", text(&output.stderr));
-        }
-    }
-    assert_eq!(runs, 2);
-    generated(&path, &fresh);
-}
-
 /// The help of all commands, without what all have in common.
 #[test]
 fn the_reference_of_the_command_line_is_up_to_date() {
@@ -206,7 +167,14 @@ fn the_reference_of_the_command_line_is_up_to_date() {
     let main = help(&[]);
     let mut out = format!(
         "# The command line\n\nGenerated from `--help`: see [CONTRIBUTING.md](../CONTRIBUTING.md#fixtures-and-generated-files).\n\
-        Every command takes the global options; they are listed once, here.\n\n```text\n{main}\n```\n"
+        Every command takes the global options; they are listed once, here.\n\n```text\n{main}\n```\n\n\
+        ## Exit status\n\n<!-- exit status -->\n| exit status | meaning |\n|---|---|\n"
+    );
+    for (code, meaning) in exit_statuses(&main) {
+        let _ = writeln!(out, "| {code} | {meaning} |");
+    }
+    out.push_str(
+        "\nIf several hold for an apply: [Apply](apply.md#exit-status). A closed pipe is no error.\n",
     );
     let all = commands(&main);
     assert!(all.len() >= 11, "{all:?}");
@@ -216,19 +184,24 @@ fn the_reference_of_the_command_line_is_up_to_date() {
     generated(&root().join("docs/cli.md"), &out);
 }
 
-#[test]
-fn exit_statuses_are_those_of_the_help() {
-    let help = pushsync(root(), &["--help".to_owned()]);
-    let help = text(&help.stdout).split_whitespace().collect::<Vec<_>>().join(" ");
+/// What the help says of them.
+fn exit_statuses(help: &str) -> BTreeMap<String, String> {
+    let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
     let (_, statuses) = help.split_once("Exit status: ").expect("the exit statuses");
-    let listed: BTreeMap<String, String> = statuses
+    statuses
         .trim_end_matches('.')
         .split("; ")
         .map(|status| {
             let (code, meaning) = status.split_once(' ').expect("a status");
             (code.to_owned(), meaning.to_owned())
         })
-        .collect();
+        .collect()
+}
+
+#[test]
+fn exit_statuses_are_those_of_the_help() {
+    let help = pushsync(root(), &["--help".to_owned()]);
+    let listed = exit_statuses(text(&help.stdout));
     assert_eq!(listed.len(), 5);
     let mut tables = 0;
     for path in documents() {
@@ -340,47 +313,6 @@ fn walk(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).expect("a folder");
     let paths = entries.map(|entry| entry.expect("an entry").path());
     paths.flat_map(|path| if path.is_dir() { walk(&path) } else { vec![path] }).collect()
-}
-
-/// What GitHub calls the headings of a document.
-fn anchors(document: &str) -> BTreeSet<String> {
-    let headings = document.lines().filter(|line| line.starts_with('#'));
-    headings
-        .map(|heading| {
-            let heading = heading.trim_start_matches('#').trim().to_lowercase();
-            let kept =
-                heading.chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
-            kept.map(|c| if c == ' ' { '-' } else { c }).collect()
-        })
-        .collect()
-}
-
-#[test]
-fn every_link_leads_somewhere() {
-    let mut checked = 0;
-    let mut wrong = Vec::new();
-    for path in documents() {
-        let document = read(&path);
-        for (at, _) in document.match_indices("](") {
-            let target = document[at + 2..].split(')').next().unwrap_or_default();
-            if target.contains("://") {
-                continue;
-            }
-            checked += 1;
-            let (file, anchor) = target.split_once('#').unwrap_or((target, ""));
-            let file = match file {
-                "" => path.clone(),
-                _ => path.parent().expect("a folder").join(file),
-            };
-            let good =
-                file.exists() && (anchor.is_empty() || anchors(&read(&file)).contains(anchor));
-            if !good {
-                wrong.push(format!("{}: {target}", path.display()));
-            }
-        }
-    }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    assert!(checked >= 30, "only {checked} links were found");
 }
 
 /// `[`a_test`](its/file.rs)`: a promise without the test that shows it is none.
