@@ -110,7 +110,7 @@ pub(super) enum Command {
     Sandbox(Sandbox),
     /// Print a completion script
     Completions(Completions),
-    /// Print the JSON Schema of a file, for editors
+    /// Print the JSON Schema of a file, for editors and programs
     Schema(Schema),
     /// Explain a problem at length: unknown-field, csv-row, …
     Explain(Explain),
@@ -482,6 +482,10 @@ pub(super) enum SchemaOf {
     Project,
     /// The other YAML files of a project
     Messages,
+    /// What `plan --format json` prints and `plan --out` saves
+    Plan,
+    /// What `apply --format json` prints
+    Apply,
 }
 
 #[derive(Debug, Args)]
