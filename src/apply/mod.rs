@@ -23,6 +23,9 @@ mod run;
 #[cfg(test)]
 mod tests;
 
+/// The JSON Schema of the document of an [`Outcome`].
+pub const SCHEMA: &str = include_str!("../../schemas/apply.json");
+
 pub use client::ping;
 pub use delivery::resolution;
 pub use event::{Event, Reporter, Silent};

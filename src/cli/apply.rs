@@ -1,7 +1,5 @@
 use std::{
-    fs,
-    io::{self, BufRead, IsTerminal, Write},
-    path::Path,
+    io::{self, IsTerminal, Write},
     sync::Arc,
 };
 
@@ -9,6 +7,7 @@ use tokio::runtime::Runtime;
 
 use super::{
     args::{Amount, Apply as Args, Bounds, DataFormat},
+    consent,
     context::Context,
     failure::{Failure, status},
     faults,
@@ -21,13 +20,13 @@ use super::{
 use crate::{
     apply::{self, Outcome, Session, Stop, Stopper, api::Problem},
     manifest::Project,
-    plan::{Plan, StateRef, safety, wire},
+    plan::{Plan, safety},
     render::{self, Format, View, words},
     state::{Mode, Store, backup},
 };
 
 pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
-    let asks = !args.yes && args.planfile.is_none();
+    let asks = !args.yes && args.planfile.is_none() && args.reviewed.is_none();
     if asks && !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
         return Err(Failure::new("there is no terminal to ask at").help(
             "add --yes, or review a plan first: pushsync plan --out FILE, then pushsync apply FILE",
@@ -43,12 +42,18 @@ fn attempt(context: &Context, args: &Args, asks: bool) -> Result<u8, Failure> {
     let mut store = context.open(&place, Mode::MustExist, "apply")?;
     let limits = planning::limits(&project, args.allow_deletes, args.allow_resends);
     let mask = context.masks(project.settings.mask_visitors);
+    if args.resume && !consent::resumes(context, &runtime, store.as_ref())? {
+        if args.format == DataFormat::Json {
+            context.output.json(&Outcome::default())?;
+        }
+        return Ok(status::DONE);
+    }
 
     let plan = match &args.planfile {
         Some(path) => {
-            let plan = saved(path)?;
-            for_here(&plan, context, &place)?;
-            fresh(&plan, &runtime, store.as_ref())?;
+            let plan = consent::saved(path)?;
+            consent::for_here(&plan, context, &place)?;
+            consent::fresh(&plan, &runtime, store.as_ref())?;
             plan
         }
         None => {
@@ -87,6 +92,9 @@ fn attempt(context: &Context, args: &Args, asks: bool) -> Result<u8, Failure> {
     if args.format == DataFormat::Text {
         render::plan(&plan, Format::Text, view, &mut context.output.out())?;
     }
+    if let Some(reviewed) = &args.reviewed {
+        consent::reviewed(context, &plan, reviewed)?;
+    }
     let refusals = safety::check(&plan, limits);
     if !refusals.is_empty() {
         return Err(refusals.into());
@@ -97,13 +105,13 @@ fn attempt(context: &Context, args: &Args, asks: bool) -> Result<u8, Failure> {
         }
         return Ok(status::DONE);
     }
-    if asks && !agreed(context)? {
+    if asks && !consent::agreed(context)? {
         context.output.note("nothing was done");
         return Ok(status::FAILED);
     }
     if store.is_none() {
         store = context.open(&place, Mode::CreateIfAbsent, "apply")?;
-        if let Err(stale) = fresh(&plan, &runtime, store.as_ref()) {
+        if let Err(stale) = consent::fresh(&plan, &runtime, store.as_ref()) {
             // Nobody has looked at this plan: another one will do, now that there is a state.
             if asks || args.planfile.is_some() {
                 return Err(stale);
@@ -125,69 +133,6 @@ fn attempt(context: &Context, args: &Args, asks: bool) -> Result<u8, Failure> {
         next_steps(context);
     }
     Ok(outcome.exit_status())
-}
-
-/// Reads a saved plan.
-fn saved(path: &Path) -> Result<Plan, Failure> {
-    let failed = |why: String| Failure::new(format!("could not use {}: {why}", path.display()));
-    let bytes = fs::read(path).map_err(|error| failed(error.to_string()))?;
-    wire::decode(&bytes)
-        .map_err(|error| failed(error.to_string()).help("make a new one: pushsync plan --out FILE"))
-}
-
-/// That the plan is for this environment, and for the API or the sandbox as this run is.
-fn for_here(plan: &Plan, context: &Context, place: &Place) -> Result<(), Failure> {
-    let why = if plan.environment != place.environment() {
-        format!(
-            "the plan is for the environment `{}`, this run is for `{}`",
-            plan.environment,
-            place.environment()
-        )
-    } else if plan.sandbox && !context.global.sandbox {
-        "the plan was made with --sandbox, and this run is for real".to_owned()
-    } else if !plan.sandbox && context.global.sandbox {
-        "the plan was made for real, and this run has --sandbox".to_owned()
-    } else {
-        return Ok(());
-    };
-    Err(Failure::new(why).help("nothing was done; make a new plan and review it"))
-}
-
-/// That the plan was made from the state as it is now.
-fn fresh(plan: &Plan, runtime: &Runtime, store: Option<&Arc<dyn Store>>) -> Result<(), Failure> {
-    let now = match store {
-        Some(store) => {
-            let meta = runtime.block_on(store.meta())?;
-            StateRef { lineage: Some(meta.lineage), serial: meta.serial }
-        }
-        None => StateRef { lineage: None, serial: 0 },
-    };
-    let why = if plan.state.lineage.is_some() && now.lineage.is_none() {
-        "the plan was made from a state, and here is none".to_owned()
-    } else if plan.state.lineage.is_some() && plan.state.lineage != now.lineage {
-        "the plan was made from another state (its lineage differs)".to_owned()
-    } else if plan.state.serial != now.serial {
-        format!(
-            "the state has changed since the plan was made (serial {} then, {} now)",
-            plan.state.serial, now.serial
-        )
-    } else {
-        return Ok(());
-    };
-    Err(Failure::new(why).help("nothing was done; make a new plan and review it"))
-}
-
-fn agreed(context: &Context) -> Result<bool, Failure> {
-    let mut err = context.output.err();
-    write!(err, "\nApply these changes? Only `yes` is accepted: ")?;
-    err.flush()?;
-    drop(err);
-    let mut answer = String::new();
-    io::stdin()
-        .lock()
-        .read_line(&mut answer)
-        .map_err(|error| Failure::new(format!("could not read the answer: {error}")))?;
-    Ok(answer.trim() == "yes")
 }
 
 /// What a plan is carried out with.

@@ -110,7 +110,7 @@ pub(super) enum Command {
     Sandbox(Sandbox),
     /// Print a completion script
     Completions(Completions),
-    /// Print the JSON Schema of a file, for editors
+    /// Print the JSON Schema of a file, for editors and programs
     Schema(Schema),
     /// Explain a problem at length: unknown-field, csv-row, …
     Explain(Explain),
@@ -233,6 +233,13 @@ pub(super) struct Apply {
     pub(super) planfile: Option<PathBuf>,
     #[command(flatten)]
     pub(super) selection: Selection,
+    /// Plan afresh, and apply if the changes are exactly those that were reviewed: the plan's
+    /// changes_digest, also in the marker of its Markdown
+    #[arg(long, value_name = "DIGEST", value_parser = digest, conflicts_with = "planfile")]
+    pub(super) reviewed: Option<String>,
+    /// Go on with the last apply if it stopped early; otherwise do nothing
+    #[arg(long, conflicts_with_all = ["planfile", "target", "destroy", "at", "reviewed"])]
+    pub(super) resume: bool,
     /// Do not ask
     #[arg(short, long)]
     pub(super) yes: bool,
@@ -475,6 +482,10 @@ pub(super) enum SchemaOf {
     Project,
     /// The other YAML files of a project
     Messages,
+    /// What `plan --format json` prints and `plan --out` saves
+    Plan,
+    /// What `apply --format json` prints
+    Apply,
 }
 
 #[derive(Debug, Args)]
@@ -500,6 +511,15 @@ fn target(text: &str) -> Result<Target, crate::model::ParseAddressError> {
         Address::parse(text).map(Target::Address)
     } else {
         Ok(Target::Key(Key::parse(text)?))
+    }
+}
+
+/// 64 hexadecimal digits.
+fn digest(text: &str) -> Result<String, String> {
+    if text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        Ok(text.to_ascii_lowercase())
+    } else {
+        Err("not a digest: 64 hexadecimal digits".to_owned())
     }
 }
 

@@ -5,6 +5,7 @@
 mod apply;
 mod args;
 mod completions;
+mod consent;
 mod context;
 mod explain;
 mod failure;

@@ -60,7 +60,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
     drop(store);
     let refusals = safety::check(&plan, planning::limits(&project, None, None));
     let folder = match args.format {
-        PlanFormat::Github => context.folder_in_repository(),
+        PlanFormat::Github | PlanFormat::Markdown => context.folder_in_repository(),
         _ => String::new(),
     };
     let view = View {

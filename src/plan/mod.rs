@@ -23,6 +23,9 @@ use crate::{
     model::{Address, Key, MessageId},
 };
 
+/// The JSON Schema of a plan's document.
+pub const SCHEMA: &str = include_str!("../../schemas/plan.json");
+
 /// What [`plan`] found to do, in the order in which it is done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {

@@ -73,6 +73,7 @@ struct Document<'a> {
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     unchanged: &'a [Unchanged],
     diagnostics: &'a [Diagnostic],
+    changes_digest: String,
     digest: String,
 }
 
@@ -107,6 +108,9 @@ struct Saved {
     unchanged: Vec<Unchanged>,
     #[serde(default, rename = "diagnostics")]
     _diagnostics: serde::de::IgnoredAny,
+    /// Follows from the others; plans that were saved before it was written have none.
+    #[serde(default, rename = "changes_digest")]
+    _changes_digest: serde::de::IgnoredAny,
     digest: String,
 }
 
@@ -316,6 +320,7 @@ pub fn encode(plan: &Plan) -> Result<Vec<u8>, serde_json::Error> {
         summary: plan.summary,
         budget: plan.budget,
         protect: &plan.protect,
+        changes_digest: changes_digest(plan)?,
         digest: digest(plan, &changes)?,
         changes,
         unchanged: &plan.unchanged,
@@ -373,6 +378,20 @@ pub(crate) fn read(bytes: &[u8]) -> Result<(Plan, String), WireError> {
         diagnostics: Vec::new(),
     };
     Ok((plan, saved.digest))
+}
+
+/// Over what visitors would see and which requests that takes, and over nothing else: two plans
+/// with the same one do the same, whenever and from whatever serial of the state they were made, and
+/// wherever in the files the messages are written. 64 hexadecimal digits.
+pub fn changes_digest(plan: &Plan) -> Result<String, serde_json::Error> {
+    let mut hasher = blake3::Hasher::new();
+    let whose = ("pushsync/changes/1", &plan.environment, plan.sandbox, &plan.protect);
+    serde_json::to_writer(&mut hasher, &whose)?;
+    for change in &plan.changes {
+        let placeless = WireChange { source: None, ..WireChange::from(change) };
+        serde_json::to_writer(&mut hasher, &placeless)?;
+    }
+    Ok(hasher.finalize().to_hex().to_string())
 }
 
 /// Over everything that decides what is done, and the commit; not over the budget, which is only a forecast.

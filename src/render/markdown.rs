@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     diagnostics::Diagnostic,
-    plan::{Action, Plan},
+    plan::{Action, Plan, wire},
 };
 
 /// GitHub's limit for a comment. It counts characters; no text has more of them than bytes.
@@ -91,7 +91,7 @@ fn head(plan: &Plan, view: View<'_>) -> String {
     // As long as a name may be; a plan that was made by hand may have a longer one.
     let environment: String = plan.environment.chars().take(128).collect();
     let environment = &environment;
-    let mut out = format!("<!-- pushsync:plan {} -->\n", comment(environment));
+    let mut out = format!("{}\n", marker(environment, plan, view));
     let sandbox = if plan.sandbox { ", in the sandbox" } else { "" };
     out.push_str(&format!("### pushsync plan for {}{sandbox}\n\n", code(environment)));
     if plan.changes.is_empty() {
@@ -125,6 +125,20 @@ fn head(plan: &Plan, view: View<'_>) -> String {
     }
     out.push('\n');
     out
+}
+
+/// By which programs find the comment of this project and environment, and in it what
+/// `apply --reviewed` takes.
+fn marker(environment: &str, plan: &Plan, view: View<'_>) -> String {
+    let mut marker = format!("<!-- pushsync:plan environment={}", comment(environment));
+    if !view.folder.is_empty() {
+        marker.push_str(&format!(" project={}", comment(view.folder.trim_end_matches('/'))));
+    }
+    // A plan in memory can always be written as JSON; what has no digest cannot be applied by it.
+    if let Ok(digest) = wire::changes_digest(plan) {
+        marker.push_str(&format!(" changes={digest}"));
+    }
+    marker + " -->"
 }
 
 /// `text` with the number, if there are that many.

@@ -49,7 +49,7 @@ pub struct View<'a> {
     /// command ran: [`Format::Text`] leaves it to the caller.
     pub refusals: &'a [Refusal],
     /// The project's folder from the root of its repository on: empty, or ending in `/`. Only for
-    /// [`Format::Github`].
+    /// [`Format::Github`] and the marker of [`Format::Markdown`].
     pub folder: &'a str,
 }
 

@@ -1,5 +1,6 @@
 //! What plans look like. The snapshots are read before they are accepted.
 
+mod documents;
 mod github;
 mod hostile;
 mod html;

@@ -10,7 +10,11 @@ fn project() -> Project {
 fn a_plan_is_a_comment_a_page_or_annotations() {
     let project = project();
     let comment = project.run("plan --format markdown").ok();
-    assert!(comment.out.starts_with("<!-- pushsync:plan default -->\n"), "{}", comment.out);
+    assert!(
+        comment.out.starts_with("<!-- pushsync:plan environment=default changes="),
+        "{}",
+        comment.out
+    );
     comment.says(&["| `+` | create | 2 |", "+ Dark mode is here"]).never_says(&[ADA, BEN]);
     let page = project.run("plan --format html").ok();
     assert!(page.out.starts_with("<!doctype html>"), "{}", page.out);

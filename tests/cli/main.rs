@@ -15,6 +15,7 @@ mod hostile;
 mod plan;
 mod planfile;
 mod refusals;
+mod reviewed;
 mod safety;
 mod secret_state;
 mod secrets;

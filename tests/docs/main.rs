@@ -289,6 +289,7 @@ fn every_command_that_is_shown_exists() {
                     "ADDRESS" | "OLD" => "welcome@kZMv".to_owned(),
                     "NEW" => "hello@kZMv".to_owned(),
                     "N" => "5".to_owned(),
+                    "DIGEST" => "0".repeat(64),
                     "INSTANT" => "2026-12-24T00:00:00Z".to_owned(),
                     "SHELL" => "bash".to_owned(),
                     "--refresh=N" => "--refresh=5".to_owned(),

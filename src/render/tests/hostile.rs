@@ -238,7 +238,7 @@ fn nothing_in_a_comment_is_markdown_html_a_link_or_a_mention_but_ours() {
     for text in all(Format::Markdown) {
         assert!(text.len() <= 65_536, "{} bytes", text.len());
         assert!(text.starts_with(
-            "<!-- pushsync:plan x--%3E%3Cb%3EPWNED%3C%2Fb%3E%60%3A%3Aerror%3A%3APWNED -->\n"
+            "<!-- pushsync:plan environment=x--%3E%3Cb%3EPWNED%3C%2Fb%3E%60%3A%3Aerror%3A%3APWNED changes="
         ));
         let mut html = String::new();
         let mut in_code = false;
@@ -280,7 +280,9 @@ fn nothing_in_a_comment_is_markdown_html_a_link_or_a_mention_but_ours() {
                 Token::Close(name) => code -= usize::from(name == "code"),
                 Token::Text(ours) if code == 0 => assert_ours(&ours, &text),
                 Token::Text(_) => {}
-                Token::Comment(comment) => assert!(comment.starts_with(" pushsync:plan x--%3E")),
+                Token::Comment(comment) => {
+                    assert!(comment.starts_with(" pushsync:plan environment=x--%3E"))
+                }
                 Token::Doctype => panic!("a doctype"),
             }
         }

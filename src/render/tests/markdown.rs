@@ -49,7 +49,7 @@ fn a_comment_without_changes_says_so() {
     plan.summary = Summary::of(&[], 12);
     plan.environment = "staging".into();
     let text = markdown(&plan);
-    assert!(text.starts_with("<!-- pushsync:plan staging -->\n"), "{text}");
+    assert!(text.starts_with("<!-- pushsync:plan environment=staging changes="), "{text}");
     assert!(text.contains("**No changes:** 12 deliveries are as they should be."), "{text}");
 }
 

@@ -1,0 +1,155 @@
+//! What entitles a run to apply a plan: that somebody saw it, and that it is still that plan.
+
+use std::{
+    fs,
+    io::{self, BufRead, Write},
+    path::Path,
+    sync::Arc,
+};
+
+use tokio::runtime::Runtime;
+
+use super::{context::Context, failure::Failure, place::Place, surroundings};
+use crate::{
+    plan::{Plan, StateRef, wire},
+    state::{Run, Store},
+};
+
+/// Reads a saved plan.
+pub(super) fn saved(path: &Path) -> Result<Plan, Failure> {
+    let failed = |why: String| Failure::new(format!("could not use {}: {why}", path.display()));
+    let bytes = fs::read(path).map_err(|error| failed(error.to_string()))?;
+    wire::decode(&bytes)
+        .map_err(|error| failed(error.to_string()).help("make a new one: pushsync plan --out FILE"))
+}
+
+/// That the plan is for this environment, and for the API or the sandbox as this run is.
+pub(super) fn for_here(plan: &Plan, context: &Context, place: &Place) -> Result<(), Failure> {
+    let why = if plan.environment != place.environment() {
+        format!(
+            "the plan is for the environment `{}`, this run is for `{}`",
+            plan.environment,
+            place.environment()
+        )
+    } else if plan.sandbox && !context.global.sandbox {
+        "the plan was made with --sandbox, and this run is for real".to_owned()
+    } else if !plan.sandbox && context.global.sandbox {
+        "the plan was made for real, and this run has --sandbox".to_owned()
+    } else {
+        return Ok(());
+    };
+    Err(Failure::new(why).help("nothing was done; make a new plan and review it"))
+}
+
+/// That the plan was made from the state as it is now.
+pub(super) fn fresh(
+    plan: &Plan,
+    runtime: &Runtime,
+    store: Option<&Arc<dyn Store>>,
+) -> Result<(), Failure> {
+    let now = match store {
+        Some(store) => {
+            let meta = runtime.block_on(store.meta())?;
+            StateRef { lineage: Some(meta.lineage), serial: meta.serial }
+        }
+        None => StateRef { lineage: None, serial: 0 },
+    };
+    let why = if plan.state.lineage.is_some() && now.lineage.is_none() {
+        "the plan was made from a state, and here is none".to_owned()
+    } else if plan.state.lineage.is_some() && plan.state.lineage != now.lineage {
+        "the plan was made from another state (its lineage differs)".to_owned()
+    } else if plan.state.serial != now.serial {
+        format!(
+            "the state has changed since the plan was made (serial {} then, {} now)",
+            plan.state.serial, now.serial
+        )
+    } else {
+        return Ok(());
+    };
+    Err(Failure::new(why).help("nothing was done; make a new plan and review it"))
+}
+
+pub(super) fn agreed(context: &Context) -> Result<bool, Failure> {
+    let mut err = context.output.err();
+    write!(err, "\nApply these changes? Only `yes` is accepted: ")?;
+    err.flush()?;
+    drop(err);
+    let mut answer = String::new();
+    io::stdin()
+        .lock()
+        .read_line(&mut answer)
+        .map_err(|error| Failure::new(format!("could not read the answer: {error}")))?;
+    Ok(answer.trim() == "yes")
+}
+
+/// That the changes are those of the plan that was reviewed. What is done already needs no review.
+pub(super) fn reviewed(context: &Context, plan: &Plan, digest: &str) -> Result<(), Failure> {
+    let now = wire::changes_digest(plan)?;
+    if plan.is_empty() || now == digest {
+        return Ok(());
+    }
+    Err(Failure::new(format!(
+        "what would be done now is not what was reviewed: the changes have the digest {now}, the reviewed ones {digest}"
+    ))
+    .help(format!(
+        "nothing was done. The state or the manifest has changed since; review what is to be done now: {}",
+        context.command("plan")
+    )))
+}
+
+/// Whether the last apply stopped early, so that there is something to go on with.
+pub(super) fn resumes(
+    context: &Context,
+    runtime: &Runtime,
+    store: Option<&Arc<dyn Store>>,
+) -> Result<bool, Failure> {
+    let last = match store {
+        Some(store) => last_apply(runtime, store)?,
+        None => None,
+    };
+    let Some(run) = last else {
+        context.output.note("nothing to resume: nothing was applied yet");
+        return Ok(false);
+    };
+    let Some(why @ ("budget" | "duration" | "signal" | "killed")) = run.stopped.as_deref() else {
+        context.output.note(&match &run.stopped {
+            None => format!("nothing to resume: the apply of {:.0} came to its end", run.started_at),
+            // Nobody has looked at it yet, or it would have been applied again since.
+            Some(_) => format!(
+                "nothing to resume: the apply of {:.0} was refused by the API, not cut short; apply again once that is mended",
+                run.started_at
+            ),
+        });
+        return Ok(false);
+    };
+    let here = surroundings::commit(&context.global.directory).map(|commit| commit.id);
+    if here != run.commit {
+        let named = |commit: Option<&str>| {
+            commit.map_or_else(|| "no commit".to_owned(), |commit| format!("commit {commit}"))
+        };
+        return Err(Failure::new(format!(
+            "the apply of {:.0} stopped early ({why}) with the manifest of {}, and here is {}",
+            run.started_at,
+            named(run.commit.as_deref()),
+            named(here.as_deref())
+        ))
+        .help("nothing was done; check that commit out to go on with it, or review a new plan and apply that"));
+    }
+    context.output.note(&format!(
+        "going on with the apply of {:.0}, which stopped early: {why}",
+        run.started_at
+    ));
+    Ok(true)
+}
+
+/// The newest run that was an apply.
+fn last_apply(runtime: &Runtime, store: &Arc<dyn Store>) -> Result<Option<Run>, Failure> {
+    // Nearly always it is among the newest; a state that is refreshed every hour may have many after it.
+    for most in [20, usize::MAX] {
+        let runs = runtime.block_on(store.runs(most))?;
+        if let Some(run) = runs.into_iter().find(|run| run.command == "apply") {
+            return Ok(Some(run));
+        }
+    }
+    Ok(None)
+}
