@@ -61,7 +61,8 @@ fn objects(schema: &Value) -> Vec<(&str, &serde_json::Map<String, Value>)> {
 #[test]
 fn every_field_has_a_description_and_an_example_that_fits() {
     let mut fields = 0;
-    for (_, schema) in all() {
+    for (title, schema) in all() {
+        let in_editors = ["project", "messages"].contains(&title);
         for (object, properties) in objects(&schema) {
             for (name, property) in properties {
                 fields += 1;
@@ -69,7 +70,7 @@ fn every_field_has_a_description_and_an_example_that_fits() {
                 let description = property["description"].as_str().unwrap_or_default();
                 assert!(description.len() > 10, "{what} is not described");
                 // Editors show a plain description with its marks.
-                if description.contains('`') {
+                if in_editors && description.contains('`') {
                     assert_eq!(property["markdownDescription"], description, "{what}");
                 }
                 let examples = property["examples"].as_array().expect(&what);
