@@ -6,7 +6,9 @@
 
 #![expect(clippy::expect_used, clippy::panic, reason = "helpers of tests may fail loudly too")]
 
+mod browser;
 mod links;
+mod pictures;
 mod reference;
 mod runs;
 mod troubleshooting;
