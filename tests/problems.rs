@@ -4,7 +4,7 @@
 
 use std::{fs, path::Path, process::Command};
 
-use pushsync::diagnostics::Code;
+use pushsync::diagnostics::{Code, Diagnostic, Place, Report, Sources};
 use tempfile::TempDir;
 
 const BASE: &str = "version: 1\nsenders: { support: { group: PjRBMhWGen6aRHjif } }\n\
@@ -104,5 +104,40 @@ fn there_is_a_manual_page_for_every_command() {
     for name in ["pushsync", "pushsync-apply", "pushsync-state-resolve"] {
         let page = fs::read_to_string(folder.path().join(format!("{name}.1"))).expect("a page");
         assert!(page.contains(".TH") && page.contains(".SH SYNOPSIS"), "{name}: {page}");
+    }
+}
+
+/// So many problems, as code scanning gets them.
+fn sarif(count: usize) -> serde_json::Value {
+    let all = (0..count).map(|n| {
+        let line = u32::try_from(n).expect("few") + 3;
+        let place = Place { file: "messages/all.yaml".into(), line, column: 19, length: 6 };
+        Diagnostic::error(Code::UnknownSender, format!("there is no sender `nobody-{n}`"))
+            .at(place)
+            .help("did you mean `support`?")
+    });
+    Report::new(all.collect(), Sources::default()).sarif("chat/")
+}
+
+#[test]
+fn sarif_of_3_problems() {
+    let document = sarif(3);
+    let results = &document["runs"][0]["results"];
+    insta::assert_snapshot!(serde_json::to_string_pretty(results).expect("JSON"));
+}
+
+/// How much it is, and its first and last result.
+#[test]
+fn sarif_of_300_and_of_30_000_problems() {
+    for count in [300, 30_000] {
+        let document = sarif(count);
+        let results = document["runs"][0]["results"].as_array().expect("results");
+        let (bytes, n) = (document["runs"][0]["results"].to_string().len(), results.len());
+        let mut shown = format!("{n} results, {bytes} bytes\n");
+        for result in [results.first(), results.last()] {
+            shown += &serde_json::to_string_pretty(&result).expect("JSON");
+            shown += "\n";
+        }
+        insta::assert_snapshot!(format!("sarif_of_{count}_problems"), shown);
     }
 }

@@ -7,6 +7,7 @@ mod html;
 mod markdown;
 mod markup;
 mod plans;
+mod sizes;
 
 use plans::{address, everything};
 
