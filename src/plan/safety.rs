@@ -63,7 +63,8 @@ pub enum Refusal {
     },
     /// Nothing is desired, and the state is not empty.
     #[error(
-        "the manifest has no messages to send, but the state has {managed} deliveries: all would be deleted"
+        "the manifest has no messages to send, but the state has {managed} {}: all would be deleted",
+        if *managed == 1 { "delivery" } else { "deliveries" }
     )]
     EmptyManifest {
         /// How many deliveries the state has.
