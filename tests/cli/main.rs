@@ -6,8 +6,10 @@
 mod actions;
 mod apply;
 mod browser;
+mod completions;
 mod crash;
 mod damage;
+mod documents;
 mod durable;
 mod environments;
 mod formats;
