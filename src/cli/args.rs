@@ -108,6 +108,8 @@ pub(super) enum Command {
     Presence(Presence),
     /// Serve the API's behaviour on loopback, for other programs
     Sandbox(Sandbox),
+    /// Serve a page of what visitors would see, from the manifest alone, that follows the files
+    Preview(Preview),
     /// Print a completion script
     Completions(Completions),
     /// Print the JSON Schema of a file, for editors and programs
@@ -500,6 +502,19 @@ pub(super) enum SchemaOf {
     Plan,
     /// What `apply --format json` prints
     Apply,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Preview {
+    /// The port on 127.0.0.1; 0 takes a free one
+    #[arg(long, value_name = "P", default_value_t = 8026)]
+    pub(super) port: u16,
+    /// The instant at which the page begins (RFC 3339), for windows [default: now]
+    #[arg(long, value_name = "INSTANT")]
+    pub(super) at: Option<Timestamp>,
+    /// How to say where it listens
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(super) format: DataFormat,
 }
 
 #[derive(Debug, Args)]

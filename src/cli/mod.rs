@@ -18,6 +18,7 @@ mod place;
 mod plan;
 mod planning;
 mod presence;
+mod preview;
 mod progress;
 mod refresh;
 mod sandbox;
@@ -83,6 +84,7 @@ fn dispatch(cli: Cli, output: Output) -> Result<u8, Failure> {
         Command::State(args) => state::run(&context, args),
         Command::Presence(args) => presence::run(&context, &args),
         Command::Sandbox(args) => sandbox::run(&context, args),
+        Command::Preview(args) => preview::run(&context, &args),
         Command::Completions(args) => completions::run(&context, &args),
         Command::Schema(args) => schema::run(&context, &args),
         Command::Explain(args) => explain::run(&context, &args),
@@ -97,7 +99,7 @@ mod tests {
     use super::Cli;
 
     /// Those that print a script, a file or a page as it is, or no data at all.
-    const WITHOUT: [&str; 15] = [
+    const WITHOUT: [&str; 14] = [
         "init",
         "import",
         "completions",
@@ -112,7 +114,6 @@ mod tests {
         "state rekey",
         "state unlock",
         "state",
-        "preview",
     ];
 
     fn walk(command: &Command, name: &str, lacking: &mut Vec<String>) {

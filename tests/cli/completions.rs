@@ -8,7 +8,7 @@ use crate::support::{ADA, Project, run};
 fn offered(project: &Project, line: &str) -> Vec<String> {
     let script = run(project.path(), ["completions", "bash"]).ok().out;
     let bin = Path::new(env!("CARGO_BIN_EXE_pushsync")).parent().expect("a folder");
-    let path = std::env::var("PATH").expect("a path");
+    let path = std::env::var_os("PATH").expect("a path");
     // The words as bash makes them: an `@` is one of its own.
     let ask = format!(
         "{script}\nCOMP_LINE=$LINE COMP_POINT=${{#LINE}}\n\
@@ -20,7 +20,7 @@ fn offered(project: &Project, line: &str) -> Vec<String> {
     let asked = Command::new("bash")
         .args(["--norc", "-c", &ask])
         .env("LINE", line)
-        .env("PATH", format!("{}:{path}", bin.display()))
+        .env("PATH", format!("{}:{}", bin.display(), path.display()))
         .current_dir(project.path())
         .output()
         .expect("bash is there");

@@ -14,6 +14,7 @@ mod durable;
 mod environments;
 mod formats;
 mod hostile;
+mod live;
 mod plan;
 mod planfile;
 mod refusals;
