@@ -6,6 +6,7 @@
 
 pub mod apply;
 pub mod brevo;
+mod chats;
 pub mod cli;
 pub mod desired;
 pub mod diagnostics;
@@ -15,6 +16,7 @@ pub mod fuzzing;
 pub mod manifest;
 pub mod model;
 pub mod plan;
+pub mod preview;
 pub mod render;
 pub mod sandbox;
 pub mod state;

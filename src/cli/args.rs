@@ -3,10 +3,10 @@
 use std::{num::NonZeroUsize, path::PathBuf, time::Duration};
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
-use clap_complete::Shell;
+use clap_complete::{Shell, engine::ArgValueCompleter};
 use jiff::Timestamp;
 
-use super::secrets::KeyFile;
+use super::{completions, secrets::KeyFile};
 use crate::{
     manifest::duration,
     model::{Address, Key, VisitorId},
@@ -33,7 +33,7 @@ pub(super) struct Global {
     #[arg(short = 'C', long = "directory", value_name = "DIR", global = true, default_value = ".", value_hint = ValueHint::DirPath)]
     pub(super) directory: PathBuf,
     /// The environment
-    #[arg(long, value_name = "NAME", global = true, env = "PUSHSYNC_ENV")]
+    #[arg(long, value_name = "NAME", global = true, env = "PUSHSYNC_ENV", add = ArgValueCompleter::new(completions::environments))]
     pub(super) env: Option<String>,
     /// Where the state is, instead of what the project says
     #[arg(long, value_name = "URL", global = true, env = "PUSHSYNC_STATE", hide_env_values = true)]
@@ -108,6 +108,8 @@ pub(super) enum Command {
     Presence(Presence),
     /// Serve the API's behaviour on loopback, for other programs
     Sandbox(Sandbox),
+    /// Serve a page of what visitors would see, from the manifest alone, that follows the files
+    Preview(Preview),
     /// Print a completion script
     Completions(Completions),
     /// Print the JSON Schema of a file, for editors and programs
@@ -147,7 +149,7 @@ pub(super) enum ReportFormat {
 #[derive(Debug, Args)]
 pub(super) struct Show {
     /// The message
-    #[arg(value_parser = key)]
+    #[arg(value_parser = key, add = ArgValueCompleter::new(completions::keys))]
     pub(super) key: Key,
     /// The visitor [default: the first one of the audience]
     #[arg(long, value_parser = visitor)]
@@ -168,7 +170,7 @@ pub(super) enum DataFormat {
 #[derive(Debug, Clone, Args)]
 pub(super) struct Selection {
     /// Only this message or delivery; may be given several times
-    #[arg(long, value_name = "KEY|ADDRESS", value_parser = target)]
+    #[arg(long, value_name = "KEY|ADDRESS", value_parser = target, add = ArgValueCompleter::new(completions::targets))]
     pub(super) target: Vec<Target>,
     /// Plan to delete everything that the state has
     #[arg(long)]
@@ -290,7 +292,7 @@ pub(super) struct Refresh {
     #[command(flatten)]
     pub(super) bounds: Bounds,
     /// Only this message or delivery; may be given several times
-    #[arg(long, value_name = "KEY|ADDRESS", value_parser = target)]
+    #[arg(long, value_name = "KEY|ADDRESS", value_parser = target, add = ArgValueCompleter::new(completions::targets))]
     pub(super) target: Vec<Target>,
     /// How to report
     #[arg(long, value_name = "FORMAT", default_value = "text")]
@@ -300,7 +302,7 @@ pub(super) struct Refresh {
 #[derive(Debug, Args)]
 pub(super) struct Import {
     /// What it is from now on: KEY@VISITOR
-    #[arg(value_parser = address)]
+    #[arg(value_parser = address, add = ArgValueCompleter::new(completions::only_addresses))]
     pub(super) address: Address,
     /// The message's id
     pub(super) id: String,
@@ -311,7 +313,7 @@ pub(super) enum State {
     /// List what was sent
     List {
         /// Only these messages or deliveries
-        #[arg(value_name = "KEY|ADDRESS", value_parser = target)]
+        #[arg(value_name = "KEY|ADDRESS", value_parser = target, add = ArgValueCompleter::new(completions::targets))]
         targets: Vec<Target>,
         /// How to show it
         #[arg(long, value_name = "FORMAT", default_value = "text")]
@@ -320,7 +322,7 @@ pub(super) enum State {
     /// Show everything that is known of one delivery
     Show {
         /// The delivery
-        #[arg(value_parser = address)]
+        #[arg(value_parser = address, add = ArgValueCompleter::new(completions::only_addresses))]
         address: Address,
         /// How to show it
         #[arg(long, value_name = "FORMAT", default_value = "text")]
@@ -329,22 +331,22 @@ pub(super) enum State {
     /// Forget a delivery; the message stays where it is
     Rm {
         /// The deliveries
-        #[arg(required = true, value_parser = address)]
+        #[arg(required = true, value_parser = address, add = ArgValueCompleter::new(completions::only_addresses))]
         addresses: Vec<Address>,
     },
     /// Give a delivery another address; nothing is sent
     Mv {
         /// The address that it has
-        #[arg(value_parser = address)]
+        #[arg(value_parser = address, add = ArgValueCompleter::new(completions::only_addresses))]
         old: Address,
         /// The address that it gets: another key, the same visitor
-        #[arg(value_parser = address)]
+        #[arg(value_parser = address, add = ArgValueCompleter::new(completions::only_addresses))]
         new: Address,
     },
     /// Say what became of a delivery whose answer was lost
     Resolve {
         /// The delivery
-        #[arg(value_parser = address)]
+        #[arg(value_parser = address, add = ArgValueCompleter::new(completions::only_addresses))]
         address: Address,
         /// It was sent, and this is its id
         #[arg(
@@ -402,11 +404,15 @@ pub(super) enum State {
         force: bool,
     },
     /// Read everything and compare it with its checksums
-    Verify,
+    Verify {
+        /// How to show it
+        #[arg(long, value_name = "FORMAT", default_value = "text")]
+        format: DataFormat,
+    },
     /// Say what was done when, the newest first
     History {
         /// Only runs that touched this message
-        #[arg(value_parser = key)]
+        #[arg(value_parser = key, add = ArgValueCompleter::new(completions::keys))]
         key: Option<Key>,
         /// At most so many
         #[arg(long, value_name = "N", default_value_t = 20)]
@@ -420,7 +426,7 @@ pub(super) enum State {
 #[derive(Debug, Args)]
 pub(super) struct Presence {
     /// The sender's name in the manifest
-    #[arg(long, value_name = "SENDER")]
+    #[arg(long, value_name = "SENDER", add = ArgValueCompleter::new(completions::senders))]
     pub(super) from: String,
     /// Stop after so long
     #[arg(long = "for", value_name = "D", value_parser = span)]
@@ -428,6 +434,9 @@ pub(super) struct Presence {
     /// Ping once
     #[arg(long, conflicts_with = "duration")]
     pub(super) once: bool,
+    /// How to report
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(super) format: DataFormat,
 }
 
 #[derive(Debug, Args)]
@@ -453,12 +462,19 @@ pub(super) struct Sandbox {
     /// For the faults: the same seed and order of requests give the same faults
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(super) seed: u64,
+    /// How to say where it listens
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(super) format: DataFormat,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct Explain {
-    /// Its name: what stands in brackets after `error` or `warning`
-    pub(super) code: String,
+    /// Its name: what stands in brackets after `error` or `warning` [default: list them]
+    #[arg(add = ArgValueCompleter::new(completions::problems))]
+    pub(super) code: Option<String>,
+    /// How to show it
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(super) format: DataFormat,
 }
 
 #[derive(Debug, Args)]
@@ -486,6 +502,19 @@ pub(super) enum SchemaOf {
     Plan,
     /// What `apply --format json` prints
     Apply,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Preview {
+    /// The port on 127.0.0.1; 0 takes a free one
+    #[arg(long, value_name = "P", default_value_t = 8026)]
+    pub(super) port: u16,
+    /// The instant at which the page begins (RFC 3339), for windows [default: now]
+    #[arg(long, value_name = "INSTANT")]
+    pub(super) at: Option<Timestamp>,
+    /// How to say where it listens
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(super) format: DataFormat,
 }
 
 #[derive(Debug, Args)]

@@ -84,15 +84,21 @@ impl Context {
 
     /// Loads the project without a word.
     pub(super) fn load(&self) -> manifest::Loaded {
-        manifest::load(
-            &self.global.directory,
-            &LoadOptions {
-                environment: self.global.env.clone(),
-                allow_outside: self.global.allow_outside,
+        self.loader()()
+    }
+
+    /// Loads the project, whenever it is asked to.
+    pub(super) fn loader(&self) -> impl Fn() -> manifest::Loaded + Send + Sync + use<> {
+        let Global { directory, env, allow_outside, .. } = self.global.clone();
+        move || {
+            let options = LoadOptions {
+                environment: env.clone(),
+                allow_outside,
                 env: &surroundings::variable,
                 now: surroundings::now(),
-            },
-        )
+            };
+            manifest::load(&directory, &options)
+        }
     }
 
     /// Loads the project; problems are told, and errors end the command.

@@ -1,7 +1,9 @@
 use std::io::Write;
 
+use serde_json::json;
+
 use super::{
-    args::Explain as Args,
+    args::{DataFormat, Explain as Args},
     context::Context,
     failure::{Failure, status},
 };
@@ -11,8 +13,9 @@ use crate::{diagnostics::Code, manifest::suggest};
 const PROBLEMS: &str = include_str!("../../docs/problems.md");
 
 pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
+    let Some(code) = &args.code else { return list(context, args.format) };
     // As it stands in the message: `error[unknown-field]`.
-    let name = args.code.rsplit('[').next().unwrap_or_default().trim_end_matches(']');
+    let name = code.rsplit('[').next().unwrap_or_default().trim_end_matches(']');
     let Some(section) = section(name) else {
         let known = Code::ALL.iter().map(|code| code.as_str());
         let failure = Failure::new(format!("there is no problem called {name:?}"));
@@ -21,6 +24,12 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
             None => failure.help("the name stands in brackets: error[unknown-field]"),
         });
     };
+    if args.format == DataFormat::Json {
+        let document =
+            json!({ "format": "pushsync/problem/1", "code": name, "markdown": section.trim() });
+        context.output.json(&document)?;
+        return Ok(status::DONE);
+    }
     let mut out = context.output.out();
     writeln!(out, "{name}\n")?;
     let mut code = false;
@@ -30,6 +39,23 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
             (false, true) => writeln!(out, "    {line}")?,
             (false, false) => writeln!(out, "{}", line.replace('`', ""))?,
         }
+    }
+    Ok(status::DONE)
+}
+
+/// All problems, a line each.
+fn list(context: &Context, format: DataFormat) -> Result<u8, Failure> {
+    if format == DataFormat::Json {
+        let problem = |code: &Code| json!({ "code": code.as_str(), "about": code.description() });
+        let all: Vec<_> = Code::ALL.iter().map(problem).collect();
+        context.output.json(&json!({ "format": "pushsync/problems/1", "problems": all }))?;
+        return Ok(status::DONE);
+    }
+    let widest = Code::ALL.iter().map(|code| code.as_str().len()).max().unwrap_or_default();
+    let mut out = context.output.out();
+    for code in Code::ALL {
+        let about = code.description().replace('`', "");
+        writeln!(out, "{:widest$}  {}", code.as_str(), about.trim_end_matches('.'))?;
     }
     Ok(status::DONE)
 }

@@ -18,6 +18,7 @@ mod place;
 mod plan;
 mod planning;
 mod presence;
+mod preview;
 mod progress;
 mod refresh;
 mod sandbox;
@@ -41,6 +42,14 @@ use output::Output;
 
 /// Runs the command that the process was started with.
 pub fn main() -> ExitCode {
+    match completions::answer() {
+        Ok(false) => {}
+        Ok(true) => return ExitCode::from(status::DONE),
+        Err(error) => {
+            let _ = error.print();
+            return ExitCode::from(status::FAILED);
+        }
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
@@ -75,9 +84,59 @@ fn dispatch(cli: Cli, output: Output) -> Result<u8, Failure> {
         Command::State(args) => state::run(&context, args),
         Command::Presence(args) => presence::run(&context, &args),
         Command::Sandbox(args) => sandbox::run(&context, args),
+        Command::Preview(args) => preview::run(&context, &args),
         Command::Completions(args) => completions::run(&context, &args),
         Command::Schema(args) => schema::run(&context, &args),
         Command::Explain(args) => explain::run(&context, &args),
         Command::Man(args) => man::run(&context, &args),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{Command, CommandFactory};
+
+    use super::Cli;
+
+    /// Those that print a script, a file or a page as it is, or no data at all.
+    const WITHOUT: [&str; 14] = [
+        "init",
+        "import",
+        "completions",
+        "schema",
+        "man",
+        "state rm",
+        "state mv",
+        "state resolve",
+        "state export",
+        "state import",
+        "state migrate",
+        "state rekey",
+        "state unlock",
+        "state",
+    ];
+
+    fn walk(command: &Command, name: &str, lacking: &mut Vec<String>) {
+        for below in command.get_subcommands() {
+            let name = format!("{name} {}", below.get_name()).trim().to_owned();
+            let json = below.get_arguments().any(|argument| {
+                argument.get_id() == "format"
+                    && argument
+                        .get_possible_values()
+                        .iter()
+                        .any(|value| value.matches("json", false))
+            });
+            if !json && !WITHOUT.contains(&&*name) {
+                lacking.push(name.clone());
+            }
+            walk(below, &name, lacking);
+        }
+    }
+
+    #[test]
+    fn every_command_that_prints_data_prints_it_as_json_too() {
+        let mut lacking = Vec::new();
+        walk(&Cli::command(), "", &mut lacking);
+        assert!(lacking.is_empty(), "{lacking:?}");
     }
 }

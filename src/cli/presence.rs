@@ -1,7 +1,9 @@
 use std::{io::Write, sync::Arc};
 
+use serde_json::json;
+
 use super::{
-    args::{Bounds, Presence as Args},
+    args::{Bounds, DataFormat, Presence as Args},
     context::Context,
     failure::{Failure, status},
     progress::Progress,
@@ -57,12 +59,20 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
     progress.finish();
     runtime.block_on(link.close());
     let presence = presence?;
-    writeln!(
-        context.output.out(),
-        "{} answered, {} not.",
-        words::count(presence.pings, "ping", "pings"),
-        words::number(presence.missed)
-    )?;
+    match args.format {
+        DataFormat::Text => writeln!(
+            context.output.out(),
+            "{} answered, {} not.",
+            words::count(presence.pings, "ping", "pings"),
+            words::number(presence.missed)
+        )?,
+        DataFormat::Json => context.output.json(&json!({
+            "format": "pushsync/presence/1",
+            "pings": presence.pings,
+            "missed": presence.missed,
+            "stopped": presence.stopped,
+        }))?,
+    }
     if let Some(fatal) = &presence.fatal {
         context.output.failure(&fatal.into());
     }

@@ -3,8 +3,10 @@ use std::{
     net::{Ipv4Addr, SocketAddr},
 };
 
+use serde_json::json;
+
 use super::{
-    args::Sandbox as Args,
+    args::{DataFormat, Sandbox as Args},
     context::Context,
     failure::{Failure, status},
     signals, surroundings,
@@ -15,7 +17,7 @@ use crate::{
 };
 
 pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
-    let Args { port, data, limit, latency, fail, drop_replies, seed } = args;
+    let Args { port, data, limit, latency, fail, drop_replies, seed, format } = args;
     let runtime = context.runtime()?;
     runtime.block_on(async {
         let running = Sandbox::start(Options {
@@ -34,7 +36,15 @@ pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
         }
         // Scripts wait for this line.
         let mut out = context.output.out();
-        writeln!(out, "listening on http://{}", running.address())?;
+        let page = format!("http://{}", running.address());
+        match format {
+            DataFormat::Text => writeln!(out, "listening on {page}")?,
+            DataFormat::Json => writeln!(
+                out,
+                "{}",
+                json!({ "format": "pushsync/sandbox/1", "page": page, "base_url": running.base_url() })
+            )?,
+        }
         out.flush()?;
         drop(out);
         context.output.note(&format!(

@@ -7,12 +7,16 @@ mod older;
 mod resolve;
 mod transfer;
 
-use std::{io::Write, sync::Arc};
+use std::{
+    io::{self, Write},
+    sync::Arc,
+};
 
+use serde_json::json;
 use tokio::runtime::Runtime;
 
 use super::{
-    args::State as Args,
+    args::{DataFormat, State as Args},
     context::Context,
     failure::{Failure, status},
     place::Place,
@@ -22,7 +26,7 @@ use crate::{
     apply::RunInfo,
     model::Address,
     render::words,
-    state::{Amendment, Mode, Record, Run, RunChange, Store, Write as StateWrite},
+    state::{Amendment, Mode, Record, Run, RunChange, Store, Verification, Write as StateWrite},
 };
 
 pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
@@ -43,7 +47,7 @@ pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
         Args::Rekey => rekey(&desk),
         Args::Restore { name, format } => older::restore(&desk, name.as_deref(), format),
         Args::Unlock { force } => older::unlock(&desk, force),
-        Args::Verify => verify(&desk),
+        Args::Verify { format } => verify(&desk, format),
     }
 }
 
@@ -176,13 +180,30 @@ fn rekey(desk: &Desk<'_>) -> Result<u8, Failure> {
     Ok(status::DONE)
 }
 
-fn verify(desk: &Desk<'_>) -> Result<u8, Failure> {
+fn verify(desk: &Desk<'_>, format: DataFormat) -> Result<u8, Failure> {
     let store = desk.context.open_to_read(&desk.place, "state verify")?;
     let Some(store) = store else {
         return Err(Failure::new("there is no state yet: nothing was sent"));
     };
     let found = desk.wait(store.verify())?;
-    let mut out = desk.context.output.out();
+    match format {
+        DataFormat::Json => desk.context.output.json(&json!({
+            "format": "pushsync/verification/1",
+            "records": found.records,
+            "intents": found.intents,
+            "runs": found.runs,
+            "problems": found.problems,
+        }))?,
+        DataFormat::Text => verified(&found, &mut desk.context.output.out())?,
+    }
+    if found.problems.is_empty() {
+        return Ok(status::DONE);
+    }
+    Err(Failure::new("the state is damaged")
+        .help("restore it from an export, into a fresh folder: pushsync state import FILE"))
+}
+
+fn verified(found: &Verification, out: &mut impl Write) -> io::Result<()> {
     for problem in &found.problems {
         writeln!(out, "  {}", words::one_line(problem))?;
     }
@@ -196,11 +217,5 @@ fn verify(desk: &Desk<'_>) -> Result<u8, Failure> {
             0 => "all is well".to_owned(),
             n => words::count(n, "problem", "problems"),
         }
-    )?;
-    drop(out);
-    if found.problems.is_empty() {
-        return Ok(status::DONE);
-    }
-    Err(Failure::new("the state is damaged")
-        .help("restore it from an export, into a fresh folder: pushsync state import FILE"))
+    )
 }

@@ -180,6 +180,11 @@ impl Files {
         self.files.first()
     }
 
+    /// Those that are declared.
+    pub(crate) fn environment_names(&self) -> Vec<String> {
+        self.environments().map(|(name, _)| name.to_owned()).collect()
+    }
+
     fn environments(&self) -> impl Iterator<Item = (&str, &raw::Environment)> {
         let all = self.main().and_then(|main| main.document.raw.environments.as_ref());
         all.into_iter().flat_map(|Entries(all)| all.iter().map(|(name, raw)| (name.as_str(), raw)))

@@ -111,9 +111,17 @@ impl Loaded {
             problem.is_error()
                 && problem.place.as_ref().is_none_or(|place| &*place.file == PROJECT_FILE)
         };
-        let project = self.project.as_ref().or(self.draft.as_ref())?;
+        let project = self.at_least()?;
         let sure = !self.report.diagnostics().iter().any(doubtful);
         sure.then_some(&project.settings)
+    }
+}
+
+impl Loaded {
+    /// The project, or what could be made of it if there are errors: for what need not be right,
+    /// as the names that a shell offers.
+    pub fn at_least(&self) -> Option<&Project> {
+        self.project.as_ref().or(self.draft.as_ref())
     }
 }
 
@@ -185,6 +193,7 @@ fn resolve(cx: &mut Context<'_>, files: &Files) -> Project {
     Project {
         root: cx.folder.root().to_owned(),
         environment: cx.chosen().unwrap_or(DEFAULT_ENVIRONMENT).to_owned(),
+        environments: files.environment_names(),
         settings,
         senders: senders.known,
         moved,

@@ -17,6 +17,8 @@ pub struct Project {
     pub root: PathBuf,
     /// The environment: `default` if none was chosen.
     pub environment: String,
+    /// The environments that are declared.
+    pub environments: Vec<String>,
     /// What `pushsync.yaml` says beside messages.
     pub settings: Settings,
     /// The declared senders, by name.

@@ -13,12 +13,11 @@ use super::{
     api::{self, Fields, Route, Team, Who},
     ids,
     journal::{Journal, Replay},
-    page::Bell,
     quota::{Quota, Reading},
     reply::Reply,
     world::{DummyAgent, Happening, World},
 };
-use crate::{brevo::Operation, model::Kind};
+use crate::{brevo::Operation, chats::Bell, model::Kind};
 
 /// A request, as far as it matters.
 pub(super) struct Ask<'a> {

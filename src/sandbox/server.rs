@@ -13,6 +13,8 @@ use axum::{
 use jiff::Timestamp;
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 
+use crate::chats;
+
 use super::{
     Counts, JournalError, Options, SandboxMessage,
     core::{Ask, Core, Outcome},
@@ -85,7 +87,7 @@ impl Sandbox {
             }
         }
         // Listen first: a second sandbox on the same port does not touch the data.
-        let refused = |error| StartError::Listen { address: listen, why: why_not(error) };
+        let refused = |error| StartError::Listen { address: listen, why: chats::why_not(error) };
         let listener = TcpListener::bind(listen).await.map_err(refused)?;
         let address = listener.local_addr().map_err(refused)?;
         let (journal, mut replay) = match &data {
@@ -160,19 +162,6 @@ impl Running {
             server.abort();
         }
         core.0.close();
-    }
-}
-
-fn why_not(error: std::io::Error) -> String {
-    match error.kind() {
-        std::io::ErrorKind::AddrInUse => {
-            "another program listens there; choose another port, or 0 for a free one".to_owned()
-        }
-        std::io::ErrorKind::PermissionDenied => {
-            "not permitted; ports below 1024 need privileges, choose a higher one".to_owned()
-        }
-        std::io::ErrorKind::AddrNotAvailable => "this machine has no such address".to_owned(),
-        _ => error.to_string(),
     }
 }
 

@@ -18,7 +18,7 @@ use tempfile::TempDir;
 use crate::support::{ADA, BEN, Project, Sandbox};
 
 /// The browser, if it is here. `PUSHSYNC_NEED_CHROMIUM=1` says that it must be.
-fn chromium() -> Option<PathBuf> {
+pub(crate) fn chromium() -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let names = ["chromium", "chromium-browser", "google-chrome"];
     let mut all = std::env::split_paths(&path).flat_map(|at| names.map(|name| at.join(name)));
@@ -49,13 +49,13 @@ fn open(browser: &Path, page: &Path, args: &[&str]) -> String {
 }
 
 /// A server that only counts who comes.
-struct Counter {
-    url: String,
+pub(crate) struct Counter {
+    pub(crate) url: String,
     count: Arc<AtomicUsize>,
 }
 
 impl Counter {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let count = Arc::new(AtomicUsize::new(0));
@@ -70,13 +70,13 @@ impl Counter {
         Self { url, count }
     }
 
-    fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.count.load(Ordering::SeqCst)
     }
 }
 
 /// Texts that would load something or run something if they were more than texts.
-fn hostile(url: &str) -> Vec<String> {
+pub(crate) fn hostile(url: &str) -> Vec<String> {
     let corpus = include_str!("../fixtures/hostile/texts.json");
     let mut texts: Vec<String> = serde_json::from_str(corpus).expect("a list of texts");
     texts.extend([

@@ -6,12 +6,15 @@
 mod actions;
 mod apply;
 mod browser;
+mod completions;
 mod crash;
 mod damage;
+mod documents;
 mod durable;
 mod environments;
 mod formats;
 mod hostile;
+mod live;
 mod plan;
 mod planfile;
 mod refusals;

@@ -159,8 +159,10 @@ fn wrong_usage_exits_1_and_help_and_version_exit_0() {
 fn completions_are_scripts_that_their_shells_accept() {
     let folder = Project::empty();
     for shell in ["bash", "zsh", "fish"] {
-        let script =
-            folder.run(&format!("completions {shell}")).ok().says(&["pushsync", "refresh"]);
+        let script = folder
+            .run(&format!("completions {shell}"))
+            .ok()
+            .says(&["pushsync", "PUSHSYNC_COMPLETE"]);
         folder.file(&format!("script.{shell}"), &script.out);
     }
     let bash =

@@ -67,11 +67,6 @@ fn documents() -> Vec<PathBuf> {
 }
 
 fn pushsync(folder: &Path, args: &[String]) -> Output {
-    pushsync_at(100, folder, args)
-}
-
-/// At a terminal of so many columns.
-fn pushsync_at(columns: u16, folder: &Path, args: &[String]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_pushsync"));
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();
@@ -79,7 +74,7 @@ fn pushsync_at(columns: u16, folder: &Path, args: &[String]) -> Output {
             command.env_remove(&name);
         }
     }
-    command.env("COLUMNS", columns.to_string()).env_remove("NO_COLOR").env_remove("CLICOLOR_FORCE");
+    command.env_remove("NO_COLOR").env_remove("CLICOLOR_FORCE");
     command.current_dir(folder).args(args).output().expect("the program runs")
 }
 

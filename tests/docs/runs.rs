@@ -4,7 +4,7 @@ use std::{fmt::Write as _, fs, path::Path};
 
 use tempfile::TempDir;
 
-use super::{blocks, copy, generated, pushsync_at, read, root, text, words};
+use super::{blocks, copy, generated, pushsync, read, root, text, words};
 
 /// A comment before a block says what the block is.
 enum Comment<'a> {
@@ -32,7 +32,7 @@ fn comment(line: &str) -> Option<Comment<'_>> {
 }
 
 /// The document as it should be, and how many commands were run.
-fn carried_out(document: &str, folder: &Path, columns: u16) -> (String, usize) {
+fn carried_out(document: &str, folder: &Path) -> (String, usize) {
     let mut fresh = String::new();
     let mut lines = document.lines();
     let mut runs = 0;
@@ -50,7 +50,7 @@ fn carried_out(document: &str, folder: &Path, columns: u16) -> (String, usize) {
                 if fence == "```console" {
                     let _ = writeln!(fresh, "$ pushsync {command}");
                 }
-                let output = pushsync_at(columns, folder, &words(command));
+                let output = pushsync(folder, &words(command));
                 let (out, err) = (text(&output.stdout), text(&output.stderr));
                 assert_eq!(output.status.code(), Some(status), "{command}: {out}{err}");
                 let lines: Vec<_> = out.lines().chain(err.lines()).map(str::trim_end).collect();
@@ -92,9 +92,9 @@ pub(super) fn edit(file: &Path, diff: &[&str]) {
     fs::write(file, edited).expect("writable");
 }
 
-fn check(name: &str, folder: &Path, columns: u16) -> usize {
+fn check(name: &str, folder: &Path) -> usize {
     let path = root().join(name);
-    let (fresh, runs) = carried_out(&read(&path), folder, columns);
+    let (fresh, runs) = carried_out(&read(&path), folder);
     generated(&path, &fresh);
     runs
 }
@@ -103,14 +103,14 @@ fn check(name: &str, folder: &Path, columns: u16) -> usize {
 fn the_output_in_the_readme_is_real() {
     let temp = TempDir::new().expect("a folder");
     copy(&root().join("examples"), &temp.path().join("examples"));
-    assert_eq!(check("README.md", temp.path(), 100), 2);
+    assert_eq!(check("README.md", temp.path()), 2);
 }
 
-/// A newcomer who follows the page sees what is on it. The book is narrower than GitHub.
+/// A newcomer who follows the page sees what is on it.
 #[test]
 fn the_quick_start_can_be_followed() {
     let temp = TempDir::new().expect("a folder");
-    assert!(check("docs/quick-start.md", temp.path(), 84) >= 8);
+    assert!(check("docs/quick-start.md", temp.path()) >= 8);
     let page = read(&root().join("docs/quick-start.md"));
     for block in blocks(&page).iter().filter(|block| block.language == "sh") {
         assert!(!block.body.contains("pushsync "), "it is not run: {}", block.body);

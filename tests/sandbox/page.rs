@@ -16,13 +16,15 @@ async fn the_page_loads_nothing_from_elsewhere_and_runs_no_script_but_its_own() 
     let policy = page.header("content-security-policy").expect("a policy");
     assert!(policy.starts_with("default-src 'none'; script-src 'self';"), "{policy}");
     assert!(!page.body.contains("http://") && !page.body.contains("https://"), "{}", page.body);
-    for path in ["/_sandbox/page.css", "/_sandbox/page.js"] {
+    for path in ["/_sandbox/chats.css", "/_sandbox/chats.js", "/_sandbox/page.js"] {
         assert!(page.body.contains(path));
         assert_eq!(raw(&running, "GET", path, "").await.status, 200, "{path}");
     }
-    let script = raw(&running, "GET", "/_sandbox/page.js", "").await.body;
-    for sink in ["innerHTML", "outerHTML", "insertAdjacent", "document.write", "eval("] {
-        assert!(!script.contains(sink), "{sink}: texts are set as text");
+    for path in ["/_sandbox/chats.js", "/_sandbox/page.js"] {
+        let script = raw(&running, "GET", path, "").await.body;
+        for sink in ["innerHTML", "outerHTML", "insertAdjacent", "document.write", "eval("] {
+            assert!(!script.contains(sink), "{sink}: texts are set as text");
+        }
     }
     // Looking costs nothing.
     assert_eq!(running.requests().total, 0);

@@ -1,6 +1,7 @@
 //! What the tests stand on: projects in temporary folders, the binary in a clean environment,
 //! a sandbox, and servers that answer as told.
 
+mod devtools;
 mod fake;
 mod project;
 mod run;
@@ -8,6 +9,7 @@ mod sandbox;
 mod wire;
 mod world;
 
+pub(crate) use devtools::Page;
 pub(crate) use fake::{Answer, Fake};
 pub(crate) use project::{ADA, BEN, CLEO, Project, many};
 pub(crate) use run::{Run, Waiting, run, run_as};

@@ -36,7 +36,12 @@ impl Sandbox {
         let mut line = String::new();
         let out = child.stdout.take().expect("piped");
         BufReader::new(out).read_line(&mut line).expect("it says where it listens");
-        let address = line.trim().strip_prefix("listening on http://").expect("an address");
+        let said = serde_json::from_str::<Value>(&line);
+        let page = match &said {
+            Ok(document) => document["page"].as_str().expect("its page"),
+            Err(_) => line.trim().strip_prefix("listening on ").expect("where"),
+        };
+        let address = page.strip_prefix("http://").expect("an address");
         let address = address.parse().expect("an address");
         Self { child, address }
     }

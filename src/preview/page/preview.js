@@ -1,0 +1,70 @@
+"use strict";
+const chats = document.getElementById("chats");
+const empty = chats.querySelector(".empty");
+const state = document.getElementById("status");
+const problems = document.getElementById("problems");
+const key = document.getElementById("key");
+const visitor = document.getElementById("visitor");
+const turn = document.getElementById("turn");
+const at = document.getElementById("at");
+let asked = 0;
+
+// The chosen one stays chosen, if it is still there.
+function options(select, list) {
+  const chosen = select.value;
+  select.replaceChildren(...list.map(([value, text]) => {
+    const option = element("option", "", text);
+    option.value = value;
+    return option;
+  }));
+  if (list.some(([value]) => value === chosen)) select.value = chosen;
+}
+
+function local(instant) {
+  return new Date(instant).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
+}
+
+// As RFC 3339; nothing stands for now.
+function instant() {
+  if (turn.value !== "other") return turn.value;
+  const chosen = new Date(at.value);
+  return Number.isNaN(chosen.valueOf()) ? "" : chosen.toISOString();
+}
+
+function about(message) {
+  return `${message.key} · ${message.from}${message.kind === "agent" ? " · as an agent" : ""}`;
+}
+
+function draw({ problems: found, broken, view }) {
+  problems.textContent = found;
+  problems.hidden = found === "";
+  document.body.classList.toggle("broken", broken);
+  if (!view) {
+    state.textContent = "the project has errors";
+    chats.replaceChildren();
+    return;
+  }
+  const absent = (one) => (one.absent ? ` (${one.absent})` : "");
+  options(key, [["", "all"], ...view.keys.map((one) => [one.key, one.key + absent(one)])]);
+  const turns = view.instants.map((one) => [one.at, `${local(one.at)}: ${one.what}`]);
+  options(turn, [["", "now"], ...turns, ["other", "another…"]]);
+  const visitors = drawChats(chats, view.messages, about, empty);
+  const more = view.more ? `, of which the chats of ${visitors} visitors are shown` : ` in ${count(visitors, "chat")}`;
+  const since = broken ? "; the project has errors, and this is how it was before" : "";
+  state.textContent = `${view.environment}: ${count(view.deliveries, "message")}${more}${since}`;
+}
+
+async function load() {
+  document.getElementById("other").hidden = turn.value !== "other";
+  const query = new URLSearchParams({ at: instant(), key: key.value, visitor: visitor.value.trim() });
+  const mine = ++asked;
+  const answer = await fetch("/view?" + query);
+  // A later question may be answered sooner.
+  if (answer.ok && mine === asked) draw(await answer.json());
+}
+
+const events = new EventSource("/events");
+events.onmessage = load;
+events.onerror = () => { state.textContent = "the preview has ended"; };
+for (const field of [key, visitor, turn, at]) field.addEventListener("input", load);
+document.getElementById("filters").addEventListener("submit", (event) => event.preventDefault());
