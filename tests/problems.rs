@@ -138,6 +138,9 @@ fn sarif_of_300_and_of_30_000_problems() {
             shown += &serde_json::to_string_pretty(&result).expect("JSON");
             shown += "\n";
         }
+        if let Some(notes) = document["runs"][0].get("invocations") {
+            shown += &serde_json::to_string_pretty(notes).expect("JSON");
+        }
         insta::assert_snapshot!(format!("sarif_of_{count}_problems"), shown);
     }
 }

@@ -4,6 +4,14 @@ use serde_json::{Value, json};
 
 use super::{Diagnostic, Severity, Sources, sarif, show, workflow};
 
+/// More excerpts than that nobody reads.
+const MOST_IN_TEXT: usize = 500;
+/// GitHub shows ten of each level for a step.
+const MOST_FOR_GITHUB: usize = 100;
+/// GitHub shows so many results of a run, and refuses a file with more than 25,000 (its
+/// documentation of SARIF support for code scanning).
+const MOST_IN_SARIF: usize = 5_000;
+
 /// All problems of one run, in the order of their places, each once.
 #[derive(Debug, Clone, Default)]
 pub struct Report {
@@ -60,9 +68,13 @@ impl Report {
     /// For people: an excerpt for each, and a last line that counts. Empty if all is well.
     pub fn text(&self, style: show::Style) -> String {
         let mut out = String::new();
-        for diagnostic in &self.diagnostics {
+        let (shown, left_out) = self.most(MOST_IN_TEXT);
+        for diagnostic in shown {
             out.push_str(&show::text(diagnostic, &self.sources, style));
             out.push('\n');
+        }
+        if left_out > 0 {
+            out.push_str(&format!("… and {left_out} more: validate --format json has all\n\n"));
         }
         if !self.diagnostics.is_empty() {
             out.push_str(&self.summary());
@@ -88,11 +100,79 @@ impl Report {
     /// Workflow commands, one line each, that GitHub shows beside the changed lines. `folder` is
     /// that of the project, from the root of its repository on: empty, or ending in `/`.
     pub fn github(&self, folder: &str) -> String {
-        self.diagnostics.iter().map(|one| workflow::diagnostic(one, folder) + "\n").collect()
+        let (shown, left_out) = self.most(MOST_FOR_GITHUB);
+        let mut out: String =
+            shown.into_iter().map(|one| workflow::diagnostic(one, folder) + "\n").collect();
+        if left_out > 0 {
+            let more = format!("{left_out} more problems: validate --format json has all");
+            out.push_str(&workflow::command(workflow::Level::Notice, None, "pushsync", &more));
+            out.push('\n');
+        }
+        out
     }
 
     /// SARIF 2.1.0, for code scanning. `folder` as in [`Report::github`].
     pub fn sarif(&self, folder: &str) -> Value {
-        sarif::document(&self.diagnostics, folder)
+        let (shown, left_out) = self.most(MOST_IN_SARIF);
+        sarif::document(&shown, left_out, folder)
+    }
+
+    /// At most so many, errors before warnings, in the order of their places; and how many are
+    /// left out.
+    fn most(&self, most: usize) -> (Vec<&Diagnostic>, usize) {
+        let errors = self.errors().min(most);
+        let (mut room, mut room_for_warnings) = (errors, most - errors);
+        let mut fits = |diagnostic: &Diagnostic| {
+            let room = match diagnostic.severity {
+                Severity::Error => &mut room,
+                Severity::Warning => &mut room_for_warnings,
+            };
+            let fits = *room > 0;
+            *room -= usize::from(fits);
+            fits
+        };
+        let shown: Vec<_> = self.diagnostics.iter().filter(|one| fits(one)).collect();
+        let left_out = self.diagnostics.len() - shown.len();
+        (shown, left_out)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diagnostics::{Code, Place};
+
+    /// So many warnings, and after them so many errors.
+    fn report(warnings: u32, errors: u32) -> Report {
+        let at = |line| Place { file: "a.yaml".into(), line, column: 1, length: 1 };
+        let warning = |line| Diagnostic::warning(Code::ALL[0], "odd").at(at(line));
+        let error = |line| Diagnostic::error(Code::ALL[0], "wrong").at(at(warnings + line));
+        let all = (1..=warnings).map(warning).chain((1..=errors).map(error));
+        Report::new(all.collect(), Sources::default())
+    }
+
+    #[test]
+    fn what_nobody_can_read_is_counted_and_errors_come_before_warnings() {
+        let report = report(30_000, 50);
+        let text = report.text(show::Style::default());
+        assert_eq!(text.matches("error[").count(), 50);
+        assert_eq!(text.matches("warning[").count(), 450);
+        assert!(text.contains("… and 29550 more: validate --format json has all"));
+        assert!(text.ends_with("50 errors, 30000 warnings\n"));
+        let github = report.github("");
+        assert_eq!(github.matches("::error ").count(), 50);
+        assert_eq!(github.lines().count(), 101);
+        assert!(github.lines().last().is_some_and(|line| line.contains("29950 more problems")));
+        let sarif = report.sarif("");
+        assert_eq!(sarif["runs"][0]["results"].as_array().map(Vec::len), Some(5_000));
+        assert_eq!(report.json()["diagnostics"].as_array().map(Vec::len), Some(30_050));
+    }
+
+    #[test]
+    fn what_can_be_read_is_told_whole() {
+        let report = report(400, 100);
+        let text = report.text(show::Style::default());
+        assert!(text.matches("[unreadable]").count() == 500 && !text.contains("more:"), "{text}");
+        assert!(report.sarif("")["runs"][0].get("invocations").is_none());
     }
 }

@@ -8,8 +8,8 @@ use super::{Code, Diagnostic, Place, Severity, show::clean, workflow::in_reposit
 /// nothing that is nowhere.
 const PROJECT: &str = "pushsync.yaml";
 
-/// One document with one run.
-pub fn document(diagnostics: &[Diagnostic], folder: &str) -> Value {
+/// One document with one run, which says how many others are left out.
+pub fn document(diagnostics: &[&Diagnostic], left_out: usize, folder: &str) -> Value {
     let rules: Vec<_> = Code::ALL
         .iter()
         .map(|code| {
@@ -22,7 +22,7 @@ pub fn document(diagnostics: &[Diagnostic], folder: &str) -> Value {
         })
         .collect();
     let results: Vec<_> = diagnostics.iter().map(|one| result(one, folder)).collect();
-    json!({
+    let mut document = json!({
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",
         "runs": [{
@@ -34,7 +34,15 @@ pub fn document(diagnostics: &[Diagnostic], folder: &str) -> Value {
             "columnKind": "unicodeCodePoints",
             "results": results,
         }],
-    })
+    });
+    if left_out > 0 {
+        let text = format!("{left_out} more problems are left out: validate --format json has all");
+        document["runs"][0]["invocations"] = json!([{
+            "executionSuccessful": true,
+            "toolExecutionNotifications": [{ "level": "note", "message": { "text": text } }],
+        }]);
+    }
+    document
 }
 
 fn result(diagnostic: &Diagnostic, folder: &str) -> Value {

@@ -1,0 +1,122 @@
+//! Projects of a size, and states in which all of them was sent.
+
+use std::{
+    fmt::Write as _,
+    fs,
+    io::{BufWriter, Write as _},
+    path::Path,
+    time::Duration,
+};
+
+use jiff::Timestamp;
+use pushsync::{
+    desired::Deliveries,
+    manifest::{LoadOptions, Project, load},
+    model::{Content, MessageId},
+    state::{self, Access, Location, LockHolder, Mode, OpenOptions, Record, Store, Write},
+};
+use uuid::Uuid;
+
+/// How the deliveries are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// One message for the rows of a CSV file.
+    Csv,
+    /// A message each, of 200 bytes, 1,000 in a file.
+    Yaml,
+}
+
+/// Writes a project of so many deliveries.
+pub(crate) fn make(folder: &Path, kind: Kind, count: usize) -> std::io::Result<()> {
+    fs::create_dir_all(folder.join("messages"))?;
+    let sender = "version: 1\nsenders: { support: { group: PjRBMhWGen6aRHjif } }\n";
+    match kind {
+        Kind::Csv => {
+            fs::write(
+                folder.join("pushsync.yaml"),
+                format!(
+                    "{sender}audiences: {{ all: {{ file: all.csv }} }}\nmessages:\n  news:\n    from: support\n    to: all\n    \
+                     text: \"Hi {{{{ name }}}}, dark mode is here: Settings > Appearance. Tell us what you think of it.\"\n"
+                ),
+            )?;
+            let mut csv = BufWriter::new(fs::File::create(folder.join("all.csv"))?);
+            csv.write_all(b"visitor_id,name,plan\n")?;
+            for row in 0..count {
+                writeln!(csv, "{},name {row},pro", visitor(row))?;
+            }
+            csv.flush()
+        }
+        Kind::Yaml => {
+            fs::write(folder.join("pushsync.yaml"), sender)?;
+            for file in 0..count.div_ceil(1000) {
+                let mut text = "messages:\n".to_owned();
+                for n in file * 1000..count.min((file + 1) * 1000) {
+                    let _ = write!(
+                        text,
+                        "  message-{n:06}:\n    from: support\n    to: {{ visitor: {} }}\n    text: |\n      \
+                         Dark mode is here! Turn it on under Settings, and tell us what you think.\n",
+                        visitor(n)
+                    );
+                }
+                fs::write(folder.join(format!("messages/{file:04}.yaml")), text)?;
+            }
+            Ok(())
+        }
+    }
+}
+
+/// As long as a real one, and in no order.
+fn visitor(n: usize) -> String {
+    format!("{:032x}", (n as u128 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835))
+}
+
+pub(crate) fn project(folder: &Path) -> Project {
+    let now = Timestamp::now();
+    let options = LoadOptions { environment: None, allow_outside: false, env: &|_| None, now };
+    load(folder, &options).project.expect("a valid project")
+}
+
+/// Writes a state in which everything of the project was sent.
+pub(crate) async fn fill(folder: &Path) {
+    let project = project(folder);
+    let now = Timestamp::now();
+    let options = OpenOptions {
+        location: Location::Folder(folder.join("state")),
+        environment: "default".into(),
+        mode: Mode::CreateIfAbsent,
+        access: Access::Write,
+        holder: LockHolder {
+            pid: std::process::id(),
+            host: "here".into(),
+            command: "bench".into(),
+            since: now,
+        },
+        lock_timeout: Duration::ZERO,
+        new_lineage: Uuid::from_u128(1),
+        now,
+        key: None,
+    };
+    let store = state::open(options).expect("a state").expect("a state");
+    let mut writes = Vec::new();
+    for (n, delivery) in Deliveries::new(&project, now).enumerate() {
+        let delivery = delivery.expect("renders");
+        writes.push(Write::Put(Box::new(Record {
+            address: delivery.address.clone(),
+            kind: delivery.spec.kind,
+            id: MessageId::new(format!("AXCR3k9b{n:09}")),
+            content: Content { text: delivery.text.clone(), from: delivery.spec.sender.clone() },
+            protect: false,
+            created_at: now,
+            updated_at: now,
+            verified_at: now,
+            drift: None,
+            superseded: None,
+        })));
+        if writes.len() == 10_000 {
+            store.commit(std::mem::take(&mut writes)).await.expect("committed");
+        }
+    }
+    store.commit(writes).await.expect("committed");
+    // Closes it.
+    drop(store);
+}
