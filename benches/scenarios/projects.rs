@@ -96,7 +96,7 @@ pub(crate) async fn fill(folder: &Path) {
         now,
         key: None,
     };
-    let store = state::open(options).expect("a state").expect("a state");
+    let store = state::open(options).expect("a state");
     let mut writes = Vec::new();
     for (n, delivery) in Deliveries::new(&project, now).enumerate() {
         let delivery = delivery.expect("renders");

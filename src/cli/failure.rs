@@ -79,8 +79,28 @@ impl From<serde_json::Error> for Failure {
 
 impl From<StateError> for Failure {
     fn from(error: StateError) -> Self {
-        Self::new(error.to_string())
+        let help = match &error {
+            StateError::Io { source, .. } => cure_of(source.kind()),
+            _ => None,
+        };
+        Self { help: help.map(str::to_owned), ..Self::new(error.to_string()) }
     }
+}
+
+/// What to do about a file of the state.
+fn cure_of(kind: io::ErrorKind) -> Option<&'static str> {
+    Some(match kind {
+        io::ErrorKind::PermissionDenied => {
+            "the state belongs to the user who made it, and only that one may read it: run as that user, or give the folder and all in it to this one"
+        }
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            "make room on the disk, and run again: what was not written was not done, or is unknown and will be told"
+        }
+        io::ErrorKind::ReadOnlyFilesystem => {
+            "the folder cannot be written: choose another with --state, or copy the state to one that can"
+        }
+        _ => return None,
+    })
 }
 
 impl From<ApplyError> for Failure {
@@ -103,5 +123,25 @@ impl From<Vec<Refusal>> for Failure {
             messages.push(format!("and {} more like these", refusals.len() - MOST));
         }
         Self { messages, help: refusals.first().map(Refusal::help), ..Self::new("") }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_of_the_state_that_cannot_be_used_comes_with_what_to_do() {
+        for kind in [
+            io::ErrorKind::PermissionDenied,
+            io::ErrorKind::StorageFull,
+            io::ErrorKind::ReadOnlyFilesystem,
+        ] {
+            let path = "state/pushsync.json".into();
+            let error = StateError::Io { action: "read", path, source: kind.into() };
+            let failure = Failure::from(error);
+            assert!(failure.to_string().starts_with("could not read state/pushsync.json: "));
+            assert!(failure.help.is_some_and(|help| help.len() > 40), "{kind}");
+        }
     }
 }
