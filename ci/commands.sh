@@ -220,7 +220,7 @@ do_resume() {
   request=""
   run "$work/out.json" "$work/err" apply --yes --resume --format json ${bounds[@]+"${bounds[@]}"}
   if [ "$status" -eq 0 ] && has_outcome && jq -e '(.applied + .remaining + .requests) == 0' <"$work/out.json" >/dev/null; then
-    notice "pushsync: nothing to resume" "The last run was carried out, or its commit is not this one."
+    notice "pushsync: nothing to resume" "The last run came to its end."
     {
       heading apply ""
       echo "Nothing to resume."

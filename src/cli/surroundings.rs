@@ -47,6 +47,12 @@ pub(super) fn commit(folder: &Path) -> Option<Commit> {
     Some(Commit { id, dirty })
 }
 
+/// Whether the files of a folder are those of another commit. One that is not there, as in a clone
+/// without its history, is another.
+pub(super) fn is_as_of(folder: &Path, commit: &str) -> bool {
+    git(folder, &["diff", "--quiet", commit, "HEAD", "--", "."]).is_some()
+}
+
 /// A folder from the root of its git repository on: empty, or ending in `/`.
 pub(super) fn folder_in_repository(folder: &Path) -> String {
     git(folder, &["rev-parse", "--show-prefix"]).unwrap_or_default()

@@ -124,12 +124,12 @@ fn a_run_that_stops_early_is_resumed_on_the_schedule_until_it_is_done() {
 }
 
 #[test]
-fn another_commit_is_not_resumed() {
+fn another_manifest_is_not_resumed() {
     needs_tools!();
     let repository = Repository::new(&many(3));
     repository.push().input("fresh", "true").input("max-requests", "1").ok();
     repository.commit(&note("other"));
-    repository.scheduled().exits(1).notes("error", "check that commit out");
+    repository.scheduled().exits(1).notes("error", "check it out");
     assert_eq!(repository.texts().len(), 1);
 }
 
