@@ -261,6 +261,14 @@ impl Context {
         secrets::state_key(STATE_KEY, surroundings::variable)
     }
 
+    /// How the files of a state are rewritten.
+    pub(super) fn options_to_compact(&self, place: &Place) -> Result<OpenOptions, Failure> {
+        let patience = self.global.lock_timeout.unwrap_or_default();
+        let key = self.state_key(place)?;
+        let (mode, access) = (Mode::MustExist, Access::Write);
+        Ok(open_options(place, mode, access, "state compact", patience, key))
+    }
+
     /// How an older state is brought back.
     pub(super) fn options_to_restore(&self, place: &Place) -> Result<OpenOptions, Failure> {
         let patience = self.global.lock_timeout.unwrap_or_default();

@@ -35,11 +35,12 @@ pub use error::StateError;
 pub use holder::LockHolder;
 pub use hosted::HostedStore;
 pub use memory::MemoryStore;
-pub use open::{Access, Location, Mode, OpenOptions, open};
+pub use open::{Access, Location, Mode, OpenOptions, compact, open};
 pub use record::{
     Amendment, BudgetNote, Digest, Drift, Intent, Meta, Record, Run, RunChange, RunPart,
     Superseded, Verification, Write,
 };
+pub use sled::Compacted;
 
 pub use scan::{Located, Records};
 

@@ -17,6 +17,7 @@ use crate::state::{
 
 use super::{
     backing::{self, SledBacking},
+    compact,
     head::{self, Head, Heads},
     lock::Lock,
     marker::{self, Known, Marker},
@@ -40,7 +41,7 @@ struct Close {
 }
 
 /// Where sled's files lie.
-fn files(folder: &Path) -> PathBuf {
+pub(super) fn files(folder: &Path) -> PathBuf {
     folder.join("sled")
 }
 
@@ -84,6 +85,7 @@ pub(super) fn open(
     }
     private_file::create_folder(folder)?;
     let lock = Lock::take(folder, place, &options.holder, options.lock_timeout)?;
+    compact::recover(folder)?;
 
     let mut marker = match Marker::read(folder, place)? {
         Some(marker) => marker,
@@ -250,6 +252,13 @@ impl Keeper for OpenStore {
 }
 
 impl OpenStore {
+    /// Closes sled's files, and keeps the lock.
+    pub(super) fn let_go(self) -> impl Sized {
+        let Self { engine, close, .. } = self;
+        drop(engine);
+        close
+    }
+
     /// Writes down which lineage the state has, once only one is possible.
     fn settle_lineage(&mut self) -> Result<(), StateError> {
         let meta = &self.engine.ledger.meta;
@@ -314,7 +323,7 @@ fn check_head(noted: Head, found: Head, place: &str) -> Result<(), StateError> {
 }
 
 /// sled makes its files with the process's usual mode.
-fn restrict(files: &Path) -> Result<(), StateError> {
+pub(super) fn restrict(files: &Path) -> Result<(), StateError> {
     #[cfg(unix)]
     for entry in files.read_dir().map_err(StateError::io("read", files))? {
         use std::os::unix::fs::PermissionsExt;
@@ -327,6 +336,6 @@ fn restrict(files: &Path) -> Result<(), StateError> {
     Ok(())
 }
 
-fn exists(path: &Path) -> Result<bool, StateError> {
+pub(super) fn exists(path: &Path) -> Result<bool, StateError> {
     path.try_exists().map_err(StateError::io("read", path))
 }
