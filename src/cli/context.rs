@@ -396,6 +396,11 @@ impl Context {
         surroundings::folder_in_repository(&self.global.directory)
     }
 
+    /// The commit that the project's folder is at, while something else is done.
+    pub(super) fn commit_ahead(&self) -> surroundings::Ahead {
+        surroundings::commit_ahead(&self.global.directory)
+    }
+
     /// The commit that the project's folder is at.
     pub(super) fn commit(&self) -> Option<Commit> {
         surroundings::commit(&self.global.directory)

@@ -109,12 +109,16 @@ pub(super) fn released(folder: &Path) -> Result<bool, StateError> {
         Err(error) => return Err(StateError::io("open", &path)(error)),
     };
     let start = Instant::now();
+    let mut pause = Duration::from_micros(50);
     loop {
         // The lock that sled itself takes.
         match file.try_lock() {
             Ok(()) => return Ok(true),
             Err(TryLockError::WouldBlock) if start.elapsed() > LONGEST_RELEASE => return Ok(false),
-            Err(TryLockError::WouldBlock) => thread::sleep(Duration::from_millis(1)),
+            Err(TryLockError::WouldBlock) => {
+                thread::sleep(pause);
+                pause = (pause * 2).min(Duration::from_millis(10));
+            }
             Err(TryLockError::Error(error)) => return Err(StateError::io("lock", &path)(error)),
         }
     }
