@@ -22,7 +22,7 @@ use crate::{
         safety::{Limit, Limits},
     },
     render::words,
-    state::{Records, Store},
+    state::{Record, Records, Store},
 };
 
 /// Makes the plan. Problems that only show on the way are told, and end the command.
@@ -90,9 +90,9 @@ pub(super) fn make(
     let planned = match store {
         Some(store) => {
             let records = Records::with_moves(&**store, handle.clone(), &moves);
-            plan(inputs, deliveries.by_ref(), records)
+            plan(inputs, deliveries.by_ref(), records.undecoded())
         }
-        None => plan(inputs, deliveries.by_ref(), std::iter::empty()),
+        None => plan::<Record>(inputs, deliveries.by_ref(), std::iter::empty()),
     };
     let mut report = report;
     report.extend(deliveries.take_warnings());

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::state::{
     Amendment, Meta, Mode, OpenOptions, StateError, Verification, Write,
     engine::{Engine, stored_ledger},
-    ledger::Ledger,
+    ledger::{FORMAT, Ledger},
     private_file,
     worker::Keeper,
 };
@@ -201,6 +201,7 @@ impl Keeper for OpenStore {
             _ => None,
         });
         self.lifted = None;
+        self.renew_marker()?;
         if let Some(lineage) = restored {
             // Both are right until the commit is done.
             self.note_lineage(lineage, Some(self.engine.ledger.meta.lineage))?;
@@ -269,6 +270,17 @@ impl OpenStore {
             .and_then(|at| self.marker.environments.get(at))
             .is_none_or(|known| known.lineage == lineage && known.before.is_none());
         if settled { Ok(()) } else { self.note_lineage(lineage, None) }
+    }
+
+    /// Says that the folder is of this version's format, before anything in it is: an older version
+    /// then does not touch sled's files.
+    fn renew_marker(&mut self) -> Result<(), StateError> {
+        if self.marker.format < FORMAT {
+            let marker = Marker { format: FORMAT, ..self.marker.clone() };
+            marker.write(&self.close.folder)?;
+            self.marker = marker;
+        }
+        Ok(())
     }
 
     fn note_lineage(&mut self, lineage: Uuid, before: Option<Uuid>) -> Result<(), StateError> {
