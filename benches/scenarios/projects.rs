@@ -4,7 +4,8 @@ use std::{
     fmt::Write as _,
     fs,
     io::{BufWriter, Write as _},
-    path::Path,
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
     time::Duration,
 };
 
@@ -16,6 +17,9 @@ use pushsync::{
     state::{self, Access, Location, LockHolder, Mode, OpenOptions, Record, Store, Write},
 };
 use uuid::Uuid;
+
+/// The sender.
+pub(crate) const GROUP: &str = "PjRBMhWGen6aRHjif";
 
 /// How the deliveries are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,7 +33,7 @@ pub(crate) enum Kind {
 /// Writes a project of so many deliveries.
 pub(crate) fn make(folder: &Path, kind: Kind, count: usize) -> std::io::Result<()> {
     fs::create_dir_all(folder.join("messages"))?;
-    let sender = "version: 1\nsenders: { support: { group: PjRBMhWGen6aRHjif } }\n";
+    let sender = format!("version: 1\nsenders: {{ support: {{ group: {GROUP} }} }}\n");
     match kind {
         Kind::Csv => {
             fs::write(
@@ -65,26 +69,73 @@ pub(crate) fn make(folder: &Path, kind: Kind, count: usize) -> std::io::Result<(
     }
 }
 
+/// Adds a message for so many visitors more; `first` is how many there are already.
+pub(crate) fn add_fresh(folder: &Path, first: usize, count: usize) -> std::io::Result<()> {
+    let text = fresh_text(0).replace("name 0", "{{ name }}");
+    fs::write(
+        folder.join("messages/fresh.yaml"),
+        format!(
+            "audiences: {{ fresh: {{ file: ../fresh.csv }} }}\nmessages:\n  fresh: {{ from: support, to: fresh, text: \"{text}\" }}\n"
+        ),
+    )?;
+    let mut csv = "visitor_id,name\n".to_owned();
+    for row in 0..count {
+        let _ = writeln!(csv, "{},name {row}", visitor(first + row));
+    }
+    fs::write(folder.join("fresh.csv"), csv)
+}
+
+/// The text of one of those.
+pub(crate) fn fresh_text(row: usize) -> String {
+    format!("Hi name {row}, your workspace can be shared now: Settings > Team.")
+}
+
+/// The files that hold texts.
+pub(crate) fn with_texts(folder: &Path) -> Vec<PathBuf> {
+    let more = fs::read_dir(folder.join("messages")).expect("a folder of messages");
+    let mut all: Vec<_> = more.map(|entry| entry.expect("an entry of the folder").path()).collect();
+    all.push(folder.join("pushsync.yaml"));
+    all
+}
+
+/// What the state takes on the disk.
+pub(crate) fn state_size(folder: &Path) -> u64 {
+    fn of(path: &Path) -> u64 {
+        let about = fs::symlink_metadata(path).expect("a file of the state");
+        if !about.is_dir() {
+            // What is allocated, in units of 512 bytes: files may have holes, or be longer than used.
+            return about.blocks() * 512;
+        }
+        fs::read_dir(path).expect("a folder").map(|e| of(&e.expect("an entry").path())).sum()
+    }
+    of(&folder.join("state"))
+}
+
 /// As long as a real one, and in no order.
-fn visitor(n: usize) -> String {
+pub(crate) fn visitor(n: usize) -> String {
     format!("{:032x}", (n as u128 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835))
 }
 
-pub(crate) fn project(folder: &Path) -> Project {
+fn project(folder: &Path) -> Project {
     let now = Timestamp::now();
     let options = LoadOptions { environment: None, allow_outside: false, env: &|_| None, now };
     load(folder, &options).project.expect("a valid project")
 }
 
-/// Writes a state in which everything of the project was sent.
-pub(crate) async fn fill(folder: &Path) {
-    let project = project(folder);
+/// Writes a project and a state in which all of it was sent.
+pub(crate) fn made(folder: &Path, kind: Kind, count: usize) {
+    make(folder, kind, count).expect("a project is written");
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    runtime.block_on(fill(folder));
+}
+
+pub(crate) fn opening(folder: &Path, mode: Mode, access: Access) -> OpenOptions {
     let now = Timestamp::now();
-    let options = OpenOptions {
+    OpenOptions {
         location: Location::Folder(folder.join("state")),
         environment: "default".into(),
-        mode: Mode::CreateIfAbsent,
-        access: Access::Write,
+        mode,
+        access,
         holder: LockHolder {
             pid: std::process::id(),
             host: "here".into(),
@@ -95,8 +146,14 @@ pub(crate) async fn fill(folder: &Path) {
         new_lineage: Uuid::from_u128(1),
         now,
         key: None,
-    };
-    let store = state::open(options).expect("a state");
+    }
+}
+
+/// Writes a state in which everything of the project was sent.
+async fn fill(folder: &Path) {
+    let project = project(folder);
+    let now = Timestamp::now();
+    let store = state::open(opening(folder, Mode::CreateIfAbsent, Access::Write)).expect("a state");
     let mut writes = Vec::new();
     for (n, delivery) in Deliveries::new(&project, now).enumerate() {
         let delivery = delivery.expect("renders");
