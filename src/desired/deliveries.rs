@@ -97,9 +97,8 @@ impl Iterator for Deliveries<'_> {
                 Step::Delivery(text, row) => {
                     let visitor = current.renderer.table.visitor(row);
                     self.twins.note(current.index, visitor, &text);
-                    let Ok(visitor) = VisitorId::parse(visitor) else { continue };
                     let spec = current.message.spec.clone();
-                    let address = Address::new(&spec.key, &visitor);
+                    let Ok(address) = Address::of(&spec.key, visitor) else { continue };
                     return Some(Ok(Delivery { address, spec, text }));
                 }
                 Step::Problem(problem) => return Some(Err(*problem)),

@@ -246,7 +246,7 @@ impl Audience {
             Self::File { path, name, at } => {
                 let bytes = std::fs::read(path)
                     .map_err(|error| vec![unreadable(name, &error).at(at.place())])?;
-                Table::from_csv(name, &bytes)
+                Table::from_csv(name, bytes)
             }
             Self::List { ids, at } => Table::from_list(ids, at.clone()),
         }

@@ -34,6 +34,12 @@ impl Address {
         Self::join(key, visitor.as_str())
     }
 
+    /// The address of `key` for the visitor with this id, which is checked.
+    pub(crate) fn of(key: &Key, visitor: &str) -> Result<Self, ParseVisitorError> {
+        VisitorId::check(visitor)?;
+        Ok(Self::join(key, visitor))
+    }
+
     fn join(key: &Key, visitor: &str) -> Self {
         let key = key.as_str();
         let mut text = String::with_capacity(key.len() + 1 + visitor.len());

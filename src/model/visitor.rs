@@ -42,7 +42,9 @@ impl VisitorId {
         if text.is_empty() {
             return Err(ParseVisitorError::Empty);
         }
-        if let Some(bad) = text.chars().find(|c| c.is_whitespace() || is_hostile(*c)) {
+        // Most ids are plain; none of these characters is hostile.
+        let plain = text.bytes().all(|byte| byte.is_ascii_graphic());
+        if !plain && let Some(bad) = text.chars().find(|c| c.is_whitespace() || is_hostile(*c)) {
             return Err(ParseVisitorError::Character(bad));
         }
         if text.len() > Self::MAX_BYTES {

@@ -1,6 +1,6 @@
 //! Audiences as CSV files.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use super::{ENOUGH, Origin, Table, VISITOR_COLUMN, check_visitor, lines::cell_span};
 use crate::{
@@ -11,13 +11,19 @@ use crate::{
 
 impl Table {
     /// A CSV file with a header row; `file` is its name in diagnostics.
-    pub(crate) fn from_csv(file: &Arc<str>, bytes: &[u8]) -> Result<Self, Vec<Diagnostic>> {
+    pub(crate) fn from_csv(
+        file: &Arc<str>,
+        bytes: impl Into<Vec<u8>>,
+    ) -> Result<Self, Vec<Diagnostic>> {
         let place = |line, column, length| Place { file: file.clone(), line, column, length };
-        let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-        let text = match std::str::from_utf8(bytes) {
-            Ok(text) => text,
-            Err(error) => return Err(vec![not_utf8(file, bytes, error.valid_up_to())]),
-        };
+        let mut bytes = bytes.into();
+        if bytes.starts_with(b"\xef\xbb\xbf") {
+            bytes.drain(..3);
+        }
+        let whole = String::from_utf8(bytes).map_err(|error| {
+            vec![not_utf8(file, error.as_bytes(), error.utf8_error().valid_up_to())]
+        })?;
+        let (text, bytes) = (whole.as_str(), whole.as_bytes());
         if u32::try_from(text.len()).is_err() {
             let problem = "a CSV file has at most 4 GiB: split the audience";
             return Err(vec![Diagnostic::error(Code::Unreadable, problem).at(place(1, 1, 1))]);
@@ -44,9 +50,11 @@ impl Table {
 
         let mut problems = Problems { found: Vec::new(), more: 0 };
         let width = columns.len();
-        let mut cells: Vec<u8> = Vec::with_capacity(bytes.len());
-        let mut ends = Vec::with_capacity(bytes.len() / 8);
-        let mut lines = Vec::new();
+        let mut rows = Vec::new();
+        let mut quoted = HashMap::new();
+        // A row with a quote in it ends before the next one begins, or later.
+        let mut quotes = bytes.iter().enumerate().filter(|(_, b)| **b == b'"').map(|(at, _)| at);
+        let mut quote = quotes.next();
         while reader.read_byte_record(&mut record).map_err(unreadable)? {
             let line = lines_of.start_of(&record);
             if record.len() != width {
@@ -82,21 +90,21 @@ impl Table {
                     });
                 }
             }
-            for cell in &record {
-                cells.extend_from_slice(cell);
-                ends.push(u32::try_from(cells.len()).unwrap_or(u32::MAX));
+            // Checked to fit at the start.
+            let row = u32::try_from(lines_of.at).unwrap_or(u32::MAX);
+            let end = usize::try_from(reader.position().byte()).unwrap_or(usize::MAX);
+            while quote.is_some_and(|at| at < lines_of.at) {
+                quote = quotes.next();
             }
-            lines.push(line);
+            if quote.is_some_and(|at| at < end) {
+                let cell = |cell: &[u8]| String::from_utf8_lossy(cell).into_owned().into();
+                quoted.insert(row, record.iter().map(cell).collect());
+            }
+            rows.push([0, 0, row]);
         }
-        let rows = lines.len();
         let found = problems.finish(place(header_line, 1, 1));
-        // The cells are parts of a valid text, cut at ASCII signs.
-        let cells = String::from_utf8(cells).map_err(|error| {
-            vec![not_utf8(file, error.as_bytes(), error.utf8_error().valid_up_to())]
-        })?;
-        ends.shrink_to_fit();
-        let origin = Origin::Csv { file: file.clone(), lines };
-        let table = Self { columns, visitor, cells, ends, order: Vec::new(), origin };
+        let origin = Origin::Csv { file: file.clone() };
+        let table = Self { columns, visitor, text: whole, order: Vec::new(), quoted, origin };
         table.sorted(rows, found)
     }
 }

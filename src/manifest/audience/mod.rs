@@ -3,7 +3,7 @@
 mod csv;
 mod lines;
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 pub(crate) use self::{csv::not_utf8, lines::FileLines};
 use super::source::Source;
@@ -17,20 +17,34 @@ const VISITOR_COLUMN: &str = "visitor_id";
 /// So many problems of one file are reported one by one.
 const ENOUGH: usize = 200;
 
-/// Visitors with their columns: one text with all cells, and where each ends.
+/// Visitors with their columns: the file as it was read, and where each row begins.
+///
+/// A row is named by where it begins. Its cells are found when they are asked for: that takes less
+/// time than to get the places of all of them from memory, and no memory.
 pub struct Table {
     columns: Vec<Arc<str>>,
     visitor: usize,
-    cells: String,
-    ends: Vec<u32>,
+    text: String,
+    /// The rows in the order of visitors' ids.
     order: Vec<u32>,
+    /// The cells of rows that have quotes.
+    quoted: HashMap<u32, Box<[Box<str>]>>,
     origin: Origin,
 }
 
 enum Origin {
-    Csv { file: Arc<str>, lines: Vec<u32> },
-    List(Source),
+    Csv {
+        file: Arc<str>,
+    },
+    /// One id on each line, and the lines in the order of the list.
+    List {
+        source: Source,
+        lines: Vec<u32>,
+    },
 }
+
+/// A row while it is brought in order: eight bytes of its id as two numbers, and where it begins.
+type Sortable = [u32; 3];
 
 impl Table {
     /// How many visitors there are.
@@ -60,9 +74,19 @@ impl Table {
     }
 
     pub(crate) fn cell(&self, row: u32, column: usize) -> &str {
-        let at = row as usize * self.columns.len() + column;
-        let start = at.checked_sub(1).map_or(0, |before| self.ends[before]);
-        &self.cells[start as usize..self.ends[at] as usize]
+        if !self.quoted.is_empty()
+            && let Some(cells) = self.quoted.get(&row)
+        {
+            return cells.get(column).map_or("", |cell| cell);
+        }
+        let mut rest = &self.text[row as usize..];
+        let csv = self.is_csv();
+        let is_end = |byte: u8| byte == b'\n' || csv && matches!(byte, b',' | b'\r');
+        let end = |rest: &str| rest.bytes().position(is_end).unwrap_or(rest.len());
+        for _ in 0..column {
+            rest = rest.get(end(rest) + 1..).unwrap_or_default();
+        }
+        &rest[..end(rest)]
     }
 
     /// A visitor's id, checked when the table was made.
@@ -83,13 +107,15 @@ impl Table {
     /// Where a row is written.
     pub(crate) fn place(&self, row: u32) -> Place {
         match &self.origin {
-            Origin::Csv { file, lines } => Place {
-                file: file.clone(),
-                line: lines.get(row as usize).copied().unwrap_or(1),
-                column: 1,
-                length: 1,
-            },
-            Origin::List(source) => source.child(row as usize).place(),
+            Origin::Csv { file } => {
+                let before = self.text.as_bytes().get(..row as usize).unwrap_or_default();
+                let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+                let line = u32::try_from(line).unwrap_or(u32::MAX);
+                Place { file: file.clone(), line, column: 1, length: 1 }
+            }
+            Origin::List { source, lines } => {
+                source.child(lines.binary_search(&row).unwrap_or_default()).place()
+            }
         }
     }
 
@@ -101,43 +127,52 @@ impl Table {
     /// A list of ids; `source` is the list.
     pub(crate) fn from_list(ids: &[String], source: Source) -> Result<Self, Vec<Diagnostic>> {
         let mut problems = Vec::new();
-        let mut cells = String::with_capacity(ids.iter().map(String::len).sum());
-        let mut ends = Vec::with_capacity(ids.len());
+        let mut text = String::with_capacity(ids.iter().map(|id| id.len() + 1).sum());
+        let mut lines = Vec::with_capacity(ids.len());
         for (at, id) in ids.iter().enumerate() {
             if let Err(error) = check_visitor(id) {
                 let place = source.child(at).place();
                 problems.push(Diagnostic::error(Code::BadVisitor, error).at(place));
             }
-            cells.push_str(id);
-            ends.push(u32::try_from(cells.len()).unwrap_or(u32::MAX));
+            lines.push(u32::try_from(text.len()).unwrap_or(u32::MAX));
+            text.push_str(id);
+            text.push('\n');
         }
+        let rows = lines.iter().map(|line| [0, 0, *line]).collect();
         let table = Self {
             columns: vec![VISITOR_COLUMN.into()],
             visitor: 0,
-            cells,
-            ends,
+            text,
             order: Vec::new(),
-            origin: Origin::List(source),
+            quoted: HashMap::new(),
+            origin: Origin::List { source, lines },
         };
-        table.sorted(ids.len(), problems)
+        table.sorted(rows, problems)
     }
 
     /// Brings the rows in the order of their ids, and finds those that come twice.
     fn sorted(
         mut self,
-        rows: usize,
+        mut rows: Vec<Sortable>,
         mut problems: Vec<Diagnostic>,
     ) -> Result<Self, Vec<Diagnostic>> {
-        let mut order: Vec<u32> = (0..u32::try_from(rows).unwrap_or(u32::MAX)).collect();
-        order.sort_unstable_by(|a, b| (self.visitor(*a), a).cmp(&(self.visitor(*b), b)));
+        self.find_keys(&mut rows);
+        let number = |row: &Sortable| (row[0], row[1]);
+        let whole = |row: &Sortable| (self.visitor(row[2]), row[2]);
+        rows.sort_unstable_by(|a, b| {
+            number(a).cmp(&number(b)).then_with(|| whole(a).cmp(&whole(b)))
+        });
         let mut twice = 0;
         let mut first = 0;
-        for at in 1..order.len() {
-            let id = self.visitor(order[at]);
-            if self.visitor(order[first]) != id {
+        for at in 1..rows.len() {
+            let [_, _, row] = rows[at];
+            let same = number(&rows[first]) == number(&rows[at])
+                && self.visitor(rows[first][2]) == self.visitor(row);
+            if !same {
                 first = at;
                 continue;
             }
+            let id = self.visitor(row);
             twice += 1;
             if twice > ENOUGH || id.is_empty() {
                 continue;
@@ -147,14 +182,33 @@ impl Table {
                 Code::DuplicateVisitor,
                 format!("the visitor {masked} is here a second time"),
             );
-            let (again, before) = (self.place(order[at]), self.place(order[first]));
+            let (again, before) = (self.place(row), self.place(rows[first][2]));
             problems.push(problem.at(again).related(before, "the first time is here"));
         }
         if !problems.is_empty() {
             return Err(problems);
         }
-        self.order = order;
+        self.order = rows.into_iter().map(|row| row[2]).collect();
+        self.order.shrink_to_fit();
         Ok(self)
+    }
+
+    /// Notes the eight bytes of each id that follow what all have in common: where they differ,
+    /// nothing has to be looked up to sort them.
+    fn find_keys(&self, rows: &mut [Sortable]) {
+        let Some([_, _, first]) = rows.first() else { return };
+        let first = self.visitor(*first).as_bytes();
+        let mut common = first.len();
+        for [_, _, row] in rows.iter() {
+            let both = self.visitor(*row).bytes().zip(&first[..common]);
+            common = both.take_while(|(a, b)| a == *b).count();
+        }
+        for [high, low, row] in rows {
+            let rest = self.visitor(*row).as_bytes().get(common..).unwrap_or_default();
+            let byte = |at: usize| rest.get(at).copied().unwrap_or_default();
+            *high = u32::from_be_bytes([byte(0), byte(1), byte(2), byte(3)]);
+            *low = u32::from_be_bytes([byte(4), byte(5), byte(6), byte(7)]);
+        }
     }
 }
 

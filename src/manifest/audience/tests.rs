@@ -1,3 +1,5 @@
+use proptest::{collection::vec, prelude::*, sample::select};
+
 use super::*;
 
 fn csv(text: &str) -> Result<Table, Vec<Diagnostic>> {
@@ -70,7 +72,66 @@ fn an_unclosed_quote_does_not_swallow_the_rest() {
 #[test]
 fn a_file_that_is_not_utf8_names_the_byte() {
     let bytes = b"visitor_id,name\nv1,L\xeez\n";
-    let all = Table::from_csv(&"a.csv".into(), bytes).expect_err("a problem");
+    let all = Table::from_csv(&"a.csv".into(), *bytes).expect_err("a problem");
     assert_eq!(all[0].message, "byte 20 (0xee) is not UTF-8");
     assert_eq!(all[0].place.as_ref().map(|p| (p.line, p.column)), Some((2, 5)));
+}
+
+/// What the reader of CSV finds, without the table.
+fn as_read(text: &str) -> Vec<Vec<String>> {
+    let mut reader = ::csv::ReaderBuilder::new().has_headers(true).from_reader(text.as_bytes());
+    let rows = reader.records().map(|row| row.expect("a row"));
+    rows.map(|row| row.iter().map(str::to_owned).collect()).collect()
+}
+
+proptest! {
+    #[test]
+    fn cells_are_what_the_reader_of_csv_finds(
+        rows in vec(("[ab]{0,3}[a-c,\"]{0,9}", vec("[a\u{e9}\", \r\n]{0,6}", 2)), 0..12),
+        terminator in select(vec!["\n", "\r\n", "\r", "\n\n"]),
+        always in any::<bool>(),
+        last in any::<bool>(),
+    ) {
+        let write = |cell: &str| {
+            if always || cell.contains([',', '"', '\r', '\n']) {
+                format!("\"{}\"", cell.replace('"', "\"\""))
+            } else {
+                cell.to_owned()
+            }
+        };
+        let mut text = format!("one,visitor_id,two{terminator}");
+        let mut ids = std::collections::BTreeSet::new();
+        for (number, (id, cells)) in rows.iter().enumerate() {
+            let id = format!("{id}{}", if ids.insert(id) { "-".to_owned() } else { number.to_string() });
+            let row = [write(&cells[0]), write(&id), write(&cells[1])].join(",");
+            text.push_str(&row);
+            text.push_str(terminator);
+        }
+        if last && !rows.is_empty() {
+            text.truncate(text.len() - terminator.len());
+        }
+        let mut expected = as_read(&text);
+        expected.sort_by(|a, b| a[1].as_bytes().cmp(b[1].as_bytes()));
+        let table = csv(&text).map_err(|all| TestCaseError::fail(format!("{all:?}")))?;
+        let cells = |at| (0..3).map(|column| table.cell(table.row(at), column).to_owned()).collect();
+        let found: Vec<Vec<String>> = (0..table.len()).map(cells).collect();
+        for (at, row) in expected.iter().enumerate() {
+            prop_assert_eq!(table.find(&row[1]), Some(at));
+        }
+        prop_assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn ids_are_in_the_order_of_their_bytes_whatever_they_have_in_common(
+        start in "[a-z]{0,12}", ends in proptest::collection::btree_set("[!-~\u{e9}]{1,20}", 0..20),
+        seed in any::<u64>(),
+    ) {
+        let mut expected: Vec<String> = ends.iter().map(|end| format!("{start}{end}")).collect();
+        let mut shuffled = expected.clone();
+        shuffled.sort_by_key(|id| blake3::hash(format!("{seed}{id}").as_bytes()).as_bytes().to_owned());
+        let source = crate::manifest::Source::fixed("a.yaml", 1);
+        let table = Table::from_list(&shuffled, source).map_err(|_| TestCaseError::fail("a problem"))?;
+        expected.sort_by(|a, b| a.as_bytes().cmp(b.as_bytes()));
+        prop_assert_eq!(table.visitors().collect::<Vec<_>>(), expected);
+    }
 }

@@ -79,8 +79,9 @@ pub(super) fn database(folder: &Path, place: &str) -> Result<Db, StateError> {
     sled::Config::new()
         .path(folder)
         .segment_size(SEGMENT)
-        // A scan reads every page once; more than this saves nothing (measured).
-        .cache_capacity(16 << 20)
+        // A scan reads every page once, and what is cached has to be made and dropped: more than
+        // this saves nothing (measured).
+        .cache_capacity(4 << 20)
         .flush_every_ms(None)
         .use_compression(false)
         .open()
