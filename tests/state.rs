@@ -8,6 +8,7 @@ mod state {
     mod damage;
     mod export;
     mod folder;
+    mod format_1;
     mod laws;
     mod scan;
     mod secret;

@@ -65,10 +65,8 @@ async fn scan(folder: &Path) {
     loop {
         let start = from.as_ref().map(String::as_str);
         let page = store.page(start, Bound::Unbounded, 1024).await.expect("the state can be read");
-        match page.records.last() {
-            Some(last) => from = Bound::Excluded(last.address.as_str().to_owned()),
-            None => break,
-        }
+        let Some(last) = page.len().checked_sub(1).and_then(|last| page.entry(last)) else { break };
+        from = Bound::Excluded(String::from_utf8_lossy(last.name()).into_owned());
     }
 }
 

@@ -112,9 +112,10 @@ async fn oldest(
     loop {
         let bound = from.as_ref().map(String::as_str);
         let page = store.page(bound, Bound::Unbounded, PAGE).await?;
-        let whole = page.records.len() == PAGE;
-        let last = page.records.last().map(|record| record.address.as_str().to_owned());
-        for record in page.records {
+        let records = page.records()?;
+        let whole = records.len() == PAGE;
+        let last = records.last().map(|record| record.address.as_str().to_owned());
+        for record in records {
             let resting = record.drift == Some(Drift::Forgotten);
             if resting || !selection.contains(&record.address) {
                 continue;

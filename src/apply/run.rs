@@ -152,10 +152,10 @@ async fn remember_protection(
     loop {
         let page =
             store.page(from.as_ref().map(String::as_str), Bound::Excluded(&end), PAGE).await?;
-        let whole = page.records.len() == PAGE;
-        let last = page.records.last().map(|record| record.address.as_str().to_owned());
-        let writes: Vec<Write> = page
-            .records
+        let records = page.records()?;
+        let whole = records.len() == PAGE;
+        let last = records.last().map(|record| record.address.as_str().to_owned());
+        let writes: Vec<Write> = records
             .into_iter()
             .filter(|record| record.protect != protect)
             .map(|record| Write::Put(Box::new(Record { protect, ..record })))

@@ -36,6 +36,7 @@ pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
 }
 
 fn attempt(context: &Context, args: &Args, asks: bool) -> Result<u8, Failure> {
+    let commit = context.commit_ahead();
     let (project, report) = context.project()?;
     let place = context.place(&project.settings)?;
     let runtime = context.runtime()?;
@@ -80,10 +81,11 @@ fn attempt(context: &Context, args: &Args, asks: bool) -> Result<u8, Failure> {
                 now,
                 as_of: args.selection.at.unwrap_or(now),
                 keep_unchanged: false,
+                commit,
             };
             let handle = runtime.handle();
             let (plan, report) =
-                planning::make(context, &project, report, &place, store.as_ref(), handle, &wanted)?;
+                planning::make(context, &project, report, &place, store.as_ref(), handle, wanted)?;
             context.report(&report)?;
             plan
         }

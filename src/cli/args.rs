@@ -403,6 +403,12 @@ pub(super) enum State {
         #[arg(long)]
         force: bool,
     },
+    /// Rewrite the files of a folder without the room of what was removed
+    Compact {
+        /// How to report
+        #[arg(long, value_name = "FORMAT", default_value = "text")]
+        format: DataFormat,
+    },
     /// Read everything and compare it with its checksums
     Verify {
         /// How to show it

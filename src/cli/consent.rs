@@ -123,7 +123,12 @@ pub(super) fn resumes(
         return Ok(false);
     };
     let here = surroundings::commit(&context.global.directory).map(|commit| commit.id);
-    if here != run.commit {
+    // What else was merged since matters only if it is in the project's folder.
+    let same = here == run.commit
+        || run.commit.as_ref().is_some_and(|then| {
+            here.is_some() && surroundings::is_as_of(&context.global.directory, then)
+        });
+    if !same {
         let named = |commit: Option<&str>| {
             commit.map_or_else(|| "no commit".to_owned(), |commit| format!("commit {commit}"))
         };
@@ -133,7 +138,7 @@ pub(super) fn resumes(
             named(run.commit.as_deref()),
             named(here.as_deref())
         ))
-        .help("nothing was done; check that commit out to go on with it, or review a new plan and apply that"));
+        .help("nothing was done. The project's files differ since, or that commit is not in this clone (fetch it, or clone with all history); check it out to go on with it, or review a new plan and apply that"));
     }
     context.output.note(&format!(
         "going on with the apply of {:.0}, which stopped early: {why}",

@@ -261,6 +261,14 @@ impl Context {
         secrets::state_key(STATE_KEY, surroundings::variable)
     }
 
+    /// How the files of a state are rewritten.
+    pub(super) fn options_to_compact(&self, place: &Place) -> Result<OpenOptions, Failure> {
+        let patience = self.global.lock_timeout.unwrap_or_default();
+        let key = self.state_key(place)?;
+        let (mode, access) = (Mode::MustExist, Access::Write);
+        Ok(open_options(place, mode, access, "state compact", patience, key))
+    }
+
     /// How an older state is brought back.
     pub(super) fn options_to_restore(&self, place: &Place) -> Result<OpenOptions, Failure> {
         let patience = self.global.lock_timeout.unwrap_or_default();
@@ -386,6 +394,11 @@ impl Context {
     /// The project's folder, from the root of its repository on.
     pub(super) fn folder_in_repository(&self) -> String {
         surroundings::folder_in_repository(&self.global.directory)
+    }
+
+    /// The commit that the project's folder is at, while something else is done.
+    pub(super) fn commit_ahead(&self) -> surroundings::Ahead {
+        surroundings::commit_ahead(&self.global.directory)
     }
 
     /// The commit that the project's folder is at.

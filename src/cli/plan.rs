@@ -14,6 +14,7 @@ use crate::{
 };
 
 pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
+    let commit = context.commit_ahead();
     let (project, report) = context.project()?;
     let place = context.place(&project.settings)?;
     let runtime = context.runtime()?;
@@ -46,6 +47,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
         now,
         as_of: args.selection.at.unwrap_or(now),
         keep_unchanged: args.show_unchanged,
+        commit,
     };
     let (plan, report) = planning::make(
         context,
@@ -54,7 +56,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
         &place,
         store.as_ref(),
         runtime.handle(),
-        &wanted,
+        wanted,
     )?;
     // Nobody has to wait for the plan to be read.
     drop(store);

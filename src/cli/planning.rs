@@ -10,6 +10,7 @@ use super::{
     context::{Context, selection},
     failure::Failure,
     place::Place,
+    surroundings::Ahead,
 };
 use crate::{
     desired::Deliveries,
@@ -21,7 +22,7 @@ use crate::{
         safety::{Limit, Limits},
     },
     render::words,
-    state::{Records, Store},
+    state::{Record, Records, Store},
 };
 
 /// Makes the plan. Problems that only show on the way are told, and end the command.
@@ -32,7 +33,7 @@ pub(super) fn make(
     place: &Place,
     store: Option<&Arc<dyn Store>>,
     handle: &Handle,
-    wanted: &Wanted<'_>,
+    wanted: Wanted<'_>,
 ) -> Result<(Plan, Report), Failure> {
     let (meta, intents) = match store {
         Some(store) => (Some(handle.block_on(store.meta())?), handle.block_on(store.intents())?),
@@ -89,9 +90,9 @@ pub(super) fn make(
     let planned = match store {
         Some(store) => {
             let records = Records::with_moves(&**store, handle.clone(), &moves);
-            plan(inputs, deliveries.by_ref(), records)
+            plan(inputs, deliveries.by_ref(), records.undecoded())
         }
-        None => plan(inputs, deliveries.by_ref(), std::iter::empty()),
+        None => plan::<Record>(inputs, deliveries.by_ref(), std::iter::empty()),
     };
     let mut report = report;
     report.extend(deliveries.take_warnings());
@@ -101,7 +102,7 @@ pub(super) fn make(
             check_targets(project, &plan, &wanted.selected.target)?;
             check_addresses(context, project, &plan, store, handle, &wanted.selected.target)?;
             let diagnostics = report.diagnostics().to_vec();
-            let (sandbox, commit) = (context.global.sandbox, context.commit());
+            let (sandbox, commit) = (context.global.sandbox, wanted.commit.get());
             Ok((Plan { sandbox, commit, diagnostics, ..plan }, report))
         }
         Err(PlanError::Manifest(errors)) => {
@@ -119,6 +120,7 @@ pub(super) struct Wanted<'a> {
     pub(super) now: Timestamp,
     pub(super) as_of: Timestamp,
     pub(super) keep_unchanged: bool,
+    pub(super) commit: Ahead,
 }
 
 /// The keys that targets name; `None` for all.

@@ -1,5 +1,6 @@
 //! `pushsync state …`: looking into the state, and repairing it.
 
+mod compact;
 mod history;
 mod list;
 mod migrate;
@@ -47,6 +48,7 @@ pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
         Args::Rekey => rekey(&desk),
         Args::Restore { name, format } => older::restore(&desk, name.as_deref(), format),
         Args::Unlock { force } => older::unlock(&desk, force),
+        Args::Compact { format } => compact::compact(&desk, format),
         Args::Verify { format } => verify(&desk, format),
     }
 }

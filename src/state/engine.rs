@@ -15,6 +15,7 @@ use super::{
     codec::{self, Undecodable},
     keys::{self, Table},
     ledger::{AnyLedger, Changes, FORMAT, Ledger, Tally},
+    page,
     vault::Vault,
 };
 
@@ -156,17 +157,16 @@ impl<B: Backing> Engine<B> {
     }
 
     fn decode_record(&self, key: &[u8], bytes: &[u8]) -> Result<(Record, Digest), StateError> {
-        let (record, digest) = self.decode::<Record>(key, bytes)?;
-        self.check_name(key, &record.address)?;
-        Ok((record, digest))
+        codec::open(key, bytes)
+            .and_then(|(payload, digest)| Ok((payload.record(key)?, digest)))
+            .map_err(|error| undecodable(&self.place, key, &error))
     }
 
     fn check_name(&self, key: &[u8], address: &Address) -> Result<(), StateError> {
         if key.get(1..) == Some(address.as_str().as_bytes()) {
             return Ok(());
         }
-        let what = format!("{} says that it is another one", keys::describe(key));
-        Err(StateError::damaged(&self.place, what))
+        Err(undecodable(&self.place, key, &Undecodable::Name))
     }
 
     pub(super) fn page(
@@ -175,18 +175,16 @@ impl<B: Backing> Engine<B> {
         to: Bound<&str>,
         limit: usize,
     ) -> Result<Page, StateError> {
-        let mut page = Page { records: Vec::with_capacity(limit.min(4096)), digest: Digest(0) };
+        let mut page = page::Builder::new(&self.place);
         if limit == 0 {
-            return Ok(page);
+            return Ok(page.finish());
         }
         let (from, to) = (Table::Records.from(from), Table::Records.to(to));
         self.vault.walk(from, to, false, &mut |key, bytes| {
-            let (record, digest) = self.decode_record(key, bytes)?;
-            page.digest = Digest(page.digest.0.wrapping_add(digest.0));
-            page.records.push(record);
-            Ok(page.records.len() < limit)
+            page.add(key, bytes)?;
+            Ok(page.len() < limit)
         })?;
-        Ok(page)
+        Ok(page.finish())
     }
 
     pub(super) fn record(&self, address: &Address) -> Result<Option<Record>, StateError> {
@@ -274,29 +272,43 @@ impl<B: Backing> Engine<B> {
                 Err(error) => problems.add_error(error)?,
             },
         }
-        found.records = self.verify_table::<Record>(Table::Records, &mut problems)?;
-        found.intents = self.verify_table::<Intent>(Table::Intents, &mut problems)?;
-        found.runs = self.verify_table::<Run>(Table::Runs, &mut problems)?;
-        self.verify_table::<RunPart>(Table::RunParts, &mut problems)?;
+        found.records = self.verify_table(Table::Records, &mut problems, |key, bytes| {
+            self.decode_record(key, bytes).map(|(_, digest)| digest)
+        })?;
+        found.intents = self.verify_named::<Intent>(Table::Intents, &mut problems)?;
+        found.runs = self.verify_named::<Run>(Table::Runs, &mut problems)?;
+        self.verify_named::<RunPart>(Table::RunParts, &mut problems)?;
         found.problems = problems.into_list();
         Ok(found)
     }
 
-    fn verify_table<T: DeserializeOwned + Named>(
+    fn verify_named<T: DeserializeOwned + Named>(
         &self,
         table: Table,
         problems: &mut Problems,
+    ) -> Result<u64, StateError> {
+        self.verify_table(table, problems, |key, bytes| {
+            let (value, digest) = self.decode::<T>(key, bytes)?;
+            if key.get(1..) == Some(&value.name()) {
+                return Ok(digest);
+            }
+            Err(undecodable(&self.place, key, &Undecodable::Name))
+        })
+    }
+
+    /// `check` reads one of them, and answers with its digest.
+    fn verify_table(
+        &self,
+        table: Table,
+        problems: &mut Problems,
+        check: impl Fn(&[u8], &[u8]) -> Result<Digest, StateError>,
     ) -> Result<u64, StateError> {
         let mut tally = Tally::default();
         let (from, to) = (table.from(Bound::Unbounded), table.to(Bound::Unbounded));
         let mut whole = true;
         let walked = self.vault.walk(from, to, false, &mut |key, bytes| {
-            match self.decode::<T>(key, bytes) {
-                Ok((value, _)) if key.get(1..) != Some(&value.name()) => {
-                    whole = false;
-                    problems.add(format!("{} says that it is another one", keys::describe(key)));
-                }
-                Ok((_, digest)) => tally.add(digest),
+            match check(key, bytes) {
+                Ok(digest) => tally.add(digest),
                 Err(error) => {
                     whole = false;
                     problems.add_error(error)?;
@@ -321,12 +333,6 @@ impl<B: Backing> Engine<B> {
 /// Things that know the name they are stored under.
 trait Named {
     fn name(&self) -> Vec<u8>;
-}
-
-impl Named for Record {
-    fn name(&self) -> Vec<u8> {
-        self.address.as_str().as_bytes().to_vec()
-    }
 }
 
 impl Named for Intent {
@@ -413,7 +419,7 @@ fn undecipherable(place: &str, error: Undecipherable) -> StateError {
     }
 }
 
-fn undecodable(place: &str, key: &[u8], error: &Undecodable) -> StateError {
+pub(super) fn undecodable(place: &str, key: &[u8], error: &Undecodable) -> StateError {
     match error {
         Undecodable::Newer(layout) => newer(place, u32::from(*layout)),
         error => StateError::damaged(place, format!("{} {error}", keys::describe(key))),

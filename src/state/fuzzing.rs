@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fs, ops::Bound};
 use uuid::Uuid;
 
 use super::{
-    Digest, MemoryStore, StateError, Store,
+    Digest, MemoryStore, Page, StateError, Store,
     codec::{self, Undecodable},
     engine::{Backing, Engine, Visit, stored_ledger},
     export::{export as write_export, import},
@@ -57,7 +57,7 @@ impl Backing for Bytes {
 }
 
 /// A store with one value for each line: a letter for the table (a capital one: the checksum is
-/// made right), the name, a space, the payload.
+/// made right), the name, a space, the payload. `q` is a record in the newest layout.
 pub fn record(data: &[u8]) {
     let mut bytes = BTreeMap::new();
     let mut ledger = Ledger::new("default", LINEAGE, NOW);
@@ -66,7 +66,7 @@ pub fn record(data: &[u8]) {
         let space = line.iter().position(|byte| *byte == b' ').unwrap_or(line.len());
         let (name, payload) = (&line[..space], line.get(space + 1..).unwrap_or_default());
         let key = match letter.to_ascii_lowercase() {
-            b'r' => Table::Records.key(name),
+            b'r' | b'q' => Table::Records.key(name),
             b'i' => Table::Intents.key(name),
             b'h' => Table::Runs.key(&unhex(name)),
             b'm' => keys::LEDGER.to_vec(),
@@ -74,7 +74,7 @@ pub fn record(data: &[u8]) {
         };
         assert_harmless(&keys::describe(&key));
         let value = if letter.is_ascii_uppercase() {
-            codec::sealed(&key, payload)
+            codec::sealed(&key, payload, letter == b'Q')
         } else {
             payload.to_vec()
         };
@@ -86,7 +86,7 @@ pub fn record(data: &[u8]) {
                     _ => &mut Tally::default(),
                 };
                 tally.add(digest);
-                if letter == b'R' {
+                if matches!(letter, b'R' | b'Q') {
                     ledger.meta.records += 1;
                     let sum = ledger.meta.digest.0.wrapping_add(digest.0);
                     ledger.meta.digest = Digest(sum);
@@ -103,9 +103,14 @@ pub fn record(data: &[u8]) {
     let _ = harmless(stored_ledger(&backing, "here", "default"));
     let Some(engine) = harmless(Engine::new(backing, "here", ledger, None)) else { return };
     let page = harmless(engine.page(Bound::Unbounded, Bound::Unbounded, 1024));
-    for record in page.iter().flat_map(|page| &page.records) {
+    for entry in page.iter().flat_map(Page::entries) {
+        let Some(record) = harmless(entry.record()) else { continue };
         let again = harmless(engine.record(&record.address));
-        assert_eq!(again.flatten().as_ref(), Some(record));
+        assert_eq!(again.flatten().as_ref(), Some(&record));
+        let (content, protect) = (&record.content, Some(record.protect));
+        if entry.is_plainly(record.kind, &content.from, &content.text, protect) {
+            assert_eq!((record.drift, record.superseded), (None, None));
+        }
     }
     let _ = harmless(engine.intents());
     let _ = harmless(engine.runs(10));

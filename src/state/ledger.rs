@@ -14,8 +14,9 @@ use super::{
     keys::{self, Table},
 };
 
-/// The format this version writes, and the newest it reads.
-pub(super) const FORMAT: u32 = 1;
+/// The format this version writes, and the newest it reads. In format 1, records were JSON: where
+/// they are not written anew, they still are.
+pub(super) const FORMAT: u32 = 2;
 
 /// How many things a table has, and the sum of their digests.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -129,6 +130,7 @@ impl Ledger {
         stored: &BTreeMap<Vec<u8>, Digest>,
     ) -> Result<(Self, Changes), StateError> {
         let mut next = self.clone();
+        next.meta.format = FORMAT;
         let mut changes = Changes::new();
         let mut touched = false;
         for write in writes {
@@ -160,7 +162,9 @@ impl Ledger {
             }
             let Some((table, key)) = keys::at(write) else { continue };
             let value = match write {
-                Write::Put(record) => Some(encode(&key, record, "a record")?),
+                Write::Put(record) => Some(
+                    codec::encode_record(&key, record).map_err(|e| unstorable("a record", &e))?,
+                ),
                 Write::Intend(intent) => Some(encode(&key, intent, "an intent")?),
                 Write::Run(run) => Some(encode(&key, run, "a run")?),
                 Write::RunPart(part) => Some(encode(&key, part, "a part of a run")?),
@@ -193,6 +197,9 @@ impl Ledger {
 }
 
 fn encode<T: Serialize>(key: &[u8], value: &T, what: &'static str) -> Result<Encoded, StateError> {
-    codec::encode(key, value)
-        .map_err(|error| StateError::Unstorable { what, why: error.to_string() })
+    codec::encode(key, value).map_err(|error| unstorable(what, &error))
+}
+
+fn unstorable(what: &'static str, error: &serde_json::Error) -> StateError {
+    StateError::Unstorable { what, why: error.to_string() }
 }

@@ -19,6 +19,8 @@ mod keys;
 mod ledger;
 pub mod memory;
 mod open;
+mod packed;
+mod page;
 mod panics;
 mod postgres;
 pub mod private_file;
@@ -35,27 +37,20 @@ pub use error::StateError;
 pub use holder::LockHolder;
 pub use hosted::HostedStore;
 pub use memory::MemoryStore;
-pub use open::{Access, Location, Mode, OpenOptions, open};
+pub use open::{Access, Location, Mode, OpenOptions, compact, open};
+pub use page::{Entry, Page};
 pub use record::{
     Amendment, BudgetNote, Digest, Drift, Intent, Meta, Record, Run, RunChange, RunPart,
     Superseded, Verification, Write,
 };
+pub use sled::Compacted;
 
-pub use scan::{Located, Records};
+pub use scan::{Known, Located, Records, Sketch};
 
 use crate::model::Address;
 
 /// A future of a [`Store`]: boxed, so that stores can be chosen at run time.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StateError>> + Send + 'a>>;
-
-/// Some records in address order, as the store keeps them.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Page {
-    /// The records, in address order.
-    pub records: Vec<Record>,
-    /// The sum of their digests: the sum over all pages must equal [`Meta::digest`].
-    pub digest: Digest,
-}
 
 /// A place where records, intents, history and budget of one environment are kept.
 ///

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::{
     HostedStore, LockHolder, StateError, StateKey, bucket, bucket::Bucket, postgres, sled,
+    sled::Compacted,
 };
 
 /// Where a state is.
@@ -131,6 +132,21 @@ pub fn open(options: OpenOptions) -> Result<HostedStore, StateError> {
         Location::Folder(folder) => sled::open(folder, options),
         Location::Bucket(bucket) => bucket::open(bucket, options),
         Location::Postgres(url) => postgres::open(&url, options),
+    }
+}
+
+/// Rewrites the files of a folder, all its environments, without the room of what was removed. The options are
+/// those of one of its environments, which is verified first.
+///
+/// `None` for other stores: a database and a bucket do that by themselves.
+///
+/// # Errors
+///
+/// As [`open`]; and `Unavailable` if the new files are not what the old ones are, which stay then.
+pub fn compact(options: OpenOptions) -> Result<Option<Compacted>, StateError> {
+    match options.location.clone() {
+        Location::Folder(folder) => sled::compact(folder, options).map(Some),
+        Location::Bucket(_) | Location::Postgres(_) => Ok(None),
     }
 }
 

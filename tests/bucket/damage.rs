@@ -163,9 +163,9 @@ fn what_is_of_a_newer_version_or_of_another_environment_is_told() {
     filled(&place);
     let whole = place.copy();
     let head = String::from_utf8(place.get("head.json")).expect("is text");
-    place.put("head.json", head.replace("\"format\": 1", "\"format\": 2").as_bytes());
+    place.put("head.json", head.replace("\"format\": 2", "\"format\": 3").as_bytes());
     let error = place.open().expect_err("is refused");
-    assert!(matches!(error, StateError::Newer { found: 2, .. }), "{error}");
+    assert!(matches!(error, StateError::Newer { found: 3, .. }), "{error}");
     place.put_back(&whole);
 
     // As if somebody had copied the objects from one environment to another.

@@ -62,24 +62,26 @@ fn needed() -> bool {
 }
 
 #[expect(clippy::disallowed_methods, reason = "where CI has installed it")]
-fn programs() -> Vec<String> {
-    let named = std::env::var("PUSHSYNC_MOTO").ok().map(|path| format!("'{path}'"));
-    let usual = ["moto_server", "python3 -m moto.server"].map(str::to_owned);
-    named.into_iter().chain(usual).collect()
+fn pythons() -> Vec<String> {
+    // Beside the server's own program.
+    let named = std::env::var("PUSHSYNC_MOTO").ok();
+    let beside = named.and_then(|path| Some(format!("'{}/python'", path.rsplit_once('/')?.0)));
+    beside.into_iter().chain(["python3".to_owned()]).collect()
 }
 
 fn start() -> Option<Server> {
-    programs().iter().find_map(|program| {
+    pythons().iter().find_map(|python| {
         // Somebody else may get the port in between: then another is tried.
-        (0..3).find_map(|_| attempt(program))
+        (0..3).find_map(|_| attempt(python))
     })
 }
 
-fn attempt(program: &str) -> Option<Server> {
+fn attempt(python: &str) -> Option<Server> {
     let address = TcpListener::bind("127.0.0.1:0").ok()?.local_addr().ok()?;
     let script = format!(
-        "{program} -H 127.0.0.1 -p {} >/dev/null 2>&1 </dev/null & server=$!; \
+        "{python} '{}/tests/bucket/s3_server.py' 127.0.0.1 {} >/dev/null 2>&1 </dev/null & server=$!; \
          (cat >/dev/null; kill $server) & wait $server",
+        env!("CARGO_MANIFEST_DIR"),
         address.port()
     );
     // The shell's own children read the pipe: a background job of it would read nothing.

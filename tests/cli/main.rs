@@ -6,6 +6,7 @@
 mod actions;
 mod apply;
 mod browser;
+mod compact;
 mod completions;
 mod crash;
 mod damage;

@@ -101,11 +101,44 @@ fn an_apply_is_resumed_with_the_manifest_that_it_had() {
     project.rewrite("messages: { note: { from: support, to: ada, text: two } }");
     project.git("commit -qam two");
     let before = sandbox.total();
-    let words = [&*first, "stopped early (budget)", "check that commit out"];
+    let words = [&*first, "stopped early (budget)", "check it out"];
     project.with(&sandbox, "apply --yes --resume").exits(1).warns(&words);
     assert_eq!(sandbox.total(), before);
     project.git(&format!("checkout -q {first}"));
     project.with(&sandbox, "apply --yes --resume").ok().says(&["2 changes in 2 requests"]);
+}
+
+#[test]
+fn what_was_merged_beside_the_project_does_not_keep_an_apply_from_being_resumed() {
+    let (project, sandbox) = (Project::many(3), Sandbox::start());
+    // The project is a folder of a larger repository.
+    let yaml = project.read("pushsync.yaml");
+    project.file("chat/pushsync.yaml", yaml);
+    project.file("elsewhere.txt", "one");
+    project.file(".gitignore", "state\n");
+    project.git("init -q");
+    project.git("add .");
+    project.git("commit -qm one");
+    project.with(&sandbox, "apply -C chat --yes --max-requests 1").exits(3);
+    project.file("elsewhere.txt", "two");
+    project.git("commit -qam two");
+    project.with(&sandbox, "apply -C chat --yes --resume").ok().says(&["2 changes in 2 requests"]);
+}
+
+#[test]
+fn a_commit_that_this_clone_does_not_have_is_another_one() {
+    let (project, sandbox) = (Project::many(3), Sandbox::start());
+    project.file(".gitignore", "/state\n");
+    project.git("init -q");
+    project.git("add .");
+    project.git("commit -qm one");
+    project.with(&sandbox, "apply --yes --max-requests 1").exits(3);
+    std::fs::remove_dir_all(project.join(".git")).expect("removed");
+    project.git("init -q");
+    project.git("add .");
+    project.git("commit -qm anew");
+    let words = ["stopped early (budget)", "not in this clone"];
+    project.with(&sandbox, "apply --yes --resume").exits(1).warns(&words);
 }
 
 #[test]

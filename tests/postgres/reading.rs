@@ -94,7 +94,7 @@ fn a_page_reads_no_more_of_a_large_table_than_it_has_to() {
     let reader = state::open(reader(&database)).expect("opens");
     let all = (Bound::Unbounded, Bound::Unbounded);
     let page = runtime().block_on(reader.page(all.0, all.1, 100)).expect("reads");
-    assert_eq!(page.records.len(), 100);
+    assert_eq!(page.len(), 100);
     drop(reader);
     // The server counts when the session ends.
     until("the reading is counted", || read() > before);

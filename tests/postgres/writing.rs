@@ -159,7 +159,8 @@ fn pages_go_on_where_the_bytes_of_one_answer_end() {
     let page = runtime()
         .block_on(store.page(Bound::Included("key@visitor-01"), Bound::Unbounded, 10))
         .expect("reads");
-    let names: Vec<_> = page.records.iter().map(|record| record.address.as_str()).collect();
+    let records = page.records().expect("reads");
+    let names: Vec<_> = records.iter().map(|record| record.address.as_str()).collect();
     assert_eq!((names.len(), names[0], names[9]), (10, "key@visitor-01", "key@visitor-10"));
     // Backwards as well: runs come newest first.
     commit(&store, (0..5000).map(|n| log(2 * n)).collect());

@@ -137,11 +137,11 @@ fn a_store_of_a_newer_version_is_told_from_damage() {
     let (folder, _) = stored(Rest::Closed);
     let path = folder.path().join("pushsync.json");
     let marker = fs::read_to_string(&path).expect("reads");
-    let newer = marker.replace("\"format\": 1", "\"format\": 2, \"and\": \"more\"");
+    let newer = marker.replace("\"format\": 2", "\"format\": 3, \"and\": \"more\"");
     assert_ne!(marker, newer);
     fs::write(&path, newer).expect("can be written");
     let error = open(folder.path()).expect_err("is newer");
-    assert!(matches!(error, StateError::Newer { found: 2, known: 1, .. }), "{error}");
+    assert!(matches!(error, StateError::Newer { found: 3, known: 2, .. }), "{error}");
     assert!(error.to_string().contains("upgrade pushsync"));
 }
 

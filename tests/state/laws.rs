@@ -31,8 +31,8 @@ fn in_pages(store: &dyn Store, size: usize) -> Vec<Record> {
         let from = all.last().map(|record| record.address.as_str().to_owned());
         let from = from.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
         let page = runtime().block_on(store.page(from, Bound::Unbounded, size)).expect("reads");
-        let last = page.records.len() < size;
-        all.extend(page.records);
+        let last = page.len() < size;
+        all.extend(page.records().expect("reads"));
         if last {
             return all;
         }

@@ -164,7 +164,7 @@ pub(crate) fn key(passphrase: &str) -> StateKey {
 pub(crate) fn digest_of(store: &dyn Store) -> (u64, Digest) {
     use std::ops::Bound::Unbounded;
     let page = runtime().block_on(store.page(Unbounded, Unbounded, usize::MAX)).expect("reads");
-    (page.records.len() as u64, page.digest)
+    (page.len() as u64, page.digest)
 }
 
 /// A copy of a folder as it is now: with the store still open, as a killed process leaves it.

@@ -242,7 +242,8 @@ impl Scene {
 
     pub(super) async fn records(&self) -> Vec<Record> {
         use std::ops::Bound::Unbounded;
-        self.store.page(Unbounded, Unbounded, 1000).await.expect("readable").records
+        let page = self.store.page(Unbounded, Unbounded, 1000).await.expect("readable");
+        page.records().expect("readable")
     }
 
     pub(super) async fn plan(&self) -> Plan {

@@ -4,12 +4,12 @@ use crate::{
     diagnostics::Place,
     model::{Kind, MessageId, Sender},
     plan::{
-        Action, Operation, Reason,
-        planner::Import,
+        Action, Operation, PlanError, Reason,
+        planner::{Import, plan},
         safety::{self, Limit, Limits, Refusal},
         wire,
     },
-    state::{Drift, Record, Superseded},
+    state::{Drift, Known, Located, Record, StateError, Superseded},
 };
 
 fn only(world: &World) -> (Action, Reason, Operation) {
@@ -310,4 +310,41 @@ fn a_saved_plan_that_was_changed_by_hand_is_refused() {
     let newer = text.replace("pushsync/plan/1", "pushsync/plan/2");
     assert!(matches!(wire::decode(newer.as_bytes()), Err(wire::WireError::Format { .. })));
     assert!(matches!(wire::decode(b"{}"), Err(wire::WireError::Shape(_))));
+}
+
+#[test]
+fn a_record_that_cannot_be_decoded_is_an_error_of_the_state_unless_it_is_plainly_unchanged() {
+    struct Broken(Record, bool);
+
+    impl Known for Broken {
+        fn name(&self) -> &[u8] {
+            self.0.name()
+        }
+        fn is_plainly(&self, _: Kind, _: &Sender, _: &str, _: Option<bool>) -> bool {
+            self.1
+        }
+        fn whole(self) -> Result<Record, StateError> {
+            Err(StateError::Damaged { place: "here".to_owned(), what: "broken".to_owned() })
+        }
+    }
+
+    for (plainly, wanted) in [(true, "a@1"), (false, "a@1"), (true, "a@0"), (true, "a@2")] {
+        let (_, visitor) = wanted.split_once('@').expect("an address");
+        let world = World { desired: vec![delivery(&spec("a"), visitor, "t")], ..World::default() };
+        let record = Broken(record("a@1", "t"), plainly);
+        let located = Located { record, moved_from: None, blocked: false };
+        let plan = plan(
+            world.inputs(),
+            world.desired.iter().cloned().map(Ok),
+            std::iter::once(Ok(located)),
+        );
+        match plan {
+            Ok(plan) => {
+                assert!(plainly && wanted == "a@1" && plan.is_empty(), "{wanted}");
+                assert_eq!((plan.managed, plan.desired, plan.summary.unchanged), (1, 1, 1));
+            }
+            Err(PlanError::State(_)) => assert!(!plainly || wanted != "a@1", "{wanted}"),
+            Err(PlanError::Manifest(_)) => panic!("the manifest has no errors"),
+        }
+    }
 }

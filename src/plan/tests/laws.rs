@@ -6,7 +6,7 @@ use super::world::*;
 use crate::{
     desired::{OnMissing, OnUnknown, Spec},
     model::{Kind, MessageId, Sender},
-    plan::{Action, planner, wire},
+    plan::{Action, Inputs, Selection, planner, wire},
     state::{Drift, Record, Superseded},
 };
 
@@ -206,6 +206,27 @@ proptest! {
             inputs, desired.into_iter().map(Ok), world.located().into_iter().map(Ok),
         ).expect("no errors");
         prop_assert_eq!(world.planned(), plan);
+    }
+
+    #[test]
+    fn what_is_plainly_unchanged_needs_no_decoding_and_changes_no_plan(
+        world in worlds(), list in any::<bool>(), only in any::<Option<bool>>(),
+    ) {
+        let mut world = world;
+        if let Some(key_only) = only {
+            let (keys, addresses) = match key_only {
+                true => ([key("a")].into(), [].into()),
+                false => ([].into(), [address("a@1"), address("b@2")].into()),
+            };
+            world.selection = Selection { keys, addresses };
+        }
+        let inputs = Inputs { keep_unchanged: list, ..world.inputs() };
+        let mut desired = world.desired.clone();
+        desired.sort_by(|a, b| a.address.cmp(&b.address));
+        let desired = || desired.iter().cloned().map(Ok);
+        let whole = planner::plan(inputs.clone(), desired(), world.located().into_iter().map(Ok));
+        let sketched = planner::plan(inputs, desired(), world.sketches().into_iter().map(Ok));
+        prop_assert_eq!(sketched.expect("no errors"), whole.expect("no errors"));
     }
 
     #[test]

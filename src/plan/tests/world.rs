@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    ops::Bound,
     sync::Arc,
 };
 
@@ -10,12 +11,13 @@ use uuid::Uuid;
 
 use crate::{
     desired::{Delivery, OnMissing, OnUnknown, Presence, Source, Spec},
+    fuzzing::now,
     model::{Address, Content, Key, Kind, MessageId, Sender},
     plan::{
         Budget, Declared, Inputs, Operation, Plan, PlanError, Selection, StateRef,
         planner::{Import, plan},
     },
-    state::{Drift, Intent, Located, Record},
+    state::{Drift, Intent, Located, MemoryStore, Record, Sketch, Store, Write},
 };
 
 pub(super) fn address(text: &str) -> Address {
@@ -150,6 +152,27 @@ impl World {
             .collect();
         all.sort_by(|a, b| a.record.address.cmp(&b.record.address));
         all
+    }
+
+    /// The same as a store yields them to who does not need them whole.
+    pub(super) fn sketches(&self) -> Vec<Located<Sketch>> {
+        let store = MemoryStore::new("default", Uuid::nil(), at(0)).expect("can be made");
+        let puts = self.records.values().map(|record| Write::Put(Box::new(record.clone())));
+        now(store.commit(puts.collect())).expect("is ready").expect("commits");
+        let page = now(store.page(Bound::Unbounded, Bound::Unbounded, usize::MAX));
+        let page = page.expect("is ready").expect("reads");
+        self.located()
+            .into_iter()
+            .map(|located| {
+                if located.moved_from.is_some() {
+                    return located.into();
+                }
+                let name = located.record.address.as_str().as_bytes();
+                let entry = page.entries().find(|entry| entry.name() == name);
+                let record = Sketch::Stored(entry.expect("it was put"));
+                Located { record, moved_from: None, blocked: located.blocked }
+            })
+            .collect()
     }
 
     pub(super) fn plan(&self) -> Result<Plan, PlanError> {

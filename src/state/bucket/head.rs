@@ -131,7 +131,7 @@ mod tests {
             assert_ne!(changed, text);
             assert!(Head::decode(changed.as_bytes(), "p").is_err(), "{from} became {to}");
         }
-        let newer = text.replace("\"format\": 1", "\"format\": 2");
+        let newer = text.replace("\"format\": 2", "\"format\": 3");
         assert!(matches!(Head::decode(newer.as_bytes(), "p"), Err(StateError::Newer { .. })));
     }
 

@@ -40,13 +40,12 @@ pub async fn export(store: &dyn Store, out: &mut (dyn Write + Send)) -> Result<C
     let mut from = Bound::Unbounded;
     loop {
         let page = store.page(from.as_ref().map(String::as_str), Bound::Unbounded, PAGE).await?;
-        tally.count += page.records.len() as u64;
+        tally.count += page.len() as u64;
         tally.digest = Digest(tally.digest.0.wrapping_add(page.digest.0));
-        let last = match page.records.last() {
-            Some(record) if page.records.len() >= PAGE => Some(record.address.as_str().to_owned()),
-            _ => None,
-        };
-        for record in page.records {
+        let mut last = None;
+        for (at, entry) in page.entries().enumerate() {
+            let record = entry.record()?;
+            last = (at + 1 == PAGE).then(|| record.address.as_str().to_owned());
             lines.write(&Line::Record(Box::new(record)))?;
         }
         let Some(last) = last else { break };

@@ -1,16 +1,17 @@
 //! A walk over some ranges of addresses, page by page.
 
-use std::{collections::VecDeque, ops::Bound, vec};
+use std::{collections::VecDeque, ops::Bound};
 
 use crate::{
     model::Key,
-    state::{Digest, Record, StateError},
+    state::{Digest, Entry, Page, Record, StateError},
 };
 
 use super::Reader;
 
-/// How many records are read at once.
-const PAGE: usize = 4096;
+/// How many records are read at once: enough that the way to the store costs nothing, few enough
+/// that they stay in the processor's cache.
+const PAGE: usize = 1024;
 
 type Range = (Bound<String>, Bound<String>);
 
@@ -18,7 +19,9 @@ type Range = (Bound<String>, Bound<String>);
 #[derive(Default)]
 pub(super) struct Cursor {
     ranges: VecDeque<Range>,
-    page: vec::IntoIter<Record>,
+    page: Page,
+    /// How many of the page are handed out.
+    at: usize,
 }
 
 /// The addresses of one key: from `key@` up to `keyA`, as 'A' follows '@'.
@@ -32,7 +35,7 @@ impl Cursor {
         let (from, to) = ends(key);
         Self {
             ranges: VecDeque::from([(Bound::Included(from), Bound::Excluded(to))]),
-            page: vec::IntoIter::default(),
+            ..Self::default()
         }
     }
 
@@ -47,13 +50,14 @@ impl Cursor {
             from = Bound::Included(end);
         }
         ranges.push_back((from, Bound::Unbounded));
-        Self { ranges, page: vec::IntoIter::default() }
+        Self { ranges, ..Self::default() }
     }
 
-    pub(super) fn next(&mut self, reader: &mut Reader<'_>) -> Result<Option<Record>, StateError> {
+    pub(super) fn next(&mut self, reader: &mut Reader<'_>) -> Result<Option<Entry>, StateError> {
         loop {
-            if let Some(record) = self.page.next() {
-                return Ok(Some(record));
+            if let Some(entry) = self.page.entry(self.at) {
+                self.at += 1;
+                return Ok(Some(entry));
             }
             let Some((from, to)) = self.ranges.front_mut() else { return Ok(None) };
             let page = {
@@ -62,17 +66,21 @@ impl Cursor {
                 reader.wait(reader.store.page(from, to, PAGE))?
             };
             let tally = &mut reader.tally;
-            tally.count += page.records.len() as u64;
+            tally.count += page.len() as u64;
             tally.digest = Digest(tally.digest.0.wrapping_add(page.digest.0));
-            match page.records.last() {
-                Some(last) if page.records.len() >= PAGE => {
-                    *from = Bound::Excluded(last.address.as_str().to_owned());
-                }
-                _ => {
-                    self.ranges.pop_front();
-                }
+            match page.entry(PAGE - 1) {
+                Some(last) => *from = Bound::Excluded(last.address()?.as_str().to_owned()),
+                None => _ = self.ranges.pop_front(),
             }
-            self.page = page.records.into_iter();
+            (self.page, self.at) = (page, 0);
         }
+    }
+
+    /// The same, decoded.
+    pub(super) fn next_whole(
+        &mut self,
+        reader: &mut Reader<'_>,
+    ) -> Result<Option<Record>, StateError> {
+        self.next(reader)?.map(|entry| entry.record()).transpose()
     }
 }

@@ -1,27 +1,23 @@
 //! All records of a store, in address order, checked as a whole.
 
 mod cursor;
+mod known;
 mod moves;
+
+use std::ops::Bound;
 
 use tokio::runtime::Handle;
 
-use crate::model::{Address, Key};
+use crate::model::Key;
 
-use super::{Meta, Record, StateError, Store, engine::mismatch, keys::Table, ledger::Tally};
+use super::{
+    Answer, Digest, Entry, Meta, StateError, Store, engine::mismatch, keys::Table, ledger::Tally,
+};
 
 use cursor::Cursor;
 use moves::Moves;
 
-/// A record at the address under which a plan looks at it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Located {
-    /// The record; its address is already the new one.
-    pub record: Record,
-    /// The address under which it is stored, if a rename applies to it.
-    pub moved_from: Option<Address>,
-    /// A rename would apply to it, but its new address is taken: it stays where it is.
-    pub blocked: bool,
-}
+pub use known::{Known, Located, Sketch};
 
 /// All records of a store in the order of their addresses, read in pages.
 ///
@@ -48,7 +44,7 @@ type Renames = Vec<(Key, Key)>;
 
 #[derive(Default)]
 struct Heads {
-    rest: Option<Located>,
+    rest: Option<Entry>,
     moves: Option<Located>,
 }
 
@@ -96,16 +92,16 @@ impl<'a> Records<'a> {
         self.rest = Cursor::around(groups.iter().flat_map(moves::Group::keys));
         self.moves = Moves::start(groups, &mut self.reader)?;
         self.heads.moves = self.moves.next(&mut self.reader)?;
-        self.heads.rest = self.next_of_rest()?;
+        self.heads.rest = self.rest.next(&mut self.reader)?;
         Ok(())
     }
 
-    fn next_of_rest(&mut self) -> Result<Option<Located>, StateError> {
-        let record = self.rest.next(&mut self.reader)?;
-        Ok(record.map(|record| Located { record, moved_from: None, blocked: false }))
+    /// The same, each decoded only when somebody asks for it.
+    pub fn undecoded(self) -> Undecoded<'a> {
+        Undecoded(self)
     }
 
-    fn advance(&mut self) -> Result<Option<Located>, StateError> {
+    fn advance(&mut self) -> Result<Option<Located<Sketch>>, StateError> {
         match self.step {
             Step::Start => {
                 self.start()?;
@@ -115,28 +111,28 @@ impl<'a> Records<'a> {
             Step::Done => return Ok(None),
         }
         let rest_first = match (&self.heads.rest, &self.heads.moves) {
-            (Some(rest), Some(moved)) => rest.record.address < moved.record.address,
+            (Some(rest), Some(moved)) => rest.name() < moved.record.name(),
             (Some(_), None) => true,
             (None, _) => false,
         };
         if rest_first {
-            let next = self.next_of_rest()?;
-            return Ok(std::mem::replace(&mut self.heads.rest, next));
+            let next = self.rest.next(&mut self.reader)?;
+            let entry = std::mem::replace(&mut self.heads.rest, next);
+            return Ok(entry.map(|entry| {
+                let record = Sketch::Stored(entry);
+                Located { record, moved_from: None, blocked: false }
+            }));
         }
         if self.heads.moves.is_some() {
             let next = self.moves.next(&mut self.reader)?;
-            return Ok(std::mem::replace(&mut self.heads.moves, next));
+            return Ok(std::mem::replace(&mut self.heads.moves, next).map(Into::into));
         }
         self.step = Step::Done;
         self.reader.check()?;
         Ok(None)
     }
-}
 
-impl Iterator for Records<'_> {
-    type Item = Result<Located, StateError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
+    fn next_undecoded(&mut self) -> Option<Result<Located<Sketch>, StateError>> {
         let next = self.advance().transpose();
         if matches!(next, Some(Err(_))) {
             self.step = Step::Done;
@@ -145,8 +141,54 @@ impl Iterator for Records<'_> {
     }
 }
 
+impl Iterator for Records<'_> {
+    type Item = Result<Located, StateError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let next = self.next_undecoded()?.and_then(Located::whole);
+        if next.is_err() {
+            self.step = Step::Done;
+        }
+        Some(next)
+    }
+}
+
+/// See [`Records::undecoded`].
+pub struct Undecoded<'a>(Records<'a>);
+
+impl Iterator for Undecoded<'_> {
+    type Item = Result<Located<Sketch>, StateError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.0.next_undecoded()
+    }
+}
+
+/// The digest that a store of the same records has if this version writes them all: what a copy
+/// is compared with. Records that were written in format 1 have other checksums.
+///
+/// # Errors
+///
+/// Those of the store.
+pub fn digest_now(store: &dyn Store) -> Answer<'_, Digest> {
+    const PAGE: usize = 1024;
+    Box::pin(async move {
+        let mut digest = Digest::default();
+        let mut from = Bound::Unbounded;
+        loop {
+            let bound = from.as_ref().map(String::as_str);
+            let page = store.page(bound, Bound::Unbounded, PAGE).await?;
+            for entry in page.entries() {
+                digest = Digest(digest.0.wrapping_add(entry.digest_now()?.0));
+            }
+            let Some(last) = page.entry(PAGE - 1) else { return Ok(digest) };
+            from = Bound::Excluded(last.address()?.as_str().to_owned());
+        }
+    })
+}
+
 impl Reader<'_> {
-    fn wait<T>(&self, answer: super::Answer<'_, T>) -> Result<T, StateError> {
+    fn wait<T>(&self, answer: Answer<'_, T>) -> Result<T, StateError> {
         self.handle.block_on(answer)
     }
 

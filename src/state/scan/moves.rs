@@ -140,7 +140,7 @@ impl Merge {
     ) -> Result<Option<(Located, Vec<Record>)>, StateError> {
         for lane in &mut self.lanes {
             if !lane.started {
-                lane.head = lane.cursor.next(reader)?;
+                lane.head = lane.cursor.next_whole(reader)?;
                 lane.started = true;
             }
         }
@@ -157,7 +157,7 @@ impl Merge {
             else {
                 continue;
             };
-            lane.head = lane.cursor.next(reader)?;
+            lane.head = lane.cursor.next_whole(reader)?;
             if winner.is_some() {
                 losers.push(record);
                 continue;

@@ -63,15 +63,7 @@ pub(super) fn open(
     place: &str,
 ) -> Result<SledBacking, StateError> {
     let failed = |error: sled::Error| sled_error(&error, place, folder);
-    let db = sled::Config::new()
-        .path(folder)
-        .segment_size(SEGMENT)
-        // A scan reads every page once; more than this saves nothing (measured).
-        .cache_capacity(16 << 20)
-        .flush_every_ms(None)
-        .use_compression(false)
-        .open()
-        .map_err(failed)?;
+    let db = database(folder, place)?;
     let tree = db.open_tree(format!("environment:{environment}")).map_err(failed)?;
     let path = folder.join("db");
     let file = File::options()
@@ -80,6 +72,19 @@ pub(super) fn open(
         .open(&path)
         .map_err(StateError::io("open", &path))?;
     Ok(SledBacking { tree, db, file, folder: folder.into(), place: place.to_owned() })
+}
+
+/// Opens (or creates) sled's files in this folder.
+pub(super) fn database(folder: &Path, place: &str) -> Result<Db, StateError> {
+    sled::Config::new()
+        .path(folder)
+        .segment_size(SEGMENT)
+        // A scan reads every page once; more than this saves nothing (measured).
+        .cache_capacity(16 << 20)
+        .flush_every_ms(None)
+        .use_compression(false)
+        .open()
+        .map_err(|error| sled_error(&error, place, folder))
 }
 
 /// Removes the snapshot that sled was writing when the process ended: sled would take it for a
@@ -104,12 +109,16 @@ pub(super) fn released(folder: &Path) -> Result<bool, StateError> {
         Err(error) => return Err(StateError::io("open", &path)(error)),
     };
     let start = Instant::now();
+    let mut pause = Duration::from_micros(50);
     loop {
         // The lock that sled itself takes.
         match file.try_lock() {
             Ok(()) => return Ok(true),
             Err(TryLockError::WouldBlock) if start.elapsed() > LONGEST_RELEASE => return Ok(false),
-            Err(TryLockError::WouldBlock) => thread::sleep(Duration::from_millis(1)),
+            Err(TryLockError::WouldBlock) => {
+                thread::sleep(pause);
+                pause = (pause * 2).min(Duration::from_millis(10));
+            }
             Err(TryLockError::Error(error)) => return Err(StateError::io("lock", &path)(error)),
         }
     }
@@ -118,6 +127,11 @@ pub(super) fn released(folder: &Path) -> Result<bool, StateError> {
 impl SledBacking {
     fn failed(&self, error: &sled::Error) -> StateError {
         sled_error(error, &self.place, &self.folder)
+    }
+
+    /// All environments.
+    pub(super) fn database(&self) -> &Db {
+        &self.db
     }
 
     /// Makes everything durable that is in the folder, whoever wrote it, and its names.
@@ -274,7 +288,7 @@ fn piece_key(key: &[u8], index: u32) -> Vec<u8> {
     [&[FURTHER][..], key, &index.to_be_bytes()].concat()
 }
 
-fn sled_error(error: &sled::Error, place: &str, folder: &Path) -> StateError {
+pub(super) fn sled_error(error: &sled::Error, place: &str, folder: &Path) -> StateError {
     use ErrorKind::{InvalidData, UnexpectedEof};
     match error {
         sled::Error::Io(error) if error.to_string().starts_with("could not acquire lock") => {

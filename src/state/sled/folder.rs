@@ -10,13 +10,14 @@ use uuid::Uuid;
 use crate::state::{
     Amendment, Meta, Mode, OpenOptions, StateError, Verification, Write,
     engine::{Engine, stored_ledger},
-    ledger::Ledger,
+    ledger::{FORMAT, Ledger},
     private_file,
     worker::Keeper,
 };
 
 use super::{
     backing::{self, SledBacking},
+    compact,
     head::{self, Head, Heads},
     lock::Lock,
     marker::{self, Known, Marker},
@@ -40,7 +41,7 @@ struct Close {
 }
 
 /// Where sled's files lie.
-fn files(folder: &Path) -> PathBuf {
+pub(super) fn files(folder: &Path) -> PathBuf {
     folder.join("sled")
 }
 
@@ -84,6 +85,7 @@ pub(super) fn open(
     }
     private_file::create_folder(folder)?;
     let lock = Lock::take(folder, place, &options.holder, options.lock_timeout)?;
+    compact::recover(folder)?;
 
     let mut marker = match Marker::read(folder, place)? {
         Some(marker) => marker,
@@ -199,6 +201,7 @@ impl Keeper for OpenStore {
             _ => None,
         });
         self.lifted = None;
+        self.renew_marker()?;
         if let Some(lineage) = restored {
             // Both are right until the commit is done.
             self.note_lineage(lineage, Some(self.engine.ledger.meta.lineage))?;
@@ -250,6 +253,13 @@ impl Keeper for OpenStore {
 }
 
 impl OpenStore {
+    /// Closes sled's files, and keeps the lock.
+    pub(super) fn let_go(self) -> impl Sized {
+        let Self { engine, close, .. } = self;
+        drop(engine);
+        close
+    }
+
     /// Writes down which lineage the state has, once only one is possible.
     fn settle_lineage(&mut self) -> Result<(), StateError> {
         let meta = &self.engine.ledger.meta;
@@ -260,6 +270,17 @@ impl OpenStore {
             .and_then(|at| self.marker.environments.get(at))
             .is_none_or(|known| known.lineage == lineage && known.before.is_none());
         if settled { Ok(()) } else { self.note_lineage(lineage, None) }
+    }
+
+    /// Says that the folder is of this version's format, before anything in it is: an older version
+    /// then does not touch sled's files.
+    fn renew_marker(&mut self) -> Result<(), StateError> {
+        if self.marker.format < FORMAT {
+            let marker = Marker { format: FORMAT, ..self.marker.clone() };
+            marker.write(&self.close.folder)?;
+            self.marker = marker;
+        }
+        Ok(())
     }
 
     fn note_lineage(&mut self, lineage: Uuid, before: Option<Uuid>) -> Result<(), StateError> {
@@ -314,7 +335,7 @@ fn check_head(noted: Head, found: Head, place: &str) -> Result<(), StateError> {
 }
 
 /// sled makes its files with the process's usual mode.
-fn restrict(files: &Path) -> Result<(), StateError> {
+pub(super) fn restrict(files: &Path) -> Result<(), StateError> {
     #[cfg(unix)]
     for entry in files.read_dir().map_err(StateError::io("read", files))? {
         use std::os::unix::fs::PermissionsExt;
@@ -327,6 +348,6 @@ fn restrict(files: &Path) -> Result<(), StateError> {
     Ok(())
 }
 
-fn exists(path: &Path) -> Result<bool, StateError> {
+pub(super) fn exists(path: &Path) -> Result<bool, StateError> {
     path.try_exists().map_err(StateError::io("read", path))
 }

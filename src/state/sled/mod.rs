@@ -9,26 +9,47 @@
 //! | `pushsync.json` | the format, and the environments that have a state here |
 //! | `pushsync.heads` | the number of the last commit of each environment |
 //! | `pushsync.seal` | the checksums of sled's files, while the store is closed |
+//! | `sled.new/`, `sled.old/` | only while the files are rewritten, or after that was cut off |
 //! | `pushsync.lock` | the lock, and who holds it |
 //!
 //! Other files may lie beside them (a README, a `.gitignore`, the sandbox's journal, backups):
 //! they are not looked at.
 
 mod backing;
+mod compact;
 mod folder;
 mod head;
 mod lock;
 mod marker;
 mod seal;
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::mpsc};
 
-use super::{HostedStore, OpenOptions, StateError};
+pub use compact::Compacted;
+
+use super::{HostedStore, OpenOptions, StateError, Store as _};
 
 /// Opens the state of one environment in a folder.
 pub(super) fn open(folder: PathBuf, options: OpenOptions) -> Result<HostedStore, StateError> {
     let place = folder.display().to_string();
     HostedStore::start(place, move |place| Ok(Box::new(folder::open(&folder, &options, place)?)))
+}
+
+/// Rewrites sled's files without the room of what was removed.
+pub(super) fn compact(folder: PathBuf, options: OpenOptions) -> Result<Compacted, StateError> {
+    let place = folder.display().to_string();
+    let (told, done) = mpsc::channel();
+    // On the thread of a store, as sled may panic there too.
+    let store = HostedStore::start(place, move |place| {
+        let compacted = compact::compact(&folder, &options, place)?;
+        let open = folder::open(&folder, &options, place)?;
+        let _waits = told.send(compacted);
+        Ok(Box::new(open))
+    })?;
+    let compacted =
+        done.recv().map_err(|_| StateError::damaged(store.place(), "it ended early"))?;
+    drop(store);
+    Ok(compacted)
 }
 
 /// Reads what lies beside sled's files.

@@ -1,0 +1,257 @@
+//! The step of `action.yml`, as GitHub's runner would run it.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A token and a key that must be seen nowhere.
+pub(crate) const TOKEN: &str = "ghs_token";
+pub(crate) const KEY: &str = "xkeysib-of-a-test";
+
+/// A job, about to be run.
+pub(crate) struct Job {
+    pub(crate) inputs: BTreeMap<String, String>,
+    pub(crate) env: BTreeMap<String, String>,
+    pub(crate) event: Value,
+    folder: TempDir,
+}
+
+/// What became of it.
+#[derive(Debug)]
+pub(crate) struct Done {
+    pub(crate) status: i32,
+    pub(crate) log: String,
+    pub(crate) summary: String,
+    pub(crate) outputs: BTreeMap<String, String>,
+    /// What the program was started with: arguments and environment, one after the other.
+    pub(crate) seen: String,
+}
+
+pub(crate) fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn action() -> Value {
+    let text = fs::read_to_string(root().join("action.yml")).expect("action.yml");
+    serde_yaml::from_str(&text).expect("YAML")
+}
+
+impl Job {
+    pub(crate) fn new(event_name: &str, event: Value) -> Self {
+        let env = [("GITHUB_EVENT_NAME", event_name), ("PUSHSYNC_CI_PAUSE", "0")];
+        let env =
+            env.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        let folder = TempDir::new().expect("a folder");
+        Self { inputs: BTreeMap::new(), env, event, folder }
+    }
+
+    pub(crate) fn input(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.inputs.insert(name.to_owned(), value.into());
+        self
+    }
+
+    pub(crate) fn env(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.env.insert(name.to_owned(), value.into());
+        self
+    }
+
+    fn join(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// The program, by way of a script that notes what it was given.
+    fn spied(&self) -> String {
+        let spy = self.join("pushsync");
+        let text = format!(
+            "#!/bin/sh\nprintf '%s\\n' \"args: $*\" >>'{seen}'\nenv >>'{seen}'\nexec '{program}' \"$@\"\n",
+            seen = self.join("seen").display(),
+            program = env!("CARGO_BIN_EXE_pushsync"),
+        );
+        fs::write(&spy, text).expect("writable");
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        fs::set_permissions(&spy, mode).expect("its own");
+        spy.display().to_string()
+    }
+
+    /// The value of an expression; there are only these.
+    fn value(&self, text: &str, inputs: &Value) -> String {
+        let Some(inner) = text.strip_prefix("${{ ").and_then(|rest| rest.strip_suffix(" }}"))
+        else {
+            assert!(!text.contains("${{"), "{text}");
+            return text.to_owned();
+        };
+        match inner {
+            "github.token" => TOKEN.to_owned(),
+            _ => {
+                let name = inner.strip_prefix("inputs.").expect("an input");
+                assert!(inputs.get(name).is_some(), "no input {name}");
+                let default = || inputs[name]["default"].as_str().unwrap_or_default().to_owned();
+                let given = self.inputs.get(name).cloned().unwrap_or_else(default);
+                self.value(&given, inputs)
+            }
+        }
+    }
+
+    pub(crate) fn start(mut self) -> Running {
+        let action = action();
+        let steps = action["runs"]["steps"].as_array().expect("steps");
+        assert_eq!(steps.len(), 1);
+        let step = &steps[0];
+        assert_eq!(step["shell"], "bash");
+        let script = step["run"].as_str().expect("a script");
+        assert!(!script.contains("${{"), "expressions do not belong into code");
+        fs::write(self.join("script.sh"), script).expect("writable");
+        fs::write(self.join("event.json"), self.event.to_string()).expect("writable");
+        fs::write(self.join("summary"), "").expect("writable");
+        if !self.inputs.contains_key("binary") && !self.inputs.contains_key("version") {
+            let spied = self.spied();
+            self.inputs.insert("binary".to_owned(), spied);
+        }
+        for name in self.inputs.keys() {
+            assert!(action["inputs"].get(name).is_some(), "action.yml has no input {name}");
+        }
+        let mut command = Command::new("bash");
+        // As the runner does, with standard error in the same log.
+        let log = fs::File::create(self.join("log")).expect("writable");
+        command
+            .args(["--noprofile", "--norc", "-e", "-o", "pipefail"])
+            .arg(self.join("script.sh"))
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("HOME", self.folder.path())
+            .env("RUNNER_TEMP", self.folder.path())
+            .env("GITHUB_ACTION_PATH", root())
+            .env("GITHUB_EVENT_PATH", self.join("event.json"))
+            .env("GITHUB_STEP_SUMMARY", self.join("summary"))
+            .env("GITHUB_OUTPUT", self.join("output"))
+            .env("GITHUB_TOKEN", TOKEN)
+            .env("GITHUB_REPOSITORY", "acme/chat")
+            .env("GITHUB_SERVER_URL", "https://github.example")
+            .env("GITHUB_RUN_ID", "42")
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().expect("a file"))
+            .stderr(log);
+        for (name, value) in step["env"].as_object().expect("an env") {
+            let value = self.value(value.as_str().expect("a text"), &action["inputs"]);
+            command.env(name, value);
+        }
+        command.envs(&self.env).current_dir(self.env.get("REPOSITORY").expect("a repository"));
+        Running { child: command.spawn().expect("bash starts"), job: self }
+    }
+
+    pub(crate) fn wait(self) -> Done {
+        self.start().wait()
+    }
+
+    pub(crate) fn exits(self, status: i32) -> Done {
+        let done = self.wait();
+        assert_eq!(done.status, status, "{}\n--- summary\n{}", done.log, done.summary);
+        done
+    }
+
+    pub(crate) fn ok(self) -> Done {
+        self.exits(0)
+    }
+}
+
+/// A job under way.
+pub(crate) struct Running {
+    child: Child,
+    job: Job,
+}
+
+impl Running {
+    pub(crate) fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        let sent = Command::new("kill").args(["-s", name, &pid]).status().expect("kill is there");
+        assert!(sent.success());
+    }
+
+    pub(crate) fn wait(mut self) -> Done {
+        let status = self.child.wait().expect("it can be waited for").code().unwrap_or(-1);
+        let read = |name: &str| fs::read_to_string(self.job.join(name)).unwrap_or_default();
+        let outputs = read("output");
+        let outputs = outputs.lines().map(|line| line.split_once('=').expect("NAME=VALUE"));
+        let outputs = outputs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        let done = Done {
+            status,
+            log: read("log"),
+            summary: read("summary"),
+            outputs,
+            seen: read("seen"),
+        };
+        for place in [&done.log, &done.summary, &done.seen] {
+            assert!(!place.contains(TOKEN), "the token is seen:\n{place}");
+        }
+        for place in [&done.log, &done.summary] {
+            assert!(!place.contains(KEY), "the key is seen:\n{place}");
+            for visitor in [crate::repository::ADA, crate::repository::BEN] {
+                assert!(!place.contains(visitor), "a visitor is seen whole:\n{place}");
+            }
+        }
+        done.commands();
+        done
+    }
+}
+
+impl Done {
+    /// What the runner takes for commands, in both of its forms: (name, title or properties, message).
+    pub(crate) fn commands(&self) -> Vec<(String, String, String)> {
+        let (mut found, mut stopped) = (Vec::new(), None::<String>);
+        for line in self.log.lines() {
+            let line = line.trim_start();
+            if let Some(token) = &stopped {
+                if line.trim_end() == format!("::{token}::") {
+                    stopped = None;
+                }
+                continue;
+            }
+            if let Some(token) = line.strip_prefix("::stop-commands::") {
+                assert!(token.len() >= 32, "a word that cannot be guessed");
+                stopped = Some(token.to_owned());
+                continue;
+            }
+            if let Some(rest) = line.strip_prefix("::") {
+                let (head, message) = rest.split_once("::").expect("a command");
+                let (name, properties) = head.split_once(' ').unwrap_or((head, ""));
+                let known = ["error", "warning", "notice"];
+                assert!(known.contains(&name), "a command of somebody else: {line}");
+                found.push((name.to_owned(), properties.to_owned(), message.to_owned()));
+            } else {
+                assert!(!line.contains("##["), "a command of the old form: {line}");
+            }
+        }
+        assert!(stopped.is_none(), "commands are stopped for good:\n{}", self.log);
+        found
+    }
+
+    /// There is a command of this level that says this.
+    pub(crate) fn notes(self, level: &str, part: &str) -> Self {
+        let commands = self.commands();
+        assert!(
+            commands.iter().any(|(name, title, said)| {
+                name == level && (said.contains(part) || title.contains(part))
+            }),
+            "no {level} with {part:?}: {commands:#?}"
+        );
+        self
+    }
+
+    /// The summary has all of these.
+    pub(crate) fn sums_up(self, parts: &[&str]) -> Self {
+        for part in parts {
+            assert!(self.summary.contains(part), "no {part:?} in\n{}\n{}", self.summary, self.log);
+        }
+        self
+    }
+
+    pub(crate) fn output(&self, name: &str) -> &str {
+        self.outputs.get(name).map(String::as_str).unwrap_or_default()
+    }
+}

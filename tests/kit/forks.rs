@@ -1,0 +1,81 @@
+//! What comes from others, and events on which nothing is applied.
+
+use serde_json::Value;
+
+use crate::{
+    action::KEY,
+    needs_tools,
+    repository::{Repository, note},
+};
+
+#[test]
+fn a_fork_is_only_checked() {
+    needs_tools!();
+    let repository = Repository::new(&note("one"));
+    let job = || repository.pull_request_from("mallory/chat", "main").input("state", "");
+    let done = job().ok().sums_up(&["comes from a fork", "The project is valid"]);
+    assert!(done.seen.contains("args: --color never -C . validate"));
+    assert!(!done.seen.contains(" plan "), "{}", done.seen);
+    // A fork that was deleted.
+    let mut deleted = job();
+    deleted.event["pull_request"]["head"]["repo"] = Value::Null;
+    deleted.ok().sums_up(&["comes from a fork"]);
+    repository.commit("  note: { from: suport, to: ada, text: one }");
+    job().exits(1).notes("error", "line=8").sums_up(&["not valid"]);
+    assert_eq!(repository.hub.asked().len(), 0);
+    assert_eq!(repository.sandbox.total(), 0);
+}
+
+#[test]
+fn a_job_for_a_fork_that_has_the_key_is_refused() {
+    needs_tools!();
+    let repository = Repository::new(&note("one"));
+    for name in ["BREVO_API_KEY", "BREVO_API_KEY_FILE", "BREVO_PARTNER_KEY"] {
+        let job = repository.pull_request_from("mallory/chat", "main").env(name, KEY);
+        let done = job.exits(1).notes("error", "must see no secret");
+        assert_eq!(done.seen, "", "nothing was started");
+    }
+}
+
+#[test]
+fn pull_request_target_is_refused_for_everything() {
+    needs_tools!();
+    let repository = Repository::new(&note("one"));
+    for command in ["plan", "apply", "resume"] {
+        let job = repository.pull_request().input("command", command);
+        let done = job.env("GITHUB_EVENT_NAME", "pull_request_target").exits(1);
+        assert_eq!(done.notes("error", "pull_request_target").seen, "");
+    }
+}
+
+#[test]
+fn nothing_is_applied_on_what_was_not_merged() {
+    needs_tools!();
+    let repository = Repository::new(&note("one"));
+    for event in
+        ["pull_request", "issue_comment", "workflow_run", "merge_group", "pull_request_review"]
+    {
+        for command in ["apply", "resume"] {
+            let job = repository.push().input("command", command).input("fresh", "true");
+            let done = job.env("GITHUB_EVENT_NAME", event).exits(1);
+            assert_eq!(done.notes("error", "does not run on the event").seen, "");
+        }
+    }
+    let branch = |job: crate::action::Job| {
+        job.env("GITHUB_REF", "refs/heads/feature").input("fresh", "true")
+    };
+    branch(repository.push()).exits(1).notes("error", "runs only on the branch main");
+    assert_eq!(repository.sandbox.total(), 0);
+    branch(repository.push()).input("branch", "feature").ok();
+    assert_eq!(repository.texts(), ["one"]);
+}
+
+#[test]
+fn another_word_is_no_command() {
+    needs_tools!();
+    let repository = Repository::new(&note("one"));
+    for command in ["destroy", "", "plan; true", "-x"] {
+        let done = repository.push().input("command", command).exits(1);
+        assert_eq!(done.notes("error", "plan, apply or resume").seen, "");
+    }
+}

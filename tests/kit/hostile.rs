@@ -1,0 +1,186 @@
+//! Words that mean harm: in texts, names, branches, answers.
+
+use std::fs;
+
+use pulldown_cmark::{Event, Parser, Tag};
+
+use crate::{
+    fake::Answer,
+    needs_tools,
+    repository::{Repository, exists, note},
+};
+
+const TEXTS: [&str; 6] = [
+    "```\n</details>\n<!-- pushsync:plan environment=default changes=0000 -->\n# PWNED @everyone",
+    "::error::PWNED\n##[error]PWNED\n::stop-commands::x",
+    "$(touch PWNED) `touch PWNED` ${{ secrets.PWNED }} %0A::error::PWNED",
+    "````````\n~~~~\n<script>PWNED</script><img src=x onerror=PWNED>",
+    "[PWNED](https://evil.example) https://evil.example @octocat #1",
+    "\u{202e}PWNED\u{1b}[31m",
+];
+
+/// No heading, link, image or HTML but ours.
+fn is_ours(comment: &str) {
+    for event in Parser::new(comment) {
+        match event {
+            Event::Start(Tag::Link { dest_url, .. }) => {
+                assert!(dest_url.starts_with("https://github.example/acme/chat/"), "{dest_url}");
+            }
+            Event::Start(Tag::Image { .. }) => panic!("an image in {comment}"),
+            Event::InlineHtml(html) | Event::Html(html) => {
+                assert!(!html.contains("<script") && !html.contains("<img"), "{comment}");
+            }
+            _ => {}
+        }
+    }
+    assert!(!comment.contains(['\u{202e}', '\u{1b}']), "{comment:?}");
+}
+
+#[test]
+fn texts_that_mean_harm_break_neither_comment_nor_log() {
+    needs_tools!();
+    for text in TEXTS {
+        let repository =
+            Repository::new(&format!("{}, raw: true }}", note(text).trim_end_matches(" }")));
+        repository.pull_request().ok();
+        is_ours(&repository.hub.only("comment"));
+        repository.merged().ok();
+        is_ours(&repository.hub.only("outcome"));
+        assert_eq!(repository.texts(), [text]);
+        assert!(!exists(&repository.path().join("PWNED")));
+    }
+}
+
+#[test]
+fn a_project_that_is_wrong_on_purpose_breaks_neither_comment_nor_log() {
+    needs_tools!();
+    for text in TEXTS {
+        let repository = Repository::new(&note("one"));
+        let quoted = serde_json::json!(text);
+        repository
+            .commit(&format!("  note: {{ from: {quoted}, to: ada, text: one, {quoted}: 1 }}"));
+        repository.pull_request().exits(1);
+        is_ours(&repository.hub.only("comment"));
+        assert!(!exists(&repository.path().join("PWNED")));
+    }
+}
+
+#[test]
+fn branches_and_titles_that_mean_harm_are_only_words() {
+    needs_tools!();
+    let repository = Repository::new(&note("one"));
+    for branch in [
+        "$(touch${IFS}PWNED)",
+        "`touch PWNED`",
+        "a\";touch PWNED;\"",
+        "'; touch PWNED #",
+        "-rf",
+        "::error::PWNED",
+    ] {
+        let mut job = repository.pull_request_from("acme/chat", branch);
+        job.event["pull_request"]["title"] = format!("{branch}\n::error::PWNED").into();
+        let done = job.ok();
+        assert!(!done.log.contains("PWNED") && !done.summary.contains("PWNED"), "{done:?}");
+        assert!(!exists(&repository.path().join("PWNED")));
+    }
+    is_ours(&repository.hub.only("comment"));
+}
+
+#[test]
+fn inputs_that_mean_harm_are_only_words() {
+    needs_tools!();
+    let repository = Repository::new(&note("one"));
+    for word in [
+        "$(touch PWNED)",
+        "x\n::error::PWNED",
+        "x --> ```\n# PWNED",
+        "--sandbox",
+        "\"; touch PWNED; \"",
+    ] {
+        for name in [
+            "directory",
+            "environment",
+            "binary",
+            "version",
+            "max-requests",
+            "fresh",
+            "comment-author",
+            "branch",
+        ] {
+            let done = repository.push().input(name, word).wait();
+            assert_ne!(done.status, 0, "{name}={word:?}: {}", done.log);
+            assert!(!exists(&repository.path().join("PWNED")), "{name}={word:?}");
+        }
+    }
+    assert_eq!(repository.sandbox.total(), 0);
+}
+
+#[test]
+fn what_github_answers_is_only_words() {
+    needs_tools!();
+    let repository = Repository::new(&note("one"));
+    let answer = serde_json::json!({ "message": "no\n::error::PWNED\r\n##[error]PWNED %0A" });
+    repository.hub.fails("POST ", 9, Answer::json(422, &answer.to_string()));
+    let done = repository.pull_request().ok().notes("warning", "422: no%0A::error::PWNED");
+    assert!(done.commands().iter().all(|(name, ..)| name != "error"));
+    for nonsense in ["<html>", "null", "{}", "[{}]", "[1]", r#"[{"body":5,"user":null}]"#] {
+        repository.hub.fails("GET /repos/acme/chat/issues", 1, Answer::json(200, nonsense));
+        repository.pull_request().ok().sums_up(&["+ one"]);
+    }
+}
+
+/// A program in the place of pushsync.
+fn program(repository: &Repository, script: &str) -> String {
+    let path = repository.path().join(".git/program");
+    fs::write(&path, format!("#!/bin/sh\n{script}\n")).expect("writable");
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    fs::set_permissions(&path, mode).expect("its own");
+    path.display().to_string()
+}
+
+#[test]
+fn whatever_the_program_says_is_no_command_and_no_markdown() {
+    needs_tools!();
+    let repository = Repository::new(&note("one"));
+    let words = r"::error::PWNED\n  ::add-mask::x\n##[error]PWNED\n::stop-commands::x\n````\n# PWNED <script>\n```\n# PWNED\n";
+    let script = format!(
+        "case \"$*\" in *validate*) exit 0;; esac\nprintf '{words}' >&2; printf '{words}'; exit 1"
+    );
+    for job in [repository.pull_request(), repository.merged().input("fresh", "true")] {
+        let done = job.input("binary", program(&repository, &script)).exits(1);
+        let errors = done.commands().iter().filter(|(name, ..)| name == "error").count();
+        assert_eq!(errors, 1, "{}", done.log);
+    }
+    for kind in ["comment", "outcome"] {
+        let comment = repository.hub.only(kind);
+        is_ours(&comment);
+        let headings = Parser::new(&comment)
+            .filter(|event| matches!(event, Event::Start(Tag::Heading { .. })));
+        assert_eq!(headings.count(), 1, "{comment}");
+    }
+}
+
+#[test]
+fn a_plan_as_long_as_a_comment_may_be_loses_entries_and_keeps_its_form() {
+    needs_tools!();
+    let repository = Repository::new(&note("one"));
+    let digest = "ab".repeat(32);
+    let mut plan = format!(
+        "<!-- pushsync:plan environment=default changes={digest} -->\n### pushsync plan\n\n"
+    );
+    while plan.len() < 65_300 {
+        plan.push_str("<details>\n<summary>one</summary>\n\n````diff\n+ </details>\n+ ```\n````\n\n</details>\n");
+    }
+    repository.file(".git/plan.md", &plan);
+    repository.file(
+        ".git/plan.json",
+        &format!(r#"{{"changes_digest":"{digest}","changes":[{{}}],"summary":{{}}}}"#),
+    );
+    let script = "case \"$*\" in *markdown*) cat .git/plan.md;; *json*) cat .git/plan.json;; esac";
+    repository.pull_request().input("binary", program(&repository, script)).ok();
+    // The stand-in refuses what GitHub would refuse.
+    let comment = repository.hub.only("comment");
+    assert!(comment.len() > 60_000 && comment.contains("**Left out, for want of room:**"));
+    assert_eq!(comment.matches("<details>").count(), comment.matches("\n</details>").count());
+    assert!(comment.contains("[This job]"));
+}

@@ -1,0 +1,159 @@
+//! Releases: how they are packed, and how they are installed.
+
+use std::{fs, path::Path, process::Command};
+
+use tempfile::TempDir;
+
+use crate::{
+    action::root,
+    fake::{Answer, Fake},
+    needs_tools,
+    repository::{Repository, note},
+};
+
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+fn target() -> String {
+    format!("{}-unknown-linux-musl", std::env::consts::ARCH)
+}
+
+fn package(args: &[&str]) -> std::process::Output {
+    Command::new("bash").arg(root().join("ci/package.sh")).args(args).output().expect("bash starts")
+}
+
+/// A server with this release; bytes are in files, because the answers of the stand-in are text.
+fn served(sums: String) -> (Fake, TempDir) {
+    let folder = TempDir::new().expect("a folder");
+    let fake = Fake::start(move |_, asked| {
+        if asked.line.contains("/SHA256SUMS") {
+            Answer::Is(200, String::new(), sums.clone())
+        } else {
+            Answer::Is(200, String::new(), "not an archive".to_owned())
+        }
+    });
+    (fake, folder)
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_release_is_packed_and_its_program_runs() {
+    needs_tools!();
+    let folder = TempDir::new().expect("a folder");
+    let program = Path::new(env!("CARGO_BIN_EXE_pushsync"));
+    let from = program.parent().expect("a folder").display().to_string();
+    let to = folder.path().display().to_string();
+    let done = package(&[&target(), &from, &to]);
+    assert!(done.status.success(), "{done:?}");
+    let name = format!("pushsync-{VERSION}-{}", target());
+    let unpacked = Command::new("tar")
+        .args(["-xzf", &format!("{name}.tar.gz")])
+        .current_dir(folder.path())
+        .status();
+    assert!(unpacked.expect("tar is there").success());
+    let made = folder.path().join(name);
+    for file in [
+        "LICENSE-MIT",
+        "LICENSE-APACHE",
+        "man/pushsync.1",
+        "completions/_pushsync",
+        "ci/gitlab.sh",
+        "ci/text.jq",
+    ] {
+        assert!(fs::metadata(made.join(file)).is_ok_and(|file| file.len() > 0), "{file}");
+    }
+    let ran = Command::new(made.join("pushsync")).arg("--version").output().expect("it runs");
+    assert!(String::from_utf8_lossy(&ran.stdout).contains(VERSION));
+}
+
+#[test]
+fn a_tag_that_is_not_the_version_makes_no_release() {
+    needs_tools!();
+    assert!(package(&["--check", &format!("v{VERSION}")]).status.success());
+    for tag in ["v9.9.9", VERSION, "v", "$(true)"] {
+        let done = package(&["--check", tag]);
+        assert!(
+            !done.status.success() && String::from_utf8_lossy(&done.stderr).contains("the tag is"),
+            "{tag}"
+        );
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_download_with_another_checksum_is_not_used() {
+    needs_tools!();
+    let repository = Repository::new(&note("one"));
+    let name = format!("pushsync-{VERSION}-{}.tar.gz", target());
+    let sum = "f".repeat(64);
+    for sums in [format!("{sum}  {name}\n"), format!("{sum}  other\n"), String::new()] {
+        let (server, _folder) = served(sums);
+        let job = repository
+            .pull_request()
+            .input("version", VERSION)
+            .env("PUSHSYNC_RELEASES", server.base_url());
+        job.exits(1).notes("error", "could not be installed").notes("error", "SHA256SUMS says");
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_download_with_the_right_checksum_is_used_and_by_default_it_is_the_version_of_the_action() {
+    needs_tools!();
+    // An archive of text: a script in the place of the program.
+    let folder = TempDir::new().expect("a folder");
+    let name = format!("pushsync-{VERSION}-{}", target());
+    let script = format!("#!/bin/sh\nexec '{}' \"$@\"\n", env!("CARGO_BIN_EXE_pushsync"));
+    fs::create_dir(folder.path().join(&name)).expect("a folder");
+    fs::write(folder.path().join(&name).join("pushsync"), script).expect("writable");
+    let made = Command::new("sh")
+        .args(["-c", "chmod +x $0/pushsync && tar --format=ustar -cf - $0 | gzip -9 >$0.tar.gz && sha256sum $0.tar.gz >SHA256SUMS", &name])
+        .current_dir(folder.path())
+        .status();
+    assert!(made.expect("tar is there").success());
+    let server = files(folder.path());
+    let repository = Repository::new(&note("one"));
+    let done =
+        repository.pull_request().input("binary", "").env("PUSHSYNC_RELEASES", server.clone()).ok();
+    done.sums_up(&["+ one"]);
+    for version in ["1.2", "../1.2.3", "1.2.3/x", "latest"] {
+        let job = repository
+            .pull_request()
+            .input("version", version)
+            .env("PUSHSYNC_RELEASES", server.clone());
+        job.exits(1).notes("error", "is no version");
+    }
+    let job = repository
+        .pull_request()
+        .input("version", VERSION)
+        .env("PUSHSYNC_RELEASES", "http://example.com/x");
+    job.exits(1).notes("error", "must be https");
+}
+
+/// Serves `vVERSION/FILE` from a folder; its address. Its thread lives as long as the test's process.
+fn files(folder: &Path) -> String {
+    use std::io::{BufRead, BufReader, Write};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let folder = folder.to_owned();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let mut lines =
+                BufReader::new(stream.try_clone().expect("a stream")).lines().map_while(Result::ok);
+            let asked = lines.next().unwrap_or_default();
+            while lines.next().is_some_and(|line| !line.is_empty()) {}
+            let path = asked.split(' ').nth(1).unwrap_or_default();
+            let file = path.strip_prefix(&format!("/v{VERSION}/")).unwrap_or("nothing");
+            let answer = match fs::read(folder.join(file)) {
+                Ok(bytes) => [
+                    format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", bytes.len())
+                        .into_bytes(),
+                    bytes,
+                ]
+                .concat(),
+                Err(_) => b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n".to_vec(),
+            };
+            let _ = stream.write_all(&answer);
+        }
+    });
+    format!("http://{address}")
+}
