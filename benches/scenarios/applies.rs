@@ -127,7 +127,7 @@ fn bare(ground: &Ground, creates: usize, runs: usize) -> Usage {
     child::median(&all)
 }
 
-fn is_there(program: &str) -> bool {
+pub(crate) fn is_there(program: &str) -> bool {
     let mut command = Command::new(program);
     command.arg("--version").stdout(Stdio::null()).stderr(Stdio::null());
     command.status().is_ok()

@@ -58,16 +58,21 @@ impl Ground {
     }
 }
 
-/// A clean environment in a folder, and a server.
+/// In a folder, against a server.
 pub(crate) fn surround(command: &mut Command, folder: &Path, server: &Server) {
+    clean(command);
+    command.current_dir(folder);
+    command.env("BREVO_BASE_URL", &server.base_url).env("BREVO_API_KEY", "any");
+}
+
+/// Without what this machine's environment would tell it.
+pub(crate) fn clean(command: &mut Command) {
     for (name, _) in std::env::vars_os() {
         let shown = name.to_string_lossy();
         if shown.starts_with("PUSHSYNC_") || shown.starts_with("BREVO_") {
             command.env_remove(&name);
         }
     }
-    command.current_dir(folder);
-    command.env("BREVO_BASE_URL", &server.base_url).env("BREVO_API_KEY", "any");
 }
 
 /// `pushsync sandbox` in a process of its own; killed when dropped.

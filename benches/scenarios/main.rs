@@ -16,6 +16,7 @@ mod floor;
 mod ground;
 #[path = "../support/hours.rs"]
 mod hours;
+mod instructions;
 mod plans;
 mod projects;
 mod scale;
@@ -88,6 +89,8 @@ enum Task {
         /// Where.
         folder: PathBuf,
     },
+    /// Count instructions, and compare them with those that were committed.
+    Instructions(instructions::Instructions),
     /// Do the bare work of a scenario, to be measured.
     #[command(subcommand, hide = true)]
     Floor(floor::Floor),
@@ -112,6 +115,7 @@ fn main() {
     let Bench { task, measure } = Bench::parse();
     match task {
         Some(Task::Make { kind, count, folder }) => projects::made(&folder, kind, count),
+        Some(Task::Instructions(args)) => std::process::exit(instructions::run(args)),
         Some(Task::Floor(floor)) => floor::run(floor),
         Some(Task::Measured { report, command }) => child::measured(&report, &command),
         None => print(measure),

@@ -33,6 +33,8 @@ pub(crate) struct Setup {
     pub(crate) concurrency: usize,
     /// How long a request takes.
     pub(crate) latency: Duration,
+    /// Whether some take a fifth of that and others nearly twice as long, so that they overtake each other.
+    pub(crate) jitter: bool,
     pub(crate) max_duration: Option<Duration>,
     pub(crate) max_wait: Duration,
     pub(crate) deaths: Deaths,
@@ -56,6 +58,7 @@ impl Setup {
             deliveries,
             concurrency: 4,
             latency: Duration::from_millis(250),
+            jitter: true,
             max_duration: None,
             max_wait: Duration::from_secs(300),
             deaths: Deaths::None,
@@ -258,6 +261,7 @@ fn plan(open: &[u64], now: Timestamp) -> Plan {
 struct Hourly {
     limit: u64,
     latency: Duration,
+    jitter: bool,
     clock: Mutex<Clock>,
     books: Mutex<Books>,
 }
@@ -277,13 +281,26 @@ struct Books {
 
 impl Hourly {
     fn new(setup: Setup) -> Self {
-        let Setup { limit, latency, .. } = setup;
+        let Setup { limit, latency, jitter, .. } = setup;
         let clock: Clock = Arc::new(epoch);
-        Self { limit, latency, clock: Mutex::new(clock), books: Mutex::default() }
+        Self { limit, latency, jitter, clock: Mutex::new(clock), books: Mutex::default() }
     }
 
     fn books(&self) -> MutexGuard<'_, Books> {
         self.books.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How long a request to this visitor takes until it has its effect, and its answer then.
+    fn way(&self, visitor: &str) -> (Duration, Duration) {
+        let half = self.latency / 2;
+        if !self.jitter {
+            return (half, half);
+        }
+        let hash = visitor.bytes().fold(7_u32, |hash, byte| {
+            (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193).rotate_left(5)
+        });
+        let part = |bits: u32| half * (2 + bits % 17) / 10;
+        (part(hash >> 8), part(hash >> 20))
     }
 
     fn accept(&self, visitor: &str) -> Result<Reply<MessageId>, Problem> {
@@ -331,9 +348,10 @@ fn not_asked<'a, T>() -> Call<'a, T> {
 impl Api for Hourly {
     fn create<'a>(&'a self, _: Kind, to: &'a VisitorId, _: &'a Content) -> Call<'a, MessageId> {
         Box::pin(async {
-            sleep(self.latency / 2).await;
+            let (there, back) = self.way(to.as_str());
+            sleep(there).await;
             let reply = self.accept(to.as_str());
-            sleep(self.latency / 2).await;
+            sleep(back).await;
             reply
         })
     }

@@ -14,6 +14,7 @@ mod documents;
 mod durable;
 mod environments;
 mod formats;
+mod frugal;
 mod hostile;
 mod live;
 mod plan;
