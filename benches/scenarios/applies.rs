@@ -11,7 +11,7 @@ use crate::{
     child::{self, Usage},
     ground::{self, Ground, Server},
     projects::{self, Kind},
-    table::{Floor, Row, Table},
+    table::{Floor, Row, Table, grouped},
 };
 
 const CONCURRENCY: usize = 32;
@@ -41,22 +41,21 @@ pub(crate) fn run(ground: &Ground, table: &mut Table) {
         row.requests = Some(requests);
         let after = projects::state_size(folder.path()) as f64;
         row.state_bytes_per_delivery = Some(after / (size + creates) as f64);
-        row.floors.push(Floor {
-            what: "bare loop".to_owned(),
-            wall_ms: bare.wall_ms,
-            processor_ms: bare.processor_ms,
-        });
-        let rate = |wall_ms: f64| creates as f64 * 1000.0 / wall_ms;
+        for (what, usage) in [("bare loop", &bare), ("its plan alone", &planned)] {
+            let Usage { wall_ms, processor_ms, .. } = *usage;
+            row.floors.push(Floor { what: what.to_owned(), wall_ms, processor_ms });
+        }
+        let rate = |wall_ms: f64| grouped((creates as f64 * 1000.0 / wall_ms) as u64);
         let alone = usage.wall_ms - planned.wall_ms;
         let mut note = format!(
-            "{:.0} a second ({:.0} without the plan, {:.2} of the bare loop's {:.0})",
+            "{} a second ({} without the plan, {:.2} of the bare loop's {})",
             rate(usage.wall_ms),
             rate(alone),
             bare.wall_ms / alone,
             rate(bare.wall_ms),
         );
         match wrk {
-            Some(wrk) => note += &format!("; wrk: {wrk:.0}"),
+            Some(wrk) => note += &format!("; wrk: {}", grouped(wrk as u64)),
             None => note += "; wrk is not installed",
         }
         row.note = Some(note);
