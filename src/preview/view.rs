@@ -154,3 +154,48 @@ fn turns(project: &Project) -> Vec<Turn> {
     turns.sort();
     turns
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::manifest::{LoadOptions, load};
+
+    /// Two messages to so many visitors each, whose ids are `visitor0000-…` and on.
+    fn project(visitors: usize) -> (tempfile::TempDir, Project) {
+        let folder = tempfile::TempDir::new().expect("a folder");
+        let ids: Vec<_> = (0..visitors).map(|n| format!("visitor{n:04}-long-enough")).collect();
+        let yaml = format!(
+            "version: 1\naudiences: {{ all: {{ visitors: [{}] }} }}\nmessages:\n  a: {{ to: all, text: one }}\n  b: {{ to: all, text: two }}\n",
+            ids.join(", ")
+        );
+        std::fs::write(folder.path().join("pushsync.yaml"), yaml).expect("written");
+        let now = Timestamp::UNIX_EPOCH;
+        let options = LoadOptions { environment: None, allow_outside: false, env: &|_| None, now };
+        let project = load(folder.path(), &options).project.expect("valid");
+        (folder, project)
+    }
+
+    fn ask(project: &Project, visitor: &str, mask: bool) -> View {
+        let at = Timestamp::UNIX_EPOCH;
+        view(project, &Question { at, key: None, visitor: visitor.into(), mask })
+    }
+
+    #[test]
+    fn of_many_visitors_the_first_are_shown_whole_and_all_are_counted() {
+        let (_folder, project) = project(MOST_CHATS + 50);
+        let found = ask(&project, "", false);
+        assert_eq!((found.deliveries, found.more), (2 * 250, true));
+        assert_eq!(found.messages.len(), 2 * MOST_CHATS, "each with both messages");
+        let last = found.messages.last().expect("some");
+        assert_eq!(last.visitor_id, "visitor0199-long-enough");
+        let found = ask(&project, "visitor024", false);
+        assert_eq!((found.deliveries, found.messages.len(), found.more), (20, 20, false));
+    }
+
+    #[test]
+    fn masked_visitors_are_masked_wherever_they_are_named() {
+        let (_folder, project) = project(1);
+        let shown = serde_json::to_string(&ask(&project, "visitor0000", true)).expect("JSON");
+        assert!(shown.contains("\"one\"") && !shown.contains("0000-long"), "{shown}");
+    }
+}

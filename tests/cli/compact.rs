@@ -2,7 +2,7 @@
 
 use std::{fs, thread, time::Duration};
 
-use crate::support::{Project, Sandbox, many};
+use crate::support::{Project, Sandbox, many, until};
 
 /// A state that has room to lose: two environments, many changes, most of it removed.
 fn used() -> (Project, Sandbox) {
@@ -100,4 +100,15 @@ fn where_there_is_no_state_there_is_nothing_to_compact() {
     let project = Project::many(1);
     project.run("state compact").exits(1).warns(&["there is no state"]);
     assert!(!project.join("state").exists());
+}
+
+#[test]
+fn a_state_that_somebody_writes_is_not_compacted() {
+    let (project, sandbox) = (Project::many(3), Sandbox::with("--latency 1s"));
+    let writing = project.with(&sandbox, "apply --yes --concurrency 1").start();
+    until("a request has left", || sandbox.total() > 0);
+    project.run("state compact").exits(1).warns(&["in use by", "apply"]);
+    assert_eq!(writing.wait().status, 0);
+    project.run("state compact").ok();
+    project.is_settled();
 }

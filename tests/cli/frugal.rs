@@ -129,6 +129,7 @@ fn a_plan_and_every_look_ask_for_nothing() {
             "state show",
             "state export",
             "state verify",
+            "state compact",
             "state history",
             "state mv",
             "state rm",
