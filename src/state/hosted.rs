@@ -41,12 +41,7 @@ impl Store for HostedStore {
         self.worker.run(|state| Ok(state.meta()))
     }
 
-    fn page<'a>(
-        &'a self,
-        from: Bound<&'a str>,
-        to: Bound<&'a str>,
-        limit: usize,
-    ) -> Answer<'a, Page> {
+    fn page(&self, from: Bound<&str>, to: Bound<&str>, limit: usize) -> Answer<'_, Page> {
         let (from, to) = (from.map(str::to_owned), to.map(str::to_owned));
         self.worker.run(move |state| {
             state.page(from.as_ref().map(String::as_str), to.as_ref().map(String::as_str), limit)

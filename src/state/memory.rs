@@ -101,12 +101,7 @@ impl Store for MemoryStore {
         Box::pin(ready(Ok(self.engine().ledger.meta.clone())))
     }
 
-    fn page<'a>(
-        &'a self,
-        from: Bound<&'a str>,
-        to: Bound<&'a str>,
-        limit: usize,
-    ) -> Answer<'a, Page> {
+    fn page(&self, from: Bound<&str>, to: Bound<&str>, limit: usize) -> Answer<'_, Page> {
         Box::pin(ready(self.engine().page(from, to, limit)))
     }
 

@@ -66,13 +66,8 @@ pub trait Store: Send + Sync {
     /// Up to `limit` records in address order, between `from` and `to`. A page shorter than
     /// `limit` is the last one. The bounds are compared with whole addresses as bytes, so that
     /// `Included("key@")` starts at the first delivery of a message; `Excluded("keyA")` ends
-    /// after its last one ('A' follows '@').
-    fn page<'a>(
-        &'a self,
-        from: Bound<&'a str>,
-        to: Bound<&'a str>,
-        limit: usize,
-    ) -> Answer<'a, Page>;
+    /// after its last one ('A' follows '@'). The store may begin before the answer is waited for.
+    fn page(&self, from: Bound<&str>, to: Bound<&str>, limit: usize) -> Answer<'_, Page>;
 
     /// One record.
     fn record<'a>(&'a self, address: &'a Address) -> Answer<'a, Option<Record>>;

@@ -7,7 +7,10 @@ use pushsync::{
         scan::Records,
     },
 };
-use std::ops::Bound;
+use std::{
+    ops::Bound,
+    sync::atomic::{AtomicUsize, Ordering},
+};
 
 use super::support::*;
 
@@ -96,6 +99,8 @@ struct Faulty {
     inner: pushsync::state::MemoryStore,
     says: Option<pushsync::state::MemoryStore>,
     changes: bool,
+    /// How many pages were asked for.
+    asked: AtomicUsize,
 }
 
 impl Store for Faulty {
@@ -105,14 +110,11 @@ impl Store for Faulty {
     fn meta(&self) -> Answer<'_, Meta> {
         self.says.as_ref().unwrap_or(&self.inner).meta()
     }
-    fn page<'a>(
-        &'a self,
-        from: Bound<&'a str>,
-        to: Bound<&'a str>,
-        limit: usize,
-    ) -> Answer<'a, Page> {
+    fn page(&self, from: Bound<&str>, to: Bound<&str>, limit: usize) -> Answer<'_, Page> {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        let page = self.inner.page(from, to, limit);
         Box::pin(async move {
-            let page = self.inner.page(from, to, limit).await?;
+            let page = page.await?;
             if self.changes {
                 self.inner.commit(vec![put("zzz@v", "new")]).await?;
             }
@@ -147,7 +149,8 @@ fn a_lost_record_is_damage_whether_keys_are_renamed_or_not() {
         let (whole, inner) = (memory(), memory());
         commit(&whole, all.iter().map(|name| put(name, "text")).collect());
         commit(&inner, all.iter().filter(|n| **n != lost).map(|n| put(n, "text")).collect());
-        let store = Faulty { inner, says: Some(whole), changes: false };
+        let store =
+            Faulty { inner, says: Some(whole), changes: false, asked: AtomicUsize::default() };
         for moves in [&[][..], &[("b", "x")], &[("a", "b")]] {
             let error = names(&store, moves).expect_err("one is missing");
             assert!(matches!(error, StateError::Damaged { .. }), "{lost}: {error}");
@@ -159,7 +162,25 @@ fn a_lost_record_is_damage_whether_keys_are_renamed_or_not() {
 fn a_change_in_between_is_told_from_damage() {
     let inner = memory();
     commit(&inner, vec![put("a@1", "text")]);
-    let store = Faulty { inner, says: None, changes: true };
+    let store = Faulty { inner, says: None, changes: true, asked: AtomicUsize::default() };
     let error = names(&store, &[]).expect_err("it changed");
     assert!(matches!(error, StateError::Changed { .. }), "{error}");
+}
+
+#[test]
+fn the_next_page_is_read_while_somebody_looks_at_this_one_and_no_further() {
+    let inner = memory();
+    commit(&inner, (0..5000).map(|n| put(&format!("a@v{n:05}"), "text")).collect());
+    let store = Faulty { inner, says: None, changes: false, asked: AtomicUsize::default() };
+    let mut records = Records::new(&store, runtime().handle().clone());
+    let asked = || store.asked.load(Ordering::Relaxed);
+    // One record is always looked at ahead: the last of a page asks for the one after the next.
+    for (read, pages) in [(1, 2), (1022, 2), (1, 3), (1023, 3), (1, 4)] {
+        for _ in 0..read {
+            records.next().expect("there are more").expect("reads");
+        }
+        assert_eq!(asked(), pages, "after {read} more");
+    }
+    assert_eq!(records.count(), 5000 - 2048);
+    assert_eq!(asked(), 5, "the last page is shorter: it is the last");
 }

@@ -2,9 +2,11 @@
 
 use std::{collections::VecDeque, ops::Bound};
 
+use futures_util::future::MaybeDone;
+
 use crate::{
     model::Key,
-    state::{Digest, Entry, Page, Record, StateError},
+    state::{Answer, Digest, Entry, Page, Record, StateError},
 };
 
 use super::Reader;
@@ -17,11 +19,13 @@ type Range = (Bound<String>, Bound<String>);
 
 /// What is left to read of some ranges. Reading it adds to the reader's tally.
 #[derive(Default)]
-pub(super) struct Cursor {
+pub(super) struct Cursor<'a> {
     ranges: VecDeque<Range>,
     page: Page,
     /// How many of the page are handed out.
     at: usize,
+    /// The next page, which the store reads while somebody looks at this one.
+    ahead: Option<MaybeDone<Answer<'a, Page>>>,
 }
 
 /// The addresses of one key: from `key@` up to `keyA`, as 'A' follows '@'.
@@ -29,7 +33,7 @@ fn ends(key: &Key) -> (String, String) {
     (format!("{key}@"), format!("{key}A"))
 }
 
-impl Cursor {
+impl<'a> Cursor<'a> {
     /// All addresses of one key.
     pub(super) fn of(key: &Key) -> Self {
         let (from, to) = ends(key);
@@ -53,33 +57,41 @@ impl Cursor {
         Self { ranges, ..Self::default() }
     }
 
-    pub(super) fn next(&mut self, reader: &mut Reader<'_>) -> Result<Option<Entry>, StateError> {
+    pub(super) fn next(&mut self, reader: &mut Reader<'a>) -> Result<Option<Entry>, StateError> {
         loop {
             if let Some(entry) = self.page.entry(self.at) {
                 self.at += 1;
                 return Ok(Some(entry));
             }
-            let Some((from, to)) = self.ranges.front_mut() else { return Ok(None) };
-            let page = {
-                let from = from.as_ref().map(String::as_str);
-                let to = to.as_ref().map(String::as_str);
-                reader.wait(reader.store.page(from, to, PAGE))?
+            let Some(ahead) = self.ahead.take().or_else(|| self.begin(reader)) else {
+                return Ok(None);
             };
+            let page = reader.finish(ahead)?;
             let tally = &mut reader.tally;
             tally.count += page.len() as u64;
             tally.digest = Digest(tally.digest.0.wrapping_add(page.digest.0));
-            match page.entry(PAGE - 1) {
-                Some(last) => *from = Bound::Excluded(last.address()?.as_str().to_owned()),
-                None => _ = self.ranges.pop_front(),
+            match (page.entry(PAGE - 1), self.ranges.front_mut()) {
+                (Some(last), Some((from, _))) => {
+                    *from = Bound::Excluded(last.address()?.as_str().to_owned());
+                }
+                _ => _ = self.ranges.pop_front(),
             }
             (self.page, self.at) = (page, 0);
+            self.ahead = self.begin(reader);
         }
+    }
+
+    /// Lets the store read the next page.
+    fn begin(&self, reader: &Reader<'a>) -> Option<MaybeDone<Answer<'a, Page>>> {
+        let (from, to) = self.ranges.front()?;
+        let (from, to) = (from.as_ref().map(String::as_str), to.as_ref().map(String::as_str));
+        Some(reader.begin(reader.store.page(from, to, PAGE)))
     }
 
     /// The same, decoded.
     pub(super) fn next_whole(
         &mut self,
-        reader: &mut Reader<'_>,
+        reader: &mut Reader<'a>,
     ) -> Result<Option<Record>, StateError> {
         self.next(reader)?.map(|entry| entry.record()).transpose()
     }

@@ -4,14 +4,16 @@ mod cursor;
 mod known;
 mod moves;
 
-use std::ops::Bound;
+use std::{future::poll_fn, ops::Bound, pin::Pin, task::Poll};
 
+use futures_util::future::{MaybeDone, maybe_done};
 use tokio::runtime::Handle;
 
 use crate::model::Key;
 
 use super::{
-    Answer, Digest, Entry, Meta, StateError, Store, engine::mismatch, keys::Table, ledger::Tally,
+    Answer, Digest, Entry, Meta, Page, StateError, Store, engine::mismatch, keys::Table,
+    ledger::Tally,
 };
 
 use cursor::Cursor;
@@ -33,8 +35,8 @@ pub struct Records<'a> {
     step: Step,
     renames: Renames,
     /// What comes between the keys that renames touch.
-    rest: Cursor,
-    moves: Moves,
+    rest: Cursor<'a>,
+    moves: Moves<'a>,
     /// The heads of `rest` and `moves`.
     heads: Heads,
 }
@@ -187,9 +189,26 @@ pub fn digest_now(store: &dyn Store) -> Answer<'_, Digest> {
     })
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
     fn wait<T>(&self, answer: Answer<'_, T>) -> Result<T, StateError> {
         self.handle.block_on(answer)
+    }
+
+    /// Lets the store begin, and does not wait.
+    fn begin(&self, answer: Answer<'a, Page>) -> MaybeDone<Answer<'a, Page>> {
+        let mut ahead = maybe_done(answer);
+        self.handle.block_on(poll_fn(|context| {
+            let _ready = Pin::new(&mut ahead).poll(context);
+            Poll::Ready(())
+        }));
+        ahead
+    }
+
+    /// Waits for what was begun.
+    fn finish(&self, mut ahead: MaybeDone<Answer<'a, Page>>) -> Result<Page, StateError> {
+        self.handle.block_on(&mut ahead);
+        let gone = || StateError::Failed { place: self.store.place().to_owned() };
+        Pin::new(&mut ahead).take_output().unwrap_or_else(|| Err(gone()))
     }
 
     /// Compares what was read with what the store says of itself.

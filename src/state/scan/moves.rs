@@ -57,17 +57,17 @@ pub(super) fn groups(renames: &[(Key, Key)]) -> Result<Vec<Group>, StateError> {
 
 /// What comes out of all groups.
 #[derive(Default)]
-pub(super) struct Moves {
+pub(super) struct Moves<'a> {
     groups: std::vec::IntoIter<Group>,
-    current: Option<Merge>,
+    current: Option<Merge<'a>>,
     head: Option<Located>,
     blocked: Option<Peekable<btree_map::IntoValues<Address, Record>>>,
 }
 
-impl Moves {
+impl<'a> Moves<'a> {
     /// Looks for records that cannot have their new addresses: they have to come out under their
     /// old ones, which may be earlier.
-    pub(super) fn start(groups: Vec<Group>, reader: &mut Reader<'_>) -> Result<Self, StateError> {
+    pub(super) fn start(groups: Vec<Group>, reader: &mut Reader<'a>) -> Result<Self, StateError> {
         let mut blocked = BTreeMap::new();
         let before = reader.tally;
         for group in &groups {
@@ -88,7 +88,7 @@ impl Moves {
         Ok(moves)
     }
 
-    pub(super) fn next(&mut self, reader: &mut Reader<'_>) -> Result<Option<Located>, StateError> {
+    pub(super) fn next(&mut self, reader: &mut Reader<'a>) -> Result<Option<Located>, StateError> {
         let blocked = self.blocked.as_mut().and_then(|blocked| {
             blocked.next_if(|record| {
                 self.head.as_ref().is_none_or(|head| record.address < head.record.address)
@@ -101,7 +101,7 @@ impl Moves {
         Ok(std::mem::replace(&mut self.head, next))
     }
 
-    fn next_winner(&mut self, reader: &mut Reader<'_>) -> Result<Option<Located>, StateError> {
+    fn next_winner(&mut self, reader: &mut Reader<'a>) -> Result<Option<Located>, StateError> {
         loop {
             if let Some(merge) = &mut self.current
                 && let Some((winner, _)) = merge.next(reader)?
@@ -115,19 +115,19 @@ impl Moves {
 }
 
 /// The records of one group, visitor by visitor.
-struct Merge {
+struct Merge<'a> {
     target: Key,
     /// The target's own first.
-    lanes: Vec<Lane>,
+    lanes: Vec<Lane<'a>>,
 }
 
-struct Lane {
-    cursor: Cursor,
+struct Lane<'a> {
+    cursor: Cursor<'a>,
     head: Option<Record>,
     started: bool,
 }
 
-impl Merge {
+impl<'a> Merge<'a> {
     fn new(group: &Group) -> Self {
         let lane = |key| Lane { cursor: Cursor::of(key), head: None, started: false };
         Self { target: group.target.clone(), lanes: group.keys().map(lane).collect() }
@@ -136,7 +136,7 @@ impl Merge {
     /// The record that gets the next address, and those that do not.
     fn next(
         &mut self,
-        reader: &mut Reader<'_>,
+        reader: &mut Reader<'a>,
     ) -> Result<Option<(Located, Vec<Record>)>, StateError> {
         for lane in &mut self.lanes {
             if !lane.started {

@@ -4,18 +4,13 @@
 //!
 //! - `flush` writes to the file `db` and, on Linux, calls `sync_file_range`, which makes neither
 //!   the length of the file nor the drive's cache durable. So `db` is fsynced after every flush.
-//! - A page or value larger than a quarter of a segment goes to a file of its own in `blobs/`,
-//!   which is never fsynced, and is removed before the page that replaces it is durable. So no
-//!   page may grow so large: values are cut in pieces, and the segments are twice the usual size.
-//!   A leaf has at most some 20 values of up to [`PIECE`] bytes, an inner page at most 256 keys
-//!   of up to 650 bytes: both stay under 256 KiB.
+//! - What is too large for a page goes to a file that is never fsynced: see [`super::pieces`].
 //! - Its `conf` and the names of its files are never fsynced: all are when it has opened them.
 //! - A snapshot that was being written when the process ended is taken for a whole one when the
 //!   next opens the files, and is corrupt: it is removed before.
 //! - Its threads hold the files on after the database was dropped: they are waited for.
 
 use std::{
-    collections::BTreeMap,
     fs::{File, TryLockError},
     io::ErrorKind,
     ops::Bound,
@@ -24,32 +19,22 @@ use std::{
     time::{Duration, Instant},
 };
 
-use sled::{Batch, Db, IVec, Tree};
+use sled::Db;
 
 use crate::state::{
     StateError,
     engine::{Backing, Visit},
     ledger::Changes,
-    memory::is_empty,
     private_file,
 };
 
-/// See above: a quarter of this is the largest page.
-pub(super) const SEGMENT: usize = 1 << 20;
-/// The largest piece of a value.
-const PIECE: usize = 8 << 10;
-/// A value in one piece.
-const WHOLE: u8 = 0;
-/// The first piece of a value: four bytes with the number of further pieces follow.
-const PIECES: u8 = 1;
+use super::{blocks::Blocks, pieces::SEGMENT};
+
 /// Whoever holds sled's files longer than this after closing them is not one of its threads.
 const LONGEST_RELEASE: Duration = Duration::from_secs(10);
-/// The table of further pieces.
-const FURTHER: u8 = b'x';
-
 pub(super) struct SledBacking {
-    // Before `db`: it is dropped first.
-    tree: Tree,
+    // Before `db`: they are dropped first.
+    blocks: Blocks,
     db: Db,
     file: File,
     folder: PathBuf,
@@ -65,13 +50,14 @@ pub(super) fn open(
     let failed = |error: sled::Error| sled_error(&error, place, folder);
     let db = database(folder, place)?;
     let tree = db.open_tree(format!("environment:{environment}")).map_err(failed)?;
+    let blocks = Blocks::new(tree, folder, place)?;
     let path = folder.join("db");
     let file = File::options()
         .read(true)
         .write(true)
         .open(&path)
         .map_err(StateError::io("open", &path))?;
-    Ok(SledBacking { tree, db, file, folder: folder.into(), place: place.to_owned() })
+    Ok(SledBacking { blocks, db, file, folder: folder.into(), place: place.to_owned() })
 }
 
 /// Opens (or creates) sled's files in this folder.
@@ -162,53 +148,11 @@ impl SledBacking {
         }
         if any { private_file::sync_folder(&folder) } else { Ok(()) }
     }
-
-    fn damaged(&self, what: &str) -> StateError {
-        StateError::damaged(&self.place, what)
-    }
-
-    /// The whole value of which this is stored under its key.
-    fn join<'a>(
-        &self,
-        key: &[u8],
-        stored: &'a [u8],
-        buffer: &'a mut Vec<u8>,
-    ) -> Result<&'a [u8], StateError> {
-        match stored.split_first() {
-            Some((&WHOLE, value)) => Ok(value),
-            Some((&PIECES, _)) => {
-                let (count, first) =
-                    pieces(stored).ok_or_else(|| self.damaged("a value is cut off"))?;
-                buffer.clear();
-                buffer.extend_from_slice(first);
-                for index in 0..count {
-                    let piece = self
-                        .tree
-                        .get(piece_key(key, index))
-                        .map_err(|error| self.failed(&error))?
-                        .ok_or_else(|| self.damaged("a piece of a value is missing"))?;
-                    buffer.extend_from_slice(&piece);
-                }
-                Ok(buffer)
-            }
-            _ => Err(self.damaged("a value has no known form")),
-        }
-    }
-
-    /// How many further pieces a key has now.
-    fn further(&self, key: &[u8]) -> Result<u32, StateError> {
-        let stored = self.tree.get(key).map_err(|error| self.failed(&error))?;
-        Ok(stored.and_then(|stored| pieces(&stored).map(|(count, _)| count)).unwrap_or(0))
-    }
 }
 
 impl Backing for SledBacking {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StateError> {
-        let Some(stored) = self.tree.get(key).map_err(|error| self.failed(&error))? else {
-            return Ok(None);
-        };
-        let mut buffer = Vec::new();
-        Ok(Some(self.join(key, &stored, &mut buffer)?.to_vec()))
+        self.blocks.get(key)
     }
 
     fn walk(
@@ -218,75 +162,16 @@ impl Backing for SledBacking {
         backwards: bool,
         visit: &mut Visit<'_>,
     ) -> Result<(), StateError> {
-        if is_empty(&from, &to) {
-            return Ok(());
-        }
-        let mut range = self.tree.range::<Vec<u8>, _>((from, to));
-        let mut buffer = Vec::new();
-        let mut last: Option<IVec> = None;
-        while let Some(entry) = if backwards { range.next_back() } else { range.next() } {
-            let (key, stored) = entry.map_err(|error| self.failed(&error))?;
-            // A damaged tree could lead in a circle.
-            let forward =
-                last.as_ref().is_none_or(|last| (*last < key) != backwards && *last != key);
-            if !forward {
-                return Err(self.damaged("its keys are out of order"));
-            }
-            let value = self.join(&key, &stored, &mut buffer)?;
-            if !visit(&key, value)? {
-                break;
-            }
-            last = Some(key);
-        }
-        Ok(())
+        self.blocks.walk(&from, &to, backwards, visit)
     }
 
     fn write(&mut self, changes: &Changes) -> Result<(), StateError> {
-        let mut batch = BTreeMap::<Vec<u8>, Option<Vec<u8>>>::new();
-        for (key, value) in changes {
-            let before = self.further(key)?;
-            let mut after = 0;
-            let stored = match value {
-                None => None,
-                Some(value) if value.bytes.len() <= PIECE => {
-                    Some([&[WHOLE][..], &value.bytes].concat())
-                }
-                Some(value) => {
-                    let mut all = value.bytes.chunks(PIECE);
-                    let first = all.next().unwrap_or_default();
-                    for piece in all {
-                        batch.insert(piece_key(key, after), Some(piece.to_vec()));
-                        after += 1;
-                    }
-                    Some([&[PIECES][..], &after.to_be_bytes(), first].concat())
-                }
-            };
-            for index in after..before {
-                batch.insert(piece_key(key, index), None);
-            }
-            batch.insert(key.clone(), stored);
-        }
-        let mut all = Batch::default();
-        for (key, value) in batch {
-            match value {
-                Some(value) => all.insert(key, value),
-                None => all.remove(key),
-            }
-        }
-        self.tree.apply_batch(all).map_err(|error| self.failed(&error))?;
+        let changes = changes.iter();
+        self.blocks.write(changes.map(|(key, value)| {
+            (key.as_slice(), value.as_ref().map(|value| value.bytes.as_slice()))
+        }))?;
         self.sync()
     }
-}
-
-/// The number of further pieces and the first one, if it is the first of several.
-fn pieces(stored: &[u8]) -> Option<(u32, &[u8])> {
-    let (count, first) = stored.strip_prefix(&[PIECES])?.split_first_chunk::<4>()?;
-    Some((u32::from_be_bytes(*count), first))
-}
-
-fn piece_key(key: &[u8], index: u32) -> Vec<u8> {
-    // Unambiguous: what follows the key always has four bytes.
-    [&[FURTHER][..], key, &index.to_be_bytes()].concat()
 }
 
 pub(super) fn sled_error(error: &sled::Error, place: &str, folder: &Path) -> StateError {

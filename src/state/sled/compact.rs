@@ -4,16 +4,13 @@
 //! off at any step, the old files or the new ones are whole, and the next opening puts them in
 //! their place (see [`recover`]).
 
-use std::{fs, path::Path};
+use std::{fs, ops::Bound, path::Path};
 
-use sled::{Batch, Db, IVec};
+use sled::Db;
 
 use crate::state::{OpenOptions, StateError, private_file, worker::Keeper};
 
-use super::{
-    backing, folder,
-    seal::{self},
-};
+use super::{backing, blocks::Blocks, folder, seal};
 
 /// The new files while they are written, and the old ones until they are removed.
 const FRESH: &str = "sled.new";
@@ -104,54 +101,57 @@ pub(super) fn recover(folder: &Path) -> Result<(), StateError> {
 fn copy(from: &Db, to: &Db, folder: &Path, place: &str) -> Result<(), StateError> {
     let failed = |error: sled::Error| backing::sled_error(&error, place, folder);
     for name in from.tree_names() {
-        let (old, new) =
-            (from.open_tree(&name).map_err(failed)?, to.open_tree(&name).map_err(failed)?);
-        let (mut batch, mut count) = (Batch::default(), 0);
-        for entry in old.iter() {
-            let (key, value) = entry.map_err(failed)?;
-            batch.insert(key, value);
-            count += 1;
-            if count % BATCH == 0 {
-                new.apply_batch(std::mem::take(&mut batch)).map_err(failed)?;
+        let old = Blocks::new(from.open_tree(&name).map_err(failed)?, folder, place)?;
+        let new = Blocks::new(to.open_tree(&name).map_err(failed)?, folder, place)?;
+        let mut batch = Vec::<(Vec<u8>, Vec<u8>)>::new();
+        let write = |batch: &mut Vec<(Vec<u8>, Vec<u8>)>| {
+            new.write(batch.iter().map(|(key, value)| (key.as_slice(), Some(value.as_slice()))))?;
+            batch.clear();
+            Ok::<_, StateError>(())
+        };
+        old.walk(&Bound::Unbounded, &Bound::Unbounded, false, &mut |key, value| {
+            batch.push((key.to_vec(), value.to_vec()));
+            if batch.len() == BATCH {
+                write(&mut batch)?;
             }
-        }
-        new.apply_batch(batch).map_err(failed)?;
+            Ok(true)
+        })?;
+        write(&mut batch)?;
     }
     Ok(())
 }
 
-/// That both have the same, entry by entry.
+/// That both have the same entries.
 fn compare(old: &Db, new: &Db, folder: &Path, place: &str) -> Result<(), StateError> {
     let failed = |error: sled::Error| backing::sled_error(&error, place, folder);
-    let differs = || StateError::Unavailable {
-        place: place.to_owned(),
-        why: "what was written anew is not what is there; the old files are as they were".into(),
-    };
     let names = |db: &Db| {
         let mut names = db.tree_names();
         names.sort();
         names
     };
-    if names(old) != names(new) {
-        return Err(differs());
-    }
-    for name in old.tree_names() {
-        let (old, new) =
-            (old.open_tree(&name).map_err(failed)?, new.open_tree(&name).map_err(failed)?);
-        let mut there = new.iter();
-        let mut next = || -> Result<Option<(IVec, IVec)>, StateError> {
-            there.next().transpose().map_err(failed)
-        };
-        for entry in old.iter() {
-            if Some(entry.map_err(failed)?) != next()? {
-                return Err(differs());
+    let sum = |db: &Db, name: &[u8]| {
+        let blocks = Blocks::new(db.open_tree(name).map_err(failed)?, folder, place)?;
+        let mut sum = blake3::Hasher::new();
+        blocks.walk(&Bound::Unbounded, &Bound::Unbounded, false, &mut |key, value| {
+            for bytes in [key, value] {
+                sum.update(&(bytes.len() as u64).to_le_bytes());
+                sum.update(bytes);
             }
-        }
-        if next()?.is_some() {
-            return Err(differs());
-        }
+            Ok(true)
+        })?;
+        Ok::<_, StateError>(sum.finalize())
+    };
+    let mut same = names(old) == names(new);
+    for name in old.tree_names() {
+        same = same && sum(old, &name)? == sum(new, &name)?;
     }
-    Ok(())
+    if same {
+        return Ok(());
+    }
+    Err(StateError::Unavailable {
+        place: place.to_owned(),
+        why: "what was written anew is not what is there; the old files are as they were".into(),
+    })
 }
 
 fn size(folder: &Path) -> Result<u64, StateError> {

@@ -16,11 +16,16 @@
 //! they are not looked at.
 
 mod backing;
+mod block;
+mod blocks;
+#[cfg(test)]
+mod blocks_tests;
 mod compact;
 mod folder;
 mod head;
 mod lock;
 mod marker;
+mod pieces;
 mod seal;
 
 use std::{path::PathBuf, sync::mpsc};
