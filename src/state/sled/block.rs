@@ -33,12 +33,9 @@ pub(super) fn length((key, value): &Pair<'_>) -> usize {
 
 /// What an entry adds to a block that ends with `before`: what both end with is a text that they
 /// share, and no more than a few bytes once it is compressed.
-pub(super) fn weight(entry: &Pair<'_>, before: Option<&Pair<'_>>) -> usize {
-    let shared = before.map_or(0, |before| {
-        let both = entry.1.iter().rev().zip(before.1.iter().rev());
-        both.take_while(|(a, b)| a == b).count()
-    });
-    length(entry) - shared
+pub(super) fn added(entry: &Pair<'_>, before: &Pair<'_>) -> usize {
+    let both = entry.1.iter().rev().zip(before.1.iter().rev());
+    length(entry) - both.take_while(|(a, b)| a == b).count()
 }
 
 /// The stored form of entries, which are in the order of their keys.

@@ -23,17 +23,17 @@ use super::{
 
 /// The table of blocks: before all tables of the state, as [`FURTHER`] is behind them.
 const BLOCK: u8 = b'b';
-/// What a block holds at most before it is compressed, without what its entries share with each other,
-/// if it is not a single entry. Of larger ones, a commit has more to write, and little is saved
-/// (measured: with 8,000 bytes, 4 to 7 % of the disk).
-const MOST: usize = 4000;
+/// What a block holds at most before it is compressed, beside its first entry, and without what each
+/// shares with the one before. Of larger ones, a commit has more to write, and little is saved
+/// (measured: with 8,000 bytes, 6 to 10 % of the disk).
+const MOST: usize = 3000;
 /// The same, with what its entries share with each other: as far as the compression looks back.
 const LONGEST: usize = 64 << 10;
 /// How often a walk looks a block up for nothing. sled throws pages out of its memory only after 64
 /// accesses to those of a shard, which has every 256th: in a walk, which sees each page once, those
 /// were all pages of ten million deliveries. So it keeps two or three of each shard (measured, with a
-/// million: 20 MB instead of 60; it costs 6 % of the walk's time).
-const TOUCHES: usize = 2;
+/// million: 15 MB instead of 60; it costs 6 % of the walk's time).
+const TOUCHES: usize = 3;
 
 /// A tree of blocks.
 pub(super) struct Blocks {
@@ -255,22 +255,24 @@ fn put(stored: &Stored, old: &[Pair<'_>], new: &[(&[u8], Option<&[u8]>)], pieces
     }
 }
 
-/// How much each block has, if as few as possible have as much as each other.
+/// What each block has beside its first entry, if as few as possible have as much as each other.
 fn even(entries: &[Pair<'_>]) -> usize {
-    let before = [None].into_iter().chain(entries.iter().map(Some));
-    let weight: usize = entries.iter().zip(before).map(|(pair, b)| block::weight(pair, b)).sum();
-    (weight / weight.div_ceil(MOST).max(1) + 1).min(MOST)
+    let pairs = entries.iter().zip(entries.iter().skip(1));
+    let all: usize = pairs.map(|(before, entry)| block::added(entry, before)).sum();
+    (all / all.div_ceil(MOST).max(1) + 1).min(MOST)
 }
 
 /// How many of these entries make a block: one at least.
 fn fitting(entries: &[Pair<'_>], target: usize) -> usize {
-    let (mut weight, mut length, mut before) = (0, 0, None);
-    let fit = entries.iter().take_while(|pair| {
-        weight += block::weight(pair, before.replace(**pair).as_ref());
-        length += block::length(pair);
-        weight <= target && length <= LONGEST
+    let Some(first) = entries.first() else { return 0 };
+    let (mut added, mut length) = (0, block::length(first));
+    let pairs = entries.iter().zip(entries.iter().skip(1));
+    let fit = pairs.take_while(|(before, entry)| {
+        added += block::added(entry, before);
+        length += block::length(entry);
+        added <= target && length <= LONGEST
     });
-    fit.count().max(1)
+    1 + fit.count()
 }
 
 /// The entries after the changes. Both are in the order of their keys.
