@@ -18,41 +18,54 @@ const CONCURRENCY: usize = 32;
 const APPLY: &str = "apply --yes -q --concurrency 32";
 
 /// Creates, with more and more deliveries in the state already.
+///
+/// What an apply takes before its first request and after its last (the plan, the backup, opening
+/// and closing the state) grows with the state and not with the creates. So beside each stands an
+/// apply of one create to the same state: what is more is what the creates took. The bare loop is
+/// run in turns with both, because machines are not equally busy at all times.
 pub(crate) fn run(ground: &Ground, table: &mut Table) {
     let creates = if ground.quick { 500 } else { 2_000 };
     let sizes: &[usize] = if ground.quick { &[1_000] } else { &[1_000, 10_000, 100_000] };
-    let runs = if ground.quick { 1 } else { 3 };
-    let bare = bare(ground, creates, runs);
+    let runs = if ground.quick { 3 } else { 5 };
     let wrk = wrk(ground);
     for &size in sizes {
-        let folder = project(size, creates);
-        let mut all = Vec::new();
-        let (mut requests, mut planned) = (0, Vec::new());
-        for _ in 0..runs {
-            let server = Server::start(ground);
+        let folder = project(size);
+        let apply = |creates| {
+            projects::add_fresh(folder.path(), size, creates).expect("more messages are written");
             restore(folder.path());
-            planned.push(ground.program(1, folder.path(), &server, "plan"));
-            all.push(ground.program(1, folder.path(), &server, APPLY));
-            requests = server.requests();
+            let server = Server::start(ground);
+            let usage = ground.program(1, folder.path(), &server, APPLY);
+            assert_eq!(server.requests(), creates as u64, "each create is one request");
+            usage
+        };
+        let (mut bare, mut one, mut all) = (Vec::new(), Vec::new(), Vec::new());
+        for _ in 0..runs {
+            bare.push(bare_loop(ground, creates));
+            one.push(apply(1));
+            all.push(apply(creates));
         }
-        let (usage, planned) = (child::median(&all), child::median(&planned));
+        let shares = (0..runs).map(|n| bare[n].wall_ms / (all[n].wall_ms - one[n].wall_ms));
+        let share = child::middle(shares);
+        let (bare, one, usage) = (child::median(&bare), child::median(&one), child::median(&all));
         let mut row = Row::of(size, usage);
         row.scenario = format!("apply {creates} creates");
-        row.requests = Some(requests);
+        row.requests = Some(creates as u64);
         let after = projects::state_size(folder.path()) as f64;
         row.state_bytes_per_delivery = Some(after / (size + creates) as f64);
-        for (what, usage) in [("bare loop", &bare), ("its plan alone", &planned)] {
+        for (what, usage) in [("bare loop", &bare), ("an apply of one create", &one)] {
             let Usage { wall_ms, processor_ms, .. } = *usage;
             row.floors.push(Floor { what: what.to_owned(), wall_ms, processor_ms });
         }
         let rate = |wall_ms: f64| grouped((creates as f64 * 1000.0 / wall_ms) as u64);
-        let alone = usage.wall_ms - planned.wall_ms;
+        let each = |processor_ms: f64| processor_ms * 1000.0 / creates as f64;
         let mut note = format!(
-            "{} a second ({} without the plan, {:.2} of the bare loop's {})",
+            "{} a second ({} beyond that of one create, {share:.2} of the bare loop's {}); \
+             {:.0} µs of processor for each create beyond the first, {:.0} in the bare loop",
             rate(usage.wall_ms),
-            rate(alone),
-            bare.wall_ms / alone,
+            rate(usage.wall_ms - one.wall_ms),
             rate(bare.wall_ms),
+            each(usage.processor_ms - one.processor_ms),
+            each(bare.processor_ms),
         );
         match wrk {
             Some(wrk) => note += &format!("; wrk: {}", grouped(wrk as u64)),
@@ -70,7 +83,8 @@ pub(crate) fn fsyncs(ground: &Ground, table: &mut Table) {
         table.left_out.push("fsyncs: strace is not installed".to_owned());
         return;
     }
-    let folder = project(1_000, CREATES);
+    let folder = project(1_000);
+    projects::add_fresh(folder.path(), 1_000, CREATES).expect("more messages are written");
     restore(folder.path());
     let server = Server::start(ground);
     let out = NamedTempFile::new().expect("a file for the trace");
@@ -95,11 +109,10 @@ pub(crate) fn fsyncs(ground: &Ground, table: &mut Table) {
     table.rows.push(row);
 }
 
-/// So many deliveries that were sent, and so many more that were not.
-fn project(size: usize, creates: usize) -> TempDir {
+/// So many deliveries that were sent.
+fn project(size: usize) -> TempDir {
     let folder = TempDir::new().expect("a temporary folder");
     projects::made(folder.path(), Kind::Csv, size);
-    projects::add_fresh(folder.path(), size, creates).expect("more messages are written");
     fs::rename(folder.path().join("state"), folder.path().join("kept")).expect("a state to keep");
     folder
 }
@@ -114,16 +127,10 @@ fn restore(folder: &Path) {
     assert!(status.expect("cp is there").success(), "the state is copied");
 }
 
-fn bare(ground: &Ground, creates: usize, runs: usize) -> Usage {
-    let all: Vec<Usage> = (0..runs)
-        .map(|_| {
-            let server = Server::start(ground);
-            let (count, at_once) = (creates.to_string(), CONCURRENCY.to_string());
-            let args = ["loop", &server.base_url, &count, &at_once].map(OsStr::new);
-            ground.floor(1, &args)
-        })
-        .collect();
-    child::median(&all)
+fn bare_loop(ground: &Ground, creates: usize) -> Usage {
+    let server = Server::start(ground);
+    let (count, at_once) = (creates.to_string(), CONCURRENCY.to_string());
+    ground.floor(1, &["loop", &server.base_url, &count, &at_once].map(OsStr::new))
 }
 
 pub(crate) fn is_there(program: &str) -> bool {

@@ -43,17 +43,20 @@ pub(crate) fn median_of(
 
 /// The median of each number.
 pub(crate) fn median(all: &[Usage]) -> Usage {
-    let pick = |field: fn(&Usage) -> f64| {
-        let mut all: Vec<f64> = all.iter().map(field).collect();
-        all.sort_by(f64::total_cmp);
-        all[all.len() / 2]
-    };
+    let pick = |field: fn(&Usage) -> f64| middle(all.iter().map(field));
     Usage {
         wall_ms: pick(|usage| usage.wall_ms),
         processor_ms: pick(|usage| usage.processor_ms),
         peak_mb: pick(|usage| usage.peak_mb),
         success: true,
     }
+}
+
+/// The median.
+pub(crate) fn middle(all: impl Iterator<Item = f64>) -> f64 {
+    let mut all: Vec<f64> = all.collect();
+    all.sort_by(f64::total_cmp);
+    all[all.len() / 2]
 }
 
 /// Runs it once.

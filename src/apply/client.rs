@@ -15,9 +15,9 @@ impl Api for Client {
         visitor: &'a VisitorId,
         content: &'a Content,
     ) -> Call<'a, MessageId> {
-        Box::pin(async move {
-            into_reply(self.send(kind, visitor, content).await, |message| message.id)
-        })
+        Box::pin(
+            async move { into_reply(Self::create(self, kind, visitor, content).await, |id| id) },
+        )
     }
 
     fn update<'a>(&'a self, kind: Kind, id: &'a MessageId, text: &'a str) -> Call<'a, ()> {

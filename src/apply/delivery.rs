@@ -262,9 +262,10 @@ impl Delivery {
             drift: None,
             superseded,
         };
-        let writes =
-            vec![Write::Put(Box::new(record.clone())), Write::Settle(self.change.address.clone())];
-        self.record = Some(record);
+        if replaces {
+            self.record = Some(record.clone());
+        }
+        let writes = vec![Write::Put(Box::new(record)), Write::Settle(self.change.address.clone())];
         if replaces {
             self.phase = Phase::RecordingReplacement;
             Step::Commit(writes)

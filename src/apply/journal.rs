@@ -1,7 +1,11 @@
 use std::sync::Arc;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::Instant,
+};
 
+use super::tempo::Tempo;
 use crate::state::{StateError, Store, Write};
 
 /// Commits the writes of many deliveries at once.
@@ -22,30 +26,43 @@ struct Entry {
 /// As many writes as one commit takes: a bound on memory and on one round trip.
 const MOST_WRITES: usize = 4096;
 
+/// So many turns of the others in a row that brought no writes mean that there are no more to come.
+const IDLE_TURNS: usize = 2;
+
 impl Journal {
     /// Starts the committer; it ends when the last clone of the journal is dropped. `along` is
     /// asked at each commit for what it takes along.
     pub(super) fn start(
         store: Arc<dyn Store>,
+        tempo: Arc<Tempo>,
         along: impl Fn() -> Vec<Write> + Send + 'static,
     ) -> Self {
         let (queue, mut entries) = mpsc::unbounded_channel::<Entry>();
         let place = store.place().into();
         tokio::spawn(async move {
             while let Some(first) = entries.recv().await {
-                // Whoever is about to commit gets the chance to come along.
-                tokio::task::yield_now().await;
                 let mut writes = first.writes;
                 let mut waiting = vec![first.done];
-                while writes.len() < MOST_WRITES
-                    && let Ok(mut entry) = entries.try_recv()
-                {
-                    writes.append(&mut entry.writes);
-                    waiting.push(entry.done);
+                // Whoever is about to commit gets the chance to come along. No clock is needed for
+                // that: as long as their turns bring more, the processor has other work to do, and
+                // each of them waits here after it has brought something.
+                let mut idle = 0;
+                while idle < IDLE_TURNS && writes.len() < MOST_WRITES {
+                    tokio::task::yield_now().await;
+                    idle += 1;
+                    while writes.len() < MOST_WRITES
+                        && let Ok(mut entry) = entries.try_recv()
+                    {
+                        writes.append(&mut entry.writes);
+                        waiting.push(entry.done);
+                        idle = 0;
+                    }
                 }
                 // Before what was handed over: what it says last is what holds.
                 writes.splice(0..0, along());
+                let begun = Instant::now();
                 let result = store.commit(writes).await.map(drop).map_err(Arc::new);
+                tempo.committed(begun.elapsed());
                 for done in waiting {
                     // Nobody listens any more after a second Ctrl-C.
                     let _ = done.send(result.clone());

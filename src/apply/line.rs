@@ -7,12 +7,17 @@ use std::{
 };
 
 use backon::{BackoffBuilder, ExponentialBuilder};
+use tokio::{
+    sync::{Semaphore, SemaphorePermit},
+    time::Instant,
+};
 
 use super::{
     Event, Options, Reporter, Stop, Stopper,
     api::{Call, Problem, Reach, Reply},
     pace::{Bounds, Pacer, Permit},
     repeat::{MOST_REPEATS, Method, Verdict, verdict},
+    tempo::Tempo,
 };
 use crate::{model::Address, state::BudgetNote};
 
@@ -22,10 +27,24 @@ pub(super) struct Line {
     pub(super) pacer: Arc<Pacer>,
     pub(super) reporter: Arc<dyn Reporter>,
     pub(super) stopper: Stopper,
+    pub(super) tempo: Arc<Tempo>,
+    /// One for each request that may be under way. Nobody who has one waits for a permit: the
+    /// budget may wait for the answer to somebody's request who waits for a place.
+    places: Semaphore,
     seed: u64,
     /// How many were made: each has jitter of its own, or all would come back at once.
     calls: AtomicU64,
     fatal: Mutex<Option<Problem>>,
+}
+
+/// The place of a request under way.
+pub(super) type Place<'a> = SemaphorePermit<'a>;
+
+/// What a request has before it is sent; it waits for what is missing.
+#[derive(Default)]
+pub(super) struct Ready<'a> {
+    pub(super) permit: Option<Permit>,
+    pub(super) place: Option<Place<'a>>,
 }
 
 /// What became of one request and its repetitions.
@@ -60,6 +79,8 @@ impl Line {
             pacer,
             reporter,
             stopper,
+            tempo: Arc::default(),
+            places: Semaphore::new(options.concurrency.get()),
             seed: options.seed,
             calls: AtomicU64::new(0),
             fatal: Mutex::new(None),
@@ -75,12 +96,25 @@ impl Line {
         self.pacer.permit(|pause| self.reporter.report(&Event::Waiting { pause })).await
     }
 
-    /// Sends one request, and again as far as the table allows.
-    pub(super) async fn send<'c, T>(
-        &self,
+    /// Waits for a place.
+    pub(super) async fn place(&self) -> Option<Place<'_>> {
+        // They are never closed.
+        self.places.acquire().await.ok()
+    }
+
+    /// Whether not even a request may leave that has a permit. One that has it was counted where
+    /// a budget or a time is what ends the run.
+    pub(super) fn is_cut(&self) -> bool {
+        matches!(self.stopper.reason(), Some(Stop::Signal | Stop::Fatal))
+    }
+
+    /// Sends one request, and again as far as the table allows. Its place is given back when the
+    /// last answer is there.
+    pub(super) async fn send<'s, 'c, T>(
+        &'s self,
         address: Option<&Address>,
         method: Method,
-        mut permit: Option<Permit>,
+        ready: Ready<'s>,
         call: impl Fn() -> Call<'c, T>,
     ) -> Sent<T> {
         let mut pauses = ExponentialBuilder::default()
@@ -90,16 +124,29 @@ impl Line {
             .with_jitter()
             .with_jitter_seed(self.seed.wrapping_add(self.calls.fetch_add(1, Ordering::Relaxed)))
             .build();
+        let Ready { mut permit, mut place } = ready;
         let mut refusals = 0;
         loop {
-            let granted = match permit.take() {
+            let granted = match permit.take().or_else(|| self.pacer.permit_now()) {
                 Some(permit) => permit,
-                None => match self.permit().await {
-                    Ok(permit) => permit,
-                    Err(_) => return Sent::Abandoned,
-                },
+                None => {
+                    place = None;
+                    match self.permit().await {
+                        Ok(permit) => permit,
+                        Err(_) => return Sent::Abandoned,
+                    }
+                }
             };
+            if place.is_none() {
+                place = self.place().await;
+            }
+            if self.is_cut() {
+                granted.unsent();
+                return Sent::Abandoned;
+            }
+            let begun = Instant::now();
             let result = call().await;
+            self.tempo.answered(begun.elapsed());
             let budget = match &result {
                 Ok(Reply { budget, .. }) => *budget,
                 Err(problem) => problem.budget,

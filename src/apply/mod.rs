@@ -2,7 +2,7 @@
 //!
 //! One delivery is one state machine ([`delivery`]): it says what to commit and what to send, and
 //! is told what came of it; it does neither itself. The driver (`run`) does, with the budget
-//! (`pace`), the rules for repeating ([`repeat`]) and one committer for all (`journal`), with the history that is
+//! (`pace`), a place for each request (`line`), the rules for repeating ([`repeat`]) and one committer for all (`journal`), with the history that is
 //! committed along (`chronicle`).
 
 pub mod api;
@@ -19,6 +19,7 @@ mod presence;
 mod refresh;
 pub mod repeat;
 mod run;
+mod tempo;
 
 #[cfg(test)]
 mod tests;

@@ -154,6 +154,11 @@ impl Pacer {
         }
     }
 
+    /// The right to send one more request, if it may start now.
+    pub(super) fn permit_now(self: &Arc<Self>) -> Option<Permit> {
+        matches!(self.look(), Go::Now).then(|| Permit { pacer: Arc::clone(self) })
+    }
+
     fn look(&self) -> Go {
         if let Some(stop) = self.stopper.reason() {
             return Go::Never(stop);
@@ -270,7 +275,7 @@ mod tests {
     }
 
     fn go(pacer: &Arc<Pacer>) -> Option<Permit> {
-        matches!(pacer.look(), Go::Now).then(|| Permit { pacer: Arc::clone(pacer) })
+        pacer.permit_now()
     }
 
     fn left(remaining: u64) -> Option<Reading> {

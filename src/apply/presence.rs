@@ -3,7 +3,7 @@ use std::{sync::Arc, time::Duration};
 use super::{
     Event, Options, Reporter, Stop, Stopper,
     api::{Call, Problem},
-    line::{Line, Sent},
+    line::{Line, Ready, Sent},
     repeat::Method,
 };
 
@@ -42,7 +42,7 @@ pub async fn keep_online<'a>(
             _ = stopper.stopped() => break,
         }
         // To be online twice is the same as once.
-        match line.send(None, Method::Put, None, &ping).await {
+        match line.send(None, Method::Put, Ready::default(), &ping).await {
             Sent::Answered(()) => presence.pings += 1,
             Sent::Refused(problem) | Sent::Lost(problem) => {
                 presence.missed += 1;

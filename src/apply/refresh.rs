@@ -11,7 +11,7 @@ use super::{
     api::{Api, Found, Problem},
     chronicle::Chronicle,
     journal::Journal,
-    line::{Line, Sent},
+    line::{Line, Ready, Sent},
     repeat::Method,
     run::work_together,
 };
@@ -76,7 +76,8 @@ pub async fn refresh(
     let chronicle =
         Arc::new(Chronicle::new(info, Arc::clone(&options.clock), Arc::clone(&line.pacer)));
     let along = Arc::clone(&chronicle);
-    let journal = Journal::start(Arc::clone(&store), move || along.so_far());
+    let journal =
+        Journal::start(Arc::clone(&store), Arc::clone(&line.tempo), move || along.so_far());
     let crew = Arc::new(Crew {
         queue: Mutex::new(queue),
         found: Mutex::new(Refreshed::default()),
@@ -162,20 +163,21 @@ impl Crew {
         while let Some(address) = self.take() {
             let Some(record) = self.store.record(&address).await? else { continue };
             let get = || self.api.get(record.kind, &record.id);
-            let drift = match self.line.send(Some(&address), Method::Get, None, get).await {
-                Sent::Answered(found) => difference(&record, &found),
-                Sent::Refused(problem) if problem.gone => Some(Drift::Gone),
-                Sent::Refused(problem) | Sent::Lost(problem) => {
-                    let failure = Failure { address, action: "refresh", problem };
-                    self.line.reporter.report(&Event::Failed(failure.clone()));
-                    self.note(|found| found.failed.push(failure));
-                    continue;
-                }
-                Sent::Abandoned => {
-                    self.note(|found| found.remaining += 1);
-                    continue;
-                }
-            };
+            let drift =
+                match self.line.send(Some(&address), Method::Get, Ready::default(), get).await {
+                    Sent::Answered(found) => difference(&record, &found),
+                    Sent::Refused(problem) if problem.gone => Some(Drift::Gone),
+                    Sent::Refused(problem) | Sent::Lost(problem) => {
+                        let failure = Failure { address, action: "refresh", problem };
+                        self.line.reporter.report(&Event::Failed(failure.clone()));
+                        self.note(|found| found.failed.push(failure));
+                        continue;
+                    }
+                    Sent::Abandoned => {
+                        self.note(|found| found.remaining += 1);
+                        continue;
+                    }
+                };
             self.note(|found| {
                 found.verified += 1;
                 match &drift {

@@ -1,11 +1,12 @@
 use std::{
     collections::{HashMap, VecDeque},
+    mem,
     num::NonZeroUsize,
     ops::Bound,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use tokio::task::JoinSet;
+use tokio::{sync::Mutex as AsyncMutex, task::JoinSet};
 use uuid::Uuid;
 
 use super::{
@@ -14,8 +15,7 @@ use super::{
     chronicle::Chronicle,
     delivery::{self, Delivery, End, Step},
     journal::Journal,
-    line::{Line, Sent},
-    pace::Permit,
+    line::{Line, Ready, Sent},
     repeat::Method,
 };
 use crate::{
@@ -44,10 +44,16 @@ impl From<StateError> for ApplyError {
     }
 }
 
+/// How many changes are carried out at once, for each request that may be under way: while the
+/// answer to one is made durable, the next one can be sent.
+const AT_ONCE: NonZeroUsize = NonZeroUsize::MIN.saturating_add(1);
+
 /// Carries `plan` out.
 ///
 /// The caller holds the state's lock, and has made sure that the plan was made from this state.
-/// Changes begin in the order of the plan; changes of one delivery follow each other.
+/// Changes begin in the order of the plan; changes of one delivery follow each other. No more
+/// requests are under way at once than the options say, and no more than [`AT_ONCE`] times as many
+/// changes have begun and are not recorded yet: that is what a kill can leave unknown.
 pub async fn apply(plan: Plan, session: Session) -> Result<Outcome, ApplyError> {
     if plan.is_empty() {
         return Ok(Outcome::default());
@@ -59,7 +65,8 @@ pub async fn apply(plan: Plan, session: Session) -> Result<Outcome, ApplyError> 
     let chronicle =
         Arc::new(Chronicle::new(info, Arc::clone(&options.clock), Arc::clone(&line.pacer)));
     let along = Arc::clone(&chronicle);
-    let journal = Journal::start(Arc::clone(&store), move || along.so_far());
+    let journal =
+        Journal::start(Arc::clone(&store), Arc::clone(&line.tempo), move || along.so_far());
     reporter.report(&Event::Started {
         changes: plan.changes.len() as u64,
         requests: plan.summary.requests,
@@ -69,6 +76,7 @@ pub async fn apply(plan: Plan, session: Session) -> Result<Outcome, ApplyError> 
     }
     let crew = Arc::new(Crew {
         queue: Mutex::new(units(plan.changes)),
+        turn: AsyncMutex::new(()),
         outcome: Mutex::new(Outcome::default()),
         store: Arc::clone(&store),
         api,
@@ -80,7 +88,8 @@ pub async fn apply(plan: Plan, session: Session) -> Result<Outcome, ApplyError> 
         lineage: meta.lineage,
     });
     let announced = announce_stop(stopper.clone(), reporter);
-    let worked = work_together(options.concurrency, &stopper, || {
+    let workers = options.concurrency.saturating_mul(AT_ONCE);
+    let worked = work_together(workers, &stopper, || {
         let crew = Arc::clone(&crew);
         async move { crew.work().await }
     })
@@ -173,6 +182,8 @@ async fn remember_protection(
 /// Everything that the workers of a run share.
 struct Crew {
     queue: Mutex<VecDeque<Vec<Change>>>,
+    /// Whose turn it is to begin: the budget goes to the changes in the order of the plan.
+    turn: AsyncMutex<()>,
     outcome: Mutex<Outcome>,
     store: Arc<dyn Store>,
     api: Arc<dyn Api>,
@@ -186,12 +197,38 @@ struct Crew {
 
 impl Crew {
     async fn work(&self) -> Result<(), ApplyError> {
-        while let Some(unit) = self.take() {
+        loop {
+            let turn = self.turn.lock().await;
+            let Some(unit) = self.take() else { return Ok(()) };
+            let mut unit = unit.into_iter();
+            let Some(first) = unit.next() else { continue };
+            let ready = self.ready(&first).await;
+            drop(turn);
+            self.carry_out(first, ready).await?;
             for change in unit {
-                self.carry_out(change).await?;
+                let ready = self.ready(&change).await;
+                self.carry_out(change, ready).await?;
             }
         }
-        Ok(())
+    }
+
+    /// Waits until the change may begin; `None` if the run stops.
+    ///
+    /// This comes before its intent: waiting for the budget must not leave one behind.
+    async fn ready(&self, change: &Change) -> Option<Ready<'_>> {
+        if matches!(
+            change.operation,
+            Operation::Forget { .. } | Operation::Move { .. } | Operation::Unknown { .. }
+        ) {
+            return Some(Ready::default());
+        }
+        let permit = self.line.permit().await.ok()?;
+        let place = if self.line.tempo.is_ahead() { None } else { self.line.place().await };
+        if self.line.is_cut() {
+            permit.unsent();
+            return None;
+        }
+        Some(Ready { permit: Some(permit), place })
     }
 
     fn take(&self) -> Option<Vec<Change>> {
@@ -208,7 +245,7 @@ impl Crew {
     fn finish(&self) -> Outcome {
         let left: usize =
             self.queue.lock().unwrap_or_else(PoisonError::into_inner).iter().map(Vec::len).sum();
-        let mut outcome = std::mem::take(&mut *self.outcome());
+        let mut outcome = mem::take(&mut *self.outcome());
         outcome.remaining += left as u64;
         outcome.requests = self.line.pacer.sent();
         outcome.stopped = self.line.stopper.reason();
@@ -223,23 +260,16 @@ impl Crew {
         outcome
     }
 
-    async fn carry_out(&self, change: Change) -> Result<(), ApplyError> {
+    async fn carry_out<'s>(
+        &'s self,
+        change: Change,
+        ready: Option<Ready<'s>>,
+    ) -> Result<(), ApplyError> {
+        let Some(mut ready) = ready else {
+            self.ended(&change, End::Abandoned);
+            return Ok(());
+        };
         let record = self.record_of(&change).await?;
-        // Before the intent: waiting for the budget must not leave an intent behind.
-        let posts = matches!(
-            change.operation,
-            Operation::Create { .. } | Operation::Resend { .. } | Operation::Replace { .. }
-        );
-        let mut permit = None;
-        if posts {
-            match self.line.permit().await {
-                Ok(granted) => permit = Some(granted),
-                Err(_) => {
-                    self.ended(&change, End::Abandoned);
-                    return Ok(());
-                }
-            }
-        }
         let visitor = change.address.visitor();
         let mut delivery = Delivery::new(change, record, self.run);
         let mut step = delivery.start((self.clock)());
@@ -262,14 +292,19 @@ impl Crew {
                     delivery::Event::Committed
                 }
                 Step::Post(content) => {
-                    self.post(delivery.change(), &visitor, &content, permit.take()).await
+                    self.post(delivery.change(), &visitor, &content, mem::take(&mut ready)).await
                 }
                 Step::Put(id, content) => {
                     let kind = delivery.change().kind;
                     let put = || self.api.update(kind, &id, &content.text);
                     into_event(
                         self.line
-                            .send(Some(&delivery.change().address), Method::Put, None, put)
+                            .send(
+                                Some(&delivery.change().address),
+                                Method::Put,
+                                mem::take(&mut ready),
+                                put,
+                            )
                             .await,
                         |()| delivery::Event::Done,
                     )
@@ -278,7 +313,12 @@ impl Crew {
                     let delete = || self.api.delete(old.kind, &old.id);
                     into_event(
                         self.line
-                            .send(Some(&delivery.change().address), Method::Delete, None, delete)
+                            .send(
+                                Some(&delivery.change().address),
+                                Method::Delete,
+                                mem::take(&mut ready),
+                                delete,
+                            )
                             .await,
                         |()| delivery::Event::Done,
                     )
@@ -288,7 +328,12 @@ impl Crew {
                     let get = || self.api.get(kind, &id);
                     into_event(
                         self.line
-                            .send(Some(&delivery.change().address), Method::Get, None, get)
+                            .send(
+                                Some(&delivery.change().address),
+                                Method::Get,
+                                mem::take(&mut ready),
+                                get,
+                            )
                             .await,
                         delivery::Event::Found,
                     )
@@ -331,13 +376,12 @@ impl Crew {
         change: &Change,
         visitor: &VisitorId,
         content: &crate::model::Content,
-        permit: Option<Permit>,
+        ready: Ready<'_>,
     ) -> delivery::Event {
         let create = || self.api.create(change.kind, visitor, content);
-        into_event(
-            self.line.send(Some(&change.address), Method::Post, permit, create).await,
-            delivery::Event::Created,
-        )
+        let address = Some(&change.address);
+        let sent = self.line.send(address, Method::Post, ready, create).await;
+        into_event(sent, delivery::Event::Created)
     }
 
     /// What the history says of this end.

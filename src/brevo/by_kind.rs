@@ -1,5 +1,6 @@
 //! The same operations for those who have a [`Kind`] at hand.
 
+use super::request::Body;
 use super::{
     AgentIdentity, Answer, Client, Error, ErrorKind, Message, NewAgentMessage, NewPushedMessage,
     Operation, PushedFrom, SenderMismatch,
@@ -17,24 +18,19 @@ impl Client {
         visitor: &VisitorId,
         content: &Content,
     ) -> Result<Answer<Message>, Error> {
-        let Content { text, from } = content;
-        let misfit = |operation| {
-            move |error: SenderMismatch| {
-                Error::new(operation, ErrorKind::NotBuilt { why: error.to_string() })
-            }
-        };
-        match kind {
-            Kind::Pushed => {
-                let from =
-                    PushedFrom::try_from(from).map_err(misfit(Operation::SendPushedMessage))?;
-                self.send_pushed_message(&NewPushedMessage { visitor, text, from }).await
-            }
-            Kind::Agent => {
-                let from =
-                    AgentIdentity::try_from(from).map_err(misfit(Operation::SendAgentMessage))?;
-                self.send_agent_message(&NewAgentMessage { visitor, text, from }).await
-            }
-        }
+        let (operation, body) = create(kind, visitor, content)?;
+        self.message(operation, None, Some(body), Some(visitor)).await
+    }
+
+    /// Sends a message of this kind, and reads no more of the answer than its id.
+    pub(crate) async fn create(
+        &self,
+        kind: Kind,
+        visitor: &VisitorId,
+        content: &Content,
+    ) -> Result<Answer<MessageId>, Error> {
+        let (operation, body) = create(kind, visitor, content)?;
+        self.id(operation, body, visitor).await
     }
 
     /// Reads a message of this kind. With [`Kind::Agent`] it may turn out to be another's.
@@ -63,6 +59,32 @@ impl Client {
         match kind {
             Kind::Pushed => self.delete_pushed_message(id).await,
             Kind::Agent => self.delete_agent_message(id).await,
+        }
+    }
+}
+
+/// How a message of this kind is sent.
+fn create<'a>(
+    kind: Kind,
+    visitor: &'a VisitorId,
+    content: &'a Content,
+) -> Result<(Operation, Body<'a>), Error> {
+    let Content { text, from } = content;
+    let misfit = |operation| {
+        move |error: SenderMismatch| {
+            Error::new(operation, ErrorKind::NotBuilt { why: error.to_string() })
+        }
+    };
+    match kind {
+        Kind::Pushed => {
+            let operation = Operation::SendPushedMessage;
+            let from = PushedFrom::try_from(from).map_err(misfit(operation))?;
+            Ok((operation, Body::pushed(&NewPushedMessage { visitor, text, from })))
+        }
+        Kind::Agent => {
+            let operation = Operation::SendAgentMessage;
+            let from = AgentIdentity::try_from(from).map_err(misfit(operation))?;
+            Ok((operation, Body::agent(&NewAgentMessage { visitor, text, from })))
         }
     }
 }

@@ -1,4 +1,4 @@
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use reqwest::{
     Url,
@@ -74,6 +74,28 @@ pub struct Client {
     api_key: SecretString,
     partner_key: Option<SecretString>,
     key_problem: Option<KeyProblem>,
+    targets: Arc<Targets>,
+}
+
+/// What is the same for every request to a server: parsing URLs is a tenth of what a request costs.
+struct Targets {
+    /// Scheme, host and port: what a message may show.
+    origin: String,
+    /// Each collection of the API with its URL.
+    collections: Vec<(&'static str, Url)>,
+}
+
+impl Targets {
+    fn new(base: &BaseUrl) -> Self {
+        let mut collections: Vec<(&'static str, Url)> = Vec::new();
+        for collection in Operation::ALL.map(Operation::collection) {
+            let known = collections.iter().any(|(known, _)| *known == collection);
+            if let (false, Ok(url)) = (known, Url::parse(&format!("{base}{collection}"))) {
+                collections.push((collection, url));
+            }
+        }
+        Self { origin: base.origin(), collections }
+    }
 }
 
 impl Client {
@@ -116,7 +138,8 @@ impl Client {
             ConfigError::Setup(cause.map_or_else(|| error.to_string(), ToString::to_string))
         })?;
         let key_problem = key::inspect(api_key.expose_secret());
-        Ok(Self { http, base_url, api_key, partner_key, key_problem })
+        let targets = Arc::new(Targets::new(&base_url));
+        Ok(Self { http, base_url, api_key, partner_key, key_problem, targets })
     }
 
     /// Where the requests go.
@@ -194,7 +217,7 @@ impl Client {
     }
 
     /// An operation that answers with a message.
-    async fn message(
+    pub(super) async fn message(
         &self,
         operation: Operation,
         id: Option<&MessageId>,
@@ -204,6 +227,24 @@ impl Client {
         let scrub = self.scrub(visitor);
         let success = self.exchange(operation, id, body, &scrub).await?;
         message_in(success, operation, id, &scrub)
+    }
+
+    /// An operation that answers with a message, of which only the id is wanted.
+    pub(super) async fn id(
+        &self,
+        operation: Operation,
+        body: Body<'_>,
+        visitor: &VisitorId,
+    ) -> Result<Answer<MessageId>, Error> {
+        let scrub = self.scrub(Some(visitor));
+        let success = self.exchange(operation, None, Some(body), &scrub).await?;
+        match Message::id_in(&success.body) {
+            Ok(body) => {
+                let Success { request_id, budget, .. } = success;
+                Ok(Answer { body, request_id, budget })
+            }
+            Err(why) => Err(success.unreadable(operation, why.as_str(), &scrub)),
+        }
     }
 
     /// An operation that answers with nothing.
@@ -232,18 +273,20 @@ impl Client {
             .map(|body| serde_json::to_vec(&body))
             .transpose()
             .map_err(|_| not_built("its body is no JSON"))?;
-        transport::exchange(&self.http, operation, url, body, scrub)
+        transport::exchange(&self.http, operation, url, &self.targets.origin, body, scrub)
             .await
             .map_err(|error| error.with_key(self.key_problem))
     }
 
     fn url(&self, operation: Operation, id: Option<&MessageId>) -> Result<Url, &'static str> {
-        let mut url = format!("{}{}", self.base_url, operation.collection());
-        if let Some(id) = id {
-            url.push('/');
-            url.push_str(&segment(id.as_str())?);
+        let bad = "its path is no URL";
+        let collection = operation.collection();
+        let known = self.targets.collections.iter().find(|(known, _)| *known == collection);
+        let (_, url) = known.ok_or(bad)?;
+        match id {
+            None => Ok(url.clone()),
+            Some(id) => Url::parse(&format!("{url}/{}", segment(id.as_str())?)).map_err(|_| bad),
         }
-        Url::parse(&url).map_err(|_| "its path is no URL")
     }
 
     fn scrub<'a>(&'a self, visitor: Option<&'a VisitorId>) -> Scrub<'a> {

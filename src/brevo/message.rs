@@ -103,11 +103,19 @@ impl Message {
             Ok(object) => Self::from_object(&object).ok_or(NoMessage::NoId),
             // Something in it cannot be decoded (half a surrogate pair, say), but the id is what
             // counts: without it the message could never be found again.
-            Err(_) => match serde_json::from_slice::<OnlyId>(body) {
-                Ok(OnlyId(Some(id))) => Ok(Self::bare(id)),
-                Ok(OnlyId(None)) => Err(NoMessage::NoId),
-                Err(_) => Err(NoMessage::NotJson),
-            },
+            Err(_) => Self::id_in(body).map(Self::bare),
+        }
+    }
+
+    /// The id in the body of a success: that of [`Message::parse`], without reading the rest.
+    pub(super) fn id_in(body: &[u8]) -> Result<MessageId, NoMessage> {
+        if body.trim_ascii().is_empty() {
+            return Err(NoMessage::Empty);
+        }
+        match serde_json::from_slice::<OnlyId>(body) {
+            Ok(OnlyId(Some(id))) => Ok(id),
+            Ok(OnlyId(None)) => Err(NoMessage::NoId),
+            Err(_) => Err(NoMessage::NotJson),
         }
     }
 
@@ -208,8 +216,8 @@ impl<'de> Deserialize<'de> for OnlyId {
 
             fn visit_map<A: de::MapAccess<'de>>(self, mut map: A) -> Result<OnlyId, A::Error> {
                 let mut id = None;
-                while let Some(name) = map.next_key::<String>()? {
-                    if name == "id" {
+                while let Some(IsId(is_id)) = map.next_key::<IsId>()? {
+                    if is_id {
                         id = usable_id(&map.next_value::<Value>()?);
                     } else {
                         map.next_value::<de::IgnoredAny>()?;
@@ -219,6 +227,27 @@ impl<'de> Deserialize<'de> for OnlyId {
             }
         }
         deserializer.deserialize_map(Visitor)
+    }
+}
+
+/// Whether the name of a field is `id`.
+struct IsId(bool);
+
+impl<'de> Deserialize<'de> for IsId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Name;
+        impl de::Visitor<'_> for Name {
+            type Value = IsId;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("the name of a field")
+            }
+
+            fn visit_str<E: de::Error>(self, name: &str) -> Result<IsId, E> {
+                Ok(IsId(name == "id"))
+            }
+        }
+        deserializer.deserialize_identifier(Name)
     }
 }
 
@@ -267,6 +296,25 @@ mod tests {
             format!(r#"{{"deep":{}{},"id":"x"}}"#, "[".repeat(500), "]".repeat(500)).into_bytes(),
         ] {
             assert_eq!(Message::parse(&body), Ok(Message::bare(MessageId::new("x"))));
+        }
+    }
+
+    #[test]
+    fn the_id_alone_is_that_of_the_whole_message() {
+        for body in [
+            r#"{"id":"x","text":"a","attachments":[{"id":"y"}]}"#,
+            r#"{"id":"x","id":"y"}"#,
+            r#"{"\u0069d":7,"ID":"y"}"#,
+            r#"{"id":"x","id":null}"#,
+            r#"{"id":"x"} {}"#,
+            r#"{"text":"\ud83d","id":"x"}"#,
+            r#"{"id":" "}"#,
+            r#"{}"#,
+            "[]",
+            " ",
+        ] {
+            let whole = Message::parse(body.as_bytes()).map(|message| message.id);
+            assert_eq!(Message::id_in(body.as_bytes()), whole, "{body}");
         }
     }
 

@@ -1,3 +1,5 @@
+use std::borrow::Cow;
+
 use serde_json::Value;
 
 use crate::model::{VisitorId, is_hostile};
@@ -41,13 +43,17 @@ impl Scrub<'_> {
         self.clean(&without_tags(&text[..end]), max)
     }
 
-    fn hide(&self, text: &str) -> String {
-        let mut text = text.to_owned();
+    fn hide<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        let mut text = Cow::Borrowed(text);
         for secret in &self.secrets {
-            text = replace(&text, secret, "[hidden]");
+            if text.contains(secret) {
+                text = Cow::Owned(replace(&text, secret, "[hidden]"));
+            }
         }
-        if let Some(visitor) = self.visitor {
-            text = replace(&text, visitor.as_str(), &visitor.masked());
+        if let Some(visitor) = self.visitor
+            && text.contains(visitor.as_str())
+        {
+            text = Cow::Owned(replace(&text, visitor.as_str(), &visitor.masked()));
         }
         text
     }
@@ -99,7 +105,7 @@ fn replace(text: &str, needle: &str, by: &str) -> String {
 /// Control characters, line and paragraph separators, invisible and direction-changing ones
 /// become spaces, runs of spaces one; cut with an ellipsis.
 fn one_line(text: &str, max: usize) -> String {
-    let mut out = String::new();
+    let mut out = String::with_capacity(text.len().min(4 * max));
     let mut length = 0;
     let mut gap = false;
     for c in text.chars() {

@@ -52,10 +52,10 @@ pub(super) async fn exchange(
     http: &reqwest::Client,
     operation: Operation,
     url: Url,
+    origin: &str,
     body: Option<Vec<u8>>,
     scrub: &Scrub<'_>,
 ) -> Result<Success, Error> {
-    let origin = url.origin().ascii_serialization();
     let method = match operation.method() {
         "POST" => Method::POST,
         "PUT" => Method::PUT,
@@ -71,7 +71,7 @@ pub(super) async fn exchange(
     let response = request
         .send()
         .await
-        .map_err(|error| Error::new(operation, broken(error, &origin, scrub)))?;
+        .map_err(|error| Error::new(operation, broken(error, origin, scrub)))?;
     read(operation, response, scrub).await
 }
 
@@ -114,7 +114,8 @@ pub(super) async fn read(
     let html = response
         .headers()
         .get(CONTENT_TYPE)
-        .is_some_and(|value| value.as_bytes().to_ascii_lowercase().starts_with(b"text/html"));
+        .and_then(|value| value.as_bytes().get(..b"text/html".len()))
+        .is_some_and(|start| start.eq_ignore_ascii_case(b"text/html"));
     let fail =
         |kind: ErrorKind| Error::new(operation, kind).with_answer(request_id.clone(), budget);
 
@@ -177,7 +178,7 @@ fn refused(status: StatusCode, body: &[u8], scrub: &Scrub<'_>) -> ErrorKind {
 }
 
 fn word(headers: &HeaderMap, name: &str, scrub: &Scrub<'_>) -> Option<String> {
-    let text = String::from_utf8_lossy(headers.get(name)?.as_bytes()).into_owned();
+    let text = String::from_utf8_lossy(headers.get(name)?.as_bytes());
     Some(scrub.clean(&text, LONGEST_WORD)).filter(|text| !text.is_empty())
 }
 

@@ -55,6 +55,9 @@ pub(super) struct Engine<B> {
     place: String,
     /// A write failed half way: what is stored may be the old or the new.
     failed: bool,
+    /// The open intents that were written here: each create makes one, and then settles it. They
+    /// need not be read for that.
+    fresh: HashMap<Vec<u8>, Digest>,
 }
 
 /// The ledger in these bytes, which must be of this environment; `None` if there is none.
@@ -95,7 +98,7 @@ impl<B: Backing> Engine<B> {
             (None, Some(_)) => return Err(StateError::NotEncrypted { place: place.to_owned() }),
         };
         let vault = Vault::new(backing, place, cipher);
-        Ok(Self { vault, ledger, place: place.to_owned(), failed: false })
+        Ok(Self::of(vault, ledger, place))
     }
 
     /// A new state in these bytes, which must be empty; encrypted, if there is a key.
@@ -114,7 +117,11 @@ impl<B: Backing> Engine<B> {
         let changes = Changes::from([(keys::LEDGER.to_vec(), Some(ledger.encode()?))]);
         let mut vault = Vault::new(backing, place, cipher);
         vault.write(&changes)?;
-        Ok(Self { vault, ledger, place: place.to_owned(), failed: false })
+        Ok(Self::of(vault, ledger, place))
+    }
+
+    fn of(vault: Vault<B>, ledger: Ledger, place: &str) -> Self {
+        Self { vault, ledger, place: place.to_owned(), failed: false, fresh: HashMap::new() }
     }
 
     /// Where the bytes are.
@@ -244,8 +251,15 @@ impl<B: Backing> Engine<B> {
             return Err(StateError::Failed { place: self.place.clone() });
         }
         let keys: BTreeSet<Vec<u8>> = writes.iter().filter_map(keys::of).collect();
-        let keys: Vec<Vec<u8>> = keys.into_iter().collect();
         let mut stored = BTreeMap::new();
+        let mut unread = Vec::with_capacity(keys.len());
+        for key in keys {
+            match self.fresh.get(&key) {
+                Some(&digest) => _ = stored.insert(key, digest),
+                None => unread.push(key),
+            }
+        }
+        let keys = unread;
         for (key, bytes) in keys.iter().zip(self.vault.get_all(&keys)?) {
             let Some(bytes) = bytes else { continue };
             match codec::open(key, &bytes) {
@@ -258,6 +272,14 @@ impl<B: Backing> Engine<B> {
         self.vault.write(&changes)?;
         self.failed = false;
         self.ledger = next;
+        for (key, value) in changes {
+            match value {
+                Some(value) if Table::Intents.holds(&key) => {
+                    self.fresh.insert(key, value.digest);
+                }
+                _ => _ = self.fresh.remove(&key),
+            }
+        }
         Ok(self.ledger.meta.clone())
     }
 

@@ -36,6 +36,11 @@ impl Table {
         letter == Self::Records.letter() || letter == Self::Intents.letter()
     }
 
+    /// Whether a key is of this table.
+    pub(super) fn holds(self, key: &[u8]) -> bool {
+        key.first() == Some(&self.letter())
+    }
+
     /// One of them, for messages.
     pub(super) fn noun(self) -> &'static str {
         match self {

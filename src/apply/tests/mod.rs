@@ -1,5 +1,6 @@
 //! Runs over simulated servers.
 
+mod ahead;
 mod examples;
 mod faults;
 mod server;

@@ -1,0 +1,174 @@
+//! What is made durable while requests are under way, and how much of it a death leaves unknown.
+
+use std::{
+    num::NonZeroUsize,
+    ops::Bound,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::time::{sleep, timeout};
+
+use super::server::*;
+use crate::{
+    apply::{Outcome, Stop, apply},
+    model::Address,
+    state::{
+        Amendment, Answer, Intent, MemoryStore, Meta, Page, Record, Run, StateError, Store,
+        Verification, Write,
+    },
+};
+
+const AT_ONCE: usize = 4;
+const CREATES: usize = 60;
+
+/// A state whose commits take their time, and which counts them.
+struct Slow {
+    inner: Arc<MemoryStore>,
+    takes: Duration,
+    commits: AtomicUsize,
+    /// The most intents that were open at any time.
+    most: AtomicUsize,
+}
+
+impl Store for Slow {
+    fn commit(&self, writes: Vec<Write>) -> Answer<'_, Meta> {
+        Box::pin(async move {
+            sleep(self.takes).await;
+            let meta = self.inner.commit(writes).await?;
+            self.commits.fetch_add(1, Ordering::Relaxed);
+            let open = self.inner.intents().await?.len();
+            self.most.fetch_max(open, Ordering::Relaxed);
+            Ok::<_, StateError>(meta)
+        })
+    }
+
+    fn place(&self) -> &str {
+        self.inner.place()
+    }
+
+    fn meta(&self) -> Answer<'_, Meta> {
+        self.inner.meta()
+    }
+
+    fn page<'a>(
+        &'a self,
+        from: Bound<&'a str>,
+        to: Bound<&'a str>,
+        limit: usize,
+    ) -> Answer<'a, Page> {
+        self.inner.page(from, to, limit)
+    }
+
+    fn record<'a>(&'a self, address: &'a Address) -> Answer<'a, Option<Record>> {
+        self.inner.record(address)
+    }
+
+    fn intents(&self) -> Answer<'_, Vec<Intent>> {
+        self.inner.intents()
+    }
+
+    fn runs(&self, limit: usize) -> Answer<'_, Vec<Run>> {
+        self.inner.runs(limit)
+    }
+
+    fn amend(&self, amendment: Amendment) -> Answer<'_, Meta> {
+        self.inner.amend(amendment)
+    }
+
+    fn verify(&self) -> Answer<'_, Verification> {
+        self.inner.verify()
+    }
+}
+
+/// Many creates, with commits and requests that take so many milliseconds.
+fn scene(commit: u64, request: u64) -> (Scene, Arc<Slow>) {
+    let mut scene = Scene::new(Server::with_script([]));
+    for n in 0..CREATES {
+        scene = scene.want(&format!("m{n:02}@v"), &format!("{n:02}"));
+    }
+    scene.options.concurrency = NonZeroUsize::new(AT_ONCE).expect("not zero");
+    *scene.server.hold.lock().expect("not poisoned") = Some(Duration::from_millis(request));
+    let slow = Arc::new(Slow {
+        inner: Arc::clone(&scene.store),
+        takes: Duration::from_millis(commit),
+        commits: AtomicUsize::new(0),
+        most: AtomicUsize::new(0),
+    });
+    (scene, slow)
+}
+
+async fn run(scene: &Scene, store: &Arc<Slow>) -> Outcome {
+    let mut session = scene.session();
+    session.store = Arc::clone(store) as Arc<dyn Store>;
+    apply(scene.plan().await, session).await.expect("the state works")
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_commits_are_slow_intents_go_ahead_but_no_more_than_twice_what_may_be_under_way() {
+    let (scene, store) = scene(10, 5);
+    let outcome = run(&scene, &store).await;
+    assert_eq!(outcome.applied, CREATES as u64);
+    assert_eq!(scene.server.under_way.lock().expect("not poisoned").1, AT_ONCE);
+    let most = store.most.load(Ordering::Relaxed);
+    assert!(most > AT_ONCE, "none went ahead");
+    assert!(most <= 2 * AT_ONCE, "{most} intents at once");
+    // One after the other, each round of requests would take two: its intents and its outcomes.
+    let commits = store.commits.load(Ordering::Relaxed);
+    assert!(commits < 2 * CREATES / AT_ONCE, "{commits} commits for {CREATES} creates");
+}
+
+#[tokio::test(start_paused = true)]
+async fn requests_leave_in_the_order_of_the_plan() {
+    for (commit, request) in [(10, 5), (1, 300), (0, 0)] {
+        let (scene, store) = scene(commit, request);
+        run(&scene, &store).await;
+        let wanted: Vec<String> = (0..CREATES).map(|n| format!("POST {n:02}")).collect();
+        assert_eq!(scene.server.asked(), wanted, "{commit} ms, {request} ms");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_answers_are_slow_a_death_leaves_no_more_unknown_than_was_under_way() {
+    // At many moments: while requests are under way, and while their answers are recorded.
+    for after in (100..4_000).step_by(97) {
+        let (scene, store) = scene(3, 300);
+        let _dead = timeout(Duration::from_millis(after), run(&scene, &store)).await;
+        let unknown = scene.store.intents().await.expect("readable").len();
+        assert!(unknown <= AT_ONCE, "{unknown} after {after} ms");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_signal_settles_the_intents_whose_request_has_not_left() {
+    // As soon as some were ahead: at every moment of a few rounds.
+    for after in 40..100 {
+        let (scene, store) = scene(10, 5);
+        let stopper = scene.stopper.clone();
+        tokio::spawn(async move {
+            sleep(Duration::from_millis(after)).await;
+            stopper.stop(Stop::Signal);
+        });
+        let outcome = run(&scene, &store).await;
+        assert_eq!(outcome.stopped, Some(Stop::Signal));
+        let asked = scene.server.asked().len() as u64;
+        assert_eq!((outcome.applied, outcome.requests), (asked, asked), "all is recorded");
+        assert_eq!(outcome.remaining, CREATES as u64 - asked);
+        assert_eq!(scene.store.intents().await.expect("readable"), [], "nothing is unknown");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_end_of_the_budget_strands_nobody_who_waits_for_a_place() {
+    for left in 1..2 * AT_ONCE as u64 + 2 {
+        let (scene, store) = scene(10, 5);
+        *scene.server.budget.lock().expect("not poisoned") = Some((CREATES as u64, left + 10));
+        let outcome = run(&scene, &store).await;
+        assert_eq!(outcome.stopped, Some(Stop::Budget));
+        assert_eq!(outcome.applied, left + 10, "as many as the headers said");
+        assert_eq!(scene.store.intents().await.expect("readable"), []);
+    }
+}
