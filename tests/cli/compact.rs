@@ -8,8 +8,8 @@ use crate::support::{Project, Sandbox, many, until};
 fn used() -> (Project, Sandbox) {
     let (project, sandbox) = (Project::many(60), Sandbox::start());
     project.apply(&sandbox);
-    for round in 0..4 {
-        project.rewrite(&many(60, &format!("{round} {}", "long ".repeat(200))));
+    for round in 0..6 {
+        project.rewrite(&noise(round));
         project.apply(&sandbox);
     }
     project.run("apply --sandbox --yes").ok();
@@ -17,6 +17,18 @@ fn used() -> (Project, Sandbox) {
     project.with(&sandbox, "apply --yes --allow-deletes all").ok();
     project.is_settled();
     (project, sandbox)
+}
+
+/// 60 messages whose texts have nothing in common, with each other nor with those of other rounds: what
+/// neighbours share takes no room.
+fn noise(round: u64) -> String {
+    let mut yaml = "messages:\n".to_owned();
+    for n in 0..60 {
+        let mut random = fastrand::Rng::with_seed(round * 60 + n);
+        let text: String = std::iter::repeat_with(|| random.alphanumeric()).take(4000).collect();
+        yaml.push_str(&format!("  m{n:02}: {{ from: support, to: ada, text: t{text} }}\n"));
+    }
+    yaml
 }
 
 /// All that both environments have.
@@ -44,7 +56,7 @@ fn compacted_files_are_smaller_and_hold_the_same_for_all_environments() {
     // It goes on as before, and there is nothing more to gain.
     project.rewrite(&many(6, "short"));
     project.apply(&sandbox);
-    project.run("state compact").ok().says(&["bytes before", "bytes now"]);
+    project.run("state compact").ok().says(&["state: ", " bytes"]);
     project.is_settled();
 }
 

@@ -24,6 +24,12 @@ pub(super) fn compact(desk: &Desk<'_>, format: DataFormat) -> Result<u8, Failure
         return Ok(status::DONE);
     }
     match done {
+        Some(done) if done.after == done.before => writeln!(
+            desk.context.output.out(),
+            "{}: {}, and no smaller if it were written anew.",
+            desk.place.location(),
+            words::count(done.before, "byte", "bytes"),
+        )?,
         Some(done) => writeln!(
             desk.context.output.out(),
             "{}: {} before, {} now.",
