@@ -5,6 +5,7 @@ use minijinja::{Error, ErrorKind, Expression, Template};
 
 use super::{
     Delivery,
+    pieces::Pieces,
     render::{Renderer, Trouble},
     twins::Twins,
 };
@@ -137,7 +138,7 @@ struct Current<'p> {
 
 enum Form<'p> {
     Literal(&'p Arc<str>),
-    Template { source: &'p str, template: Box<Template<'p, 'p>> },
+    Template { source: &'p str, template: Box<Template<'p, 'p>>, pieces: Option<Pieces<'p>> },
 }
 
 enum Step {
@@ -166,7 +167,8 @@ impl<'p> Current<'p> {
             Body::Template(source) => {
                 let template = project.engine.template_from_named_str("text", source);
                 let template = template.map_err(|error| broken(&error, Code::TemplateSyntax))?;
-                Form::Template { source, template: Box::new(template) }
+                let pieces = Pieces::new(source, &message.table);
+                Form::Template { source, template: Box::new(template), pieces }
             }
         };
         let condition = match &message.condition {
@@ -224,10 +226,12 @@ impl<'p> Current<'p> {
         }
         let text = match &self.text {
             Form::Literal(text) => (*text).clone(),
-            Form::Template { template, source } => match self.renderer.text(template, row) {
-                Ok(text) => text,
-                Err(trouble) => return self.failed_text(trouble, source, row),
-            },
+            Form::Template { template, source, pieces } => {
+                match self.renderer.text(template, pieces.as_ref(), row) {
+                    Ok(text) => text,
+                    Err(trouble) => return self.failed_text(trouble, source, row),
+                }
+            }
         };
         self.sent += 1;
         if text.len() > LONG {

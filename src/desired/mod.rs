@@ -2,6 +2,7 @@
 //! order of their addresses.
 
 mod deliveries;
+mod pieces;
 mod render;
 mod twins;
 

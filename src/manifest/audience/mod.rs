@@ -180,4 +180,13 @@ fn check_visitor(id: &str) -> Result<(), String> {
 }
 
 #[cfg(test)]
+impl Table {
+    /// For tests: a CSV file that is valid.
+    pub(crate) fn from_text(csv: &str) -> Self {
+        let table = Self::from_csv(&"a.csv".into(), csv.as_bytes(), Threads::AsNeeded);
+        table.unwrap_or_else(|problems| panic!("{problems:?}"))
+    }
+}
+
+#[cfg(test)]
 mod tests;
