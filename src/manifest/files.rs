@@ -6,10 +6,9 @@ use std::{
     sync::Arc,
 };
 
-use globset::GlobBuilder;
 use walkdir::WalkDir;
 
-use super::{audience::not_utf8, source::SourceFile};
+use super::{audience::not_utf8, glob::Glob, source::SourceFile};
 use crate::diagnostics::{Code, Diagnostic};
 
 /// The folder of a project.
@@ -88,11 +87,8 @@ impl Folder {
                 Err(error) => Err(bad(format!("could not read `{pattern}`: {error}"))),
             };
         }
-        let glob = GlobBuilder::new(pattern.trim_start_matches("./"))
-            .literal_separator(true)
-            .build()
-            .map_err(|error| bad(format!("this pattern is broken: {}", error.kind())))?
-            .compile_matcher();
+        let glob = Glob::parse(pattern.trim_start_matches("./"))
+            .map_err(|why| bad(format!("this pattern is broken: {why}")))?;
         // Only what can match is walked: the folder before the first wildcard.
         let fixed: Vec<&str> = pattern.split('/').take_while(|part| !wild(part)).collect();
         let fixed = fixed.join("/");
@@ -130,7 +126,7 @@ impl Folder {
             let relative = path.strip_prefix(&self.root).unwrap_or(path);
             let relative = relative.strip_prefix(".").unwrap_or(relative);
             let relative = relative.to_string_lossy().replace('\\', "/");
-            if entry.file_type().is_file() && glob.is_match(relative) {
+            if entry.file_type().is_file() && glob.is_match(&relative) {
                 found.push(path.to_owned());
             }
         }

@@ -23,6 +23,7 @@ mod audience;
 mod configure;
 pub mod duration;
 mod files;
+mod glob;
 mod layers;
 mod lists;
 mod load;
