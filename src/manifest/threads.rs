@@ -8,7 +8,7 @@ use std::{
 };
 
 /// Below so many bytes of input, a thread costs more than it saves.
-const ENOUGH: u64 = 64 * 1024;
+const ENOUGH: u64 = 256 * 1024;
 /// More threads than that do not help: the memory is what is slow.
 const MOST: usize = 8;
 
