@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     diagnostics::{Code, Diagnostic, Place},
-    manifest::{Body, Message, Presence, Project, Table, suggest, template},
+    manifest::{AHEAD, Body, Message, Presence, Project, Table, suggest, template},
     model::{Address, Key, VisitorId},
 };
 
@@ -29,6 +29,8 @@ pub struct Deliveries<'p> {
     visitor: Option<String>,
     current: Option<Current<'p>>,
     twins: Twins,
+    /// Room for the text of an address.
+    room: String,
     warnings: Vec<Diagnostic>,
 }
 
@@ -52,6 +54,7 @@ impl<'p> Deliveries<'p> {
             queue: queue.into_iter(),
             visitor: None,
             current: None,
+            room: String::new(),
             warnings: Vec::new(),
         }
     }
@@ -98,7 +101,8 @@ impl Iterator for Deliveries<'_> {
                     let visitor = current.renderer.table.visitor(row);
                     self.twins.note(current.index, visitor, &text);
                     let spec = current.message.spec.clone();
-                    let Ok(address) = Address::of(&spec.key, visitor) else { continue };
+                    let address = Address::of(&spec.key, visitor, &mut self.room);
+                    let Ok(address) = address else { continue };
                     return Some(Ok(Delivery { address, spec, text }));
                 }
                 Step::Problem(problem) => return Some(Err(*problem)),
@@ -207,6 +211,9 @@ impl<'p> Current<'p> {
             let place = self.last.take().unwrap_or_else(|| self.message.text.source.place());
             return Step::Problem(Box::new(problem.at(place)));
         };
+        if self.whole && position % AHEAD == 0 {
+            self.renderer.table.read_ahead(position);
+        }
         let row = self.renderer.table.row(position);
         if let Some(condition) = &self.condition {
             match self.renderer.matches(condition, row) {

@@ -1,6 +1,12 @@
 //! One text for one row.
 
-use std::{fmt, io, sync::Arc};
+use std::{
+    fmt, io,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+};
 
 use minijinja::{
     Error, Expression, Template, Value,
@@ -15,7 +21,8 @@ const MAX_BYTES: usize = 1 << 20;
 /// What templates see: the row's columns, and below them the variables.
 struct Row {
     table: Arc<Table>,
-    row: u32,
+    /// One object is all rows, one after the other.
+    row: Arc<AtomicU32>,
     vars: Arc<Vars>,
     /// In `where`, an empty cell is an empty text; in texts, it is as good as no cell.
     empty: bool,
@@ -23,7 +30,8 @@ struct Row {
 
 impl Row {
     fn lookup(&self, name: &str) -> Option<Value> {
-        let cell = self.table.column(name).map(|column| self.table.cell(self.row, column));
+        let row = || self.row.load(Ordering::Relaxed);
+        let cell = self.table.column(name).map(|column| self.table.cell(row(), column));
         match cell {
             Some(cell) if !cell.is_empty() => Some(Value::from(cell)),
             other => {
@@ -58,6 +66,7 @@ impl Object for Row {
 }
 
 /// Why a text could not be rendered.
+#[derive(Debug)]
 pub(super) enum Trouble {
     Template(Error),
     TooLarge,
@@ -68,17 +77,21 @@ pub(super) enum Trouble {
 pub(super) struct Renderer {
     pub(super) table: Arc<Table>,
     pub(super) vars: Arc<Vars>,
+    row: Arc<AtomicU32>,
+    in_text: Value,
+    in_condition: Value,
     buffer: Vec<u8>,
 }
 
 impl Renderer {
     pub(super) fn new(table: Arc<Table>, vars: Arc<Vars>) -> Self {
-        Self { table, vars, buffer: Vec::new() }
-    }
-
-    fn row(&self, row: u32, empty: bool) -> Value {
-        let (table, vars) = (self.table.clone(), self.vars.clone());
-        Value::from_object(Row { table, row, vars, empty })
+        let row = Arc::new(AtomicU32::new(0));
+        let context = |empty| {
+            let (table, row, vars) = (table.clone(), row.clone(), vars.clone());
+            Value::from_object(Row { table, row, vars, empty })
+        };
+        let (in_text, in_condition) = (context(false), context(true));
+        Self { table, vars, row, in_text, in_condition, buffer: Vec::new() }
     }
 
     /// The text for a row, without line breaks at its end.
@@ -87,7 +100,8 @@ impl Renderer {
         template: &Template<'_, '_>,
         row: u32,
     ) -> Result<Arc<str>, Trouble> {
-        let context = self.row(row, false);
+        self.row.store(row, Ordering::Relaxed);
+        let context = self.in_text.clone();
         self.buffer.clear();
         bounds::start();
         let mut out = Capped { buffer: &mut self.buffer, full: false };
@@ -100,15 +114,21 @@ impl Renderer {
         }
         // The engine writes whole texts only.
         let text = std::str::from_utf8(&self.buffer).unwrap_or_default();
-        let text = text.trim_end_matches(['\n', '\r']);
-        if text.trim().is_empty() { Err(Trouble::Empty) } else { Ok(text.into()) }
+        finished(text)
     }
 
     /// Whether a row is meant.
     pub(super) fn matches(&self, condition: &Expression<'_, '_>, row: u32) -> Result<bool, Error> {
+        self.row.store(row, Ordering::Relaxed);
         bounds::start();
-        Ok(condition.eval(self.row(row, true))?.is_true())
+        Ok(condition.eval(self.in_condition.clone())?.is_true())
     }
+}
+
+/// Without line breaks at its end; it must say something.
+fn finished(text: &str) -> Result<Arc<str>, Trouble> {
+    let text = text.trim_end_matches(['\n', '\r']);
+    if text.trim_start().is_empty() { Err(Trouble::Empty) } else { Ok(text.into()) }
 }
 
 struct Capped<'a> {

@@ -1,7 +1,7 @@
 //! The files of a project, and the layers that they and the environment make.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -9,11 +9,13 @@ use std::{
 use super::{
     PROJECT_FILE,
     audience::FileLines,
+    files::Folder,
     layers::{Layer, Layers},
     raw,
     resolve::Context,
-    source::Source,
+    source::{Source, SourceFile},
     suggest,
+    threads::each,
     unions::{Entries, Var},
     yaml::{self, Document},
 };
@@ -39,6 +41,30 @@ pub(crate) struct Files {
     pub(super) incomplete: bool,
 }
 
+/// A file that was read and decoded, or why it could not be read.
+struct Read(Result<(Arc<SourceFile>, Document), Diagnostic>);
+
+impl Read {
+    fn new(folder: &Folder, path: &Path) -> Self {
+        Self(folder.check(path).and_then(|()| folder.read(path)).map(|file| {
+            let document = yaml::read(&file);
+            (Arc::new(file), document)
+        }))
+    }
+}
+
+/// Reads files, several at the same time if that pays. They come in their order.
+fn read_all<'p>(cx: &Context<'_>, paths: impl Iterator<Item = &'p Path>) -> Vec<Read> {
+    let paths: Vec<&Path> = paths.collect();
+    let size = |path: &&Path| std::fs::metadata(path).map_or(0, |file| file.len());
+    let threads = match paths.len() {
+        0 | 1 => 1,
+        _ => cx.threads.for_bytes(paths.iter().map(size).sum()),
+    };
+    let folder = cx.folder;
+    each(paths, threads, |path| Read::new(folder, path))
+}
+
 /// Things by name, each with its layers.
 type Named<'a, T> = BTreeMap<&'a str, Layers<'a, T>>;
 
@@ -56,7 +82,8 @@ impl Files {
             environment: cx.chosen().map(str::to_owned),
             incomplete: false,
         };
-        files.add(cx, &path, None);
+        let read = Read::new(cx.folder, &path);
+        files.add(cx, &path, None, read);
         let main = files.files.first()?;
         files.check_main(cx);
         let main_file = &main.source;
@@ -70,20 +97,32 @@ impl Files {
             None => vec![(DEFAULT_INCLUDE.to_owned(), main_file.clone())],
         };
         let own = std::fs::canonicalize(&path).ok();
-        let mut seen: std::collections::HashSet<PathBuf> = own.into_iter().collect();
-        for (pattern, at) in patterns {
-            match cx.folder.matching(&pattern) {
+        let mut seen: HashSet<PathBuf> = own.into_iter().collect();
+        let mut parts = Vec::new();
+        for (pattern, at) in &patterns {
+            match cx.folder.matching(pattern) {
                 Ok(paths) => {
                     for path in paths {
                         let real = std::fs::canonicalize(&path).unwrap_or_else(|_| path.clone());
                         if seen.insert(real) {
-                            files.add(cx, &path, Some(&at));
+                            parts.push(Ok((path, at)));
                         }
+                    }
+                }
+                Err(problem) => parts.push(Err(problem.at(at.place()))),
+            }
+        }
+        let mut read = read_all(cx, parts.iter().flatten().map(|(path, _)| &**path)).into_iter();
+        for part in parts {
+            match part {
+                Ok((path, at)) => {
+                    if let Some(read) = read.next() {
+                        files.add(cx, &path, Some(at), read);
                     }
                 }
                 Err(problem) => {
                     files.incomplete = true;
-                    cx.problems.push(problem.at(at.place()));
+                    cx.problems.push(problem);
                 }
             }
         }
@@ -93,11 +132,10 @@ impl Files {
         Some(files)
     }
 
-    /// Reads a file and decodes it. `at` names it; `pushsync.yaml` names itself.
-    fn add(&mut self, cx: &mut Context<'_>, path: &Path, at: Option<&Source>) {
-        let read = cx.folder.check(path).and_then(|()| cx.folder.read(path));
-        let file = match read {
-            Ok(file) => Arc::new(file),
+    /// Adds a file that was read. `at` names it; `pushsync.yaml` names itself.
+    fn add(&mut self, cx: &mut Context<'_>, path: &Path, at: Option<&Source>, Read(read): Read) {
+        let (file, mut document) = match read {
+            Ok(read) => read,
             Err(mut problem) => {
                 if let (None, Some(at)) = (&problem.place, at) {
                     problem.place = Some(at.place());
@@ -112,7 +150,6 @@ impl Files {
             }
         };
         cx.sources.add(file.name().clone(), file.clone());
-        let mut document = yaml::read(&file);
         self.incomplete |= document.incomplete;
         cx.problems.append(&mut document.diagnostics);
         let source = Source::root(&file);

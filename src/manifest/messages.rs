@@ -82,6 +82,22 @@ pub(crate) fn message(
     (!layers.faulty()).then_some(message)
 }
 
+/// The audience that a message will ask for, as far as its form tells.
+pub(crate) fn audience_of<'a>(layers: &Layers<'a, raw::Message>) -> Option<&'a str> {
+    let forms = layers.0.iter().rev().filter_map(|layer| layer.raw.to.as_ref());
+    for form in forms {
+        match form {
+            To::Name(name) => return Some(name),
+            To::Map(map) => match &map.audience {
+                Some(name) => return Some(name),
+                None if map.visitor.is_some() || map.visitors.is_some() => return None,
+                None => {}
+            },
+        }
+    }
+    None
+}
+
 /// The key that a name was probably meant to be.
 pub(crate) fn suggestion(name: &str) -> Option<String> {
     let lower = name.trim().to_lowercase();

@@ -35,6 +35,9 @@ pub mod settings;
 mod source;
 pub mod suggest;
 pub(crate) mod template;
+#[cfg(test)]
+mod tests;
+mod threads;
 mod unions;
 mod yaml;
 
@@ -43,6 +46,7 @@ use std::{collections::BTreeMap, path::Path, sync::Arc};
 use jiff::Timestamp;
 use minijinja::Value;
 
+pub(crate) use audience::AHEAD;
 pub use audience::Table;
 pub use project::{Adoption, Message, Move, Presence, Project, Removed, Window};
 pub(crate) use project::{Body, Vars};
@@ -57,6 +61,7 @@ use files::Folder;
 use load::Files;
 use messages::World;
 use resolve::{Audience, Audiences, Context, Declared};
+use threads::Threads;
 use unions::Var;
 
 /// The file that makes a folder a project.
@@ -127,6 +132,10 @@ impl Loaded {
 
 /// Reads and checks the project in `dir`.
 pub fn load(dir: &Path, options: &LoadOptions<'_>) -> Loaded {
+    load_on(Threads::AsNeeded, dir, options)
+}
+
+fn load_on(threads: Threads, dir: &Path, options: &LoadOptions<'_>) -> Loaded {
     let folder = match Folder::new(dir, options.allow_outside) {
         Ok(folder) => folder,
         Err(error) => {
@@ -141,8 +150,8 @@ pub fn load(dir: &Path, options: &LoadOptions<'_>) -> Loaded {
             };
         }
     };
-    let mut cx =
-        Context { options, folder: &folder, sources: Default::default(), problems: Vec::new() };
+    let (sources, problems) = Default::default();
+    let mut cx = Context { options, folder: &folder, threads, sources, problems };
     let project = Files::read(&mut cx).map(|files| resolve(&mut cx, &files));
     let good = cx.problems.iter().all(|problem| !problem.is_error());
     let (project, draft) = if good { (project, None) } else { (None, project) };
@@ -178,6 +187,7 @@ fn resolve(cx: &mut Context<'_>, files: &Files) -> Project {
     let mut messages = Vec::new();
     let mut keys = lists::Keys::new();
     let written = files.messages(cx);
+    audiences.read_ahead(cx.threads, written.values().filter_map(messages::audience_of));
     for (name, layers) in &written {
         if let Some(source) = layers.source() {
             keys.insert(name, source.key());

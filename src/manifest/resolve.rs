@@ -1,7 +1,7 @@
 //! Names → things: senders and audiences, each checked once and shared.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     path::PathBuf,
     sync::Arc,
 };
@@ -14,6 +14,7 @@ use super::{
     raw,
     source::Source,
     suggest,
+    threads::{Threads, each},
 };
 use crate::{
     diagnostics::{Code, Diagnostic, Place, Sources},
@@ -24,6 +25,7 @@ use crate::{
 pub(crate) struct Context<'a> {
     pub(crate) options: &'a LoadOptions<'a>,
     pub(crate) folder: &'a Folder,
+    pub(crate) threads: Threads,
     pub(crate) sources: Sources,
     pub(crate) problems: Vec<Diagnostic>,
 }
@@ -189,7 +191,7 @@ pub(crate) struct Unused(Audience);
 impl Unused {
     /// Reads it, and says what is wrong with it.
     pub(crate) fn check(&self) -> Vec<Diagnostic> {
-        match self.0.read() {
+        match self.0.read(Threads::AsNeeded) {
             Ok(table) if table.is_empty() => vec![self.0.empty()],
             Ok(_) => Vec::new(),
             Err(problems) => problems,
@@ -241,14 +243,22 @@ impl Audience {
         }
     }
 
-    fn read(&self) -> Result<Table, Vec<Diagnostic>> {
+    fn read(&self, threads: Threads) -> Result<Table, Vec<Diagnostic>> {
         match self {
             Self::File { path, name, at } => {
                 let bytes = std::fs::read(path)
                     .map_err(|error| vec![unreadable(name, &error).at(at.place())])?;
-                Table::from_csv(name, bytes)
+                Table::from_csv(name, bytes, threads)
             }
             Self::List { ids, at } => Table::from_list(ids, at.clone()),
+        }
+    }
+
+    /// How large its file is, if it has one.
+    fn bytes(&self) -> Option<u64> {
+        match self {
+            Self::File { path, .. } => Some(std::fs::metadata(path).map_or(0, |file| file.len())),
+            Self::List { .. } => None,
         }
     }
 
@@ -277,15 +287,40 @@ fn readable(folder: &Folder, path: &std::path::Path) -> Result<(), Diagnostic> {
     Ok(())
 }
 
-/// The audiences, each read when the first message asks for it.
+/// The audiences, each read when the first message asks for it, or before.
 pub(crate) struct Audiences {
     declared: Declared<Audience>,
+    ahead: HashMap<String, Result<Table, Vec<Diagnostic>>>,
     tables: HashMap<String, Option<Arc<Table>>>,
 }
 
 impl Audiences {
     pub(crate) fn new(declared: Declared<Audience>) -> Self {
-        Self { declared, tables: HashMap::new() }
+        Self { declared, ahead: HashMap::new(), tables: HashMap::new() }
+    }
+
+    /// Reads those that messages will ask for at the same time, if there are several files. What is
+    /// wrong with them is told when they are asked for.
+    pub(crate) fn read_ahead<'a>(
+        &mut self,
+        threads: Threads,
+        names: impl Iterator<Item = &'a str>,
+    ) {
+        let names: BTreeSet<&str> = names.collect();
+        let known = names.into_iter().filter_map(|name| self.declared.known.get_key_value(name));
+        let files = known.filter_map(|(name, audience)| Some((name, audience, audience.bytes()?)));
+        let files: Vec<_> = files.collect();
+        if files.len() < 2 {
+            return;
+        }
+        let most = threads.for_bytes(files.iter().map(|(.., bytes)| bytes).sum());
+        if most > 1 {
+            let inner = threads.shared_by(files.len());
+            let read = |(name, audience, _): (&String, &Audience, u64)| {
+                (name.clone(), audience.read(inner))
+            };
+            self.ahead = each(files, most, read).into_iter().collect();
+        }
     }
 
     /// The table of an audience; `None` if it was reported.
@@ -306,7 +341,8 @@ impl Audiences {
             }
             return None;
         };
-        let table = read(cx, audience);
+        let read = self.ahead.remove(name).unwrap_or_else(|| audience.read(cx.threads));
+        let table = told(cx, audience, read);
         self.tables.insert(name.to_owned(), table.clone());
         table
     }
@@ -321,7 +357,16 @@ impl Audiences {
 
 /// Reads an audience, and reports what is wrong with it.
 pub(crate) fn read(cx: &mut Context<'_>, audience: &Audience) -> Option<Arc<Table>> {
-    match audience.read() {
+    let read = audience.read(cx.threads);
+    told(cx, audience, read)
+}
+
+fn told(
+    cx: &mut Context<'_>,
+    audience: &Audience,
+    read: Result<Table, Vec<Diagnostic>>,
+) -> Option<Arc<Table>> {
+    match read {
         Ok(table) => {
             if table.is_empty() {
                 cx.problems.push(audience.empty());

@@ -31,23 +31,28 @@ pub enum ParseAddressError {
 impl Address {
     /// The address of `key` for `visitor`.
     pub fn new(key: &Key, visitor: &VisitorId) -> Self {
-        Self::join(key, visitor.as_str())
+        Self::join(key, visitor.as_str(), &mut String::new())
     }
 
-    /// The address of `key` for the visitor with this id, which is checked.
-    pub(crate) fn of(key: &Key, visitor: &str) -> Result<Self, ParseVisitorError> {
+    /// The address of `key` for the visitor with this id, which is checked. The text is made in
+    /// `room`, so that one of many takes one allocation.
+    pub(crate) fn of(
+        key: &Key,
+        visitor: &str,
+        room: &mut String,
+    ) -> Result<Self, ParseVisitorError> {
         VisitorId::check(visitor)?;
-        Ok(Self::join(key, visitor))
+        Ok(Self::join(key, visitor, room))
     }
 
-    fn join(key: &Key, visitor: &str) -> Self {
+    fn join(key: &Key, visitor: &str, room: &mut String) -> Self {
         let key = key.as_str();
-        let mut text = String::with_capacity(key.len() + 1 + visitor.len());
-        text.push_str(key);
-        text.push('@');
-        text.push_str(visitor);
+        room.clear();
+        room.push_str(key);
+        room.push('@');
+        room.push_str(visitor);
         // A key has at most 128 bytes, so the place of the '@' fits.
-        Self { at: u8::try_from(key.len()).unwrap_or(u8::MAX), text: text.into() }
+        Self { at: u8::try_from(key.len()).unwrap_or(u8::MAX), text: room.as_str().into() }
     }
 
     /// Splits at the first `@` and checks both parts.
@@ -88,7 +93,7 @@ impl Address {
 
     /// The same visitor under another key.
     pub fn with_key(&self, key: &Key) -> Self {
-        Self::join(key, self.visitor_str())
+        Self::join(key, self.visitor_str(), &mut String::new())
     }
 
     /// The address with the visitor's id masked: `dark-mode@kZMv…xvg`.

@@ -42,8 +42,9 @@ impl VisitorId {
         if text.is_empty() {
             return Err(ParseVisitorError::Empty);
         }
-        // Most ids are plain; none of these characters is hostile.
-        let plain = text.bytes().all(|byte| byte.is_ascii_graphic());
+        // Most ids are plain, so that many bytes are looked at together; none of these characters
+        // is hostile.
+        let plain = text.bytes().fold(true, |plain, byte| plain & byte.is_ascii_graphic());
         if !plain && let Some(bad) = text.chars().find(|c| c.is_whitespace() || is_hostile(*c)) {
             return Err(ParseVisitorError::Character(bad));
         }

@@ -54,12 +54,7 @@ impl Store for Slow {
         self.inner.meta()
     }
 
-    fn page<'a>(
-        &'a self,
-        from: Bound<&'a str>,
-        to: Bound<&'a str>,
-        limit: usize,
-    ) -> Answer<'a, Page> {
+    fn page(&self, from: Bound<&str>, to: Bound<&str>, limit: usize) -> Answer<'_, Page> {
         self.inner.page(from, to, limit)
     }
 

@@ -2,11 +2,17 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use super::{ENOUGH, Origin, Table, VISITOR_COLUMN, check_visitor, lines::cell_span};
+use memchr::{memchr, memchr_iter};
+
+use super::{
+    ENOUGH, Origin, Table, VISITOR_COLUMN, check_visitor,
+    lines::cell_span,
+    order::{Keys, Sortable},
+    plain::{self, Columns, Wrong},
+};
 use crate::{
     diagnostics::{Code, Diagnostic, Place},
-    manifest::suggest,
-    model::VisitorId,
+    manifest::{suggest, threads::Threads},
 };
 
 impl Table {
@@ -14,6 +20,7 @@ impl Table {
     pub(crate) fn from_csv(
         file: &Arc<str>,
         bytes: impl Into<Vec<u8>>,
+        threads: Threads,
     ) -> Result<Self, Vec<Diagnostic>> {
         let place = |line, column, length| Place { file: file.clone(), line, column, length };
         let mut bytes = bytes.into();
@@ -28,7 +35,8 @@ impl Table {
             let problem = "a CSV file has at most 4 GiB: split the audience";
             return Err(vec![Diagnostic::error(Code::Unreadable, problem).at(place(1, 1, 1))]);
         }
-        if let Some(at) = unclosed_quote(bytes) {
+        let quotes = memchr(b'"', bytes).is_some();
+        if quotes && let Some(at) = unclosed_quote(bytes) {
             let (line, column) = line_and_column(text, at);
             let problem = Diagnostic::error(Code::CsvRow, "this quote is never closed")
                 .at(place(line, column, 1))
@@ -38,89 +46,136 @@ impl Table {
         let mut reader =
             ::csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(bytes);
         let mut record = ::csv::ByteRecord::new();
-        let unreadable =
-            |error: ::csv::Error| vec![Diagnostic::error(Code::CsvRow, error.to_string())];
         if !reader.read_byte_record(&mut record).map_err(unreadable)? {
             let problem = "this CSV file is empty: it needs a header row with `visitor_id`";
             return Err(vec![Diagnostic::error(Code::CsvHeader, problem).at(place(1, 1, 1))]);
         }
         let mut lines_of = LineCounter { bytes, at: 0, line: 1 };
         let header_line = lines_of.start_of(&record);
-        let (columns, visitor) = header(file, text, header_line, &record)?;
+        let (names, visitor) = header(file, text, lines_of.at, header_line, &record)?;
 
-        let mut problems = Problems { found: Vec::new(), more: 0 };
-        let width = columns.len();
-        let mut rows = Vec::new();
-        let mut quoted = HashMap::new();
-        // A row with a quote in it ends before the next one begins, or later.
-        let mut quotes = bytes.iter().enumerate().filter(|(_, b)| **b == b'"').map(|(at, _)| at);
-        let mut quote = quotes.next();
-        while reader.read_byte_record(&mut record).map_err(unreadable)? {
-            let line = lines_of.start_of(&record);
-            if record.len() != width {
-                let count = record.len();
-                let cells = if count == 1 { "cell" } else { "cells" };
-                problems.add(|| {
-                    let message = format!("this row has {count} {cells}, the header has {width}");
-                    let length = row_length(text, line);
-                    let mut problem =
-                        Diagnostic::error(Code::CsvRow, message).at(place(line, 1, length));
-                    if count > width {
-                        problem = problem.help("a cell with a comma in it is put in quotes");
-                    }
-                    problem
-                });
-                continue;
-            }
-            let id = record.get(visitor).unwrap_or_default();
-            if !id.iter().all(|b| (0x21..=0x7e).contains(b))
-                || id.is_empty()
-                || id.len() > VisitorId::MAX_BYTES
-            {
-                let id = String::from_utf8_lossy(id);
-                if let Err(error) = check_visitor(&id) {
-                    problems.add(|| {
-                        let span = cell_span(line_at(text, line), visitor);
-                        let length = (span.end - span.start).max(1);
-                        Diagnostic::error(Code::BadVisitor, error).at(place(
-                            line,
-                            column_of(span.start),
-                            column_of(length) - 1,
-                        ))
-                    });
-                }
-            }
-            // Checked to fit at the start.
-            let row = u32::try_from(lines_of.at).unwrap_or(u32::MAX);
-            let end = usize::try_from(reader.position().byte()).unwrap_or(usize::MAX);
-            while quote.is_some_and(|at| at < lines_of.at) {
-                quote = quotes.next();
-            }
-            if quote.is_some_and(|at| at < end) {
-                let cell = |cell: &[u8]| String::from_utf8_lossy(cell).into_owned().into();
-                quoted.insert(row, record.iter().map(cell).collect());
-            }
-            rows.push([0, 0, row]);
-        }
+        let columns = Columns { width: names.len(), visitor };
+        let problems = Problems { file, text, columns, found: Vec::new(), more: 0 };
+        let end = usize::try_from(reader.position().byte()).unwrap_or(usize::MAX);
+        let rows = if quotes {
+            Rows::with_quotes(reader, lines_of, problems)?
+        } else {
+            Rows::without_quotes(end.min(bytes.len()), lines_of, problems, threads)
+        };
+        let Rows { rows, keys, quoted, problems } = rows;
         let found = problems.finish(place(header_line, 1, 1));
         let origin = Origin::Csv { file: file.clone() };
+        let columns = names;
         let table = Self { columns, visitor, text: whole, order: Vec::new(), quoted, origin };
-        table.sorted(rows, found)
+        table.sorted(rows, &keys, found, threads)
     }
 }
 
-struct Problems {
+fn unreadable(error: ::csv::Error) -> Vec<Diagnostic> {
+    vec![Diagnostic::error(Code::CsvRow, error.to_string())]
+}
+
+/// What comes after the header.
+struct Rows<'t> {
+    rows: Vec<Sortable>,
+    keys: Keys,
+    quoted: HashMap<u32, Box<[Box<str>]>>,
+    problems: Problems<'t>,
+}
+
+impl<'t> Rows<'t> {
+    fn without_quotes(
+        start: usize,
+        mut lines_of: LineCounter<'_>,
+        mut problems: Problems<'t>,
+        threads: Threads,
+    ) -> Self {
+        let (rows, found) = plain::scan(problems.text.as_bytes(), start, problems.columns, threads);
+        for (at, wrong) in found.wrong {
+            let line = lines_of.line_of(at);
+            problems.add(at, line, wrong);
+        }
+        problems.more += found.more;
+        Self { rows, keys: found.keys, quoted: HashMap::new(), problems }
+    }
+
+    fn with_quotes(
+        mut reader: ::csv::Reader<&[u8]>,
+        mut lines_of: LineCounter<'_>,
+        mut problems: Problems<'t>,
+    ) -> Result<Self, Vec<Diagnostic>> {
+        let Columns { width, visitor } = problems.columns;
+        let (mut rows, mut keys) = (Vec::new(), Keys::default());
+        let mut quoted = HashMap::new();
+        let mut record = ::csv::ByteRecord::new();
+        // A row with a quote in it ends before the next one begins, or later.
+        let mut quotes = memchr_iter(b'"', problems.text.as_bytes());
+        let mut quote = quotes.next();
+        while reader.read_byte_record(&mut record).map_err(unreadable)? {
+            let line = lines_of.start_of(&record);
+            let at = lines_of.at;
+            if record.len() != width {
+                problems.add(at, line, Wrong::Width(record.len()));
+                continue;
+            }
+            let id = record.get(visitor).unwrap_or_default();
+            if !plain::is_plain(id)
+                && let Err(error) = check_visitor(&String::from_utf8_lossy(id))
+            {
+                problems.add(at, line, Wrong::Visitor(error));
+            }
+            // Checked to fit at the start.
+            let row = u32::try_from(at).unwrap_or(u32::MAX);
+            let end = usize::try_from(reader.position().byte()).unwrap_or(usize::MAX);
+            while quote.is_some_and(|quote| quote < at) {
+                quote = quotes.next();
+            }
+            if quote.is_some_and(|quote| quote < end) {
+                let cell = |cell: &[u8]| String::from_utf8_lossy(cell).into_owned().into();
+                quoted.insert(row, record.iter().map(cell).collect());
+            }
+            rows.push(keys.note(id, row));
+        }
+        Ok(Self { rows, keys, quoted, problems })
+    }
+}
+
+struct Problems<'t> {
+    file: &'t Arc<str>,
+    text: &'t str,
+    columns: Columns,
     found: Vec<Diagnostic>,
     more: usize,
 }
 
-impl Problems {
-    fn add(&mut self, make: impl FnOnce() -> Diagnostic) {
-        if self.found.len() < ENOUGH {
-            self.found.push(make());
-        } else {
+impl Problems<'_> {
+    /// Of the row that begins at `at`, in this line.
+    fn add(&mut self, at: usize, line: u32, wrong: Wrong) {
+        if self.found.len() >= ENOUGH {
             self.more += 1;
+            return;
         }
+        let place = |column, length| Place { file: self.file.clone(), line, column, length };
+        let row = line_around(self.text, at);
+        let Columns { width, visitor } = self.columns;
+        self.found.push(match wrong {
+            Wrong::Width(count) => {
+                let cells = if count == 1 { "cell" } else { "cells" };
+                let message = format!("this row has {count} {cells}, the header has {width}");
+                let problem = Diagnostic::error(Code::CsvRow, message).at(place(1, length_of(row)));
+                if count > width {
+                    problem.help("a cell with a comma in it is put in quotes")
+                } else {
+                    problem
+                }
+            }
+            Wrong::Visitor(error) => {
+                let span = cell_span(row, visitor);
+                let length = (span.end - span.start).max(1);
+                Diagnostic::error(Code::BadVisitor, error)
+                    .at(place(column_of(span.start), column_of(length) - 1))
+            }
+        });
     }
 
     fn finish(mut self, place: Place) -> Vec<Diagnostic> {
@@ -136,13 +191,15 @@ impl Problems {
 fn header(
     file: &Arc<str>,
     text: &str,
+    at: usize,
     line: u32,
     record: &::csv::ByteRecord,
 ) -> Result<(Vec<Arc<str>>, usize), Vec<Diagnostic>> {
     let names: Vec<Arc<str>> =
         record.iter().map(|name| String::from_utf8_lossy(name).as_ref().into()).collect();
+    let row = line_around(text, at);
     let place = |at: usize| {
-        let span = cell_span(line_at(text, line), at);
+        let span = cell_span(row, at);
         let length = column_of((span.end - span.start).max(1)) - 1;
         Place { file: file.clone(), line, column: column_of(span.start), length }
     };
@@ -166,9 +223,7 @@ fn header(
         let mut problem =
             Diagnostic::error(Code::CsvHeader, "there is no column `visitor_id`").at(match at {
                 Some(at) => place(at),
-                None => {
-                    Place { file: file.clone(), line, column: 1, length: row_length(text, line) }
-                }
+                None => Place { file: file.clone(), line, column: 1, length: length_of(row) },
             });
         let other =
             [";", "\t"].into_iter().find(|sign| names.len() == 1 && names[0].contains(*sign));
@@ -219,19 +274,26 @@ impl LineCounter<'_> {
         let start = usize::try_from(start).unwrap_or(usize::MAX).clamp(self.at, self.bytes.len());
         let blank = self.bytes[start..].iter().take_while(|byte| matches!(byte, b'\r' | b'\n'));
         let start = start + blank.count();
-        let passed = self.bytes[self.at..start].iter().filter(|byte| **byte == b'\n').count();
+        self.line_of(start)
+    }
+
+    /// The line of a place that is not before the last one.
+    fn line_of(&mut self, at: usize) -> u32 {
+        let passed = memchr_iter(b'\n', &self.bytes[self.at..at]).count();
         self.line = self.line.saturating_add(u32::try_from(passed).unwrap_or(u32::MAX));
-        self.at = start;
+        self.at = at;
         self.line
     }
 }
 
-fn line_at(text: &str, line: u32) -> &str {
-    text.lines().nth((line as usize).saturating_sub(1)).unwrap_or_default()
+/// The line that a place is in.
+fn line_around(text: &str, at: usize) -> &str {
+    let start = text[..at].rfind('\n').map_or(0, |before| before + 1);
+    text[start..].lines().next().unwrap_or_default()
 }
 
-fn row_length(text: &str, line: u32) -> u32 {
-    column_of(line_at(text, line).chars().count().max(1)) - 1
+fn length_of(line: &str) -> u32 {
+    column_of(line.chars().count().max(1)) - 1
 }
 
 fn column_of(chars: usize) -> u32 {
@@ -247,7 +309,7 @@ fn line_and_column(text: &str, at: usize) -> (u32, u32) {
 
 /// The quote that the rest of the file would be taken into.
 fn unclosed_quote(bytes: &[u8]) -> Option<usize> {
-    if bytes.iter().filter(|byte| **byte == b'"').count() % 2 == 0 {
+    if memchr_iter(b'"', bytes).count().is_multiple_of(2) {
         return None;
     }
     let mut open = None;

@@ -2,11 +2,16 @@
 
 mod csv;
 mod lines;
+mod order;
+mod plain;
 
 use std::{collections::HashMap, sync::Arc};
 
+use memchr::{memchr, memchr3};
+
+use self::order::Keys;
 pub(crate) use self::{csv::not_utf8, lines::FileLines};
-use super::source::Source;
+use super::{source::Source, threads::Threads};
 use crate::{
     diagnostics::{Code, Diagnostic, Place},
     model::VisitorId,
@@ -16,6 +21,8 @@ use crate::{
 const VISITOR_COLUMN: &str = "visitor_id";
 /// So many problems of one file are reported one by one.
 const ENOUGH: usize = 200;
+/// So many rows are got from memory at a time.
+pub(crate) const AHEAD: usize = 16;
 
 /// Visitors with their columns: the file as it was read, and where each row begins.
 ///
@@ -42,9 +49,6 @@ enum Origin {
         lines: Vec<u32>,
     },
 }
-
-/// A row while it is brought in order: eight bytes of its id as two numbers, and where it begins.
-type Sortable = [u32; 3];
 
 impl Table {
     /// How many visitors there are.
@@ -79,10 +83,15 @@ impl Table {
         {
             return cells.get(column).map_or("", |cell| cell);
         }
-        let mut rest = &self.text[row as usize..];
         let csv = self.is_csv();
-        let is_end = |byte: u8| byte == b'\n' || csv && matches!(byte, b',' | b'\r');
-        let end = |rest: &str| rest.bytes().position(is_end).unwrap_or(rest.len());
+        let end = |rest: &str| {
+            let end = match csv {
+                true => memchr3(b',', b'\n', b'\r', rest.as_bytes()),
+                false => memchr(b'\n', rest.as_bytes()),
+            };
+            end.unwrap_or(rest.len())
+        };
+        let mut rest = &self.text[row as usize..];
         for _ in 0..column {
             rest = rest.get(end(rest) + 1..).unwrap_or_default();
         }
@@ -119,6 +128,13 @@ impl Table {
         }
     }
 
+    /// Gets the rows from `position` on from memory: all of them together take hardly longer than one.
+    pub(crate) fn read_ahead(&self, position: usize) {
+        let rows = self.order.iter().skip(position).take(AHEAD);
+        let first = rows.map(|row| self.text.as_bytes().get(*row as usize).copied());
+        std::hint::black_box(first.fold(0, |all, byte| all ^ byte.unwrap_or_default()));
+    }
+
     /// Whether the rows are those of a CSV file.
     pub(crate) fn is_csv(&self) -> bool {
         matches!(self.origin, Origin::Csv { .. })
@@ -128,17 +144,19 @@ impl Table {
     pub(crate) fn from_list(ids: &[String], source: Source) -> Result<Self, Vec<Diagnostic>> {
         let mut problems = Vec::new();
         let mut text = String::with_capacity(ids.iter().map(|id| id.len() + 1).sum());
-        let mut lines = Vec::with_capacity(ids.len());
+        let (mut lines, mut rows) = (Vec::with_capacity(ids.len()), Vec::with_capacity(ids.len()));
+        let mut keys = Keys::default();
         for (at, id) in ids.iter().enumerate() {
             if let Err(error) = check_visitor(id) {
                 let place = source.child(at).place();
                 problems.push(Diagnostic::error(Code::BadVisitor, error).at(place));
             }
-            lines.push(u32::try_from(text.len()).unwrap_or(u32::MAX));
+            let row = u32::try_from(text.len()).unwrap_or(u32::MAX);
+            lines.push(row);
+            rows.push(keys.note(id.as_bytes(), row));
             text.push_str(id);
             text.push('\n');
         }
-        let rows = lines.iter().map(|line| [0, 0, *line]).collect();
         let table = Self {
             columns: vec![VISITOR_COLUMN.into()],
             visitor: 0,
@@ -147,68 +165,7 @@ impl Table {
             quoted: HashMap::new(),
             origin: Origin::List { source, lines },
         };
-        table.sorted(rows, problems)
-    }
-
-    /// Brings the rows in the order of their ids, and finds those that come twice.
-    fn sorted(
-        mut self,
-        mut rows: Vec<Sortable>,
-        mut problems: Vec<Diagnostic>,
-    ) -> Result<Self, Vec<Diagnostic>> {
-        self.find_keys(&mut rows);
-        let number = |row: &Sortable| (row[0], row[1]);
-        let whole = |row: &Sortable| (self.visitor(row[2]), row[2]);
-        rows.sort_unstable_by(|a, b| {
-            number(a).cmp(&number(b)).then_with(|| whole(a).cmp(&whole(b)))
-        });
-        let mut twice = 0;
-        let mut first = 0;
-        for at in 1..rows.len() {
-            let [_, _, row] = rows[at];
-            let same = number(&rows[first]) == number(&rows[at])
-                && self.visitor(rows[first][2]) == self.visitor(row);
-            if !same {
-                first = at;
-                continue;
-            }
-            let id = self.visitor(row);
-            twice += 1;
-            if twice > ENOUGH || id.is_empty() {
-                continue;
-            }
-            let masked = VisitorId::parse(id).map(|id| id.masked()).unwrap_or_default();
-            let problem = Diagnostic::error(
-                Code::DuplicateVisitor,
-                format!("the visitor {masked} is here a second time"),
-            );
-            let (again, before) = (self.place(row), self.place(rows[first][2]));
-            problems.push(problem.at(again).related(before, "the first time is here"));
-        }
-        if !problems.is_empty() {
-            return Err(problems);
-        }
-        self.order = rows.into_iter().map(|row| row[2]).collect();
-        self.order.shrink_to_fit();
-        Ok(self)
-    }
-
-    /// Notes the eight bytes of each id that follow what all have in common: where they differ,
-    /// nothing has to be looked up to sort them.
-    fn find_keys(&self, rows: &mut [Sortable]) {
-        let Some([_, _, first]) = rows.first() else { return };
-        let first = self.visitor(*first).as_bytes();
-        let mut common = first.len();
-        for [_, _, row] in rows.iter() {
-            let both = self.visitor(*row).bytes().zip(&first[..common]);
-            common = both.take_while(|(a, b)| a == *b).count();
-        }
-        for [high, low, row] in rows {
-            let rest = self.visitor(*row).as_bytes().get(common..).unwrap_or_default();
-            let byte = |at: usize| rest.get(at).copied().unwrap_or_default();
-            *high = u32::from_be_bytes([byte(0), byte(1), byte(2), byte(3)]);
-            *low = u32::from_be_bytes([byte(4), byte(5), byte(6), byte(7)]);
-        }
+        table.sorted(rows, &keys, problems, Threads::AsNeeded)
     }
 }
 
