@@ -1,9 +1,13 @@
 //! The thread of a store: what blocks is called there, one call after another.
 
 use std::{
+    convert::Infallible,
     mem,
     ops::Bound,
-    sync::{Arc, Mutex, PoisonError, mpsc},
+    sync::{
+        Arc, Mutex, PoisonError,
+        mpsc::{self, RecvTimeoutError},
+    },
     thread::{self, JoinHandle},
     time::Duration,
 };
@@ -100,6 +104,9 @@ impl<K: Keeper> Opened for K {
     }
 }
 
+/// How often whoever waits for the end of a thread looks whether one of sled's has died.
+const LOOK: Duration = Duration::from_millis(5);
+
 type Job = Box<dyn FnOnce(&mut Guarded) + Send>;
 
 /// A store that may have been given up.
@@ -113,6 +120,8 @@ enum Guarded {
 pub(super) struct Worker {
     jobs: Option<mpsc::Sender<Job>>,
     thread: Option<JoinHandle<()>>,
+    /// Closed by the thread when it ends.
+    end: Mutex<mpsc::Receiver<Infallible>>,
     place: String,
     /// How many of sled's threads had died when this was opened.
     deaths: u64,
@@ -134,20 +143,27 @@ impl Worker {
                 let _gone = opened.send(Err(StateError::damaged(&place, what)));
             }
         });
+        let (lives, end) = mpsc::channel();
         let thread = thread::Builder::new()
             .name(panics::THREAD.to_owned())
             .spawn({
                 let place = place.clone();
-                move || serve(open, &place, &queue, &opened)
+                move || {
+                    let _lives: mpsc::Sender<Infallible> = lives;
+                    serve(open, &place, &queue, &opened);
+                }
             })
             .map_err(StateError::io("start a thread for", &place))?;
         let result = wait.recv();
         drop(watch);
         match result {
-            Ok(Ok(())) => Ok(Self { jobs: Some(jobs), thread: Some(thread), place, deaths }),
+            Ok(Ok(())) => {
+                let (jobs, thread, end) = (Some(jobs), Some(thread), Mutex::new(end));
+                Ok(Self { jobs, thread, end, place, deaths })
+            }
             Ok(Err(error)) => {
                 drop(jobs);
-                end(thread, deaths);
+                join(thread, &end, deaths);
                 Err(error)
             }
             Err(_) => Err(StateError::damaged(&place, "opening it ended early")),
@@ -202,20 +218,18 @@ impl Drop for Worker {
     fn drop(&mut self) {
         self.jobs = None;
         if let Some(thread) = self.thread.take() {
-            end(thread, self.deaths);
+            let end = self.end.get_mut().unwrap_or_else(PoisonError::into_inner);
+            join(thread, end, self.deaths);
         }
     }
 }
 
 /// Waits for the thread; not if it may wait for ever.
-fn end(thread: JoinHandle<()>, deaths: u64) {
-    let mut pause = Duration::from_micros(50);
-    while !thread.is_finished() {
+fn join(thread: JoinHandle<()>, end: &mpsc::Receiver<Infallible>, deaths: u64) {
+    while end.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) {
         if panics::deaths() != deaths {
             return;
         }
-        thread::sleep(pause);
-        pause = (pause * 2).min(Duration::from_millis(5));
     }
     let _caught = thread.join();
 }
