@@ -28,7 +28,7 @@ use crate::state::{
     private_file,
 };
 
-use super::{blocks::Blocks, pieces::SEGMENT};
+use super::{blocks::Blocks, pieces::SEGMENT, trouble::sled_error};
 
 /// Whoever holds sled's files longer than this after closing them is not one of its threads.
 const LONGEST_RELEASE: Duration = Duration::from_secs(10);
@@ -171,25 +171,5 @@ impl Backing for SledBacking {
             (key.as_slice(), value.as_ref().map(|value| value.bytes.as_slice()))
         }))?;
         self.sync()
-    }
-}
-
-pub(super) fn sled_error(error: &sled::Error, place: &str, folder: &Path) -> StateError {
-    use ErrorKind::{InvalidData, UnexpectedEof};
-    match error {
-        sled::Error::Io(error) if error.to_string().starts_with("could not acquire lock") => {
-            StateError::Locked { place: place.to_owned(), holder: None, until: None }
-        }
-        sled::Error::Io(error) if !matches!(error.kind(), InvalidData | UnexpectedEof) => {
-            let source = std::io::Error::new(error.kind(), error.to_string());
-            StateError::Io { action: "use", path: folder.into(), source }
-        }
-        sled::Error::Io(_) => StateError::damaged(place, "a file ends too early"),
-        sled::Error::Corruption { .. } => StateError::damaged(place, "sled finds it corrupt"),
-        // Its words are about settings of the file, never about contents.
-        sled::Error::Unsupported(what) => StateError::damaged(place, format!("sled: {what}")),
-        sled::Error::CollectionNotFound(_) | sled::Error::ReportableBug(_) => {
-            StateError::damaged(place, "sled is at odds with itself")
-        }
     }
 }

@@ -16,9 +16,9 @@ use sled::{IVec, Tree};
 use crate::state::{StateError, engine::Visit, memory::is_empty};
 
 use super::{
-    backing::sled_error,
     block::{self, Block, Pair},
     pieces::{self, FURTHER, Pieces, Trouble},
+    trouble::sled_error,
 };
 
 /// The table of blocks: before all tables of the state, as [`FURTHER`] is behind them.

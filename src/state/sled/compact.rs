@@ -10,7 +10,7 @@ use sled::Db;
 
 use crate::state::{OpenOptions, StateError, private_file, worker::Keeper};
 
-use super::{backing, blocks::Blocks, folder, seal};
+use super::{backing, blocks::Blocks, folder, seal, trouble::sled_error};
 
 /// The new files while they are written, and the old ones until they are removed.
 const FRESH: &str = "sled.new";
@@ -47,7 +47,7 @@ pub(super) fn compact(
     let copied = {
         let new = backing::database(&fresh, place)?;
         copy(store.engine().backing().database(), &new, &fresh, place)?;
-        new.flush().map_err(|error| backing::sled_error(&error, place, &fresh))
+        new.flush().map_err(|error| sled_error(&error, place, &fresh))
     };
     copied?;
     let _free = backing::released(&fresh)?;
@@ -104,7 +104,7 @@ pub(super) fn recover(folder: &Path) -> Result<(), StateError> {
 
 /// All environments.
 fn copy(from: &Db, to: &Db, folder: &Path, place: &str) -> Result<(), StateError> {
-    let failed = |error: sled::Error| backing::sled_error(&error, place, folder);
+    let failed = |error: sled::Error| sled_error(&error, place, folder);
     for name in from.tree_names() {
         let old = Blocks::new(from.open_tree(&name).map_err(failed)?, folder, place)?;
         let new = Blocks::new(to.open_tree(&name).map_err(failed)?, folder, place)?;
@@ -128,7 +128,7 @@ fn copy(from: &Db, to: &Db, folder: &Path, place: &str) -> Result<(), StateError
 
 /// That both have the same entries.
 fn compare(old: &Db, new: &Db, folder: &Path, place: &str) -> Result<(), StateError> {
-    let failed = |error: sled::Error| backing::sled_error(&error, place, folder);
+    let failed = |error: sled::Error| sled_error(&error, place, folder);
     let names = |db: &Db| {
         let mut names = db.tree_names();
         names.sort();

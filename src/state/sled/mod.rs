@@ -27,6 +27,7 @@ mod lock;
 mod marker;
 mod pieces;
 mod seal;
+mod trouble;
 
 use std::{path::PathBuf, sync::mpsc};
 
