@@ -52,7 +52,7 @@ const AT_ONCE: NonZeroUsize = NonZeroUsize::MIN.saturating_add(1);
 ///
 /// The caller holds the state's lock, and has made sure that the plan was made from this state.
 /// Changes begin in the order of the plan; changes of one delivery follow each other. No more
-/// requests are under way at once than the options say, and no more than [`AT_ONCE`] times as many
+/// requests are under way at once than the options say, and no more than twice as many
 /// changes have begun and are not recorded yet: that is what a kill can leave unknown.
 pub async fn apply(plan: Plan, session: Session) -> Result<Outcome, ApplyError> {
     if plan.is_empty() {
