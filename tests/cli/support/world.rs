@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use super::{ADA, BEN, Project, Sandbox};
 
-/// Twice the default of the manifest, which may be under way: the answers to as many may not be recorded yet, or their requests
-/// not have left yet.
+/// Twice the default of the manifest, which may be under way: the answers to as many may not be
+/// recorded yet, or their requests not have left yet.
 const BEGUN: usize = 2 * 4;
 const KEYS: usize = 6;
 
