@@ -10,6 +10,7 @@ mod state {
     mod folder;
     mod format_1;
     mod laws;
+    mod log;
     mod scan;
     mod secret;
     mod stores;

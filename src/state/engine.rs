@@ -129,6 +129,16 @@ impl<B: Backing> Engine<B> {
         self.vault.backing()
     }
 
+    /// The same, to write what it holds back.
+    pub(super) fn backing_mut(&mut self) -> &mut B {
+        self.vault.backing_mut()
+    }
+
+    /// Where the bytes are; nothing else is done with them here.
+    pub(super) fn into_backing(self) -> B {
+        self.vault.into_backing()
+    }
+
     /// Changes what the state says of itself.
     pub(super) fn amend(&mut self, amendment: &Amendment) -> Result<Meta, StateError> {
         if self.failed {
@@ -419,7 +429,8 @@ pub(super) fn mismatch(table: Table, expected: Tally, found: Tally) -> Option<St
         .then(|| format!("its {noun}s are not the ones that were written (their digest differs)"))
 }
 
-fn read_ledger(place: &str, bytes: &[u8]) -> Result<Ledger, StateError> {
+/// The ledger in these bytes, whatever it says.
+pub(super) fn read_ledger(place: &str, bytes: &[u8]) -> Result<Ledger, StateError> {
     let bad = |error: &Undecodable| undecodable(place, keys::LEDGER, error);
     // The version first: a newer one may say more than this version can read.
     let (any, _) = codec::decode::<AnyLedger>(keys::LEDGER, bytes).map_err(|e| bad(&e))?;

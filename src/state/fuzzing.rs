@@ -178,7 +178,9 @@ pub fn marker(data: &[u8]) {
     let folder = folder("marker");
     let files = folder.join("files");
     let (form, bytes) = choice(data);
-    let name = ["pushsync.json", "pushsync.heads", "pushsync.seal"][usize::from(form) % 3];
+    const NAMES: [&str; 5] =
+        ["pushsync.json", "pushsync.heads", "pushsync.seal", "pushsync.log", "pushsync.copy.0"];
+    let name = NAMES[usize::from(form) % NAMES.len()];
     let ready = fs::create_dir_all(&files).and_then(|()| fs::write(files.join("db"), b"x"));
     let ready = ready.and_then(|()| fs::write(folder.join(name), bytes));
     assert!(ready.is_ok(), "could not write {name}");

@@ -10,6 +10,7 @@ mod codec;
 mod engine;
 mod error;
 pub mod export;
+mod frame;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;
 mod holder;

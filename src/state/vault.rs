@@ -41,6 +41,14 @@ impl<B: Backing> Vault<B> {
         &self.backing
     }
 
+    pub(super) fn backing_mut(&mut self) -> &mut B {
+        &mut self.backing
+    }
+
+    pub(super) fn into_backing(self) -> B {
+        self.backing
+    }
+
     pub(super) fn cipher(&self) -> Option<&Cipher> {
         self.cipher.as_ref()
     }

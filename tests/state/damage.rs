@@ -17,9 +17,9 @@ use super::support::*;
 #[derive(Clone, Copy, PartialEq)]
 enum Rest {
     Closed,
-    /// In the first process that used it: all is in sled's log.
+    /// In the first process that used it: all is in the log.
     KilledYoung,
-    /// In the second: sled has a snapshot, and reads again only what is newer.
+    /// In the second: sled has what came before, and the log what is newer.
     KilledOld,
 }
 
@@ -88,18 +88,31 @@ fn a_store_replaced_by_an_empty_one_is_damage() {
 
 #[test]
 fn a_store_that_went_back_in_time_is_damage() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let old = tempfile::tempdir().expect("a folder");
-    let store = open(folder.path()).expect("opens");
-    fill(&store);
-    copy(&folder.path().join("sled"), old.path());
-    commit(&store, vec![intend("last@v")]);
-    let killed = tempfile::tempdir().expect("a folder");
-    copy(folder.path(), killed.path());
-    fs::remove_dir_all(killed.path().join("sled")).expect("can be removed");
-    copy(old.path(), &killed.path().join("sled"));
-    let said = is_damaged(killed.path());
-    assert!(said.contains("went back from commit"), "{said}");
+    for rest in [Rest::KilledYoung, Rest::KilledOld] {
+        let (old, _) = stored(rest);
+        let (new, _) = stored(rest);
+        let log = |folder: &TempDir| folder.path().join("pushsync.log");
+        // All but the last commit.
+        let bytes = fs::read(log(&old)).expect("reads");
+        let last = bytes.windows(8).rposition(|start| start == b"\x1bcommit\n");
+        fs::write(log(&new), &bytes[..last.expect("has commits")]).expect("can be written");
+        let said = is_damaged(new.path());
+        assert!(said.contains("went back from commit"), "{said}");
+        fs::remove_file(log(&old)).expect("can be removed");
+        let said = is_damaged(old.path());
+        assert!(said.contains("went back from commit") || said.contains("vanished"), "{said}");
+    }
+}
+
+#[test]
+fn a_log_that_goes_on_from_a_later_commit_is_damage() {
+    let (folder, _) = stored(Rest::KilledOld);
+    let (other, _) = stored(Rest::KilledYoung);
+    fs::remove_file(other.path().join("pushsync.log")).expect("can be removed");
+    fs::remove_dir_all(folder.path().join("sled")).expect("can be removed");
+    copy(&other.path().join("sled"), &folder.path().join("sled"));
+    let said = is_damaged(folder.path());
+    assert!(said.contains("pushsync.log goes on from a later commit"), "{said}");
 }
 
 #[test]
@@ -137,11 +150,11 @@ fn a_store_of_a_newer_version_is_told_from_damage() {
     let (folder, _) = stored(Rest::Closed);
     let path = folder.path().join("pushsync.json");
     let marker = fs::read_to_string(&path).expect("reads");
-    let newer = marker.replace("\"format\": 2", "\"format\": 3, \"and\": \"more\"");
+    let newer = marker.replace("\"format\": 3", "\"format\": 4, \"and\": \"more\"");
     assert_ne!(marker, newer);
     fs::write(&path, newer).expect("can be written");
     let error = open(folder.path()).expect_err("is newer");
-    assert!(matches!(error, StateError::Newer { found: 3, known: 2, .. }), "{error}");
+    assert!(matches!(error, StateError::Newer { found: 4, known: 3, .. }), "{error}");
     assert!(error.to_string().contains("upgrade pushsync"));
 }
 
@@ -268,6 +281,11 @@ fn survey(rest: Rest, times: u32, damage: impl Fn(&mut fastrand::Rng, &Path, &mu
     noticed
 }
 
+/// Whether the state itself is in this file.
+fn holds_texts(name: &Path) -> bool {
+    name.ends_with("db") || name.ends_with("pushsync.log")
+}
+
 fn flip(random: &mut fastrand::Rng, bytes: &mut [u8]) {
     let at = random.usize(..bytes.len());
     bytes[at] ^= random.u8(1..);
@@ -277,7 +295,7 @@ fn flip(random: &mut fastrand::Rng, bytes: &mut [u8]) {
 fn flipped_bytes_after_a_kill_are_an_error_or_harmless() {
     for (rest, times) in [(Rest::KilledYoung, 50), (Rest::KilledOld, 150)] {
         let noticed = survey(rest, times, |random, name, bytes| {
-            if name.ends_with("db") {
+            if holds_texts(name) {
                 flip(random, bytes);
             }
         });
@@ -289,7 +307,7 @@ fn flipped_bytes_after_a_kill_are_an_error_or_harmless() {
 #[test]
 fn flipped_bytes_in_small_files_are_an_error_or_harmless() {
     let noticed = survey(Rest::KilledOld, 80, |random, name, bytes| {
-        if !name.ends_with("db") && !bytes.is_empty() {
+        if !holds_texts(name) && !bytes.is_empty() {
             flip(random, bytes);
         }
     });
@@ -301,7 +319,7 @@ fn flipped_bytes_in_small_files_are_an_error_or_harmless() {
 fn cut_files_after_a_kill_are_an_error_or_harmless() {
     for (rest, times) in [(Rest::KilledYoung, 20), (Rest::KilledOld, 30)] {
         let noticed = survey(rest, times, |random, name, bytes| {
-            if name.ends_with("db") {
+            if holds_texts(name) {
                 bytes.truncate(random.usize(1..bytes.len()));
             }
         });
@@ -340,7 +358,7 @@ fn half_a_file_after_a_kill_is_damage_or_held_all() {
 fn overwritten_blocks_after_a_kill_are_an_error_or_harmless() {
     for (rest, times) in [(Rest::KilledYoung, 20), (Rest::KilledOld, 60)] {
         let noticed = survey(rest, times, |random, name, bytes| {
-            if name.ends_with("db") {
+            if holds_texts(name) {
                 let at = random.usize(..bytes.len()) / 4096 * 4096;
                 let end = (at + 4096).min(bytes.len());
                 let with = if random.bool() { 0 } else { random.u8(..) };

@@ -117,7 +117,7 @@ fn a_state_becomes_format_2_with_its_first_commit_and_is_read_as_a_mixture() {
         as_written(&store);
         let marker = fs::read_to_string(folder.path().join("pushsync.json")).expect("is there");
         // What an older version looks at first.
-        assert!(marker.contains("\"format\": 2"), "{marker}");
+        assert!(marker.contains("\"format\": 3"), "{marker}");
     }
 }
 

@@ -21,15 +21,13 @@ use std::{
 
 use sled::Db;
 
-use crate::state::{
-    StateError,
-    engine::{Backing, Visit},
-    ledger::Changes,
-    private_file,
-};
+use crate::state::{StateError, engine::Visit, keys, private_file};
 
-use super::{blocks::Blocks, pieces::SEGMENT, trouble::sled_error};
+use super::{blocks::Blocks, log::Pending, pieces::SEGMENT, trouble::sled_error};
 
+/// How many entries are written at once. Of the sizes that were tried, this makes the smallest files for
+/// 100,000 and for a million deliveries.
+pub(super) const AT_ONCE: usize = 3000;
 /// Whoever holds sled's files longer than this after closing them is not one of its threads.
 const LONGEST_RELEASE: Duration = Duration::from_secs(10);
 pub(super) struct SledBacking {
@@ -112,6 +110,41 @@ pub(super) fn released(folder: &Path) -> Result<bool, StateError> {
 }
 
 impl SledBacking {
+    /// See [`Backing::get`].
+    ///
+    /// [`Backing::get`]: crate::state::engine::Backing::get
+    pub(super) fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StateError> {
+        self.blocks.get(key)
+    }
+
+    /// See [`Backing::walk`].
+    ///
+    /// [`Backing::walk`]: crate::state::engine::Backing::walk
+    pub(super) fn walk(
+        &self,
+        from: Bound<Vec<u8>>,
+        to: Bound<Vec<u8>>,
+        backwards: bool,
+        visit: &mut Visit<'_>,
+    ) -> Result<(), StateError> {
+        self.blocks.walk(&from, &to, backwards, visit)
+    }
+
+    /// Writes all of the log, durably; the ledger last, so that it says whether all of it is there.
+    pub(super) fn take(&self, pending: &Pending) -> Result<(), StateError> {
+        let mut entries = pending
+            .iter()
+            .filter(|(key, _)| *key != keys::LEDGER)
+            .map(|(key, value)| (key.as_slice(), value.as_deref()))
+            .peekable();
+        while entries.peek().is_some() {
+            self.blocks.write(entries.by_ref().take(AT_ONCE))?;
+        }
+        let ledger = pending.get_key_value(keys::LEDGER);
+        self.blocks.write(ledger.iter().map(|(key, value)| (key.as_slice(), value.as_deref())))?;
+        self.sync()
+    }
+
     fn failed(&self, error: &sled::Error) -> StateError {
         sled_error(error, &self.place, &self.folder)
     }
@@ -128,7 +161,7 @@ impl SledBacking {
     }
 
     /// Makes everything written so far durable.
-    pub(super) fn sync(&self) -> Result<(), StateError> {
+    fn sync(&self) -> Result<(), StateError> {
         self.db.flush().map_err(|error| self.failed(&error))?;
         self.sync_blobs()?;
         self.file.sync_all().map_err(StateError::io("sync", self.folder.join("db")))
@@ -147,29 +180,5 @@ impl SledBacking {
             }
         }
         if any { private_file::sync_folder(&folder) } else { Ok(()) }
-    }
-}
-
-impl Backing for SledBacking {
-    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StateError> {
-        self.blocks.get(key)
-    }
-
-    fn walk(
-        &self,
-        from: Bound<Vec<u8>>,
-        to: Bound<Vec<u8>>,
-        backwards: bool,
-        visit: &mut Visit<'_>,
-    ) -> Result<(), StateError> {
-        self.blocks.walk(&from, &to, backwards, visit)
-    }
-
-    fn write(&mut self, changes: &Changes) -> Result<(), StateError> {
-        let changes = changes.iter();
-        self.blocks.write(changes.map(|(key, value)| {
-            (key.as_slice(), value.as_ref().map(|value| value.bytes.as_slice()))
-        }))?;
-        self.sync()
     }
 }

@@ -10,15 +10,16 @@ use sled::Db;
 
 use crate::state::{OpenOptions, StateError, private_file, worker::Keeper};
 
-use super::{backing, blocks::Blocks, folder, seal, trouble::sled_error};
+use super::{
+    backing::{self, AT_ONCE},
+    blocks::Blocks,
+    folder, seal,
+    trouble::sled_error,
+};
 
 /// The new files while they are written, and the old ones until they are removed.
 const FRESH: &str = "sled.new";
 const OLD: &str = "sled.old";
-/// How many entries are written at once. Of the sizes that were tried, this makes the smallest files for
-/// 100,000 and for a million deliveries.
-const BATCH: usize = 3000;
-
 /// What a compaction came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Compacted {
@@ -36,24 +37,24 @@ pub(super) fn compact(
 ) -> Result<Compacted, StateError> {
     let (files, fresh, old) = (folder::files(folder), folder.join(FRESH), folder.join(OLD));
     // With all its checks, and with the lock.
-    let store = folder::open(folder, options, place)?;
+    let mut store = folder::open(folder, options, place)?;
     if let Some(problem) = store.verify()?.problems.into_iter().next() {
         // What is damaged is evidence: nothing of it is thrown away.
         return Err(StateError::damaged(place, problem));
     }
-    store.engine().backing().sync()?;
+    let database = store.database()?;
     let before = size(&files)?;
     private_file::create_folder(&fresh)?;
     let copied = {
         let new = backing::database(&fresh, place)?;
-        copy(store.engine().backing().database(), &new, &fresh, place)?;
+        copy(database, &new, &fresh, place)?;
         new.flush().map_err(|error| sled_error(&error, place, &fresh))
     };
     copied?;
     let _free = backing::released(&fresh)?;
     {
         let new = backing::database(&fresh, place)?;
-        compare(store.engine().backing().database(), &new, &fresh, place)?;
+        compare(database, &new, &fresh, place)?;
     }
     if !backing::released(&fresh)? {
         return Err(StateError::Unavailable {
@@ -116,7 +117,7 @@ fn copy(from: &Db, to: &Db, folder: &Path, place: &str) -> Result<(), StateError
         };
         old.walk(&Bound::Unbounded, &Bound::Unbounded, false, &mut |key, value| {
             batch.push((key.to_vec(), value.to_vec()));
-            if batch.len() == BATCH {
+            if batch.len() == AT_ONCE {
                 write(&mut batch)?;
             }
             Ok(true)

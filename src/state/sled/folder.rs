@@ -5,33 +5,35 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use sled::Db;
 use uuid::Uuid;
 
 use crate::state::{
     Amendment, Meta, Mode, OpenOptions, StateError, Verification, Write,
     engine::{Engine, stored_ledger},
-    ledger::{FORMAT, Ledger},
+    ledger::Ledger,
     private_file,
     worker::Keeper,
 };
 
 use super::{
-    backing::{self, SledBacking},
-    compact,
+    backing, compact, copy,
     head::{self, Head, Heads},
     lock::Lock,
-    marker::{self, Known, Marker},
+    log,
+    logged::{self, Logged, Site},
+    marker::{self, Known, LAYOUT, Marker},
     seal::{self, Sums},
 };
 
 /// An open store.
 pub(super) struct OpenStore {
-    engine: Engine<SledBacking>,
+    engine: Engine<Logged>,
     close: Close,
     marker: Marker,
     heads: Heads,
-    /// What the seal said, if nothing was written since it was taken off.
-    lifted: Option<Sums>,
+    /// The place of the environment among those of the marker.
+    position: usize,
 }
 
 /// What is to be done once sled's files are closed. The lock goes last.
@@ -64,7 +66,7 @@ fn start_anew(
         fs::remove_dir_all(files).map_err(StateError::io("remove", files))?;
         private_file::sync_folder(folder)?;
     }
-    Ok(())
+    log::remove(folder)
 }
 
 fn not_found(options: &OpenOptions, place: &str) -> StateError {
@@ -79,7 +81,12 @@ pub(super) fn open(
 ) -> Result<OpenStore, StateError> {
     let files = files(folder);
     let not_found = || not_found(options, place);
-    let anything = || Ok(exists(&files)? || seal::exists(folder)? || head::any_commit(folder)?);
+    let anything = || {
+        Ok(exists(&files)?
+            || seal::exists(folder)?
+            || log::exists(folder)?
+            || head::any_commit(folder)?)
+    };
     if options.mode == Mode::MustExist && !exists(&folder.join(marker::FILE))? && !anything()? {
         return Err(not_found());
     }
@@ -105,7 +112,13 @@ pub(super) fn open(
         }
     };
     let known = marker.position(&options.environment);
-    let mut lifted = None;
+    let site = Site {
+        folder: folder.to_owned(),
+        files: files.clone(),
+        environment: options.environment.clone(),
+        place: place.to_owned(),
+    };
+    let mut sealed = None;
     if marker.environments.is_empty() {
         start_anew(folder, options, &files, place)?;
     } else {
@@ -125,9 +138,17 @@ pub(super) fn open(
                 Err(error) => return Err(StateError::io("read", files.join(name))(error)),
             }
         }
-        lifted = seal::check(folder, &files, place)?;
+        sealed = seal::check(folder, &files, place)?;
+        if sealed.is_none() {
+            backing::remove_unfinished(&files)?;
+        }
+        if let Some(left) = log::read(folder, place)? {
+            logged::recover(&site, left)?;
+            sealed = None;
+        }
+        log::remove(folder)?;
         // What was closed well has every environment in its marker.
-        if lifted.is_some() && known.is_none() && options.mode == Mode::MustExist {
+        if sealed.is_some() && known.is_none() && options.mode == Mode::MustExist {
             return Err(not_found());
         }
     }
@@ -136,18 +157,11 @@ pub(super) fn open(
         Some(_) => Some(head::read(folder, at, &options.environment, place)?),
         None => None,
     };
-    seal::lift(folder)?;
-    if lifted.is_none() {
+    if sealed.is_none() {
         private_file::create_folder(&files)?;
-        backing::remove_unfinished(&files)?;
     }
-    // If not, sled says that they are locked.
-    let _free = backing::released(&files)?;
-    let backing = backing::open(&files, &options.environment, place)?;
-    if lifted.is_none() {
-        backing.make_durable()?;
-    }
-    restrict(&files)?;
+    let is_sealed = sealed.is_some();
+    let backing = backing_of(site, at, sealed, noted)?;
     let stored = stored_ledger(&backing, place, &options.environment)?;
     let engine = match (stored, known) {
         (Some(ledger), Some(at)) => {
@@ -166,12 +180,12 @@ pub(super) fn open(
             Engine::create(backing, place, ledger, options.key.as_ref())?
         }
     };
-    let head = head_of(&engine)?;
+    let head = Head::of(&engine.ledger)?;
     if let Some(noted) = noted {
         check_head(noted, head, place)?;
     }
     let mut heads = Heads::open(folder, at, &options.environment)?;
-    if noted != Some(head) || lifted.is_none() {
+    if noted != Some(head) || !is_sealed {
         heads.write(head)?;
         // Before the marker names the environment: from then on the head has to be there.
         heads.sync()?;
@@ -183,15 +197,32 @@ pub(super) fn open(
         marker.write(folder)?;
     }
     let close = Close { folder: folder.to_owned(), _lock: lock };
-    let mut open = OpenStore { engine, close, marker, heads, lifted };
+    let mut open = OpenStore { engine, close, marker, heads, position: at };
     open.settle_lineage()?;
     Ok(open)
 }
 
-impl Keeper for OpenStore {
-    type Backing = SledBacking;
+/// The bytes of a state whose files have this seal, and whose last commit was noted so.
+fn backing_of(
+    site: Site,
+    position: usize,
+    sealed: Option<Sums>,
+    noted: Option<Head>,
+) -> Result<Logged, StateError> {
+    if let (Some(seal), Some(head)) = (&sealed, noted) {
+        let Site { folder, environment, place, .. } = &site;
+        if let Some(copy) = copy::read(folder, position, environment, place, head) {
+            let seal = seal.clone();
+            return Ok(Logged::on_copy(site, copy, seal));
+        }
+    }
+    Logged::on_sled(site, sealed)
+}
 
-    fn engine(&self) -> &Engine<SledBacking> {
+impl Keeper for OpenStore {
+    type Backing = Logged;
+
+    fn engine(&self) -> &Engine<Logged> {
         &self.engine
     }
 
@@ -200,7 +231,6 @@ impl Keeper for OpenStore {
             Write::Restore { lineage, .. } => Some(*lineage),
             _ => None,
         });
-        self.lifted = None;
         self.renew_marker()?;
         if let Some(lineage) = restored {
             // Both are right until the commit is done.
@@ -208,7 +238,7 @@ impl Keeper for OpenStore {
         }
         let meta = self.engine.commit(writes)?;
         // What is durable stays so, whatever becomes of the head: it only lags behind.
-        let _lags = head_of(&self.engine).and_then(|head| self.heads.write(head));
+        let _lags = Head::of(&self.engine.ledger).and_then(|head| self.heads.write(head));
         if restored.is_some() {
             self.settle_lineage()?;
         }
@@ -216,9 +246,9 @@ impl Keeper for OpenStore {
     }
 
     fn amend(&mut self, amendment: &Amendment) -> Result<Meta, StateError> {
-        self.lifted = None;
+        self.renew_marker()?;
         let meta = self.engine.amend(amendment)?;
-        let _lags = head_of(&self.engine).and_then(|head| self.heads.write(head));
+        let _lags = Head::of(&self.engine.ledger).and_then(|head| self.heads.write(head));
         Ok(meta)
     }
 
@@ -236,12 +266,9 @@ impl Keeper for OpenStore {
 
     /// Without a seal, the next opening just trusts less.
     fn close(self) {
-        let Self { engine, close, lifted, .. } = self;
-        if lifted.is_none() && engine.backing().sync().is_err() {
-            return;
-        }
-        drop(engine);
-        let _unsealed = close.seal(lifted.as_ref());
+        let Self { engine, close, position, .. } = self;
+        let records = engine.ledger.meta.records;
+        engine.into_backing().close(position, records, |lifted| close.seal(lifted));
     }
 
     /// sled could panic again when it is dropped, or wait for ever.
@@ -253,6 +280,11 @@ impl Keeper for OpenStore {
 }
 
 impl OpenStore {
+    /// All environments, as sled has them.
+    pub(super) fn database(&mut self) -> Result<&Db, StateError> {
+        self.engine.backing_mut().database()
+    }
+
     /// Closes sled's files, and keeps the lock.
     pub(super) fn let_go(self) -> impl Sized {
         let Self { engine, close, .. } = self;
@@ -272,11 +304,11 @@ impl OpenStore {
         if settled { Ok(()) } else { self.note_lineage(lineage, None) }
     }
 
-    /// Says that the folder is of this version's format, before anything in it is: an older version
+    /// Says that the folder is of this version's layout, before anything in it is: an older version
     /// then does not touch sled's files.
     fn renew_marker(&mut self) -> Result<(), StateError> {
-        if self.marker.format < FORMAT {
-            let marker = Marker { format: FORMAT, ..self.marker.clone() };
+        if self.marker.format < LAYOUT {
+            let marker = Marker { format: LAYOUT, ..self.marker.clone() };
             marker.write(&self.close.folder)?;
             self.marker = marker;
         }
@@ -299,15 +331,10 @@ impl OpenStore {
 
 impl Close {
     /// Seals the files of sled's, which are closed now. See [`seal::put`].
-    fn seal(self, lifted: Option<&Sums>) -> Result<(), StateError> {
+    fn seal(&self, lifted: Option<&Sums>) -> Result<(), StateError> {
         let files = files(&self.folder);
         if backing::released(&files)? { seal::put(&self.folder, &files, lifted) } else { Ok(()) }
     }
-}
-
-fn head_of(engine: &Engine<SledBacking>) -> Result<Head, StateError> {
-    let ledger = engine.ledger.encode()?.digest;
-    Ok(Head { sequence: engine.ledger.sequence, ledger })
 }
 
 fn check_lineage(known: &Known, found: Uuid, place: &str) -> Result<(), StateError> {

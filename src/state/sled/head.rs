@@ -13,7 +13,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::state::{Digest, StateError, private_file};
+use crate::state::{Digest, StateError, ledger::Ledger, private_file};
 
 pub(super) const FILE: &str = "pushsync.heads";
 const SLOT: usize = 512;
@@ -23,6 +23,13 @@ const SLOT: usize = 512;
 pub(super) struct Head {
     pub(super) sequence: u64,
     pub(super) ledger: Digest,
+}
+
+impl Head {
+    /// That of the commit which wrote this ledger.
+    pub(super) fn of(ledger: &Ledger) -> Result<Self, StateError> {
+        Ok(Self { sequence: ledger.sequence, ledger: ledger.encode()?.digest })
+    }
 }
 
 /// Whether there is a head of any commit after the one that creates an environment.

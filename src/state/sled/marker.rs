@@ -6,15 +6,19 @@ use std::{fs, io, path::Path};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::state::{StateError, engine::newer, ledger::FORMAT, private_file};
+use crate::state::{StateError, private_file};
 
 pub(super) const FILE: &str = "pushsync.json";
+
+/// The layout of a folder that this version writes, and the newest that it reads. In layout 2, nothing
+/// was in a log; in layout 1, no record was packed.
+pub(super) const LAYOUT: u32 = 3;
 
 /// What the folder holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Marker {
-    /// See [`crate::state::Meta::format`].
+    /// See [`LAYOUT`].
     pub(super) format: u32,
     /// The environments that certainly have a state. Only ever appended to: the place in this
     /// list is the place in the file of heads.
@@ -39,7 +43,7 @@ struct AnyMarker {
 
 impl Marker {
     pub(super) fn new() -> Self {
-        Self { format: FORMAT, environments: Vec::new() }
+        Self { format: LAYOUT, environments: Vec::new() }
     }
 
     /// The marker of this folder; `None` if it has none.
@@ -53,8 +57,9 @@ impl Marker {
         let bad = |_| StateError::damaged(place, format!("its {FILE} is not what was written"));
         // The version first: a newer one may say more than this version can read.
         let any: AnyMarker = serde_json::from_slice(&bytes).map_err(bad)?;
-        if any.format > FORMAT {
-            return Err(newer(place, any.format));
+        if any.format > LAYOUT {
+            let place = place.to_owned();
+            return Err(StateError::Newer { place, found: any.format, known: LAYOUT });
         }
         serde_json::from_slice(&bytes).map(Some).map_err(bad)
     }

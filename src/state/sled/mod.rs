@@ -8,6 +8,8 @@
 //! | `sled/` | sled's own files, and nothing else |
 //! | `pushsync.json` | the format, and the environments that have a state here |
 //! | `pushsync.heads` | the number of the last commit of each environment |
+//! | `pushsync.log` | what was committed since sled's files were written, while that is so |
+//! | `pushsync.copy.N` | what is in a small state, to look at it without sled |
 //! | `pushsync.seal` | the checksums of sled's files, while the store is closed |
 //! | `sled.new/`, `sled.old/` | only while the files are rewritten, or after that was cut off |
 //! | `pushsync.lock` | the lock, and who holds it |
@@ -21,9 +23,12 @@ mod blocks;
 #[cfg(test)]
 mod blocks_tests;
 mod compact;
+mod copy;
 mod folder;
 mod head;
 mod lock;
+mod log;
+mod logged;
 mod marker;
 mod pieces;
 mod seal;
@@ -67,6 +72,8 @@ pub(super) fn read_beside(
     if let Some(marker) = marker::Marker::read(folder, "here")? {
         let _ = marker.position("default");
     }
-    head::read(folder, 0, "default", "here")?;
+    log::read(folder, "here")?;
+    let head = head::read(folder, 0, "default", "here")?;
+    let _none = copy::read(folder, 0, "default", "here", head);
     seal::check(folder, files, "here").map(drop)
 }
