@@ -18,7 +18,7 @@ use crate::{
 };
 
 pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
-    let runtime = context.runtime()?;
+    let runtime = context.servers_runtime()?;
     let (loader, at) = (context.loader(), args.at);
     runtime.block_on(async {
         let running = preview::start(Options {

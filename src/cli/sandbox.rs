@@ -18,7 +18,7 @@ use crate::{
 
 pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
     let Args { port, data, limit, latency, fail, drop_replies, seed, format } = args;
-    let runtime = context.runtime()?;
+    let runtime = context.servers_runtime()?;
     runtime.block_on(async {
         let running = Sandbox::start(Options {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, port)),

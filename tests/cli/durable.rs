@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// fsync takes so long that whoever wants to come along has come.
-const SLOW: &str = "inject=fsync:delay_exit=20000";
+const SLOW: &str = "inject=fsync,fdatasync:delay_exit=20000";
 const CALLS: &str = "pwrite64,write,writev,sendto,sendmsg,fsync,fdatasync";
 
 /// A system call, and the lines of the trace where it began and was done.
@@ -23,17 +23,16 @@ impl Call {
         names.iter().any(|name| self.text.starts_with(&format!("{name}(")))
     }
 
-    fn on_db(&self) -> bool {
-        self.text.split_once('>').is_some_and(|(file, _)| file.ends_with("/sled/db"))
+    fn on_log(&self) -> bool {
+        self.text.split_once('>').is_some_and(|(file, _)| file.ends_with("/pushsync.log"))
     }
 
-    fn syncs_db(&self) -> bool {
-        self.is(&["fsync", "fdatasync"]) && self.on_db()
+    fn syncs_log(&self) -> bool {
+        self.is(&["fsync", "fdatasync"]) && self.on_log()
     }
 }
 
-/// The text of a create: nothing that its neighbours have as well, so that it is in the files as it is
-/// where what they share is packed.
+/// The text of a create, as no other has it.
 fn text(n: usize) -> String {
     let mut random = fastrand::Rng::with_seed(n as u64);
     std::iter::repeat_with(|| random.alphanumeric()).take(24).collect()
@@ -79,22 +78,21 @@ fn read(trace: &[u8]) -> Vec<Call> {
 
 /// Each intent is written, then fsynced, and only then its request leaves.
 fn intents_come_first(calls: &[Call], creates: usize) {
-    let first = |what: String, names: &[&str], on_db: bool| {
+    let first = |what: String, names: &[&str], on_log: bool| {
         let found = calls
             .iter()
-            .filter(|call| call.is(names) && call.on_db() == on_db && call.text.contains(&what))
+            .filter(|call| call.is(names) && call.on_log() == on_log && call.text.contains(&what))
             .min_by_key(|call| call.begun);
         found.unwrap_or_else(|| panic!("{what} is not in the trace"))
     };
     for n in 0..creates {
-        // Without its ends: what comes before and behind may have a letter in common with a neighbour.
-        let intent = first(text(n)[4..20].to_owned(), &["pwrite64"], true);
+        let intent = first(text(n), &["write"], true);
         let names = ["write", "writev", "sendto", "sendmsg"];
         // In quotes: the plan that is shown has it as well.
         let request = first(format!("\"{}\\\"", text(n)), &names, false);
         let synced = calls
             .iter()
-            .any(|call| call.syncs_db() && intent.done < call.begun && call.done < request.begun);
+            .any(|call| call.syncs_log() && intent.done < call.begun && call.done < request.begun);
         assert!(synced, "the request of m{n:02} left before its intent was durable");
     }
 }
@@ -114,7 +112,7 @@ fn deliveries_under_way_at_once_share_fsyncs() {
     let creates = 160;
     let calls = apply(creates, 16);
     intents_come_first(&calls, creates);
-    let syncs = calls.iter().filter(|call| call.syncs_db()).count();
+    let syncs = calls.iter().filter(|call| call.syncs_log()).count();
     println!("{syncs} fsyncs for {creates} creates");
     // One for each intent and one for each outcome would be 320.
     assert!(syncs < creates * 2 / 3, "{syncs} fsyncs for {creates} creates");
@@ -125,7 +123,7 @@ fn alone_a_create_needs_no_more_than_two_fsyncs() {
     if !strace::is_possible() {
         return;
     }
-    let count = |creates| apply(creates, 1).iter().filter(|call| call.syncs_db()).count();
+    let count = |creates| apply(creates, 1).iter().filter(|call| call.syncs_log()).count();
     // Opening and closing take some, however much there is to do.
     let (few, more) = (count(2), count(12));
     assert!(more <= few + 2 * 10, "{few} for 2 creates, {more} for 12");

@@ -303,7 +303,8 @@ fn reading_again_and_again_changes_no_byte_of_a_closed_state() {
                 commit(&store, vec![write]);
             }
         }
-        let [seal, copy] = ["pushsync.seal", "pushsync.copy.0"].map(|name| folder.path().join(name));
+        let [seal, copy] =
+            ["pushsync.seal", "pushsync.copy.0"].map(|name| folder.path().join(name));
         let read = || {
             let store = open(folder.path()).expect("opens");
             contents(&store).expect("reads");

@@ -126,7 +126,8 @@ fn what_is_in_the_log_and_what_is_in_sled_are_read_as_one() {
 #[test]
 fn a_log_of_another_environment_is_given_to_that_one() {
     let (folder, before) = small();
-    let of = |name: &str, folder: &Path| OpenOptions { environment: name.into(), ..options(folder) };
+    let of =
+        |name: &str, folder: &Path| OpenOptions { environment: name.into(), ..options(folder) };
     let store = state::open(of("staging", folder.path())).expect("opens");
     commit(&store, vec![put("only@staging", "x")]);
     let staging = contents(&store).expect("reads");

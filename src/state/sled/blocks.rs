@@ -44,6 +44,8 @@ pub(super) struct Blocks {
     direct: bool,
     /// For the next block that is read.
     spare: RefCell<Spare>,
+    /// The block in which something was last looked up: what is looked up next is mostly near.
+    last: RefCell<Option<(Stored, Block)>>,
 }
 
 #[derive(Default)]
@@ -73,7 +75,14 @@ impl Blocks {
         let direct = tree.range([BLOCK + 1]..[FURTHER]).next().transpose();
         let direct = direct.map_err(|error| sled_error(&error, place, folder))?.is_some();
         let (folder, place) = (folder.to_owned(), place.to_owned());
-        Ok(Self { tree, folder, place, direct, spare: RefCell::default() })
+        Ok(Self {
+            tree,
+            folder,
+            place,
+            direct,
+            spare: RefCell::default(),
+            last: RefCell::default(),
+        })
     }
 
     fn failed(&self, error: &sled::Error) -> StateError {
@@ -109,14 +118,21 @@ impl Blocks {
     }
 
     pub(super) fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StateError> {
-        if let Some((name, value)) = self.block_before(table(key), key)? {
-            let mut spare = self.spare.take();
-            self.read(&name, &value, &mut spare)?;
-            let found = spare.block.get(key).map(<[u8]>::to_vec);
-            self.spare.replace(spare);
-            if found.is_some() {
-                return Ok(found);
+        let mut last = self.last.borrow_mut();
+        let (_, block) = match last.take().filter(|(stored, _)| stored.covers(key)) {
+            Some(near) => last.insert(near),
+            None => {
+                let stored = self.stored(key)?;
+                let mut spare = Spare::default();
+                if let Some(value) = &stored.value {
+                    self.read(&stored.name, value, &mut spare)?;
+                }
+                last.insert((stored, spare.block))
             }
+        };
+        let found = block.get(key).map(<[u8]>::to_vec);
+        if found.is_some() {
+            return Ok(found);
         }
         if !self.direct {
             return Ok(None);
@@ -183,6 +199,7 @@ impl Blocks {
         &self,
         changes: impl Iterator<Item = (&'a [u8], Option<&'a [u8]>)>,
     ) -> Result<(), StateError> {
+        self.last.take();
         let mut changes = changes.peekable();
         let mut pieces = Pieces::default();
         let mut spare = Spare::default();

@@ -157,7 +157,10 @@ fn decode(bytes: &[u8], place: &str) -> Result<Option<Left>, StateError> {
         let frame = first(torn.get(at..)?)?.0;
         frame::open::<Header>(frame, place, FILE).ok()
     };
-    if torn.windows(START.len()).enumerate().any(|(at, start)| start == START && whole(at).is_some())
+    if torn
+        .windows(START.len())
+        .enumerate()
+        .any(|(at, start)| start == START && whole(at).is_some())
     {
         return Err(damaged("was changed by something else"));
     }
@@ -215,7 +218,9 @@ mod tests {
         let text = |bytes: &Vec<u8>| String::from_utf8(bytes.clone()).expect("is text");
         let left = decode(bytes, "here").expect("is no damage")?;
         assert_eq!(left.environment, "default");
-        Some(left.pending.iter().map(|(key, value)| (text(key), value.as_ref().map(text))).collect())
+        Some(
+            left.pending.iter().map(|(key, value)| (text(key), value.as_ref().map(text))).collect(),
+        )
     }
 
     #[test]
