@@ -34,7 +34,7 @@ enum Base {
     /// Read from a copy. sled's files are closed, and as this seal says.
     Copy { bytes: Bytes, seal: Sums },
     /// In sled's files, which are open.
-    Sled { open: SledBacking, lifted: Option<Sums> },
+    Sled { open: Box<SledBacking>, lifted: Option<Sums> },
 }
 
 /// Where the store is.
@@ -146,11 +146,11 @@ fn keep_copy(
 }
 
 /// Opens sled's files. The seal is lifted before.
-fn open(site: &Site, sealed: bool) -> Result<SledBacking, StateError> {
+fn open(site: &Site, sealed: bool) -> Result<Box<SledBacking>, StateError> {
     seal::lift(&site.folder)?;
     // If not, sled says that they are locked.
     let _free = backing::released(&site.files)?;
-    let open = backing::open(&site.files, &site.environment, &site.place)?;
+    let open = Box::new(backing::open(&site.files, &site.environment, &site.place)?);
     if !sealed {
         open.make_durable()?;
     }
