@@ -28,6 +28,10 @@ use super::{blocks::Blocks, log::Pending, pieces::SEGMENT, trouble::sled_error};
 /// How many entries are written at once. Of the sizes that were tried, this makes the smallest files for
 /// 100,000 and for a million deliveries.
 pub(super) const AT_ONCE: usize = 3000;
+/// How many bytes sled is given before they are made durable. It writes segments with several threads, in
+/// any order; if the power goes and a later one is there without an earlier, it takes its files for corrupt.
+/// So there are never many segments under way.
+const UNSYNCED: usize = 128 << 10;
 /// Whoever holds sled's files longer than this after closing them is not one of its threads.
 const LONGEST_RELEASE: Duration = Duration::from_secs(10);
 pub(super) struct SledBacking {
@@ -138,7 +142,14 @@ impl SledBacking {
             .map(|(key, value)| (key.as_slice(), value.as_deref()))
             .peekable();
         while entries.peek().is_some() {
-            self.blocks.write(entries.by_ref().take(AT_ONCE))?;
+            let mut bytes = 0;
+            let some = std::iter::from_fn(|| {
+                let next = entries.next_if(|_| bytes < UNSYNCED)?;
+                bytes += next.0.len() + next.1.map_or(0, <[u8]>::len);
+                Some(next)
+            });
+            self.blocks.write(some)?;
+            self.sync()?;
         }
         let ledger = pending.get_key_value(keys::LEDGER);
         self.blocks.write(ledger.iter().map(|(key, value)| (key.as_slice(), value.as_deref())))?;
