@@ -286,8 +286,13 @@ fn holds_texts(name: &Path) -> bool {
     name.ends_with("db") || name.ends_with("pushsync.log")
 }
 
+/// How many bytes there are before the room that was taken and not used.
+fn used(bytes: &[u8]) -> usize {
+    bytes.iter().rposition(|byte| *byte != 0).map_or(bytes.len(), |last| last + 1)
+}
+
 fn flip(random: &mut fastrand::Rng, bytes: &mut [u8]) {
-    let at = random.usize(..bytes.len());
+    let at = random.usize(..used(bytes));
     bytes[at] ^= random.u8(1..);
 }
 
@@ -320,7 +325,7 @@ fn cut_files_after_a_kill_are_an_error_or_harmless() {
     for (rest, times) in [(Rest::KilledYoung, 20), (Rest::KilledOld, 30)] {
         let noticed = survey(rest, times, |random, name, bytes| {
             if holds_texts(name) {
-                bytes.truncate(random.usize(1..bytes.len()));
+                bytes.truncate(random.usize(1..used(bytes)));
             }
         });
         println!("{noticed} of {times} noticed, the others were harmless");
@@ -359,7 +364,7 @@ fn overwritten_blocks_after_a_kill_are_an_error_or_harmless() {
     for (rest, times) in [(Rest::KilledYoung, 20), (Rest::KilledOld, 60)] {
         let noticed = survey(rest, times, |random, name, bytes| {
             if holds_texts(name) {
-                let at = random.usize(..bytes.len()) / 4096 * 4096;
+                let at = random.usize(..used(bytes)) / 4096 * 4096;
                 let end = (at + 4096).min(bytes.len());
                 let with = if random.bool() { 0 } else { random.u8(..) };
                 bytes[at..end].fill(with);

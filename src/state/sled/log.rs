@@ -2,9 +2,13 @@
 //! checksum, durable before it is acknowledged.
 //!
 //! Many small commits are what sled does worst: each one writes pages anew, keeps their room, and wakes
-//! its threads. A file that only grows takes a commit with one write and one fsync; sled gets all of them
-//! at once when the store is closed, or when the file has grown ([`super::logged`]). The file is there
-//! only meanwhile, or after a death: then the next opening gives sled what is in it.
+//! its threads. A log takes a commit with one write and one fsync; sled gets all of them at once when the
+//! store is closed, or when the log is long ([`super::logged`]). The file is there only meanwhile, or after
+//! a death: then the next opening gives sled what is in it.
+//!
+//! The file has room for frames to come, filled with zeros: as long as a frame goes where the file was
+//! written before, an fsync need not wait for the file system to write down a new length, which takes
+//! several times as long as the bytes.
 //!
 //! A frame is written only after the one before it is durable. So only the last one can be torn, and was
 //! never acknowledged; if anything whole follows one that is not, something else has changed the file.
@@ -12,7 +16,7 @@
 use std::{
     collections::BTreeMap,
     fs::{self, File},
-    io::{self, Write as _},
+    io::{self, Seek as _, SeekFrom, Write as _},
     path::{Path, PathBuf},
 };
 
@@ -27,6 +31,9 @@ use crate::state::{
 pub(super) const FILE: &str = "pushsync.log";
 /// What each frame begins with; eight bytes with its length follow.
 const START: [u8; 8] = *b"\x1bcommit\n";
+
+/// How long the file is at least; from there on it doubles.
+const ROOM: u64 = 64 << 10;
 
 /// New values by their keys; `None` for keys that are removed.
 pub(super) type Pending = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
@@ -48,17 +55,20 @@ pub(super) struct Log {
     /// `None` as long as nothing was committed since it was last cleared.
     file: Option<File>,
     frames: u64,
+    /// Of its frames.
     length: u64,
+    /// Of the file.
+    room: u64,
 }
 
 impl Log {
     /// There is no file yet: see [`read`].
     pub(super) fn new(folder: &Path, environment: &str) -> Self {
         let (folder, environment) = (folder.to_owned(), environment.to_owned());
-        Self { folder, environment, file: None, frames: 0, length: 0 }
+        Self { folder, environment, file: None, frames: 0, length: 0, room: 0 }
     }
 
-    /// In bytes.
+    /// Of its frames, in bytes.
     pub(super) fn length(&self) -> u64 {
         self.length
     }
@@ -76,19 +86,26 @@ impl Log {
         bytes.extend_from_slice(&START);
         bytes.extend_from_slice(&(frame.len() as u64).to_le_bytes());
         bytes.extend_from_slice(&frame);
+        let length = self.length + bytes.len() as u64;
+        let room = self.room.max(length.next_power_of_two()).max(ROOM);
+        if room > self.room {
+            // As much as fits into an address: it is some MiB.
+            bytes.resize(bytes.len() + usize::try_from(room - length).unwrap_or(0), 0);
+        }
         let is_new = self.file.is_none();
         let file = match &mut self.file {
             Some(file) => file,
             none => none.insert(private_file::create(&path)?),
         };
-        file.write_all(&bytes)
+        file.seek(SeekFrom::Start(self.length))
+            .and_then(|_| file.write_all(&bytes))
             .and_then(|()| file.sync_data())
             .map_err(StateError::io("write", &path))?;
         if is_new {
             private_file::sync_folder(&self.folder)?;
         }
         self.frames += 1;
-        self.length += bytes.len() as u64;
+        (self.length, self.room) = (length, room);
         Ok(())
     }
 
@@ -97,7 +114,7 @@ impl Log {
         if self.file.take().is_some() {
             remove(&self.folder)?;
         }
-        (self.frames, self.length) = (0, 0);
+        (self.frames, self.length, self.room) = (0, 0, 0);
         Ok(())
     }
 }
@@ -152,6 +169,7 @@ fn decode(bytes: &[u8], place: &str) -> Result<Option<Left>, StateError> {
         number += 1;
         rest = after;
     }
+    // Zeros, if nothing was torn.
     let torn = rest.get(1..).unwrap_or_default();
     let whole = |at: usize| {
         let frame = first(torn.get(at..)?)?.0;
@@ -190,6 +208,8 @@ pub(super) fn remove(folder: &Path) -> Result<(), StateError> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
     use crate::state::{Digest, codec::Encoded};
 
@@ -198,7 +218,7 @@ mod tests {
         pairs.iter().map(|(key, text)| (key.as_bytes().to_vec(), text.map(value))).collect()
     }
 
-    /// The log of three commits, and where each ends.
+    /// The log of three commits, without the room that is left, and where each ends.
     fn written() -> (Vec<u8>, Vec<usize>) {
         let folder = tempfile::tempdir().expect("a folder");
         let mut log = Log::new(folder.path(), "default");
@@ -211,7 +231,10 @@ mod tests {
             log.append(&commit).expect("is written");
             ends.push(usize::try_from(log.length()).expect("is short"));
         }
-        (fs::read(folder.path().join(FILE)).expect("reads"), ends)
+        let mut bytes = fs::read(folder.path().join(FILE)).expect("reads");
+        let room = bytes.split_off(ends[3]);
+        assert!(!room.is_empty() && room.iter().all(|byte| *byte == 0));
+        (bytes, ends)
     }
 
     fn pending(bytes: &[u8]) -> Option<Vec<(String, Option<String>)>> {
@@ -237,7 +260,36 @@ mod tests {
         for length in 0..=bytes.len() {
             let whole = ends.iter().rev().find(|end| **end <= length).expect("the beginning");
             assert_eq!(pending(&bytes[..length]), pending(&bytes[..*whole]), "{length}");
+            let with_room = [&bytes[..length], &[0; 900]].concat();
+            assert_eq!(pending(&with_room), pending(&bytes[..*whole]), "{length}");
         }
+    }
+
+    #[test]
+    fn a_last_commit_of_which_any_part_is_missing_is_as_if_it_were_not_there() {
+        let (bytes, ends) = written();
+        let last = ends[2];
+        for from in last..bytes.len() {
+            let mut torn = [&bytes[..], &[0; 900]].concat();
+            torn[from..(from + 40).min(bytes.len())].fill(0);
+            assert_eq!(pending(&torn), pending(&bytes[..last]), "{from}");
+        }
+    }
+
+    #[test]
+    fn a_log_that_outgrows_its_room_makes_more() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut log = Log::new(folder.path(), "default");
+        let path = folder.path().join(FILE);
+        let mut lengths = BTreeSet::new();
+        for number in 0..50 {
+            let key = format!("key {number}");
+            log.append(&changes(&[(&key, Some(&"x".repeat(9000)))])).expect("is written");
+            lengths.insert(fs::metadata(&path).expect("is there").len());
+            let left = pending(&fs::read(&path).expect("reads")).expect("is not empty");
+            assert_eq!(left.len(), number + 1);
+        }
+        assert_eq!(Vec::from_iter(lengths), [64 << 10, 128 << 10, 256 << 10, 512 << 10]);
     }
 
     #[test]
