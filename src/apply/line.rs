@@ -64,7 +64,10 @@ impl Line {
     ) -> Self {
         let bounds = Bounds {
             max_requests: options.max_requests,
-            deadline: options.max_duration.map(|duration| (options.clock)() + duration),
+            // A moment that no clock can tell never comes.
+            deadline: options
+                .max_duration
+                .and_then(|duration| (options.clock)().checked_add(duration).ok()),
             max_wait: options.max_wait,
         };
         let pacer = Pacer::new(
@@ -80,7 +83,7 @@ impl Line {
             reporter,
             stopper,
             tempo: Arc::default(),
-            places: Semaphore::new(options.concurrency.get()),
+            places: Semaphore::new(options.concurrency.get().min(Semaphore::MAX_PERMITS)),
             seed: options.seed,
             calls: AtomicU64::new(0),
             fatal: Mutex::new(None),

@@ -71,6 +71,7 @@ pub async fn refresh(
         return Ok(Refreshed::default());
     }
     let changes = queue.len() as u64;
+    let workers = options.concurrency.get().min(queue.len());
     reporter.report(&Event::Started { changes, requests: changes });
     let line = Line::new(known, &options, reporter, stopper.clone());
     let chronicle =
@@ -88,7 +89,7 @@ pub async fn refresh(
         line,
         clock: Arc::clone(&options.clock),
     });
-    work_together(options.concurrency, &stopper, || {
+    work_together(workers, &stopper, || {
         let crew = Arc::clone(&crew);
         async move { crew.work().await }
     })

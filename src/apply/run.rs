@@ -74,8 +74,11 @@ pub async fn apply(plan: Plan, session: Session) -> Result<Outcome, ApplyError> 
     for mark in &plan.protect {
         remember_protection(&*store, &mark.key, mark.protect).await?;
     }
+    let queue = units(plan.changes);
+    // No more than have something to do.
+    let workers = options.concurrency.saturating_mul(AT_ONCE).get().min(queue.len());
     let crew = Arc::new(Crew {
-        queue: Mutex::new(units(plan.changes)),
+        queue: Mutex::new(queue),
         turn: AsyncMutex::new(()),
         outcome: Mutex::new(Outcome::default()),
         store: Arc::clone(&store),
@@ -88,7 +91,6 @@ pub async fn apply(plan: Plan, session: Session) -> Result<Outcome, ApplyError> 
         lineage: meta.lineage,
     });
     let announced = announce_stop(stopper.clone(), reporter);
-    let workers = options.concurrency.saturating_mul(AT_ONCE);
     let worked = work_together(workers, &stopper, || {
         let crew = Arc::clone(&crew);
         async move { crew.work().await }
@@ -103,7 +105,7 @@ pub async fn apply(plan: Plan, session: Session) -> Result<Outcome, ApplyError> 
 
 /// Runs so many workers until all have ended; the first error stops the run and is returned.
 pub(super) async fn work_together<W>(
-    workers: NonZeroUsize,
+    workers: usize,
     stopper: &Stopper,
     worker: impl Fn() -> W,
 ) -> Result<(), ApplyError>
@@ -111,7 +113,7 @@ where
     W: Future<Output = Result<(), ApplyError>> + Send + 'static,
 {
     let mut tasks = JoinSet::new();
-    for _ in 0..workers.get() {
+    for _ in 0..workers {
         tasks.spawn(worker());
     }
     let mut result = Ok(());

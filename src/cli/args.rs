@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::{completions, secrets::KeyFile};
 use crate::{
-    manifest::duration,
+    manifest::{MOST_CONCURRENT, duration},
     model::{Address, Key, VisitorId},
 };
 
@@ -270,8 +270,8 @@ pub(super) struct Bounds {
     /// Sleep at most so long for the API's budget
     #[arg(long, value_name = "D", value_parser = span, default_value = "5m")]
     pub(super) max_wait: Duration,
-    /// How many requests may be under way at once [default: what the project says]
-    #[arg(long, value_name = "N")]
+    /// How many requests may be under way at once, from 1 to 512 [default: what the project says]
+    #[arg(long, value_name = "N", value_parser = concurrency)]
     pub(super) concurrency: Option<NonZeroUsize>,
 }
 
@@ -569,10 +569,20 @@ fn span(text: &str) -> Result<Duration, duration::ParseDurationError> {
     duration::parse(text)
 }
 
+fn concurrency(text: &str) -> Result<NonZeroUsize, String> {
+    let count = text.parse().ok().filter(|count| (1..=MOST_CONCURRENT).contains(count));
+    count
+        .and_then(|count| NonZeroUsize::new(usize::try_from(count).ok()?))
+        .ok_or_else(|| format!("no number from 1 to {MOST_CONCURRENT}"))
+}
+
 /// Milliseconds, too.
 fn pause(text: &str) -> Result<Duration, duration::ParseDurationError> {
     match text.strip_suffix("ms").map(str::parse) {
-        Some(Ok(millis)) => Ok(Duration::from_millis(millis)),
+        // Bounded as if it was written in seconds.
+        Some(Ok(millis)) => {
+            span(&format!("{}s", millis / 1000)).map(|_| Duration::from_millis(millis))
+        }
         _ => span(text),
     }
 }

@@ -8,7 +8,9 @@ use super::{
     load::Files,
     raw,
     resolve::Context,
-    settings::{DEFAULT_BASE_URL, Settings, StateLocation, Threshold, check_base_url},
+    settings::{
+        DEFAULT_BASE_URL, MOST_CONCURRENT, Settings, StateLocation, Threshold, check_base_url,
+    },
     source::Source,
     unions::Threshold as RawThreshold,
 };
@@ -76,18 +78,24 @@ impl Files {
                 }
             },
         };
-        let mut at_least_one = |field: Option<(&u64, Source)>, default: u64| match field {
+        let mut count = |field: Option<(&u64, Source)>, default: u64, most: u64| match field {
             None => Some(default),
             Some((0, at)) => {
                 cx.error(Code::BadValue, "this must be at least 1", &at);
                 None
             }
+            Some((count, at)) if *count > most => {
+                cx.error(Code::BadValue, format!("this must be at most {most}"), &at);
+                None
+            }
             Some((count, _)) => Some(*count),
         };
-        let concurrency = at_least_one(api.get("concurrency", |raw| raw.concurrency.as_ref()), 4);
-        let requests_per_hour = at_least_one(
+        let concurrency =
+            count(api.get("concurrency", |raw| raw.concurrency.as_ref()), 4, MOST_CONCURRENT);
+        let requests_per_hour = count(
             limits.get("requests_per_hour", |raw| raw.requests_per_hour.as_ref()),
             100,
+            u64::MAX,
         );
         let mut threshold = |field: Option<(&RawThreshold, Source)>| match field {
             None => Some(Threshold::Share(20)),

@@ -50,7 +50,7 @@ pub(crate) use audience::AHEAD;
 pub use audience::Table;
 pub use project::{Adoption, Message, Move, Presence, Project, Removed, Window};
 pub(crate) use project::{Body, Vars};
-pub use settings::{MaskVisitors, Settings, StateLocation, Threshold};
+pub use settings::{MOST_CONCURRENT, MaskVisitors, Settings, StateLocation, Threshold};
 pub use source::{Source, SourceFile};
 
 use crate::{

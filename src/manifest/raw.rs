@@ -122,7 +122,7 @@ raw! {
         /// https, or http on a loopback address.
         #[schemars(example = &json!("https://api.brevo.com/v3"), extend("default" = "https://api.brevo.com/v3"))]
         base_url: String,
-        /// How many requests may be under way at once, at least 1.
+        /// How many requests may be under way at once, from 1 to 512.
         #[schemars(example = &json!(4), extend("default" = 4))]
         concurrency: u64,
         /// How long one request may take, at least `1s`.

@@ -75,6 +75,9 @@ impl fmt::Debug for StateLocation {
     }
 }
 
+/// Each request under way has a connection, and a process may have 1,024 files open on many systems.
+pub const MOST_CONCURRENT: u64 = 512;
+
 /// What `pushsync.yaml` says beside messages, with defaults filled in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
@@ -82,7 +85,7 @@ pub struct Settings {
     pub state: StateLocation,
     /// Where the API is: https, or http on a loopback address. Without `/` at its end.
     pub base_url: String,
-    /// How many requests may be under way at once.
+    /// How many requests may be under way at once, [`MOST_CONCURRENT`] at most.
     pub concurrency: NonZeroUsize,
     /// Of one request.
     pub timeout: Duration,

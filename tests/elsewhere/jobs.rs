@@ -82,7 +82,7 @@ fn however_often_a_job_is_killed_nothing_is_sent_twice_and_nothing_is_lost() {
     while killed < KILLS {
         runs += 1;
         assert!(runs < KILLS * 6, "it dies too seldom: {killed} of {runs} runs");
-        wanted = (wanted + rng.usize(..4)).min(95);
+        wanted += rng.usize(1..6);
         project.rewrite(&many(wanted, "text"));
         let apply = at(&place, project.with(&sandbox, "apply --yes -q"));
         let moment = ["time", "commit", "request", "answer"][rng.usize(..4)];

@@ -241,6 +241,16 @@ async fn concurrency_is_what_was_asked_for() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_concurrency_beyond_the_number_of_changes_is_that_number() {
+    let server = Server::with_script([]);
+    *server.hold.lock().expect("not poisoned") = Some(Duration::from_secs(1));
+    let mut scene = Scene::new(server).want("a@v", "one").want("b@v", "two");
+    scene.options.concurrency = NonZeroUsize::MAX;
+    let outcome = scene.apply().await;
+    assert_eq!((outcome.applied, outcome.requests), (2, 2));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_run_is_in_the_history() {
     let scene = Scene::new(Server::with_script([Fate::Works, Fate::Status(400)]))
         .want("a@v", "one")
