@@ -161,6 +161,45 @@ fn wrong_usage_exits_1_and_help_and_version_exit_0() {
 }
 
 #[test]
+fn no_number_duration_or_instant_is_too_large_for_words() {
+    let sandbox = Sandbox::start();
+    let values = [
+        "0",
+        "18446744073709551615",
+        "18446744073709551616",
+        "0s",
+        "876000h",
+        "99999999999h",
+        "9999-12-30T22:00:00Z",
+        "-009999-01-02T01:59:59Z",
+    ];
+    for options in [
+        "apply --yes --max-requests",
+        "apply --yes --max-duration",
+        "apply --yes --max-wait",
+        "apply --yes --concurrency",
+        "apply --yes --allow-deletes",
+        "apply --yes --lock-timeout",
+        "apply --yes --at",
+        "plan --at",
+        "refresh --max-requests",
+        "refresh --max-duration",
+        "refresh --concurrency",
+    ] {
+        for value in values {
+            let project = Project::many(2);
+            if options.starts_with("refresh") {
+                project.with(&sandbox, "apply --yes -q").ok();
+            }
+            // In one word, as a value may begin with a dash.
+            let ran = project.with(&sandbox, &format!("{options}={value}")).wait();
+            assert!([0, 1, 3].contains(&ran.status), "{options}={value}: {}", ran.err);
+            ran.never_says(&["panicked"]);
+        }
+    }
+}
+
+#[test]
 fn completions_are_scripts_that_their_shells_accept() {
     let folder = Project::empty();
     for shell in ["bash", "zsh", "fish"] {
