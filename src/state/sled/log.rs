@@ -17,6 +17,7 @@ use std::{
     collections::BTreeMap,
     fs::{self, File},
     io::{self, Seek as _, SeekFrom, Write as _},
+    ops::RangeInclusive,
     path::{Path, PathBuf},
 };
 
@@ -32,8 +33,8 @@ pub(super) const FILE: &str = "pushsync.log";
 /// What each frame begins with; eight bytes with its length follow.
 const START: [u8; 8] = *b"\x1bcommit\n";
 
-/// How long the file is at least; from there on it doubles.
-const ROOM: u64 = 64 << 10;
+/// The room that is made at first, and the most that is made at once; in between, the file doubles.
+const ROOM: RangeInclusive<u64> = 64 << 10..=512 << 10;
 
 /// New values by their keys; `None` for keys that are removed.
 pub(super) type Pending = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
@@ -87,9 +88,10 @@ impl Log {
         bytes.extend_from_slice(&(frame.len() as u64).to_le_bytes());
         bytes.extend_from_slice(&frame);
         let length = self.length + bytes.len() as u64;
-        let room = self.room.max(length.next_power_of_two()).max(ROOM);
+        let step = length.next_power_of_two().clamp(*ROOM.start(), *ROOM.end());
+        let room = self.room.max(length.next_multiple_of(step));
         if room > self.room {
-            // As much as fits into an address: it is some MiB.
+            // It always fits; without room, a commit takes longer.
             bytes.resize(bytes.len() + usize::try_from(room - length).unwrap_or(0), 0);
         }
         let is_new = self.file.is_none();
@@ -282,14 +284,15 @@ mod tests {
         let mut log = Log::new(folder.path(), "default");
         let path = folder.path().join(FILE);
         let mut lengths = BTreeSet::new();
-        for number in 0..50 {
+        for number in 0..150 {
             let key = format!("key {number}");
             log.append(&changes(&[(&key, Some(&"x".repeat(9000)))])).expect("is written");
             lengths.insert(fs::metadata(&path).expect("is there").len());
             let left = pending(&fs::read(&path).expect("reads")).expect("is not empty");
             assert_eq!(left.len(), number + 1);
         }
-        assert_eq!(Vec::from_iter(lengths), [64 << 10, 128 << 10, 256 << 10, 512 << 10]);
+        let expected = [64, 128, 256, 512, 1024, 1536];
+        assert_eq!(Vec::from_iter(lengths), expected.map(|length| length << 10));
     }
 
     #[test]
