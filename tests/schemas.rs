@@ -102,6 +102,34 @@ fn whatever_a_field_holds_is_described_too() {
     }
 }
 
+#[test]
+fn numbers_are_bounded_as_by_the_program() {
+    let validator = jsonschema::validator_for(&schema::project()).expect("a schema");
+    for (settings, fits) in [
+        ("api: { concurrency: 0 }", false),
+        ("api: { concurrency: 1 }", true),
+        ("api: { concurrency: 512 }", true),
+        ("api: { concurrency: 513 }", false),
+        ("limits: { requests_per_hour: 0 }", false),
+        ("limits: { requests_per_hour: 1 }", true),
+        ("limits: { requests_per_hour: 18446744073709551615 }", true),
+    ] {
+        let folder = tempfile::TempDir::new().expect("a folder");
+        let yaml = format!("version: 1\n{settings}\n");
+        fs::write(folder.path().join("pushsync.yaml"), &yaml).expect("writable");
+        let options = LoadOptions {
+            environment: None,
+            allow_outside: false,
+            env: &|_| None,
+            now: jiff::Timestamp::UNIX_EPOCH,
+        };
+        let loaded = manifest::load(folder.path(), &options);
+        assert_eq!(loaded.project.is_some(), fits, "{settings}: {:?}", loaded.report);
+        let json: Value = serde_yaml::from_str(&yaml).expect("is YAML");
+        assert_eq!(validator.is_valid(&json), fits, "{settings}");
+    }
+}
+
 /// All defaults together, written out, say nothing new.
 #[test]
 fn the_defaults_are_those_of_the_program() {

@@ -5,7 +5,10 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::unions::{Entries, From, Threshold, To, Var};
+use super::{
+    settings::MOST_CONCURRENT,
+    unions::{Entries, From, Threshold, To, Var},
+};
 use crate::{
     desired::{OnMissing, OnUnknown},
     model::Kind,
@@ -122,8 +125,8 @@ raw! {
         /// https, or http on a loopback address.
         #[schemars(example = &json!("https://api.brevo.com/v3"), extend("default" = "https://api.brevo.com/v3"))]
         base_url: String,
-        /// How many requests may be under way at once, from 1 to 512.
-        #[schemars(example = &json!(4), extend("default" = 4))]
+        /// How many requests may be under way at once.
+        #[schemars(example = &json!(4), extend("default" = 4, "minimum" = 1, "maximum" = MOST_CONCURRENT))]
         concurrency: u64,
         /// How long one request may take, at least `1s`.
         #[schemars(example = &json!("30s"), extend("default" = "30s"))]
@@ -134,7 +137,7 @@ raw! {
     "a mapping with `requests_per_hour`"
     Limits {
         /// The budget of requests until the API's own headers say otherwise.
-        #[schemars(example = &json!(100), extend("default" = 100))]
+        #[schemars(example = &json!(100), extend("default" = 100, "minimum" = 1))]
         requests_per_hour: u64,
     }
 

@@ -76,8 +76,12 @@ fn one(schema: &Value, form: &Value) -> String {
     }
     match &form["type"] {
         Value::String(kind) => match kind.as_str() {
-            "integer" if form["minimum"].is_u64() => "whole number, not negative".to_owned(),
-            "integer" => "whole number".to_owned(),
+            "integer" => match (form["minimum"].as_u64(), form["maximum"].as_u64()) {
+                (Some(least), Some(most)) => format!("whole number from {least} to {most}"),
+                (Some(0), None) => "whole number, not negative".to_owned(),
+                (Some(least), None) => format!("whole number, at least {least}"),
+                (None, _) => "whole number".to_owned(),
+            },
             "boolean" => "true or false".to_owned(),
             "array" => format!("list of: {}", one(schema, &form["items"])),
             "object" => {
