@@ -102,6 +102,20 @@ fn whatever_a_field_holds_is_described_too() {
     }
 }
 
+/// A project of this file alone, as the program reads it.
+fn load(yaml: &str) -> (tempfile::TempDir, manifest::Loaded) {
+    let folder = tempfile::TempDir::new().expect("a folder");
+    fs::write(folder.path().join("pushsync.yaml"), yaml).expect("writable");
+    let options = LoadOptions {
+        environment: None,
+        allow_outside: false,
+        env: &|_| None,
+        now: jiff::Timestamp::UNIX_EPOCH,
+    };
+    let loaded = manifest::load(folder.path(), &options);
+    (folder, loaded)
+}
+
 #[test]
 fn numbers_are_bounded_as_by_the_program() {
     let validator = jsonschema::validator_for(&schema::project()).expect("a schema");
@@ -114,16 +128,8 @@ fn numbers_are_bounded_as_by_the_program() {
         ("limits: { requests_per_hour: 1 }", true),
         ("limits: { requests_per_hour: 18446744073709551615 }", true),
     ] {
-        let folder = tempfile::TempDir::new().expect("a folder");
         let yaml = format!("version: 1\n{settings}\n");
-        fs::write(folder.path().join("pushsync.yaml"), &yaml).expect("writable");
-        let options = LoadOptions {
-            environment: None,
-            allow_outside: false,
-            env: &|_| None,
-            now: jiff::Timestamp::UNIX_EPOCH,
-        };
-        let loaded = manifest::load(folder.path(), &options);
+        let (_folder, loaded) = load(&yaml);
         assert_eq!(loaded.project.is_some(), fits, "{settings}: {:?}", loaded.report);
         let json: Value = serde_yaml::from_str(&yaml).expect("is YAML");
         assert_eq!(validator.is_valid(&json), fits, "{settings}");
@@ -142,16 +148,7 @@ fn the_defaults_are_those_of_the_program() {
         Value::Object(told.collect())
     }
     fn seen(project: &Value) -> String {
-        let folder = tempfile::TempDir::new().expect("a folder");
-        let text = serde_json::to_string(project).expect("JSON is YAML");
-        fs::write(folder.path().join("pushsync.yaml"), text).expect("writable");
-        let options = LoadOptions {
-            environment: None,
-            allow_outside: false,
-            env: &|_| None,
-            now: jiff::Timestamp::UNIX_EPOCH,
-        };
-        let loaded = manifest::load(folder.path(), &options);
+        let (folder, loaded) = load(&serde_json::to_string(project).expect("JSON is YAML"));
         let project = loaded.project.unwrap_or_else(|| panic!("{:?}", loaded.report));
         let message = project.messages().next().expect("a message");
         let all = format!("{:?} {:?} {:?}", project.settings, project.removed, message.spec);
