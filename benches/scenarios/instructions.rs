@@ -159,6 +159,7 @@ fn count_all(binary: &Path) -> BTreeMap<String, u64> {
     let sent = |kind, size| {
         let folder = TempDir::new().expect("a temporary folder");
         projects::made(folder.path(), kind, size);
+        settle(binary, folder.path());
         folder
     };
     let csv = sent(Kind::Csv, 10_000);
@@ -185,6 +186,18 @@ fn count_all(binary: &Path) -> BTreeMap<String, u64> {
             (name.to_owned(), least.expect("there are runs"))
         })
         .collect()
+}
+
+/// Opened for the first time, sled ends its last segment sooner or later, so that there are two or three of them,
+/// which makes a twentieth of a scan. Once rewritten after that, there are two.
+fn settle(binary: &Path, folder: &Path) {
+    for args in ["plan", "state compact", "plan"] {
+        let mut command = Command::new(binary);
+        ground::clean(&mut command);
+        let done = command.args(args.split_whitespace()).current_dir(folder).output();
+        let done = done.expect("the program starts");
+        assert!(done.status.success(), "{args}: {}", String::from_utf8_lossy(&done.stderr));
+    }
 }
 
 fn count(binary: &Path, folder: &Path, args: &str) -> u64 {
