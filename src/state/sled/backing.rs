@@ -28,7 +28,7 @@ use super::{blocks::Blocks, log::Pending, pieces::SEGMENT, trouble::sled_error};
 /// How many entries are written at once. Of the sizes that were tried, this makes the smallest files for
 /// 100,000 and for a million deliveries.
 pub(super) const AT_ONCE: usize = 3000;
-/// How many bytes sled is given before they are made durable. It writes segments with several threads, in
+/// How many bytes sled is given before they are made durable, and a block more. It writes segments with several threads, in
 /// any order; if the power goes and a later one is there without an earlier, it takes its files for corrupt.
 /// So there are never many segments under way.
 const UNSYNCED: usize = 128 << 10;
@@ -136,19 +136,14 @@ impl SledBacking {
 
     /// Writes all of the log, durably; the ledger last, so that it says whether all of it is there.
     pub(super) fn take(&self, pending: &Pending) -> Result<(), StateError> {
-        let mut entries = pending
+        let entries: Vec<_> = pending
             .iter()
             .filter(|(key, _)| *key != keys::LEDGER)
             .map(|(key, value)| (key.as_slice(), value.as_deref()))
-            .peekable();
-        while entries.peek().is_some() {
-            let mut bytes = 0;
-            let some = std::iter::from_fn(|| {
-                let next = entries.next_if(|_| bytes < UNSYNCED)?;
-                bytes += next.0.len() + next.1.map_or(0, <[u8]>::len);
-                Some(next)
-            });
-            self.blocks.write(some)?;
+            .collect();
+        let mut rest = entries.as_slice();
+        while !rest.is_empty() {
+            rest = &rest[self.blocks.write_some(rest, UNSYNCED)?..];
             self.sync()?;
         }
         let ledger = pending.get_key_value(keys::LEDGER);

@@ -199,18 +199,37 @@ impl Blocks {
         &self,
         changes: impl Iterator<Item = (&'a [u8], Option<&'a [u8]>)>,
     ) -> Result<(), StateError> {
+        let changes: Vec<_> = changes.collect();
+        self.write_some(&changes, usize::MAX).map(drop)
+    }
+
+    /// The same, but ends early when the changes or the blocks that they are in have so many bytes;
+    /// how many were written, at least one of any.
+    pub(super) fn write_some(
+        &self,
+        changes: &[(&[u8], Option<&[u8]>)],
+        most: usize,
+    ) -> Result<usize, StateError> {
         self.last.take();
-        let mut changes = changes.peekable();
+        let count = changes.len();
+        let mut changes = changes.iter().copied().peekable();
+        let mut taken = 0;
         let mut pieces = Pieces::default();
         let mut spare = Spare::default();
-        while let Some((key, _)) = changes.peek() {
+        while taken < most
+            && pieces.length() < most
+            && let Some((key, _)) = changes.peek()
+        {
             let stored = self.stored(key)?;
             match &stored.value {
                 Some(value) => self.read(&stored.name, value, &mut spare)?,
                 None => spare.block = Block::default(),
             }
             let mut new = Vec::new();
-            while let Some(change) = changes.next_if(|(key, _)| stored.covers(key)) {
+            while taken < most
+                && let Some(change) = changes.next_if(|(key, _)| stored.covers(key))
+            {
+                taken += change.0.len() + change.1.map_or(0, <[u8]>::len);
                 new.push(change);
             }
             if new.is_empty() {
@@ -226,7 +245,8 @@ impl Blocks {
             let old: Vec<Pair<'_>> = spare.block.entries().collect();
             put(&stored, &old, &new, &mut pieces);
         }
-        self.tree.apply_batch(pieces.batch()).map_err(|error| self.failed(&error))
+        self.tree.apply_batch(pieces.batch()).map_err(|error| self.failed(&error))?;
+        Ok(count - changes.len())
     }
 
     /// The block that has this key, or would have it.

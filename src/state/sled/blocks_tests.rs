@@ -64,6 +64,46 @@ fn changes() -> impl Strategy<Value = Change> {
     proptest::collection::btree_map(keys(), proptest::option::weighted(0.7, value), 1..60)
 }
 
+#[test]
+fn scattered_changes_are_written_in_parts_as_large_as_their_blocks() {
+    let tree = tree();
+    let blocks = blocks(&tree);
+    let key = |n: u32| format!("ra@{n:05}").into_bytes();
+    // Nothing that could be compressed.
+    let mut random = fastrand::Rng::with_seed(5);
+    let mut value = || Some(std::iter::repeat_with(|| random.u8(..)).take(200).collect());
+    write(&blocks, &(0..3000).map(|n| (key(n), value())).collect());
+    let change: Change = (0..3000).step_by(50).map(|n| (key(n), value())).collect();
+    let entries: Vec<_> = change.iter().map(|(key, v)| (key.as_slice(), v.as_deref())).collect();
+    let (mut rest, mut parts) = (entries.as_slice(), 0);
+    while !rest.is_empty() {
+        let written = blocks.write_some(rest, 16 << 10).expect("is written");
+        assert!((1..20).contains(&written), "{written}");
+        rest = &rest[written..];
+        parts += 1;
+    }
+    assert!(parts > 5, "{parts}");
+    let all = all(&blocks);
+    assert_eq!(all.len(), 3000);
+    assert!(change.iter().all(|(key, value)| all.get(key) == value.as_ref()));
+}
+
+#[test]
+fn what_comes_at_the_end_of_one_block_is_written_in_parts_too() {
+    let tree = tree();
+    let blocks = blocks(&tree);
+    let change: Change =
+        (0..1000).map(|n| (format!("ra@{n:05}").into_bytes(), Some(vec![b'x'; 200]))).collect();
+    let entries: Vec<_> = change.iter().map(|(key, v)| (key.as_slice(), v.as_deref())).collect();
+    let mut rest = entries.as_slice();
+    while !rest.is_empty() {
+        let written = blocks.write_some(rest, 16 << 10).expect("is written");
+        assert!((1..=80).contains(&written), "{written}");
+        rest = &rest[written..];
+    }
+    assert_eq!(all(&blocks).len(), 1000);
+}
+
 fn bounds() -> impl Strategy<Value = Bound<Vec<u8>>> {
     prop_oneof![
         Just(Bound::Unbounded),

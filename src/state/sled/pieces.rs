@@ -62,6 +62,11 @@ pub(super) fn whole<'a>(
 }
 
 impl Pieces {
+    /// Of all values, in bytes.
+    pub(super) fn length(&self) -> usize {
+        self.0.values().flatten().map(Vec::len).sum()
+    }
+
     /// Puts a value under a key, under which `before` lies now.
     pub(super) fn put(&mut self, key: Vec<u8>, value: &[u8], before: Option<&IVec>) {
         let mut after = 0;
