@@ -179,6 +179,7 @@ fn process(
         let session = Session {
             store: store.clone(),
             api: server.clone(),
+            api_url: None,
             options: Options {
                 concurrency: NonZeroUsize::new(setup.concurrency).unwrap_or(NonZeroUsize::MIN),
                 requests_per_hour: 100,

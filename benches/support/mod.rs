@@ -14,8 +14,8 @@ use std::{
 use jiff::Timestamp;
 use pushsync::{
     apply::{Options, RunInfo, Session, Silent, Stopper, apply},
-    brevo::{BaseUrl, Client, Config},
-    model::{Address, Content, Kind, Sender},
+    brevo::{Client, Config},
+    model::{Address, BaseUrl, Content, Endpoint, Kind, Sender},
     plan::{Budget, Change, Operation, Plan, Reason, Selection, StateRef, Summary},
     sandbox::{self, Running, Sandbox},
     state::{
@@ -68,6 +68,7 @@ pub(crate) async fn creates(
     let session = Session {
         store: store.clone(),
         api: Arc::new(client),
+        api_url: None,
         options: Options {
             concurrency: NonZeroUsize::new(concurrency).expect("not zero"),
             requests_per_hour: u64::MAX,
@@ -110,7 +111,7 @@ fn plan(count: usize) -> Plan {
     let now = Timestamp::now();
     Plan {
         environment: "default".into(),
-        sandbox: false,
+        api: Endpoint::At(BaseUrl::brevo()),
         as_of: now,
         state: StateRef { lineage: None, serial: 0 },
         selection: Selection::default(),

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use pushsync::{
     desired::Delivery,
     manifest::{LoadOptions, Project, load},
-    model::{Content, MessageId},
+    model::{BaseUrl, Content, Endpoint, MessageId},
     plan::{Budget, Declared, Inputs, Selection, StateRef},
     state::Record,
 };
@@ -61,6 +61,7 @@ pub(crate) fn record(delivery: &Delivery) -> Record {
 pub(crate) fn inputs(project: &Project) -> Inputs {
     Inputs {
         environment: "default".to_owned(),
+        api: Endpoint::At(BaseUrl::brevo()),
         as_of: NOW,
         state: StateRef { lineage: None, serial: 0 },
         declared: project

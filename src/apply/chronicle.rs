@@ -1,11 +1,18 @@
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{
+    Arc, Mutex, PoisonError,
+    atomic::{AtomicBool, Ordering},
+};
 
 use jiff::Timestamp;
 
-use super::{Clock, RunInfo, Stop, pace::Pacer};
-use crate::state::{Run, RunChange, RunPart, Write};
+use super::{Clock, RunInfo, Stop, line::Line, pace::Pacer};
+use crate::{
+    model::BaseUrl,
+    state::{Run, RunChange, RunPart, Write},
+};
 
-/// What every commit of a run takes along: the API's budget as known by then, and the history.
+/// What every commit of a run takes along: the API's budget as known by then, which API it is once it
+/// has answered, and the history.
 ///
 /// So a run that is killed has its changes in the history as well: those whose end was committed,
 /// and perhaps some of which the API's answer was known and the commit still under way.
@@ -14,6 +21,8 @@ pub(super) struct Chronicle {
     started_at: Timestamp,
     clock: Clock,
     pacer: Arc<Pacer>,
+    api_url: Option<BaseUrl>,
+    answered: Arc<AtomicBool>,
     pages: Mutex<Pages>,
 }
 
@@ -26,9 +35,15 @@ struct Pages {
 }
 
 impl Chronicle {
-    pub(super) fn new(info: RunInfo, clock: Clock, pacer: Arc<Pacer>) -> Self {
+    pub(super) fn new(
+        info: RunInfo,
+        clock: Clock,
+        api_url: Option<BaseUrl>,
+        line: &Line,
+    ) -> Self {
         let started_at = clock();
-        Self { info, started_at, clock, pacer, pages: Mutex::default() }
+        let (pacer, answered) = (Arc::clone(&line.pacer), Arc::clone(&line.answered));
+        Self { info, started_at, clock, pacer, api_url, answered, pages: Mutex::default() }
     }
 
     /// The next commit takes this along.
@@ -50,6 +65,9 @@ impl Chronicle {
         let RunInfo { id, command, commit, dirty } = self.info.clone();
         let started_at = self.started_at;
         let mut writes: Vec<Write> = self.pacer.note().map(Write::Budget).into_iter().collect();
+        if self.answered.load(Ordering::Acquire) {
+            writes.extend(self.api_url.clone().map(Write::Api));
+        }
         writes.push(Write::Run(Box::new(Run {
             id,
             command,

@@ -1,7 +1,7 @@
 use std::{
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -35,6 +35,8 @@ pub(super) struct Line {
     /// How many were made: each has jitter of its own, or all would come back at once.
     calls: AtomicU64,
     fatal: Mutex<Option<Problem>>,
+    /// Whether the API has answered a request.
+    pub(super) answered: Arc<AtomicBool>,
 }
 
 /// The place of a request under way.
@@ -87,6 +89,7 @@ impl Line {
             seed: options.seed,
             calls: AtomicU64::new(0),
             fatal: Mutex::new(None),
+            answered: Arc::default(),
         }
     }
 
@@ -154,6 +157,9 @@ impl Line {
                 Ok(Reply { budget, .. }) => *budget,
                 Err(problem) => problem.budget,
             };
+            if is_an_answer(&result) {
+                self.answered.store(true, Ordering::Release);
+            }
             let refused = result.as_ref().is_err_and(|problem| problem.status() == Some(429));
             let unsent = result
                 .as_ref()
@@ -216,5 +222,18 @@ impl Line {
             .get_or_insert_with(|| problem.clone());
         self.stopper.stop(Stop::Fatal);
         Sent::Refused(problem)
+    }
+}
+
+/// Whether the API has answered, and not somebody else at a wrong address: only the API's own
+/// refusals have a code.
+fn is_an_answer<T>(result: &Result<Reply<T>, Problem>) -> bool {
+    match result {
+        Ok(_) => true,
+        Err(problem) => match problem.reach {
+            Reach::Unreadable => true,
+            Reach::Answered(_) => problem.code.is_some() || problem.gone,
+            Reach::NotBuilt | Reach::NotConnected | Reach::Sent => false,
+        },
     }
 }

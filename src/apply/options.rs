@@ -5,7 +5,7 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::{Reporter, Stop, api::Api};
-use crate::state::Store;
+use crate::{model::BaseUrl, state::Store};
 
 /// Tells the time.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -36,6 +36,8 @@ pub struct Session {
     pub store: Arc<dyn Store>,
     /// The API.
     pub api: Arc<dyn Api>,
+    /// Where it is, for the state to remember once it has answered; none if it need not.
+    pub api_url: Option<BaseUrl>,
     /// How to go about it.
     pub options: Options,
     /// For the history.

@@ -64,7 +64,7 @@ pub async fn refresh(
     most: Option<u64>,
     session: Session,
 ) -> Result<Refreshed, ApplyError> {
-    let Session { store, api, options, info, reporter, stopper } = session;
+    let Session { store, api, api_url, options, info, reporter, stopper } = session;
     let known = store.meta().await?.budget;
     let (queue, left) = oldest(&*store, selection, most).await?;
     if queue.is_empty() {
@@ -75,7 +75,7 @@ pub async fn refresh(
     reporter.report(&Event::Started { changes, requests: changes });
     let line = Line::new(known, &options, reporter, stopper.clone());
     let chronicle =
-        Arc::new(Chronicle::new(info, Arc::clone(&options.clock), Arc::clone(&line.pacer)));
+        Arc::new(Chronicle::new(info, Arc::clone(&options.clock), api_url, &line));
     let along = Arc::clone(&chronicle);
     let journal =
         Journal::start(Arc::clone(&store), Arc::clone(&line.tempo), move || along.so_far());

@@ -58,12 +58,12 @@ pub async fn apply(plan: Plan, session: Session) -> Result<Outcome, ApplyError> 
     if plan.is_empty() {
         return Ok(Outcome::default());
     }
-    let Session { store, api, options, info, reporter, stopper } = session;
+    let Session { store, api, api_url, options, info, reporter, stopper } = session;
     let meta = store.meta().await?;
     let line = Line::new(meta.budget, &options, Arc::clone(&reporter), stopper.clone());
     let run = info.id;
     let chronicle =
-        Arc::new(Chronicle::new(info, Arc::clone(&options.clock), Arc::clone(&line.pacer)));
+        Arc::new(Chronicle::new(info, Arc::clone(&options.clock), api_url, &line));
     let along = Arc::clone(&chronicle);
     let journal =
         Journal::start(Arc::clone(&store), Arc::clone(&line.tempo), move || along.so_far());

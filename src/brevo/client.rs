@@ -7,7 +7,7 @@ use reqwest::{
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{
-    AgentIdentity, BaseUrl, BudgetReading, Error, ErrorKind, Message, NewAgentMessage,
+    AgentIdentity, BudgetReading, Error, ErrorKind, Message, NewAgentMessage,
     NewPushedMessage, Operation,
     key::{self, KeyProblem},
     message::NoMessage,
@@ -15,7 +15,7 @@ use super::{
     scrub::Scrub,
     transport::{self, Success},
 };
-use crate::model::{MessageId, VisitorId};
+use crate::model::{BaseUrl, MessageId, VisitorId};
 
 /// What a [`Client`] needs to know.
 #[derive(Debug, Clone)]

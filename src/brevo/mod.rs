@@ -13,8 +13,8 @@
 //! use std::time::Duration;
 //!
 //! use pushsync::{
-//!     brevo::{BaseUrl, Client, Config, NewPushedMessage, PushedFrom},
-//!     model::VisitorId,
+//!     brevo::{Client, Config, NewPushedMessage, PushedFrom},
+//!     model::{BaseUrl, VisitorId},
 //! };
 //! use secrecy::SecretString;
 //!
@@ -65,7 +65,6 @@
 //! # }
 //! ```
 
-mod base_url;
 mod budget;
 mod by_kind;
 mod client;
@@ -80,7 +79,6 @@ mod request;
 mod scrub;
 mod transport;
 
-pub use base_url::{BaseUrl, ParseBaseUrlError};
 pub use budget::BudgetReading;
 pub use client::{Answer, Client, Config, ConfigError};
 pub use error::{Error, ErrorKind, Reach};

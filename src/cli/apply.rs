@@ -53,7 +53,7 @@ fn attempt(context: &Context, args: &Args, asks: bool) -> Result<u8, Failure> {
     let plan = match &args.planfile {
         Some(path) => {
             let plan = consent::saved(path)?;
-            consent::for_here(&plan, context, &place)?;
+            consent::for_here(&plan, &context.endpoint(&project.settings)?, &place)?;
             consent::fresh(&plan, &runtime, store.as_ref())?;
             plan
         }
@@ -107,6 +107,9 @@ fn attempt(context: &Context, args: &Args, asks: bool) -> Result<u8, Failure> {
         }
         return Ok(status::DONE);
     }
+    if let Some(store) = &store {
+        context.same_api(&plan.api, &runtime.block_on(store.meta())?)?;
+    }
     if asks && !consent::agreed(context)? {
         context.output.note("nothing was done");
         return Ok(status::FAILED);
@@ -153,6 +156,7 @@ pub(super) fn carry_out(
     run: Run<'_>,
     plan: Plan,
 ) -> Result<Outcome, Failure> {
+    let api_url = context.same_api(&plan.api, &runtime.block_on(run.store.meta())?)?;
     let link = context.link(runtime, run.project, run.place)?;
     // There is nothing to lose in a state that holds nothing.
     if let Some(folder) = run.place.backups()
@@ -173,6 +177,7 @@ pub(super) fn carry_out(
     let session = Session {
         store,
         api,
+        api_url,
         options: context.options(run.project, run.bounds),
         info: context.run_info(run.command, plan.commit.clone()),
         reporter: witness,

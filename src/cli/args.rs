@@ -38,8 +38,11 @@ pub(super) struct Global {
     /// Where the state is, instead of what the project says
     #[arg(long, value_name = "URL", global = true, env = "PUSHSYNC_STATE", hide_env_values = true)]
     pub(super) state: Option<String>,
+    /// Refuse a `state:` in YAML that is a URL; one given by --state or PUSHSYNC_STATE is taken
+    #[arg(long, global = true)]
+    pub(super) refuse_state_url: bool,
     /// Where the API is, instead of what the project says
-    #[arg(long, value_name = "URL", global = true, env = "BREVO_BASE_URL")]
+    #[arg(long, value_name = "URL", global = true, env = "BREVO_BASE_URL", hide_env_values = true)]
     pub(super) base_url: Option<String>,
     /// A file whose first line is the API key (instead of BREVO_API_KEY)
     #[arg(long, value_name = "FILE", global = true, env = "BREVO_API_KEY_FILE", hide_env_values = true, value_hint = ValueHint::FilePath)]
@@ -385,6 +388,12 @@ pub(super) enum State {
         /// Not encrypted there, although there is a key
         #[arg(long)]
         plain: bool,
+    },
+    /// Say that the API at this URL is the one that the messages of the state are at
+    SetApi {
+        /// The base URL from now on: https, or http on a loopback address
+        #[arg(value_hint = ValueHint::Url)]
+        url: String,
     },
     /// Change the passphrase of an encrypted state: from PUSHSYNC_STATE_KEY to
     /// PUSHSYNC_NEW_STATE_KEY

@@ -11,6 +11,7 @@ use tokio::runtime::Runtime;
 
 use super::{context::Context, failure::Failure, place::Place, surroundings};
 use crate::{
+    model::Endpoint,
     plan::{Plan, StateRef, wire},
     state::{Run, Store},
 };
@@ -23,20 +24,29 @@ pub(super) fn saved(path: &Path) -> Result<Plan, Failure> {
         .map_err(|error| failed(error.to_string()).help("make a new one: pushsync plan --out FILE"))
 }
 
-/// That the plan is for this environment, and for the API or the sandbox as this run is.
-pub(super) fn for_here(plan: &Plan, context: &Context, place: &Place) -> Result<(), Failure> {
+/// That the plan is for this environment, and for the API that this run is for.
+pub(super) fn for_here(plan: &Plan, api: &Endpoint, place: &Place) -> Result<(), Failure> {
     let why = if plan.environment != place.environment() {
         format!(
             "the plan is for the environment `{}`, this run is for `{}`",
             plan.environment,
             place.environment()
         )
-    } else if plan.sandbox && !context.global.sandbox {
-        "the plan was made with --sandbox, and this run is for real".to_owned()
-    } else if !plan.sandbox && context.global.sandbox {
-        "the plan was made for real, and this run has --sandbox".to_owned()
     } else {
-        return Ok(());
+        match (&plan.api, api) {
+            (Endpoint::Sandbox, Endpoint::At(_)) => {
+                "the plan was made with --sandbox, and this run is for real".to_owned()
+            }
+            (Endpoint::At(_), Endpoint::Sandbox) => {
+                "the plan was made for real, and this run has --sandbox".to_owned()
+            }
+            (Endpoint::At(made_for), Endpoint::At(here)) if made_for != here => {
+                format!("the plan is for the API at {made_for}, this run is for that at {here}")
+            }
+            (Endpoint::Sandbox, Endpoint::Sandbox) | (Endpoint::At(_), Endpoint::At(_)) => {
+                return Ok(());
+            }
+        }
     };
     Err(Failure::new(why).help("nothing was done; make a new plan and review it"))
 }

@@ -8,15 +8,17 @@ use uuid::Uuid;
 use super::{
     args::{Bounds, Global, Target},
     failure::Failure,
+    hidden,
     output::Output,
     place::Place,
     secrets, surroundings,
 };
 use crate::{
     apply::{Options, RunInfo},
-    brevo::{BaseUrl, Client, Config, key},
+    brevo::{Client, Config, key},
     diagnostics::Report,
-    manifest::{self, LoadOptions, MaskVisitors, Project, Settings, StateLocation},
+    manifest::{self, LoadOptions, MaskVisitors, Project, Settings, StateSetting},
+    model::{BaseUrl, ParseStateLocationError, StateLocation},
     plan::{Commit, Selection},
     render::words,
     sandbox::{self, Running, Sandbox},
@@ -26,7 +28,7 @@ use crate::{
 };
 
 /// The environment variable with the state's passphrase.
-const STATE_KEY: &str = "PUSHSYNC_STATE_KEY";
+pub(super) const STATE_KEY: &str = "PUSHSYNC_STATE_KEY";
 
 /// The global options, and where words go.
 pub(super) struct Context {
@@ -56,7 +58,7 @@ impl Context {
 
     /// Another command on the same project and state, to be copied.
     pub(super) fn command(&self, command: &str) -> String {
-        let Global { directory, env, state, sandbox, .. } = &self.global;
+        let Global { directory, env, state, sandbox, base_url, .. } = &self.global;
         let mut line = format!("pushsync {command}");
         if *sandbox {
             line.push_str(" --sandbox");
@@ -68,8 +70,17 @@ impl Context {
             line.push_str(&format!(" --env {env}"));
         }
         // A URL may hold a password.
-        if let Some(state) = state.as_ref().filter(|state| !state.contains("://")) {
+        let is_folder = |text: &&String| {
+            StateLocation::parse(text, Path::new("")).is_ok_and(|location| !location.is_url())
+        };
+        if let Some(state) = state.as_ref().filter(is_folder) {
             line.push_str(&format!(" --state {state}"));
+        }
+        // Commands on the state ask no API.
+        if let Some(Ok(url)) = base_url.as_deref().map(BaseUrl::parse)
+            && !command.starts_with("state ")
+        {
+            line.push_str(&format!(" --base-url {url}"));
         }
         line
     }
@@ -136,7 +147,7 @@ impl Context {
     pub(super) fn place(&self, settings: &Settings) -> Result<Place, Failure> {
         match self.given_place()? {
             Some(place) => Ok(place),
-            None => self.place_at(settings.state.clone()),
+            None => self.place_of(&settings.state),
         }
     }
 
@@ -148,7 +159,7 @@ impl Context {
         }
         let loaded = self.load();
         match loaded.settings() {
-            Some(settings) => Ok((self.place_at(settings.state.clone())?, settings.mask_visitors)),
+            Some(settings) => Ok((self.place_of(&settings.state)?, settings.mask_visitors)),
             None => {
                 self.report(&loaded.report)?;
                 Err(Failure::silent().help("to look at a state without its project: --state DIR"))
@@ -160,12 +171,33 @@ impl Context {
         self.global.state.as_ref().map(|text| self.place_named(text)).transpose()
     }
 
+    /// What the project says.
+    fn place_of(&self, setting: &StateSetting) -> Result<Place, Failure> {
+        if self.global.refuse_state_url && setting.location.is_url() {
+            let at = setting.place.as_ref().map(|place| {
+                format!("{}:{}:{}: ", place.file, place.line, place.column)
+            });
+            return Err(Failure::new(format!(
+                "{}`state:` is a URL, and --refuse-state-url takes none from the project's files: anyone who changes them could send the state's password elsewhere",
+                at.unwrap_or_default()
+            ))
+            .help("give the URL where pushsync runs: in PUSHSYNC_STATE, with --state, or as the action's input `state`"));
+        }
+        if let Some(text) = &setting.text {
+            hidden::hide(text, &setting.location);
+        }
+        self.place_at(setting.location.clone())
+    }
+
     /// What an argument names; a path is relative to the working directory.
     pub(super) fn place_named(&self, text: &str) -> Result<Place, Failure> {
         let here = env::current_dir().map_err(|error| {
             Failure::new(format!("could not find the working directory: {error}"))
         })?;
-        self.place_at(StateLocation::parse(text, &here))
+        let location = StateLocation::parse(text, &here).map_err(|error| {
+            Failure::new(error.to_string()).help(ParseStateLocationError::CURE)
+        })?;
+        self.place_at(location)
     }
 
     fn place_at(&self, location: StateLocation) -> Result<Place, Failure> {
@@ -173,21 +205,16 @@ impl Context {
             self.global.env.clone().unwrap_or_else(|| manifest::DEFAULT_ENVIRONMENT.to_owned());
         let local = match &location {
             StateLocation::Folder(folder) => folder.clone(),
-            StateLocation::Url(_) => self.global.directory.join("state"),
+            StateLocation::Postgres(_) | StateLocation::Bucket(_) => {
+                self.global.directory.join("state")
+            }
         };
         if self.global.sandbox {
             // A sandbox is this machine's alone, wherever the state is kept.
             return Ok(Place::sandbox(local, &environment));
         }
-        let location = match location {
-            StateLocation::Folder(folder) => Location::Folder(folder),
-            StateLocation::Url(url) => Location::from_url(&url)
-                .map_err(|scheme| {
-                    Failure::new(format!("there is no store for {scheme}://"))
-                        .help("give a folder, postgres://…, or s3://bucket/prefix")
-                })?
-                .complete(|name| surroundings::variable(name).map(Into::into)),
-        };
+        let location =
+            Location::from(location).complete(|name| surroundings::variable(name).map(Into::into));
         Ok(Place::new(location, local, environment))
     }
 
@@ -339,25 +366,24 @@ impl Context {
         place: &Place,
     ) -> Result<Link, Failure> {
         let settings = &project.settings;
-        let (base_url, keys, sandbox) = if self.global.sandbox {
+        let (base_url, keys, sandbox) = if let Some(url) = self.endpoint(settings)?.url() {
+            let keys = secrets::keys(self.global.api_key_file.as_ref(), surroundings::variable)?;
+            (url.clone(), keys, None)
+        } else {
             let running = runtime
                 .block_on(Sandbox::start(sandbox::Options {
                     data: Some(place.sandbox_journal()),
                     ..sandbox::Options::in_memory(surroundings::clock())
                 }))
-                .map_err(|error| Failure::new(error.to_string()))?;
+                .map_err(|error| Failure::new(hidden::in_words(error.to_string())))?;
             for warning in running.warnings() {
-                self.output.warning(warning);
+                self.output.warning(&hidden::in_words(warning));
             }
             let keys = secrets::Keys { api: "sandbox".to_owned().into(), partner: None };
-            (running.base_url(), keys, Some(running))
-        } else {
-            let keys = secrets::keys(self.global.api_key_file.as_ref(), surroundings::variable)?;
-            let url = self.global.base_url.clone().unwrap_or_else(|| settings.base_url.clone());
-            (url, keys, None)
+            let url = BaseUrl::parse(&running.base_url())
+                .map_err(|error| Failure::new(error.to_string()))?;
+            (url, keys, Some(running))
         };
-        let base_url = BaseUrl::parse(&base_url)
-            .map_err(|error| Failure::new(format!("could not use the base URL: {error}")))?;
         if let Some(problem) = key::inspect(secrecy::ExposeSecret::expose_secret(&keys.api))
             .filter(|_| base_url.is_https())
         {

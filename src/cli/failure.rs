@@ -2,6 +2,7 @@
 
 use std::{fmt, io};
 
+use super::hidden;
 use crate::{
     apply::{ApplyError, api::Problem},
     plan::safety::Refusal,
@@ -83,7 +84,7 @@ impl From<StateError> for Failure {
             StateError::Io { source, .. } => cure_of(source.kind()),
             _ => None,
         };
-        Self { help: help.map(str::to_owned), ..Self::new(error.to_string()) }
+        Self { help: help.map(str::to_owned), ..Self::new(hidden::in_words(error.to_string())) }
     }
 }
 
@@ -105,7 +106,7 @@ fn cure_of(kind: io::ErrorKind) -> Option<&'static str> {
 
 impl From<ApplyError> for Failure {
     fn from(error: ApplyError) -> Self {
-        Self::new(error.to_string())
+        Self::new(hidden::in_words(error.to_string()))
     }
 }
 

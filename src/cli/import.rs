@@ -59,6 +59,8 @@ pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
         )));
     }
     let meta = runtime.block_on(store.meta())?;
+    let api = context.endpoint(&project.settings)?;
+    context.same_api(&api, &meta)?;
     let after = Content { text: delivery.text.clone(), from: delivery.spec.sender.clone() };
     let changes = vec![Change {
         address: args.address,
@@ -71,7 +73,7 @@ pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
     }];
     let plan = Plan {
         environment: place.environment().to_owned(),
-        sandbox: context.global.sandbox,
+        api,
         as_of: now,
         state: StateRef { lineage: Some(meta.lineage), serial: meta.serial },
         selection: Selection::default(),

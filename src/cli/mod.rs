@@ -2,6 +2,7 @@
 //!
 //! The environment, the clock and randomness are read here and passed on.
 
+mod api;
 mod apply;
 mod args;
 mod completions;
@@ -10,6 +11,7 @@ mod context;
 mod explain;
 mod failure;
 mod faults;
+mod hidden;
 mod import;
 mod init;
 mod man;
@@ -29,9 +31,10 @@ mod signals;
 mod state;
 mod surroundings;
 mod validate;
+mod variables;
 mod witness;
 
-use std::process::ExitCode;
+use std::{io::Write, process::ExitCode};
 
 use clap::Parser;
 
@@ -55,7 +58,15 @@ pub fn main() -> ExitCode {
         Err(error) => {
             // clap would exit with 2, which is kept for "there are changes".
             let failed = error.use_stderr();
-            let _ = error.print();
+            let said = error.to_string();
+            match variables::without_passwords(&said, std::env::args_os().skip(1)) {
+                Some(shown) => _ = write!(anstream::stderr(), "{shown}"),
+                None => _ = error.print(),
+            }
+            // clap does not say which variable is not UTF-8.
+            if failed && let Err(failure) = variables::check(surroundings::raw_variable) {
+                let _ = writeln!(anstream::stderr(), "error: {failure}");
+            }
             return ExitCode::from(if failed { status::FAILED } else { status::DONE });
         }
     };
@@ -72,6 +83,10 @@ pub fn main() -> ExitCode {
 }
 
 fn dispatch(cli: Cli, output: Output) -> Result<u8, Failure> {
+    variables::check(surroundings::raw_variable)?;
+    variables::check_options(&cli.global)?;
+    // One that cannot be used is an error also where it is not needed.
+    secrets::state_key(context::STATE_KEY, surroundings::variable)?;
     let context = Context::new(cli.global, output);
     match cli.command {
         Command::Init(args) => init::run(&context, args),
@@ -99,7 +114,7 @@ mod tests {
     use super::Cli;
 
     /// Those that print a script, a file or a page as it is, or no data at all.
-    const WITHOUT: [&str; 14] = [
+    const WITHOUT: [&str; 15] = [
         "init",
         "import",
         "completions",
@@ -108,6 +123,7 @@ mod tests {
         "state rm",
         "state mv",
         "state resolve",
+        "state set-api",
         "state export",
         "state import",
         "state migrate",

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::failure::Failure;
+use super::{failure::Failure, hidden};
 use crate::state::{Location, StateError, backup, kept};
 
 /// Where the state of this command is.
@@ -32,6 +32,11 @@ impl Place {
 
     pub(super) fn location(&self) -> &Location {
         &self.location
+    }
+
+    /// Where it is, for messages: as it is written in the project, if there are variables in that.
+    pub(super) fn shown(&self) -> String {
+        hidden::in_words(self.location.to_string())
     }
 
     pub(super) fn environment(&self) -> &str {
@@ -86,6 +91,6 @@ impl Place {
             Location::Postgres(_) => "restore the database from its own backup, or read an export back into a fresh one: pushsync state import FILE --state URL".to_owned(),
             Location::Bucket(_) => "pushsync state restore lists older snapshots and brings one back; or read an export back under a fresh prefix: pushsync state import FILE --state URL".to_owned(),
         };
-        Failure::from(error).help(cure)
+        Failure::from(error).help(hidden::in_words(cure))
     }
 }

@@ -58,6 +58,10 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
         runtime.handle(),
         wanted,
     )?;
+    let other_api = match &store {
+        Some(store) => context.same_api(&plan.api, &runtime.block_on(store.meta())?).err(),
+        None => None,
+    };
     // Nobody has to wait for the plan to be read.
     drop(store);
     let refusals = safety::check(&plan, planning::limits(&project, None, None));
@@ -83,6 +87,10 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
     }
     render::plan(&plan, format, view, &mut context.output.out())?;
 
+    if let Some(failure) = &other_api {
+        context.output.warning(&format!("apply will refuse: {failure}"));
+        context.output.note(&format!("  {}", failure.help.as_deref().unwrap_or_default()));
+    }
     let (protected, warned): (Vec<_>, Vec<_>) = refusals
         .into_iter()
         .partition(|refusal| matches!(refusal, safety::Refusal::Protected { .. }));
@@ -95,13 +103,15 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
     }
     if let Some(path) = &args.out {
         save(path, &wire::encode(&plan)?)?;
-        context.output.hint(&context.command(&format!("apply {}", path.display())));
+        if other_api.is_none() {
+            context.output.hint(&context.command(&format!("apply {}", path.display())));
+        }
     } else if format == Format::Text {
         if store_is_elsewhere(context, &place, &plan) {
             context.output.note(
                 "this is what apply would do for real; add --sandbox to plan against what was applied in the sandbox",
             );
-        } else if !plan.is_empty() {
+        } else if !plan.is_empty() && other_api.is_none() {
             context.output.hint(&context.command("apply"));
         }
     }

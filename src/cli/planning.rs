@@ -49,6 +49,7 @@ pub(super) fn make(
         .collect();
     let inputs = Inputs {
         environment: place.environment().to_owned(),
+        api: context.endpoint(&project.settings)?,
         as_of: wanted.as_of,
         state: StateRef {
             lineage: meta.as_ref().map(|meta| meta.lineage),
@@ -102,8 +103,8 @@ pub(super) fn make(
             check_targets(project, &plan, &wanted.selected.target)?;
             check_addresses(context, project, &plan, store, handle, &wanted.selected.target)?;
             let diagnostics = report.diagnostics().to_vec();
-            let (sandbox, commit) = (context.global.sandbox, wanted.commit.get());
-            Ok((Plan { sandbox, commit, diagnostics, ..plan }, report))
+            let commit = wanted.commit.get();
+            Ok((Plan { commit, diagnostics, ..plan }, report))
         }
         Err(PlanError::Manifest(errors)) => {
             report.extend(errors);

@@ -71,12 +71,15 @@ pub(super) fn refresh(
     refreshing: &Refreshing<'_>,
 ) -> Result<Refreshed, Failure> {
     let Refreshing { project, place, store, targets, most, bounds } = *refreshing;
+    let endpoint = context.endpoint(&project.settings)?;
+    let api_url = context.same_api(&endpoint, &runtime.block_on(store.meta())?)?;
     let link = context.link(runtime, project, place)?;
     let progress = Arc::new(Progress::new(&context.global, context.output, true));
     let stopper = Stopper::default();
     let session = Session {
         store: Arc::clone(store),
         api: Arc::new(link.client.clone()),
+        api_url,
         options: context.options(project, bounds),
         info: context.run_info("refresh", context.commit()),
         reporter: progress.clone(),

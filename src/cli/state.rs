@@ -6,6 +6,7 @@ mod list;
 mod migrate;
 mod older;
 mod resolve;
+mod set_api;
 mod transfer;
 
 use std::{
@@ -45,6 +46,7 @@ pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
         Args::Export { file, plain } => transfer::export(&desk, file.as_deref(), plain),
         Args::Import { file } => transfer::import(&desk, &file),
         Args::Migrate { to, plain } => migrate::migrate(&desk, &to, plain),
+        Args::SetApi { url } => set_api::set_api(&desk, &url),
         Args::Rekey => rekey(&desk),
         Args::Restore { name, format } => older::restore(&desk, name.as_deref(), format),
         Args::Unlock { force } => older::unlock(&desk, force),
@@ -188,15 +190,20 @@ fn verify(desk: &Desk<'_>, format: DataFormat) -> Result<u8, Failure> {
         return Err(Failure::new("there is no state yet: nothing was sent"));
     };
     let found = desk.wait(store.verify())?;
+    let api = desk.wait(store.meta())?.api;
     match format {
         DataFormat::Json => desk.context.output.json(&json!({
             "format": "pushsync/verification/1",
             "records": found.records,
             "intents": found.intents,
             "runs": found.runs,
+            "api": api,
             "problems": found.problems,
         }))?,
         DataFormat::Text => verified(&found, &mut desk.context.output.out())?,
+    }
+    if let (DataFormat::Text, Some(api)) = (format, &api) {
+        writeln!(desk.context.output.out(), "Its messages are at the API at {api}.")?;
     }
     if found.problems.is_empty() {
         return Ok(status::DONE);

@@ -5,7 +5,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use super::output::Output;
+use super::{hidden, output::Output};
 use crate::{
     apply::{Event, Reporter},
     render::words,
@@ -45,20 +45,20 @@ impl<R: Reporter> Witness<R> {
         seen.push(one.clone());
         let kept = kept::keep(&self.file, &seen, self.key.as_ref());
         let address = words::address(one.address(), self.mask);
+        let file = hidden::in_words(self.file.display().to_string());
         let what = match &one.outcome {
             Outcome::Sent(record) => format!("was created as message {}", record.id),
             Outcome::NotSent(_) => "was not created".to_owned(),
         };
         match (kept, &one.outcome) {
             (Ok(()), _) => self.output.warning(&format!(
-                "{address} {what}, and the state could not record it: {} keeps it for the next run",
-                self.file.display()
+                "{address} {what}, and the state could not record it: {file} keeps it for the next run"
             )),
             // The only trace of it: whole, whoever reads along.
             (Err(error), Outcome::Sent(record)) => self.output.warning(&format!(
-                "{} {what}, and neither the state nor {} could record it ({error}); once the state works again: pushsync state resolve {} --sent {}",
+                "{} {what}, and neither the state nor {file} could record it ({}); once the state works again: pushsync state resolve {} --sent {}",
                 one.address().as_str(),
-                self.file.display(),
+                hidden::in_words(error.to_string()),
                 one.address().as_str(),
                 record.id
             )),

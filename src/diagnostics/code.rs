@@ -60,7 +60,7 @@ codes! {
     BadKey = "bad-key",
     /// An environment that is not declared.
     UnknownEnvironment = "unknown-environment",
-    /// `${NAME}` names an environment variable that is not set, or is written wrongly.
+    /// `${NAME}` names an environment variable that is not set or empty, or one whose name does not begin with `PUSHSYNC_VAR_`: a manifest reaches no other.
     EnvironmentVariable = "environment-variable",
     /// A path that leads outside the project's folder.
     OutsideProject = "outside-project",
@@ -68,8 +68,10 @@ codes! {
     BadInclude = "bad-include",
     /// A file beside those that are included, left out only because of its ending.
     NotIncluded = "not-included",
-    /// A `base_url` that is neither https nor http on a loopback address.
+    /// A `base_url` that is neither on `https://api.brevo.com` nor on a loopback address: the API key goes to no other host unless `--base-url` or `BREVO_BASE_URL` names it.
     BadBaseUrl = "bad-base-url",
+    /// A `state` that is neither a folder nor a URL that a store goes by. It is not shown, because it may hold a password.
+    BadState = "bad-state",
     /// A sender that is not declared.
     UnknownSender = "unknown-sender",
     /// An audience that is not declared.

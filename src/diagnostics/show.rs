@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 
-use super::{Diagnostic, Place, Severity, Sources};
+use super::{Code, Diagnostic, Place, Severity, Sources};
 use crate::model::is_hostile;
 
 /// How to show.
@@ -49,14 +49,16 @@ pub fn text(diagnostic: &Diagnostic, sources: &Sources, style: Style) -> String 
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
+    // What is refused as the place of a state may hold a password.
+    let secret = *code == Code::BadState;
     let mut first = Group::with_title(level.primary_title(clean(message)).id(code.as_str()));
     if let Some(place) = place {
-        first = excerpt(first, place, sources, style, AnnotationKind::Primary);
+        first = excerpt(first, place, sources, style, AnnotationKind::Primary, secret);
     }
     let mut notes = vec![];
     for related in related {
         let title = Group::with_title(Level::NOTE.secondary_title(clean(&related.message)));
-        notes.push(excerpt(title, &related.place, sources, style, AnnotationKind::Context));
+        notes.push(excerpt(title, &related.place, sources, style, AnnotationKind::Context, secret));
     }
     match help {
         Some(help) if place.is_some() => first = first.element(Level::HELP.message(clean(help))),
@@ -76,15 +78,26 @@ pub fn text(diagnostic: &Diagnostic, sources: &Sources, style: Style) -> String 
     out
 }
 
+/// Whether there is a URL with a user or a password in the line.
+fn holds_credentials(line: &str) -> bool {
+    let authority = |rest: &str| {
+        let end = rest.find(|c: char| c.is_whitespace() || c == '"').unwrap_or(rest.len());
+        rest[..end].contains('@')
+    };
+    line.match_indices("://").any(|(at, sign)| authority(&line[at + sign.len()..]))
+}
+
 fn excerpt<'a>(
     group: Group<'a>,
     place: &Place,
     sources: &Sources,
     style: Style,
     kind: AnnotationKind,
+    secret: bool,
 ) -> Group<'a> {
     let line = place.line.max(1) as usize;
-    let Some(text) = sources.line(&place.file, place.line.max(1), style.mask) else {
+    let text = sources.line(&place.file, place.line.max(1), style.mask);
+    let Some(text) = text.filter(|text| !secret && !holds_credentials(text)) else {
         let column = place.column.max(1) as usize;
         let file = clean(&place.file).into_owned();
         return group.element(Origin::path(file).line(line).char_column(column));

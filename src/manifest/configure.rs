@@ -8,13 +8,14 @@ use super::{
     load::Files,
     raw,
     resolve::Context,
-    settings::{
-        DEFAULT_BASE_URL, MOST_CONCURRENT, Settings, StateLocation, Threshold, check_base_url,
-    },
+    settings::{MOST_CONCURRENT, Settings, StateSetting, Threshold},
     source::Source,
     unions::Threshold as RawThreshold,
 };
-use crate::diagnostics::Code;
+use crate::{
+    diagnostics::Code,
+    model::{BaseUrl, ParseStateLocationError, StateLocation},
+};
 
 impl Files {
     /// A section that is a mapping with fixed fields.
@@ -47,23 +48,10 @@ impl Files {
             self.section("privacy", |raw| raw.privacy.as_ref(), |raw| raw.privacy.as_ref());
         let state = self.section("state", |raw| raw.state.as_ref(), |raw| raw.state.as_ref());
 
-        let root = cx.folder.root().to_owned();
-        let state = match state.0.last() {
-            None => Some(StateLocation::Folder(root.join("state"))),
-            Some(layer) => cx.interpolated(layer.raw, &layer.at).and_then(|text| {
-                if text.trim().is_empty() {
-                    cx.error(Code::BadValue, "`state` names no place", &layer.at);
-                    return None;
-                }
-                Some(StateLocation::parse(&text, &root))
-            }),
-        };
-        let base_url = match api.get("base_url", |raw| raw.base_url.as_ref()) {
-            None => Some(DEFAULT_BASE_URL.to_owned()),
-            Some((text, at)) => cx.interpolated(text, &at).and_then(|text| {
-                check_base_url(&text).map_err(|why| cx.error(Code::BadBaseUrl, why, &at)).ok()
-            }),
-        };
+        let state = state.0.last().and_then(|layer| state_setting(cx, layer.raw, &layer.at));
+        let base_url = api
+            .get("base_url", |raw| raw.base_url.as_ref())
+            .and_then(|(text, at)| base_url(cx, text, &at));
         let timeout = match api.get("timeout", |raw| raw.timeout.as_ref()) {
             None => Some(Duration::from_secs(30)),
             Some((text, at)) => match duration::parse(text) {
@@ -114,8 +102,8 @@ impl Files {
         let mask = privacy.get("mask_visitors", |raw| raw.mask_visitors.as_ref());
         let concurrency = concurrency.and_then(|count| usize::try_from(count).ok());
         Settings {
-            state: state.unwrap_or_else(|| StateLocation::Folder(root.join("state"))),
-            base_url: base_url.unwrap_or_else(|| DEFAULT_BASE_URL.to_owned()),
+            state: state.unwrap_or_else(|| StateSetting::default_in(cx.folder.root())),
+            base_url: base_url.unwrap_or_else(BaseUrl::brevo),
             concurrency: concurrency.and_then(NonZeroUsize::new).unwrap_or(NonZeroUsize::MIN),
             timeout: timeout.unwrap_or(Duration::from_secs(30)),
             requests_per_hour: requests_per_hour.unwrap_or(100),
@@ -124,4 +112,49 @@ impl Files {
             mask_visitors: mask.map(|(mask, _)| *mask).unwrap_or_default(),
         }
     }
+}
+
+/// Where the state is; `None` if it was reported.
+fn state_setting(cx: &mut Context<'_>, text: &str, at: &Source) -> Option<StateSetting> {
+    let text = cx.interpolated(text, at)?;
+    match StateLocation::parse(text.value(), cx.folder.root()) {
+        Ok(location) => {
+            Some(StateSetting { location, text: Some(text), place: Some(at.place()) })
+        }
+        Err(error) => {
+            let cure = ParseStateLocationError::CURE.to_owned();
+            cx.error_with(Code::BadState, error.to_string(), at, Some(cure));
+            None
+        }
+    }
+}
+
+/// Where the API is; `None` if it was reported.
+fn base_url(cx: &mut Context<'_>, text: &str, at: &Source) -> Option<BaseUrl> {
+    let text = cx.interpolated(text, at)?;
+    let url = match BaseUrl::parse(text.value()) {
+        Ok(url) => url,
+        Err(error) => {
+            cx.error(Code::BadBaseUrl, error.to_string(), at);
+            return None;
+        }
+    };
+    if !url.may_be_in_a_manifest() {
+        let message = "the API key would go to this host: a manifest may only name \
+                       https://api.brevo.com, or a server on this machine";
+        let help = "name another host where pushsync runs: with --base-url, or in BREVO_BASE_URL";
+        cx.error_with(Code::BadBaseUrl, message, at, Some(help.to_owned()));
+        return None;
+    }
+    // The URL of the API is shown in plans: nothing but a number may come from a variable.
+    let path = url.path();
+    if text.has_variables() && path != "/v3" && !text.written().trim_end_matches('/').ends_with(path)
+    {
+        let message = "a variable in `base_url:` may not give the path: the URL of the API is shown \
+                       in plans, and what a variable holds is not";
+        let help = "write the path, or give the whole URL of the API in BREVO_BASE_URL".to_owned();
+        cx.error_with(Code::BadBaseUrl, message, at, Some(help));
+        return None;
+    }
+    Some(url)
 }

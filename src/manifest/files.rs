@@ -39,11 +39,16 @@ impl Folder {
 
     /// That a file that exists lies inside the folder, links resolved.
     pub(crate) fn check(&self, path: &Path) -> Result<(), Diagnostic> {
-        let real = fs::canonicalize(path).map_err(|error| unreadable(&self.name(path), &error))?;
+        self.check_named(path, &self.name(path))
+    }
+
+    /// The same, for a file that is not called by its path.
+    pub(crate) fn check_named(&self, path: &Path, name: &str) -> Result<(), Diagnostic> {
+        let real = fs::canonicalize(path).map_err(|error| unreadable(name, &error))?;
         if self.allow_outside || real.starts_with(&self.real) {
             return Ok(());
         }
-        let message = format!("`{}` lies outside the project's folder", self.name(path));
+        let message = format!("`{name}` lies outside the project's folder");
         Err(Diagnostic::error(Code::OutsideProject, message)
             .help("move it inside, or allow it with --allow-outside"))
     }
@@ -204,48 +209,9 @@ fn plain(path: &Path) -> PathBuf {
     out
 }
 
-/// Replaces `${NAME}` by environment variables. Nothing else is special.
-pub(crate) fn interpolate(
-    text: &str,
-    env: &dyn Fn(&str) -> Option<String>,
-) -> Result<String, String> {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find("${") {
-        out.push_str(&rest[..at]);
-        let after = &rest[at + 2..];
-        let Some(end) = after.find('}') else {
-            return Err("this `${` has no `}`".to_owned());
-        };
-        let name = &after[..end];
-        let proper = !name.is_empty()
-            && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
-            && !name.starts_with(|c: char| c.is_ascii_digit());
-        if !proper {
-            return Err(format!("`${{{name}}}` names no environment variable"));
-        }
-        match env(name) {
-            Some(value) => out.push_str(&value),
-            None => return Err(format!("the environment variable {name} is not set")),
-        }
-        rest = &after[end + 1..];
-    }
-    out.push_str(rest);
-    Ok(out)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_braces_are_interpolated() {
-        let env = |name: &str| (name == "A_1").then(|| "x${A_1}".to_owned());
-        assert_eq!(interpolate("a $A ${A_1}/$", &env).as_deref(), Ok("a $A x${A_1}/$"));
-        for bad in ["${B}", "${", "${}", "${A-1}", "${1}"] {
-            assert!(interpolate(bad, &env).is_err(), "{bad}");
-        }
-    }
 
     #[test]
     fn paths_are_named_from_the_project_on() {

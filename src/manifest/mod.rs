@@ -39,6 +39,7 @@ pub(crate) mod template;
 mod tests;
 mod threads;
 mod unions;
+mod variables;
 mod yaml;
 
 use std::{collections::BTreeMap, path::Path, sync::Arc};
@@ -50,8 +51,9 @@ pub(crate) use audience::AHEAD;
 pub use audience::Table;
 pub use project::{Adoption, Message, Move, Presence, Project, Removed, Window};
 pub(crate) use project::{Body, Vars};
-pub use settings::{MOST_CONCURRENT, MaskVisitors, Settings, StateLocation, Threshold};
+pub use settings::{MOST_CONCURRENT, MaskVisitors, Settings, StateSetting, Threshold};
 pub use source::{Source, SourceFile};
+pub use variables::{Interpolated, VARIABLE_PREFIX};
 
 use crate::{
     diagnostics::{Code, Diagnostic, Report},
@@ -77,7 +79,7 @@ pub struct LoadOptions<'a> {
     pub environment: Option<String>,
     /// Whether files outside the project's folder may be read.
     pub allow_outside: bool,
-    /// Environment variables, for `${NAME}`.
+    /// Environment variables, for `${PUSHSYNC_VAR_NAME}`.
     pub env: &'a dyn Fn(&str) -> Option<String>,
     /// For warnings of windows that have passed.
     pub now: Timestamp,

@@ -37,7 +37,7 @@ raw! {
         /// Which other files belong to the project: globs, relative to this file.
         #[schemars(example = &json!(["messages/**/*.yaml"]), extend("default" = ["messages/**/*.yaml"]))]
         include: Vec<String>,
-        /// Where it is remembered what was sent: a folder, `postgres://…`, or `s3://bucket/prefix`. `${NAME}` takes an environment variable.
+        /// Where it is remembered what was sent: a folder, `postgres://…`, or `s3://bucket/prefix`. `${PUSHSYNC_VAR_NAME}` takes that environment variable.
         #[schemars(example = &json!("s3://acme-pushsync/announcements"), extend("default" = "state"))]
         state: String,
         /// How the API is reached.
@@ -81,7 +81,7 @@ raw! {
     /// What an environment may lay over the rest.
     "a mapping of what is different in this environment"
     Environment {
-        /// Where it is remembered what was sent: a folder, `postgres://…`, or `s3://bucket/prefix`. `${NAME}` takes an environment variable.
+        /// Where it is remembered what was sent: a folder, `postgres://…`, or `s3://bucket/prefix`. `${PUSHSYNC_VAR_NAME}` takes that environment variable.
         #[schemars(example = &json!("s3://acme-pushsync/announcements"))]
         state: String,
         /// How the API is reached.
@@ -122,7 +122,7 @@ raw! {
     /// How the API is reached.
     "a mapping with `base_url`, `concurrency`, `timeout`"
     Api {
-        /// https, or http on a loopback address.
+        /// `https://api.brevo.com/…`, or a server on a loopback address; another host only by `--base-url` or `BREVO_BASE_URL`. `${PUSHSYNC_VAR_NAME}` takes that environment variable.
         #[schemars(example = &json!("https://api.brevo.com/v3"), extend("default" = "https://api.brevo.com/v3"))]
         base_url: String,
         /// How many requests may be under way at once.

@@ -9,12 +9,13 @@ use std::{
 use super::{
     LoadOptions,
     audience::{FileLines, Table},
-    files::{Folder, interpolate, unreadable},
+    files::{Folder, unreadable},
     layers::Layers,
     raw,
     source::Source,
     suggest,
     threads::{Threads, each},
+    variables::Interpolated,
 };
 use crate::{
     diagnostics::{Code, Diagnostic, Place, Sources},
@@ -54,11 +55,11 @@ impl Context<'_> {
     }
 
     /// `${NAME}` replaced, or a report.
-    pub(crate) fn interpolated(&mut self, text: &str, at: &Source) -> Option<String> {
-        match interpolate(text, self.options.env) {
+    pub(crate) fn interpolated(&mut self, text: &str, at: &Source) -> Option<Interpolated> {
+        match Interpolated::new(text, self.options.env) {
             Ok(text) => Some(text),
-            Err(message) => {
-                self.error(Code::EnvironmentVariable, message, at);
+            Err(error) => {
+                self.error_with(Code::EnvironmentVariable, error.to_string(), at, error.help());
                 None
             }
         }
@@ -213,17 +214,18 @@ impl Audience {
         match (file, visitors) {
             (Some((text, at)), None) => {
                 let text = cx.interpolated(text, &at)?;
-                let path = folder_of(&at).join(&text);
-                if text.is_empty() {
+                if text.value().is_empty() {
                     cx.error(Code::BadRecipients, "this names no file", &at);
                     return None;
                 }
-                if let Err(mut problem) = readable(cx.folder, &path) {
+                let path = folder_of(&at).join(text.value());
+                // It is called by what is written, and not by what a variable holds.
+                let name = cx.folder.name(&folder_of(&at).join(text.written()));
+                if let Err(mut problem) = readable(cx.folder, &path, &name, &text) {
                     problem.place = Some(at.place());
                     cx.problems.push(problem);
                     return None;
                 }
-                let name = cx.folder.name(&path);
                 cx.sources.add(name.clone(), Arc::new(FileLines::new(path.clone(), true)));
                 Some(Self::File { path, name, at })
             }
@@ -271,9 +273,16 @@ impl Audience {
 }
 
 /// That the file is there and inside the project.
-fn readable(folder: &Folder, path: &std::path::Path) -> Result<(), Diagnostic> {
-    folder.check(path).map_err(|mut problem| {
+fn readable(
+    folder: &Folder,
+    path: &std::path::Path,
+    name: &str,
+    text: &Interpolated,
+) -> Result<(), Diagnostic> {
+    folder.check_named(path, name).map_err(|mut problem| {
+        // Files near a path tell of the path.
         if problem.code == Code::Unreadable
+            && !text.has_variables()
             && let Some(near) = folder.near(path)
         {
             problem.help = Some(format!("did you mean `{near}`?"));
@@ -281,7 +290,7 @@ fn readable(folder: &Folder, path: &std::path::Path) -> Result<(), Diagnostic> {
         problem
     })?;
     if path.is_dir() {
-        let message = format!("`{}` is a folder, not a CSV file", folder.name(path));
+        let message = format!("`{name}` is a folder, not a CSV file");
         return Err(Diagnostic::error(Code::Unreadable, message));
     }
     Ok(())

@@ -1,9 +1,15 @@
 //! What `pushsync.yaml` says beside messages.
 
-use std::{fmt, num::NonZeroUsize, path::PathBuf, time::Duration};
+use std::{fmt, num::NonZeroUsize, path::Path, time::Duration};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use super::variables::Interpolated;
+use crate::{
+    diagnostics::Place,
+    model::{BaseUrl, StateLocation},
+};
 
 /// When visitors' ids are masked in text, markdown, HTML and GitHub output.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -46,32 +52,21 @@ impl fmt::Display for Threshold {
     }
 }
 
-/// Where the state is kept.
-#[derive(Clone, PartialEq, Eq)]
-pub enum StateLocation {
-    /// A folder.
-    Folder(PathBuf),
-    /// A store elsewhere: `postgres://…`, `s3://…`. May hold a password, so `Debug` hides it.
-    Url(String),
+/// What `state:` says.
+#[derive(Debug, Clone)]
+pub struct StateSetting {
+    /// Where the state is kept.
+    pub location: StateLocation,
+    /// The text as it is written; none if `state:` is left out.
+    pub text: Option<Interpolated>,
+    /// Where it is written.
+    pub place: Option<Place>,
 }
 
-impl StateLocation {
-    /// What has `://` is a URL; all else is a folder, relative to `base`.
-    pub fn parse(text: &str, base: &std::path::Path) -> Self {
-        if text.contains("://") {
-            Self::Url(text.to_owned())
-        } else {
-            Self::Folder(base.join(text))
-        }
-    }
-}
-
-impl fmt::Debug for StateLocation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Folder(path) => write!(f, "Folder({path:?})"),
-            Self::Url(url) => write!(f, "Url({}://…)", url.split("://").next().unwrap_or_default()),
-        }
+impl StateSetting {
+    /// What holds where nothing is said.
+    pub(crate) fn default_in(root: &Path) -> Self {
+        Self { location: StateLocation::Folder(root.join("state")), text: None, place: None }
     }
 }
 
@@ -79,12 +74,12 @@ impl fmt::Debug for StateLocation {
 pub const MOST_CONCURRENT: u64 = 512;
 
 /// What `pushsync.yaml` says beside messages, with defaults filled in.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Settings {
     /// Where the state is kept. Default: the folder `state` beside `pushsync.yaml`.
-    pub state: StateLocation,
-    /// Where the API is: https, or http on a loopback address. Without `/` at its end.
-    pub base_url: String,
+    pub state: StateSetting,
+    /// Where the API is: Brevo's host, or a server on this machine.
+    pub base_url: BaseUrl,
     /// How many requests may be under way at once, [`MOST_CONCURRENT`] at most.
     pub concurrency: NonZeroUsize,
     /// Of one request.
@@ -99,64 +94,9 @@ pub struct Settings {
     pub mask_visitors: MaskVisitors,
 }
 
-/// Where Brevo's API is.
-pub const DEFAULT_BASE_URL: &str = "https://api.brevo.com/v3";
-
-/// Checks that a base URL is https, or http on a loopback address: the key goes there.
-pub(crate) fn check_base_url(url: &str) -> Result<String, &'static str> {
-    let (scheme, rest) = url.split_once("://").ok_or("this is no URL")?;
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    if authority.is_empty() || url.contains(|c: char| c.is_whitespace() || c.is_control()) {
-        return Err("this is no URL");
-    }
-    if authority.contains('@') {
-        return Err("the base URL must not hold a user or a password");
-    }
-    if rest.contains(['?', '#']) {
-        return Err("the base URL must not have a query or a fragment");
-    }
-    let host = match authority.strip_prefix('[') {
-        Some(rest) => rest.split(']').next().unwrap_or_default(),
-        None => authority.split(':').next().unwrap_or_default(),
-    };
-    let loopback = host.eq_ignore_ascii_case("localhost")
-        || host.parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback());
-    match scheme.to_ascii_lowercase().as_str() {
-        "https" if !host.is_empty() => Ok(url.trim_end_matches('/').to_owned()),
-        "http" if loopback => Ok(url.trim_end_matches('/').to_owned()),
-        "http" => Err("http is only for loopback addresses: the API key would travel unprotected"),
-        _ => Err("the base URL must be https"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_key_goes_to_https_or_loopback_only() {
-        for good in [
-            "https://api.brevo.com/v3",
-            "http://127.0.0.1:8080/v3/",
-            "http://localhost:1",
-            "http://[::1]:80",
-        ] {
-            assert!(check_base_url(good).is_ok(), "{good}");
-        }
-        for bad in [
-            "http://api.brevo.com/v3",
-            "http://localhost.example.com",
-            "http://127.0.0.1@example.com",
-            "ftp://localhost",
-            "api.brevo.com",
-            "https://",
-            "https://[]/",
-            "https://a b",
-            "https://x/?y",
-        ] {
-            assert!(check_base_url(bad).is_err(), "{bad}");
-        }
-    }
 
     #[test]
     fn thresholds_are_counts_or_shares() {
@@ -165,11 +105,5 @@ mod tests {
         for bad in ["", "%", "101%", "-1", "1.5%", "many"] {
             assert_eq!(Threshold::parse(bad), None, "{bad}");
         }
-    }
-
-    #[test]
-    fn a_password_in_a_state_url_is_not_shown() {
-        let location = StateLocation::parse("postgres://u:secret@h/d", std::path::Path::new("/p"));
-        assert!(!format!("{location:?}").contains("secret"));
     }
 }

@@ -3,15 +3,19 @@
 //! A value of one of these types is valid: [`Key::parse`] and its kin are the only way in.
 
 mod address;
+mod base_url;
 mod content;
 mod json;
 mod key;
+mod state_location;
 mod text;
 mod visitor;
 
 pub use address::{Address, ParseAddressError};
+pub use base_url::{BaseUrl, Endpoint, ParseBaseUrlError};
 pub use content::{Content, Kind, MessageId, Sender};
 pub use json::{json_line, write_json};
 pub use key::{Key, ParseKeyError};
+pub use state_location::{ParseStateLocationError, StateLocation};
 pub use text::is_hostile;
 pub use visitor::{ParseVisitorError, VisitorId};

@@ -20,7 +20,7 @@ pub use planner::{Declared, Import, Inputs, PlanError, Selection, plan};
 
 use crate::{
     diagnostics::Diagnostic,
-    model::{Address, Key, MessageId},
+    model::{Address, Endpoint, Key, MessageId},
 };
 
 /// The JSON Schema of a plan's document.
@@ -31,8 +31,8 @@ pub const SCHEMA: &str = include_str!("../../schemas/plan.json");
 pub struct Plan {
     /// The environment.
     pub environment: String,
-    /// Whether it is for the sandbox. The planner does not know; whoever made the plan says so.
-    pub sandbox: bool,
+    /// The API that it is for.
+    pub api: Endpoint,
     /// The instant that it is for.
     pub as_of: jiff::Timestamp,
     /// The state that it was made from.

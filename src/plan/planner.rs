@@ -7,7 +7,7 @@ use super::{Budget, Change, Operation, Plan, ProtectMark, Reason, StateRef, Summ
 use crate::{
     desired::{Delivery, OnMissing, OnUnknown, Presence},
     diagnostics::{Code, Diagnostic, Place},
-    model::{Address, Content, Key, MessageId},
+    model::{Address, Content, Endpoint, Key, MessageId},
     state::{Drift, Intent, Known, Located, Record, StateError},
 };
 
@@ -16,6 +16,8 @@ use crate::{
 pub struct Inputs {
     /// The environment.
     pub environment: String,
+    /// The API that it is for.
+    pub api: Endpoint,
     /// The instant planned for: windows are open or closed as of it.
     pub as_of: jiff::Timestamp,
     /// Which state this is about.
@@ -507,7 +509,7 @@ impl Planner {
         let budget = self.inputs.budget.with(summary.requests);
         Ok(Plan {
             environment: self.inputs.environment,
-            sandbox: false,
+            api: self.inputs.api,
             as_of: self.inputs.as_of,
             state: self.inputs.state,
             selection: self.inputs.selection,

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     diagnostics::{Diagnostic, Place},
-    model::{Address, Content, Key, Kind, MessageId, VisitorId, write_json},
+    model::{Address, Content, Endpoint, Key, Kind, MessageId, VisitorId, write_json},
     state::Superseded,
 };
 
@@ -53,8 +53,7 @@ pub enum WireError {
 struct Document<'a> {
     format: &'static str,
     environment: &'a str,
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    sandbox: bool,
+    api: &'a Endpoint,
     as_of: Timestamp,
     state: StateRef,
     #[serde(skip_serializing_if = "is_all")]
@@ -87,8 +86,7 @@ fn is_all(targets: &Targets) -> bool {
 struct Saved {
     format: String,
     environment: String,
-    #[serde(default)]
-    sandbox: bool,
+    api: Endpoint,
     as_of: Timestamp,
     state: StateRef,
     #[serde(default)]
@@ -309,7 +307,7 @@ pub fn encode(plan: &Plan) -> Result<Vec<u8>, serde_json::Error> {
     let document = Document {
         format: FORMAT,
         environment: &plan.environment,
-        sandbox: plan.sandbox,
+        api: &plan.api,
         as_of: plan.as_of,
         state: plan.state,
         targets: Targets::from(&plan.selection),
@@ -362,7 +360,7 @@ pub(crate) fn read(bytes: &[u8]) -> Result<(Plan, String), WireError> {
         .collect::<Result<Vec<_>, _>>()?;
     let plan = Plan {
         environment: saved.environment,
-        sandbox: saved.sandbox,
+        api: saved.api,
         as_of: saved.as_of,
         state: saved.state,
         selection,
@@ -380,12 +378,12 @@ pub(crate) fn read(bytes: &[u8]) -> Result<(Plan, String), WireError> {
     Ok((plan, saved.digest))
 }
 
-/// Over what visitors would see and which requests that takes, and over nothing else: two plans
+/// Over what visitors would see, at which API, and which requests that takes, and over nothing else: two plans
 /// with the same one do the same, whenever and from whatever serial of the state they were made, and
 /// wherever in the files the messages are written. 64 hexadecimal digits.
 pub fn changes_digest(plan: &Plan) -> Result<String, serde_json::Error> {
     let mut hasher = blake3::Hasher::new();
-    let whose = ("pushsync/changes/1", &plan.environment, plan.sandbox, &plan.protect);
+    let whose = ("pushsync/changes/1", &plan.environment, &plan.api, &plan.protect);
     serde_json::to_writer(&mut hasher, &whose)?;
     for change in &plan.changes {
         let placeless = WireChange { source: None, ..WireChange::from(change) };
@@ -398,7 +396,7 @@ pub fn changes_digest(plan: &Plan) -> Result<String, serde_json::Error> {
 fn digest(plan: &Plan, changes: &[WireChange]) -> Result<String, serde_json::Error> {
     let mut decisive = serde_json::to_vec(&(
         FORMAT,
-        (&plan.environment, plan.sandbox),
+        (&plan.environment, &plan.api),
         plan.as_of,
         plan.state,
         Targets::from(&plan.selection),

@@ -70,7 +70,8 @@ pub(super) fn plan(plan: &Plan, view: View<'_>) -> String {
             }
         }
     }
-    let title = format!("pushsync plan for {}", plan.environment);
+    let api = summary::at_api(plan).map(|api| format!(", {api}")).unwrap_or_default();
+    let title = format!("pushsync plan for {}{api}", plan.environment);
     let told = totals(plan, left);
     format!("{}\n{shown}", workflow::command(Level::Notice, None, &title, &told))
 }

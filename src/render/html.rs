@@ -91,7 +91,7 @@ fn source(content: &str) -> String {
 
 fn head(plan: &Plan) -> String {
     let environment = line(&plan.environment);
-    let sandbox = if plan.sandbox { " in the sandbox" } else { "" };
+    let api = summary::at_api(plan).map(|api| format!(" {}", line(&api))).unwrap_or_default();
     let (style, script) = (source(STYLE), source(SCRIPT));
     let mut out = format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
@@ -100,9 +100,9 @@ fn head(plan: &Plan) -> String {
          <meta name=\"color-scheme\" content=\"light dark\">\n\
          <meta name=\"referrer\" content=\"no-referrer\">\n\
          <meta name=\"robots\" content=\"noindex\">\n\
-         <title>pushsync plan for {environment}{sandbox}</title>\n\
+         <title>pushsync plan for {environment}{api}</title>\n\
          <style>{STYLE}</style>\n</head>\n<body>\n\
-         <header>\n<h1>Plan for <code>{environment}</code>{sandbox}</h1>\n"
+         <header>\n<h1>Plan for <code>{environment}</code>{api}</h1>\n"
     );
     if let Some(commit) = &plan.commit {
         let (short, dirt) = (line(&summary::short(commit)), summary::dirt(commit));

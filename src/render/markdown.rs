@@ -16,6 +16,7 @@ use super::{
 };
 use crate::{
     diagnostics::Diagnostic,
+    model::Endpoint,
     plan::{Action, Plan, wire},
 };
 
@@ -92,8 +93,12 @@ fn head(plan: &Plan, view: View<'_>) -> String {
     let environment: String = plan.environment.chars().take(128).collect();
     let environment = &environment;
     let mut out = format!("{}\n", marker(environment, plan, view));
-    let sandbox = if plan.sandbox { ", in the sandbox" } else { "" };
-    out.push_str(&format!("### pushsync plan for {}{sandbox}\n\n", code(environment)));
+    let api = match &plan.api {
+        api if api.is_brevo() => String::new(),
+        Endpoint::Sandbox => ", in the sandbox".to_owned(),
+        Endpoint::At(url) => format!(", at {}", code(&summary::api_url(url))),
+    };
+    out.push_str(&format!("### pushsync plan for {}{api}\n\n", code(environment)));
     if plan.changes.is_empty() {
         out.push_str(&format!("**No changes:** {}.\n", summary::unchanged(plan)));
     } else {

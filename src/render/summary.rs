@@ -4,7 +4,7 @@
 use super::words as say;
 use crate::{
     diagnostics::{Diagnostic, Place, Severity},
-    model::Content,
+    model::{BaseUrl, Content, Endpoint},
     plan::{Action, Change, Commit, Forecast, Operation, Plan},
 };
 
@@ -50,6 +50,30 @@ pub(super) fn requests(plan: &Plan) -> String {
             format!("{asked} at {} an hour: about {}", say::number(per_hour), say::duration(about))
         }
     }
+}
+
+/// Which API it is for, unless it is the one that everybody expects: ends `for the environment …`.
+pub(super) fn at_api(plan: &Plan) -> Option<String> {
+    match &plan.api {
+        api if api.is_brevo() => None,
+        Endpoint::Sandbox => Some("in the sandbox".to_owned()),
+        Endpoint::At(url) => Some(format!("at {}", api_url(url))),
+    }
+}
+
+/// As long as a URL is shown; a plan that was made by hand may have a longer one.
+pub(super) fn api_url(url: &BaseUrl) -> String {
+    url.as_str().chars().take(200).collect()
+}
+
+/// What a plan is for, unless it is what everybody expects.
+pub(super) fn whereabouts(plan: &Plan) -> Option<String> {
+    let environment = match &*plan.environment {
+        "default" => None,
+        name => Some(format!("for the environment {}", say::one_line(name))),
+    };
+    let parts: Vec<_> = environment.into_iter().chain(at_api(plan)).collect();
+    (!parts.is_empty()).then(|| parts.join(", "))
 }
 
 /// Twelve digits of a commit, as in the history.

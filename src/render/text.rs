@@ -62,6 +62,9 @@ pub(super) fn plan(plan: &Plan, view: View<'_>, out: &mut dyn Write) -> io::Resu
 }
 
 fn totals(plan: &Plan, view: View<'_>, out: &mut dyn Write) -> io::Result<()> {
+    if let Some(whereabouts) = summary::whereabouts(plan) {
+        writeln!(out, "{BOLD}This plan is {whereabouts}.{BOLD:#}")?;
+    }
     if let Some(commit) = &plan.commit {
         let (short, dirt) = (summary::short(commit), summary::dirt(commit));
         writeln!(out, "{DIM}The manifest is that of commit {short}{dirt}.{DIM:#}")?;

@@ -113,7 +113,7 @@ pub(super) fn at(write: &Write) -> Option<(Table, Vec<u8>)> {
         Write::Settle(address) => (Table::Intents, address.as_str().as_bytes().to_vec()),
         Write::Run(run) => (Table::Runs, run_name(run)),
         Write::RunPart(part) => (Table::RunParts, part_name(part)),
-        Write::Budget(_) | Write::Restore { .. } => return None,
+        Write::Budget(_) | Write::Api(_) | Write::Restore { .. } => return None,
     };
     Some((table, table.key(&name)))
 }

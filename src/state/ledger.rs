@@ -84,6 +84,7 @@ impl Ledger {
                 digest: Digest::default(),
                 created_at: now,
                 budget: None,
+                api: None,
             },
             intents: Tally::default(),
             runs: Tally::default(),
@@ -139,7 +140,12 @@ impl Ledger {
                     next.meta.budget = Some(*note);
                     continue;
                 }
-                Write::Restore { lineage, serial, created_at } => {
+                Write::Api(api) => {
+                    touched |= next.meta.api.as_ref() != Some(api);
+                    next.meta.api = Some(api.clone());
+                    continue;
+                }
+                Write::Restore { lineage, serial, created_at, api } => {
                     if next.meta.records > 0 || next.intents.count > 0 {
                         return Err(StateError::NotEmpty {
                             place: place.to_owned(),
@@ -150,6 +156,7 @@ impl Ledger {
                     next.meta.lineage = *lineage;
                     next.meta.serial = next.meta.serial.max(*serial);
                     next.meta.created_at = *created_at;
+                    next.meta.api = api.clone();
                     touched = true;
                     continue;
                 }
@@ -168,9 +175,11 @@ impl Ledger {
                 Write::Intend(intent) => Some(encode(&key, intent, "an intent")?),
                 Write::Run(run) => Some(encode(&key, run, "a run")?),
                 Write::RunPart(part) => Some(encode(&key, part, "a part of a run")?),
-                Write::Remove(_) | Write::Settle(_) | Write::Budget(_) | Write::Restore { .. } => {
-                    None
-                }
+                Write::Remove(_)
+                | Write::Settle(_)
+                | Write::Budget(_)
+                | Write::Api(_)
+                | Write::Restore { .. } => None,
             };
             touched |= matches!(table, Table::Records | Table::Intents);
             let before = match changes.get(&key) {

@@ -10,6 +10,7 @@ use super::{
     HostedStore, LockHolder, StateError, StateKey, bucket, bucket::Bucket, postgres, sled,
     sled::Compacted,
 };
+use crate::model::StateLocation;
 
 /// Where a state is.
 #[derive(Clone)]
@@ -22,21 +23,17 @@ pub enum Location {
     Bucket(Bucket),
 }
 
-impl Location {
-    /// What a URL names; the scheme that it has, if no store of this version goes by it.
-    ///
-    /// # Errors
-    ///
-    /// The scheme. The rest may hold a password and is kept out of messages.
-    pub fn from_url(url: &str) -> Result<Self, String> {
-        match url.split_once("://") {
-            Some(("postgres" | "postgresql", _)) => Ok(Self::Postgres(url.into())),
-            Some(("s3", _)) => Ok(Self::Bucket(Bucket::new(url))),
-            Some((scheme, _)) => Err(scheme.to_owned()),
-            None => Err(String::new()),
+impl From<StateLocation> for Location {
+    fn from(location: StateLocation) -> Self {
+        match location {
+            StateLocation::Folder(folder) => Self::Folder(folder),
+            StateLocation::Postgres(url) => Self::Postgres(url),
+            StateLocation::Bucket(url) => Self::Bucket(Bucket::new(url.expose_secret())),
         }
     }
+}
 
+impl Location {
     /// The same, with what it leaves open and the environment says: the `AWS_*` variables of a
     /// bucket; `PGPASSWORD`, or the file that `PGPASSFILE` names, for a database whose URL has no
     /// password. `variable` reads the environment.
@@ -56,13 +53,7 @@ impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Folder(path) => write!(f, "{}", path.display()),
-            Self::Postgres(url) => {
-                let url = url.expose_secret();
-                let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-                // A password may hold any of these signs itself: what follows the last '@' first.
-                let rest = rest.rsplit('@').next().unwrap_or_default();
-                write!(f, "postgres://{}", rest.split(['?', '#']).next().unwrap_or_default())
-            }
+            Self::Postgres(url) => f.write_str(&postgres::place(url)),
             Self::Bucket(bucket) => fmt::Display::fmt(bucket, f),
         }
     }
@@ -163,15 +154,10 @@ mod tests {
             "postgres://me:s@cret@db.example.com/pushsync#x",
             "postgres://db.example.com/pushsync?password=secret&user=me",
         ] {
-            let location = Location::from_url(url).expect("a store");
+            let location = StateLocation::parse(url, "".as_ref()).expect("a store");
+            let location = Location::from(location);
             assert_eq!(location.to_string(), "postgres://db.example.com/pushsync", "{url}");
             assert!(!format!("{location:?}").contains("cret"), "{url}");
         }
-    }
-
-    #[test]
-    fn a_scheme_without_a_store_is_told_alone() {
-        let told = Location::from_url("mysql://me:secret@h/d").expect_err("there is none");
-        assert_eq!(told, "mysql");
     }
 }

@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::StateKey;
-use crate::model::{Address, Content, Kind, MessageId};
+use crate::model::{Address, BaseUrl, Content, Kind, MessageId};
 
 /// A delivery that exists (or existed) on the other side, and what was last applied.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -104,6 +104,10 @@ pub struct Meta {
     /// The API's budget as last heard.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub budget: Option<BudgetNote>,
+    /// The API that its messages are at: the one that first answered a request. None until then,
+    /// and for a sandbox.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api: Option<BaseUrl>,
 }
 
 /// The sum (modulo 2^128) of the checksums of some records: it does not depend on their order,
@@ -246,6 +250,8 @@ pub enum Write {
     Run(Box<Run>),
     /// Adds changes to a run. Alone, it does not raise the serial.
     RunPart(Box<RunPart>),
+    /// Remembers which API the messages are at.
+    Api(BaseUrl),
     /// Takes over the identity of a state whose export is read back. Only a state without
     /// records and intents can; its serial becomes the larger of both, and rises by one.
     Restore {
@@ -255,6 +261,8 @@ pub enum Write {
         serial: u64,
         /// See [`Meta::created_at`].
         created_at: Timestamp,
+        /// See [`Meta::api`].
+        api: Option<BaseUrl>,
     },
 }
 

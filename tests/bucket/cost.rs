@@ -4,8 +4,8 @@ use std::{num::NonZeroUsize, sync::Arc, time::Duration};
 
 use pushsync::{
     apply::{Options, RunInfo, Session, Silent, Stopper, apply},
-    brevo::{BaseUrl, Client, Config},
-    model::{Address, Content, Kind, Sender},
+    brevo::{Client, Config},
+    model::{Address, BaseUrl, Content, Endpoint, Kind, Sender},
     plan::{Budget, Change, Operation, Plan, Reason, Selection, StateRef, Summary},
     sandbox::{self, Sandbox},
 };
@@ -34,7 +34,7 @@ fn plan() -> Plan {
     let changes: Vec<Change> = (0..CREATES).map(create).collect();
     Plan {
         environment: "default".into(),
-        sandbox: false,
+        api: Endpoint::At(BaseUrl::brevo()),
         commit: None,
         as_of: time(0),
         state: StateRef { lineage: None, serial: 0 },
@@ -69,6 +69,7 @@ async fn a_thousand_creates_cost_far_fewer_puts() {
     let session = Session {
         store: store.clone(),
         api: Arc::new(client.expect("a client")),
+        api_url: None,
         options: Options {
             concurrency: NonZeroUsize::new(16).expect("not zero"),
             requests_per_hour: u64::MAX,

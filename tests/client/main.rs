@@ -9,8 +9,8 @@ mod operations;
 use std::time::Duration;
 
 use pushsync::{
-    brevo::{BaseUrl, Client, Config},
-    model::{MessageId, VisitorId},
+    brevo::{Client, Config},
+    model::{BaseUrl, MessageId, VisitorId},
 };
 use secrecy::SecretString;
 

@@ -43,7 +43,7 @@ fn a_password_that_is_missing_is_asked_for_and_taken_from_the_environment() {
     let url = network(&database).replace(&format!(":{PASSWORD}"), "");
     let said = said(&url);
     assert!(said.contains("asks for a password: give it in the URL, in PGPASSWORD"), "{said}");
-    let location = Location::from_url(&url).expect("is known");
+    let location = Location::from(StateLocation::parse(&url, "".as_ref()).expect("is known"));
     let location = location.complete(|name| (name == "PGPASSWORD").then(|| PASSWORD.into()));
     assert!(!format!("{location:?}").contains(PASSWORD));
     let store = state::open(OpenOptions { location, ..options("".as_ref()) }).expect("opens");

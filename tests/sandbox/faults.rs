@@ -1,7 +1,8 @@
 use std::time::Duration;
 
 use pushsync::{
-    brevo::{BaseUrl, Client, Config, NewPushedMessage, Operation, PushedFrom, Reach},
+    brevo::{Client, Config, NewPushedMessage, Operation, PushedFrom, Reach},
+    model::BaseUrl,
     sandbox::{Faults, Options},
 };
 use secrecy::SecretString;

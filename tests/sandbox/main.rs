@@ -18,8 +18,8 @@ use std::{
 
 use jiff::Timestamp;
 use pushsync::{
-    brevo::{BaseUrl, Client, Config},
-    model::VisitorId,
+    brevo::{Client, Config},
+    model::{BaseUrl, VisitorId},
     sandbox::{Clock, Options, Running, Sandbox},
 };
 use secrecy::SecretString;

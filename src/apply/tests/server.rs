@@ -17,7 +17,7 @@ use crate::{
         apply,
     },
     desired::{Delivery, OnMissing, OnUnknown, Presence, Source, Spec},
-    model::{Address, Content, Key, Kind, MessageId, Sender, VisitorId},
+    model::{Address, BaseUrl, Content, Endpoint, Key, Kind, MessageId, Sender, VisitorId},
     plan::{Budget, Declared, Inputs, Plan, Selection, StateRef, plan},
     state::{Located, MemoryStore, Record, Store},
 };
@@ -277,6 +277,7 @@ impl Scene {
         let now = (self.options.clock)();
         let inputs = Inputs {
             environment: "default".to_owned(),
+            api: Endpoint::At(BaseUrl::brevo()),
             as_of: now,
             state: StateRef { lineage: Some(meta.lineage), serial: meta.serial },
             declared,
@@ -312,6 +313,7 @@ impl Scene {
         Session {
             store: self.store.clone(),
             api: self.server.clone(),
+            api_url: Some(BaseUrl::brevo()),
             options: self.options.clone(),
             info,
             reporter: self.log.clone(),

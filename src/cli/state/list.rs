@@ -102,6 +102,7 @@ pub(super) fn list(desk: &Desk<'_>, targets: &[Target], format: DataFormat) -> R
             "environment": desk.place.environment(),
             "lineage": meta.lineage,
             "serial": meta.serial,
+            "api": meta.api,
             "deliveries": documents,
         }))?;
         return Ok(status::DONE);
@@ -116,7 +117,9 @@ pub(super) fn list(desk: &Desk<'_>, targets: &[Target], format: DataFormat) -> R
         )?;
     }
     drop(out);
-    desk.context.output.note(&words::count(shown, "delivery", "deliveries"));
+    let at = meta.api.map(|api| format!(", at the API at {api}")).unwrap_or_default();
+    let count = words::count(shown, "delivery", "deliveries");
+    desk.context.output.note(&format!("{count}{at}"));
     Ok(status::DONE)
 }
 
@@ -125,7 +128,7 @@ pub(super) fn show(desk: &Desk<'_>, address: &Address, format: DataFormat) -> Re
     let intents = desk.wait(store.intents())?;
     let unknown = intents.iter().find(|intent| intent.address == *address);
     let record = desk.wait(store.record(address))?;
-    let document = match (&record, unknown) {
+    let mut document = match (&record, unknown) {
         (_, Some(intent)) => intent_json(intent),
         (Some(record), None) => record_json(record),
         (None, None) => {
@@ -134,6 +137,7 @@ pub(super) fn show(desk: &Desk<'_>, address: &Address, format: DataFormat) -> Re
             return Ok(status::FAILED);
         }
     };
+    document["api"] = json!(desk.wait(store.meta())?.api);
     if format == DataFormat::Json {
         desk.context.output.json(&document)?;
         return Ok(status::DONE);

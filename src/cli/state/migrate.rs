@@ -52,7 +52,7 @@ pub(super) fn migrate(desk: &Desk<'_>, to: &str, plain: bool) -> Result<u8, Fail
     desk.context.output.note(&format!(
         "moved {} from {} to {to} (environment {})",
         words::count(here.records, "delivery", "deliveries"),
-        desk.place.location(),
+        desk.place.shown(),
         desk.place.environment(),
     ));
     desk.context.output.note(

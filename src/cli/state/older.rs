@@ -9,6 +9,7 @@ use crate::{
     cli::{
         args::DataFormat,
         failure::{Failure, status},
+        hidden,
     },
     render::words,
     state::{
@@ -124,13 +125,15 @@ fn exports(desk: &Desk<'_>, format: DataFormat) -> Result<u8, Failure> {
     let all =
         backup::list(&folder, desk.place.namespace()).map_err(|error| desk.place.failure(error))?;
     if format == DataFormat::Json {
+        let all: Vec<_> =
+            all.iter().map(|path| hidden::in_words(path.display().to_string())).collect();
         let document = json!({ "format": "pushsync/snapshots/1", "exports": all });
         desk.context.output.json(&document)?;
         return Ok(status::DONE);
     }
     let mut out = desk.context.output.out();
     for path in all.iter().rev() {
-        writeln!(out, "{}", path.display())?;
+        writeln!(out, "{}", hidden::in_words(path.display().to_string()))?;
     }
     drop(out);
     desk.context.output.note(&match all.len() {

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::{
     desired::{Delivery, OnMissing, OnUnknown, Presence, Source, Spec},
     fuzzing::now,
-    model::{Address, Content, Key, Kind, MessageId, Sender},
+    model::{Address, BaseUrl, Content, Endpoint, Key, Kind, MessageId, Sender},
     plan::{
         Budget, Declared, Inputs, Operation, Plan, PlanError, Selection, StateRef,
         planner::{Import, plan},
@@ -115,6 +115,7 @@ impl World {
         }
         Inputs {
             environment: "default".to_owned(),
+            api: Endpoint::At(BaseUrl::brevo()),
             as_of: at(100),
             state: StateRef { lineage: Some(Uuid::nil()), serial: 7 },
             declared,

@@ -8,7 +8,7 @@ use super::plans::{address, change, content, everything, of, sized};
 use crate::{
     apply::{self, Failure, Outcome, Stop, api},
     diagnostics::{Code, Diagnostic, Place},
-    model::{Kind, Sender},
+    model::{Endpoint, Kind, Sender},
     plan::{self, Action, Commit, Operation, Plan, ProtectMark, Reason, wire},
 };
 
@@ -35,7 +35,7 @@ fn rich() -> Plan {
             *remember = true;
         }
     }
-    plan.sandbox = true;
+    plan.api = Endpoint::Sandbox;
     plan.destroy = true;
     plan.selection.keys.insert(address("text", 1).key());
     plan.commit = Some(Commit { id: "0123".into(), dirty: true });

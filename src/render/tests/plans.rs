@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::{
     desired::{Delivery, OnMissing, OnUnknown, Presence, Source, Spec},
     diagnostics::Place,
-    model::{Address, Content, Key, Kind, MessageId, Sender},
+    model::{Address, BaseUrl, Content, Endpoint, Key, Kind, MessageId, Sender},
     plan::{
         Budget, Change, Commit, Declared, Import, Inputs, Operation, Plan, Reason, Selection,
         StateRef, Summary, plan,
@@ -108,6 +108,7 @@ pub(super) fn everything() -> Plan {
         .collect();
     let inputs = Inputs {
         environment: "default".into(),
+        api: Endpoint::At(BaseUrl::brevo()),
         as_of: at(100),
         state: StateRef { lineage: Some(Uuid::nil()), serial: 12 },
         declared,
@@ -188,7 +189,7 @@ pub(super) fn of(changes: Vec<Change>) -> Plan {
     let summary = Summary::of(&changes, 1_234);
     Plan {
         environment: "default".into(),
-        sandbox: false,
+        api: Endpoint::At(BaseUrl::brevo()),
         as_of: at(100),
         state: StateRef { lineage: Some(Uuid::nil()), serial: 12 },
         selection: Selection::default(),

@@ -16,6 +16,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::model::BaseUrl;
+
 use super::{Digest, Intent, Record, Run, RunPart};
 
 pub use read::import;
@@ -50,6 +52,9 @@ struct Header {
     lineage: Uuid,
     serial: u64,
     created_at: Timestamp,
+    /// See [`super::Meta::api`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    api: Option<BaseUrl>,
     counts: Counts,
     /// For who compares exports. What was read is checked by the last line's checksum, which
     /// does not depend on how values look at rest.

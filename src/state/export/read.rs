@@ -44,6 +44,7 @@ pub async fn import(
             lineage: header.lineage,
             serial: header.serial,
             created_at: header.created_at,
+            api: header.api,
         },
     );
     store.commit(writes).await?;

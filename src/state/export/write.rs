@@ -33,6 +33,7 @@ pub async fn export(store: &dyn Store, out: &mut (dyn Write + Send)) -> Result<C
         lineage: meta.lineage,
         serial: meta.serial,
         created_at: meta.created_at,
+        api: meta.api,
         counts,
         digest: meta.digest,
     })?;

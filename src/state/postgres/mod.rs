@@ -32,6 +32,12 @@ use target::Target;
 
 pub(super) use password::with_variables;
 
+/// What messages call a database: without user and password.
+pub(super) fn place(url: &SecretString) -> String {
+    Target::parse(url.expose_secret())
+        .map_or_else(|_| "postgres://…".to_owned(), |target| target.place)
+}
+
 /// Opens the state of one environment in a database.
 pub(super) fn open(url: &SecretString, options: OpenOptions) -> Result<HostedStore, StateError> {
     let target = Target::parse(url.expose_secret())?;
