@@ -12,16 +12,21 @@ use proptest::prelude::*;
 use pushsync::{
     desired::Deliveries,
     diagnostics::show::Style,
-    manifest::{self, LoadOptions, Loaded, Presence, Project, StateLocation},
-    model::{Key, VisitorId},
+    manifest::{self, LoadOptions, Loaded, Presence, Project},
+    model::{Key, StateLocation, VisitorId},
 };
+use secrecy::ExposeSecret;
 
 const NOW: &str = "2026-11-22T12:00:00Z";
 
 fn environment(name: &str) -> Option<String> {
     match name {
-        "AUDIENCE" => Some("beta".into()),
-        "STATE_URL" => Some("postgres://user:secret@db/x".into()),
+        "PUSHSYNC_VAR_AUDIENCE" => Some("beta".into()),
+        "PUSHSYNC_VAR_STATE" => Some("postgres://user:secret@db/x".into()),
+        "PUSHSYNC_VAR_PORT" => Some("4010".into()),
+        "PUSHSYNC_VAR_HUSH" => Some("hush".into()),
+        // Nothing but the last ones is for a manifest.
+        "HUSH" | "PUSHSYNC_STATE_KEY" | "BREVO_API_KEY" => Some("hush".into()),
         _ => None,
     }
 }
@@ -193,7 +198,7 @@ const PIECES: &[&str] = &[
     "}}",
     "{#",
     "b.csv",
-    "${AUDIENCE}",
+    "${PUSHSYNC_VAR_AUDIENCE}",
     "${",
     "visitor_id",
     "visitor_id,a\n",
@@ -321,15 +326,24 @@ fn a_stream_can_be_narrowed_to_keys_and_a_visitor() {
 #[test]
 fn the_state_starts_at_the_project_and_urls_stay_as_they_are() {
     let folder = tempfile::tempdir().expect("a folder");
+    let within = |path: &str| folder.path().join(path).display().to_string();
     for (written, expected) in [
-        ("", StateLocation::Folder(folder.path().join("state"))),
-        ("state: ../../state/x", StateLocation::Folder(folder.path().join("../../state/x"))),
-        ("state: /var/x", StateLocation::Folder("/var/x".into())),
-        ("state: \"${STATE_URL}\"", StateLocation::Url("postgres://user:secret@db/x".into())),
+        ("", within("state")),
+        ("state: ../../state/x", within("../../state/x")),
+        ("state: /var/x", "/var/x".to_owned()),
+        ("state: ./s3:/x", within("./s3:/x")),
+        ("state: \"${PUSHSYNC_VAR_STATE}\"", "postgres://user:secret@db/x".to_owned()),
     ] {
         fs::write(folder.path().join("pushsync.yaml"), written).expect("writable");
         let project = load(folder.path(), "").project.expect("a project");
-        assert_eq!(project.settings.state, expected);
+        let state = match &project.settings.state.location {
+            StateLocation::Folder(path) => path.display().to_string(),
+            StateLocation::Postgres(url) | StateLocation::Bucket(url) => {
+                url.expose_secret().to_owned()
+            }
+        };
+        assert_eq!(state, expected);
+        assert!(!format!("{:?}", project.settings).contains("secret"));
     }
 }
 

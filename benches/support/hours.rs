@@ -15,7 +15,7 @@ use pushsync::{
         api::{Api, Call, Found, Problem, Reach, Reading, Reply},
         apply, resolution,
     },
-    model::{Address, Content, Kind, MessageId, Sender, VisitorId},
+    model::{Address, BaseUrl, Content, Endpoint, Kind, MessageId, Sender, VisitorId},
     plan::{Budget, Change, Operation, Plan, Reason, Selection, StateRef, Summary},
     state::{MemoryStore, Store},
 };
@@ -241,7 +241,7 @@ fn plan(open: &[u64], now: Timestamp) -> Plan {
         .collect();
     Plan {
         environment: "default".into(),
-        sandbox: false,
+        api: Endpoint::At(BaseUrl::brevo()),
         as_of: now,
         state: StateRef { lineage: None, serial: 0 },
         selection: Selection::default(),

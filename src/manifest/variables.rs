@@ -104,9 +104,12 @@ impl VariableError {
         match self {
             Self::Open => None,
             Self::Name(name) => {
-                let kept: String =
-                    name.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
-                let kept = if kept.is_empty() { "NAME" } else { &kept };
+                let plain = |c: &char| c.is_ascii_alphanumeric() || *c == '_';
+                let kept: String = name.chars().filter(plain).collect::<String>().to_uppercase();
+                let kept = match kept.trim_start_matches(VARIABLE_PREFIX) {
+                    "" => "NAME",
+                    kept => kept,
+                };
                 Some(format!("write ${{{VARIABLE_PREFIX}{kept}}}, and set that variable"))
             }
             Self::NotSet(name) | Self::Empty(name) => {

@@ -340,7 +340,7 @@ mod tests {
             "https://api-brevo.com/v3",
             "https://xapi.brevo.com/v3",
             "https://brevo.com/v3",
-            "https://xn--pi-1na.brevo.com/v3",
+            "https://xn--bcher-kva.brevo.com/v3",
             "https://127.0.0.1.evil.example/v3",
             "https://localhost.evil.example/v3",
             "https://localhost./v3",

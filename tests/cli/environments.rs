@@ -88,16 +88,20 @@ fn the_base_url_comes_from_the_flag_the_environment_or_the_project() {
     let (sandbox, other) = (Sandbox::start(), Sandbox::start());
     let project = Project::empty();
     let yaml = "messages: { note: { from: support, to: ada, text: hi } }";
-    project.settings("api: { base_url: '${WHERE}' }", yaml);
-    project.run("validate").exits(1).says(&["WHERE"]);
-    let run =
-        |args: &str| project.run(args).env("WHERE", sandbox.base_url()).env("BREVO_API_KEY", "a");
+    project.settings("api: { base_url: '${PUSHSYNC_VAR_WHERE}' }", yaml);
+    project.run("validate").exits(1).says(&["PUSHSYNC_VAR_WHERE"]);
+    let run = |args: &str| {
+        let run = project.run(args).env("PUSHSYNC_VAR_WHERE", sandbox.base_url());
+        run.env("BREVO_API_KEY", "a")
+    };
     run("apply --yes").ok();
     assert_eq!(sandbox.total(), 1);
+    project.run(&format!("state set-api {}", other.base_url())).ok();
     run("refresh").env("BREVO_BASE_URL", other.base_url()).ok().says(&["1 gone"]);
     assert_eq!((sandbox.total(), other.total()), (1, 1));
     // Without the prefix, too.
     let bare = format!("http://{}", sandbox.address());
+    project.run(&format!("state set-api {bare}")).ok();
     run("refresh").env("BREVO_BASE_URL", other.base_url()).arg("--base-url").arg(bare).ok();
     assert_eq!((sandbox.total(), other.total()), (2, 1));
 }

@@ -2,7 +2,10 @@
 
 use std::{net::TcpListener, thread};
 
-use pushsync::state::{self, Access, HostedStore, Location, OpenOptions, StateError};
+use pushsync::{
+    model::StateLocation,
+    state::{self, Access, HostedStore, Location, OpenOptions, StateError},
+};
 
 use super::{
     cluster::{Cluster, Database, GUEST, PASSWORD, refusal, server},
