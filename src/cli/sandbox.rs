@@ -48,7 +48,7 @@ pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
         out.flush()?;
         drop(out);
         context.output.note(&format!(
-            "any key is accepted; try: BREVO_API_KEY=any pushsync apply --base-url {}; Ctrl-C stops",
+            "any key is accepted; try: BREVO_API_KEY=any pushsync apply --base-url {} --state sandbox-state; Ctrl-C stops",
             running.base_url()
         ));
         let stopper = Stopper::default();

@@ -28,8 +28,9 @@ pub(super) fn check(read: impl Fn(&str) -> Option<OsString>) -> Result<(), Failu
             Err(_) if !name.ends_with("_FILE") => "is set and not UTF-8",
             Ok(_) | Err(_) => continue,
         };
-        return Err(Failure::new(format!("{name} {why}")).help(format!(
-            "give it a value, or unset it; a job that sets it to a secret may lack that secret: unset {name}"
+        let what = if name == "BREVO_API_KEY" { ": there is no API key in it" } else { "" };
+        return Err(Failure::new(format!("{name} {why}{what}")).help(format!(
+            "give it a value, or unset it; a secret that a job lacks is an empty text there: unset {name}"
         )));
     }
     Ok(())

@@ -96,12 +96,12 @@ fn the_base_url_comes_from_the_flag_the_environment_or_the_project() {
     };
     run("apply --yes").ok();
     assert_eq!(sandbox.total(), 1);
-    project.run(&format!("state set-api {}", other.base_url())).ok();
+    run(&format!("state set-api {}", other.base_url())).ok();
     run("refresh").env("BREVO_BASE_URL", other.base_url()).ok().says(&["1 gone"]);
     assert_eq!((sandbox.total(), other.total()), (1, 1));
     // Without the prefix, too.
     let bare = format!("http://{}", sandbox.address());
-    project.run(&format!("state set-api {bare}")).ok();
+    run(&format!("state set-api {bare}")).ok();
     run("refresh").env("BREVO_BASE_URL", other.base_url()).arg("--base-url").arg(bare).ok();
     assert_eq!((sandbox.total(), other.total()), (2, 1));
 }

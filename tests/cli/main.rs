@@ -4,6 +4,7 @@
 #![cfg(unix)]
 
 mod actions;
+mod apis;
 mod apply;
 mod browser;
 mod compact;
@@ -34,3 +35,4 @@ mod strace;
 mod support;
 mod unknown;
 mod unrecorded;
+mod variables;

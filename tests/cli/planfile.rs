@@ -7,7 +7,7 @@ use crate::support::{ADA, Project, Sandbox};
 #[test]
 fn a_saved_plan_is_private_and_applied_exactly_without_a_question() {
     let (project, sandbox) = (Project::note("one"), Sandbox::start());
-    project.run("plan --out plan.json").ok().warns(&["next: pushsync apply plan.json"]);
+    project.with(&sandbox, "plan --out plan.json").ok().warns(&["next: pushsync apply plan.json --base-url http://127.0.0.1:"]);
     let mode = fs::metadata(project.join("plan.json")).expect("it is there").permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
     // The manifest may have changed since; the plan is what was reviewed.
@@ -18,7 +18,7 @@ fn a_saved_plan_is_private_and_applied_exactly_without_a_question() {
     // An existing file is replaced, and stays private.
     fs::set_permissions(project.join("plan.json"), fs::Permissions::from_mode(0o644))
         .expect("mine");
-    project.run("plan --out plan.json").ok();
+    project.with(&sandbox, "plan --out plan.json").ok();
     let mode = fs::metadata(project.join("plan.json")).expect("it is there").permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
     project.with(&sandbox, "apply plan.json --format json").ok().json();
@@ -35,7 +35,7 @@ fn refused(project: &Project, sandbox: &Sandbox, args: &str, words: &[&str]) {
 #[test]
 fn a_plan_is_applied_once() {
     let (project, sandbox) = (Project::note("one"), Sandbox::start());
-    project.run("plan --out plan.json").ok();
+    project.with(&sandbox, "plan --out plan.json").ok();
     project.with(&sandbox, "apply plan.json").ok();
     refused(
         &project,
@@ -45,7 +45,7 @@ fn a_plan_is_applied_once() {
     );
     // Any change of the state is enough.
     project.rewrite("messages: { note: { from: support, to: ada, text: two } }");
-    project.run("plan --out plan.json").ok();
+    project.with(&sandbox, "plan --out plan.json").ok();
     project.with(&sandbox, "refresh").ok();
     refused(&project, &sandbox, "apply plan.json", &["the state has changed since"]);
 }
@@ -56,7 +56,7 @@ fn a_plan_is_for_its_environment_its_state_and_its_api() {
     let project = Project::note("one");
     let yaml = "messages: { note: { from: support, to: ada, text: one } }";
     project.settings("environments: { staging: {} }", yaml);
-    project.run("plan --out plan.json").ok();
+    project.with(&sandbox, "plan --out plan.json").ok();
     let words = ["environment `default`", "this run is for `staging`"];
     refused(&project, &sandbox, "apply plan.json --env staging", &words);
     refused(&project, &sandbox, "apply plan.json --sandbox", &["made for real"]);
@@ -68,7 +68,7 @@ fn a_plan_is_for_its_environment_its_state_and_its_api() {
         project.apply(&sandbox);
         project.rewrite("messages: { note: { from: support, to: ada, text: two } }");
     }
-    here.run("plan --out plan.json").ok();
+    here.with(&sandbox, "plan --out plan.json").ok();
     there.file("plan.json", here.read("plan.json"));
     refused(&there, &sandbox, "apply plan.json", &["another state", "lineage"]);
     // No state at all.
@@ -79,7 +79,7 @@ fn a_plan_is_for_its_environment_its_state_and_its_api() {
 #[test]
 fn a_plan_that_was_changed_by_hand_or_is_of_another_format_is_refused() {
     let (project, sandbox) = (Project::note("one"), Sandbox::start());
-    project.run("plan --out plan.json").ok();
+    project.with(&sandbox, "plan --out plan.json").ok();
     let plan = project.read("plan.json");
     let change = |name: &str, text: String| {
         assert_ne!(text, plan, "{name} is a change");
@@ -104,7 +104,7 @@ fn a_saved_plan_is_bound_by_the_safety_limits() {
     let (project, sandbox) = (Project::many(8), Sandbox::start());
     project.apply(&sandbox);
     project.rewrite(&crate::support::many(1, "text"));
-    project.run("plan --out plan.json").ok().warns(&["apply will refuse"]);
+    project.with(&sandbox, "plan --out plan.json").ok().warns(&["apply will refuse"]);
     refused(&project, &sandbox, "apply plan.json", &["7", "max_deletes"]);
     project.with(&sandbox, "apply plan.json --allow-deletes 7").ok();
     assert_eq!(sandbox.there().len(), 1);
@@ -120,7 +120,7 @@ fn a_plan_says_which_commit_the_manifest_is_of_and_the_history_says_the_same() {
     project.git("add .");
     project.git("commit -qm x");
     let commit = project.git("rev-parse HEAD");
-    project.run("plan --out plan.json").ok().says(&[&commit[..12]]).never_says(&["committed"]);
+    project.with(&sandbox, "plan --out plan.json").ok().says(&[&commit[..12]]).never_says(&["committed"]);
     let saved: serde_json::Value =
         serde_json::from_str(&project.read("plan.json")).expect("a document");
     assert_eq!(saved["commit"], serde_json::json!({ "id": commit, "dirty": false }));
@@ -140,7 +140,7 @@ fn a_plan_whose_commit_was_changed_by_hand_is_refused() {
     project.git("init -q");
     project.git("add .");
     project.git("commit -qm x");
-    project.run("plan --out plan.json").ok();
+    project.with(&sandbox, "plan --out plan.json").ok();
     let plan = project.read("plan.json");
     for (old, new) in
         [("\"dirty\": false", "\"dirty\": true"), (&*project.git("rev-parse HEAD"), "0")]

@@ -3,10 +3,10 @@
 use crate::support::{ADA, Project, Sandbox};
 
 /// The digest by which the plan of now is applied.
-fn reviewed(project: &Project) -> String {
-    let plan = project.run("plan --format json").ok().json();
+fn reviewed(project: &Project, sandbox: &Sandbox) -> String {
+    let plan = project.with(sandbox, "plan --format json").ok().json();
     let digest = plan["changes_digest"].as_str().expect("a digest").to_owned();
-    let comment = project.run("plan --format markdown").ok();
+    let comment = project.with(sandbox, "plan --format markdown").ok();
     let marker = format!("environment=default changes={digest} -->");
     assert!(comment.out.lines().next().is_some_and(|line| line.ends_with(&marker)));
     digest
@@ -17,11 +17,11 @@ fn what_was_reviewed_is_applied_whatever_else_happened_to_the_state_and_the_file
     let (project, sandbox) = (Project::note("one"), Sandbox::start());
     project.apply(&sandbox);
     project.rewrite("messages: { note: { from: support, to: ada, text: two } }");
-    let digest = reviewed(&project);
+    let digest = reviewed(&project, &sandbox);
     // The serial rises, and the message moves to another line.
     project.with(&sandbox, "refresh").ok();
     project.rewrite("# a comment\n\nmessages: { note: { from: support, to: ada, text: two } }");
-    assert_eq!(reviewed(&project), digest);
+    assert_eq!(reviewed(&project, &sandbox), digest);
     project.with(&sandbox, &format!("apply --reviewed {digest}")).ok().says(&["1 request"]);
     sandbox.holds(&[(ADA, "two")]);
     // Once more: it is done.
@@ -31,7 +31,7 @@ fn what_was_reviewed_is_applied_whatever_else_happened_to_the_state_and_the_file
 #[test]
 fn what_was_not_reviewed_is_refused_before_the_first_request() {
     let (project, sandbox) = (Project::note("one"), Sandbox::start());
-    let digest = reviewed(&project);
+    let digest = reviewed(&project, &sandbox);
     let refuses = |args: &str| {
         let before = sandbox.total();
         let words = ["is not what was reviewed", &digest, "pushsync plan"];
@@ -153,10 +153,12 @@ fn an_apply_that_was_killed_is_resumed_and_one_that_was_refused_is_not() {
     let no = Sandbox::start();
     refused.with(&no, "apply --yes --max-requests 1").exits(3);
     // Nobody listens there.
+    refused.run("state set-api http://127.0.0.1:9").ok();
     refused
         .run("apply --yes --base-url http://127.0.0.1:9")
         .env("BREVO_API_KEY", "any")
         .exits(1)
         .warns(&["127.0.0.1:9"]);
+    refused.run(&format!("state set-api {}", no.base_url())).ok();
     refused.with(&no, "apply --yes --resume").ok().warns(&["nothing to resume", "refused"]);
 }

@@ -55,6 +55,9 @@ fn keys_reach_the_server_and_nobody_else() {
             format!("messages: {{ note{n}: {{ from: support, to: ada, text: {text} }} }}")
         };
         project.rewrite(&yaml("one"));
+        if n > 0 {
+            project.run(&format!("state set-api {}", fake.base_url())).ok();
+        }
         let mut outputs =
             vec![run("apply --yes -vv --destroy").wait(), run("apply --yes -vv").ok()];
         project.rewrite(&yaml("two"));

@@ -35,6 +35,7 @@ fn its_data_outlives_it() {
     drop(first);
     let second = Sandbox::with(&options);
     second.holds(&[(ADA, "hi")]);
+    folder.run(&format!("state set-api {}", second.base_url())).ok();
     folder.with(&second, "refresh").ok().says(&["0 gone, 0 changed"]);
 }
 

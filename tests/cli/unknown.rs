@@ -95,7 +95,9 @@ fn a_replace_whose_post_is_lost_keeps_the_old_message() {
     let honest = Sandbox::start();
     project.apply(&honest);
     project.rewrite("messages: { note: { from: liz, to: ada, text: hi } }");
+    project.run(&format!("state set-api {}", sandbox.base_url())).ok();
     project.with(&sandbox, "apply --yes").exits(4);
+    project.run(&format!("state set-api {}", honest.base_url())).ok();
     honest.holds(&[(ADA, "hi")]);
     project.plans("unknown", "note", "lost-answer");
     // It was sent after all, with that id: what is left is to delete the old one.
