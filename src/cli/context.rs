@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::{
     args::{Bounds, Global, Target},
     failure::Failure,
+    git,
     output::Output,
     place::Place,
     secrets, surroundings,
@@ -391,23 +392,23 @@ impl Context {
     /// What the history says of this run.
     pub(super) fn run_info(&self, command: &str, of: Option<Commit>) -> RunInfo {
         let dirty = of.as_ref().is_some_and(|commit| commit.dirty);
-        let commit = of.map(|commit| commit.id);
+        let commit = of.map(|commit| commit.id.into());
         RunInfo { id: Uuid::new_v4(), command: command.to_owned(), commit, dirty }
     }
 
     /// The project's folder, from the root of its repository on.
     pub(super) fn folder_in_repository(&self) -> String {
-        surroundings::folder_in_repository(&self.global.directory)
+        git::folder_in_repository(&self.global.directory)
     }
 
     /// The commit that the project's folder is at, while something else is done.
-    pub(super) fn commit_ahead(&self) -> surroundings::Ahead {
-        surroundings::commit_ahead(&self.global.directory)
+    pub(super) fn commit_ahead(&self) -> git::Ahead {
+        git::Ahead::start(&self.global.directory)
     }
 
     /// The commit that the project's folder is at.
     pub(super) fn commit(&self) -> Option<Commit> {
-        surroundings::commit(&self.global.directory)
+        git::commit(&self.global.directory)
     }
 }
 

@@ -10,6 +10,7 @@ mod context;
 mod explain;
 mod failure;
 mod faults;
+mod git;
 mod import;
 mod init;
 mod man;

@@ -3,6 +3,7 @@
 //! A value of one of these types is valid: [`Key::parse`] and its kin are the only way in.
 
 mod address;
+mod commit;
 mod content;
 mod json;
 mod key;
@@ -10,6 +11,7 @@ mod text;
 mod visitor;
 
 pub use address::{Address, ParseAddressError};
+pub use commit::{CommitId, ParseCommitIdError};
 pub use content::{Content, Kind, MessageId, Sender};
 pub use json::{json_line, write_json};
 pub use key::{Key, ParseKeyError};

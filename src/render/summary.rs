@@ -54,7 +54,7 @@ pub(super) fn requests(plan: &Plan) -> String {
 
 /// Twelve digits of a commit, as in the history.
 pub(super) fn short(commit: &Commit) -> String {
-    say::one_line(&commit.id.chars().take(12).collect::<String>())
+    say::one_line(&commit.id.as_str().chars().take(12).collect::<String>())
 }
 
 /// What stands after a commit.

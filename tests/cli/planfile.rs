@@ -142,9 +142,10 @@ fn a_plan_whose_commit_was_changed_by_hand_is_refused() {
     project.git("commit -qm x");
     project.run("plan --out plan.json").ok();
     let plan = project.read("plan.json");
-    for (old, new) in
-        [("\"dirty\": false", "\"dirty\": true"), (&*project.git("rev-parse HEAD"), "0")]
-    {
+    for (old, new) in [
+        ("\"dirty\": false", "\"dirty\": true"),
+        (&*project.git("rev-parse HEAD"), &*"0".repeat(40)),
+    ] {
         project.file("plan.json", plan.replace(old, new));
         refused(&project, &sandbox, "apply plan.json", &["its digest does not match"]);
     }
