@@ -23,7 +23,7 @@ use crate::{
     plan::{Change, Operation, Plan},
     state::{
         Record, RunChange, StateError, Store, Write,
-        kept::{self, Kept},
+        unrecorded::{CreateOutcome, UnrecordedOutcome},
     },
 };
 
@@ -367,8 +367,9 @@ impl Crew {
         let outcome = outcome_of(&writes, intends);
         let result = self.journal.commit(writes).await;
         if let (Err(_), Some(outcome)) = (&result, outcome) {
-            let kept = Kept { lineage: self.lineage, run: self.run, outcome };
-            self.line.reporter.report(&Event::Unrecorded(kept));
+            let (lineage, run) = (self.lineage, self.run);
+            let outcome = UnrecordedOutcome { lineage, run, create: outcome };
+            self.line.reporter.report(&Event::Unrecorded(outcome));
         }
         Ok(result?)
     }
@@ -438,11 +439,11 @@ impl Crew {
 }
 
 /// What became of a create, if these writes say so.
-fn outcome_of(writes: &[Write], intends: bool) -> Option<kept::Outcome> {
+fn outcome_of(writes: &[Write], intends: bool) -> Option<CreateOutcome> {
     if intends {
         // The commit may have been carried out, and only its answer be lost.
         return writes.iter().find_map(|write| match write {
-            Write::Intend(intent) => Some(kept::Outcome::NotSent(intent.address.clone())),
+            Write::Intend(intent) => Some(CreateOutcome::NotSent(intent.address.clone())),
             _ => None,
         });
     }
@@ -455,8 +456,8 @@ fn outcome_of(writes: &[Write], intends: bool) -> Option<kept::Outcome> {
         _ => None,
     });
     Some(match record {
-        Some(record) => kept::Outcome::Sent(record.clone()),
-        None => kept::Outcome::NotSent(settled.clone()),
+        Some(record) => CreateOutcome::Sent(record.clone()),
+        None => CreateOutcome::NotSent(settled.clone()),
     })
 }
 

@@ -28,9 +28,10 @@ mod secrets;
 mod show;
 mod signals;
 mod state;
+mod state_folder;
 mod surroundings;
+mod unrecorded;
 mod validate;
-mod witness;
 
 use std::process::ExitCode;
 

@@ -19,6 +19,7 @@ use uuid::Uuid;
 use super::{Digest, Intent, Record, Run, RunPart};
 
 pub use read::import;
+pub(super) use sealed::is_sealed;
 pub use sealed::{Sealer, opened};
 pub use write::export;
 
