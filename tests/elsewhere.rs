@@ -20,3 +20,5 @@ mod postgres;
 #[path = "cli/support/mod.rs"]
 #[expect(dead_code, unused_imports, reason = "the tests of the command line use more of it")]
 mod support;
+#[path = "elsewhere/unrecorded.rs"]
+mod unrecorded;

@@ -4,7 +4,7 @@ use super::{Failure, Stop, api::Problem};
 use crate::{
     model::{Address, MessageId},
     plan::Action,
-    state::kept::Kept,
+    state::unrecorded::UnrecordedOutcome,
 };
 
 /// What happens during a run: one stream, to which every reporter listens.
@@ -50,9 +50,9 @@ pub enum Event {
     },
     /// No new request starts; those under way are awaited.
     Stopping(Stop),
-    /// The state could not record what became of a create. The intent stays, but who knows this
-    /// should keep it: an id cannot be found again.
-    Unrecorded(Kept),
+    /// The state could not record what became of a create. The intent stays, but a reporter
+    /// should write it down: an id cannot be found again.
+    Unrecorded(UnrecordedOutcome),
 }
 
 /// Somebody who wants to hear of [`Event`]s.

@@ -23,7 +23,7 @@ use crate::{
     plan::{Change, Operation, Plan},
     state::{
         Record, RunChange, StateError, Store, Write,
-        kept::{self, Kept},
+        unrecorded::{CreateOutcome, UnrecordedOutcome},
     },
 };
 
@@ -62,8 +62,7 @@ pub async fn apply(plan: Plan, session: Session) -> Result<Outcome, ApplyError> 
     let meta = store.meta().await?;
     let line = Line::new(meta.budget, &options, Arc::clone(&reporter), stopper.clone());
     let run = info.id;
-    let chronicle =
-        Arc::new(Chronicle::new(info, Arc::clone(&options.clock), api_url, &line));
+    let chronicle = Arc::new(Chronicle::new(info, Arc::clone(&options.clock), api_url, &line));
     let along = Arc::clone(&chronicle);
     let journal =
         Journal::start(Arc::clone(&store), Arc::clone(&line.tempo), move || along.so_far());
@@ -367,8 +366,9 @@ impl Crew {
         let outcome = outcome_of(&writes, intends);
         let result = self.journal.commit(writes).await;
         if let (Err(_), Some(outcome)) = (&result, outcome) {
-            let kept = Kept { lineage: self.lineage, run: self.run, outcome };
-            self.line.reporter.report(&Event::Unrecorded(kept));
+            let (lineage, run) = (self.lineage, self.run);
+            let outcome = UnrecordedOutcome { lineage, run, create: outcome };
+            self.line.reporter.report(&Event::Unrecorded(outcome));
         }
         Ok(result?)
     }
@@ -438,11 +438,11 @@ impl Crew {
 }
 
 /// What became of a create, if these writes say so.
-fn outcome_of(writes: &[Write], intends: bool) -> Option<kept::Outcome> {
+fn outcome_of(writes: &[Write], intends: bool) -> Option<CreateOutcome> {
     if intends {
         // The commit may have been carried out, and only its answer be lost.
         return writes.iter().find_map(|write| match write {
-            Write::Intend(intent) => Some(kept::Outcome::NotSent(intent.address.clone())),
+            Write::Intend(intent) => Some(CreateOutcome::NotSent(intent.address.clone())),
             _ => None,
         });
     }
@@ -455,8 +455,8 @@ fn outcome_of(writes: &[Write], intends: bool) -> Option<kept::Outcome> {
         _ => None,
     });
     Some(match record {
-        Some(record) => kept::Outcome::Sent(record.clone()),
-        None => kept::Outcome::NotSent(settled.clone()),
+        Some(record) => CreateOutcome::Sent(record.clone()),
+        None => CreateOutcome::NotSent(settled.clone()),
     })
 }
 

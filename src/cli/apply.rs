@@ -15,7 +15,7 @@ use super::{
     planning::{self, Wanted},
     progress::Progress,
     refresh, signals, surroundings,
-    witness::Witness,
+    unrecorded::Recorder,
 };
 use crate::{
     apply::{self, Outcome, Session, Stop, Stopper, api::Problem},
@@ -170,8 +170,14 @@ pub(super) fn carry_out(
     let mask = context.masks(run.project.settings.mask_visitors);
     let progress = Arc::new(Progress::new(&context.global, context.output, mask));
     let key = context.state_key(run.place)?;
-    let witness = Witness::new(progress.clone(), context.output, run.place.unrecorded(), key, mask);
-    let witness = Arc::new(witness);
+    let recorder = Recorder::new(
+        progress.clone(),
+        context.output,
+        context.unrecorded_folder(run.place),
+        key,
+        mask,
+        context.command("state resolve"),
+    );
     let stopper = Stopper::default();
     let (store, api) = faults::on_request(Arc::clone(&run.store), Arc::new(link.client.clone()));
     let session = Session {
@@ -180,7 +186,7 @@ pub(super) fn carry_out(
         api_url,
         options: context.options(run.project, run.bounds),
         info: context.run_info(run.command, plan.commit.clone()),
-        reporter: witness,
+        reporter: Arc::new(recorder),
         stopper: stopper.clone(),
     };
     let outcome = runtime.block_on(async {

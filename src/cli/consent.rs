@@ -9,9 +9,9 @@ use std::{
 
 use tokio::runtime::Runtime;
 
-use super::{context::Context, failure::Failure, place::Place, surroundings};
+use super::{context::Context, failure::Failure, git::Repository, place::Place};
 use crate::{
-    model::Endpoint,
+    model::{CommitId, Endpoint},
     plan::{Plan, StateRef, wire},
     state::{Run, Store},
 };
@@ -132,21 +132,14 @@ pub(super) fn resumes(
         });
         return Ok(false);
     };
-    let here = surroundings::commit(&context.global.directory).map(|commit| commit.id);
     // What else was merged since matters only if it is in the project's folder.
-    let same = here == run.commit
-        || run.commit.as_ref().is_some_and(|then| {
-            here.is_some() && surroundings::is_as_of(&context.global.directory, then)
-        });
-    if !same {
-        let named = |commit: Option<&str>| {
-            commit.map_or_else(|| "no commit".to_owned(), |commit| format!("commit {commit}"))
-        };
+    let here = Here::at(&context.global.directory);
+    if !here.has(run.commit.as_deref()) {
         return Err(Failure::new(format!(
             "the apply of {:.0} stopped early ({why}) with the manifest of {}, and here is {}",
             run.started_at,
             named(run.commit.as_deref()),
-            named(here.as_deref())
+            here.named()
         ))
         .help("nothing was done. The project's files differ since, or that commit is not in this clone (fetch it, or clone with all history); check it out to go on with it, or review a new plan and apply that"));
     }
@@ -155,6 +148,55 @@ pub(super) fn resumes(
         run.started_at
     ));
     Ok(true)
+}
+
+/// The project's files, as git knows them.
+struct Here {
+    repository: Option<Repository>,
+    commit: Option<CommitId>,
+    /// Why git does not say.
+    why: Option<String>,
+}
+
+impl Here {
+    fn at(project: &Path) -> Self {
+        let asked = Repository::of(project, project).and_then(|repository| {
+            let commit = repository.as_ref().map(Repository::commit).transpose()?.flatten();
+            Ok((repository, commit.map(|commit| commit.id)))
+        });
+        match asked {
+            Ok((repository, commit)) => Self { repository, commit, why: None },
+            Err(error) => Self { repository: None, commit: None, why: Some(error.to_string()) },
+        }
+    }
+
+    /// Whether they are those of the commit that a run noted.
+    fn has(&self, then: Option<&str>) -> bool {
+        match (&self.commit, then) {
+            (None, None) => self.why.is_none(),
+            (Some(here), Some(then)) if here.as_str() == then => true,
+            // The text comes out of the state: unless it is a whole hash, it is not handed to git.
+            (Some(_), Some(then)) => CommitId::parse(then)
+                .is_ok_and(|then| self.repository.as_ref().is_some_and(|git| git.is_as_of(&then))),
+            _ => false,
+        }
+    }
+
+    fn named(&self) -> String {
+        match &self.why {
+            Some(why) => format!("no commit that is known ({why})"),
+            None => named(self.commit.as_ref().map(CommitId::as_str)),
+        }
+    }
+}
+
+/// A commit that a run noted.
+fn named(commit: Option<&str>) -> String {
+    match commit {
+        None => "no commit".to_owned(),
+        Some(text) if CommitId::parse(text).is_ok() => format!("commit {text}"),
+        Some(text) => format!("{text:?}, which does not name a commit"),
+    }
 }
 
 /// The newest run that was an apply.

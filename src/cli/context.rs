@@ -1,6 +1,13 @@
 //! What every command starts with: the project, the state, the way to the API.
 
-use std::{env, io::IsTerminal, path::Path, sync::Arc, time::Duration};
+use std::{
+    collections::HashSet,
+    env,
+    io::IsTerminal,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use tokio::runtime::{Builder, Runtime};
 use uuid::Uuid;
@@ -8,10 +15,10 @@ use uuid::Uuid;
 use super::{
     args::{Bounds, Global, Target},
     failure::Failure,
-    hidden,
+    git, hidden,
     output::Output,
     place::Place,
-    secrets, surroundings,
+    secrets, state_folder, surroundings, unrecorded,
 };
 use crate::{
     apply::{Options, RunInfo},
@@ -23,7 +30,8 @@ use crate::{
     render::words,
     sandbox::{self, Running, Sandbox},
     state::{
-        self, Access, HostedStore, Location, Mode, OpenOptions, StateError, StateKey, Store, kept,
+        self, Access, Answer, HostedStore, Location, Mode, OpenOptions, StateError, StateKey,
+        Store, private_file, unrecorded::UnrecordedOutcomes,
     },
 };
 
@@ -34,6 +42,8 @@ pub(super) const STATE_KEY: &str = "PUSHSYNC_STATE_KEY";
 pub(super) struct Context {
     pub(super) global: Global,
     pub(super) output: Output,
+    /// The folders of states that git was asked about.
+    checked: Mutex<HashSet<PathBuf>>,
 }
 
 /// The API, or a sandbox that lives as long as this.
@@ -53,7 +63,7 @@ impl Link {
 
 impl Context {
     pub(super) fn new(global: Global, output: Output) -> Self {
-        Self { global, output }
+        Self { global, output, checked: Mutex::default() }
     }
 
     /// Another command on the same project and state, to be copied.
@@ -174,9 +184,10 @@ impl Context {
     /// What the project says.
     fn place_of(&self, setting: &StateSetting) -> Result<Place, Failure> {
         if self.global.refuse_state_url && setting.location.is_url() {
-            let at = setting.place.as_ref().map(|place| {
-                format!("{}:{}:{}: ", place.file, place.line, place.column)
-            });
+            let at = setting
+                .place
+                .as_ref()
+                .map(|place| format!("{}:{}:{}: ", place.file, place.line, place.column));
             return Err(Failure::new(format!(
                 "{}`state:` is a URL, and --refuse-state-url takes none from the project's files: anyone who changes them could send the state's password elsewhere",
                 at.unwrap_or_default()
@@ -194,9 +205,8 @@ impl Context {
         let here = env::current_dir().map_err(|error| {
             Failure::new(format!("could not find the working directory: {error}"))
         })?;
-        let location = StateLocation::parse(text, &here).map_err(|error| {
-            Failure::new(error.to_string()).help(ParseStateLocationError::CURE)
-        })?;
+        let location = StateLocation::parse(text, &here)
+            .map_err(|error| Failure::new(error.to_string()).help(ParseStateLocationError::CURE))?;
         self.place_at(location)
     }
 
@@ -225,10 +235,12 @@ impl Context {
         mode: Mode,
         command: &str,
     ) -> Result<Option<Arc<dyn Store>>, Failure> {
+        self.check_folder(place, mode)?;
         self.open_keyed(place, mode, command, self.state_key(place)?).map_err(|e| place.failure(e))
     }
 
-    /// Opens the state to change it, with this key instead of the one of the environment.
+    /// Opens the state to change it, with this key instead of the one of the environment. The folder is to be
+    /// checked before.
     pub(super) fn open_keyed(
         &self,
         place: &Place,
@@ -247,6 +259,7 @@ impl Context {
         command: &str,
     ) -> Result<Option<Arc<dyn Store>>, Failure> {
         let patience = self.global.lock_timeout.unwrap_or(Duration::from_secs(5));
+        self.check_folder(place, Mode::MustExist)?;
         let key = self.state_key(place)?;
         self.open_within(place, Mode::MustExist, Access::Read, command, patience, key)
             .map_err(|error| place.failure(error))
@@ -261,27 +274,84 @@ impl Context {
         lock_timeout: Duration,
         key: Option<StateKey>,
     ) -> Result<Option<Arc<dyn Store>>, StateError> {
-        let options = open_options(place, mode, access, command, lock_timeout, key);
-        let unrecorded = place.unrecorded();
-        // Handing in is a change.
-        let first = if unrecorded.exists() { Access::Write } else { access };
-        let opened = state::open(OpenOptions { access: first, ..options.clone() });
-        let opened = opened.and_then(|store| {
-            if first == Access::Read || !unrecorded.exists() {
-                return Ok(store);
-            }
-            self.hand_in(&store, &unrecorded, options.key.as_ref())?;
-            if access == first {
-                return Ok(store);
-            }
-            drop(store);
-            state::open(options)
-        });
-        match opened {
-            Ok(store) => Ok(Some(Arc::new(store))),
-            Err(StateError::NotFound { .. }) => Ok(None),
-            Err(error) => Err(error),
+        let options = open_options(place, mode, access, command, lock_timeout, key.clone());
+        let store = match state::open(options) {
+            Ok(store) => store,
+            Err(StateError::NotFound { .. }) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        match access {
+            Access::Write => self.replay(place, &store, key.as_ref())?,
+            Access::Read => self.tell_of_unrecorded(place, &store)?,
         }
+        Ok(Some(Arc::new(store)))
+    }
+
+    /// Where outcomes wait that a state could not record: in the state's own folder, or in one of the user.
+    pub(super) fn unrecorded_folder(&self, place: &Place) -> Result<PathBuf, String> {
+        match place.location() {
+            Location::Folder(folder) => Ok(folder.clone()),
+            Location::Postgres(_) | Location::Bucket(_) => {
+                unrecorded::folder_of_the_user(&self.global.directory)
+            }
+        }
+    }
+
+    /// The file of a state's outcomes that wait, and its lineage, if there is one.
+    fn unrecorded(
+        &self,
+        place: &Place,
+        store: &HostedStore,
+    ) -> Result<Option<(PathBuf, Uuid)>, StateError> {
+        let Ok(folder) = self.unrecorded_folder(place) else { return Ok(None) };
+        let lineage = waited_for(store.meta())?.lineage;
+        let waits = UnrecordedOutcomes::file(&folder, lineage).exists();
+        Ok(waits.then_some((folder, lineage)))
+    }
+
+    /// Records what an earlier run could not. The store is open for writing: nobody else does so meanwhile.
+    fn replay(
+        &self,
+        place: &Place,
+        store: &HostedStore,
+        key: Option<&StateKey>,
+    ) -> Result<(), StateError> {
+        let Some((folder, lineage)) = self.unrecorded(place, store)? else { return Ok(()) };
+        let outcomes = UnrecordedOutcomes::load(&folder, lineage, key)?;
+        let settled = waited_for(Box::pin(outcomes.replay(store)))?;
+        if settled > 0 {
+            self.output.note(&format!(
+                "recorded what became of {}, which an earlier run could not",
+                words::count(settled, "delivery", "deliveries")
+            ));
+        }
+        Ok(())
+    }
+
+    /// Says that something waits, and leaves it where it is.
+    fn tell_of_unrecorded(&self, place: &Place, store: &HostedStore) -> Result<(), StateError> {
+        if let Some((folder, lineage)) = self.unrecorded(place, store)? {
+            self.output.note(&format!(
+                "an earlier run could not record what became of its last requests: it waits in {}, and apply records it",
+                UnrecordedOutcomes::file(&folder, lineage).display()
+            ));
+        }
+        Ok(())
+    }
+
+    /// Refuses a folder that git tracks, and warns once of one that it does not ignore.
+    pub(super) fn check_folder(&self, place: &Place, mode: Mode) -> Result<(), Failure> {
+        let Location::Folder(folder) = place.location() else { return Ok(()) };
+        if mode == Mode::MustExist && !folder.exists() {
+            return Ok(());
+        }
+        let mut checked = self.checked.lock().unwrap_or_else(PoisonError::into_inner);
+        if checked.insert(folder.clone())
+            && let Some(warning) = state_folder::check(folder, &self.global.directory)?
+        {
+            self.output.warning(&warning);
+        }
+        Ok(())
     }
 
     /// What the state is encrypted under. The sandbox's is not: its messages are not, either.
@@ -306,28 +376,6 @@ impl Context {
         let key = self.state_key(place)?;
         let (mode, access) = (Mode::MustExist, Access::Write);
         Ok(open_options(place, mode, access, "state restore", patience, key))
-    }
-
-    /// Records what an earlier run has kept.
-    fn hand_in(
-        &self,
-        store: &HostedStore,
-        file: &Path,
-        key: Option<&StateKey>,
-    ) -> Result<(), StateError> {
-        let runtime = Builder::new_current_thread().build().map_err(|source| StateError::Io {
-            action: "start for",
-            path: file.into(),
-            source,
-        })?;
-        let settled = runtime.block_on(kept::hand_in(store, file, key))?;
-        if settled > 0 {
-            self.output.note(&format!(
-                "recorded what became of {}, which an earlier run could not",
-                words::count(settled, "delivery", "deliveries")
-            ));
-        }
-        Ok(())
     }
 
     /// The passphrase that the state shall have.
@@ -370,6 +418,7 @@ impl Context {
             let keys = secrets::keys(self.global.api_key_file.as_ref(), surroundings::variable)?;
             (url.clone(), keys, None)
         } else {
+            private_file::refuse_link(&place.sandbox_journal())?;
             let running = runtime
                 .block_on(Sandbox::start(sandbox::Options {
                     data: Some(place.sandbox_journal()),
@@ -417,24 +466,34 @@ impl Context {
     /// What the history says of this run.
     pub(super) fn run_info(&self, command: &str, of: Option<Commit>) -> RunInfo {
         let dirty = of.as_ref().is_some_and(|commit| commit.dirty);
-        let commit = of.map(|commit| commit.id);
+        let commit = of.map(|commit| commit.id.into());
         RunInfo { id: Uuid::new_v4(), command: command.to_owned(), commit, dirty }
     }
 
     /// The project's folder, from the root of its repository on.
     pub(super) fn folder_in_repository(&self) -> String {
-        surroundings::folder_in_repository(&self.global.directory)
+        git::folder_in_repository(&self.global.directory)
     }
 
     /// The commit that the project's folder is at, while something else is done.
-    pub(super) fn commit_ahead(&self) -> surroundings::Ahead {
-        surroundings::commit_ahead(&self.global.directory)
+    pub(super) fn commit_ahead(&self) -> git::Ahead {
+        git::Ahead::start(&self.global.directory)
     }
 
     /// The commit that the project's folder is at.
     pub(super) fn commit(&self) -> Option<Commit> {
-        surroundings::commit(&self.global.directory)
+        git::commit(&self.global.directory)
     }
+}
+
+/// The answer of a store to somebody who has no runtime yet.
+fn waited_for<T>(answer: Answer<'_, T>) -> Result<T, StateError> {
+    let runtime = Builder::new_current_thread().build().map_err(|source| StateError::Io {
+        action: "start for",
+        path: "the state".into(),
+        source,
+    })?;
+    runtime.block_on(answer)
 }
 
 fn open_options(

@@ -7,11 +7,7 @@ use std::sync::{PoisonError, RwLock};
 
 use url::Url;
 
-use crate::{
-    manifest::Interpolated,
-    model::StateLocation,
-    state::Location,
-};
+use crate::{manifest::Interpolated, model::StateLocation, state::Location};
 
 /// What is held, and what is shown instead; the longest first.
 static HIDDEN: RwLock<Vec<(String, String)>> = RwLock::new(Vec::new());

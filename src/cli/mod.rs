@@ -11,6 +11,7 @@ mod context;
 mod explain;
 mod failure;
 mod faults;
+mod git;
 mod hidden;
 mod import;
 mod init;
@@ -29,10 +30,11 @@ mod secrets;
 mod show;
 mod signals;
 mod state;
+mod state_folder;
 mod surroundings;
+mod unrecorded;
 mod validate;
 mod variables;
-mod witness;
 
 use std::{io::Write, process::ExitCode};
 

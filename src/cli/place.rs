@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::{failure::Failure, hidden};
-use crate::state::{Location, StateError, backup, kept};
+use crate::state::{Location, StateError, backup};
 
 /// Where the state of this command is.
 pub(super) struct Place {
@@ -58,11 +58,6 @@ impl Place {
             Location::Folder(folder) => Some(folder.join("backups")),
             Location::Postgres(_) | Location::Bucket(_) => None,
         }
-    }
-
-    /// The file for what the state could not record.
-    pub(super) fn unrecorded(&self) -> PathBuf {
-        kept::file(&self.local, &self.namespace)
     }
 
     /// The file with the messages of this environment's sandbox.

@@ -9,8 +9,8 @@ use super::{
     args::{Amount, Selection as Selected, Target},
     context::{Context, selection},
     failure::Failure,
+    git::Ahead,
     place::Place,
-    surroundings::Ahead,
 };
 use crate::{
     desired::Deliveries,

@@ -18,7 +18,7 @@ use super::{
 use crate::{
     apply::{Event, Failure, Reporter, Stop},
     render::words,
-    state::kept,
+    state::unrecorded::CreateOutcome,
 };
 
 /// How often a line is written where there is no terminal.
@@ -175,12 +175,12 @@ impl Progress {
                 json!({ "event": "waiting", "pause_s": pause.as_secs_f64() })
             }
             Event::Stopping(stop) => json!({ "event": "stopping", "reason": stop }),
-            Event::Unrecorded(kept) => {
-                let id = match &kept.outcome {
-                    kept::Outcome::Sent(record) => Some(&record.id),
-                    kept::Outcome::NotSent(_) => None,
+            Event::Unrecorded(outcome) => {
+                let id = match &outcome.create {
+                    CreateOutcome::Sent(record) => Some(&record.id),
+                    CreateOutcome::NotSent(_) => None,
                 };
-                json!({ "event": "unrecorded", "address": kept.address(), "id": id })
+                json!({ "event": "unrecorded", "address": address(outcome.address()), "id": id })
             }
         };
         if !self.quiet {

@@ -1,20 +1,12 @@
-//! What surrounds the process: the clock, the environment, the machine, git.
+//! What surrounds the process: the clock, the environment, the machine.
 
-use std::{
-    env,
-    ffi::OsString,
-    fs, io,
-    path::Path,
-    process::Command,
-    sync::Arc,
-    thread::{self, JoinHandle},
-};
+use std::{env, ffi::OsString, fs, io, sync::Arc};
 
 use jiff::Timestamp;
 use tracing_subscriber::filter::LevelFilter;
 
 use super::args::{Global, LogFormat};
-use crate::{apply::Clock, plan::Commit, state::LockHolder};
+use crate::{apply::Clock, state::LockHolder};
 
 /// The time.
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
@@ -52,54 +44,6 @@ pub(super) fn holder(command: &str) -> LockHolder {
         command: command.to_owned(),
         since: now(),
     }
-}
-
-/// The commit of a folder in a git repository, and whether there are other changes in it.
-pub(super) fn commit(folder: &Path) -> Option<Commit> {
-    // Nearly every command asks; where there is no repository, no program has to be started for it.
-    let named = env::vars_os().any(|(name, _)| name == "GIT_DIR");
-    let here = folder.canonicalize().ok()?;
-    if !named && !here.ancestors().any(|folder| folder.join(".git").exists()) {
-        return None;
-    }
-    let status = git(folder, &["status", "--porcelain=v2", "--branch", "--", "."])?;
-    let id = status.lines().find_map(|line| line.strip_prefix("# branch.oid "))?;
-    let dirty = status.lines().any(|line| !line.starts_with('#'));
-    (id != "(initial)").then(|| Commit { id: id.to_owned(), dirty })
-}
-
-/// The same, found out while something else is done.
-pub(super) fn commit_ahead(folder: &Path) -> Ahead {
-    let folder = folder.to_owned();
-    Ahead(thread::spawn(move || commit(&folder)))
-}
-
-/// A commit that is being asked for.
-pub(super) struct Ahead(JoinHandle<Option<Commit>>);
-
-impl Ahead {
-    pub(super) fn get(self) -> Option<Commit> {
-        self.0.join().ok().flatten()
-    }
-}
-
-/// Whether the files of a folder are those of another commit. One that is not there, as in a clone
-/// without its history, is another.
-pub(super) fn is_as_of(folder: &Path, commit: &str) -> bool {
-    git(folder, &["diff", "--quiet", commit, "HEAD", "--", "."]).is_some()
-}
-
-/// A folder from the root of its git repository on: empty, or ending in `/`.
-pub(super) fn folder_in_repository(folder: &Path) -> String {
-    git(folder, &["rev-parse", "--show-prefix"]).unwrap_or_default()
-}
-
-/// What git says of a folder, if it is there and content.
-fn git(folder: &Path, args: &[&str]) -> Option<String> {
-    // Only to look: git status would otherwise write its index, and another git might wait for it.
-    let git = ["--no-optional-locks", "-C"];
-    let output = Command::new("git").args(git).arg(folder).args(args).output().ok()?;
-    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
 /// Logs go to stderr: warnings, with `-v` what is done, with `-vv` each request.

@@ -4,6 +4,7 @@
 
 mod address;
 mod base_url;
+mod commit;
 mod content;
 mod json;
 mod key;
@@ -13,6 +14,7 @@ mod visitor;
 
 pub use address::{Address, ParseAddressError};
 pub use base_url::{BaseUrl, Endpoint, ParseBaseUrlError};
+pub use commit::{CommitId, ParseCommitIdError};
 pub use content::{Content, Kind, MessageId, Sender};
 pub use json::{json_line, write_json};
 pub use key::{Key, ParseKeyError};

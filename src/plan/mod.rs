@@ -20,7 +20,7 @@ pub use planner::{Declared, Import, Inputs, PlanError, Selection, plan};
 
 use crate::{
     diagnostics::Diagnostic,
-    model::{Address, Endpoint, Key, MessageId},
+    model::{Address, CommitId, Endpoint, Key, MessageId},
 };
 
 /// The JSON Schema of a plan's document.
@@ -84,7 +84,7 @@ pub struct Unchanged {
 #[serde(deny_unknown_fields)]
 pub struct Commit {
     /// Its hash in git.
-    pub id: String,
+    pub id: CommitId,
     /// Whether the project's folder had changes that were not committed.
     pub dirty: bool,
 }

@@ -78,7 +78,7 @@ pub(super) fn whereabouts(plan: &Plan) -> Option<String> {
 
 /// Twelve digits of a commit, as in the history.
 pub(super) fn short(commit: &Commit) -> String {
-    say::one_line(&commit.id.chars().take(12).collect::<String>())
+    say::one_line(&commit.id.as_str().chars().take(12).collect::<String>())
 }
 
 /// What stands after a commit.

@@ -136,6 +136,18 @@ pub enum StateError {
         /// What is wrong with it.
         what: String,
     },
+    /// Outcomes that wait to be recorded are not what was written.
+    #[error(
+        "the outcomes in {} cannot be recorded: {why}. Nothing was done; move the file away, and if it is \
+         yours, settle by hand with `pushsync state resolve` what is in it",
+        file.display()
+    )]
+    Unrecorded {
+        /// Their file.
+        file: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
     /// The renames lead in a circle.
     #[error("the renames lead in a circle: {0} would become itself")]
     MovesInCircle(String),

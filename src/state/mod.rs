@@ -15,7 +15,6 @@ mod frame;
 pub(crate) mod fuzzing;
 mod holder;
 mod hosted;
-pub mod kept;
 mod keys;
 mod ledger;
 pub mod memory;
@@ -28,6 +27,7 @@ pub mod private_file;
 mod record;
 pub mod scan;
 mod sled;
+pub mod unrecorded;
 mod vault;
 mod worker;
 

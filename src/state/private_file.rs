@@ -76,6 +76,23 @@ fn make(builder: &fs::DirBuilder, path: &Path) -> Result<(), StateError> {
     }
 }
 
+/// Refuses a symbolic link where a file or folder of ours is: what is written there would go elsewhere.
+///
+/// # Errors
+///
+/// If there is a link, or the path cannot be looked at.
+pub fn refuse_link(path: &Path) -> Result<(), StateError> {
+    match fs::symlink_metadata(path) {
+        Ok(there) if there.is_symlink() => Err(StateError::io("use", path)(std::io::Error::other(
+            "it is a symbolic link, and what is written there would go elsewhere",
+        ))),
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(StateError::io("look at", path)(error))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Makes new names in a folder durable.
 pub(super) fn sync_folder(path: &Path) -> Result<(), StateError> {
     // The parent of a relative name is the empty path.

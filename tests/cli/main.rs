@@ -16,6 +16,7 @@ mod durable;
 mod environments;
 mod formats;
 mod frugal;
+mod git;
 mod hostile;
 mod live;
 mod plan;

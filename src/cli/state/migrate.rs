@@ -20,6 +20,7 @@ pub(super) fn migrate(desk: &Desk<'_>, to: &str, plain: bool) -> Result<u8, Fail
     if target.location().to_string() == desk.place.location().to_string() {
         return Err(Failure::new("the state is there already"));
     }
+    desk.context.check_folder(&target, Mode::CreateIfAbsent)?;
     let command = "state migrate";
     let key = desk.context.state_key(&desk.place)?;
     let open = |place: &Place, mode, key| desk.context.open_keyed(place, mode, command, key);

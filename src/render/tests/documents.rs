@@ -8,7 +8,7 @@ use super::plans::{address, change, content, everything, of, sized};
 use crate::{
     apply::{self, Failure, Outcome, Stop, api},
     diagnostics::{Code, Diagnostic, Place},
-    model::{Endpoint, Kind, Sender},
+    model::{CommitId, Endpoint, Kind, Sender},
     plan::{self, Action, Commit, Operation, Plan, ProtectMark, Reason, wire},
 };
 
@@ -38,7 +38,8 @@ fn rich() -> Plan {
     plan.api = Endpoint::Sandbox;
     plan.destroy = true;
     plan.selection.keys.insert(address("text", 1).key());
-    plan.commit = Some(Commit { id: "0123".into(), dirty: true });
+    plan.commit =
+        Some(Commit { id: CommitId::parse(&"0123".repeat(10)).expect("a hash"), dirty: true });
     plan.protect = vec![ProtectMark { key: address("text", 1).key(), protect: true }];
     plan.diagnostics = vec![
         Diagnostic::warning(Code::ALL[0], "what is wrong")

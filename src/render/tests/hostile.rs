@@ -124,7 +124,10 @@ fn plan() -> Plan {
     let protect = keys.iter().map(|name| ProtectMark { key: key(name), protect: true }).collect();
     Plan {
         environment: "x--><b>PWNED</b>`::error::PWNED".into(),
-        commit: Some(crate::plan::Commit { id: texts[8].clone(), dirty: false }),
+        commit: Some(crate::plan::Commit {
+            id: crate::model::CommitId::parse(&"c0".repeat(20)).expect("a hash"),
+            dirty: false,
+        }),
         protect,
         diagnostics,
         ..of(changes)

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::{
     desired::{Delivery, OnMissing, OnUnknown, Presence, Source, Spec},
     diagnostics::Place,
-    model::{Address, BaseUrl, Content, Endpoint, Key, Kind, MessageId, Sender},
+    model::{Address, BaseUrl, CommitId, Content, Endpoint, Key, Kind, MessageId, Sender},
     plan::{
         Budget, Change, Commit, Declared, Import, Inputs, Operation, Plan, Reason, Selection,
         StateRef, Summary, plan,
@@ -196,7 +196,10 @@ pub(super) fn of(changes: Vec<Change>) -> Plan {
         destroy: false,
         managed: 20_000,
         desired: 20_000,
-        commit: Some(Commit { id: "0123456789abcdef0123456789abcdef01234567".into(), dirty: true }),
+        commit: Some(Commit {
+            id: CommitId::parse("0123456789abcdef0123456789abcdef01234567").expect("a hash"),
+            dirty: true,
+        }),
         summary,
         budget: Budget { limit: 100, remaining: 88, resets_in_s: 1200, fits: true },
         protect: Vec::new(),

@@ -21,6 +21,7 @@ use crate::model::BaseUrl;
 use super::{Digest, Intent, Record, Run, RunPart};
 
 pub use read::import;
+pub(super) use sealed::is_sealed;
 pub use sealed::{Sealer, opened};
 pub use write::export;
 

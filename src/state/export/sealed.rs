@@ -82,6 +82,21 @@ impl<W: Write> Write for Sealer<W> {
     }
 }
 
+/// Whether what begins like this is encrypted.
+pub(in crate::state) fn is_sealed(bytes: &[u8]) -> bool {
+    version(bytes.split_inclusive(|byte| *byte == b'\n').next().unwrap_or_default()).is_some()
+}
+
+/// The version of the format that a first line names.
+fn version(first: &[u8]) -> Option<u32> {
+    #[derive(Deserialize)]
+    struct Any {
+        format: String,
+    }
+    let any = serde_json::from_slice::<Any>(first).ok()?;
+    any.format.strip_prefix(NAME)?.parse().ok()
+}
+
 /// The plain lines of an export, whether it is encrypted or not.
 ///
 /// # Errors
@@ -92,20 +107,13 @@ pub fn opened<'a>(
     mut from: Box<dyn BufRead + Send + 'a>,
     key: Option<&StateKey>,
 ) -> Result<Box<dyn BufRead + Send + 'a>, StateError> {
-    #[derive(Deserialize)]
-    struct Any {
-        format: String,
-    }
     let bad = |what: String| StateError::BadExport { line: 1, what };
     let mut first = Vec::new();
     from.by_ref()
         .take(MAX_LINE)
         .read_until(b'\n', &mut first)
         .map_err(|error| bad(format!("could not read it: {error}")))?;
-    let version = serde_json::from_slice::<Any>(&first)
-        .ok()
-        .and_then(|any| any.format.strip_prefix(NAME).and_then(|version| version.parse().ok()));
-    let Some(version) = version else {
+    let Some(version) = version(&first) else {
         return Ok(Box::new(Cursor::new(first).chain(from)));
     };
     let place = || "in the export".to_owned();

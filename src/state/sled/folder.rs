@@ -69,6 +69,23 @@ fn start_anew(
     log::remove(folder)
 }
 
+/// None of the store's files may be a link: opening the store changes files, and how they can be read.
+fn refuse_links(folder: &Path) -> Result<(), StateError> {
+    let entries = match folder.read_dir() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        entries => entries.map_err(StateError::io("read", folder))?,
+    };
+    for entry in entries {
+        let entry = entry.map_err(StateError::io("read", folder))?;
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if ["pushsync.", "sled", "unrecorded-"].iter().any(|ours| name.starts_with(ours)) {
+            private_file::refuse_link(&entry.path())?;
+        }
+    }
+    Ok(())
+}
+
 fn not_found(options: &OpenOptions, place: &str) -> StateError {
     StateError::NotFound { place: place.to_owned(), environment: options.environment.clone() }
 }
@@ -80,6 +97,7 @@ pub(super) fn open(
     place: &str,
 ) -> Result<OpenStore, StateError> {
     let files = files(folder);
+    refuse_links(folder)?;
     let not_found = || not_found(options, place);
     let anything = || {
         Ok(exists(&files)?

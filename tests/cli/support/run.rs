@@ -48,6 +48,8 @@ pub(crate) fn run_as<S: AsRef<OsStr>>(
             command.env_remove(name);
         }
     }
+    // What waits to be recorded is not for the user's own folder.
+    command.env("XDG_STATE_HOME", concat!(env!("CARGO_TARGET_TMPDIR"), "/user"));
     Run { command, stdin: None }
 }
 

@@ -1,0 +1,164 @@
+//! A state in a folder is not for a repository: what git tracks could be from anybody.
+
+use std::{
+    ffi::OsStr,
+    path::{Path, PathBuf},
+};
+
+use super::{
+    failure::Failure,
+    git::{GitError, Listed, Repository},
+};
+use crate::render::words;
+
+/// What git has to do with a folder that holds a state.
+#[derive(Debug, PartialEq, Eq)]
+enum Tracking {
+    /// Nothing: there is no repository, or it ignores what is in the folder.
+    None,
+    /// It would be committed with all the rest.
+    NotIgnored,
+    /// The first of the files that are tracked, from the repository's top folder on, and how many there are.
+    Tracked(PathBuf, usize),
+}
+
+/// Refuses a folder of which git tracks more than what explains or ignores it. Answers with a warning if git
+/// does not ignore it. `project` is the folder of the project; its `pushsync.yaml` need not be there.
+pub(super) fn check(folder: &Path, project: &Path) -> Result<Option<String>, Failure> {
+    let nearest = folder.ancestors().find(|above| above.exists()).unwrap_or(Path::new("."));
+    let asked = Repository::of(nearest, project).and_then(|repository| match repository {
+        Some(repository) => {
+            let tracking = tracking(&repository, folder, nearest)?;
+            Ok(Some((repository, tracking)))
+        }
+        None => Ok(None),
+    });
+    let (repository, tracking) = match asked {
+        Ok(Some(found)) => found,
+        Ok(None) => return Ok(None),
+        Err(error) => {
+            tracing::info!("whether git tracks {} is not known: {error}", folder.display());
+            return Ok(None);
+        }
+    };
+    let root = repository.root();
+    let inside = repository.folder().join(folder.strip_prefix(nearest).unwrap_or(Path::new("")));
+    let own = !project.canonicalize().is_ok_and(|project| project.starts_with(root.join(&inside)));
+    let line = gitignore_line(&inside);
+    let top = words::one_line(&root.join(".gitignore").display().to_string());
+    match tracking {
+        Tracking::None => Ok(None),
+        Tracking::NotIgnored if own => Ok(Some(format!(
+            "git does not ignore the state in {}: it holds texts and visitor ids, and a state that is committed is refused. Add this line to {top}: {line}",
+            folder.display()
+        ))),
+        Tracking::NotIgnored => Ok(Some(format!(
+            "the state in {} lies among the project's files, and git does not ignore it: name a folder of its own under `state:`",
+            folder.display()
+        ))),
+        Tracking::Tracked(first, count) => {
+            let others = match count {
+                1 => String::new(),
+                n => format!(" and {}", words::count(n as u64 - 1, "other file", "other files")),
+            };
+            let failure = Failure::new(format!(
+                "git tracks the state in {}: {}{others} in {}. Anyone whose changes are merged could say there what was sent",
+                folder.display(),
+                words::one_line(&first.display().to_string()),
+                root.display()
+            ));
+            Err(if own {
+                failure.help(format!(
+                    "nothing was done. Take it out of git, which leaves the files where they are: git -C {} rm -r --cached -- {} ; then add this line to {top}: {line}",
+                    quoted(root.as_os_str()),
+                    quoted(inside.as_os_str()),
+                ))
+            } else {
+                failure.help(
+                    "nothing was done. The folder has other files than those of the state: name one of its own under `state:`",
+                )
+            })
+        }
+    }
+}
+
+fn tracking(repository: &Repository, folder: &Path, nearest: &Path) -> Result<Tracking, GitError> {
+    if nearest != folder {
+        // It is about to be made.
+        let rest = folder.strip_prefix(nearest).unwrap_or(Path::new(""));
+        let file = repository.folder().join(rest).join("pushsync.json");
+        return Ok(if repository.ignores(&file)? { Tracking::None } else { Tracking::NotIgnored });
+    }
+    let links = links(repository.root(), folder);
+    let listed = repository.files(&links)?;
+    let counts = |one: &&Listed| !explains(&one.path);
+    let tracked: Vec<_> = listed.iter().filter(counts).filter(|one| one.tracked).collect();
+    Ok(match tracked.first() {
+        Some(first) => Tracking::Tracked(first.path.clone(), tracked.len()),
+        None if listed.iter().any(|one| counts(&one) && !links.contains(&one.path)) => {
+            Tracking::NotIgnored
+        }
+        None => Tracking::None,
+    })
+}
+
+/// Links in the repository on the way to a folder, from its top folder on: who commits one says where the
+/// state is.
+fn links(root: &Path, folder: &Path) -> Vec<PathBuf> {
+    let absolute = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
+    absolute
+        .ancestors()
+        .filter(|path| path.is_symlink())
+        .filter_map(|link| {
+            let above = link.parent()?.canonicalize().ok()?;
+            Some(above.strip_prefix(root).ok()?.join(link.file_name()?))
+        })
+        .collect()
+}
+
+/// Files that say what the folder is for, or that the rest is ignored.
+fn explains(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    matches!(&*name, ".gitignore" | ".gitkeep") || name.starts_with("README")
+}
+
+/// The line that makes git ignore a folder.
+fn gitignore_line(inside: &Path) -> String {
+    let mut line = String::from("/");
+    for c in inside.to_string_lossy().chars() {
+        if matches!(c, '*' | '?' | '[' | '\\') {
+            line.push('\\');
+        }
+        line.push(c);
+    }
+    line.push('/');
+    line
+}
+
+/// A word of a command for the shell.
+fn quoted(word: &OsStr) -> String {
+    let word = word.to_string_lossy();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+,:@%".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.into_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_for_gitignore_means_this_folder_only() {
+        assert_eq!(gitignore_line(Path::new("state")), "/state/");
+        assert_eq!(gitignore_line(Path::new("a b/[x]*")), r"/a b/\[x]\*/");
+    }
+
+    #[test]
+    fn words_for_the_shell_stay_one_word() {
+        for (word, wanted) in [("a/b.c", "a/b.c"), ("it's $x", r"'it'\''s $x'"), ("", "''")] {
+            assert_eq!(quoted(OsStr::new(word)), wanted);
+        }
+    }
+}

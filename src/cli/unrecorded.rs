@@ -1,0 +1,97 @@
+//! Writes down what the state could not record, until it can: outside of the project's checkout.
+
+use std::{
+    env,
+    path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
+};
+
+use super::{git, hidden, output::Output};
+use crate::{
+    apply::{Event, Reporter},
+    render::words,
+    state::{
+        StateKey,
+        unrecorded::{CreateOutcome, UnrecordedOutcome, UnrecordedOutcomes},
+    },
+};
+
+/// The user's own folder for what waits for states that are kept elsewhere: never one that came with the
+/// project's checkout, because what lies there could be from anybody.
+pub(super) fn folder_of_the_user(project: &Path) -> Result<PathBuf, String> {
+    let named = |name: &str| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let folder = named("XDG_STATE_HOME")
+        .or_else(|| Some(named("HOME")?.join(".local/state")))
+        .ok_or("neither XDG_STATE_HOME nor HOME names a folder")?
+        .join("pushsync");
+    let there = folder.ancestors().find_map(|above| above.canonicalize().ok());
+    let checkout = project.canonicalize().map(|project| git::checkout_of(&project));
+    match (there, checkout) {
+        (Some(there), Ok(checkout)) if !there.starts_with(&checkout) => Ok(folder),
+        _ => Err(format!("{} is in the checkout of the project", folder.display())),
+    }
+}
+
+/// A reporter that records beside another one.
+pub(super) struct Recorder<R> {
+    inner: R,
+    output: Output,
+    /// Where outcomes wait, or why nowhere.
+    folder: Result<PathBuf, String>,
+    key: Option<StateKey>,
+    mask: bool,
+    /// The command that settles a delivery by hand, without its arguments.
+    resolve: String,
+    turn: Mutex<()>,
+}
+
+impl<R: Reporter> Recorder<R> {
+    pub(super) fn new(
+        inner: R,
+        output: Output,
+        folder: Result<PathBuf, String>,
+        key: Option<StateKey>,
+        mask: bool,
+        resolve: String,
+    ) -> Self {
+        Self { inner, output, folder, key, mask, resolve, turn: Mutex::default() }
+    }
+
+    fn record(&self, outcome: &UnrecordedOutcome) {
+        let written = self.folder.clone().and_then(|folder| {
+            let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+            UnrecordedOutcomes::append(&folder, outcome, self.key.as_ref())
+                .map_err(|error| error.to_string())
+        });
+        let address = words::address(outcome.address(), self.mask);
+        let (what, decision) = match &outcome.create {
+            CreateOutcome::Sent(record) => {
+                let id = words::one_line(record.id.as_str());
+                (format!("was created as message {id}"), format!("--sent {id}"))
+            }
+            CreateOutcome::NotSent(_) => ("was not created".to_owned(), "--not-sent".to_owned()),
+        };
+        self.output.warning(&match written {
+            Ok(file) => format!(
+                "{address} {what}, and the state could not record it: {} keeps it, and the next apply records it",
+                hidden::in_words(file.display().to_string())
+            ),
+            Err(why) => format!(
+                "{address} {what}, and neither the state nor a file could record it: {}. Once the state works again, record it by hand: {} {} {decision}{}",
+                hidden::in_words(why),
+                self.resolve,
+                if self.mask { "ADDRESS" } else { &address },
+                if self.mask { " (on a terminal, `pushsync state list` shows the whole address)" } else { "" },
+            ),
+        });
+    }
+}
+
+impl<R: Reporter> Reporter for Recorder<R> {
+    fn report(&self, event: &Event) {
+        if let Event::Unrecorded(outcome) = event {
+            self.record(outcome);
+        }
+        self.inner.report(event);
+    }
+}

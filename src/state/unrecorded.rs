@@ -1,0 +1,198 @@
+//! Outcomes of creates that the state could not record: they wait in a file until it can.
+//!
+//! A message was created, or certainly was not, and the connection to the state was lost before that could be
+//! committed. The intent is there, so nothing is sent again. What is known beside it is written to a file of
+//! this machine, and the next run that holds the lock records it.
+
+use std::{
+    fs,
+    io::{self, BufRead, Read},
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::{Record, StateError, StateKey, Store, Write, export, private_file};
+use crate::model::Address;
+
+/// A larger file is not one of ours: it has one line for each request that was under way.
+const MAX_BYTES: u64 = 256 << 20;
+
+/// What became of one create.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UnrecordedOutcome {
+    /// The state's lineage.
+    pub lineage: Uuid,
+    /// The run that noted the intent.
+    pub run: Uuid,
+    /// What became of it.
+    pub create: CreateOutcome,
+}
+
+/// See [`UnrecordedOutcome`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CreateOutcome {
+    /// The message exists.
+    Sent(Box<Record>),
+    /// It certainly took no effect.
+    NotSent(Address),
+}
+
+impl UnrecordedOutcome {
+    /// The delivery.
+    pub fn address(&self) -> &Address {
+        match &self.create {
+            CreateOutcome::Sent(record) => &record.address,
+            CreateOutcome::NotSent(address) => address,
+        }
+    }
+}
+
+/// The outcomes that wait for one state, and their file.
+#[derive(Debug)]
+pub struct UnrecordedOutcomes {
+    file: PathBuf,
+    lineage: Uuid,
+    outcomes: Vec<UnrecordedOutcome>,
+}
+
+impl UnrecordedOutcomes {
+    /// The file in `folder` for the state of this lineage.
+    pub fn file(folder: &Path, lineage: Uuid) -> PathBuf {
+        folder.join(format!("unrecorded-{lineage}.jsonl"))
+    }
+
+    /// Reads what waits in `folder` for the state of this lineage; nothing if there is no file.
+    ///
+    /// # Errors
+    ///
+    /// [`StateError::Unrecorded`] if the file is not what was written: of another state, or not encrypted
+    /// although there is a key. [`StateError::Io`] if it cannot be read.
+    pub fn load(folder: &Path, lineage: Uuid, key: Option<&StateKey>) -> Result<Self, StateError> {
+        let file = Self::file(folder, lineage);
+        let mut bytes = Vec::new();
+        match fs::File::open(&file) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(StateError::io("read", file)(error)),
+            Ok(opened) => {
+                _ = opened
+                    .take(MAX_BYTES)
+                    .read_to_end(&mut bytes)
+                    .map_err(StateError::io("read", &file))?
+            }
+        }
+        let outcomes = parse(&bytes, lineage, key)
+            .map_err(|why| StateError::Unrecorded { file: file.clone(), why })?;
+        Ok(Self { file, lineage, outcomes })
+    }
+
+    /// Adds an outcome durably to those that wait in `folder`, encrypted if there is a key. Answers with the
+    /// file.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Self::load`], and if the file cannot be written. What was in it stays then.
+    pub fn append(
+        folder: &Path,
+        outcome: &UnrecordedOutcome,
+        key: Option<&StateKey>,
+    ) -> Result<PathBuf, StateError> {
+        private_file::create_folder(folder)?;
+        let mut all = Self::load(folder, outcome.lineage, key)?;
+        if !all.outcomes.contains(outcome) {
+            all.outcomes.push(outcome.clone());
+        }
+        let mut bytes = Vec::new();
+        let write = |out: &mut dyn io::Write| {
+            all.outcomes.iter().try_for_each(|one| {
+                serde_json::to_writer(&mut *out, one)?;
+                out.write_all(b"\n")
+            })
+        };
+        match key {
+            None => write(&mut bytes),
+            Some(key) => write(&mut export::Sealer::new(&mut bytes, key)?),
+        }
+        .map_err(StateError::io("write", &all.file))?;
+        private_file::replace(&all.file, &bytes)?;
+        Ok(all.file)
+    }
+
+    /// Records them in the store, which is open for writing, and removes the file. Only an outcome whose
+    /// intent is still there counts: noted by the same run, for a message of the same kind. Answers with how many
+    /// deliveries are not unknown any more.
+    ///
+    /// # Errors
+    ///
+    /// Those of the store, and of removing the file.
+    pub async fn replay(self, store: &dyn Store) -> Result<u64, StateError> {
+        let Self { file, lineage, outcomes } = self;
+        if store.meta().await?.lineage != lineage {
+            let why = "they are of another state".to_owned();
+            return Err(StateError::Unrecorded { file, why });
+        }
+        let intents = store.intents().await?;
+        let mut writes = Vec::new();
+        let mut settled = 0;
+        for one in &outcomes {
+            // Without its intent it was recorded after all, or somebody has decided.
+            let noted = intents
+                .iter()
+                .find(|intent| intent.address == *one.address() && intent.run == one.run);
+            let Some(intent) = noted else { continue };
+            match &one.create {
+                CreateOutcome::NotSent(_) => {}
+                CreateOutcome::Sent(record) if record.kind == intent.kind => {
+                    writes.push(Write::Put(record.clone()));
+                }
+                CreateOutcome::Sent(_) => continue,
+            }
+            writes.push(Write::Settle(one.address().clone()));
+            settled += 1;
+        }
+        if !writes.is_empty() {
+            store.commit(writes).await?;
+        }
+        match fs::remove_file(&file) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(StateError::io("remove", file)(error))
+            }
+            _ => Ok(settled),
+        }
+    }
+}
+
+fn parse(
+    bytes: &[u8],
+    lineage: Uuid,
+    key: Option<&StateKey>,
+) -> Result<Vec<UnrecordedOutcome>, String> {
+    if bytes.is_empty() {
+        return Ok(Vec::new());
+    }
+    if key.is_some() && !export::is_sealed(bytes) {
+        return Err("they are not encrypted, and the state has a key: this was not written for it"
+            .to_owned());
+    }
+    let lines = export::opened(Box::new(bytes), key).map_err(|error| match error {
+        StateError::Encrypted { .. } => "they are encrypted: set PUSHSYNC_STATE_KEY".to_owned(),
+        StateError::WrongKey { .. } => "they are encrypted under another key".to_owned(),
+        error => error.to_string(),
+    })?;
+    let mut outcomes = Vec::new();
+    for (at, line) in lines.lines().enumerate() {
+        // The parser's own words could quote a visitor's id.
+        let outcome = line.ok().and_then(|line| serde_json::from_str(&line).ok());
+        match outcome {
+            Some(UnrecordedOutcome { lineage: of, .. }) if of != lineage => {
+                return Err(format!("line {} is of another state", at + 1));
+            }
+            Some(outcome) => outcomes.push(outcome),
+            None => return Err(format!("line {} is not what was written", at + 1)),
+        }
+    }
+    Ok(outcomes)
+}
