@@ -347,9 +347,10 @@ impl Context {
         }
         let mut checked = self.checked.lock().unwrap_or_else(PoisonError::into_inner);
         if checked.insert(folder.clone())
-            && let Some(warning) = state_folder::check(folder, &self.global.directory)?
+            && let Some(warning) = state_folder::check(folder, &self.global.directory)
+                .map_err(|failure| failure.reworded(|words| hidden::in_words(words)))?
         {
-            self.output.warning(&warning);
+            self.output.warning(&hidden::in_words(warning));
         }
         Ok(())
     }

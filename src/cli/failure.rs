@@ -54,6 +54,15 @@ impl Failure {
         self.help = Some(help.into());
         self
     }
+
+    /// The same, its words as `reword` gives them back.
+    pub(super) fn reworded(self, reword: impl Fn(String) -> String) -> Self {
+        Self {
+            messages: self.messages.into_iter().map(&reword).collect(),
+            help: self.help.map(&reword),
+            ..self
+        }
+    }
 }
 
 impl fmt::Display for Failure {
