@@ -53,7 +53,7 @@ impl fmt::Display for Threshold {
 }
 
 /// What `state:` says.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct StateSetting {
     /// Where the state is kept.
     pub location: StateLocation,
@@ -61,6 +61,16 @@ pub struct StateSetting {
     pub text: Option<Interpolated>,
     /// Where it is written.
     pub place: Option<Place>,
+}
+
+/// The place alone: as it is written, if there are variables in that.
+impl fmt::Debug for StateSetting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.text {
+            Some(text) if text.has_variables() => text.fmt(f),
+            _ => self.location.fmt(f),
+        }
+    }
 }
 
 impl StateSetting {

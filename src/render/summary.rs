@@ -52,7 +52,7 @@ pub(super) fn requests(plan: &Plan) -> String {
     }
 }
 
-/// Which API it is for, unless it is the one that everybody expects: ends `for the environment …`.
+/// Which API it is for, unless that is Brevo's own: stands after the environment.
 pub(super) fn at_api(plan: &Plan) -> Option<String> {
     match &plan.api {
         api if api.is_brevo() => None,
@@ -66,14 +66,18 @@ pub(super) fn api_url(url: &BaseUrl) -> String {
     url.as_str().chars().take(200).collect()
 }
 
-/// What a plan is for, unless it is what everybody expects.
+/// What a plan is for, unless that is the default environment at Brevo's API: ends `This plan is …`.
 pub(super) fn whereabouts(plan: &Plan) -> Option<String> {
     let environment = match &*plan.environment {
         "default" => None,
         name => Some(format!("for the environment {}", say::one_line(name))),
     };
-    let parts: Vec<_> = environment.into_iter().chain(at_api(plan)).collect();
-    (!parts.is_empty()).then(|| parts.join(", "))
+    match (environment, at_api(plan), &plan.api) {
+        (Some(environment), Some(api), _) => Some(format!("{environment}, {api}")),
+        (None, Some(_), Endpoint::Sandbox) => Some("for the sandbox".to_owned()),
+        (None, Some(_), Endpoint::At(url)) => Some(format!("for the API at {}", api_url(url))),
+        (environment, None, _) => environment,
+    }
 }
 
 /// Twelve digits of a commit, as in the history.

@@ -169,7 +169,7 @@ fn the_api_is_in_each_format_and_in_both_digests() {
     assert_eq!(sandbox()["api"], json!("sandbox"));
     assert_eq!(sandbox()["changes_digest"], sandbox()["changes_digest"]);
     assert_ne!(sandbox()["changes_digest"], digests(&[]));
-    project.run("plan --env staging --sandbox").ok().says(&["in the sandbox"]);
+    project.run("plan --env staging --sandbox").ok().says(&["staging, in the sandbox"]);
 }
 
 #[test]
