@@ -33,5 +33,6 @@ mod state;
 #[path = "../power/strace.rs"]
 mod strace;
 mod support;
+mod tracked;
 mod unknown;
 mod unrecorded;
