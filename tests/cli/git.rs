@@ -327,7 +327,7 @@ impl Checkout {
     }
 
     fn variable(&self, value: &str) -> OsString {
-        let path = std::env::var("PATH").expect("PATH");
+        let path = path();
         value.replace('@', &self.project.path().display().to_string()).replace('$', &path).into()
     }
 
@@ -347,6 +347,12 @@ impl Checkout {
         let _ = fs::remove_file(self.touched());
         touched
     }
+}
+
+/// The machine's own `PATH`.
+fn path() -> String {
+    let path = std::env::var_os("PATH").expect("PATH is set");
+    path.into_string().expect("UTF-8")
 }
 
 fn program_at(file: &Path, touched: &Path) {
@@ -489,7 +495,7 @@ fn a_plan_names_the_commit_where_a_filter_is_set_and_harmless() {
 fn looking_at_the_states_folder_costs_one_git_and_none_without_a_repository() {
     let tools = tempfile::TempDir::new().expect("a folder");
     let (log, wrapper) = (tools.path().join("log"), tools.path().join("git"));
-    let path = std::env::var("PATH").expect("PATH");
+    let path = path();
     let real =
         path.split(':').map(|folder| Path::new(folder).join("git")).find(|git| git.is_file());
     let script = format!(
