@@ -8,6 +8,7 @@ use std::{
     ffi::{OsStr, OsString},
     io,
     path::{Path, PathBuf},
+    process::Command,
     thread::{self, JoinHandle},
 };
 
@@ -129,13 +130,11 @@ impl Repository {
         }
     }
 
-    /// Of the files in the folder, and of `links`: those that git tracks, and those that it neither tracks nor
-    /// ignores. All from the top folder on.
-    pub(super) fn files(&self, links: &[PathBuf]) -> Result<Vec<Listed>, GitError> {
+    /// Of the files at a path from the top folder on: those that git tracks, and those that it neither tracks
+    /// nor ignores.
+    pub(super) fn files(&self, path: &Path) -> Result<Vec<Listed>, GitError> {
         let list = ["ls-files", "-z", "-t", "--cached", "--others", "--exclude-standard", "--"];
-        let paths =
-            [pathspec(&self.folder)].into_iter().chain(links.iter().map(|link| link.as_os_str()));
-        let listed = self.git(&[], list.map(OsStr::new).into_iter().chain(paths))?;
+        let listed = self.git(&[], list.map(OsStr::new).into_iter().chain([pathspec(path)]))?;
         let lines = listed.split(|byte| *byte == 0);
         Ok(lines
             .filter_map(|line| {
@@ -147,8 +146,11 @@ impl Repository {
 
     /// Whether git would ignore a file that is not there yet, by its path from the top folder on.
     pub(super) fn ignores(&self, file: &Path) -> Result<bool, GitError> {
-        let args = ["check-ignore", "-q", "--"].map(OsStr::new);
-        let output = self.output(&[], args.into_iter().chain([file.as_os_str()]))?;
+        // This command does not know literal paths: with "./" before it, a path has no other meaning.
+        let mut command = self.command(&[]);
+        command.env_remove("GIT_LITERAL_PATHSPECS");
+        command.args(["check-ignore", "-q", "--"]).arg(Path::new(".").join(file));
+        let output = command.output()?;
         match output.status.code() {
             Some(0) => Ok(true),
             Some(1) => Ok(false),
@@ -157,26 +159,22 @@ impl Repository {
     }
 
     /// What git says if it is content.
-    fn git<'a>(
-        &self,
-        overrides: &[String],
-        args: impl IntoIterator<Item = impl AsRef<OsStr> + 'a>,
-    ) -> Result<Vec<u8>, GitError> {
-        let output = self.output(overrides, args)?;
-        if output.status.success() { Ok(output.stdout) } else { Err(refusal(&output.stderr)) }
-    }
-
-    fn output(
+    fn git(
         &self,
         overrides: &[String],
         args: impl IntoIterator<Item = impl AsRef<OsStr>>,
-    ) -> Result<std::process::Output, GitError> {
+    ) -> Result<Vec<u8>, GitError> {
+        let output = self.command(overrides).args(args).output()?;
+        if output.status.success() { Ok(output.stdout) } else { Err(refusal(&output.stderr)) }
+    }
+
+    fn command(&self, overrides: &[String]) -> Command {
         let mut command = self.program.command();
         hardened::harden(&mut command, &self.root, &self.ceiling);
         for one in overrides {
             command.arg("-c").arg(one);
         }
-        Ok(command.args(args).output()?)
+        command
     }
 }
 

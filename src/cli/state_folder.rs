@@ -7,7 +7,7 @@ use std::{
 
 use super::{
     failure::Failure,
-    git::{GitError, Listed, Repository},
+    git::{GitError, Repository},
 };
 use crate::render::words;
 
@@ -26,23 +26,33 @@ enum Tracking {
 /// does not ignore it. `project` is the folder of the project; its `pushsync.yaml` need not be there.
 pub(super) fn check(folder: &Path, project: &Path) -> Result<Option<String>, Failure> {
     let nearest = folder.ancestors().find(|above| above.exists()).unwrap_or(Path::new("."));
-    let asked = Repository::of(nearest, project).and_then(|repository| match repository {
-        Some(repository) => {
-            let tracking = tracking(&repository, folder, nearest)?;
-            Ok(Some((repository, tracking)))
-        }
-        None => Ok(None),
+    let asked = tracked_link(folder, project).and_then(|link| {
+        let repository = Repository::of(nearest, project)?;
+        let tracking = repository.as_ref().map(|git| tracking(git, folder, nearest)).transpose()?;
+        Ok((link, repository.zip(tracking)))
     });
     let (repository, tracking) = match asked {
-        Ok(Some(found)) => found,
-        Ok(None) => return Ok(None),
+        Ok((Some(link), _)) => {
+            return Err(Failure::new(format!(
+                "the state is looked for behind {}, a symbolic link that git tracks. Anyone whose changes are merged could say with it what was sent",
+                words::one_line(&link.display().to_string())
+            ))
+            .help("nothing was done. Take the link out of git, or name the folder that it leads to under `state:` or with --state"));
+        }
+        Ok((None, Some(found))) => found,
+        Ok((None, None)) => return Ok(None),
         Err(error) => {
             tracing::info!("whether git tracks {} is not known: {error}", folder.display());
             return Ok(None);
         }
     };
     let root = repository.root();
-    let inside = repository.folder().join(folder.strip_prefix(nearest).unwrap_or(Path::new("")));
+    // Without the slash that joining nothing would leave.
+    let inside: PathBuf = repository
+        .folder()
+        .components()
+        .chain(folder.strip_prefix(nearest).unwrap_or(Path::new("")).components())
+        .collect();
     let own = !project.canonicalize().is_ok_and(|project| project.starts_with(root.join(&inside)));
     let line = gitignore_line(&inside);
     let top = words::one_line(&root.join(".gitignore").display().to_string());
@@ -71,7 +81,7 @@ pub(super) fn check(folder: &Path, project: &Path) -> Result<Option<String>, Fai
                 failure.help(format!(
                     "nothing was done. Take it out of git, which leaves the files where they are: git -C {} rm -r --cached -- {} ; then add this line to {top}: {line}",
                     quoted(root.as_os_str()),
-                    quoted(inside.as_os_str()),
+                    quoted(if inside.as_os_str().is_empty() { OsStr::new(".") } else { inside.as_os_str() }),
                 ))
             } else {
                 failure.help(
@@ -89,31 +99,28 @@ fn tracking(repository: &Repository, folder: &Path, nearest: &Path) -> Result<Tr
         let file = repository.folder().join(rest).join("pushsync.json");
         return Ok(if repository.ignores(&file)? { Tracking::None } else { Tracking::NotIgnored });
     }
-    let links = links(repository.root(), folder);
-    let listed = repository.files(&links)?;
-    let counts = |one: &&Listed| !explains(&one.path);
-    let tracked: Vec<_> = listed.iter().filter(counts).filter(|one| one.tracked).collect();
-    Ok(match tracked.first() {
-        Some(first) => Tracking::Tracked(first.path.clone(), tracked.len()),
-        None if listed.iter().any(|one| counts(&one) && !links.contains(&one.path)) => {
-            Tracking::NotIgnored
-        }
-        None => Tracking::None,
+    let mut listed = repository.files(repository.folder())?;
+    listed.retain(|one| !explains(&one.path));
+    let tracked = listed.iter().filter(|one| one.tracked).count();
+    Ok(match listed.iter().find(|one| one.tracked) {
+        Some(first) => Tracking::Tracked(first.path.clone(), tracked),
+        None if listed.is_empty() => Tracking::None,
+        None => Tracking::NotIgnored,
     })
 }
 
-/// Links in the repository on the way to a folder, from its top folder on: who commits one says where the
-/// state is.
-fn links(root: &Path, folder: &Path) -> Vec<PathBuf> {
+/// The first link on the way to a folder that git tracks: anyone who commits one says where the state is.
+fn tracked_link(folder: &Path, project: &Path) -> Result<Option<PathBuf>, GitError> {
     let absolute = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
-    absolute
-        .ancestors()
-        .filter(|path| path.is_symlink())
-        .filter_map(|link| {
-            let above = link.parent()?.canonicalize().ok()?;
-            Some(above.strip_prefix(root).ok()?.join(link.file_name()?))
-        })
-        .collect()
+    for link in absolute.ancestors().filter(|path| path.is_symlink()) {
+        if let (Some(above), Some(name)) = (link.parent(), link.file_name())
+            && let Some(repository) = Repository::of(above, project)?
+            && repository.files(&repository.folder().join(name))?.iter().any(|one| one.tracked)
+        {
+            return Ok(Some(link.to_owned()));
+        }
+    }
+    Ok(None)
 }
 
 /// Files that say what the folder is for, or that the rest is ignored.
@@ -124,6 +131,9 @@ fn explains(path: &Path) -> bool {
 
 /// The line that makes git ignore a folder.
 fn gitignore_line(inside: &Path) -> String {
+    if inside.as_os_str().is_empty() {
+        return "*".to_owned();
+    }
     let mut line = String::from("/");
     for c in inside.to_string_lossy().chars() {
         if matches!(c, '*' | '?' | '[' | '\\') {
@@ -152,6 +162,7 @@ mod tests {
     #[test]
     fn a_line_for_gitignore_means_this_folder_only() {
         assert_eq!(gitignore_line(Path::new("state")), "/state/");
+        assert_eq!(gitignore_line(Path::new("")), "*");
         assert_eq!(gitignore_line(Path::new("a b/[x]*")), r"/a b/\[x]\*/");
     }
 

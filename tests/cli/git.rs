@@ -327,7 +327,7 @@ impl Checkout {
     }
 
     fn variable(&self, value: &str) -> OsString {
-        let path = std::env::var("PATH").expect("PATH");
+        let path = path();
         value.replace('@', &self.project.path().display().to_string()).replace('$', &path).into()
     }
 
@@ -347,6 +347,12 @@ impl Checkout {
         let _ = fs::remove_file(self.touched());
         touched
     }
+}
+
+/// The machine's own `PATH`.
+fn path() -> String {
+    let path = std::env::var_os("PATH").expect("PATH is set");
+    path.into_string().expect("UTF-8")
 }
 
 fn program_at(file: &Path, touched: &Path) {
@@ -483,4 +489,41 @@ fn a_plan_names_the_commit_where_a_filter_is_set_and_harmless() {
     assert_eq!(of(), serde_json::json!({ "id": commit, "dirty": false }));
     project.file("a.csv", "visitor_id\nx\n");
     assert_eq!(of(), serde_json::json!({ "id": commit, "dirty": true }));
+}
+
+#[test]
+fn looking_at_the_states_folder_costs_one_git_and_none_without_a_repository() {
+    let tools = tempfile::TempDir::new().expect("a folder");
+    let (log, wrapper) = (tools.path().join("log"), tools.path().join("git"));
+    let path = path();
+    let real =
+        path.split(':').map(|folder| Path::new(folder).join("git")).find(|git| git.is_file());
+    let script = format!(
+        "#!/bin/sh\necho . >> '{}'\nexec '{}' \"$@\"\n",
+        log.display(),
+        real.expect("git is there").display()
+    );
+    fs::write(&wrapper, script).expect("a file");
+    fs::set_permissions(&wrapper, fs::Permissions::from_mode(0o755)).expect("executable");
+    let count = |project: &Project, args: &str| {
+        let _ = fs::remove_file(&log);
+        project.run(args).env("PATH", format!("{}:{path}", tools.path().display())).ok();
+        fs::read_to_string(&log).map_or(0, |log| log.lines().count())
+    };
+    let project = Project::note("one");
+    project.run("apply --yes --sandbox").ok();
+    assert_eq!(count(&project, "plan --sandbox"), 0);
+    project.file(".gitignore", "/state/\n");
+    project.git("init -q");
+    project.git("add .");
+    project.git("commit -qm x");
+    let commit = 2;
+    assert_eq!(count(&project, "plan --sandbox"), commit + 1);
+    assert_eq!(count(&project, "plan --sandbox --format markdown"), commit + 1);
+    assert_eq!(count(&project, "apply --sandbox --yes"), commit + 1);
+    assert_eq!(count(&project, "state list --sandbox"), 1);
+    assert_eq!(count(&project, "validate"), 0);
+    let elsewhere = tools.path().join("state").display().to_string();
+    project.run(&format!("apply --yes --sandbox --state {elsewhere}")).ok();
+    assert_eq!(count(&project, &format!("plan --sandbox --state {elsewhere}")), commit);
 }

@@ -34,6 +34,7 @@ mod state;
 #[path = "../power/strace.rs"]
 mod strace;
 mod support;
+mod tracked;
 mod unknown;
 mod unrecorded;
 mod variables;

@@ -20,6 +20,9 @@ const KEY: &str = "correct horse battery staple";
 /// The binary, with its state there.
 type There = Box<dyn Fn(Run) -> Run>;
 
+/// What `HOME` is.
+type Home = fn(&Project) -> PathBuf;
+
 /// Both kinds of stores, if their servers are here.
 fn stores() -> Vec<There> {
     let mut stores: Vec<There> = Vec::new();
@@ -129,7 +132,7 @@ fn a_file_in_the_checkout_is_not_looked_at() {
 #[test]
 fn where_the_user_has_no_folder_outside_of_the_checkout_the_words_are_all_there_is() {
     for there in stores() {
-        let cases: [(&str, fn(&Project) -> PathBuf); 3] = [
+        let cases: [(&str, Home); 3] = [
             ("neither XDG_STATE_HOME nor HOME names a folder", |_| PathBuf::new()),
             ("is in the checkout of the project", |project| project.path().to_owned()),
             ("is in the checkout of the project", |project| {
