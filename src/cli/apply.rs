@@ -42,7 +42,7 @@ fn attempt(context: &Context, args: &Args, asks: bool) -> Result<u8, Failure> {
     let runtime = context.runtime()?;
     let mut store = context.open(&place, Mode::MustExist, "apply")?;
     let limits = planning::limits(&project, args.allow_deletes, args.allow_resends);
-    let mask = context.masks(project.settings.mask_visitors);
+    let mask = context.masks();
     if args.resume && !consent::resumes(context, &runtime, store.as_ref())? {
         if args.format == DataFormat::Json {
             context.output.json(&Outcome::default())?;
@@ -153,6 +153,8 @@ pub(super) fn carry_out(
     run: Run<'_>,
     plan: Plan,
 ) -> Result<Outcome, Failure> {
+    let known = context.output.masking().known();
+    known.add(Arc::new(plan.changes.iter().map(|change| change.address.clone()).collect::<Vec<_>>()));
     let link = context.link(runtime, run.project, run.place)?;
     // There is nothing to lose in a state that holds nothing.
     if let Some(folder) = run.place.backups()
@@ -163,10 +165,9 @@ pub(super) fn carry_out(
         let key = context.state_key(run.place)?;
         runtime.block_on(backup::backup(&*run.store, &folder, environment, now, key.as_ref()))?;
     }
-    let mask = context.masks(run.project.settings.mask_visitors);
-    let progress = Arc::new(Progress::new(&context.global, context.output, mask));
+    let progress = Arc::new(Progress::new(&context.global, context.output.clone()));
     let key = context.state_key(run.place)?;
-    let witness = Witness::new(progress.clone(), context.output, run.place.unrecorded(), key, mask);
+    let witness = Witness::new(progress.clone(), context.output.clone(), run.place.unrecorded(), key);
     let witness = Arc::new(witness);
     let stopper = Stopper::default();
     let (store, api) = faults::on_request(Arc::clone(&run.store), Arc::new(link.client.clone()));

@@ -1,6 +1,6 @@
 //! What every command starts with: the project, the state, the way to the API.
 
-use std::{env, io::IsTerminal, path::Path, sync::Arc, time::Duration};
+use std::{env, path::Path, sync::Arc, time::Duration};
 
 use tokio::runtime::{Builder, Runtime};
 use uuid::Uuid;
@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::{
     args::{Bounds, Global, Target},
     failure::Failure,
+    masking::Readers,
     output::Output,
     place::Place,
     secrets, surroundings,
@@ -16,7 +17,7 @@ use crate::{
     apply::{Options, RunInfo},
     brevo::{BaseUrl, Client, Config, key},
     diagnostics::Report,
-    manifest::{self, LoadOptions, MaskVisitors, Project, Settings, StateLocation},
+    manifest::{self, LoadOptions, Project, Settings, StateLocation},
     plan::{Commit, Selection},
     render::words,
     sandbox::{self, Running, Sandbox},
@@ -88,7 +89,16 @@ impl Context {
 
     /// Loads the project without a word.
     pub(super) fn load(&self) -> manifest::Loaded {
-        self.loader()()
+        let loaded = self.loader()();
+        let masking = self.output.masking();
+        match &loaded.project {
+            Some(project) => masking.known().add(project.visitors()),
+            None => masking.known().add(Arc::new(loaded.report.sources().clone())),
+        }
+        if let Some(project) = loaded.at_least() {
+            masking.manifest_says(project.settings.mask_visitors);
+        }
+        loaded
     }
 
     /// Loads the project, whenever it is asked to.
@@ -123,13 +133,9 @@ impl Context {
         Ok(())
     }
 
-    /// Whether visitors' ids are masked in what goes to stdout.
-    pub(super) fn masks(&self, setting: MaskVisitors) -> bool {
-        match setting {
-            MaskVisitors::Auto => !std::io::stdout().is_terminal(),
-            MaskVisitors::Always => true,
-            MaskVisitors::Never => false,
-        }
+    /// Whether visitors' ids are masked in what goes to stdout, for people who read it here.
+    pub(super) fn masks(&self) -> bool {
+        self.output.masks_out(Readers::Here)
     }
 
     /// Where the state is: what `--state` says, or else the project.
@@ -140,15 +146,15 @@ impl Context {
         }
     }
 
-    /// Where the state is, for commands that look at nothing else, and whether visitors' ids are
-    /// masked. Messages with errors do not matter then.
-    pub(super) fn place_alone(&self) -> Result<(Place, MaskVisitors), Failure> {
+    /// Where the state is, for commands that look at nothing else. Messages with errors do not
+    /// matter then.
+    pub(super) fn place_alone(&self) -> Result<Place, Failure> {
         if let Some(place) = self.given_place()? {
-            return Ok((place, MaskVisitors::Auto));
+            return Ok(place);
         }
         let loaded = self.load();
         match loaded.settings() {
-            Some(settings) => Ok((self.place_at(settings.state.clone())?, settings.mask_visitors)),
+            Some(settings) => self.place_at(settings.state.clone()),
             None => {
                 self.report(&loaded.report)?;
                 Err(Failure::silent().help("to look at a state without its project: --state DIR"))
@@ -371,7 +377,8 @@ impl Context {
             timeout: settings.timeout,
             user_agent: concat!("pushsync/", env!("CARGO_PKG_VERSION")).to_owned(),
         })
-        .map_err(|error| Failure::new(error.to_string()))?;
+        .map_err(|error| Failure::new(error.to_string()))?
+        .masking(self.output.masking().known().clone());
         Ok(Link { client, sandbox })
     }
 

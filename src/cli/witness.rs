@@ -21,7 +21,6 @@ pub(super) struct Witness<R> {
     output: Output,
     file: PathBuf,
     key: Option<StateKey>,
-    mask: bool,
     seen: Mutex<Vec<Kept>>,
 }
 
@@ -31,9 +30,8 @@ impl<R: Reporter> Witness<R> {
         output: Output,
         file: PathBuf,
         key: Option<StateKey>,
-        mask: bool,
     ) -> Self {
-        Self { inner, output, file, key, mask, seen: Mutex::default() }
+        Self { inner, output, file, key, seen: Mutex::default() }
     }
 
     fn keep(&self, one: &Kept) {
@@ -44,7 +42,7 @@ impl<R: Reporter> Witness<R> {
         }
         seen.push(one.clone());
         let kept = kept::keep(&self.file, &seen, self.key.as_ref());
-        let address = words::address(one.address(), self.mask);
+        let address = words::address(one.address(), self.output.masks_err());
         let what = match &one.outcome {
             Outcome::Sent(record) => format!("was created as message {}", record.id),
             Outcome::NotSent(_) => "was not created".to_owned(),

@@ -6,6 +6,7 @@ mod address;
 mod content;
 mod json;
 mod key;
+pub mod redact;
 mod text;
 mod visitor;
 
@@ -13,5 +14,6 @@ pub use address::{Address, ParseAddressError};
 pub use content::{Content, Kind, MessageId, Sender};
 pub use json::{json_line, write_json};
 pub use key::{Key, ParseKeyError};
+pub use redact::{IdSource, KnownIds, Redactor};
 pub use text::is_hostile;
 pub use visitor::{ParseVisitorError, VisitorId};

@@ -17,6 +17,7 @@ mod formats;
 mod frugal;
 mod hostile;
 mod live;
+mod masks;
 mod plan;
 mod planfile;
 mod refusals;
