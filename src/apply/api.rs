@@ -4,7 +4,7 @@
 
 use std::{fmt, future::Future, pin::Pin, time::Duration};
 
-use crate::model::{Content, Kind, MessageId, VisitorId};
+use crate::model::{Content, IdSource, Kind, MessageId, Redactor, VisitorId};
 
 /// A boxed future of an [`Api`].
 pub type Call<'a, T> = Pin<Box<dyn Future<Output = Result<Reply<T>, Problem>> + Send + 'a>>;
@@ -102,6 +102,20 @@ pub struct Problem {
 }
 
 impl Problem {
+    /// The same with a visitor masked: a server may echo whose message it was.
+    #[must_use]
+    pub(crate) fn without(self, visitor: &VisitorId) -> Self {
+        let redactor = Redactor::of([visitor as &dyn IdSource]);
+        let redact = |text: String| redactor.redact(&text).into_owned();
+        Self {
+            code: self.code.map(redact),
+            message: redact(self.message),
+            hint: self.hint.map(redact),
+            request_id: self.request_id.map(redact),
+            ..self
+        }
+    }
+
     /// The status of the answer, if there was one.
     pub fn status(&self) -> Option<u16> {
         match self.reach {

@@ -175,7 +175,10 @@ impl Line {
                     tracing::debug!(?method, request_id, "answered");
                     return Sent::Answered(value);
                 }
-                Err(problem) => problem,
+                Err(problem) => match address {
+                    Some(address) => problem.without(&address.visitor()),
+                    None => problem,
+                },
             };
             let verdict = verdict(method, &problem);
             tracing::debug!(?method, ?verdict, reach = ?problem.reach, request_id = problem.request_id, "{}", problem.message);

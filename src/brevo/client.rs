@@ -15,7 +15,7 @@ use super::{
     scrub::Scrub,
     transport::{self, Success},
 };
-use crate::model::{BaseUrl, MessageId, VisitorId};
+use crate::model::{BaseUrl, KnownIds, MessageId, VisitorId};
 
 /// What a [`Client`] needs to know.
 #[derive(Debug, Clone)]
@@ -75,6 +75,7 @@ pub struct Client {
     partner_key: Option<SecretString>,
     key_problem: Option<KeyProblem>,
     targets: Arc<Targets>,
+    visitors: KnownIds,
 }
 
 /// What is the same for every request to a server: parsing URLs is a tenth of what a request costs.
@@ -139,7 +140,15 @@ impl Client {
         })?;
         let key_problem = key::inspect(api_key.expose_secret());
         let targets = Arc::new(Targets::new(&base_url));
-        Ok(Self { http, base_url, api_key, partner_key, key_problem, targets })
+        let visitors = KnownIds::default();
+        Ok(Self { http, base_url, api_key, partner_key, key_problem, targets, visitors })
+    }
+
+    /// The same, which masks these visitors in all that the API answers with an error: only a
+    /// request that creates a message knows its visitor.
+    #[must_use]
+    pub fn masking(self, visitors: KnownIds) -> Self {
+        Self { visitors, ..self }
     }
 
     /// Where the requests go.
@@ -292,7 +301,7 @@ impl Client {
     fn scrub<'a>(&'a self, visitor: Option<&'a VisitorId>) -> Scrub<'a> {
         let keys = [Some(&self.api_key), self.partner_key.as_ref()];
         let secrets = keys.into_iter().flatten().map(|key| key.expose_secret()).collect();
-        Scrub { secrets, visitor }
+        Scrub { secrets, visitor, known: &self.visitors }
     }
 }
 

@@ -3,7 +3,7 @@
 use axum::http::{HeaderName, HeaderValue, Response, StatusCode, response::Builder};
 
 use super::{Operation, client, scrub::Scrub, transport};
-use crate::model::{MessageId, VisitorId};
+use crate::model::{KnownIds, MessageId, VisitorId};
 
 const OPERATIONS: [Operation; 9] = [
     Operation::SendPushedMessage,
@@ -44,7 +44,8 @@ impl Outcome {
 pub(crate) async fn read(answer: Outcome, body: Vec<u8>, key: &str, visitor: &str) -> Outcome {
     let Outcome { operation, head, mut shown } = answer;
     let visitor = VisitorId::parse(visitor).ok();
-    let scrub = Scrub { secrets: vec![key], visitor: visitor.as_ref() };
+    let known = KnownIds::default();
+    let scrub = Scrub { secrets: vec![key], visitor: visitor.as_ref(), known: &known };
     let mut error = None;
     if let Ok(response) = head.body(body) {
         match transport::read(operation, response.into(), &scrub).await {

@@ -2,7 +2,10 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
-use crate::model::{VisitorId, is_hostile};
+use crate::model::{
+    IdSource, KnownIds, Redactor, VisitorId, is_hostile,
+    redact::{likely_ids, masked, merged, replaced},
+};
 
 /// Makes text from a server fit to be shown: no secrets, no control characters, short.
 ///
@@ -10,14 +13,27 @@ use crate::model::{VisitorId, is_hostile};
 pub(super) struct Scrub<'a> {
     /// What must never appear.
     pub(super) secrets: Vec<&'a str>,
-    /// What appears masked.
+    /// What appears masked: the visitor of this request,
     pub(super) visitor: Option<&'a VisitorId>,
+    /// and all others that are known.
+    pub(super) known: &'a KnownIds,
 }
 
 impl Scrub<'_> {
-    /// One line of at most `max` characters.
+    /// One line of at most `max` characters, without any id that is known.
     pub(super) fn clean(&self, text: &str, max: usize) -> String {
         one_line(&self.hide(text), max)
+    }
+
+    /// The same of words that may have anybody's id in them, also one that nobody knows.
+    pub(super) fn message(&self, text: &str, max: usize) -> String {
+        let text = self.hide(text);
+        one_line(&replaced(&text, &likely_ids(&text)), max)
+    }
+
+    /// The same, where nothing is shown: all visitors are not looked through for it.
+    pub(super) fn unshown(&self, text: &str, max: usize) -> String {
+        one_line(&self.own(self.secret(text)), max)
     }
 
     /// What may be shown of a body: of JSON all but the visitors (of broken JSON nothing, as they
@@ -25,8 +41,8 @@ impl Scrub<'_> {
     pub(super) fn excerpt(&self, body: &[u8], max: usize) -> String {
         match serde_json::from_slice::<Value>(body) {
             Ok(mut value) => {
-                mask_visitors(&mut value);
-                self.clean(&value.to_string(), max)
+                mask_visitors(&mut value, false);
+                self.message(&value.to_string(), max)
             }
             Err(_) if matches!(body.trim_ascii_start().first(), Some(b'{' | b'[')) => String::new(),
             Err(_) => self.words(&String::from_utf8_lossy(body), max),
@@ -40,40 +56,49 @@ impl Scrub<'_> {
         while !text.is_char_boundary(end) {
             end -= 1;
         }
-        self.clean(&without_tags(&text[..end]), max)
+        self.message(&without_tags(&text[..end]), max)
     }
 
     fn hide<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        let text = self.own(self.secret(text));
+        let spans = self.known.redactor().spans(&text);
+        match spans.is_empty() {
+            true => text,
+            false => Cow::Owned(replaced(&text, &merged(spans)).into_owned()),
+        }
+    }
+
+    fn secret<'t>(&self, text: &'t str) -> Cow<'t, str> {
         let mut text = Cow::Borrowed(text);
         for secret in &self.secrets {
             if text.contains(secret) {
                 text = Cow::Owned(replace(&text, secret, "[hidden]"));
             }
         }
-        if let Some(visitor) = self.visitor
-            && text.contains(visitor.as_str())
-        {
-            text = Cow::Owned(replace(&text, visitor.as_str(), &visitor.masked()));
-        }
         text
+    }
+
+    fn own<'t>(&self, text: Cow<'t, str>) -> Cow<'t, str> {
+        let Some(visitor) = self.visitor else { return text };
+        match Redactor::of([visitor as &dyn IdSource]).redact(&text) {
+            Cow::Borrowed(_) => text,
+            Cow::Owned(text) => Cow::Owned(text),
+        }
     }
 }
 
-/// Masks what is called a visitor's id, wherever it stands.
-fn mask_visitors(value: &mut Value) {
+/// Masks what is called a visitor's, wherever it stands, and all below it.
+fn mask_visitors(value: &mut Value, visitors: bool) {
     match value {
-        Value::Array(items) => items.iter_mut().for_each(mask_visitors),
+        Value::Array(items) => items.iter_mut().for_each(|item| mask_visitors(item, visitors)),
         Value::Object(fields) => {
             for (name, field) in fields {
-                match field {
-                    Value::String(id) if name.to_ascii_lowercase().contains("visitor") => {
-                        *id = VisitorId::parse(id)
-                            .map_or_else(|_| "…".to_owned(), |visitor| visitor.masked());
-                    }
-                    other => mask_visitors(other),
-                }
+                let name = name.to_ascii_lowercase();
+                mask_visitors(field, visitors || name.contains("visitor") || name.contains("user"));
             }
         }
+        Value::String(id) if visitors => *id = masked(id),
+        Value::Number(_) if visitors => *value = "…".into(),
         _ => {}
     }
 }
@@ -158,7 +183,8 @@ mod tests {
     use super::*;
 
     fn scrub<'a>(secrets: &[&'a str], visitor: Option<&'a VisitorId>) -> Scrub<'a> {
-        Scrub { secrets: secrets.to_vec(), visitor }
+        let known = Box::leak(Box::default());
+        Scrub { secrets: secrets.to_vec(), visitor, known }
     }
 
     #[test]

@@ -38,7 +38,7 @@ impl Success {
                 excerpt: Some(excerpt).filter(|text| !text.is_empty()),
             },
         )
-        .with_answer(self.request_id.clone(), self.budget)
+        .with_answer(self.request_id.as_ref().map(|id| scrub.clean(id, LONGEST_WORD)), self.budget)
     }
 
     /// Whether the body is a page, not an answer of the API.
@@ -110,7 +110,8 @@ pub(super) async fn read(
 ) -> Result<Success, Error> {
     let status = response.status();
     let budget = BudgetReading::from_headers(response.headers());
-    let request_id = word(response.headers(), "sib-request-id", scrub);
+    let unshown = status.is_success() && !tracing::enabled!(tracing::Level::DEBUG);
+    let request_id = word(response.headers(), "sib-request-id", scrub, unshown);
     let html = response
         .headers()
         .get(CONTENT_TYPE)
@@ -161,8 +162,8 @@ fn refused(status: StatusCode, body: &[u8], scrub: &Scrub<'_>) -> ErrorKind {
     let (code, message) = match &object {
         Some(object) => {
             let text = |name: &str, max: usize| match object.get(name) {
-                Some(Value::String(text)) => Some(scrub.clean(text, max)),
-                Some(Value::Number(number)) => Some(number.to_string()),
+                Some(Value::String(text)) => Some(scrub.message(text, max)),
+                Some(Value::Number(number)) => Some(scrub.message(&number.to_string(), max)),
                 _ => None,
             };
             (text("code", LONGEST_WORD), text("message", LONGEST_TEXT))
@@ -177,9 +178,13 @@ fn refused(status: StatusCode, body: &[u8], scrub: &Scrub<'_>) -> ErrorKind {
     ErrorKind::Status { status, code, message, json: object.is_some() }
 }
 
-fn word(headers: &HeaderMap, name: &str, scrub: &Scrub<'_>) -> Option<String> {
+fn word(headers: &HeaderMap, name: &str, scrub: &Scrub<'_>, unshown: bool) -> Option<String> {
     let text = String::from_utf8_lossy(headers.get(name)?.as_bytes());
-    Some(scrub.clean(&text, LONGEST_WORD)).filter(|text| !text.is_empty())
+    let text = match unshown {
+        true => scrub.unshown(&text, LONGEST_WORD),
+        false => scrub.clean(&text, LONGEST_WORD),
+    };
+    Some(text).filter(|text| !text.is_empty())
 }
 
 /// Where a redirect points, without path and query: they may hold anything.

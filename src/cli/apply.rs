@@ -42,7 +42,7 @@ fn attempt(context: &Context, args: &Args, asks: bool) -> Result<u8, Failure> {
     let runtime = context.runtime()?;
     let mut store = context.open(&place, Mode::MustExist, "apply")?;
     let limits = planning::limits(&project, args.allow_deletes, args.allow_resends);
-    let mask = context.masks(project.settings.mask_visitors);
+    let mask = context.masks();
     if args.resume && !consent::resumes(context, &runtime, store.as_ref())? {
         if args.format == DataFormat::Json {
             context.output.json(&Outcome::default())?;
@@ -156,6 +156,10 @@ pub(super) fn carry_out(
     run: Run<'_>,
     plan: Plan,
 ) -> Result<Outcome, Failure> {
+    let known = context.output.masking().known();
+    known.add(Arc::new(
+        plan.changes.iter().map(|change| change.address.clone()).collect::<Vec<_>>(),
+    ));
     let api_url = context.same_api(&plan.api, &runtime.block_on(run.store.meta())?)?;
     let link = context.link(runtime, run.project, run.place)?;
     // There is nothing to lose in a state that holds nothing.
@@ -167,15 +171,13 @@ pub(super) fn carry_out(
         let key = context.state_key(run.place)?;
         runtime.block_on(backup::backup(&*run.store, &folder, environment, now, key.as_ref()))?;
     }
-    let mask = context.masks(run.project.settings.mask_visitors);
-    let progress = Arc::new(Progress::new(&context.global, context.output, mask));
+    let progress = Arc::new(Progress::new(&context.global, context.output.clone()));
     let key = context.state_key(run.place)?;
     let recorder = Recorder::new(
         progress.clone(),
-        context.output,
+        context.output.clone(),
         context.unrecorded_folder(run.place),
         key,
-        mask,
         context.command("state resolve"),
     );
     let stopper = Stopper::default();

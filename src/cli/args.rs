@@ -59,6 +59,9 @@ pub(super) struct Global {
     /// Colours
     #[arg(long, value_name = "WHEN", global = true, default_value = "auto")]
     pub(super) color: Color,
+    /// Whether visitors' ids are masked, instead of what the project says: auto, always or never
+    #[arg(long, value_name = "WHEN", global = true, env = "PUSHSYNC_MASK_VISITORS")]
+    pub(super) mask_visitors: Option<Mask>,
     /// Say more; twice: say everything
     #[arg(short, long, global = true, action = ArgAction::Count)]
     pub(super) verbose: u8,
@@ -77,6 +80,16 @@ pub(super) enum Color {
     /// Everywhere
     Always,
     /// Nowhere
+    Never,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Mask {
+    /// Unless the output is a terminal
+    Auto,
+    /// Everywhere
+    Always,
+    /// Nowhere but in diagnostics as JSON, SARIF or annotations, and in logs
     Never,
 }
 

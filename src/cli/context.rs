@@ -3,7 +3,6 @@
 use std::{
     collections::HashSet,
     env,
-    io::IsTerminal,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -16,6 +15,7 @@ use super::{
     args::{Bounds, Global, Target},
     failure::Failure,
     git, hidden,
+    masking::Readers,
     output::Output,
     place::Place,
     secrets, state_folder, surroundings, unrecorded,
@@ -24,7 +24,7 @@ use crate::{
     apply::{Options, RunInfo},
     brevo::{Client, Config, key},
     diagnostics::Report,
-    manifest::{self, LoadOptions, MaskVisitors, Project, Settings, StateSetting},
+    manifest::{self, LoadOptions, Project, Settings, StateSetting},
     model::{BaseUrl, ParseStateLocationError, StateLocation},
     plan::{Commit, Selection},
     render::words,
@@ -109,7 +109,16 @@ impl Context {
 
     /// Loads the project without a word.
     pub(super) fn load(&self) -> manifest::Loaded {
-        self.loader()()
+        let loaded = self.loader()();
+        let masking = self.output.masking();
+        match &loaded.project {
+            Some(project) => masking.known().add(project.visitors()),
+            None => masking.known().add(Arc::new(loaded.report.sources().clone())),
+        }
+        if let Some(project) = loaded.at_least() {
+            masking.manifest_says(project.settings.mask_visitors);
+        }
+        loaded
     }
 
     /// Loads the project, whenever it is asked to.
@@ -144,13 +153,9 @@ impl Context {
         Ok(())
     }
 
-    /// Whether visitors' ids are masked in what goes to stdout.
-    pub(super) fn masks(&self, setting: MaskVisitors) -> bool {
-        match setting {
-            MaskVisitors::Auto => !std::io::stdout().is_terminal(),
-            MaskVisitors::Always => true,
-            MaskVisitors::Never => false,
-        }
+    /// Whether visitors' ids are masked in what goes to stdout, for people who read it here.
+    pub(super) fn masks(&self) -> bool {
+        self.output.masks_out(Readers::Here)
     }
 
     /// Where the state is: what `--state` says, or else the project.
@@ -161,15 +166,15 @@ impl Context {
         }
     }
 
-    /// Where the state is, for commands that look at nothing else, and whether visitors' ids are
-    /// masked. Messages with errors do not matter then.
-    pub(super) fn place_alone(&self) -> Result<(Place, MaskVisitors), Failure> {
+    /// Where the state is, for commands that look at nothing else. Messages with errors do not
+    /// matter then.
+    pub(super) fn place_alone(&self) -> Result<Place, Failure> {
         if let Some(place) = self.given_place()? {
-            return Ok((place, MaskVisitors::Auto));
+            return Ok(place);
         }
         let loaded = self.load();
         match loaded.settings() {
-            Some(settings) => Ok((self.place_of(&settings.state)?, settings.mask_visitors)),
+            Some(settings) => self.place_of(&settings.state),
             None => {
                 self.report(&loaded.report)?;
                 Err(Failure::silent().help("to look at a state without its project: --state DIR"))
@@ -447,7 +452,8 @@ impl Context {
             timeout: settings.timeout,
             user_agent: concat!("pushsync/", env!("CARGO_PKG_VERSION")).to_owned(),
         })
-        .map_err(|error| Failure::new(error.to_string()))?;
+        .map_err(|error| Failure::new(error.to_string()))?
+        .masking(self.output.masking().known().clone());
         Ok(Link { client, sandbox })
     }
 

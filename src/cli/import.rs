@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use super::{
     apply::{Run, carry_out},
     args::{Bounds, Import as Args},
@@ -19,7 +21,8 @@ pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
     let place = context.place(&project.settings)?;
     let runtime = context.runtime()?;
     let now = surroundings::now();
-    let mask = context.masks(project.settings.mask_visitors);
+    let mask = context.masks();
+    context.output.masking().known().add(Arc::new(vec![args.address.clone()]));
     let shown = words::address(&args.address, mask);
 
     let delivery = Deliveries::new(&project, now)

@@ -16,6 +16,7 @@ mod hidden;
 mod import;
 mod init;
 mod man;
+mod masking;
 mod output;
 mod place;
 mod plan;
@@ -74,7 +75,7 @@ pub fn main() -> ExitCode {
     };
     let output = Output::new(&cli.global);
     surroundings::start_log(&cli.global);
-    ExitCode::from(match dispatch(cli, output) {
+    ExitCode::from(match dispatch(cli, output.clone()) {
         Ok(status) => status,
         Err(failure) if failure.closed_pipe => status::DONE,
         Err(failure) => {

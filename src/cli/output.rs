@@ -1,18 +1,23 @@
 //! Where words go: results to stdout, everything else to stderr.
 
-use std::io::{self, IsTerminal, Write};
+use std::{
+    borrow::Cow,
+    io::{self, IsTerminal, Write},
+};
 
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Effects, Style};
 use serde_json::{Value, json};
 
 use super::{
-    args::{Color, Global, LogFormat},
+    args::{Color, Global, LogFormat, Mask},
     failure::Failure,
+    masking::{Masking, Readers},
 };
 use crate::{
     diagnostics::{Report, show},
-    model::{json_line, write_json},
+    manifest::MaskVisitors,
+    model::{Redactor, json_line, write_json},
     render::words,
 };
 
@@ -21,12 +26,13 @@ const WARNING: Style = AnsiColor::Yellow.on_default().effects(Effects::BOLD);
 const HELP: Style = AnsiColor::Cyan.on_default().effects(Effects::BOLD);
 
 /// What a command knows of its surroundings.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Output {
     color: ColorChoice,
     quiet: bool,
     /// Whether every line on stderr is a JSON object.
     json: bool,
+    masking: Masking,
 }
 
 impl Output {
@@ -36,7 +42,37 @@ impl Output {
             Color::Always => ColorChoice::Always,
             Color::Never => ColorChoice::Never,
         };
-        Self { color, quiet: global.quiet, json: global.log_format == LogFormat::Json }
+        let option = global.mask_visitors.map(|mask| match mask {
+            Mask::Auto => MaskVisitors::Auto,
+            Mask::Always => MaskVisitors::Always,
+            Mask::Never => MaskVisitors::Never,
+        });
+        let masking = Masking::new(option);
+        Self { color, quiet: global.quiet, json: global.log_format == LogFormat::Json, masking }
+    }
+
+    /// What decides about masks.
+    pub(super) fn masking(&self) -> &Masking {
+        &self.masking
+    }
+
+    /// Whether visitors' ids are masked on stdout.
+    pub(super) fn masks_out(&self, readers: Readers) -> bool {
+        self.masking.masks(readers, io::stdout().is_terminal())
+    }
+
+    /// Whether visitors' ids are masked on stderr.
+    pub(super) fn masks_err(&self) -> bool {
+        // A line of a log in JSON is for a file, wherever it is written.
+        self.json || self.masking.masks(Readers::Here, io::stderr().is_terminal())
+    }
+
+    /// A text for stderr, with each id masked that is known.
+    pub(super) fn masked<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        match self.masks_err() {
+            true => Cow::Owned(self.masking.known().redactor().redact(text).into_owned()),
+            false => Cow::Borrowed(text),
+        }
     }
 
     /// Results. ANSI colours are dropped where they do not belong.
@@ -81,7 +117,7 @@ impl Output {
     pub(super) fn note(&self, text: &str) {
         if self.quiet {
         } else if self.json {
-            self.event(&json!({ "event": "note", "message": text.trim() }));
+            self.line(&json!({ "event": "note", "message": text.trim() }));
         } else {
             // Nobody to tell if stderr is gone.
             let _ = writeln!(self.err(), "{text}");
@@ -91,7 +127,7 @@ impl Output {
     pub(super) fn hint(&self, text: &str) {
         if self.json {
             if !self.quiet {
-                self.event(&json!({ "event": "hint", "message": text }));
+                self.line(&json!({ "event": "hint", "message": text }));
             }
         } else {
             self.note(&format!("{HELP}next:{HELP:#} {text}"));
@@ -99,6 +135,7 @@ impl Output {
     }
 
     pub(super) fn warning(&self, text: &str) {
+        let text = &*self.masked(text);
         if self.json {
             self.event(&json!({ "event": "warning", "message": text }));
         } else {
@@ -108,18 +145,20 @@ impl Output {
 
     pub(super) fn failure(&self, failure: &Failure) {
         let Failure { messages, help, closed_pipe: _, status: _ } = failure;
+        let messages: Vec<_> = messages.iter().map(|message| self.masked(message)).collect();
+        let help = help.as_ref().map(|help| self.masked(help));
         if self.json {
-            for message in messages {
+            for message in &messages {
                 self.event(&json!({ "event": "error", "message": message, "help": help }));
             }
             return;
         }
         let mut err = self.err();
-        for message in messages {
+        for message in &messages {
             let _ = writeln!(err, "{ERROR}error:{ERROR:#} {}", words::printable(message));
         }
         if let Some(help) = help {
-            let _ = writeln!(err, "  {HELP}help:{HELP:#} {}", words::printable(help));
+            let _ = writeln!(err, "  {HELP}help:{HELP:#} {}", words::printable(&help));
         }
     }
 
@@ -129,18 +168,35 @@ impl Output {
             return Ok(());
         }
         if self.json {
-            for diagnostic in report.diagnostics() {
-                self.event(&json!({ "event": "diagnostic", "diagnostic": diagnostic }));
+            for diagnostic in report.masked() {
+                self.line(&json!({ "event": "diagnostic", "diagnostic": diagnostic }));
             }
             return Ok(());
         }
-        let mask = !io::stderr().is_terminal();
-        let style = show::Style { color: self.err_has_color(), mask };
+        let style = show::Style { color: self.err_has_color(), mask: self.masks_err() };
         self.err().write_all(report.text(style).as_bytes())
     }
 
-    /// One line of a log in JSON.
+    /// One line of a log in JSON, with each id masked that is known.
     pub(super) fn event(&self, event: &Value) {
+        fn redact(value: &mut Value, redactor: &Redactor) {
+            match value {
+                Value::String(text) => *text = redactor.redact(text).into_owned(),
+                Value::Array(items) => items.iter_mut().for_each(|item| redact(item, redactor)),
+                Value::Object(fields) => {
+                    // The names of events are words of ours.
+                    let texts = fields.iter_mut().filter(|(name, _)| *name != "event");
+                    texts.for_each(|(_, field)| redact(field, redactor));
+                }
+                Value::Null | Value::Bool(_) | Value::Number(_) => {}
+            }
+        }
+        let mut event = event.clone();
+        redact(&mut event, &self.masking.known().redactor());
+        self.line(&event);
+    }
+
+    fn line(&self, event: &Value) {
         if let Ok(line) = json_line(event) {
             let _ = writeln!(self.err(), "{line}");
         }

@@ -4,6 +4,7 @@ use super::{
     args::{Amount, Bounds, Plan as Args, PlanFormat},
     context::Context,
     failure::{Failure, status},
+    masking::Readers,
     planning::{self, Wanted},
     refresh, surroundings,
 };
@@ -34,11 +35,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
         };
         let found = refresh::refresh(context, &runtime, &refreshing)?;
         if found.exit_status() != status::DONE {
-            return Ok(refresh::told(
-                context,
-                &found,
-                context.masks(project.settings.mask_visitors),
-            ));
+            return Ok(refresh::told(context, &found, context.masks()));
         }
     }
     let now = surroundings::now();
@@ -69,8 +66,12 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
         PlanFormat::Github | PlanFormat::Markdown => context.folder_in_repository(),
         _ => String::new(),
     };
+    let readers = match args.format {
+        PlanFormat::Github | PlanFormat::Markdown => Readers::Elsewhere,
+        _ => Readers::Here,
+    };
     let view = View {
-        mask: context.masks(project.settings.mask_visitors),
+        mask: context.output.masks_out(readers),
         width: context.output.width(),
         refusals: &refusals,
         folder: &folder,

@@ -39,6 +39,8 @@ pub(super) fn make(
         Some(store) => (Some(handle.block_on(store.meta())?), handle.block_on(store.intents())?),
         None => (None, Vec::new()),
     };
+    let unknown: Vec<_> = intents.iter().map(|intent| intent.address.clone()).collect();
+    report.knows(Arc::new(unknown));
     let declared: BTreeMap<Key, Declared> = project
         .keys_at(wanted.as_of)
         .into_iter()
@@ -100,9 +102,13 @@ pub(super) fn make(
     match planned {
         Ok(plan) => {
             report.extend(plan.diagnostics.clone());
+            if !report.diagnostics().is_empty() {
+                let planned = plan.changes.iter().map(|change| change.address.clone());
+                report.knows(Arc::new(planned.collect::<Vec<_>>()));
+            }
             check_targets(project, &plan, &wanted.selected.target)?;
             check_addresses(context, project, &plan, store, handle, &wanted.selected.target)?;
-            let diagnostics = report.diagnostics().to_vec();
+            let diagnostics = report.masked();
             let commit = wanted.commit.get();
             Ok((Plan { commit, diagnostics, ..plan }, report))
         }
@@ -180,7 +186,7 @@ fn check_addresses(
             None => Ok(false),
         };
         if !in_plan && !in_manifest() && !in_state()? {
-            let shown = words::address(address, context.masks(project.settings.mask_visitors));
+            let shown = words::address(address, context.masks());
             return Err(Failure::new(format!(
                 "--target {shown}: neither the manifest nor the state has this visitor for `{}`",
                 address.key_str()

@@ -50,7 +50,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
     };
     context.output.note(&format!("{} is online; {cost}", words::one_line(&sender.to_string())));
     let options = context.options(&project, &Bounds::default());
-    let progress = Arc::new(Progress::new(&context.global, context.output, true));
+    let progress = Arc::new(Progress::new(&context.global, context.output.clone()));
     let stopper = Stopper::default();
     let presence = runtime.block_on(async {
         let kept = apply::keep_online(ping, times, &options, progress.clone(), stopper.clone());

@@ -46,8 +46,8 @@ struct Lines {
 }
 
 impl Progress {
-    /// `mask`: visitors' ids are masked.
-    pub(super) fn new(global: &Global, output: Output, mask: bool) -> Self {
+    pub(super) fn new(global: &Global, output: Output) -> Self {
+        let mask = output.masks_err();
         let json = global.log_format == LogFormat::Json;
         let terminal = io::stderr().is_terminal() && !global.quiet && !json;
         let bar = terminal.then(|| {
@@ -92,7 +92,8 @@ impl Progress {
     }
 
     fn say(&self, text: &str) {
-        self.beside_bar(|| self.output.note(text));
+        let text = self.output.masked(text);
+        self.beside_bar(|| self.output.note(&text));
     }
 
     fn lines(&self) -> MutexGuard<'_, Lines> {

@@ -50,7 +50,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
         }))?;
         return Ok(found.exit_status());
     }
-    Ok(told(context, &found, context.masks(project.settings.mask_visitors)))
+    Ok(told(context, &found, context.masks()))
 }
 
 /// What is refreshed, and how.
@@ -74,7 +74,7 @@ pub(super) fn refresh(
     let endpoint = context.endpoint(&project.settings)?;
     let api_url = context.same_api(&endpoint, &runtime.block_on(store.meta())?)?;
     let link = context.link(runtime, project, place)?;
-    let progress = Arc::new(Progress::new(&context.global, context.output, true));
+    let progress = Arc::new(Progress::new(&context.global, context.output.clone()));
     let stopper = Stopper::default();
     let session = Session {
         store: Arc::clone(store),

@@ -55,7 +55,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
         }))?;
         return Ok(status::DONE);
     }
-    let mask = context.masks(project.settings.mask_visitors);
+    let mask = context.masks();
     let mut err = context.output.err();
     if !context.output.is_quiet() {
         writeln!(

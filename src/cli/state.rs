@@ -32,9 +32,8 @@ use crate::{
 };
 
 pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
-    let (place, setting) = context.place_alone()?;
-    context.check_folder(&place, Mode::MustExist)?;
-    let desk = Desk { context, place, runtime: context.runtime()?, mask: context.masks(setting) };
+    let place = context.place_alone()?;
+    let desk = Desk { context, place, runtime: context.runtime()?, mask: context.masks() };
     match args {
         Args::List { targets, format } => list::list(&desk, &targets, format),
         Args::Show { address, format } => list::show(&desk, &address, format),

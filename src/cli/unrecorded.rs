@@ -39,7 +39,6 @@ pub(super) struct Recorder<R> {
     /// Where outcomes wait, or why nowhere.
     folder: Result<PathBuf, String>,
     key: Option<StateKey>,
-    mask: bool,
     /// The command that settles a delivery by hand, without its arguments.
     resolve: String,
     turn: Mutex<()>,
@@ -51,10 +50,9 @@ impl<R: Reporter> Recorder<R> {
         output: Output,
         folder: Result<PathBuf, String>,
         key: Option<StateKey>,
-        mask: bool,
         resolve: String,
     ) -> Self {
-        Self { inner, output, folder, key, mask, resolve, turn: Mutex::default() }
+        Self { inner, output, folder, key, resolve, turn: Mutex::default() }
     }
 
     fn record(&self, outcome: &UnrecordedOutcome) {
@@ -63,7 +61,8 @@ impl<R: Reporter> Recorder<R> {
             UnrecordedOutcomes::append(&folder, outcome, self.key.as_ref())
                 .map_err(|error| error.to_string())
         });
-        let address = words::address(outcome.address(), self.mask);
+        let mask = self.output.masks_err();
+        let address = words::address(outcome.address(), mask);
         let (what, decision) = match &outcome.create {
             CreateOutcome::Sent(record) => {
                 let id = words::one_line(record.id.as_str());
@@ -80,8 +79,8 @@ impl<R: Reporter> Recorder<R> {
                 "{address} {what}, and neither the state nor a file could record it: {}. Once the state works again, record it by hand: {} {} {decision}{}",
                 hidden::in_words(why),
                 self.resolve,
-                if self.mask { "ADDRESS" } else { &address },
-                if self.mask { " (on a terminal, `pushsync state list` shows the whole address)" } else { "" },
+                if mask { "ADDRESS" } else { &address },
+                if mask { " (on a terminal, `pushsync state list` shows the whole address)" } else { "" },
             ),
         });
     }

@@ -1,4 +1,4 @@
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 
 use super::{
     args::{ReportFormat, Validate as Args},
@@ -14,8 +14,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
     let mut out = context.output.out();
     match args.format {
         ReportFormat::Text => {
-            let mask = !std::io::stdout().is_terminal();
-            let style = Style { color: context.output.out_has_color(), mask };
+            let style = Style { color: context.output.out_has_color(), mask: context.masks() };
             out.write_all(report.text(style).as_bytes())?;
             if let Some(project) = &loaded.project {
                 let messages = project.messages().len() as u64;

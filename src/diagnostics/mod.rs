@@ -4,6 +4,7 @@
 //! is [`show`]'s matter.
 
 mod code;
+mod masks;
 mod report;
 pub mod sarif;
 pub mod show;
@@ -15,8 +16,9 @@ use std::sync::Arc;
 use serde::Serialize;
 
 pub use code::Code;
+pub use masks::Masks;
 pub use report::Report;
-pub use sources::{Excerpts, Sources};
+pub use sources::{Excerpts, Names, Secrets, Sources};
 
 /// How bad it is. A project with an error is not planned; one with warnings is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]

@@ -1,8 +1,9 @@
-use std::collections::HashSet;
+use std::{collections::HashSet, sync::Arc};
 
 use serde_json::{Value, json};
 
-use super::{Diagnostic, Severity, Sources, sarif, show, workflow};
+use super::{Diagnostic, Masks, Severity, Sources, sarif, show, workflow};
+use crate::model::{IdSource, KnownIds};
 
 /// More excerpts than that nobody reads.
 const MOST_IN_TEXT: usize = 500;
@@ -17,12 +18,13 @@ const MOST_IN_SARIF: usize = 5_000;
 pub struct Report {
     diagnostics: Vec<Diagnostic>,
     sources: Sources,
+    known: KnownIds,
 }
 
 impl Report {
     /// Sorts and deduplicates.
     pub fn new(diagnostics: Vec<Diagnostic>, sources: Sources) -> Self {
-        let mut report = Self { diagnostics, sources };
+        let mut report = Self { diagnostics, sources, known: KnownIds::default() };
         report.tidy();
         report
     }
@@ -51,6 +53,30 @@ impl Report {
         &self.sources
     }
 
+    /// Remembers visitors that are not in these files: those of the state, or of a query.
+    pub fn knows(&self, ids: Arc<dyn IdSource>) {
+        self.known.add(ids);
+    }
+
+    /// The visitors that were added.
+    pub fn known(&self) -> &KnownIds {
+        &self.known
+    }
+
+    /// What is masked.
+    fn masks(&self) -> Masks {
+        match self.diagnostics.is_empty() {
+            true => Masks::default(),
+            false => Masks::new(&self.sources, &self.known),
+        }
+    }
+
+    /// The problems with visitors' ids masked, as all formats but the text show them.
+    pub fn masked(&self) -> Vec<Diagnostic> {
+        let masks = self.masks();
+        self.diagnostics.iter().map(|one| masks.diagnostic(one)).collect()
+    }
+
     /// How many errors there are.
     pub fn errors(&self) -> usize {
         self.count(Severity::Error)
@@ -69,8 +95,9 @@ impl Report {
     pub fn text(&self, style: show::Style) -> String {
         let mut out = String::new();
         let (shown, left_out) = self.most(MOST_IN_TEXT);
+        let masks = style.mask.then(|| self.masks());
         for diagnostic in shown {
-            out.push_str(&show::text(diagnostic, &self.sources, style));
+            out.push_str(&show::text(diagnostic, &self.sources, masks.as_ref(), style.color));
             out.push('\n');
         }
         if left_out > 0 {
@@ -92,17 +119,18 @@ impl Report {
         format!("{}, {}", some(self.errors(), "error"), some(self.warnings(), "warning"))
     }
 
-    /// One document: `{"format":"pushsync/diagnostics/1","diagnostics":[…]}`.
+    /// One document: `{"format":"pushsync/diagnostics/1","diagnostics":[…]}`. Visitors' ids are masked.
     pub fn json(&self) -> Value {
-        json!({ "format": "pushsync/diagnostics/1", "diagnostics": self.diagnostics })
+        json!({ "format": "pushsync/diagnostics/1", "diagnostics": self.masked() })
     }
 
     /// Workflow commands, one line each, that GitHub shows beside the changed lines. `folder` is
     /// that of the project, from the root of its repository on: empty, or ending in `/`.
     pub fn github(&self, folder: &str) -> String {
         let (shown, left_out) = self.most(MOST_FOR_GITHUB);
-        let mut out: String =
-            shown.into_iter().map(|one| workflow::diagnostic(one, folder) + "\n").collect();
+        let masks = self.masks();
+        let shown = shown.into_iter().map(|one| masks.diagnostic(one));
+        let mut out: String = shown.map(|one| workflow::diagnostic(&one, folder) + "\n").collect();
         if left_out > 0 {
             let more = format!("{left_out} more problems: validate --format json has all");
             out.push_str(&workflow::command(workflow::Level::Notice, None, "pushsync", &more));
@@ -114,6 +142,8 @@ impl Report {
     /// SARIF 2.1.0, for code scanning. `folder` as in [`Report::github`].
     pub fn sarif(&self, folder: &str) -> Value {
         let (shown, left_out) = self.most(MOST_IN_SARIF);
+        let masks = self.masks();
+        let shown: Vec<_> = shown.into_iter().map(|one| masks.diagnostic(one)).collect();
         sarif::document(&shown, left_out, folder)
     }
 

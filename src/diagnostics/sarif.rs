@@ -9,7 +9,7 @@ use super::{Code, Diagnostic, Place, Severity, show::clean, workflow::in_reposit
 const PROJECT: &str = "pushsync.yaml";
 
 /// One document with one run, which says how many others are left out.
-pub fn document(diagnostics: &[&Diagnostic], left_out: usize, folder: &str) -> Value {
+pub fn document(diagnostics: &[Diagnostic], left_out: usize, folder: &str) -> Value {
     let rules: Vec<_> = Code::ALL
         .iter()
         .map(|code| {

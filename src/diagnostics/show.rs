@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 
-use super::{Code, Diagnostic, Place, Severity, Sources};
+use super::{Code, Diagnostic, Masks, Place, Severity, Sources};
 use crate::model::is_hostile;
 
 /// How to show.
@@ -15,7 +15,7 @@ use crate::model::is_hostile;
 pub struct Style {
     /// Whether the output may have ANSI colours.
     pub color: bool,
-    /// Whether visitors' ids in excerpts are masked. (Messages never hold a whole one.)
+    /// Whether visitors' ids are masked.
     pub mask: bool,
 }
 
@@ -43,8 +43,15 @@ pub fn clean(text: &str) -> Cow<'_, str> {
 }
 
 /// One diagnostic with its excerpts, ending in a line break.
-pub fn text(diagnostic: &Diagnostic, sources: &Sources, style: Style) -> String {
-    let Diagnostic { severity, code, message, place, related, help } = diagnostic;
+pub fn text(
+    diagnostic: &Diagnostic,
+    sources: &Sources,
+    masks: Option<&Masks>,
+    color: bool,
+) -> String {
+    let masked = masks.map(|masks| masks.diagnostic(diagnostic));
+    let Diagnostic { severity, code, message, place, related, help } =
+        masked.as_ref().unwrap_or(diagnostic);
     let level = match severity {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
@@ -52,20 +59,22 @@ pub fn text(diagnostic: &Diagnostic, sources: &Sources, style: Style) -> String 
     // What is refused as the place of a state may hold a password.
     let secret = *code == Code::BadState;
     let mut first = Group::with_title(level.primary_title(clean(message)).id(code.as_str()));
-    if let Some(place) = place {
-        first = excerpt(first, place, sources, style, AnnotationKind::Primary, secret);
+    // What a file is called may be masked; its lines are found by its name.
+    let lines = Lines { sources, masks, secret };
+    if let (Some(place), Some(at)) = (place, &diagnostic.place) {
+        first = excerpt(first, place, lines.get(at), AnnotationKind::Primary);
     }
     let mut notes = vec![];
-    for related in related {
+    for (related, at) in related.iter().zip(&diagnostic.related) {
         let title = Group::with_title(Level::NOTE.secondary_title(clean(&related.message)));
-        notes.push(excerpt(title, &related.place, sources, style, AnnotationKind::Context, secret));
+        notes.push(excerpt(title, &related.place, lines.get(&at.place), AnnotationKind::Context));
     }
     match help {
         Some(help) if place.is_some() => first = first.element(Level::HELP.message(clean(help))),
         Some(_) | None => {}
     }
     notes.insert(0, first);
-    let renderer = if style.color { Renderer::styled() } else { Renderer::plain() };
+    let renderer = if color { Renderer::styled() } else { Renderer::plain() };
     let renderer = renderer.term_width(WIDTH + 20);
     let mut out = renderer.render(&notes);
     out.push('\n');
@@ -87,17 +96,29 @@ fn holds_credentials(line: &str) -> bool {
     line.match_indices("://").any(|(at, sign)| authority(&line[at + sign.len()..]))
 }
 
+/// The lines that may be shown.
+struct Lines<'a> {
+    sources: &'a Sources,
+    masks: Option<&'a Masks>,
+    /// None of them may.
+    secret: bool,
+}
+
+impl Lines<'_> {
+    fn get(&self, place: &Place) -> Option<String> {
+        let line = self.sources.line(&place.file, place.line.max(1), self.masks)?;
+        (!self.secret && !holds_credentials(&line)).then_some(line)
+    }
+}
+
 fn excerpt<'a>(
     group: Group<'a>,
     place: &Place,
-    sources: &Sources,
-    style: Style,
+    line_text: Option<String>,
     kind: AnnotationKind,
-    secret: bool,
 ) -> Group<'a> {
     let line = place.line.max(1) as usize;
-    let text = sources.line(&place.file, place.line.max(1), style.mask);
-    let Some(text) = text.filter(|text| !secret && !holds_credentials(text)) else {
+    let Some(text) = line_text else {
         let column = place.column.max(1) as usize;
         let file = clean(&place.file).into_owned();
         return group.element(Origin::path(file).line(line).char_column(column));

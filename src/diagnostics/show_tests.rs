@@ -1,7 +1,10 @@
-use std::{ops::Range, sync::Arc};
+use std::sync::Arc;
 
 use super::*;
-use crate::diagnostics::{Code, Excerpts, Report};
+use crate::{
+    diagnostics::{Code, Excerpts, Names, Report, Secrets},
+    model::KnownIds,
+};
 
 struct Text(&'static str);
 
@@ -10,9 +13,14 @@ impl Excerpts for Text {
         self.0.lines().nth(number as usize - 1).map(str::to_owned)
     }
 
-    fn secrets(&self, _: u32, line: &str) -> Vec<Range<usize>> {
-        line.find("kZMv").map(|at| at..at + 32).into_iter().collect()
+    fn secrets(&self, _: u32, line: &str, _: &Names) -> Secrets {
+        Secrets::Ids(line.find("kZMv").map(|at| at..at + 32).into_iter().collect())
     }
+}
+
+fn text(diagnostic: &Diagnostic, sources: &Sources, style: Style) -> String {
+    let masks = style.mask.then(|| Masks::new(sources, &KnownIds::default()));
+    super::text(diagnostic, sources, masks.as_ref(), style.color)
 }
 
 fn place(file: &str, line: u32, column: u32, length: u32) -> Place {

@@ -1,12 +1,38 @@
-use std::{collections::BTreeMap, fmt, ops::Range, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashSet},
+    fmt,
+    ops::Range,
+    sync::Arc,
+};
+
+use super::Masks;
+use crate::model::redact::shown;
+
+/// The names that audiences are declared under: they may stand where an id may stand too.
+pub type Names = HashSet<String>;
 
 /// A file whose lines can be shown.
 pub trait Excerpts: Send + Sync {
     /// Line `number` (from 1), without its line break. `None` if there is none, or it cannot be read.
     fn line(&self, number: u32) -> Option<String>;
 
-    /// Which characters (counted from 0) of that line are part of a visitor's id.
-    fn secrets(&self, number: u32, line: &str) -> Vec<Range<usize>>;
+    /// What of that line stands where visitors' ids stand.
+    fn secrets(&self, number: u32, line: &str, names: &Names) -> Secrets;
+
+    /// Adds the names of the audiences that it declares.
+    fn names(&self, _names: &mut Names) {}
+
+    /// Calls `found` with all that stands where visitors' ids stand.
+    fn ids(&self, _names: &Names, _found: &mut dyn FnMut(&str)) {}
+}
+
+/// What of a line must not be shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Secrets {
+    /// These characters, counted from 0: each is an id, of which the ends may be shown.
+    Ids(Vec<Range<usize>>),
+    /// All of it but delimiters and quotes, because nobody can tell where the ids are.
+    Line,
 }
 
 /// The files that diagnostics may point into, by the names that [`super::Place`]s use.
@@ -24,19 +50,36 @@ impl Sources {
         self.0.extend(other.0.iter().map(|(name, file)| (name.clone(), file.clone())));
     }
 
-    /// A line of a file. With `mask`, visitors' ids in it are masked; its length in characters
+    /// The names of audiences in all files.
+    pub fn names(&self) -> Names {
+        let mut names = Names::new();
+        self.0.values().for_each(|file| file.names(&mut names));
+        names
+    }
+
+    /// Calls `found` with all that stands where visitors' ids stand, in any file.
+    pub fn ids(&self, names: &Names, found: &mut dyn FnMut(&str)) {
+        self.0.values().for_each(|file| file.ids(names, found));
+    }
+
+    /// A line of a file. With masks, visitors' ids in it are masked; its length in characters
     /// stays as it is, so that columns keep their meaning.
-    pub fn line(&self, file: &str, number: u32, mask: bool) -> Option<String> {
+    pub fn line(&self, file: &str, number: u32, masks: Option<&Masks>) -> Option<String> {
         let source = self.0.get(file)?;
         let line = source.line(number)?;
-        let secrets = if mask { source.secrets(number, &line) } else { Vec::new() };
-        if secrets.is_empty() {
-            return Some(line);
-        }
+        let Some(masks) = masks else { return Some(line) };
         let mut chars: Vec<char> = line.chars().collect();
-        for range in secrets {
-            let range = range.start.min(chars.len())..range.end.min(chars.len());
-            hide(&mut chars[range]);
+        match source.secrets(number, &line, masks.names()) {
+            Secrets::Line => {
+                let keeps = |c: char| matches!(c, ',' | ';' | '|' | '"' | '\t' | ' ');
+                chars.iter_mut().filter(|c| !keeps(**c)).for_each(|c| *c = '·');
+            }
+            Secrets::Ids(ids) => {
+                for range in masks.of_line(&line, ids) {
+                    let range = range.start.min(chars.len())..range.end.min(chars.len());
+                    hide(&mut chars[range]);
+                }
+            }
         }
         Some(chars.into_iter().collect())
     }
@@ -44,12 +87,7 @@ impl Sources {
 
 /// Like `VisitorId::masked`, but of the same length.
 fn hide(id: &mut [char]) {
-    let (head, tail) = match id.len() {
-        0..=3 => (0, 0),
-        4..=7 => (1, 1),
-        8..=13 => (2, 2),
-        _ => (4, 3),
-    };
+    let (head, tail) = shown(id);
     let end = id.len() - tail;
     for c in &mut id[head..end] {
         *c = '·';

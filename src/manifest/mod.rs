@@ -20,6 +20,7 @@
 //! - `version` may be left out.
 
 mod audience;
+mod comments;
 mod configure;
 pub mod duration;
 mod files;
@@ -34,6 +35,7 @@ pub mod schema;
 pub mod settings;
 mod source;
 pub mod suggest;
+mod suspects;
 pub(crate) mod template;
 #[cfg(test)]
 mod tests;
@@ -157,7 +159,11 @@ fn load_on(threads: Threads, dir: &Path, options: &LoadOptions<'_>) -> Loaded {
     let project = Files::read(&mut cx).map(|files| resolve(&mut cx, &files));
     let good = cx.problems.iter().all(|problem| !problem.is_error());
     let (project, draft) = if good { (project, None) } else { (None, project) };
-    Loaded { project, draft, report: Report::new(cx.problems, cx.sources) }
+    let report = Report::new(cx.problems, cx.sources);
+    if let Some(project) = project.as_ref().or(draft.as_ref()) {
+        report.knows(project.visitors());
+    }
+    Loaded { project, draft, report }
 }
 
 fn resolve(cx: &mut Context<'_>, files: &Files) -> Project {

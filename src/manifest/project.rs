@@ -1,6 +1,11 @@
 //! A project that is valid.
 
-use std::{collections::BTreeMap, fmt, path::PathBuf, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashSet},
+    fmt,
+    path::PathBuf,
+    sync::Arc,
+};
 
 use jiff::Timestamp;
 use minijinja::{Environment, Value};
@@ -8,7 +13,7 @@ use minijinja::{Environment, Value};
 use super::{audience::Table, resolve::Unused, settings::Settings, source::Source};
 use crate::{
     desired::Spec,
-    model::{Address, Key, MessageId, Sender},
+    model::{Address, IdSource, Key, MessageId, Sender, VisitorId},
 };
 
 /// All that the YAML files of a project say, for one environment.
@@ -42,6 +47,19 @@ impl Project {
         self.messages.iter()
     }
 
+    /// Those who get them, and those of messages to adopt: to be masked.
+    pub fn visitors(&self) -> Arc<dyn IdSource> {
+        let mut tables: Vec<Arc<Table>> = Vec::new();
+        let mut seen = HashSet::new();
+        for message in &self.messages {
+            if seen.insert(Arc::as_ptr(&message.table)) {
+                tables.push(Arc::clone(&message.table));
+            }
+        }
+        let adopted = self.imports.iter().map(|import| import.to.visitor()).collect();
+        Arc::new(Visitors { tables, adopted })
+    }
+
     /// A message by its key.
     pub fn message(&self, key: &Key) -> Option<&Message> {
         let order = |message: &Message| super::address_order(&message.spec.key, key);
@@ -63,6 +81,18 @@ impl fmt::Debug for Project {
             .field("environment", &self.environment)
             .field("messages", &self.messages.len())
             .finish_non_exhaustive()
+    }
+}
+
+struct Visitors {
+    tables: Vec<Arc<Table>>,
+    adopted: Vec<VisitorId>,
+}
+
+impl IdSource for Visitors {
+    fn ids(&self, found: &mut dyn FnMut(&str)) {
+        self.tables.iter().flat_map(|table| table.visitors()).for_each(&mut *found);
+        self.adopted.ids(found);
     }
 }
 

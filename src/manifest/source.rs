@@ -3,14 +3,18 @@
 use std::{
     collections::HashSet,
     fmt,
-    ops::Range,
     sync::{Arc, OnceLock},
 };
 
-use saphyr_parser::ScalarStyle;
+use super::{
+    comments,
+    suspects::{self, Suspect, Words},
+    yaml::tree::{Flaw, NodeId, Span, Tree},
+};
+use crate::diagnostics::{Excerpts, Names, Place, Secrets};
 
-use super::yaml::tree::{Flaw, NodeId, Span, Tree, What};
-use crate::diagnostics::{Excerpts, Place};
+/// No id is written over more lines.
+const MOST_LINES: u32 = 1_000;
 
 /// A YAML file that was read. Its tree is made when a place in it is asked for.
 pub struct SourceFile {
@@ -19,7 +23,8 @@ pub struct SourceFile {
     lines: OnceLock<Vec<usize>>,
     tree: OnceLock<Result<Tree, Flaw>>,
     dropped: OnceLock<HashSet<NodeId>>,
-    secrets: OnceLock<Vec<Span>>,
+    suspects: OnceLock<(Vec<Suspect>, Vec<Box<str>>)>,
+    words: OnceLock<Words>,
 }
 
 impl SourceFile {
@@ -31,7 +36,8 @@ impl SourceFile {
             lines: OnceLock::new(),
             tree: OnceLock::new(),
             dropped: OnceLock::new(),
-            secrets: OnceLock::new(),
+            suspects: OnceLock::new(),
+            words: OnceLock::new(),
         }
     }
 
@@ -81,33 +87,17 @@ impl SourceFile {
         self.place_at(start.line.max(1), start.column + 1, length)
     }
 
-    /// Which spans hold visitors' ids.
-    fn visitor_spans(&self) -> &[Span] {
-        self.secrets.get_or_init(|| {
-            let mut spans = Vec::new();
-            let Ok(tree) = self.tree() else { return spans };
-            for (_, node) in tree.nodes() {
-                let What::Map(entries) = &node.what else { continue };
-                for (key, value) in entries {
-                    match tree.text(*key) {
-                        Some("visitor") => spans.push(inside(tree, *value)),
-                        Some("visitors") => {
-                            spans.extend(tree.items(*value).iter().map(|id| inside(tree, *id)));
-                        }
-                        Some("to") => {
-                            let mut span = inside(tree, *value);
-                            let text = tree.text(*value).unwrap_or_default();
-                            if let Some((key, _)) = text.split_once('@') {
-                                let key = u32::try_from(key.chars().count()).unwrap_or(0);
-                                span.start.column += key + 1;
-                                spans.push(span);
-                            }
-                        }
-                        _ => {}
-                    }
-                }
-            }
-            spans
+    /// What stands where visitors' ids belong, and the names of audiences.
+    fn suspects(&self, tree: &Tree) -> &(Vec<Suspect>, Vec<Box<str>>) {
+        self.suspects.get_or_init(|| suspects::in_tree(tree))
+    }
+
+    /// The same, where there is no tree.
+    fn words(&self) -> &Words {
+        self.words.get_or_init(|| {
+            let starts = self.lines.get_or_init(|| line_starts(&self.text));
+            let lines = (1..=starts.len()).filter_map(|number| u32::try_from(number).ok());
+            suspects::in_words(lines.map(|number| self.line_text(number).unwrap_or_default()))
         })
     }
 }
@@ -123,59 +113,42 @@ impl Excerpts for SourceFile {
         self.line_text(number).map(str::to_owned)
     }
 
-    fn secrets(&self, number: u32, line: &str) -> Vec<Range<usize>> {
-        if self.tree().is_err() {
-            return likely_ids(line);
-        }
-        let hidden = self
-            .visitor_spans()
-            .iter()
-            .filter(|span| (span.start.line..=span.end.line).contains(&number));
-        hidden
-            .map(|span| {
+    fn secrets(&self, number: u32, line: &str, names: &Names) -> Secrets {
+        let Ok(tree) = self.tree() else {
+            return Secrets::Ids(self.words().of_line(number));
+        };
+        let (suspects, _) = self.suspects(tree);
+        let here = |span: Span| (span.start.line..=span.end.line).contains(&number);
+        let before = suspects.partition_point(|suspect| suspect.span.start.line <= number);
+        let spans = suspects[..before].iter().rev();
+        let hidden = spans
+            .take_while(|suspect| suspect.span.start.line + MOST_LINES > number)
+            .filter(|suspect| here(suspect.span) && suspect.counts(names))
+            .map(|Suspect { span, .. }| {
                 let start = if span.start.line == number { span.start.column as usize } else { 0 };
                 let end =
                     if span.end.line == number { span.end.column as usize } else { usize::MAX };
-                start..end.max(start)
-            })
-            .collect()
+                start..end.max(start).min(line.len())
+            });
+        let comment = comments::hidden(line);
+        Secrets::Ids(hidden.chain(comment).filter(|span| span.start < span.end).collect())
     }
-}
 
-/// The span of a scalar without its quotes.
-fn inside(tree: &Tree, node: NodeId) -> Span {
-    let node = tree.node(node);
-    let mut span = node.span;
-    if let What::Scalar { style: ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted, .. } =
-        node.what
-    {
-        span.start.column += 1;
-        span.end.column = span.end.column.saturating_sub(1);
+    fn names(&self, names: &mut Names) {
+        if let Ok(tree) = self.tree() {
+            names.extend(self.suspects(tree).1.iter().map(|name| String::from(&**name)));
+        }
     }
-    span
-}
 
-/// In a file that cannot be parsed, whatever looks like an id: 20 letters and digits or more,
-/// with both.
-pub(super) fn likely_ids(line: &str) -> Vec<Range<usize>> {
-    let chars: Vec<char> = line.chars().collect();
-    let mut found = Vec::new();
-    let mut start = 0;
-    for at in 0..=chars.len() {
-        let inside = chars.get(at).is_some_and(|c| c.is_alphanumeric() || matches!(c, '-' | '_'));
-        if inside {
-            continue;
+    fn ids(&self, names: &Names, found: &mut dyn FnMut(&str)) {
+        match self.tree() {
+            Ok(tree) => {
+                let suspects = self.suspects(tree).0.iter();
+                suspects.filter(|one| one.counts(names)).for_each(|one| found(&one.text));
+            }
+            Err(_) => self.words().texts.iter().for_each(|text| found(text)),
         }
-        let run = &chars[start..at];
-        if run.len() >= 20
-            && run.iter().any(char::is_ascii_digit)
-            && run.iter().any(|c| c.is_alphabetic())
-        {
-            found.push(start..at);
-        }
-        start = at + 1;
     }
-    found
 }
 
 /// The offsets at which lines begin; `\n`, `\r\n` and a lone `\r` end one, as in YAML.

@@ -2,7 +2,7 @@ use std::{fmt, sync::Arc};
 
 use serde::{Deserialize, Deserializer, Serialize, de};
 
-use super::is_hostile;
+use super::{is_hostile, redact::masked};
 
 /// Who sees a message: an opaque id from a webhook, or one the customer made.
 ///
@@ -63,17 +63,7 @@ impl VisitorId {
     ///
     /// Short ids show less, so that at least half of every id stays hidden.
     pub fn masked(&self) -> String {
-        let chars: Vec<char> = self.0.chars().collect();
-        let (head, tail) = match chars.len() {
-            0..=3 => (0, 0),
-            4..=7 => (1, 1),
-            8..=13 => (2, 2),
-            _ => (4, 3),
-        };
-        let mut out: String = chars[..head].iter().collect();
-        out.push('…');
-        out.extend(&chars[chars.len() - tail..]);
-        out
+        masked(&self.0)
     }
 }
 
@@ -101,6 +91,7 @@ mod tests {
     #[test]
     fn a_mask_hides_at_least_half_of_every_id() {
         assert_eq!(visitor("kZMvWhf8npAu3H6qd57w2Hv6nh6rnxvg").masked(), "kZMv…xvg");
+        assert_eq!(visitor("liz@example.com").masked(), "l…com");
         for length in 1..40 {
             let id: String = ('a'..='z').cycle().take(length).collect();
             let shown = visitor(&id).masked().chars().count() - 1;

@@ -19,6 +19,7 @@ mod frugal;
 mod git;
 mod hostile;
 mod live;
+mod masks;
 mod plan;
 mod planfile;
 mod refusals;

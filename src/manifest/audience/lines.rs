@@ -4,15 +4,50 @@ use std::{ops::Range, path::PathBuf, sync::OnceLock};
 
 use super::VISITOR_COLUMN;
 use crate::{
-    diagnostics::Excerpts,
-    manifest::{source::likely_ids, suggest},
+    diagnostics::{Excerpts, Names, Secrets},
+    manifest::{
+        suggest,
+        suspects::{self, Words},
+    },
 };
 
 /// The lines of a file, read when the first one is to be shown.
 pub(crate) struct FileLines {
     path: PathBuf,
     csv: bool,
-    text: OnceLock<Option<(String, Vec<usize>)>>,
+    text: OnceLock<Option<Text>>,
+}
+
+struct Text {
+    text: String,
+    starts: Vec<usize>,
+    words: OnceLock<Words>,
+}
+
+impl Text {
+    fn line(&self, number: u32) -> Option<&str> {
+        let at = (number as usize).checked_sub(1)?;
+        let start = *self.starts.get(at)?;
+        let end = self.starts.get(at + 1).copied().unwrap_or(self.text.len());
+        self.text.get(start..end).map(|line| line.trim_end_matches(['\n', '\r']))
+    }
+
+    fn lines(&self) -> impl Iterator<Item = (u32, &str)> {
+        (1..=u32::try_from(self.starts.len()).unwrap_or(u32::MAX))
+            .map(|number| (number, self.line(number).unwrap_or_default()))
+    }
+
+    /// The column of the visitors' ids and how many columns there are, if the first line is a header that
+    /// can be understood.
+    fn header(&self) -> Option<(usize, usize)> {
+        let header = self.line(1)?;
+        if !is_whole(header) {
+            return None;
+        }
+        let names: Vec<&str> = header.split(',').map(|name| name.trim_matches('"')).collect();
+        let at = names.iter().position(|name| *name == VISITOR_COLUMN)?;
+        Some((at, names.len()))
+    }
 }
 
 impl FileLines {
@@ -21,49 +56,132 @@ impl FileLines {
         Self { path, csv, text: OnceLock::new() }
     }
 
-    fn get(&self, number: u32) -> Option<&str> {
+    fn text(&self) -> Option<&Text> {
         let text = self.text.get_or_init(|| {
             let bytes = std::fs::read(&self.path).ok()?;
             let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
             let text = String::from_utf8_lossy(bytes).into_owned();
             let breaks = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
             let starts = std::iter::once(0).chain(breaks.map(|(at, _)| at + 1)).collect();
-            Some((text, starts))
+            Some(Text { text, starts, words: OnceLock::new() })
         });
-        let (text, starts) = text.as_ref()?;
-        let at = (number as usize).checked_sub(1)?;
-        let start = *starts.get(at)?;
-        let end = starts.get(at + 1).copied().unwrap_or(text.len());
-        text.get(start..end).map(|line| line.trim_end_matches(['\n', '\r']))
+        text.as_ref()
     }
 }
 
 impl Excerpts for FileLines {
     fn line(&self, number: u32) -> Option<String> {
-        self.get(number).map(str::to_owned)
+        self.text()?.line(number).map(str::to_owned)
     }
 
-    fn secrets(&self, number: u32, line: &str) -> Vec<Range<usize>> {
+    fn secrets(&self, number: u32, line: &str, _: &Names) -> Secrets {
+        let Some(text) = self.text() else { return Secrets::Line };
         if !self.csv {
-            return likely_ids(line);
+            if !is_printable(line) {
+                return Secrets::Line;
+            }
+            let words =
+                text.words.get_or_init(|| suspects::in_words(text.lines().map(|(_, line)| line)));
+            return Secrets::Ids(words.of_line(number));
         }
-        let Some(header) = self.get(1) else { return Vec::new() };
         if number == 1 {
-            return Vec::new();
+            return if is_header(line) { Secrets::Ids(Vec::new()) } else { Secrets::Line };
         }
-        let names = header.split(',').map(|name| name.trim_matches('"'));
-        let names: Vec<&str> = names.collect();
-        let exact = names.iter().position(|name| *name == VISITOR_COLUMN);
-        let visitor = exact.or_else(|| {
-            let near = suggest::nearest(VISITOR_COLUMN, names.iter().copied())?;
-            names.iter().position(|name| *name == near)
-        });
-        match visitor {
-            Some(visitor) => vec![cell_span(line, visitor)],
+        match text.header() {
+            Some((visitor, width)) if is_row(line, width) => {
+                Secrets::Ids(std::iter::once(cell_span(line, visitor)).collect())
+            }
             // Nobody knows where the ids are.
-            None => std::iter::once(0..line.chars().count()).collect(),
+            _ => Secrets::Line,
         }
     }
+
+    fn ids(&self, _: &Names, found: &mut dyn FnMut(&str)) {
+        let Some(text) = self.text() else { return };
+        if !self.csv {
+            let words =
+                text.words.get_or_init(|| suspects::in_words(text.lines().map(|(_, line)| line)));
+            return words.texts.iter().for_each(|text| found(text));
+        }
+        let header = text.header();
+        for (number, line) in text.lines() {
+            match header {
+                Some(_) if number == 1 => {}
+                Some((visitor, width)) if is_row(line, width) => {
+                    let cell = cell_span(line, visitor);
+                    let cell: String =
+                        line.chars().skip(cell.start).take(cell.end - cell.start).collect();
+                    let cell = cell.trim_matches('"').replace("\"\"", "\"");
+                    found(&cell);
+                }
+                _ if number == 1 && is_header(line) => {}
+                _ => anything(line, found),
+            }
+        }
+    }
+}
+
+/// The cells of a row that is read wrongly: each may be an id.
+fn anything(line: &str, found: &mut dyn FnMut(&str)) {
+    let ends = |c: char| {
+        c.is_whitespace() || c.is_control() || matches!(c, ',' | ';' | '|' | '"' | '\u{fffd}')
+    };
+    for cell in line.split(ends).filter(|cell| cell.chars().count() >= 4) {
+        // The header may stand on the same line.
+        if !is_header(cell) {
+            found(cell);
+        }
+    }
+}
+
+/// Whether a first line names columns: one of them is that of the ids, or nearly.
+fn is_header(line: &str) -> bool {
+    let mut names = line.split([',', ';', '|', '\t']).map(|name| name.trim().trim_matches('"'));
+    let near = |name: &str| {
+        name.chars().all(|c| c.is_alphabetic() || matches!(c, '_' | '-' | ' ' | '.'))
+            && suggest::nearest(VISITOR_COLUMN, [name]).is_some()
+    };
+    is_printable(line) && names.any(near)
+}
+
+/// Whether a line is one row, with as many cells as there are columns.
+fn is_row(line: &str, width: usize) -> bool {
+    is_whole(line) && cells(line) == width
+}
+
+/// Whether quotes are closed, stand around cells, and nothing is in it that cannot be seen.
+fn is_whole(line: &str) -> bool {
+    let mut chars = line.chars().peekable();
+    let (mut fresh, mut quoted) = (true, false);
+    while let Some(c) = chars.next() {
+        match c {
+            '"' if quoted && chars.peek() == Some(&'"') => _ = chars.next(),
+            '"' if quoted => {
+                quoted = false;
+                if chars.peek().is_some_and(|next| *next != ',') {
+                    return false;
+                }
+            }
+            '"' if fresh => quoted = true,
+            '"' => return false,
+            _ => {}
+        }
+        fresh = c == ',' && !quoted;
+    }
+    !quoted && is_printable(line)
+}
+
+fn is_printable(line: &str) -> bool {
+    !line.contains(|c: char| (c.is_control() && c != '\t') || c == '\u{fffd}')
+}
+
+fn cells(line: &str) -> usize {
+    let mut quoted = false;
+    let ends = line.chars().filter(|c| {
+        quoted ^= *c == '"';
+        *c == ',' && !quoted
+    });
+    ends.count() + 1
 }
 
 /// The characters of a cell in its line.

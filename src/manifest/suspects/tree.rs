@@ -1,0 +1,268 @@
+//! Suspects in a file that can be parsed.
+
+use std::collections::HashSet;
+
+use saphyr_parser::ScalarStyle;
+
+use super::fields::{Holds, exactly, probably};
+use crate::{
+    diagnostics::Names,
+    manifest::{
+        suggest,
+        yaml::tree::{NodeId, Span, Tree, What},
+    },
+    model::redact::likely_ids,
+};
+
+/// A scalar, or the part of one, that may be a visitor's id.
+#[derive(Debug)]
+pub(in crate::manifest) struct Suspect {
+    /// Where it is written, without quotes.
+    pub(in crate::manifest) span: Span,
+    /// What it is; empty if only this place is to be masked.
+    pub(in crate::manifest) text: Box<str>,
+    /// Whether it may be the name of an audience.
+    name: bool,
+}
+
+impl Suspect {
+    /// Whether it is one, beside audiences of these names.
+    pub(in crate::manifest) fn counts(&self, names: &Names) -> bool {
+        !(self.name && is_name(&self.text, names))
+    }
+}
+
+/// Among more names, a typo is masked as an id is: to compare all with all takes too long.
+const MOST_NAMES: usize = 200;
+
+/// Whether a text under `to:` is the name of an audience, or was meant to be one.
+fn is_name(text: &str, names: &Names) -> bool {
+    let typo = |text: &str| {
+        text.chars().all(|c| c.is_alphabetic() || c == '-' || c == '_')
+            && suggest::nearest(text, names.iter().map(String::as_str)).is_some()
+    };
+    names.contains(text) || (names.len() <= MOST_NAMES && typo(text))
+}
+
+/// What a node belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// The document, or an environment.
+    Top,
+    /// The value of a field.
+    Field(Holds),
+    /// An entry of `messages:`.
+    Message,
+    /// An entry of `audiences:`.
+    Audience,
+    /// A field that does not exist.
+    Nowhere,
+}
+
+/// All suspects, in the order of their places; and the names that audiences are declared under.
+pub(in crate::manifest) fn of(tree: &Tree) -> (Vec<Suspect>, Vec<Box<str>>) {
+    let mut walk = Walk { tree, found: Vec::new(), names: Vec::new(), seen: HashSet::new() };
+    if let Some(root) = tree.root {
+        walk.node(root, Place::Top);
+    }
+    let Walk { mut found, names, .. } = walk;
+    found.sort_by_key(|suspect| suspect.span.start);
+    (found, names)
+}
+
+struct Walk<'t> {
+    tree: &'t Tree,
+    found: Vec<Suspect>,
+    names: Vec<Box<str>>,
+    /// What aliases stand for is looked through once for each kind of place.
+    seen: HashSet<(NodeId, u8)>,
+}
+
+impl Walk<'_> {
+    fn node(&mut self, node: NodeId, place: Place) {
+        match &self.tree.node(node).what {
+            What::Alias(_) => {
+                let kind = match place {
+                    Place::Field(holds) => holds as u8,
+                    Place::Top => 100,
+                    Place::Message => 101,
+                    Place::Audience => 102,
+                    Place::Nowhere => 103,
+                };
+                let target = self.tree.resolve(node);
+                if self.seen.insert((target, kind)) {
+                    self.node(target, place);
+                }
+            }
+            What::Scalar { .. } => self.scalar(node, place),
+            What::Seq(items) => {
+                let inside = match place {
+                    // A list of ids in place of a mapping.
+                    Place::Audience | Place::Top => Place::Field(Holds::Ids),
+                    Place::Field(Holds::Messages) => Place::Message,
+                    Place::Field(Holds::Audiences) => Place::Audience,
+                    place => place,
+                };
+                for item in items {
+                    self.node(*item, inside);
+                }
+            }
+            What::Map(entries) => {
+                for (key, value) in entries {
+                    self.entry(*key, *value, place);
+                }
+            }
+        }
+    }
+
+    fn entry(&mut self, key: NodeId, value: NodeId, place: Place) {
+        let Some(name) = self.tree.text(key) else {
+            // A list or a mapping as a key.
+            self.node(key, place);
+            return self.node(value, place);
+        };
+        let nothing = self.tree.text(value).is_some_and(|text| matches!(text, "" | "~" | "null"));
+        let inside = match place {
+            Place::Field(Holds::Messages) => {
+                self.behind_at(key, false);
+                Place::Message
+            }
+            Place::Field(Holds::Environments) => Place::Top,
+            Place::Field(Holds::Audiences) if nothing => {
+                return self.suspect(key, false);
+            }
+            Place::Field(Holds::Audiences) => {
+                if !self.tree.entries(value).is_empty() {
+                    self.names.push(name.into());
+                } else {
+                    self.suspect(key, true);
+                }
+                Place::Audience
+            }
+            // Ids as keys.
+            Place::Field(Holds::Ids | Holds::Recipients | Holds::Adoptions | Holds::Keys)
+                if probably(name).is_none() =>
+            {
+                match place {
+                    Place::Field(Holds::Adoptions | Holds::Keys) => {
+                        self.behind_at(key, place == Place::Field(Holds::Adoptions));
+                    }
+                    _ => self.suspect(key, false),
+                }
+                place
+            }
+            Place::Field(kept @ (Holds::Keys | Holds::Adoptions)) => match exactly(name) {
+                Some(Holds::Other) if name != "from" && name != "key" => Place::Field(Holds::Other),
+                Some(Holds::Ids) => Place::Field(Holds::Ids),
+                _ => Place::Field(kept),
+            },
+            // A column, or how the id is derived.
+            Place::Audience if name == "visitor" => match self.tree.text(value) {
+                Some(column) if !column.chars().all(|c| c.is_alphabetic() || c == '_') => {
+                    Place::Field(Holds::Ids)
+                }
+                _ => Place::Field(Holds::Other),
+            },
+            _ => match (probably(name), place) {
+                (Some(holds), _) => Place::Field(holds),
+                (None, Place::Message | Place::Audience | Place::Field(Holds::Recipients)) => {
+                    Place::Nowhere
+                }
+                (None, Place::Top) => Place::Nowhere,
+                (None, place) => place,
+            },
+        };
+        self.node(value, inside);
+    }
+
+    fn scalar(&mut self, node: NodeId, place: Place) {
+        match place {
+            Place::Field(Holds::Ids | Holds::Audiences) | Place::Audience => {
+                self.suspect(node, false);
+            }
+            Place::Field(Holds::Recipients) => self.suspect(node, true),
+            Place::Field(Holds::Adoptions) => self.behind_at(node, true),
+            Place::Field(Holds::Keys) => self.behind_at(node, false),
+            Place::Field(Holds::Where) => self.literals(node),
+            // One word: it may be anything.
+            Place::Message | Place::Nowhere | Place::Top => {
+                let text = self.tree.text(node).unwrap_or_default();
+                if !text.is_empty() && !text.contains(char::is_whitespace) {
+                    let strange = text.len() >= 8 && text.contains(|c: char| c.is_ascii_digit());
+                    let text = if strange { text } else { "" };
+                    self.found.push(Suspect {
+                        span: inside(self.tree, node),
+                        text: text.into(),
+                        name: false,
+                    });
+                }
+            }
+            Place::Field(Holds::Messages | Holds::Environments | Holds::Other) => {}
+        }
+    }
+
+    /// The whole scalar, and each of its words.
+    fn suspect(&mut self, node: NodeId, name: bool) {
+        let text = self.tree.text(node).unwrap_or_default();
+        if text.is_empty() || matches!(text, "~" | "null") {
+            return;
+        }
+        let span = inside(self.tree, node);
+        let words = text.split(|c: char| c.is_whitespace() || matches!(c, ',' | ';' | '|'));
+        for word in words.clone().filter(|word| !word.is_empty() && *word != text) {
+            self.found.push(Suspect { span, text: word.into(), name: false });
+        }
+        self.found.push(Suspect { span, text: text.into(), name });
+        self.behind_at(node, false);
+    }
+
+    /// What follows the first `@`; or all, if there is none and `or_all`.
+    fn behind_at(&mut self, node: NodeId, or_all: bool) {
+        let text = self.tree.text(node).unwrap_or_default();
+        match text.split_once('@') {
+            Some((key, visitor)) => {
+                let mut span = inside(self.tree, node);
+                if span.start.line == span.end.line {
+                    span.start.column += u32::try_from(key.chars().count()).unwrap_or(0) + 1;
+                }
+                self.found.push(Suspect { span, text: visitor.into(), name: false });
+            }
+            None if or_all => self.suspect(node, false),
+            None => {
+                if !likely_ids(text).is_empty() {
+                    self.suspect(node, false);
+                }
+            }
+        }
+    }
+
+    /// The texts in a condition that asks for visitors.
+    fn literals(&mut self, node: NodeId) {
+        let text = self.tree.text(node).unwrap_or_default();
+        let lower = text.to_lowercase();
+        if !["visitor", "user", "id"].iter().any(|word| lower.contains(word)) {
+            return;
+        }
+        let span = inside(self.tree, node);
+        for quote in ['\'', '"'] {
+            for literal in text.split(quote).skip(1).step_by(2).filter(|text| !text.is_empty()) {
+                // Where it stands in the line is found by its value.
+                let nowhere = Span { start: span.start, end: span.start };
+                self.found.push(Suspect { span: nowhere, text: literal.into(), name: false });
+            }
+        }
+    }
+}
+
+/// The span of a scalar without its quotes.
+fn inside(tree: &Tree, node: NodeId) -> Span {
+    let node = tree.node(tree.resolve(node));
+    let mut span = node.span;
+    if let What::Scalar { style: ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted, .. } =
+        node.what
+    {
+        span.start.column += 1;
+        span.end.column = span.end.column.saturating_sub(1);
+    }
+    span
+}

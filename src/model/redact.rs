@@ -1,0 +1,366 @@
+//! Visitor ids in texts: found by their value, wherever they stand.
+
+use std::{
+    borrow::Cow,
+    collections::BTreeSet,
+    fmt,
+    ops::Range,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use super::{Address, VisitorId};
+
+/// From this many characters on, an id is found inside of longer words too.
+const LONG: usize = 8;
+/// Shorter ids cannot be told from words, unless they are quoted or follow an `@`.
+const SHORT: usize = 4;
+
+/// Where visitor ids are known from: a file, an audience, a plan.
+pub trait IdSource: Send + Sync {
+    /// Calls `found` with each id, whole.
+    fn ids(&self, found: &mut dyn FnMut(&str));
+}
+
+impl IdSource for VisitorId {
+    fn ids(&self, found: &mut dyn FnMut(&str)) {
+        found(self.as_str());
+    }
+}
+
+impl IdSource for Vec<VisitorId> {
+    fn ids(&self, found: &mut dyn FnMut(&str)) {
+        self.iter().for_each(|id| found(id.as_str()));
+    }
+}
+
+impl IdSource for Vec<Address> {
+    fn ids(&self, found: &mut dyn FnMut(&str)) {
+        self.iter().for_each(|address| found(address.visitor_str()));
+    }
+}
+
+/// All visitor ids that are known so far. Copies share what they know; nothing is read before a text has
+/// to be redacted.
+#[derive(Clone, Default)]
+pub struct KnownIds(Arc<Mutex<Known>>);
+
+#[derive(Default)]
+struct Known {
+    sources: Vec<Arc<dyn IdSource>>,
+    redactor: Option<Arc<Redactor>>,
+}
+
+impl KnownIds {
+    /// Adds the ids of a source.
+    pub fn add(&self, source: Arc<dyn IdSource>) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.sources.push(source);
+        known.redactor = None;
+    }
+
+    /// What finds them.
+    pub fn redactor(&self) -> Arc<Redactor> {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Known { sources, redactor } = &mut *known;
+        redactor.get_or_insert_with(|| Arc::new(Redactor::of(sources.iter().map(|s| &**s)))).clone()
+    }
+}
+
+impl fmt::Debug for KnownIds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("KnownIds(…)")
+    }
+}
+
+/// Finds ids in texts and masks them: in any case, and percent-encoded or escaped as in JSON.
+///
+/// An id of 8 characters or more is found anywhere, and more than its half too if it was cut off. One of 4
+/// to 7 characters is found as a whole word (letters, digits, `_` and `-`), a shorter one in quotes or after
+/// an `@`.
+#[derive(Default)]
+pub struct Redactor {
+    /// In lower case, sorted.
+    needles: Vec<Box<str>>,
+}
+
+impl Redactor {
+    /// Of all ids of these sources.
+    pub fn of<'s>(sources: impl IntoIterator<Item = &'s dyn IdSource>) -> Self {
+        let mut needles = Vec::new();
+        for source in sources {
+            source.ids(&mut |id| add(id, &mut needles));
+        }
+        needles.sort_unstable();
+        needles.dedup();
+        Self { needles }
+    }
+
+    /// Whether there is nothing to find.
+    pub fn is_empty(&self) -> bool {
+        self.needles.is_empty()
+    }
+
+    /// The text with each id masked.
+    pub fn redact<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        replaced(text, &self.spans(text))
+    }
+
+    /// The bytes of a text that are part of an id: sorted, and apart from each other.
+    pub fn spans(&self, text: &str) -> Vec<Range<usize>> {
+        let mut spans = Vec::new();
+        if self.needles.is_empty() {
+            return spans;
+        }
+        let lower = text.to_ascii_lowercase();
+        let mut at = 0;
+        while at < lower.len() {
+            match self.length_at(&lower, at) {
+                Some(length) => {
+                    spans.push(at..at + length);
+                    at += length;
+                }
+                None => at += lower[at..].chars().next().map_or(1, char::len_utf8),
+            }
+        }
+        spans
+    }
+
+    /// How long the longest id is that begins here.
+    fn length_at(&self, text: &str, at: usize) -> Option<usize> {
+        let mut view = &text[at..];
+        let mut cut_off = None;
+        loop {
+            let after = self.needles.partition_point(|needle| **needle <= *view);
+            if cut_off.is_none() {
+                let around = [after.checked_sub(1), Some(after)].into_iter().flatten();
+                let around = around.filter_map(|at| self.needles.get(at));
+                cut_off = Some(around.filter_map(|id| larger_part(id, text, at)).max());
+            }
+            let Some(needle) = after.checked_sub(1).and_then(|at| self.needles.get(at)) else {
+                break;
+            };
+            let common = in_common(needle, view);
+            if common == needle.len() {
+                if stands(text, at..at + common) {
+                    return Some(common.max(cut_off.flatten().unwrap_or(0)));
+                }
+                // A shorter one may begin here too.
+                let last = needle.chars().next_back().map_or(1, char::len_utf8);
+                view = &view[..common - last];
+            } else {
+                view = &view[..common];
+            }
+            if view.is_empty() {
+                break;
+            }
+        }
+        cut_off.flatten()
+    }
+}
+
+impl fmt::Debug for Redactor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Redactor({} ids)", self.needles.len())
+    }
+}
+
+/// An id in the forms that it may have.
+fn add(id: &str, needles: &mut Vec<Box<str>>) {
+    let id = id.trim();
+    if id.is_empty() {
+        return;
+    }
+    let mut push = |text: &str| needles.push(text.to_ascii_lowercase().into());
+    push(id);
+    if id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte)) {
+        return;
+    }
+    let mut encoded = String::with_capacity(id.len() * 3);
+    for byte in id.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push_str(&format!("%{byte:02x}"));
+        }
+    }
+    push(&encoded);
+    let mut escaped = String::with_capacity(id.len() * 2);
+    for c in id.chars() {
+        match c {
+            '"' | '\\' => escaped.extend(['\\', c]),
+            _ if c.is_ascii() => escaped.push(c),
+            _ => c.encode_utf16(&mut [0; 2]).iter().for_each(|unit| {
+                escaped.push_str(&format!("\\u{unit:04x}"));
+            }),
+        }
+    }
+    push(&escaped);
+    push(&id.replace('\\', "\\\\").replace('"', "\\\""));
+    for (sign, entity) in [('&', "&amp;"), ('\'', "&#39;"), ('<', "&lt;"), ('"', "&quot;")] {
+        if id.contains(sign) {
+            push(&id.replace(sign, entity));
+        }
+    }
+}
+
+/// The bytes that both begin with, whole characters only.
+fn in_common(one: &str, other: &str) -> usize {
+    let mut same = one.bytes().zip(other.bytes()).take_while(|(a, b)| a == b).count();
+    while !one.is_char_boundary(same) || !other.is_char_boundary(same) {
+        same -= 1;
+    }
+    same
+}
+
+/// The part of an id that begins a word of the text, if it is more than the half and not all.
+fn larger_part(id: &str, text: &str, at: usize) -> Option<usize> {
+    let common = in_common(id, &text[at..]);
+    let word = !text[..at].chars().next_back().is_some_and(char::is_alphanumeric);
+    (word && common >= LONG && common * 2 > id.len()).then_some(common)
+}
+
+/// Whether an id of this length may be taken for one where it stands.
+fn stands(text: &str, span: Range<usize>) -> bool {
+    let length = text[span.clone()].chars().take(LONG).count();
+    if length >= LONG {
+        return true;
+    }
+    let before = text[..span.start].chars().next_back();
+    let after = text[span.end..].chars().next();
+    let word = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == '-');
+    if word(before) || word(after) {
+        return false;
+    }
+    let quote = |c: Option<char>| c.is_some_and(|c| matches!(c, '`' | '"' | '\''));
+    length >= SHORT || before == Some('@') || (quote(before) && quote(after))
+}
+
+/// A text with what stands in these places masked.
+pub fn replaced<'t>(text: &'t str, spans: &[Range<usize>]) -> Cow<'t, str> {
+    if spans.is_empty() {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len());
+    let mut done = 0;
+    for span in spans {
+        out.push_str(&text[done..span.start]);
+        out.push_str(&masked(&text[span.clone()]));
+        done = span.end;
+    }
+    out.push_str(&text[done..]);
+    Cow::Owned(out)
+}
+
+/// How many characters of an id may be shown at its start and its end: never more than half of it, and of
+/// an e-mail address not the name.
+pub fn shown(id: &[char]) -> (usize, usize) {
+    match id.len() {
+        0..=3 => (0, 0),
+        4..=7 => (1, 1),
+        _ if id.contains(&'@') || id.contains(&'%') => (1, 3),
+        8..=13 => (2, 2),
+        _ => (4, 3),
+    }
+}
+
+/// Enough to recognise an id, too little to use it: `kZMv…xvg`.
+pub fn masked(id: &str) -> String {
+    let chars: Vec<char> = id.chars().collect();
+    let (head, tail) = shown(&chars);
+    let mut out: String = chars[..head].iter().collect();
+    out.push('…');
+    out.extend(&chars[chars.len() - tail..]);
+    out
+}
+
+/// What looks like an id, although nobody knows it: 20 letters and digits or more with both, 16 hexadecimal
+/// digits or more, or a UUID.
+pub fn likely_ids(text: &str) -> Vec<Range<usize>> {
+    let mut found = Vec::new();
+    for word in words(text, |c| c == '-') {
+        let is_uuid = |part: &str| {
+            let mut parts = part.split('-').map(|part| {
+                part.bytes().all(|byte| byte.is_ascii_hexdigit()).then_some(part.len())
+            });
+            [8, 4, 4, 4, 12].iter().all(|length| parts.next() == Some(Some(*length)))
+                && parts.next().is_none()
+        };
+        if is_uuid(&text[word.clone()]) {
+            found.push(word);
+            continue;
+        }
+        for part in words(&text[word.clone()], |_| false) {
+            let part = word.start + part.start..word.start + part.end;
+            let run = &text[part.clone()];
+            let mixed = run.bytes().any(|byte| byte.is_ascii_digit())
+                && run.chars().any(char::is_alphabetic);
+            let hex = run.len() >= 16 && run.bytes().all(|byte| byte.is_ascii_hexdigit());
+            if mixed && (run.chars().count() >= 20 || hex) {
+                found.push(part);
+            }
+        }
+    }
+    found
+}
+
+/// The runs of letters, digits and what else may be in them.
+fn words(text: &str, and: impl Fn(char) -> bool) -> Vec<Range<usize>> {
+    let mut found = Vec::new();
+    let mut start = None;
+    for (at, c) in text.char_indices().chain([(text.len(), ' ')]) {
+        match (c.is_alphanumeric() || (at < text.len() && and(c)), start) {
+            (true, None) => start = Some(at),
+            (false, Some(from)) => {
+                found.push(from..at);
+                start = None;
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+/// The visitors' parts of what looks like an address, `KEY@VISITOR`. One that is masked already is none.
+pub fn visitors_of_addresses(text: &str) -> Vec<Range<usize>> {
+    let mut found: Vec<Range<usize>> = Vec::new();
+    for (at, _) in text.match_indices('@') {
+        let key = text[..at].chars().next_back();
+        if !key.is_some_and(char::is_alphanumeric) || found.last().is_some_and(|f| f.end > at) {
+            continue;
+        }
+        let rest = &text[at + 1..];
+        let ends = |c: char| {
+            c.is_whitespace() || matches!(c, '`' | '"' | '\'' | ',' | ')' | ']' | '}' | '…' | '·')
+        };
+        let end = rest.find(ends).unwrap_or(rest.len());
+        if rest[end..].starts_with(['…', '·']) {
+            continue;
+        }
+        let id = rest[..end].trim_end_matches(['.', ':', ';', '?', '!']);
+        if !id.is_empty() {
+            found.push(at + 1..at + 1 + id.len());
+        }
+    }
+    found
+}
+
+/// Those spans as they are covered by one or more: sorted, and apart from each other.
+pub fn merged(spans: impl IntoIterator<Item = Range<usize>>) -> Vec<Range<usize>> {
+    let spans: BTreeSet<(usize, usize)> = spans
+        .into_iter()
+        .filter(|span| !span.is_empty())
+        .map(|span| (span.start, span.end))
+        .collect();
+    let mut merged: Vec<Range<usize>> = Vec::new();
+    for (start, end) in spans {
+        match merged.last_mut() {
+            Some(last) if start < last.end => last.end = last.end.max(end),
+            _ => merged.push(start..end),
+        }
+    }
+    merged
+}
+
+#[cfg(test)]
+#[path = "redact_tests.rs"]
+mod tests;
