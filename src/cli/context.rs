@@ -119,7 +119,7 @@ impl Context {
 
     /// Tells problems on stderr. With `--quiet`, only if there is an error among them.
     pub(super) fn report(&self, report: &Report) -> Result<(), Failure> {
-        self.output.report(report)?;
+        self.output.report(report);
         Ok(())
     }
 

@@ -12,6 +12,7 @@ mod failure;
 mod faults;
 mod import;
 mod init;
+mod logging;
 mod man;
 mod output;
 mod place;
@@ -27,11 +28,15 @@ mod secrets;
 mod show;
 mod signals;
 mod state;
+mod streams;
 mod surroundings;
 mod validate;
 mod witness;
 
-use std::process::ExitCode;
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
 
 use clap::Parser;
 
@@ -39,36 +44,62 @@ use args::{Cli, Command};
 use context::Context;
 use failure::{Failure, status};
 use output::Output;
+use streams::Results;
+
+use crate::render::words;
 
 /// Runs the command that the process was started with.
 pub fn main() -> ExitCode {
     match completions::answer() {
         Ok(false) => {}
         Ok(true) => return ExitCode::from(status::DONE),
-        Err(error) => {
-            let _ = error.print();
-            return ExitCode::from(status::FAILED);
-        }
+        Err(error) => return ExitCode::from(usage(&error)),
     }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => {
-            // clap would exit with 2, which is kept for "there are changes".
-            let failed = error.use_stderr();
-            let _ = error.print();
-            return ExitCode::from(if failed { status::FAILED } else { status::DONE });
-        }
+        Err(error) => return ExitCode::from(usage(&error)),
     };
     let output = Output::new(&cli.global);
-    surroundings::start_log(&cli.global);
+    logging::start(&cli.global);
+    let only_prints =
+        !matches!(cli.command, Command::Apply(_) | Command::Sandbox(_) | Command::Preview(_));
     ExitCode::from(match dispatch(cli, output) {
+        // What stdout still held back.
+        Ok(status @ (status::DONE | status::CHANGES)) if only_prints => {
+            output.ended(Results::new(io::stdout()).flush(), status)
+        }
         Ok(status) => status,
-        Err(failure) if failure.closed_pipe => status::DONE,
         Err(failure) => {
             output.failure(&failure);
             failure.status
         }
     })
+}
+
+/// Says what is wrong with the arguments, or helps with them. clap would exit with 2, which is kept for
+/// "there are changes".
+fn usage(error: &clap::Error) -> u8 {
+    let text = error.render().to_string();
+    let safe = words::printable(&text);
+    let arguments = std::env::args_os();
+    let harmless = safe == text
+        && arguments
+            .map(|argument| argument.to_string_lossy().into_owned())
+            .all(|argument| argument == words::one_line(&argument));
+    let printed = match (harmless, error.use_stderr()) {
+        // In colours, which go where the words go.
+        (true, _) => error.print(),
+        (false, true) => io::stderr().write_all(safe.as_bytes()),
+        (false, false) => io::stdout().write_all(safe.as_bytes()),
+    };
+    match printed {
+        _ if error.use_stderr() => status::FAILED,
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            let _dropped = writeln!(io::stderr(), "error: could not write the output: {error}");
+            status::FAILED
+        }
+        _ => status::DONE,
+    }
 }
 
 fn dispatch(cli: Cli, output: Output) -> Result<u8, Failure> {

@@ -1,18 +1,15 @@
 //! What surrounds the process: the clock, the environment, the machine, git.
 
 use std::{
-    env, fs, io,
+    env, fs,
     path::Path,
     process::Command,
     sync::Arc,
     thread::{self, JoinHandle},
 };
 
-use jiff::Timestamp;
-use tracing_subscriber::filter::LevelFilter;
-
-use super::args::{Global, LogFormat};
 use crate::{apply::Clock, plan::Commit, state::LockHolder};
+use jiff::Timestamp;
 
 /// The time.
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
@@ -92,20 +89,4 @@ fn git(folder: &Path, args: &[&str]) -> Option<String> {
     let git = ["--no-optional-locks", "-C"];
     let output = Command::new("git").args(git).arg(folder).args(args).output().ok()?;
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
-}
-
-/// Logs go to stderr: warnings, with `-v` what is done, with `-vv` each request.
-pub(super) fn start_log(global: &Global) {
-    let level = match (global.quiet, global.verbose) {
-        (true, _) => LevelFilter::ERROR,
-        (false, 0) => LevelFilter::WARN,
-        (false, 1) => LevelFilter::INFO,
-        (false, _) => LevelFilter::DEBUG,
-    };
-    let log = tracing_subscriber::fmt().with_max_level(level).with_writer(io::stderr);
-    // Only one can be set; tests that call `main` twice in a process keep the first.
-    let _ = match global.log_format {
-        LogFormat::Text => log.with_ansi(false).with_target(false).try_init(),
-        LogFormat::Json => log.json().try_init(),
-    };
 }

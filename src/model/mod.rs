@@ -11,7 +11,7 @@ mod visitor;
 
 pub use address::{Address, ParseAddressError};
 pub use content::{Content, Kind, MessageId, Sender};
-pub use json::{json_line, write_json};
+pub use json::{harmless_json, json_line, write_json};
 pub use key::{Key, ParseKeyError};
 pub use text::is_hostile;
 pub use visitor::{ParseVisitorError, VisitorId};

@@ -31,6 +31,8 @@ mod start;
 mod state;
 #[path = "../power/strace.rs"]
 mod strace;
+#[cfg(target_os = "linux")]
+mod streams;
 mod support;
 mod unknown;
 mod unrecorded;

@@ -130,7 +130,7 @@ fn exports(desk: &Desk<'_>, format: DataFormat) -> Result<u8, Failure> {
     }
     let mut out = desk.context.output.out();
     for path in all.iter().rev() {
-        writeln!(out, "{}", path.display())?;
+        writeln!(out, "{}", words::one_line(&path.display().to_string()))?;
     }
     drop(out);
     desk.context.output.note(&match all.len() {
