@@ -104,6 +104,14 @@ fn usage(error: &clap::Error) -> u8 {
 
 fn dispatch(cli: Cli, output: Output) -> Result<u8, Failure> {
     let context = Context::new(cli.global, output);
+    if let Command::Plan(_)
+    | Command::Apply(_)
+    | Command::Refresh(_)
+    | Command::Import(_)
+    | Command::State(_) = &cli.command
+    {
+        context.check_state_keys()?;
+    }
     match cli.command {
         Command::Init(args) => init::run(&context, args),
         Command::Validate(args) => validate::run(&context, &args),

@@ -1,7 +1,9 @@
 //! What surrounds the process: the clock, the environment, the machine, git.
 
 use std::{
-    env, fs,
+    env,
+    ffi::OsString,
+    fs,
     path::Path,
     process::Command,
     sync::Arc,
@@ -26,6 +28,12 @@ pub(super) fn clock() -> Clock {
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
 pub(super) fn variable(name: &str) -> Option<String> {
     env::var(name).ok()
+}
+
+/// An environment variable as it is set, UTF-8 or not.
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+pub(super) fn raw_variable(name: &str) -> Option<OsString> {
+    env::var_os(name)
 }
 
 /// Who holds the lock while this command runs.
