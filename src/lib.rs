@@ -13,6 +13,7 @@ pub mod diagnostics;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzzing;
+mod loopback;
 pub mod manifest;
 pub mod model;
 pub mod plan;

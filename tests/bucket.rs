@@ -14,6 +14,9 @@ mod bucket {
     mod cost;
     mod damage;
     mod faults;
+    #[path = "../state/forge.rs"]
+    #[expect(dead_code, reason = "other stores use more of it")]
+    mod forge;
     mod locks;
     mod place;
     mod proxy;

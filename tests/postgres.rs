@@ -15,6 +15,9 @@ mod postgres {
     mod conformance;
     mod connecting;
     mod damage;
+    #[path = "../state/forge.rs"]
+    #[expect(dead_code, reason = "other stores have frames")]
+    mod forge;
     mod locks;
     mod loss;
     mod process;

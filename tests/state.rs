@@ -8,7 +8,9 @@ mod state {
     mod damage;
     mod export;
     mod folder;
+    mod forge;
     mod format_1;
+    mod header;
     mod laws;
     mod log;
     mod scan;

@@ -59,20 +59,6 @@ impl Bell {
     }
 }
 
-/// Why nobody can listen there, for people.
-pub(crate) fn why_not(error: std::io::Error) -> String {
-    match error.kind() {
-        std::io::ErrorKind::AddrInUse => {
-            "another program listens there; choose another port, or 0 for a free one".to_owned()
-        }
-        std::io::ErrorKind::PermissionDenied => {
-            "not permitted; ports below 1024 need privileges, choose a higher one".to_owned()
-        }
-        std::io::ErrorKind::AddrNotAvailable => "this machine has no such address".to_owned(),
-        _ => error.to_string(),
-    }
-}
-
 /// One of our own files.
 pub(crate) async fn file(kind: &'static str, text: &'static str) -> Response {
     let mut response = text.into_response();

@@ -45,7 +45,7 @@ fn attempt(context: &Context, args: &Args, asks: bool) -> Result<u8, Failure> {
     let mask = context.masks();
     if args.resume && !consent::resumes(context, &runtime, store.as_ref())? {
         if args.format == DataFormat::Json {
-            context.output.json(&Outcome::default())?;
+            context.output.go_on_without(context.output.json(&Outcome::default()));
         }
         return Ok(status::DONE);
     }
@@ -92,7 +92,17 @@ fn attempt(context: &Context, args: &Args, asks: bool) -> Result<u8, Failure> {
     };
     let view = View::new(mask, context.output.width());
     if args.format == DataFormat::Text {
-        render::plan(&plan, Format::Text, view, &mut context.output.out())?;
+        let mut out = context.output.out();
+        let shown = render::plan(&plan, Format::Text, view, &mut out);
+        if asks && (shown.is_err() || out.is_closed()) {
+            shown?;
+            return Err(Failure::new(
+                "the plan could not be shown: whoever reads it has closed the pipe",
+            )
+            .help("nothing was done; nobody can agree to a plan that they have not seen"));
+        }
+        drop(out);
+        context.output.go_on_without(shown);
     }
     if let Some(reviewed) = &args.reviewed {
         consent::reviewed(context, &plan, reviewed)?;
@@ -103,7 +113,7 @@ fn attempt(context: &Context, args: &Args, asks: bool) -> Result<u8, Failure> {
     }
     if plan.is_empty() {
         if args.format == DataFormat::Json {
-            context.output.json(&Outcome::default())?;
+            context.output.go_on_without(context.output.json(&Outcome::default()));
         }
         return Ok(status::DONE);
     }
@@ -133,7 +143,7 @@ fn attempt(context: &Context, args: &Args, asks: bool) -> Result<u8, Failure> {
     let run =
         Run { project: &project, place: &place, store, bounds: &args.bounds, command: "apply" };
     let outcome = carry_out(context, &runtime, run, plan)?;
-    tell(context, &outcome, args.format, mask)?;
+    tell(context, &outcome, args.format, mask);
     if first && outcome.exit_status() == status::DONE {
         next_steps(context);
     }
@@ -213,14 +223,9 @@ async fn cut_short(failure: Failure, store: &dyn Store) -> Failure {
     }
 }
 
-fn tell(
-    context: &Context,
-    outcome: &Outcome,
-    format: DataFormat,
-    mask: bool,
-) -> Result<(), Failure> {
+fn tell(context: &Context, outcome: &Outcome, format: DataFormat, mask: bool) {
     if format == DataFormat::Json {
-        context.output.json(outcome)?;
+        context.output.go_on_without(context.output.json(outcome));
     } else {
         let mut parts = vec![format!(
             "{} in {}",
@@ -238,7 +243,8 @@ fn tell(
                 .filter(|(n, _)| *n > 0)
                 .map(|(n, what)| format!("{} {what}", words::number(*n))),
         );
-        writeln!(context.output.out(), "\nApplied: {}.", parts.join(", "))?;
+        let written = writeln!(context.output.out(), "\nApplied: {}.", parts.join(", "));
+        context.output.go_on_without(written);
     }
     let told = |fatal: &Problem| outcome.failed.iter().any(|failed| failed.problem == *fatal);
     if let Some(fatal) = outcome.fatal.as_ref().filter(|fatal| !told(fatal)) {
@@ -257,7 +263,6 @@ fn tell(
     } else if matches!(outcome.stopped, Some(Stop::Budget | Stop::Duration | Stop::Signal)) {
         context.output.hint("the state is right; run apply again to go on");
     }
-    Ok(())
 }
 
 /// After the very first apply.

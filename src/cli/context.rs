@@ -36,7 +36,9 @@ use crate::{
 };
 
 /// The environment variable with the state's passphrase.
-pub(super) const STATE_KEY: &str = "PUSHSYNC_STATE_KEY";
+const STATE_KEY: &str = "PUSHSYNC_STATE_KEY";
+/// The one with the passphrase that it shall have.
+const NEW_STATE_KEY: &str = "PUSHSYNC_NEW_STATE_KEY";
 
 /// The global options, and where words go.
 pub(super) struct Context {
@@ -149,7 +151,7 @@ impl Context {
 
     /// Tells problems on stderr. With `--quiet`, only if there is an error among them.
     pub(super) fn report(&self, report: &Report) -> Result<(), Failure> {
-        self.output.report(report)?;
+        self.output.report(report);
         Ok(())
     }
 
@@ -365,7 +367,16 @@ impl Context {
         if place.is_sandbox() {
             return Ok(None);
         }
-        secrets::state_key(STATE_KEY, surroundings::variable)
+        secrets::state_key(STATE_KEY, surroundings::raw_variable)
+    }
+
+    /// That the passphrases can be used, if any are set, whether the command comes to need them or not: what
+    /// works without one today would tell nobody that it is wrong.
+    pub(super) fn check_state_keys(&self) -> Result<(), Failure> {
+        for name in [STATE_KEY, NEW_STATE_KEY] {
+            secrets::state_key(name, surroundings::raw_variable)?;
+        }
+        Ok(())
     }
 
     /// How the files of a state are rewritten.
@@ -386,7 +397,7 @@ impl Context {
 
     /// The passphrase that the state shall have.
     pub(super) fn new_state_key(&self) -> Result<Option<StateKey>, Failure> {
-        secrets::state_key("PUSHSYNC_NEW_STATE_KEY", surroundings::variable)
+        secrets::state_key(NEW_STATE_KEY, surroundings::raw_variable)
     }
 
     /// That there is no state, where one must be.

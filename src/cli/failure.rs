@@ -25,20 +25,13 @@ pub(super) struct Failure {
     pub(super) messages: Vec<String>,
     /// What to do now.
     pub(super) help: Option<String>,
-    /// Whether somebody closed the pipe: no error.
-    pub(super) closed_pipe: bool,
-    /// The exit status, unless somebody closed the pipe.
+    /// The exit status.
     pub(super) status: u8,
 }
 
 impl Failure {
     pub(super) fn new(message: impl Into<String>) -> Self {
-        Self {
-            messages: vec![message.into()],
-            help: None,
-            closed_pipe: false,
-            status: status::FAILED,
-        }
+        Self { messages: vec![message.into()], help: None, status: status::FAILED }
     }
 
     /// Everything was said already; only the exit status is left.
@@ -72,12 +65,9 @@ impl fmt::Display for Failure {
 }
 
 impl From<io::Error> for Failure {
-    /// Only for what goes to stdout and stderr: files have errors that name them.
+    /// Only for what goes to stdout: files have errors that name them.
     fn from(error: io::Error) -> Self {
-        Self {
-            closed_pipe: error.kind() == io::ErrorKind::BrokenPipe,
-            ..Self::new(format!("could not write the output: {error}"))
-        }
+        Self::new(format!("could not write the output: {error}"))
     }
 }
 

@@ -15,6 +15,7 @@ mod git;
 mod hidden;
 mod import;
 mod init;
+mod logging;
 mod man;
 mod masking;
 mod output;
@@ -32,12 +33,16 @@ mod show;
 mod signals;
 mod state;
 mod state_folder;
+mod streams;
 mod surroundings;
 mod unrecorded;
 mod validate;
 mod variables;
 
-use std::{io::Write, process::ExitCode};
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
 
 use clap::Parser;
 
@@ -45,39 +50,31 @@ use args::{Cli, Command};
 use context::Context;
 use failure::{Failure, status};
 use output::Output;
+use streams::Results;
+
+use crate::render::words;
 
 /// Runs the command that the process was started with.
 pub fn main() -> ExitCode {
     match completions::answer() {
         Ok(false) => {}
         Ok(true) => return ExitCode::from(status::DONE),
-        Err(error) => {
-            let _ = error.print();
-            return ExitCode::from(status::FAILED);
-        }
+        Err(error) => return ExitCode::from(usage(&error)),
     }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => {
-            // clap would exit with 2, which is kept for "there are changes".
-            let failed = error.use_stderr();
-            let said = error.to_string();
-            match variables::without_passwords(&said, std::env::args_os().skip(1)) {
-                Some(shown) => _ = write!(anstream::stderr(), "{shown}"),
-                None => _ = error.print(),
-            }
-            // clap does not say which variable is not UTF-8.
-            if failed && let Err(failure) = variables::check(surroundings::raw_variable) {
-                let _ = writeln!(anstream::stderr(), "error: {failure}");
-            }
-            return ExitCode::from(if failed { status::FAILED } else { status::DONE });
-        }
+        Err(error) => return ExitCode::from(usage(&error)),
     };
     let output = Output::new(&cli.global);
-    surroundings::start_log(&cli.global);
+    logging::start(&cli.global);
+    let only_prints =
+        !matches!(cli.command, Command::Apply(_) | Command::Sandbox(_) | Command::Preview(_));
     ExitCode::from(match dispatch(cli, output.clone()) {
+        // What stdout still held back.
+        Ok(status @ (status::DONE | status::CHANGES)) if only_prints => {
+            output.ended(Results::new(io::stdout()).flush(), status)
+        }
         Ok(status) => status,
-        Err(failure) if failure.closed_pipe => status::DONE,
         Err(failure) => {
             output.failure(&failure);
             failure.status
@@ -85,12 +82,44 @@ pub fn main() -> ExitCode {
     })
 }
 
+/// Says what is wrong with the arguments, or helps with them. clap would exit with 2, which is kept for
+/// "there are changes".
+fn usage(error: &clap::Error) -> u8 {
+    let text = error.render().to_string();
+    let without = variables::without_passwords(&text, std::env::args_os().skip(1));
+    let safe = words::printable(without.as_deref().unwrap_or(&text));
+    let arguments = std::env::args_os();
+    let harmless = safe == text
+        && arguments
+            .map(|argument| argument.to_string_lossy().into_owned())
+            .all(|argument| argument == words::one_line(&argument));
+    let printed = match (harmless, error.use_stderr()) {
+        // In colours, which go where the words go.
+        (true, _) => error.print(),
+        (false, true) => io::stderr().write_all(safe.as_bytes()),
+        (false, false) => io::stdout().write_all(safe.as_bytes()),
+    };
+    // clap does not say which variable is not UTF-8.
+    if error.use_stderr()
+        && let Err(failure) = variables::check(surroundings::raw_variable)
+    {
+        let _dropped = writeln!(io::stderr(), "error: {failure}");
+    }
+    match printed {
+        _ if error.use_stderr() => status::FAILED,
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            let _dropped = writeln!(io::stderr(), "error: could not write the output: {error}");
+            status::FAILED
+        }
+        _ => status::DONE,
+    }
+}
+
 fn dispatch(cli: Cli, output: Output) -> Result<u8, Failure> {
     variables::check(surroundings::raw_variable)?;
     variables::check_options(&cli.global)?;
-    // One that cannot be used is an error also where it is not needed.
-    secrets::state_key(context::STATE_KEY, surroundings::variable)?;
     let context = Context::new(cli.global, output);
+    context.check_state_keys()?;
     match cli.command {
         Command::Init(args) => init::run(&context, args),
         Command::Validate(args) => validate::run(&context, &args),

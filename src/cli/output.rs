@@ -11,8 +11,9 @@ use serde_json::{Value, json};
 
 use super::{
     args::{Color, Global, LogFormat, Mask},
-    failure::Failure,
+    failure::{Failure, status},
     masking::{Masking, Readers},
+    streams::{Notices, Results},
 };
 use crate::{
     diagnostics::{Report, show},
@@ -76,13 +77,13 @@ impl Output {
     }
 
     /// Results. ANSI colours are dropped where they do not belong.
-    pub(super) fn out(&self) -> AutoStream<io::StdoutLock<'static>> {
-        AutoStream::new(io::stdout().lock(), self.color)
+    pub(super) fn out(&self) -> Results<AutoStream<io::StdoutLock<'static>>> {
+        Results::new(AutoStream::new(io::stdout().lock(), self.color))
     }
 
     /// Diagnostics and progress.
-    pub(super) fn err(&self) -> AutoStream<io::StderrLock<'static>> {
-        AutoStream::new(io::stderr().lock(), self.color)
+    pub(super) fn err(&self) -> Notices<AutoStream<io::StderrLock<'static>>> {
+        Notices(AutoStream::new(io::stderr().lock(), self.color))
     }
 
     /// Whether stdout shows colours.
@@ -113,24 +114,49 @@ impl Output {
         Ok(())
     }
 
+    /// For a command that has done what it was for: its results could not be written. That is told, and
+    /// changes nothing else.
+    pub(super) fn go_on_without(&self, written: Result<(), impl Into<Failure>>) {
+        if let Err(error) = written {
+            self.warning(&format!("{}: going on without it", error.into()));
+        }
+    }
+
+    /// The exit status of a command that has done what it was for, and then had this to say about it.
+    pub(super) fn ended(&self, written: Result<(), impl Into<Failure>>, status: u8) -> u8 {
+        match written {
+            Ok(()) => status,
+            Err(error) => {
+                self.failure(&error.into());
+                match status {
+                    status::DONE | status::CHANGES => status::FAILED,
+                    worse => worse,
+                }
+            }
+        }
+    }
+
     /// A word on the way; nothing with `--quiet`.
     pub(super) fn note(&self, text: &str) {
         if self.quiet {
         } else if self.json {
-            self.line(&json!({ "event": "note", "message": text.trim() }));
+            self.json_line(&json!({ "event": "note", "message": text.trim() }));
         } else {
-            // Nobody to tell if stderr is gone.
-            let _ = writeln!(self.err(), "{text}");
+            self.line("", text);
         }
     }
 
+    /// One line on stderr. `label` is ours, and the rest may come from anywhere.
+    fn line(&self, label: &str, text: &str) {
+        let _ = writeln!(self.err(), "{label}{}", words::one_line(text));
+    }
+
     pub(super) fn hint(&self, text: &str) {
-        if self.json {
-            if !self.quiet {
-                self.line(&json!({ "event": "hint", "message": text }));
-            }
+        if self.quiet {
+        } else if self.json {
+            self.json_line(&json!({ "event": "hint", "message": text }));
         } else {
-            self.note(&format!("{HELP}next:{HELP:#} {text}"));
+            self.line(&format!("{HELP}next:{HELP:#} "), text);
         }
     }
 
@@ -139,12 +165,12 @@ impl Output {
         if self.json {
             self.event(&json!({ "event": "warning", "message": text }));
         } else {
-            let _ = writeln!(self.err(), "{WARNING}warning:{WARNING:#} {}", words::printable(text));
+            self.line(&format!("{WARNING}warning:{WARNING:#} "), text);
         }
     }
 
     pub(super) fn failure(&self, failure: &Failure) {
-        let Failure { messages, help, closed_pipe: _, status: _ } = failure;
+        let Failure { messages, help, status: _ } = failure;
         let messages: Vec<_> = messages.iter().map(|message| self.masked(message)).collect();
         let help = help.as_ref().map(|help| self.masked(help));
         if self.json {
@@ -153,28 +179,27 @@ impl Output {
             }
             return;
         }
-        let mut err = self.err();
         for message in &messages {
-            let _ = writeln!(err, "{ERROR}error:{ERROR:#} {}", words::printable(message));
+            self.line(&format!("{ERROR}error:{ERROR:#} "), message);
         }
         if let Some(help) = help {
-            let _ = writeln!(err, "  {HELP}help:{HELP:#} {}", words::printable(&help));
+            self.line(&format!("  {HELP}help:{HELP:#} "), &help);
         }
     }
 
     /// Problems of the project; with `--quiet`, only if there is an error among them.
-    pub(super) fn report(&self, report: &Report) -> io::Result<()> {
+    pub(super) fn report(&self, report: &Report) {
         if report.errors() == 0 && self.quiet {
-            return Ok(());
+            return;
         }
         if self.json {
             for diagnostic in report.masked() {
-                self.line(&json!({ "event": "diagnostic", "diagnostic": diagnostic }));
+                self.json_line(&json!({ "event": "diagnostic", "diagnostic": diagnostic }));
             }
-            return Ok(());
+            return;
         }
         let style = show::Style { color: self.err_has_color(), mask: self.masks_err() };
-        self.err().write_all(report.text(style).as_bytes())
+        let _ = self.err().write_all(report.text(style).as_bytes());
     }
 
     /// One line of a log in JSON, with each id masked that is known.
@@ -193,10 +218,10 @@ impl Output {
         }
         let mut event = event.clone();
         redact(&mut event, &self.masking.known().redactor());
-        self.line(&event);
+        self.json_line(&event);
     }
 
-    fn line(&self, event: &Value) {
+    fn json_line(&self, event: &Value) {
         if let Ok(line) = json_line(event) {
             let _ = writeln!(self.err(), "{line}");
         }

@@ -59,29 +59,31 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
     progress.finish();
     runtime.block_on(link.close());
     let presence = presence?;
-    match args.format {
+    let written = match args.format {
         DataFormat::Text => writeln!(
             context.output.out(),
             "{} answered, {} not.",
             words::count(presence.pings, "ping", "pings"),
             words::number(presence.missed)
-        )?,
+        )
+        .map_err(Failure::from),
         DataFormat::Json => context.output.json(&json!({
             "format": "pushsync/presence/1",
             "pings": presence.pings,
             "missed": presence.missed,
             "stopped": presence.stopped,
-        }))?,
-    }
+        })),
+    };
     if let Some(fatal) = &presence.fatal {
         context.output.failure(&fatal.into());
     }
-    Ok(match presence.stopped {
+    let status = match presence.stopped {
         Some(Stop::Fatal) => status::FAILED,
         // Without an end of its own, being stopped is how it ends.
         Some(Stop::Signal) if times.is_none() => status::DONE,
         Some(_) => status::STOPPED,
         None if presence.pings == 0 => status::FAILED,
         None => status::DONE,
-    })
+    };
+    Ok(context.output.ended(written, status))
 }

@@ -38,17 +38,18 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
                 "the project's files cannot be followed ({why}): start again after a change"
             ));
         }
-        // Scripts wait for this line.
+        // Scripts wait for this line. It serves whether anybody reads it or not.
         let mut out = context.output.out();
         let page = format!("http://{}", running.address());
-        match args.format {
-            DataFormat::Text => writeln!(out, "preview on {page}")?,
+        let written = match args.format {
+            DataFormat::Text => writeln!(out, "preview on {page}"),
             DataFormat::Json => {
-                writeln!(out, "{}", json!({ "format": "pushsync/preview/1", "page": page }))?;
+                writeln!(out, "{}", json!({ "format": "pushsync/preview/1", "page": page }))
             }
-        }
-        out.flush()?;
+        };
+        let written = written.and_then(|()| out.flush());
         drop(out);
+        context.output.go_on_without(written);
         context.output.note("the page follows the files as they are saved; Ctrl-C stops");
         let stopper = Stopper::default();
         let stopped = stopper.clone();

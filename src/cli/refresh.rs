@@ -1,4 +1,7 @@
-use std::sync::Arc;
+use std::{
+    io::{self, Write},
+    sync::Arc,
+};
 
 use serde_json::json;
 use tokio::runtime::Runtime;
@@ -38,7 +41,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
     };
     let found = refresh(context, &runtime, &refreshing)?;
     if args.format == DataFormat::Json {
-        context.output.json(&json!({
+        let told = context.output.json(&json!({
             "format": "pushsync/refresh/1",
             "verified": found.verified,
             "gone": found.gone,
@@ -47,8 +50,8 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
             "remaining": found.remaining,
             "requests": found.requests,
             "stopped": found.stopped,
-        }))?;
-        return Ok(found.exit_status());
+        }));
+        return Ok(context.output.ended(told, found.exit_status()));
     }
     Ok(told(context, &found, context.masks()))
 }
@@ -97,25 +100,27 @@ pub(super) fn refresh(
 
 /// Tells what was found, and answers with the exit status.
 pub(super) fn told(context: &Context, found: &Refreshed, mask: bool) -> u8 {
-    use std::io::Write as _;
-    let mut out = context.output.out();
+    let written = list(found, mask, &mut context.output.out());
+    if let Some(fatal) = &found.fatal {
+        context.output.failure(&fatal.into());
+    } else if !found.gone.is_empty() || !found.changed.is_empty() {
+        context.output.hint(&context.command("plan"));
+    }
+    context.output.ended(written, found.exit_status())
+}
+
+fn list(found: &Refreshed, mask: bool, out: &mut impl Write) -> io::Result<()> {
     for (addresses, what) in [(&found.gone, "gone"), (&found.changed, "changed")] {
         for address in addresses {
-            let _ = writeln!(out, "  {what}: {}", words::address(address, mask));
+            writeln!(out, "  {what}: {}", words::address(address, mask))?;
         }
     }
-    let _ = writeln!(
+    writeln!(
         out,
         "{} verified: {} gone, {} changed; {} not asked for.",
         words::count(found.verified, "delivery", "deliveries"),
         words::number(found.gone.len() as u64),
         words::number(found.changed.len() as u64),
         words::number(found.remaining),
-    );
-    if let Some(fatal) = &found.fatal {
-        context.output.failure(&fatal.into());
-    } else if !found.gone.is_empty() || !found.changed.is_empty() {
-        context.output.hint(&context.command("plan"));
-    }
-    found.exit_status()
+    )
 }

@@ -34,19 +34,20 @@ pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
         for warning in running.warnings() {
             context.output.warning(warning);
         }
-        // Scripts wait for this line.
+        // Scripts wait for this line. It serves whether anybody reads it or not.
         let mut out = context.output.out();
         let page = format!("http://{}", running.address());
-        match format {
-            DataFormat::Text => writeln!(out, "listening on {page}")?,
+        let written = match format {
+            DataFormat::Text => writeln!(out, "listening on {page}"),
             DataFormat::Json => writeln!(
                 out,
                 "{}",
                 json!({ "format": "pushsync/sandbox/1", "page": page, "base_url": running.base_url() })
-            )?,
-        }
-        out.flush()?;
+            ),
+        };
+        let written = written.and_then(|()| out.flush());
         drop(out);
+        context.output.go_on_without(written);
         context.output.note(&format!(
             "any key is accepted; try: BREVO_API_KEY=any pushsync apply --base-url {} --state sandbox-state; Ctrl-C stops",
             running.base_url()

@@ -18,7 +18,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
             out.write_all(report.text(style).as_bytes())?;
             if let Some(project) = &loaded.project {
                 let messages = project.messages().len() as u64;
-                let environment = &project.environment;
+                let environment = words::one_line(&project.environment);
                 writeln!(
                     out,
                     "The project is valid: {} (environment {environment}).",

@@ -24,6 +24,27 @@ pub fn json_line(value: &impl Serialize) -> serde_json::Result<String> {
     Ok(String::from_utf8_lossy(&out).into_owned())
 }
 
+/// The same JSON on one line, with those characters escaped. They can only stand in its strings.
+pub fn harmless_json(json: &str) -> String {
+    let mut out = Vec::with_capacity(json.len());
+    // A Vec takes all.
+    let _ = write_harmless(&mut out, json);
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+fn write_harmless(to: &mut (impl Write + ?Sized), text: &str) -> io::Result<()> {
+    let mut plain = 0;
+    let bad = |at: usize, c: char| is_hostile(c) || c == '#' && text[at..].starts_with("##[");
+    for (at, c) in text.char_indices().filter(|(at, c)| bad(*at, *c)) {
+        to.write_all(&text.as_bytes()[plain..at])?;
+        for unit in c.encode_utf16(&mut [0; 2]) {
+            write!(to, "\\u{unit:04x}")?;
+        }
+        plain = at + c.len_utf8();
+    }
+    to.write_all(&text.as_bytes()[plain..])
+}
+
 /// Only strings differ from what is usual.
 struct Harmless<F>(F);
 
@@ -33,16 +54,7 @@ impl<F: Formatter> Formatter for Harmless<F> {
         to: &mut W,
         text: &str,
     ) -> io::Result<()> {
-        let mut plain = 0;
-        let bad = |at: usize, c: char| is_hostile(c) || c == '#' && text[at..].starts_with("##[");
-        for (at, c) in text.char_indices().filter(|(at, c)| bad(*at, *c)) {
-            to.write_all(&text.as_bytes()[plain..at])?;
-            for unit in c.encode_utf16(&mut [0; 2]) {
-                write!(to, "\\u{unit:04x}")?;
-            }
-            plain = at + c.len_utf8();
-        }
-        to.write_all(&text.as_bytes()[plain..])
+        write_harmless(to, text)
     }
 
     fn write_char_escape<W: ?Sized + Write>(

@@ -17,7 +17,7 @@ pub use address::{Address, ParseAddressError};
 pub use base_url::{BaseUrl, Endpoint, ParseBaseUrlError};
 pub use commit::{CommitId, ParseCommitIdError};
 pub use content::{Content, Kind, MessageId, Sender};
-pub use json::{json_line, write_json};
+pub use json::{harmless_json, json_line, write_json};
 pub use key::{Key, ParseKeyError};
 pub use redact::{IdSource, KnownIds, Redactor};
 pub use state_location::{ParseStateLocationError, StateLocation};

@@ -12,9 +12,8 @@ use std::{
 
 use axum::{
     Json, Router,
-    extract::{Query, Request, State},
-    http::{StatusCode, header},
-    middleware::{self, Next},
+    extract::{Query, State},
+    http::StatusCode,
     response::{IntoResponse, Response},
     routing::get,
 };
@@ -27,6 +26,7 @@ pub use view::{Bubble, Named, Question, Turn, View, view};
 use crate::{
     chats::{self, Bell},
     diagnostics::show,
+    loopback::{self, Limits},
     manifest::{Loaded, Project},
     model::Key,
 };
@@ -107,7 +107,7 @@ impl Desk {
 /// Serves it on the runtime of the caller until it is stopped.
 pub async fn start(options: Options) -> Result<Running, StartError> {
     let refused =
-        |error| StartError::Listen { address: options.listen, why: chats::why_not(error) };
+        |error| StartError::Listen { address: options.listen, why: loopback::why_not(error) };
     let listener = TcpListener::bind(options.listen).await.map_err(refused)?;
     let address = listener.local_addr().map_err(refused)?;
     // Before it is read for the first time, so that nothing is missed.
@@ -136,16 +136,12 @@ pub async fn start(options: Options) -> Result<Running, StartError> {
         .route("/chats.js", get(drawing))
         .route("/preview.js", get(script))
         .route("/view", get(answer).with_state(desk))
-        .route("/events", get(chats::events).with_state(Arc::clone(&bell)))
-        .layer(middleware::from_fn(only_this_machine));
+        .route("/events", get(chats::events).with_state(Arc::clone(&bell)));
     let (stop, stopped) = oneshot::channel::<()>();
     let server = tokio::spawn(async move {
-        let _ = axum::serve(listener, router)
-            .with_graceful_shutdown(async {
-                // Told so, or dropped.
-                let _ = stopped.await;
-            })
-            .await;
+        // Told so, or dropped.
+        let stopped = async { _ = stopped.await };
+        loopback::serve(listener, address, router, Limits::default(), stopped).await;
     });
     Ok(Running { address, unwatched, bell, stop, server })
 }
@@ -175,16 +171,6 @@ impl Running {
         if tokio::time::timeout(std::time::Duration::from_secs(2), &mut server).await.is_err() {
             server.abort();
         }
-    }
-}
-
-/// A page of elsewhere can make a browser ask here under a name of its own; it gets nothing.
-async fn only_this_machine(request: Request, next: Next) -> Response {
-    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
-    let name = host.map(|host| host.rsplit_once(':').map_or(host, |(name, _)| name));
-    match name {
-        Some("127.0.0.1" | "localhost" | "[::1]") => next.run(request).await,
-        _ => (StatusCode::FORBIDDEN, "this page is only for this machine\n").into_response(),
     }
 }
 

@@ -40,7 +40,6 @@ mod core;
 mod counts;
 mod ids;
 mod journal;
-mod listener;
 mod options;
 mod page;
 mod quota;

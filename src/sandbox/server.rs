@@ -6,26 +6,23 @@ use std::{
 };
 
 use axum::{
-    body::{Body, to_bytes},
-    extract::{ConnectInfo, Request, State},
+    body::Body,
+    extract::{Extension, Request, State},
     http::{HeaderMap, HeaderValue, Response, StatusCode, header},
 };
 use jiff::Timestamp;
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 
-use crate::chats;
+use crate::loopback::{self, Cut, Limits, Unread};
 
 use super::{
     Counts, JournalError, Options, SandboxMessage,
     core::{Ask, Core, Outcome},
     journal::{Journal, Replay},
-    listener::{Cut, CuttableListener},
     page,
     reply::Reply,
 };
 
-/// Larger than any message; the rest is refused.
-const LONGEST_BODY: usize = 4 << 20;
 /// How long [`Running::stop`] waits for requests under way.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -87,7 +84,7 @@ impl Sandbox {
             }
         }
         // Listen first: a second sandbox on the same port does not touch the data.
-        let refused = |error| StartError::Listen { address: listen, why: chats::why_not(error) };
+        let refused = |error| StartError::Listen { address: listen, why: loopback::why_not(error) };
         let listener = TcpListener::bind(listen).await.map_err(refused)?;
         let address = listener.local_addr().map_err(refused)?;
         let (journal, mut replay) = match &data {
@@ -102,15 +99,11 @@ impl Sandbox {
 
         let router =
             page::routes(Arc::clone(&core.0.bell)).fallback(serve).with_state(core.clone());
-        let service = router.into_make_service_with_connect_info::<Cut>();
         let (stop, stopped) = oneshot::channel::<()>();
         let server = tokio::spawn(async move {
-            let _ = axum::serve(CuttableListener(listener), service)
-                .with_graceful_shutdown(async {
-                    // Told so, or dropped.
-                    let _ = stopped.await;
-                })
-                .await;
+            // Told so, or dropped.
+            let stopped = async { _ = stopped.await };
+            loopback::serve(listener, address, router, Limits::default(), stopped).await;
         });
         Ok(Running { address, core, warnings, stop, server })
     }
@@ -167,7 +160,7 @@ impl Running {
 
 async fn serve(
     State(CoreHandle(core)): State<CoreHandle>,
-    ConnectInfo(cut): ConnectInfo<Cut>,
+    Extension(cut): Extension<Cut>,
     request: Request,
 ) -> Response<Body> {
     let (head, body) = request.into_parts();
@@ -175,7 +168,12 @@ async fn serve(
     if let Some(reply) = core.look(method, path) {
         return respond(reply, None);
     }
-    let body = to_bytes(body, LONGEST_BODY).await.ok();
+    let body = match loopback::read(body, Limits::default()).await {
+        Ok(body) => Some(body),
+        Err(Unread::TooLong) => None,
+        // Nothing was asked for yet.
+        Err(Unread::TooSlow) => return loopback::too_slow(),
+    };
     let has_key = has_key(&head.headers);
     let outcome = core.handle(&Ask { method, path, has_key, body: body.as_deref() });
     if !core.latency().is_zero() {

@@ -4,8 +4,12 @@
 //! passphrase, stretched with Argon2id, only encrypts that key: so another passphrase is one
 //! small write. What stays readable: the keys of messages, how many deliveries each has, sizes,
 //! times of runs, and what the ledger says.
+//!
+//! Keys are wiped from memory when they are not needed any more: the state's own, those that come from it,
+//! what the passphrase is stretched to, and the memory in which that is done. Two kinds of copies cannot be
+//! reached: the key schedules inside ring's keys, and what the compiler leaves on the stack.
 
-use argon2::{Algorithm, Argon2, Params, Version};
+use argon2::{Algorithm, Argon2, Block, Params, Version};
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use ring::{
     aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey},
@@ -13,6 +17,7 @@ use ring::{
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
+use zeroize::{Zeroize, Zeroizing};
 
 /// The least number of characters of a passphrase (contract, section 7).
 const LEAST: usize = 20;
@@ -39,6 +44,11 @@ impl StateKey {
         let length = passphrase.expose_secret().chars().count();
         if length < LEAST { Err(length) } else { Ok(Self(passphrase)) }
     }
+
+    #[cfg(test)]
+    pub(crate) fn passphrase(&self) -> &SecretString {
+        &self.0
+    }
 }
 
 /// The state's own key, encrypted under a passphrase.
@@ -50,6 +60,25 @@ pub(super) struct Wrapped {
     lanes: u32,
     salt: String,
     key: String,
+}
+
+/// See [`Cipher::authenticate`]. Compared in constant time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub(super) struct Mac(blake3::Hash);
+
+impl TryFrom<String> for Mac {
+    type Error = blake3::HexError;
+
+    fn try_from(hex: String) -> Result<Self, Self::Error> {
+        blake3::Hash::from_hex(hex).map(Self)
+    }
+}
+
+impl From<Mac> for String {
+    fn from(Mac(hash): Mac) -> Self {
+        hash.to_hex().to_string()
+    }
 }
 
 /// Why something could not be decrypted.
@@ -66,19 +95,23 @@ pub(super) enum Undecipherable {
     System,
 }
 
+/// Wiped when it is dropped.
+type Key = Zeroizing<[u8; 32]>;
+
 /// Encrypts and decrypts.
 pub(super) struct Cipher {
-    own: [u8; 32],
+    own: Key,
     values: LessSafeKey,
-    names: [u8; 32],
+    names: Key,
+    header: Key,
     random: SystemRandom,
 }
 
 impl Cipher {
     /// A new key, and its encrypted form.
     pub(super) fn create(key: &StateKey) -> Result<(Self, Wrapped), Undecipherable> {
-        let mut own = [0; 32];
-        fill(&SystemRandom::new(), &mut own)?;
+        let mut own = Key::default();
+        fill(&SystemRandom::new(), &mut *own)?;
         let cipher = Self::of(own)?;
         let wrapped = cipher.wrap(key)?;
         Ok((cipher, wrapped))
@@ -87,11 +120,18 @@ impl Cipher {
     /// The key in its encrypted form.
     pub(super) fn open(key: &StateKey, wrapped: &Wrapped) -> Result<Self, Undecipherable> {
         let salt = BASE64.decode(&wrapped.salt).map_err(|_| Undecipherable::Damaged)?;
-        let mut sealed = BASE64.decode(&wrapped.key).map_err(|_| Undecipherable::Damaged)?;
+        // It is decrypted in place.
+        let sealed = BASE64.decode(&wrapped.key).map_err(|_| Undecipherable::Damaged)?;
+        let mut sealed = Zeroizing::new(sealed);
         let stretched = stretch(key, &salt, wrapped.memory_kib, wrapped.passes, wrapped.lanes)?;
-        let own = unseal(&aead(&stretched)?, b"own key", &mut sealed)
+        let plain = unseal(&aead(&stretched)?, b"own key", &mut sealed)
             .map_err(|_| Undecipherable::WrongKey)?;
-        Self::of(own.try_into().map_err(|_| Undecipherable::Damaged)?)
+        let mut own = Key::default();
+        if plain.len() != own.len() {
+            return Err(Undecipherable::Damaged);
+        }
+        own.copy_from_slice(plain);
+        Self::of(own)
     }
 
     /// The same key, encrypted under this passphrase.
@@ -99,7 +139,7 @@ impl Cipher {
         let mut salt = [0; 16];
         fill(&self.random, &mut salt)?;
         let stretched = stretch(key, &salt, MEMORY_KIB, PASSES, LANES)?;
-        let sealed = seal(&aead(&stretched)?, &self.random, b"own key", &self.own)?;
+        let sealed = seal(&aead(&stretched)?, &self.random, b"own key", &*self.own)?;
         Ok(Wrapped {
             memory_kib: MEMORY_KIB,
             passes: PASSES,
@@ -109,13 +149,19 @@ impl Cipher {
         })
     }
 
-    fn of(own: [u8; 32]) -> Result<Self, Undecipherable> {
+    fn of(own: Key) -> Result<Self, Undecipherable> {
         Ok(Self {
-            values: aead(&blake3::derive_key("pushsync state values 2026-11", &own))?,
-            names: blake3::derive_key("pushsync state names 2026-11", &own),
+            values: aead(&derive("pushsync state values 2026-11", &own))?,
+            names: derive("pushsync state names 2026-11", &own),
+            header: derive("pushsync state header 2026-11", &own),
             random: SystemRandom::new(),
             own,
         })
+    }
+
+    /// What only somebody who has the key can say of these bytes.
+    pub(super) fn authenticate(&self, header: &[u8]) -> Mac {
+        Mac(blake3::keyed_hash(&self.header, header))
     }
 
     /// Encrypts a value, bound to the place where it lies.
@@ -156,17 +202,32 @@ fn stretch(
     memory_kib: u32,
     passes: u32,
     lanes: u32,
-) -> Result<[u8; 32], Undecipherable> {
+) -> Result<Key, Undecipherable> {
     if memory_kib > MOST_MEMORY_KIB || passes > MOST_PASSES {
         return Err(Undecipherable::Damaged);
     }
     let params =
         Params::new(memory_kib, passes, lanes, Some(32)).map_err(|_| Undecipherable::Damaged)?;
-    let mut stretched = [0; 32];
-    Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
-        .hash_password_into(key.0.expose_secret().as_bytes(), salt, &mut stretched)
-        .map_err(|_| Undecipherable::System)?;
+    let mut stretched = Key::default();
+    let mut memory = Vec::new();
+    memory.try_reserve_exact(params.block_count()).map_err(|_| Undecipherable::System)?;
+    memory.resize(params.block_count(), Block::default());
+    let passphrase = key.0.expose_secret().as_bytes();
+    let done = Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
+        .hash_password_into_with_memory(passphrase, salt, &mut *stretched, &mut memory);
+    // Whoever has these blocks has what comes of them.
+    memory.iter_mut().for_each(Zeroize::zeroize);
+    done.map_err(|_| Undecipherable::System)?;
     Ok(stretched)
+}
+
+fn derive(purpose: &str, own: &Key) -> Key {
+    let mut hasher = blake3::Hasher::new_derive_key(purpose);
+    hasher.update(&**own);
+    let mut key = Key::default();
+    hasher.finalize_xof().fill(&mut *key);
+    hasher.zeroize();
+    key
 }
 
 fn seal(
@@ -233,6 +294,32 @@ mod tests {
         let moved = Cipher::open(&two, &other).expect("the new key");
         assert_eq!(moved.unseal(b"place", &sealed).as_deref(), Ok(&b"a text"[..]));
         assert_eq!(Cipher::open(&one, &other).map(drop), Err(Undecipherable::WrongKey));
+    }
+
+    #[test]
+    fn keys_are_of_a_type_that_is_wiped_when_it_is_dropped() {
+        fn wiped(_: &impl zeroize::ZeroizeOnDrop) {}
+        let (cipher, wrapped) = Cipher::create(&key("correct horse battery")).expect("made");
+        let Cipher { own, values: _, names, header, random: _ } = &cipher;
+        let stretched = stretch(&key("correct horse battery"), &[7; 16], 64, 1, 1).expect("made");
+        for key in [own, names, header, &stretched] {
+            wiped(key);
+            assert_ne!(**key, [0; 32]);
+        }
+        assert!(names != header && own != names, "each purpose has its own");
+        // As a damaged note would ask for.
+        let huge = Wrapped { memory_kib: MOST_MEMORY_KIB + 1, ..wrapped };
+        let opened = Cipher::open(&key("correct horse battery"), &huge).map(drop);
+        assert_eq!(opened, Err(Undecipherable::Damaged));
+    }
+
+    #[test]
+    fn only_the_key_authenticates_a_header_and_every_byte_of_it_counts() {
+        let (one, _) = Cipher::create(&key("correct horse battery")).expect("made");
+        let (two, _) = Cipher::create(&key("correct horse battery")).expect("made");
+        assert_eq!(one.authenticate(b"a header"), one.authenticate(b"a header"));
+        assert_ne!(one.authenticate(b"a header"), one.authenticate(b"a headeR"));
+        assert_ne!(one.authenticate(b"a header"), two.authenticate(b"a header"));
     }
 
     #[test]

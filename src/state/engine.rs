@@ -75,10 +75,31 @@ pub(super) fn stored_ledger<B: Backing>(
             wanted: environment.to_owned(),
         });
     }
-    if let Some(to) = ledger.moved_to {
-        return Err(StateError::Moved { place: place.to_owned(), to });
-    }
     Ok(Some(ledger))
+}
+
+/// What a state is encrypted with, if it is. Its ledger is believed from here on: it was written under the
+/// key, and the state is still used.
+pub(super) fn unlocked(
+    place: &str,
+    ledger: &Ledger,
+    key: Option<&StateKey>,
+) -> Result<Option<Cipher>, StateError> {
+    let cipher = match (&ledger.wrapped, key) {
+        (None, _) => None,
+        (Some(wrapped), Some(key)) => {
+            Some(Cipher::open(key, wrapped).map_err(|error| undecipherable(place, error))?)
+        }
+        (Some(_), None) => return Err(StateError::Encrypted { place: place.to_owned() }),
+    };
+    ledger.check(place, cipher.as_ref())?;
+    if let Some(to) = &ledger.moved_to {
+        return Err(StateError::Moved { place: place.to_owned(), to: to.clone() });
+    }
+    if key.is_some() && cipher.is_none() {
+        return Err(StateError::NotEncrypted { place: place.to_owned() });
+    }
+    Ok(cipher)
 }
 
 impl<B: Backing> Engine<B> {
@@ -89,14 +110,7 @@ impl<B: Backing> Engine<B> {
         ledger: Ledger,
         key: Option<&StateKey>,
     ) -> Result<Self, StateError> {
-        let cipher = match (&ledger.wrapped, key) {
-            (None, None) => None,
-            (Some(wrapped), Some(key)) => {
-                Some(Cipher::open(key, wrapped).map_err(|error| undecipherable(place, error))?)
-            }
-            (Some(_), None) => return Err(StateError::Encrypted { place: place.to_owned() }),
-            (None, Some(_)) => return Err(StateError::NotEncrypted { place: place.to_owned() }),
-        };
+        let cipher = unlocked(place, &ledger, key)?;
         let vault = Vault::new(backing, place, cipher);
         Ok(Self::of(vault, ledger, place))
     }
@@ -114,6 +128,7 @@ impl<B: Backing> Engine<B> {
                 Cipher::create(key).map_err(|error| undecipherable(place, error))?;
             (cipher, ledger.wrapped) = (Some(made), Some(wrapped));
         }
+        let ledger = ledger.authenticated(cipher.as_ref())?;
         let changes = Changes::from([(keys::LEDGER.to_vec(), Some(ledger.encode()?))]);
         let mut vault = Vault::new(backing, place, cipher);
         vault.write(&changes)?;
@@ -157,6 +172,7 @@ impl<B: Backing> Engine<B> {
             Amendment::Moved { to } => next.moved_to = Some(to.clone()),
         }
         next.sequence = next.sequence.saturating_add(1);
+        let next = next.authenticated(self.vault.cipher())?;
         let changes = Changes::from([(keys::LEDGER.to_vec(), Some(next.encode()?))]);
         self.failed = true;
         self.vault.write(&changes)?;
@@ -277,7 +293,8 @@ impl<B: Backing> Engine<B> {
                 Err(error) => return Err(undecodable(&self.place, key, &error)),
             }
         }
-        let (next, changes) = self.ledger.after(&self.place, writes, &stored)?;
+        let (next, changes) =
+            self.ledger.after(&self.place, writes, &stored, self.vault.cipher())?;
         self.failed = true;
         self.vault.write(&changes)?;
         self.failed = false;

@@ -3,6 +3,8 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::model::is_hostile;
+
 /// Who holds the lock of a state: written into it, told to whoever comes second.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LockHolder {
@@ -19,9 +21,9 @@ pub struct LockHolder {
 impl fmt::Display for LockHolder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { pid, host, command, since } = self;
-        // The note lies in a file that others can write: no control characters from it.
+        // The note lies in a file that others can write: nothing in it steers a terminal.
         let clean = |text: &str| -> String {
-            text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).take(200).collect()
+            text.chars().map(|c| if is_hostile(c) { '\u{fffd}' } else { c }).take(200).collect()
         };
         write!(f, "`pushsync {}` (process {pid} on {}, since {since})", clean(command), clean(host))
     }

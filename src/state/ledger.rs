@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::{
     Digest, Meta, StateError, Write,
-    cipher::Wrapped,
+    cipher::{Cipher, Mac, Wrapped},
     codec::{self, Encoded},
     keys::{self, Table},
 };
@@ -55,6 +55,9 @@ pub(super) struct Ledger {
     pub(super) moved_to: Option<String>,
     /// Rises with every commit, whatever it holds: a store that went back in time is noticed.
     pub(super) sequence: u64,
+    /// What only the state's own key can say of all of the above; none if nothing is encrypted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) mac: Option<Mac>,
 }
 
 /// The only part of a ledger that every version understands.
@@ -92,7 +95,34 @@ impl Ledger {
             wrapped: None,
             moved_to: None,
             sequence: 0,
+            mac: None,
         }
+    }
+
+    /// The same, as this key vouches for it.
+    pub(super) fn authenticated(self, cipher: Option<&Cipher>) -> Result<Self, StateError> {
+        let plain = Self { mac: None, ..self };
+        let mac = cipher.map(|cipher| plain.mac(cipher)).transpose()?;
+        Ok(Self { mac, ..plain })
+    }
+
+    /// That whoever wrote this had the key. Nothing in a ledger is believed before: without this, whoever can
+    /// write to a store could take records out of it unseen, or give a state another budget or lineage.
+    pub(super) fn check(&self, place: &str, cipher: Option<&Cipher>) -> Result<(), StateError> {
+        let expected = cipher.map(|cipher| self.mac(cipher)).transpose()?;
+        if self.mac == expected {
+            return Ok(());
+        }
+        let what = "its ledger was not written under the state's key: something else has changed it, or a \
+                    version wrote it that did not authenticate it";
+        Err(StateError::damaged(place, what))
+    }
+
+    /// Over all that is there, whatever fields there are.
+    fn mac(&self, cipher: &Cipher) -> Result<Mac, StateError> {
+        let bytes = serde_json::to_vec(&Self { mac: None, ..self.clone() })
+            .map_err(|error| unstorable("the ledger", &error))?;
+        Ok(cipher.authenticate(&bytes))
     }
 
     /// Count and digest of a table.
@@ -129,6 +159,7 @@ impl Ledger {
         place: &str,
         writes: &[Write],
         stored: &BTreeMap<Vec<u8>, Digest>,
+        cipher: Option<&Cipher>,
     ) -> Result<(Self, Changes), StateError> {
         let mut next = self.clone();
         next.meta.format = FORMAT;
@@ -200,6 +231,7 @@ impl Ledger {
             next.meta.serial = next.meta.serial.saturating_add(1);
         }
         next.sequence = next.sequence.saturating_add(1);
+        let next = next.authenticated(cipher)?;
         changes.insert(keys::LEDGER.to_vec(), Some(next.encode()?));
         Ok((next, changes))
     }

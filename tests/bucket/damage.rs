@@ -1,8 +1,13 @@
 //! What was damaged, taken away, or put in from elsewhere is refused, and never taken for less.
 
-use pushsync::state::{self, OpenOptions, StateError};
+use pushsync::state::{self, Access, OpenOptions, StateError, Store as _, bucket};
 
-use super::{place::Place, server::server, support::*};
+use super::{
+    forge::{FORGERIES, Forgery, reframed},
+    place::Place,
+    server::server,
+    support::*,
+};
 
 /// A state with a snapshot and some segments after it.
 fn filled(place: &Place) -> String {
@@ -225,4 +230,65 @@ fn a_making_that_was_cut_off_is_made_again() {
         drop(store);
         assert_eq!(scan(&place.open().expect("opens")).expect("reads").len(), 1);
     }
+}
+
+/// Under a key.
+fn encrypted(place: &Place) -> OpenOptions {
+    OpenOptions { key: Some(key("correct horse battery")), ..place.options() }
+}
+
+#[test]
+fn a_ledger_that_was_not_written_under_the_key_is_refused() {
+    let server = server!();
+    for Forgery { name, change } in FORGERIES {
+        let place = server.place();
+        let store = state::open(encrypted(&place)).expect("opens");
+        commit(&store, vec![put("a@v", "x"), intend("b@v"), log(1)]);
+        // As a writer leaves it that was killed: the head does not know of the last commit yet.
+        let left = place.copy();
+        drop(store);
+        place.put_back(&left);
+        place.delete("lock.json");
+        let last = place.names_in("segments/").pop().expect("there is one");
+        place.put(&last, &reframed(&place.get(&last), change));
+        for access in [Access::Read, Access::Write] {
+            let error = state::open(OpenOptions { access, ..encrypted(&place) });
+            let said = error.map(drop).expect_err(name).to_string();
+            assert!(said.contains("not written under the state's key"), "{name}: {said}");
+        }
+    }
+}
+
+#[test]
+fn a_snapshot_that_was_not_written_under_the_key_does_not_come_back() {
+    let server = server!();
+    for Forgery { name, change } in FORGERIES {
+        let place = server.place().with(|limits| limits.segments = 1);
+        for text in ["one", "two"] {
+            let store = state::open(encrypted(&place)).expect("opens");
+            commit(&store, vec![put("a@v", &text.repeat(9_000)), intend("b@v"), log(1)]);
+        }
+        let names = place.names_in("snapshots/");
+        let [.., genuine, _] = names.as_slice() else { panic!("{names:?}") };
+        let forged = reframed(&place.get(genuine), change);
+        let sum = blake3::hash(&forged[..forged.len() - 32]).to_hex();
+        let false_name = format!("{}-{}", &genuine[..30], &sum[..32]);
+        place.put(&false_name, &forged);
+        let restore = |name: &str| {
+            let name = name.trim_start_matches("snapshots/");
+            bucket::restore(&place.bucket(), &encrypted(&place), name)
+        };
+        let said = restore(&false_name).expect_err(name).to_string();
+        assert!(said.contains("not written under the state's key"), "{name}: {said}");
+        restore(genuine).expect("the genuine one comes back");
+        let store = state::open(encrypted(&place)).expect("opens");
+        assert_eq!(runtime().block_on(store.verify()).expect("answers").problems, [""; 0]);
+    }
+    // Without a key, it is not known what is genuine.
+    let place = server.place();
+    drop(state::open(encrypted(&place)).expect("opens"));
+    let name = place.names_in("snapshots/").pop().expect("there is one");
+    let name = name.trim_start_matches("snapshots/");
+    let error = bucket::restore(&place.bucket(), &place.options(), name);
+    assert!(matches!(error, Err(StateError::Encrypted { .. })), "{error:?}");
 }

@@ -34,6 +34,8 @@ mod start;
 mod state;
 #[path = "../power/strace.rs"]
 mod strace;
+#[cfg(target_os = "linux")]
+mod streams;
 mod support;
 mod tracked;
 mod unknown;

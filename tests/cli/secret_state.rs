@@ -128,3 +128,83 @@ fn a_migration_into_a_state_of_its_own_is_refused_and_one_that_was_cut_off_goes_
     project.run("plan --detailed-exitcode --state copied").exits(0);
     project.run("plan").exits(1).warns(&["was moved to"]);
 }
+
+#[test]
+fn a_key_that_is_set_and_cannot_be_used_ends_every_command_that_could_touch_a_state() {
+    use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
+    let (project, sandbox) = (Project::note("hi"), Sandbox::start());
+    project.apply(&sandbox);
+    project.file("short", "SECRET too short\n");
+    project.file("empty", "\nSECRET on the second line, long enough");
+    project.file("odd", b"SECRET, long enough, and \xff");
+    let unusable: [(&str, &[u8]); 9] = [
+        ("", b""),
+        ("", b"\n"),
+        ("", b"SECRET too short"),
+        ("", b"SECRET, long enough, and \xff"),
+        ("_FILE", b""),
+        ("_FILE", b"missing"),
+        ("_FILE", b"short"),
+        ("_FILE", b"empty"),
+        ("_FILE", b"odd"),
+    ];
+    for name in ["PUSHSYNC_STATE_KEY", "PUSHSYNC_NEW_STATE_KEY"] {
+        for (at, (variable, value)) in unusable.iter().enumerate() {
+            let mut commands = vec![
+                "plan",
+                "plan --sandbox",
+                "apply --yes",
+                "apply --yes --sandbox",
+                "refresh",
+                "import note@visitor AXCR3k9bpSY7bpuh7",
+                "state list",
+                "state list --sandbox",
+                "state export",
+                "state history",
+                "state verify",
+                "state compact",
+                "state rekey",
+                "state restore",
+                "state rm note@visitor",
+                "state migrate --to elsewhere",
+            ];
+            // Each value with some of them: all with all would take long.
+            if at > 3 {
+                commands.retain(|command| command.len() % 3 == at % 3);
+            }
+            for command in commands {
+                let ran = project
+                    .with(&sandbox, command)
+                    .env(format!("{name}{variable}").as_str(), OsStr::from_bytes(value))
+                    .exits(1);
+                ran.never_says(&["SECRET"]).warns(&["error: "]);
+            }
+        }
+    }
+    assert_eq!(sandbox.total(), 1);
+}
+
+#[test]
+fn the_key_in_a_variable_and_in_a_file_are_the_same_but_for_the_end_of_the_line() {
+    let (project, sandbox) = (Project::note("hi"), Sandbox::start());
+    project.file("unix", format!("{KEY}\n"));
+    project.file("windows", format!("{KEY}\r\nand a second line\r\n"));
+    project.file("bare", KEY);
+    project.file("spaces", format!("{KEY} \n"));
+    project.with(&sandbox, "apply --yes").env("PUSHSYNC_STATE_KEY", format!("{KEY}\n")).ok();
+    for value in [KEY.to_owned(), format!("{KEY}\n"), format!("{KEY}\r\n")] {
+        project.run("plan").env("PUSHSYNC_STATE_KEY", value).ok().says(&["No changes"]);
+    }
+    for file in ["unix", "windows", "bare"] {
+        project.run("plan").env("PUSHSYNC_STATE_KEY_FILE", file).ok().says(&["No changes"]);
+    }
+    let another = ["is encrypted under another key"];
+    project.run("plan").env("PUSHSYNC_STATE_KEY_FILE", "spaces").exits(1).warns(&another);
+    project.run("plan").env("PUSHSYNC_STATE_KEY", format!("{KEY} ")).exits(1).warns(&another);
+    project
+        .run("plan")
+        .env("PUSHSYNC_STATE_KEY", KEY)
+        .env("PUSHSYNC_STATE_KEY_FILE", "unix")
+        .exits(1)
+        .warns(&["PUSHSYNC_STATE_KEY and PUSHSYNC_STATE_KEY_FILE are both set"]);
+}

@@ -1,9 +1,10 @@
 //! A damaged state is an error, and never taken for an empty one.
 
-use pushsync::state::{self, Access, OpenOptions, StateError, Store};
+use pushsync::state::{self, Access, OpenOptions, StateError, Store, Write};
 
 use super::{
     cluster::{Database, refusal, server},
+    forge::{FORGERIES, Forgery, forged},
     support::*,
 };
 
@@ -158,4 +159,54 @@ fn one_environment_cannot_see_another() {
     }
     let found = runtime().block_on(default.record(&address("only@staging"))).expect("answers");
     assert_eq!(found, None);
+}
+
+#[test]
+fn a_ledger_that_was_not_written_under_the_key_is_refused() {
+    let cluster = server!(super::cluster::shared());
+    let encrypted = |database: &Database, access| OpenOptions {
+        key: Some(key("correct horse battery")),
+        access,
+        ..database.options()
+    };
+    // What its columns say has to be the same.
+    let columns = [
+        Forgery {
+            name: "an older serial",
+            change: |ledger| ledger["meta"]["serial"] = serde_json::json!(1),
+        },
+        Forgery {
+            name: "without its records",
+            change: |ledger| {
+                ledger["meta"]["records"] = serde_json::json!(0);
+                ledger["meta"]["digest"] = serde_json::json!("0".repeat(32));
+            },
+        },
+    ];
+    for Forgery { name, change } in FORGERIES.iter().chain(&columns) {
+        let database = cluster.database();
+        let store = state::open(encrypted(&database, Access::Write)).expect("opens");
+        commit(&store, vec![put("a@v", "x"), intend("b@v"), log(1)]);
+        commit(&store, vec![put("a@v", "y"), Write::Budget(budget(42))]);
+        drop(store);
+        let hex = database.admin("SELECT encode(ledger, 'hex') FROM pushsync_states").concat();
+        let hex = hex.concat();
+        let byte = |at: usize| u8::from_str_radix(&hex[at..at + 2], 16).expect("hex");
+        let stored: Vec<u8> = (0..hex.len()).step_by(2).map(byte).collect();
+        let hex: String =
+            forged(&stored, change).iter().map(|byte| format!("{byte:02x}")).collect();
+        database.admin(&format!("UPDATE pushsync_states SET ledger = decode('{hex}', 'hex')"));
+        match *name {
+            "an older serial" => _ = database.admin("UPDATE pushsync_states SET serial = 1"),
+            "without its records" => {
+                database.admin("UPDATE pushsync_states SET records = 0");
+                database.admin("DELETE FROM pushsync_records");
+            }
+            _ => {}
+        }
+        for access in [Access::Read, Access::Write] {
+            let said = refusal(state::open(encrypted(&database, access)));
+            assert!(said.contains("not written under the state's key"), "{name}: {said}");
+        }
+    }
 }

@@ -105,6 +105,7 @@ impl Raw {
 /// All bytes that come back before the connection is closed.
 async fn bytes(running: &Running, request: &str) -> Vec<u8> {
     let mut stream = TcpStream::connect(running.address()).await.expect("a connection");
+    let request = request.replace(HOST, &running.address().to_string());
     stream.write_all(request.as_bytes()).await.expect("written");
     let mut answer = Vec::new();
     // A reset is an end as well.
@@ -112,9 +113,12 @@ async fn bytes(running: &Running, request: &str) -> Vec<u8> {
     answer
 }
 
+/// Stands for the sandbox's address in a request.
+const HOST: &str = "THE-SANDBOX";
+
 fn request(method: &str, path: &str, headers: &str, body: &str) -> String {
     format!(
-        "{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {}\r\n{headers}\r\n{body}",
+        "{method} {path} HTTP/1.1\r\nHost: {HOST}\r\nConnection: close\r\nContent-Length: {}\r\n{headers}\r\n{body}",
         body.len()
     )
 }

@@ -44,7 +44,8 @@ async fn reads(stream: &mut TcpStream, got: &mut String, part: &str, times: usiz
 async fn the_page_hears_of_every_change_and_of_the_end() {
     let running = start(options()).await;
     let mut stream = TcpStream::connect(running.address()).await.expect("it listens");
-    let request = "GET /_sandbox/events HTTP/1.1\r\nhost: localhost\r\n\r\n";
+    let port = running.address().port();
+    let request = format!("GET /_sandbox/events HTTP/1.1\r\nhost: localhost:{port}\r\n\r\n");
     stream.write_all(request.as_bytes()).await.expect("written");
     let mut got = String::new();
     reads(&mut stream, &mut got, "data: ", 1).await;

@@ -3,7 +3,7 @@ use std::net::SocketAddr;
 use pushsync::sandbox::{Faults, Options, Sandbox, StartError};
 use serde_json::json;
 
-use super::{START, options, raw, raw_with, start};
+use super::{HOST, START, bytes, options, raw, raw_with, request, start};
 
 #[tokio::test]
 async fn answers_have_the_documented_statuses_headers_and_bodies() {
@@ -155,6 +155,42 @@ async fn without_a_key_nothing_is_done_and_no_budget_is_told() {
     assert_eq!(running.messages().len(), 0);
     for headers in ["API-KEY: x\r\n", "authorization: bearer x\r\n"] {
         assert_eq!(raw_with(&running, "POST", path, headers, body).await.status, 200, "{headers}");
+    }
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn it_answers_to_its_own_hosts_and_to_no_page_of_another_site() {
+    let running = start(options()).await;
+    let port = running.address().port();
+    let body = r#"{"visitorId":"v","text":"a"}"#;
+    let asked = |path: &str, host: &str, more: &str| {
+        request("POST", path, &format!("api-key: x\r\n{more}"), body).replace(HOST, host)
+    };
+    let path = "/v3/conversations/pushedMessages";
+    for (request, status) in [
+        (asked(path, &format!("127.0.0.1:{port}"), ""), "200"),
+        (asked(path, &format!("localhost:{port}"), ""), "200"),
+        (asked(path, &format!("[::1]:{port}"), ""), "200"),
+        (asked(path, HOST, &format!("origin: http://localhost:{port}\r\n")), "200"),
+        (asked(&format!("http://localhost:{port}{path}"), HOST, ""), "200"),
+        (asked(path, "rebound.example", ""), "403"),
+        (asked(path, &format!("rebound.example:{port}"), ""), "403"),
+        (asked(path, "localhost:1", ""), "403"),
+        (asked(path, HOST, "host: rebound.example\r\n"), "403"),
+        (asked(path, HOST, "origin: https://rebound.example\r\n"), "403"),
+        (asked(path, HOST, "origin: null\r\n"), "403"),
+        (asked(&format!("http://rebound.example{path}"), HOST, ""), "403"),
+        (request("GET", "/", "", "").replace(HOST, "rebound.example"), "403"),
+        (request("GET", "/_sandbox/messages", "", "").replace(HOST, "rebound.example"), "403"),
+        (request("GET", "/_sandbox/events", "", "").replace(HOST, "rebound.example"), "403"),
+    ] {
+        let before = running.messages().len();
+        let answer = bytes(&running, &request).await;
+        let answer = String::from_utf8_lossy(&answer);
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{request}: {answer}");
+        let sent = usize::from(status == "200");
+        assert_eq!(running.messages().len(), before + sent, "{request}");
     }
     running.stop().await;
 }

@@ -11,7 +11,7 @@ use std::{
 use pushsync::{
     model::{Content, Kind, Sender},
     state::{
-        self, Drift, OpenOptions, Record, Store, Write,
+        self, Drift, Record, StateError, Store, Write,
         export::{export, import},
         scan::digest_now,
     },
@@ -81,44 +81,46 @@ fn beside(folder: &Path) -> [Vec<u8>; 2] {
         .map(|name| fs::read(folder.join(name)).expect("is readable"))
 }
 
-type Options = fn(&Path) -> OpenOptions;
-
-const FOLDERS: [(&str, Options); 2] = [("folder", options), ("encrypted", encrypted)];
-
 #[test]
 fn a_state_of_format_1_is_read_without_being_changed() {
-    for (name, options) in FOLDERS {
-        let folder = copied(name);
-        let before = beside(folder.path());
-        for _ in 0..2 {
-            let store = state::open(options(folder.path())).expect("opens");
-            as_written(&store);
-            assert_eq!(format_of(&store), 1, "{name}");
-            drop(store);
-            // The heads have the checksum of the ledger, and that covers the digest of the records.
-            assert!(beside(folder.path()) == before, "{name} was changed");
-        }
+    let folder = copied("folder");
+    let before = beside(folder.path());
+    for _ in 0..2 {
+        let store = state::open(options(folder.path())).expect("opens");
+        as_written(&store);
+        assert_eq!(format_of(&store), 1);
+        drop(store);
+        // The heads have the checksum of the ledger, and that covers the digest of the records.
+        assert!(beside(folder.path()) == before, "it was changed");
     }
 }
 
 #[test]
+fn an_encrypted_state_of_format_1_is_refused_as_nothing_authenticates_its_ledger() {
+    let folder = copied("encrypted");
+    let before = beside(folder.path());
+    let error = state::open(encrypted(folder.path())).map(drop).expect_err("it is refused");
+    assert!(matches!(error, StateError::Damaged { .. }), "{error}");
+    assert!(error.to_string().contains("did not authenticate it"), "{error}");
+    assert!(beside(folder.path()) == before, "it was changed");
+}
+
+#[test]
 fn a_state_becomes_format_2_with_its_first_commit_and_is_read_as_a_mixture() {
-    for (name, options) in FOLDERS {
-        let folder = copied(name);
-        let store = state::open(options(folder.path())).expect("opens");
-        let one = records().swap_remove(6);
-        // Back and forth, so that what is held stays the same.
-        commit(&store, vec![put(one.address.as_str(), "another"), put("extra@v1", "x")]);
-        commit(&store, vec![Write::Put(Box::new(one)), Write::Remove(address("extra@v1"))]);
-        assert_eq!(format_of(&store), 2, "{name}");
-        as_written(&store);
-        drop(store);
-        let store = state::open(options(folder.path())).expect("opens again");
-        as_written(&store);
-        let marker = fs::read_to_string(folder.path().join("pushsync.json")).expect("is there");
-        // What an older version looks at first.
-        assert!(marker.contains("\"format\": 3"), "{marker}");
-    }
+    let folder = copied("folder");
+    let store = state::open(options(folder.path())).expect("opens");
+    let one = records().swap_remove(6);
+    // Back and forth, so that what is held stays the same.
+    commit(&store, vec![put(one.address.as_str(), "another"), put("extra@v1", "x")]);
+    commit(&store, vec![Write::Put(Box::new(one)), Write::Remove(address("extra@v1"))]);
+    assert_eq!(format_of(&store), 2);
+    as_written(&store);
+    drop(store);
+    let store = state::open(options(folder.path())).expect("opens again");
+    as_written(&store);
+    let marker = fs::read_to_string(folder.path().join("pushsync.json")).expect("is there");
+    // What an older version looks at first.
+    assert!(marker.contains("\"format\": 3"), "{marker}");
 }
 
 #[test]

@@ -58,7 +58,7 @@ fn headline(out: &mut impl Write, run: &Run) -> io::Result<()> {
         words::count(run.requests, "request", "requests"),
     );
     if let Some(commit) = &run.commit {
-        let short: String = commit.chars().take(12).collect();
+        let short = words::one_line(&commit.chars().take(12).collect::<String>());
         line = format!("{line}  {short}{}", if run.dirty { " with changes" } else { "" });
     }
     if let Some(why) = &run.stopped {

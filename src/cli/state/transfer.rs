@@ -6,7 +6,10 @@ use std::{
 
 use super::Desk;
 use crate::{
-    cli::failure::{Failure, status},
+    cli::{
+        failure::{Failure, status},
+        streams::Results,
+    },
     render::words,
     state::{Mode, StateError, StateKey, Store, export, private_file},
 };
@@ -32,9 +35,8 @@ pub(super) fn export(desk: &Desk<'_>, file: Option<&Path>, plain: bool) -> Resul
             ));
         }
         None => {
-            let mut out = BufWriter::new(io::stdout());
+            let mut out = BufWriter::new(Results::new(io::stdout()));
             let exported = write(desk, &*store, &mut out, key.as_ref());
-            // A reader that has seen enough is no error: a write says so first.
             if let Err(StateError::Output(error)) = exported {
                 return Err(error.into());
             }

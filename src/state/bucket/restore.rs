@@ -15,7 +15,11 @@ use super::{
     store::runtime,
 };
 use crate::state::{
-    Meta, OpenOptions, StateError, codec, keys,
+    Meta, OpenOptions, StateError,
+    cipher::Cipher,
+    codec,
+    engine::unlocked,
+    keys,
     ledger::{FORMAT, Ledger},
 };
 
@@ -96,6 +100,14 @@ async fn carry_out(
     let before = Before::find(objects, options, &header).await?;
 
     let mut ledger = ledger(objects.place(), &map)?;
+    let cipher = match before.ledger {
+        // The key is the same, whatever passphrase it was encrypted under.
+        Some(_) => {
+            ledger.check(objects.place(), before.cipher.as_ref())?;
+            before.cipher
+        }
+        None => unlocked(objects.place(), &ledger, options.key.as_ref())?,
+    };
     ledger.sequence = before.sequence + 1;
     ledger.meta.serial = before.serial.max(ledger.meta.serial).saturating_add(1);
     if let Some(now) = &before.ledger {
@@ -103,6 +115,7 @@ async fn carry_out(
         ledger.wrapped = now.wrapped.clone();
         ledger.meta.budget = now.meta.budget;
     }
+    let ledger = ledger.authenticated(cipher.as_ref())?;
     map.insert(keys::LEDGER.to_vec(), ledger.encode()?.bytes);
 
     let of = Of { environment: &header.environment, origin: header.origin };
@@ -197,6 +210,8 @@ struct Before {
     /// None if it is damaged.
     chain: Option<Chain>,
     ledger: Option<Ledger>,
+    /// What it is encrypted with.
+    cipher: Option<Cipher>,
     /// The highest number that a commit has, and what the serial cannot be above.
     sequence: u64,
     serial: u64,
@@ -211,14 +226,17 @@ impl Before {
         match chain::load(objects, &options.environment).await {
             Ok(Some(chain)) if chain.head.origin == header.origin => {
                 let ledger = ledger(objects.place(), &chain.map)?;
-                if let Some(to) = ledger.moved_to {
-                    return Err(StateError::Moved { place: objects.place().to_owned(), to });
-                }
+                let cipher = match unlocked(objects.place(), &ledger, options.key.as_ref()) {
+                    Ok(cipher) => cipher,
+                    Err(StateError::Damaged { .. }) => return Self::damaged(objects, header).await,
+                    Err(error) => return Err(error),
+                };
                 Ok(Self {
                     head: Some((chain.head.clone(), chain.etag.clone())),
                     sequence: chain.sequence,
                     serial: ledger.meta.serial,
                     ledger: Some(ledger),
+                    cipher,
                     chain: Some(chain),
                 })
             }
@@ -253,6 +271,6 @@ impl Before {
             .map_or((header.sequence, header.serial), |newest| (newest.sequence, newest.serial));
         // A commit raises the serial by one at most.
         let serial = serial.saturating_add(sequence.saturating_sub(from));
-        Ok(Self { head, chain: None, ledger: None, sequence, serial })
+        Ok(Self { head, chain: None, ledger: None, cipher: None, sequence, serial })
     }
 }

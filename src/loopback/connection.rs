@@ -1,8 +1,7 @@
-//! Connections that can be cut without an answer.
+//! A connection that can be cut without an answer, and that waits for its reader only for a while.
 
 use std::{
     io,
-    net::SocketAddr,
     pin::Pin,
     sync::{
         Arc,
@@ -12,21 +11,18 @@ use std::{
     time::Duration,
 };
 
-use axum::{
-    extract::connect_info::Connected,
-    serve::{IncomingStream, Listener},
-};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
+    time::{Sleep, sleep},
 };
 
 /// Cuts one connection: not one more byte is written to it.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Cut(Arc<AtomicBool>);
+pub(crate) struct Cut(Arc<AtomicBool>);
 
 impl Cut {
-    pub(super) fn now(&self) {
+    pub(crate) fn now(&self) {
         self.0.store(true, Ordering::Release);
     }
 
@@ -38,43 +34,39 @@ impl Cut {
     }
 }
 
-impl Connected<IncomingStream<'_, CuttableListener>> for Cut {
-    fn connect_info(stream: IncomingStream<'_, CuttableListener>) -> Self {
-        stream.io().cut.clone()
-    }
-}
-
-pub(super) struct CuttableListener(pub(super) TcpListener);
-
-impl Listener for CuttableListener {
-    type Io = CuttableStream;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (CuttableStream, SocketAddr) {
-        loop {
-            match self.0.accept().await {
-                Ok((stream, address)) => {
-                    // Answers are small and awaited.
-                    let _ = stream.set_nodelay(true);
-                    return (CuttableStream { stream, cut: Cut::default() }, address);
-                }
-                // Out of file descriptors, mostly: others have to close first.
-                Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
-            }
-        }
-    }
-
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.0.local_addr()
-    }
-}
-
-pub(super) struct CuttableStream {
+/// A connection.
+pub(super) struct Connection {
     stream: TcpStream,
     cut: Cut,
+    patience: Duration,
+    /// Until when what is to be written must have found its way.
+    waiting: Option<Pin<Box<Sleep>>>,
 }
 
-impl AsyncRead for CuttableStream {
+impl Connection {
+    pub(super) fn new(stream: TcpStream, cut: Cut, patience: Duration) -> Self {
+        Self { stream, cut, patience, waiting: None }
+    }
+
+    /// Ends the connection if its reader takes nothing for too long.
+    fn impatient<T>(
+        &mut self,
+        context: &mut Context<'_>,
+        written: Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
+        if written.is_ready() {
+            self.waiting = None;
+            return written;
+        }
+        let waiting = self.waiting.get_or_insert_with(|| Box::pin(sleep(self.patience)));
+        match waiting.as_mut().poll(context) {
+            Poll::Ready(()) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+}
+
+impl AsyncRead for Connection {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -84,14 +76,15 @@ impl AsyncRead for CuttableStream {
     }
 }
 
-impl AsyncWrite for CuttableStream {
+impl AsyncWrite for Connection {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         self.cut.check()?;
-        Pin::new(&mut self.stream).poll_write(context, bytes)
+        let written = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.impatient(context, written)
     }
 
     fn poll_write_vectored(
@@ -100,7 +93,8 @@ impl AsyncWrite for CuttableStream {
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         self.cut.check()?;
-        Pin::new(&mut self.stream).poll_write_vectored(context, slices)
+        let written = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
+        self.impatient(context, written)
     }
 
     fn is_write_vectored(&self) -> bool {

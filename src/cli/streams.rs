@@ -1,0 +1,114 @@
+//! Stdout and stderr, as commands write to them.
+
+use std::io::{self, ErrorKind, Write};
+
+/// Stdout. A reader that has seen enough is no error: what is written after that is dropped, and the
+/// command ends as if it had been read. Any other failure is one.
+pub(super) struct Results<W> {
+    inner: W,
+    closed: bool,
+}
+
+impl<W: Write> Results<W> {
+    pub(super) fn new(inner: W) -> Self {
+        Self { inner, closed: false }
+    }
+
+    /// Whether the reader is gone.
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed
+    }
+
+    fn read<T>(&mut self, written: io::Result<T>, dropped: T) -> io::Result<T> {
+        match written {
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => {
+                self.closed = true;
+                Ok(dropped)
+            }
+            other => other,
+        }
+    }
+}
+
+impl<W: Write> Write for Results<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.closed {
+            return Ok(bytes.len());
+        }
+        let written = self.inner.write(bytes);
+        self.read(written, bytes.len())
+    }
+
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if self.closed {
+            return Ok(());
+        }
+        let written = self.inner.write_all(bytes);
+        self.read(written, ())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if self.closed {
+            return Ok(());
+        }
+        let flushed = self.inner.flush();
+        self.read(flushed, ())
+    }
+}
+
+/// Stderr. What cannot be written there is dropped: there is nobody left to tell, and nothing that a
+/// command does depends on it.
+pub(super) struct Notices<W>(pub(super) W);
+
+impl<W: Write> Write for Notices<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.write_all(bytes)?;
+        Ok(bytes.len())
+    }
+
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let _dropped = self.0.write_all(bytes);
+        Ok(())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let _dropped = self.0.flush();
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Failing(ErrorKind);
+
+    impl Write for Failing {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(self.0.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Err(self.0.into())
+        }
+    }
+
+    #[test]
+    fn only_a_reader_that_is_gone_is_no_error_on_stdout() {
+        let mut gone = Results::new(Failing(ErrorKind::BrokenPipe));
+        assert!(!gone.is_closed());
+        assert!(write!(gone, "a").is_ok() && gone.write(b"bc").is_ok_and(|n| n == 2));
+        assert!(gone.is_closed() && gone.flush().is_ok());
+        let mut full = Results::new(Failing(ErrorKind::StorageFull));
+        assert!(write!(full, "a").is_err() && full.flush().is_err() && !full.is_closed());
+    }
+
+    #[test]
+    fn nothing_fails_on_stderr() {
+        for kind in [ErrorKind::BrokenPipe, ErrorKind::StorageFull, ErrorKind::WouldBlock] {
+            let mut err = Notices(Failing(kind));
+            assert!(writeln!(err, "a").is_ok() && err.flush().is_ok(), "{kind}");
+            assert!(err.write(b"abc").is_ok_and(|n| n == 3), "{kind}");
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! The body of a request, whole.
+
+use std::time::Duration;
+
+use axum::{
+    body::{Body, Bytes, to_bytes},
+    http::{HeaderValue, Response, StatusCode, header},
+    response::IntoResponse,
+};
+
+use super::Limits;
+
+/// Why there is no body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unread {
+    /// It is longer than [`Limits::body_bytes`], or its sender broke off.
+    TooLong,
+    /// It did not come within [`Limits::patience`].
+    TooSlow,
+}
+
+/// Reads a body within these limits.
+pub(crate) async fn read(body: Body, limits: Limits) -> Result<Bytes, Unread> {
+    let whole = to_bytes(body, limits.body_bytes);
+    within(limits.patience, whole).await?.map_err(|_| Unread::TooLong)
+}
+
+/// The answer to one that did not come in time.
+pub(crate) fn too_slow() -> Response<Body> {
+    let words = "the rest of the request did not come in time\n";
+    let mut response = (StatusCode::REQUEST_TIMEOUT, words).into_response();
+    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    response
+}
+
+async fn within<T>(patience: Duration, read: impl Future<Output = T>) -> Result<T, Unread> {
+    tokio::time::timeout(patience, read).await.map_err(|_| Unread::TooSlow)
+}

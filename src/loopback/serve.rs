@@ -1,0 +1,153 @@
+//! Takes connections, and answers what comes over them.
+
+use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    body::Body,
+    http::{HeaderValue, Request, Response, StatusCode, header},
+    response::IntoResponse,
+};
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    server::graceful::GracefulShutdown,
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::Semaphore,
+};
+use tower_service::Service;
+
+use super::{
+    connection::{Connection, Cut},
+    hosts::{Hosts, Stranger},
+};
+
+/// What a server puts up with.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    /// How long it waits for the head of a request, for its body, and for somebody who reads nothing of an
+    /// answer.
+    pub(crate) patience: Duration,
+    /// The longest body, in bytes.
+    pub(crate) body_bytes: usize,
+    /// How many connections there may be. Further ones wait until one ends.
+    pub(crate) connections: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            patience: Duration::from_secs(30),
+            // Larger than any message.
+            body_bytes: 4 << 20,
+            // More than the requests that an apply may have under way.
+            connections: 768,
+        }
+    }
+}
+
+/// Why nobody can listen there, for people.
+pub(crate) fn why_not(error: std::io::Error) -> String {
+    match error.kind() {
+        std::io::ErrorKind::AddrInUse => {
+            "another program listens there; choose another port, or 0 for a free one".to_owned()
+        }
+        std::io::ErrorKind::PermissionDenied => {
+            "not permitted; ports below 1024 need privileges, choose a higher one".to_owned()
+        }
+        std::io::ErrorKind::AddrNotAvailable => "this machine has no such address".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
+/// Serves until it is told to stop; then, until the requests under way are answered. A request can cut its
+/// connection: a [`Cut`] is among its extensions.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    address: SocketAddr,
+    router: Router,
+    limits: Limits,
+    stopped: impl Future<Output = ()>,
+) {
+    let connections = Arc::new(Semaphore::new(limits.connections));
+    let graceful = GracefulShutdown::new();
+    let accept = async {
+        loop {
+            // Never closed.
+            let Ok(permit) = Arc::clone(&connections).acquire_owned().await else { return };
+            let stream = accepted(&listener).await;
+            let answered =
+                graceful.watch(connection(stream, Hosts::of(address), router.clone(), limits));
+            tokio::spawn(async move {
+                // Whatever went wrong, it went wrong for the client.
+                let _ = answered.await;
+                drop(permit);
+            });
+        }
+    };
+    tokio::select! {
+        () = accept => {}
+        () = stopped => {}
+    }
+    drop(listener);
+    graceful.shutdown().await;
+}
+
+async fn accepted(listener: &TcpListener) -> TcpStream {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                // Answers are small and awaited.
+                let _ = stream.set_nodelay(true);
+                return stream;
+            }
+            // Out of file descriptors, mostly: others have to close first.
+            Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+        }
+    }
+}
+
+type Answered = std::pin::Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+
+fn connection(
+    stream: TcpStream,
+    hosts: Hosts,
+    router: Router,
+    limits: Limits,
+) -> http1::Connection<
+    TokioIo<Connection>,
+    impl hyper::service::Service<
+        Request<Incoming>,
+        Response = Response<Body>,
+        Error = Infallible,
+        Future = Answered,
+    >,
+> {
+    let cut = Cut::default();
+    let io = TokioIo::new(Connection::new(stream, cut.clone(), limits.patience));
+    let service = service_fn(move |mut request: Request<Incoming>| -> Answered {
+        if let Err(stranger) = hosts.check(&request) {
+            return Box::pin(std::future::ready(Ok(refused(hosts, stranger))));
+        }
+        request.extensions_mut().insert(cut.clone());
+        // A router is always ready.
+        Box::pin(router.clone().call(request))
+    });
+    http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.patience)
+        .serve_connection(io, service)
+}
+
+fn refused(hosts: Hosts, stranger: Stranger) -> Response<Body> {
+    let words = format!("{stranger}: this server answers only to {hosts}\n");
+    let mut response = (StatusCode::FORBIDDEN, words).into_response();
+    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    response
+}
+
+#[cfg(test)]
+#[path = "serve_tests.rs"]
+mod tests;

@@ -1,0 +1,106 @@
+//! Ledgers as somebody would write them who can write to a store and has no key: every checksum is right.
+
+use serde_json::{Value, json};
+
+/// A change of a ledger, and what has to be said of it.
+pub(crate) struct Forgery {
+    pub(crate) name: &'static str,
+    pub(crate) change: fn(&mut Value),
+}
+
+const fn forgery(name: &'static str, change: fn(&mut Value)) -> Forgery {
+    Forgery { name, change }
+}
+
+/// Each is refused as damage.
+pub(crate) const FORGERIES: &[Forgery] = &[
+    forgery("another budget", |ledger| {
+        ledger["meta"]["budget"] = json!({
+            "limit": 9, "remaining": 9, "resets_at": "2026-09-21T14:13:20Z",
+            "seen_at": "2026-09-21T13:13:25Z", "assumed": false,
+        });
+    }),
+    forgery("made at another time", |ledger| {
+        ledger["meta"]["created_at"] = json!("2020-01-01T00:00:00Z");
+    }),
+    forgery("other intents", |ledger| ledger["intents"]["digest"] = json!("0".repeat(32))),
+    forgery("other runs", |ledger| ledger["runs"]["digest"] = json!("0".repeat(32))),
+    forgery("moved elsewhere", |ledger| {
+        ledger["moved_to"] = json!("postgres://elsewhere.example/state");
+    }),
+    forgery("without its MAC", |ledger| {
+        ledger.as_object_mut().expect("an object").remove("mac");
+    }),
+    forgery("with a MAC of nothing", |ledger| ledger["mac"] = json!("0".repeat(64))),
+    forgery("with the MAC and without the key", |ledger| {
+        ledger.as_object_mut().expect("an object").remove("wrapped");
+    }),
+];
+
+/// What every store calls the ledger.
+const LEDGER: &[u8] = b"m";
+
+/// The stored form of a ledger, changed.
+pub(crate) fn forged(stored: &[u8], change: impl FnOnce(&mut Value)) -> Vec<u8> {
+    rewritten(stored, |payload| {
+        let mut ledger: Value = serde_json::from_str(payload).expect("JSON");
+        assert!(ledger["mac"].is_string() && ledger["wrapped"].is_object(), "{ledger}");
+        change(&mut ledger);
+        ledger.to_string()
+    })
+}
+
+fn rewritten(stored: &[u8], change: impl FnOnce(&str) -> String) -> Vec<u8> {
+    let (layout, payload) = (stored[0], &stored[17..]);
+    let payload = change(std::str::from_utf8(payload).expect("text")).into_bytes();
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&(LEDGER.len() as u64).to_le_bytes());
+    hasher.update(LEDGER);
+    hasher.update(&[layout]);
+    hasher.update(&payload);
+    [&[layout], &hasher.finalize().as_bytes()[..16], &payload[..]].concat()
+}
+
+/// A frame (a line, pairs of key and value with their lengths, a checksum) with another ledger in it.
+pub(crate) fn reframed(frame: &[u8], change: impl FnOnce(&mut Value)) -> Vec<u8> {
+    with_ledger(frame, |stored| forged(stored, change))
+}
+
+/// The same, with a change of the text that keeps the order of its fields.
+pub(crate) fn reworded(frame: &[u8], change: impl FnOnce(&str) -> String) -> Vec<u8> {
+    with_ledger(frame, |stored| rewritten(stored, change))
+}
+
+fn with_ledger(frame: &[u8], change: impl FnOnce(&[u8]) -> Vec<u8>) -> Vec<u8> {
+    let line = frame.iter().position(|byte| *byte == b'\n').expect("a line") + 1;
+    let (mut out, mut rest) = (frame[..line].to_vec(), &frame[line..frame.len() - 32]);
+    let mut change = Some(change);
+    while !rest.is_empty() {
+        let (key, value) = (take(&mut rest).expect("a key"), take(&mut rest));
+        let value = match (value, change.take_if(|_| key == LEDGER)) {
+            (Some(value), Some(change)) => Some(change(value)),
+            (value, _) => value.map(<[u8]>::to_vec),
+        };
+        out.extend_from_slice(&(key.len() as u32).to_be_bytes());
+        out.extend_from_slice(key);
+        let length = value.as_ref().map_or(u32::MAX, |value| value.len() as u32);
+        out.extend_from_slice(&length.to_be_bytes());
+        out.extend_from_slice(&value.unwrap_or_default());
+    }
+    assert!(change.is_none(), "there was no ledger");
+    let sum = blake3::hash(&out);
+    out.extend_from_slice(sum.as_bytes());
+    out
+}
+
+fn take<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
+    let (length, after) = rest.split_first_chunk::<4>().expect("a length");
+    *rest = after;
+    let length = u32::from_be_bytes(*length);
+    if length == u32::MAX {
+        return None;
+    }
+    let (bytes, after) = rest.split_at(length as usize);
+    *rest = after;
+    Some(bytes)
+}
