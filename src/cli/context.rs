@@ -16,7 +16,7 @@ use crate::{
     apply::{Options, RunInfo},
     brevo::{BaseUrl, Client, Config, key},
     diagnostics::Report,
-    manifest::{self, LoadOptions, MaskVisitors, Project, Settings, StateLocation},
+    manifest::{self, Limits, LoadOptions, MaskVisitors, Project, Settings, StateLocation},
     plan::{Commit, Selection},
     render::words,
     sandbox::{self, Running, Sandbox},
@@ -93,9 +93,10 @@ impl Context {
 
     /// Loads the project, whenever it is asked to.
     pub(super) fn loader(&self) -> impl Fn() -> manifest::Loaded + Send + Sync + use<> {
-        let Global { directory, env, allow_outside, .. } = self.global.clone();
+        let Global { directory, env, allow_outside, limit, .. } = self.global.clone();
         move || {
             let options = LoadOptions {
+                limits: Limits::with(&limit),
                 environment: env.clone(),
                 allow_outside,
                 env: &surroundings::variable,

@@ -1,4 +1,4 @@
-use std::path::Path;
+use std::{fs::File, path::Path};
 
 use super::{
     args::{Amount, Bounds, Plan as Args, PlanFormat},
@@ -8,7 +8,7 @@ use super::{
     refresh, surroundings,
 };
 use crate::{
-    plan::{safety, wire},
+    plan::{Plan, safety},
     render::{self, Format, View},
     state::private_file,
 };
@@ -94,7 +94,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
         return Err(protected.into());
     }
     if let Some(path) = &args.out {
-        save(path, &wire::encode(&plan)?)?;
+        save(path, &plan)?;
         context.output.hint(&context.command(&format!("apply {}", path.display())));
     } else if format == Format::Text {
         if store_is_elsewhere(context, &place, &plan) {
@@ -116,7 +116,8 @@ fn store_is_elsewhere(
     plan.state.lineage.is_none() && context.has_sandbox_state(place)
 }
 
-fn save(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    private_file::replace(path, bytes)
+fn save(path: &Path, plan: &Plan) -> Result<(), Failure> {
+    let write = |file: &mut File| render::plan(plan, Format::Json, View::new(false, 0), file);
+    private_file::replace_with(path, write)
         .map_err(|error| Failure::new(format!("could not save the plan: {error}")))
 }

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt, path::PathBuf, sync::Arc};
 use jiff::Timestamp;
 use minijinja::{Environment, Value};
 
-use super::{audience::Table, resolve::Unused, settings::Settings, source::Source};
+use super::{audience::Table, limits::Limits, resolve::Unused, settings::Settings, source::Source};
 use crate::{
     desired::Spec,
     model::{Address, Key, MessageId, Sender},
@@ -34,6 +34,7 @@ pub struct Project {
     pub(crate) vars: Arc<Vars>,
     pub(crate) engine: Environment<'static>,
     pub(crate) unused: Vec<Unused>,
+    pub(crate) limits: Limits,
 }
 
 impl Project {

@@ -13,5 +13,5 @@ pub use address::{Address, ParseAddressError};
 pub use content::{Content, Kind, MessageId, Sender};
 pub use json::{json_line, write_json};
 pub use key::{Key, ParseKeyError};
-pub use text::is_hostile;
+pub use text::{is_hostile, number};
 pub use visitor::{ParseVisitorError, VisitorId};

@@ -5,7 +5,10 @@ use std::{ops::Range, path::PathBuf, sync::OnceLock};
 use super::VISITOR_COLUMN;
 use crate::{
     diagnostics::Excerpts,
-    manifest::{source::likely_ids, suggest},
+    manifest::{
+        source::{MOST_SHOWN, likely_ids},
+        suggest,
+    },
 };
 
 /// The lines of a file, read when the first one is to be shown.
@@ -40,7 +43,7 @@ impl FileLines {
 
 impl Excerpts for FileLines {
     fn line(&self, number: u32) -> Option<String> {
-        self.get(number).map(str::to_owned)
+        self.get(number).filter(|line| line.len() <= MOST_SHOWN).map(str::to_owned)
     }
 
     fn secrets(&self, number: u32, line: &str) -> Vec<Range<usize>> {
