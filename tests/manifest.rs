@@ -40,6 +40,7 @@ fn load(folder: &Path, options: &str) -> Loaded {
             environment: environment_name.map(Into::into),
             allow_outside: options.lines().any(|line| line == "allow-outside"),
             env: &environment,
+            limits: Default::default(),
             now: NOW.parse().expect("an instant"),
         },
     )

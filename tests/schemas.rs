@@ -110,6 +110,7 @@ fn load(yaml: &str) -> (tempfile::TempDir, manifest::Loaded) {
         environment: None,
         allow_outside: false,
         env: &|_| None,
+        limits: Default::default(),
         now: jiff::Timestamp::UNIX_EPOCH,
     };
     let loaded = manifest::load(folder.path(), &options);

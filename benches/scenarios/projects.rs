@@ -118,7 +118,13 @@ pub(crate) fn visitor(n: usize) -> String {
 
 fn project(folder: &Path) -> Project {
     let now = Timestamp::now();
-    let options = LoadOptions { environment: None, allow_outside: false, env: &|_| None, now };
+    let options = LoadOptions {
+        environment: None,
+        allow_outside: false,
+        env: &|_| None,
+        limits: Default::default(),
+        now,
+    };
     load(folder, &options).project.expect("a valid project")
 }
 

@@ -39,7 +39,13 @@ pub(crate) fn audience(rows: usize) -> TempDir {
 }
 
 pub(crate) fn project(folder: &Path) -> Project {
-    let options = LoadOptions { environment: None, allow_outside: false, env: &|_| None, now: NOW };
+    let options = LoadOptions {
+        environment: None,
+        allow_outside: false,
+        env: &|_| None,
+        limits: Default::default(),
+        now: NOW,
+    };
     load(folder, &options).project.expect("a valid project")
 }
 
@@ -77,5 +83,6 @@ pub(crate) fn inputs(project: &Project) -> Inputs {
         destroy: false,
         budget: Budget::at(NOW, None, 100),
         keep_unchanged: false,
+        most_bytes: u64::MAX,
     }
 }

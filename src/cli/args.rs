@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::{completions, secrets::KeyFile};
 use crate::{
-    manifest::{MOST_CONCURRENT, duration},
+    manifest::{MOST_CONCURRENT, duration, limits::NamedLimit},
     model::{Address, Key, VisitorId},
 };
 
@@ -56,6 +56,9 @@ pub(super) struct Global {
     /// Let the project read files outside its folder
     #[arg(long, global = true)]
     pub(super) allow_outside: bool,
+    /// Let the project cost more than usual: `deliveries=5000000`; docs/limits.md has all names
+    #[arg(long, value_name = "NAME=NUMBER", global = true, env = "PUSHSYNC_LIMITS", value_delimiter = ',', action = ArgAction::Append)]
+    pub(super) limit: Vec<NamedLimit>,
     /// Colours
     #[arg(long, value_name = "WHEN", global = true, default_value = "auto")]
     pub(super) color: Color,

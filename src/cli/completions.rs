@@ -138,6 +138,7 @@ fn load() -> Loaded {
             environment: last(&typed, "env"),
             allow_outside: false,
             env: &surroundings::variable,
+            limits: Default::default(),
             now: surroundings::now(),
         },
     )

@@ -24,7 +24,7 @@ use crate::{
     apply::{Options, RunInfo},
     brevo::{Client, Config, key},
     diagnostics::Report,
-    manifest::{self, LoadOptions, Project, Settings, StateSetting},
+    manifest::{self, Limits, LoadOptions, Project, Settings, StateSetting},
     model::{BaseUrl, ParseStateLocationError, StateLocation},
     plan::{Commit, Selection},
     render::words,
@@ -125,9 +125,10 @@ impl Context {
 
     /// Loads the project, whenever it is asked to.
     pub(super) fn loader(&self) -> impl Fn() -> manifest::Loaded + Send + Sync + use<> {
-        let Global { directory, env, allow_outside, .. } = self.global.clone();
+        let Global { directory, env, allow_outside, limit, .. } = self.global.clone();
         move || {
             let options = LoadOptions {
+                limits: Limits::with(&limit),
                 environment: env.clone(),
                 allow_outside,
                 env: &surroundings::variable,

@@ -1,4 +1,4 @@
-use std::path::Path;
+use std::{fs::File, path::Path};
 
 use super::{
     args::{Amount, Bounds, Plan as Args, PlanFormat},
@@ -9,7 +9,7 @@ use super::{
     refresh, surroundings,
 };
 use crate::{
-    plan::{safety, wire},
+    plan::{Plan, safety},
     render::{self, Format, View},
     state::private_file,
 };
@@ -103,7 +103,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
         return Err(protected.into());
     }
     if let Some(path) = &args.out {
-        save(path, &wire::encode(&plan)?)?;
+        save(path, &plan)?;
         if other_api.is_none() {
             context.output.hint(&context.command(&format!("apply {}", path.display())));
         }
@@ -127,7 +127,8 @@ fn store_is_elsewhere(
     plan.state.lineage.is_none() && context.has_sandbox_state(place)
 }
 
-fn save(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    private_file::replace(path, bytes)
+fn save(path: &Path, plan: &Plan) -> Result<(), Failure> {
+    let write = |file: &mut File| render::plan(plan, Format::Json, View::new(false, 0), file);
+    private_file::replace_with(path, write)
         .map_err(|error| Failure::new(format!("could not save the plan: {error}")))
 }

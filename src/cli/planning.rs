@@ -82,6 +82,7 @@ pub(super) fn make(
             project.settings.requests_per_hour,
         ),
         keep_unchanged: wanted.keep_unchanged,
+        most_bytes: project.limits.plan_bytes,
     };
     let keys = wanted_keys(&wanted.selected.target);
     let mut deliveries = Deliveries::new(project, wanted.as_of);

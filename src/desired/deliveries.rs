@@ -1,16 +1,19 @@
-use std::{collections::HashSet, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use jiff::Timestamp;
 use minijinja::{Error, ErrorKind, Expression, Template};
 
 use super::{
     Delivery,
-    render::{Renderer, Trouble},
+    render::{Renderer, Spent, Trouble},
     twins::Twins,
 };
 use crate::{
     diagnostics::{Code, Diagnostic, Place},
-    manifest::{AHEAD, Body, Message, Presence, Project, Table, suggest, template},
+    manifest::{AHEAD, Body, Limits, Message, Presence, Project, Table, limits, suggest, template},
     model::{Address, Key, VisitorId},
 };
 
@@ -31,6 +34,7 @@ pub struct Deliveries<'p> {
     twins: Twins,
     /// Room for the text of an address.
     room: String,
+    spent: Spent,
     warnings: Vec<Diagnostic>,
 }
 
@@ -55,6 +59,7 @@ impl<'p> Deliveries<'p> {
             visitor: None,
             current: None,
             room: String::new(),
+            spent: Spent::default(),
             warnings: Vec::new(),
         }
     }
@@ -96,7 +101,16 @@ impl Iterator for Deliveries<'_> {
                 }
             }
             let current = self.current.as_mut()?;
-            match current.next() {
+            let step = current.next();
+            let Spent { steps, bytes } = current.renderer.take_spent();
+            self.spent.steps = self.spent.steps.saturating_add(steps);
+            self.spent.bytes = self.spent.bytes.saturating_add(bytes);
+            if let Some(problem) = self.spent.too_much(&self.project.limits, current.message) {
+                self.current = None;
+                self.queue = Vec::new().into_iter();
+                return Some(Err(problem));
+            }
+            match step {
                 Step::Delivery(text, row) => {
                     let visitor = current.renderer.table.visitor(row);
                     self.twins.note(current.index, visitor, &text);
@@ -116,6 +130,23 @@ impl Iterator for Deliveries<'_> {
     }
 }
 
+impl Spent {
+    /// That all templates together took more than a project may.
+    fn too_much(self, limits: &Limits, message: &Message) -> Option<Diagnostic> {
+        let cure = "make the templates plainer, or send to smaller audiences";
+        let (name, most, found) = if self.steps > limits.template_steps {
+            let found = "the templates up to this one take too many steps for all visitors";
+            ("template-steps", limits.template_steps, found)
+        } else if self.bytes > limits.template_bytes {
+            let found = "the texts of templates up to this one have too many bytes together";
+            ("template-bytes", limits.template_bytes, found)
+        } else {
+            return None;
+        };
+        Some(Diagnostic::limit(name, most, found, cure).at(message.text.source.place()))
+    }
+}
+
 /// The message that is being resolved.
 struct Current<'p> {
     index: usize,
@@ -131,6 +162,8 @@ struct Current<'p> {
     last: Option<Place>,
     /// What was said once because it is the same for every row.
     unknown: HashSet<String>,
+    /// The paths of variables that no row has, where that was said.
+    told: HashSet<String>,
     long: usize,
     longest: usize,
 }
@@ -194,6 +227,7 @@ impl<'p> Current<'p> {
             more: 0,
             last: None,
             unknown: HashSet::new(),
+            told: HashSet::new(),
             long: 0,
             longest: 0,
         })
@@ -216,7 +250,8 @@ impl<'p> Current<'p> {
         }
         let row = self.renderer.table.row(position);
         if let Some(condition) = &self.condition {
-            match self.renderer.matches(condition, row) {
+            let written = self.message.condition.as_ref().map_or(0, |one| one.text.len());
+            match self.renderer.matches(condition, written, row) {
                 Ok(true) => {}
                 Ok(false) => return Step::Pass,
                 Err(error) => return self.failed_condition(&error, row),
@@ -224,10 +259,12 @@ impl<'p> Current<'p> {
         }
         let text = match &self.text {
             Form::Literal(text) => (*text).clone(),
-            Form::Template { template, source } => match self.renderer.text(template, row) {
-                Ok(text) => text,
-                Err(trouble) => return self.failed_text(trouble, source, row),
-            },
+            Form::Template { template, source } => {
+                match self.renderer.text(template, source.len(), row) {
+                    Ok(text) => text,
+                    Err(trouble) => return self.failed_text(trouble, source, row),
+                }
+            }
         };
         self.sent += 1;
         if text.len() > LONG {
@@ -240,6 +277,10 @@ impl<'p> Current<'p> {
 
     fn failed_condition(&mut self, error: &Error, row: u32) -> Step {
         let Some(condition) = &self.message.condition else { return Step::Pass };
+        let ends = error.kind() == ErrorKind::OutOfFuel || template::is_same_for_all(error.kind());
+        if !ends && self.is_more() {
+            return Step::Pass;
+        }
         let range = template::range_of(error, &condition.text);
         let place = template::place_in(&condition.source, &condition.text, range);
         let message = match template::undefined_name(error) {
@@ -258,6 +299,14 @@ impl<'p> Current<'p> {
 
     fn failed_text(&mut self, trouble: Trouble, source: &str, row: u32) -> Step {
         let at = &self.message.text.source;
+        let one_of_many = match &trouble {
+            Trouble::Empty => self.is_more(),
+            Trouble::TooLarge => false,
+            Trouble::Template(error) => self.is_one_of_many(error),
+        };
+        if one_of_many {
+            return Step::Pass;
+        }
         let who = self.who(row);
         let error = match trouble {
             Trouble::Empty => {
@@ -314,7 +363,34 @@ impl<'p> Current<'p> {
         };
         let mut problem = Diagnostic::error(Code::UndefinedVariable, message).at(place);
         problem.help = Some(help).filter(|_| name != "visitor_id");
+        self.told.insert(path.to_owned());
         self.report_once(problem)
+    }
+
+    /// Whether a row's failure is only counted: to find its place takes time.
+    fn is_one_of_many(&mut self, error: &Error) -> bool {
+        let ends = error.kind() == ErrorKind::OutOfFuel || template::is_same_for_all(error.kind());
+        let of_the_row = match template::undefined_name(error) {
+            None => !ends,
+            Some(path) => {
+                let name = path.split(['.', '[']).next().unwrap_or(path);
+                if self.renderer.table.column(name).is_none() && self.told.contains(path) {
+                    return true;
+                }
+                self.renderer.table.column(name).is_some()
+            }
+        };
+        of_the_row && self.is_more()
+    }
+
+    /// Whether enough failures were shown; then this one is counted.
+    fn is_more(&mut self) -> bool {
+        let more = self.failed >= ENOUGH;
+        if more {
+            self.failed += 1;
+            self.more += 1;
+        }
+        more
     }
 
     /// For what takes long to fail: the other rows are not tried.
@@ -346,11 +422,7 @@ impl<'p> Current<'p> {
 
     fn report(&mut self, mut problem: Diagnostic, row: u32) -> Step {
         self.failed += 1;
-        if self.failed > ENOUGH {
-            self.more += 1;
-            self.last = problem.place;
-            return Step::Pass;
-        }
+        self.last.clone_from(&problem.place);
         if self.renderer.table.is_csv() {
             problem = problem.related(self.renderer.table.place(row), "this is the row");
         }
@@ -391,10 +463,21 @@ impl<'p> Current<'p> {
 
 /// Everything that can be said of a project without state and network: renders all texts, in
 /// and out of their windows, and reads the audiences that no message uses.
-pub fn check(project: &Project) -> Vec<Diagnostic> {
+///
+/// After `most` problems, no more are looked for.
+pub fn check(project: &Project, most: u64) -> Vec<Diagnostic> {
+    let enough = usize::try_from(most).unwrap_or(usize::MAX);
     let mut deliveries = Deliveries::everything(project);
-    let mut found: Vec<Diagnostic> = deliveries.by_ref().filter_map(Result::err).collect();
+    let problems = deliveries.by_ref().filter_map(Result::err);
+    let mut found: Vec<Diagnostic> = problems.take(enough).collect();
     found.extend(deliveries.take_warnings());
-    found.extend(project.unused.iter().flat_map(|audience| audience.check()));
+    let mut seen = HashMap::new();
+    for audience in &project.unused {
+        if found.len() >= enough {
+            break;
+        }
+        found.extend(audience.check(&mut seen));
+    }
+    limits::shorten(&mut found, most);
     found
 }

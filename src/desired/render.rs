@@ -9,11 +9,14 @@ use std::{
 };
 
 use minijinja::{
-    Error, Expression, Template, Value,
+    Error, ErrorKind, Expression, Template, Value,
     value::{Enumerator, Object},
 };
 
-use crate::manifest::{Table, Vars, template::bounds};
+use crate::manifest::{
+    Table, Vars,
+    template::{self, bounds},
+};
 
 /// No text needs more; a template that would make more is broken.
 const MAX_BYTES: usize = 1 << 20;
@@ -31,7 +34,12 @@ struct Row {
 impl Row {
     fn lookup(&self, name: &str) -> Option<Value> {
         let row = || self.row.load(Ordering::Relaxed);
-        let cell = self.table.column(name).map(|column| self.table.cell(row(), column));
+        let cell = self.table.column(name).map(|column| {
+            // Cells are found by passing those before: see `Table`.
+            let cell = self.table.cell(row(), column);
+            bounds::passed(self.table.distance(row(), cell));
+            cell
+        });
         match cell {
             Some(cell) if !cell.is_empty() => Some(Value::from(cell)),
             other => {
@@ -81,6 +89,17 @@ pub(super) struct Renderer {
     in_text: Value,
     in_condition: Value,
     buffer: Vec<u8>,
+    /// What all texts and conditions took.
+    spent: Spent,
+}
+
+/// What rendering took.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Spent {
+    /// About as many steps of the engine.
+    pub(super) steps: u64,
+    /// Bytes of texts.
+    pub(super) bytes: u64,
 }
 
 impl Renderer {
@@ -91,13 +110,22 @@ impl Renderer {
             Value::from_object(Row { table, row, vars, empty })
         };
         let (in_text, in_condition) = (context(false), context(true));
-        Self { table, vars, row, in_text, in_condition, buffer: Vec::new() }
+        Self {
+            table,
+            vars,
+            row,
+            in_text,
+            in_condition,
+            buffer: Vec::new(),
+            spent: Spent::default(),
+        }
     }
 
     /// The text for a row, without line breaks at its end.
     pub(super) fn text(
         &mut self,
         template: &Template<'_, '_>,
+        written: usize,
         row: u32,
     ) -> Result<Arc<str>, Trouble> {
         self.row.store(row, Ordering::Relaxed);
@@ -107,6 +135,14 @@ impl Renderer {
         let mut out = Capped { buffer: &mut self.buffer, full: false };
         let result = template.render_captured_to(context, &mut out);
         let full = out.full;
+        let steps = match &result {
+            Ok(captured) => captured.state().fuel_levels().map_or(0, |(consumed, _)| consumed),
+            Err(error) if error.kind() == ErrorKind::OutOfFuel => template::FUEL,
+            // It may have failed at the end. Few rows fail: after some, the others are not shown.
+            Err(_) => template::FUEL / 100,
+        };
+        self.spent.steps += bounds::cost(steps, written, self.buffer.len());
+        self.spent.bytes += self.buffer.len() as u64;
         match result {
             _ if full => return Err(Trouble::TooLarge),
             Err(error) => return Err(Trouble::Template(error)),
@@ -118,10 +154,24 @@ impl Renderer {
     }
 
     /// Whether a row is meant.
-    pub(super) fn matches(&self, condition: &Expression<'_, '_>, row: u32) -> Result<bool, Error> {
+    pub(super) fn matches(
+        &mut self,
+        condition: &Expression<'_, '_>,
+        written: usize,
+        row: u32,
+    ) -> Result<bool, Error> {
         self.row.store(row, Ordering::Relaxed);
         bounds::start();
-        Ok(condition.eval(self.in_condition.clone())?.is_true())
+        let result = condition.eval(self.in_condition.clone());
+        // An expression has no loops: no step is made twice, and most are written with three
+        // characters or more.
+        self.spent.steps += bounds::cost(written as u64 / 3, 0, 0);
+        Ok(result?.is_true())
+    }
+
+    /// What was spent since this was asked last.
+    pub(super) fn take_spent(&mut self) -> Spent {
+        std::mem::take(&mut self.spent)
     }
 }
 

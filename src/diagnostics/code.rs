@@ -34,7 +34,9 @@ codes! {
     NotUtf8 = "not-utf8",
     /// A file is not YAML.
     YamlSyntax = "yaml-syntax",
-    /// YAML that is nested too deeply, or grows too much through aliases.
+    /// A project that would take more of the machine than it may: see `--limit`.
+    Limit = "limit",
+    /// YAML that is nested too deeply, or whose alias stands inside its own anchor.
     YamlLimit = "yaml-limit",
     /// A YAML tag (`!name`), which would silently lose its meaning.
     YamlTag = "yaml-tag",

@@ -20,6 +20,8 @@ pub use masks::Masks;
 pub use report::Report;
 pub use sources::{Excerpts, Names, Secrets, Sources};
 
+use crate::model::number;
+
 /// How bad it is. A project with an error is not planned; one with warnings is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -90,6 +92,14 @@ impl Diagnostic {
     /// A warning of this kind, not yet anywhere.
     pub fn warning(code: Code, message: impl Into<String>) -> Self {
         Self { severity: Severity::Warning, ..Self::error(code, message) }
+    }
+
+    /// That a limit is passed: what there is, which limit it is, and how it is raised.
+    pub(crate) fn limit(name: &str, most: u64, found: impl std::fmt::Display, cure: &str) -> Self {
+        let most = number(most);
+        Self::error(Code::Limit, format!("{found}; the limit `{name}` is {most}")).help(format!(
+            "{cure}; or, if the machine has room for it, raise the limit: --limit {name}=NUMBER"
+        ))
     }
 
     /// Says where.

@@ -57,6 +57,7 @@ fn run(folder: &Path, environment: Option<&str>) {
         environment: environment.map(str::to_owned),
         allow_outside: false,
         env: &|name| (name == "HOME").then(|| "\u{1b}[31m".to_owned()),
+        limits: Default::default(),
         now: jiff::Timestamp::UNIX_EPOCH,
     };
     let mut loaded = load(folder, &options);

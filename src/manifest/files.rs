@@ -9,8 +9,11 @@ use std::{
 use globset::GlobBuilder;
 use walkdir::WalkDir;
 
-use super::{audience::not_utf8, source::SourceFile};
+use super::{audience::not_utf8, limits::Limits, source::SourceFile};
 use crate::diagnostics::{Code, Diagnostic};
+
+/// A path of the system has no more.
+const MOST_PATTERN: usize = 4096;
 
 /// The folder of a project.
 #[derive(Debug)]
@@ -54,7 +57,7 @@ impl Folder {
     }
 
     /// Reads a YAML file. The diagnostic has a place only if the file could be opened.
-    pub(crate) fn read(&self, path: &Path) -> Result<SourceFile, Diagnostic> {
+    pub(crate) fn read(&self, path: &Path, limits: &Limits) -> Result<SourceFile, Diagnostic> {
         let name = self.name(path);
         let bytes = fs::read(path).map_err(|error| unreadable(&name, &error))?;
         let bytes = match bytes.strip_prefix(b"\xef\xbb\xbf") {
@@ -62,7 +65,7 @@ impl Folder {
             None => bytes,
         };
         match String::from_utf8(bytes) {
-            Ok(text) => Ok(SourceFile::new(name, text)),
+            Ok(text) => Ok(SourceFile::new(name, text).within(limits)),
             Err(error) => {
                 let at = error.utf8_error().valid_up_to();
                 Err(not_utf8(&name, error.as_bytes(), at))
@@ -71,9 +74,19 @@ impl Folder {
     }
 
     /// The files that a pattern stands for, sorted. A pattern without wildcards must name one.
-    pub(crate) fn matching(&self, pattern: &str) -> Result<Vec<PathBuf>, Diagnostic> {
+    ///
+    /// `room` is how many files and folders may still be looked at; what is looked at is subtracted.
+    pub(crate) fn matching(
+        &self,
+        pattern: &str,
+        most: u64,
+        room: &mut u64,
+    ) -> Result<Vec<PathBuf>, Diagnostic> {
         let bad = |message: String| Diagnostic::error(Code::BadInclude, message);
         let wild = |part: &str| part.contains(['*', '?', '[', '{', '\\']);
+        if pattern.len() > MOST_PATTERN {
+            return Err(bad(format!("a pattern has at most {MOST_PATTERN} bytes")));
+        }
         if !wild(pattern) {
             let path = self.root.join(pattern);
             self.may_leave(pattern)?;
@@ -117,6 +130,12 @@ impl Folder {
         let mut found = Vec::new();
         let walk = WalkDir::new(&base).follow_links(true).sort_by_file_name();
         for entry in walk.into_iter().filter_entry(visible) {
+            let Some(left) = room.checked_sub(1) else {
+                let found = "the patterns are compared with too many files and folders";
+                let cure = "name folders in the patterns, and leave links out";
+                return Err(Diagnostic::limit("entries", most, found, cure));
+            };
+            *room = left;
             let entry = match entry {
                 Ok(entry) => entry,
                 Err(error) => {

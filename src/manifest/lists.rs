@@ -1,6 +1,6 @@
 //! `moved`, `import` and `removed`.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::{
     layers::Layer,
@@ -14,6 +14,9 @@ use crate::{
     diagnostics::{Code, Diagnostic},
     model::{Address, Key, MessageId, VisitorId},
 };
+
+/// So many keys of a circle are named.
+const MOST_NAMED: usize = 10;
 
 /// The keys that are declared, with their places.
 pub(crate) type Keys<'a> = BTreeMap<&'a str, Source>;
@@ -53,6 +56,9 @@ pub(crate) fn moved(
     let mut steps: BTreeMap<Key, (Key, Source)> = BTreeMap::new();
     let mut targets: HashMap<Key, Source> = HashMap::new();
     for layer in entries {
+        if cx.is_full() {
+            break;
+        }
         let from = required(cx, layer, "from", layer.raw.from.as_ref());
         let to = required(cx, layer, "to", layer.raw.to.as_ref());
         let (Some((from, from_at)), Some((to, to_at))) = (from, to) else { continue };
@@ -86,27 +92,53 @@ pub(crate) fn moved(
         targets.insert(to.clone(), to_at);
         steps.insert(from, (to, from_at));
     }
-    let mut moves = Vec::new();
-    let mut circles: BTreeSet<&Key> = BTreeSet::new();
-    for (from, (next, source)) in &steps {
-        let mut to = next;
-        let mut way = vec![from];
-        while let Some((next, _)) = steps.get(to)
-            && !way.contains(&to)
-        {
-            way.push(to);
-            to = next;
+    follow(cx, &steps)
+}
+
+/// Where each chain ends. No two moves have the same source or the same target, so each key is in
+/// one chain or in one circle, and is passed once.
+fn follow(cx: &mut Context<'_>, steps: &BTreeMap<Key, (Key, Source)>) -> Vec<Move> {
+    let targets: HashSet<&Key> = steps.values().map(|(to, _)| to).collect();
+    let mut ends: HashMap<&Key, &Key> = HashMap::with_capacity(steps.len());
+    for start in steps.keys().filter(|from| !targets.contains(from)) {
+        let mut way = Vec::new();
+        let mut at = start;
+        while let Some((next, _)) = steps.get(at) {
+            way.push(at);
+            at = next;
         }
-        if to == from {
-            if !circles.contains(from) {
-                circles.extend(&way);
-                let names: Vec<&str> = way.iter().map(|key| key.as_str()).collect();
-                let message = format!("these moves go round in a circle: {}", names.join(" → "));
-                cx.error(Code::BadMove, message, source);
-            }
+        ends.extend(way.into_iter().map(|from| (from, at)));
+    }
+    let mut circles: HashSet<&Key> = HashSet::new();
+    let mut moves = Vec::with_capacity(ends.len());
+    for (from, (next, source)) in steps {
+        if let Some(to) = ends.get(from) {
+            moves.push(Move { from: from.clone(), to: (*to).clone(), source: source.clone() });
             continue;
         }
-        moves.push(Move { from: from.clone(), to: to.clone(), source: source.clone() });
+        if !circles.insert(from) {
+            continue;
+        }
+        let mut way = vec![from];
+        let mut at = next;
+        while at != from
+            && let Some((next, _)) = steps.get(at)
+        {
+            circles.insert(at);
+            way.push(at);
+            at = next;
+        }
+        let more = way.len().saturating_sub(MOST_NAMED);
+        let mut names: Vec<&str> = way.iter().take(MOST_NAMED).map(|key| key.as_str()).collect();
+        let rest = format!("{more} more");
+        if more > 0 {
+            names.push(&rest);
+        }
+        if cx.is_full() {
+            break;
+        }
+        let message = format!("these moves go round in a circle: {}", names.join(" → "));
+        cx.error(Code::BadMove, message, source);
     }
     moves
 }
@@ -117,6 +149,9 @@ pub(crate) fn imports(cx: &mut Context<'_>, entries: &[Layer<'_, raw::Import>]) 
     let mut addresses: HashMap<Address, Source> = HashMap::new();
     let mut ids: HashMap<&str, Source> = HashMap::new();
     for layer in entries {
+        if cx.is_full() {
+            break;
+        }
         let to = required(cx, layer, "to", layer.raw.to.as_ref());
         let id = required(cx, layer, "id", layer.raw.id.as_ref());
         let (Some((to, to_at)), Some((id, id_at))) = (to, id) else { continue };
@@ -160,7 +195,12 @@ pub(crate) fn removed(
     moves: &[Move],
 ) -> Vec<Removed> {
     let mut found: Vec<Removed> = Vec::new();
+    let mut places: HashMap<Key, usize> = HashMap::new();
+    let moved_from: HashMap<&Key, &Move> = moves.iter().map(|one| (&one.from, one)).collect();
     for layer in entries {
+        if cx.is_full() {
+            break;
+        }
         let Some((name, at)) = required(cx, layer, "key", layer.raw.key.as_ref()) else {
             continue;
         };
@@ -171,11 +211,11 @@ pub(crate) fn removed(
                 (place.place(), "is removed, but is still declared", "it is declared here")
             })
             .or_else(|| {
-                let first = found.iter().find(|other| other.key == key)?;
+                let first = found.get(*places.get(&key)?)?;
                 Some((first.source.place(), "is removed twice", "the first time is here"))
             })
             .or_else(|| {
-                let moved = moves.iter().find(|moved| moved.from == key)?;
+                let moved = moved_from.get(&key)?;
                 Some((moved.source.place(), "is both moved and removed", "it is moved here"))
             });
         if let Some((place, what, note)) = clash {
@@ -185,6 +225,7 @@ pub(crate) fn removed(
             cx.problems.push(problem);
             continue;
         }
+        places.insert(key.clone(), found.len());
         found.push(Removed { key, delete: layer.raw.delete.unwrap_or(true), source: at });
     }
     found

@@ -9,8 +9,8 @@ use std::{
 use super::{
     PROJECT_FILE,
     audience::FileLines,
-    files::Folder,
     layers::{Layer, Layers},
+    limits::Limits,
     raw,
     resolve::Context,
     source::{Source, SourceFile},
@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     diagnostics::{Code, Diagnostic, Place},
-    model::Key,
+    model::{Key, number},
 };
 
 const DEFAULT_INCLUDE: &str = "messages/**/*.yaml";
@@ -41,28 +41,84 @@ pub(crate) struct Files {
     pub(super) incomplete: bool,
 }
 
-/// A file that was read and decoded, or why it could not be read.
-struct Read(Result<(Arc<SourceFile>, Document), Diagnostic>);
+/// A file that was read, or why it could not be read.
+type Read = Result<Arc<SourceFile>, Diagnostic>;
 
-impl Read {
-    fn new(folder: &Folder, path: &Path) -> Self {
-        Self(folder.check(path).and_then(|()| folder.read(path)).map(|file| {
-            let document = yaml::read(&file);
-            (Arc::new(file), document)
-        }))
-    }
-}
+type Decoded = Result<(Arc<SourceFile>, Document), Diagnostic>;
 
-/// Reads files, several at the same time if that pays. They come in their order.
-fn read_all<'p>(cx: &Context<'_>, paths: impl Iterator<Item = &'p Path>) -> Vec<Read> {
+/// Reads and decodes files, several at the same time if that pays. They come in their order;
+/// there is nothing of those that were not decoded because there is too much.
+fn read_all<'p>(
+    cx: &Context<'_>,
+    paths: impl Iterator<Item = &'p Path>,
+    room: &mut Room,
+) -> Vec<Option<Decoded>> {
     let paths: Vec<&Path> = paths.collect();
     let size = |path: &&Path| std::fs::metadata(path).map_or(0, |file| file.len());
+    let bytes = paths.iter().map(size).sum();
     let threads = match paths.len() {
         0 | 1 => 1,
-        _ => cx.threads.for_bytes(paths.iter().map(size).sum()),
+        _ => cx.threads.for_bytes(bytes),
     };
-    let folder = cx.folder;
-    each(paths, threads, |path| Read::new(folder, path))
+    let (folder, limits) = (cx.folder, &cx.options.limits);
+    if let Err(problem) = room.take_bytes(bytes) {
+        return vec![Some(Err(problem))];
+    }
+    let read = |path| -> (Read, u64) {
+        let file = folder.check(path).and_then(|()| folder.read(path, limits)).map(Arc::new);
+        let parts = file.as_ref().map_or(0, |file| yaml::parts(file.text()));
+        (file, parts)
+    };
+    let files = each(paths, threads, read).into_iter();
+    let files: Vec<Read> = files
+        .map(|(file, parts)| file.and_then(|file| room.take_parts(&file, parts).map(|()| file)))
+        .collect();
+    // Nothing is decoded that would be too much.
+    let too_much = room.parts_passed;
+    each(files, threads, |file| match file {
+        Ok(_) if too_much => None,
+        Ok(file) => {
+            let document = yaml::read(&file);
+            Some(Ok((file, document)))
+        }
+        Err(problem) => Some(Err(problem)),
+    })
+}
+
+/// What all YAML files together may still have.
+struct Room {
+    limits: Limits,
+    bytes: u64,
+    parts: u64,
+    parts_passed: bool,
+}
+
+impl Room {
+    fn take_bytes(&mut self, bytes: u64) -> Result<(), Diagnostic> {
+        self.bytes = self.bytes.saturating_add(bytes);
+        if self.bytes <= self.limits.yaml_bytes {
+            return Ok(());
+        }
+        let found = format!("the YAML files have {} bytes", number(self.bytes));
+        let cure = "put visitors and their texts into CSV files";
+        Err(Diagnostic::limit("yaml-bytes", self.limits.yaml_bytes, found, cure))
+    }
+
+    /// The first file that is too much is told.
+    fn take_parts(&mut self, file: &SourceFile, parts: u64) -> Result<(), Diagnostic> {
+        self.parts = self.parts.saturating_add(parts);
+        if self.parts <= self.limits.yaml_parts || self.parts_passed {
+            return Ok(());
+        }
+        self.parts_passed = true;
+        let found = format!(
+            "up to this file, the YAML files have {} lines, commas, colons, dashes and brackets",
+            number(self.parts)
+        );
+        let cure = "put visitors and their texts into CSV files";
+        let problem = Diagnostic::limit("yaml-parts", self.limits.yaml_parts, found, cure);
+        Err(problem.at(Place { file: file.name().clone(), line: 1, column: 1, length: 1 }))
+    }
 }
 
 /// Things by name, each with its layers.
@@ -82,8 +138,11 @@ impl Files {
             environment: cx.chosen().map(str::to_owned),
             incomplete: false,
         };
-        let read = Read::new(cx.folder, &path);
-        files.add(cx, &path, None, read);
+        let limits = cx.options.limits;
+        let mut room = Room { limits, bytes: 0, parts: 0, parts_passed: false };
+        for read in read_all(cx, [&*path].into_iter(), &mut room).into_iter().flatten() {
+            files.add(cx, &path, None, read);
+        }
         let main = files.files.first()?;
         files.check_main(cx);
         let main_file = &main.source;
@@ -96,11 +155,21 @@ impl Files {
             }
             None => vec![(DEFAULT_INCLUDE.to_owned(), main_file.clone())],
         };
+        if patterns.len() as u64 > limits.patterns {
+            let found =
+                format!("`include` has {} patterns and names", number(patterns.len() as u64));
+            let cure = "write one pattern for many files";
+            let problem = Diagnostic::limit("patterns", limits.patterns, found, cure);
+            cx.problems.push(problem.at(main_file.child("include").key().place()));
+            files.incomplete = true;
+            return Some(files);
+        }
         let own = std::fs::canonicalize(&path).ok();
         let mut seen: HashSet<PathBuf> = own.into_iter().collect();
         let mut parts = Vec::new();
+        let mut entries = limits.entries;
         for (pattern, at) in &patterns {
-            match cx.folder.matching(pattern) {
+            match cx.folder.matching(pattern, limits.entries, &mut entries) {
                 Ok(paths) => {
                     for path in paths {
                         let real = std::fs::canonicalize(&path).unwrap_or_else(|_| path.clone());
@@ -109,14 +178,23 @@ impl Files {
                         }
                     }
                 }
-                Err(problem) => parts.push(Err(problem.at(at.place()))),
+                Err(problem) => {
+                    let enough = problem.code == Code::Limit;
+                    parts.push(Err(problem.at(at.place())));
+                    if enough {
+                        break;
+                    }
+                }
             }
         }
-        let mut read = read_all(cx, parts.iter().flatten().map(|(path, _)| &**path)).into_iter();
+        let paths = parts.iter().flatten().map(|(path, _)| &**path);
+        let mut read = read_all(cx, paths, &mut room).into_iter();
         for part in parts {
             match part {
                 Ok((path, at)) => {
-                    if let Some(read) = read.next() {
+                    if let Some(Some(read)) = read.next()
+                        && !cx.is_full()
+                    {
                         files.add(cx, &path, Some(at), read);
                     }
                 }
@@ -133,11 +211,13 @@ impl Files {
     }
 
     /// Adds a file that was read. `at` names it; `pushsync.yaml` names itself.
-    fn add(&mut self, cx: &mut Context<'_>, path: &Path, at: Option<&Source>, Read(read): Read) {
+    fn add(&mut self, cx: &mut Context<'_>, path: &Path, at: Option<&Source>, read: Decoded) {
         let (file, mut document) = match read {
             Ok(read) => read,
             Err(mut problem) => {
-                if let (None, Some(at)) = (&problem.place, at) {
+                if let (None, Some(at)) = (&problem.place, at)
+                    && problem.code != Code::Limit
+                {
                     problem.place = Some(at.place());
                 }
                 if problem.code == Code::NotUtf8 {
@@ -174,6 +254,9 @@ impl Files {
         let at = main.source.child("environments");
         let names: Vec<&str> = self.environments().map(|(name, _)| name).collect();
         for name in &names {
+            if cx.is_full() {
+                break;
+            }
             if let Err(error) = Key::parse(name) {
                 let message = error.to_string().replace("a key", "an environment's name");
                 cx.error(Code::BadKey, message, &at.child(*name).key());
@@ -186,6 +269,9 @@ impl Files {
         for (name, raw) in self.environments() {
             let Some(Entries(messages)) = &raw.messages else { continue };
             let at = at.child(name).child("messages");
+            if cx.is_full() {
+                break;
+            }
             for (key, _) in messages.iter().filter(|_| self.environment.as_deref() != Some(name)) {
                 if let Err(error) = Key::parse(key) {
                     cx.error(Code::BadKey, error.to_string(), &at.child(key.as_str()).key());
@@ -268,6 +354,7 @@ impl Files {
                     && file.document.faulty.contains(&vec![section.into(), name.as_str().into()]);
                 let layer = Layer { raw, at, faulty };
                 match named.get(name.as_str()).and_then(Layers::source) {
+                    Some(_) if cx.is_full() => break,
                     Some(first) => {
                         let message = format!("`{name}` is here a second time");
                         let problem = Diagnostic::error(Code::DuplicateKey, message)
@@ -398,7 +485,9 @@ fn misplaced(cx: &mut Context<'_>, raw: &raw::File, source: &Source) {
 
 /// `.yml` is so common an ending that a file left out because of it is worth a warning.
 fn left_out(cx: &mut Context<'_>) {
-    let paths = cx.folder.matching("messages/**/*.yml").unwrap_or_default();
+    let most = cx.options.limits.entries;
+    let paths = cx.folder.matching("messages/**/*.yml", most, &mut most.clone());
+    let paths = paths.unwrap_or_default();
     let Some(first) = paths.first() else { return };
     let name = cx.folder.name(first);
     let message = match paths.len() - 1 {

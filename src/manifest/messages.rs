@@ -22,7 +22,7 @@ use super::{
 use crate::{
     desired::Spec,
     diagnostics::{Code, Diagnostic},
-    model::{Key, Kind, Sender},
+    model::{Key, Kind, Sender, number},
 };
 
 /// What messages refer to.
@@ -80,6 +80,17 @@ pub(crate) fn message(
         condition,
     };
     (!layers.faulty()).then_some(message)
+}
+
+/// That all messages together have few enough deliveries.
+pub(crate) fn few_enough(cx: &mut Context<'_>, messages: &[Message]) {
+    let most = cx.options.limits.deliveries;
+    let all: u64 = messages.iter().map(|message| message.table.len() as u64).sum();
+    if all > most {
+        let found = format!("the messages have {} visitors together, before `where`", number(all),);
+        let cure = "send fewer messages, or to smaller audiences";
+        cx.problems.push(Diagnostic::limit("deliveries", most, found, cure));
+    }
 }
 
 /// The audience that a message will ask for, as far as its form tells.

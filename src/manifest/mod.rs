@@ -25,6 +25,7 @@ mod configure;
 pub mod duration;
 mod files;
 mod layers;
+pub mod limits;
 mod lists;
 mod load;
 mod messages;
@@ -44,13 +45,18 @@ mod unions;
 mod variables;
 mod yaml;
 
-use std::{collections::BTreeMap, path::Path, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    path::Path,
+    sync::Arc,
+};
 
 use jiff::Timestamp;
 use minijinja::Value;
 
 pub(crate) use audience::AHEAD;
 pub use audience::Table;
+pub use limits::Limits;
 pub use project::{Adoption, Message, Move, Presence, Project, Removed, Window};
 pub(crate) use project::{Body, Vars};
 pub use settings::{MOST_CONCURRENT, MaskVisitors, Settings, StateSetting, Threshold};
@@ -83,6 +89,8 @@ pub struct LoadOptions<'a> {
     pub allow_outside: bool,
     /// Environment variables, for `${PUSHSYNC_VAR_NAME}`.
     pub env: &'a dyn Fn(&str) -> Option<String>,
+    /// What the project may cost.
+    pub limits: Limits,
     /// For warnings of windows that have passed.
     pub now: Timestamp,
 }
@@ -103,7 +111,11 @@ impl Loaded {
     /// [`crate::desired::check`]. The project is gone if there is an error among that.
     pub fn check(&mut self) {
         let Some(project) = self.project.as_ref().or(self.draft.as_ref()) else { return };
-        self.report.extend(crate::desired::check(project));
+        let room = project.limits.problems.saturating_sub(self.report.diagnostics().len() as u64);
+        // Whoever is told thousands of problems needs no more of them.
+        if room > 0 {
+            self.report.extend(crate::desired::check(project, room));
+        }
         if self.report.errors() > 0
             && let Some(project) = self.project.take()
         {
@@ -154,9 +166,11 @@ fn load_on(threads: Threads, dir: &Path, options: &LoadOptions<'_>) -> Loaded {
             };
         }
     };
+    suggest::start();
     let (sources, problems) = Default::default();
     let mut cx = Context { options, folder: &folder, threads, sources, problems };
     let project = Files::read(&mut cx).map(|files| resolve(&mut cx, &files));
+    limits::shorten(&mut cx.problems, options.limits.problems);
     let good = cx.problems.iter().all(|problem| !problem.is_error());
     let (project, draft) = if good { (project, None) } else { (None, project) };
     let report = Report::new(cx.problems, cx.sources);
@@ -173,6 +187,9 @@ fn resolve(cx: &mut Context<'_>, files: &Files) -> Project {
 
     let mut senders = Declared::new(files.incomplete);
     for (name, layers) in files.senders(cx) {
+        if cx.is_full() {
+            break;
+        }
         match resolve::sender(cx, layers) {
             Some(sender) => _ = senders.known.insert(name.to_owned(), sender),
             None => _ = senders.broken.insert(name.to_owned()),
@@ -182,6 +199,9 @@ fn resolve(cx: &mut Context<'_>, files: &Files) -> Project {
 
     let mut declared = Declared::new(files.incomplete);
     for (name, layers) in files.audiences(cx) {
+        if cx.is_full() {
+            break;
+        }
         match Audience::declared(cx, layers, &folder_of) {
             Some(audience) => _ = declared.known.insert(name.to_owned(), audience),
             None => _ = declared.broken.insert(name.to_owned()),
@@ -195,13 +215,20 @@ fn resolve(cx: &mut Context<'_>, files: &Files) -> Project {
     let mut messages = Vec::new();
     let mut keys = lists::Keys::new();
     let written = files.messages(cx);
-    audiences.read_ahead(cx.threads, written.values().filter_map(messages::audience_of));
+    audiences.read_ahead(
+        cx.threads,
+        &cx.options.limits,
+        written.values().filter_map(messages::audience_of),
+    );
     for (name, layers) in &written {
         if let Some(source) = layers.source() {
             keys.insert(name, source.key());
         }
-        messages.extend(messages::message(cx, &world, &mut audiences, name, layers));
+        if !cx.is_full() {
+            messages.extend(messages::message(cx, &world, &mut audiences, name, layers));
+        }
     }
+    messages::few_enough(cx, &messages);
     // In the order of addresses, and not of keys: `a-b@` comes before `a@`.
     messages.sort_by(|a, b| address_order(&a.spec.key, &b.spec.key));
 
@@ -220,7 +247,8 @@ fn resolve(cx: &mut Context<'_>, files: &Files) -> Project {
         messages,
         vars,
         engine,
-        unused: audiences.unused(),
+        unused: audiences.unused(cx.options.limits),
+        limits: cx.options.limits,
     }
 }
 
@@ -241,10 +269,13 @@ fn vars(layers: &[&[(String, Var)]]) -> Vars {
 
 /// Mappings merge, everything else replaces.
 fn merge(base: &mut Vec<(String, Var)>, over: &[(String, Var)]) {
+    let places = base.iter().enumerate().map(|(at, (name, _))| (name.clone(), at));
+    let places: HashMap<String, usize> = places.collect();
     for (name, var) in over {
-        match (base.iter_mut().find(|(other, _)| other == name), var) {
+        match (places.get(name).and_then(|at| base.get_mut(*at)), var) {
             (Some((_, Var::Map(base))), Var::Map(over)) => merge(base, over),
             (Some((_, base)), var) => *base = var.clone(),
+            // No name comes twice in one mapping.
             (None, var) => base.push((name.clone(), var.clone())),
         }
     }

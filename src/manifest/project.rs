@@ -10,7 +10,7 @@ use std::{
 use jiff::Timestamp;
 use minijinja::{Environment, Value};
 
-use super::{audience::Table, resolve::Unused, settings::Settings, source::Source};
+use super::{audience::Table, limits::Limits, resolve::Unused, settings::Settings, source::Source};
 use crate::{
     desired::Spec,
     model::{Address, IdSource, Key, MessageId, Sender, VisitorId},
@@ -39,6 +39,7 @@ pub struct Project {
     pub(crate) vars: Arc<Vars>,
     pub(crate) engine: Environment<'static>,
     pub(crate) unused: Vec<Unused>,
+    pub(crate) limits: Limits,
 }
 
 impl Project {

@@ -11,6 +11,7 @@ use super::{
     audience::{FileLines, Table},
     files::{Folder, unreadable},
     layers::Layers,
+    limits::Limits,
     raw,
     source::Source,
     suggest,
@@ -36,6 +37,11 @@ impl Context<'_> {
     pub(crate) fn chosen(&self) -> Option<&str> {
         let name = self.options.environment.as_deref();
         name.filter(|name| *name != super::DEFAULT_ENVIRONMENT)
+    }
+
+    /// Whether so many problems were found that no more are looked for.
+    pub(crate) fn is_full(&self) -> bool {
+        self.problems.len() as u64 >= self.options.limits.problems
     }
 
     pub(crate) fn error(&mut self, code: Code, message: impl Into<String>, at: &Source) {
@@ -166,6 +172,9 @@ impl<T> Declared<T> {
 
     /// `did you mean …?`
     pub(crate) fn help(&self, name: &str, what: &str) -> Option<String> {
+        if !suggest::has_room_for(self.known.len() + self.broken.len()) {
+            return None;
+        }
         let names = self.known.keys().map(String::as_str);
         let names = names.chain(self.broken.iter().map(String::as_str));
         let mut names: Vec<&str> = names.collect();
@@ -182,19 +191,36 @@ impl<T> Declared<T> {
 
 /// An audience, not yet read.
 pub(crate) enum Audience {
-    File { path: PathBuf, name: Arc<str>, at: Source },
-    List { ids: Vec<String>, at: Source },
+    /// The path is as the system knows it: audiences with the same one share its rows.
+    File {
+        path: PathBuf,
+        name: Arc<str>,
+        at: Source,
+    },
+    List {
+        ids: Vec<String>,
+        at: Source,
+    },
 }
 
 /// An audience that no message uses: read only when everything is checked.
-pub(crate) struct Unused(Audience);
+pub(crate) struct Unused(Audience, Limits);
 
 impl Unused {
-    /// Reads it, and says what is wrong with it.
-    pub(crate) fn check(&self) -> Vec<Diagnostic> {
-        match self.0.read(Threads::AsNeeded) {
-            Ok(table) if table.is_empty() => vec![self.0.empty()],
-            Ok(_) => Vec::new(),
+    /// Reads it, and says what is wrong with it. `seen` has the files that were looked at, and
+    /// whether they are empty.
+    pub(crate) fn check(&self, seen: &mut HashMap<PathBuf, bool>) -> Vec<Diagnostic> {
+        let known = self.0.file().and_then(|path| seen.get(path).copied());
+        let read = match known {
+            Some(empty) => Ok(empty),
+            None => self.0.read(Threads::AsNeeded, &self.1).map(|table| table.is_empty()),
+        };
+        if let (Some(path), None) = (self.0.file(), known) {
+            seen.insert(path.to_owned(), read.as_ref().is_ok_and(|empty| *empty));
+        }
+        match read {
+            Ok(true) => vec![self.0.empty()],
+            Ok(false) => Vec::new(),
             Err(problems) => problems,
         }
     }
@@ -226,6 +252,7 @@ impl Audience {
                     cx.problems.push(problem);
                     return None;
                 }
+                let path = std::fs::canonicalize(&path).unwrap_or(path);
                 cx.sources.add(name.clone(), Arc::new(FileLines::new(path.clone(), true)));
                 Some(Self::File { path, name, at })
             }
@@ -245,14 +272,22 @@ impl Audience {
         }
     }
 
-    fn read(&self, threads: Threads) -> Result<Table, Vec<Diagnostic>> {
+    fn read(&self, threads: Threads, limits: &Limits) -> Result<Table, Vec<Diagnostic>> {
         match self {
             Self::File { path, name, at } => {
                 let bytes = std::fs::read(path)
                     .map_err(|error| vec![unreadable(name, &error).at(at.place())])?;
-                Table::from_csv(name, bytes, threads)
+                Table::from_csv(name, bytes, threads, limits)
             }
             Self::List { ids, at } => Table::from_list(ids, at.clone()),
+        }
+    }
+
+    /// Its file, if it has one.
+    fn file(&self) -> Option<&PathBuf> {
+        match self {
+            Self::File { path, .. } => Some(path),
+            Self::List { .. } => None,
         }
     }
 
@@ -289,6 +324,10 @@ fn readable(
         }
         problem
     })?;
+    if std::fs::metadata(path).is_ok_and(|file| !file.is_dir() && !file.is_file()) {
+        let message = format!("`{}` is a device or a pipe, not a CSV file", folder.name(path));
+        return Err(Diagnostic::error(Code::Unreadable, message));
+    }
     if path.is_dir() {
         let message = format!("`{name}` is a folder, not a CSV file");
         return Err(Diagnostic::error(Code::Unreadable, message));
@@ -301,11 +340,13 @@ pub(crate) struct Audiences {
     declared: Declared<Audience>,
     ahead: HashMap<String, Result<Table, Vec<Diagnostic>>>,
     tables: HashMap<String, Option<Arc<Table>>>,
+    /// By file, where it has been read.
+    files: HashMap<PathBuf, Option<Arc<Table>>>,
 }
 
 impl Audiences {
     pub(crate) fn new(declared: Declared<Audience>) -> Self {
-        Self { declared, ahead: HashMap::new(), tables: HashMap::new() }
+        Self { declared, ahead: HashMap::new(), tables: HashMap::new(), files: HashMap::new() }
     }
 
     /// Reads those that messages will ask for at the same time, if there are several files. What is
@@ -313,11 +354,14 @@ impl Audiences {
     pub(crate) fn read_ahead<'a>(
         &mut self,
         threads: Threads,
+        limits: &Limits,
         names: impl Iterator<Item = &'a str>,
     ) {
         let names: BTreeSet<&str> = names.collect();
         let known = names.into_iter().filter_map(|name| self.declared.known.get_key_value(name));
         let files = known.filter_map(|(name, audience)| Some((name, audience, audience.bytes()?)));
+        let mut seen = HashSet::new();
+        let files = files.filter(|(_, audience, _)| seen.insert(audience.file()));
         let files: Vec<_> = files.collect();
         if files.len() < 2 {
             return;
@@ -326,7 +370,7 @@ impl Audiences {
         if most > 1 {
             let inner = threads.shared_by(files.len());
             let read = |(name, audience, _): (&String, &Audience, u64)| {
-                (name.clone(), audience.read(inner))
+                (name.clone(), audience.read(inner, limits))
             };
             self.ahead = each(files, most, read).into_iter().collect();
         }
@@ -350,23 +394,40 @@ impl Audiences {
             }
             return None;
         };
-        let read = self.ahead.remove(name).unwrap_or_else(|| audience.read(cx.threads));
-        let table = told(cx, audience, read);
+        let file = audience.file();
+        let table = match file.and_then(|path| self.files.get(path)) {
+            Some(table) => {
+                if table.as_ref().is_some_and(|table| table.is_empty()) {
+                    cx.problems.push(audience.empty());
+                }
+                table.clone()
+            }
+            None => {
+                let read = self
+                    .ahead
+                    .remove(name)
+                    .unwrap_or_else(|| audience.read(cx.threads, &cx.options.limits));
+                told(cx, audience, read)
+            }
+        };
+        if let Some(path) = file {
+            self.files.insert(path.clone(), table.clone());
+        }
         self.tables.insert(name.to_owned(), table.clone());
         table
     }
 
     /// Those that nobody asked for.
-    pub(crate) fn unused(self) -> Vec<Unused> {
+    pub(crate) fn unused(self, limits: Limits) -> Vec<Unused> {
         let used = self.tables;
         let all = self.declared.known.into_iter();
-        all.filter(|(name, _)| !used.contains_key(name)).map(|(_, a)| Unused(a)).collect()
+        all.filter(|(name, _)| !used.contains_key(name)).map(|(_, a)| Unused(a, limits)).collect()
     }
 }
 
 /// Reads an audience, and reports what is wrong with it.
 pub(crate) fn read(cx: &mut Context<'_>, audience: &Audience) -> Option<Arc<Table>> {
-    let read = audience.read(cx.threads);
+    let read = audience.read(cx.threads, &cx.options.limits);
     told(cx, audience, read)
 }
 

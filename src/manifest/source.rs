@@ -1,28 +1,37 @@
 //! Files as text, and places in them that are only looked up when they are shown.
 
+mod lines;
+
 use std::{
-    collections::HashSet,
+    collections::{HashMap, HashSet},
     fmt,
     sync::{Arc, OnceLock},
 };
 
 use super::{
     comments,
+    limits::Limits,
     suspects::{self, Suspect, Words},
-    yaml::tree::{Flaw, NodeId, Span, Tree},
+    yaml::tree::{Flaw, NodeId, Span, Tree, What},
 };
 use crate::diagnostics::{Excerpts, Names, Place, Secrets};
+use lines::Lines;
 
 /// No id is written over more lines.
 const MOST_LINES: u32 = 1_000;
+
+/// A line with more bytes is not shown: nobody reads it, and to copy it takes time.
+pub(super) const MOST_SHOWN: usize = 100_000;
 
 /// A YAML file that was read. Its tree is made when a place in it is asked for.
 pub struct SourceFile {
     name: Arc<str>,
     text: String,
-    lines: OnceLock<Vec<usize>>,
+    limits: Limits,
+    lines: OnceLock<Lines>,
     tree: OnceLock<Result<Tree, Flaw>>,
-    dropped: OnceLock<HashSet<NodeId>>,
+    /// What is left of lists of which something was passed over because of errors.
+    shortened: OnceLock<HashMap<NodeId, Vec<NodeId>>>,
     suspects: OnceLock<(Vec<Suspect>, Vec<Box<str>>)>,
     words: OnceLock<Words>,
 }
@@ -33,12 +42,22 @@ impl SourceFile {
         Self {
             name,
             text,
+            limits: Limits::default(),
             lines: OnceLock::new(),
             tree: OnceLock::new(),
-            dropped: OnceLock::new(),
+            shortened: OnceLock::new(),
             suspects: OnceLock::new(),
             words: OnceLock::new(),
         }
+    }
+
+    /// With other limits for what its aliases may add.
+    pub(crate) fn within(self, limits: &Limits) -> Self {
+        Self { limits: *limits, ..self }
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.limits
     }
 
     pub(crate) fn name(&self) -> &Arc<str> {
@@ -50,22 +69,51 @@ impl SourceFile {
     }
 
     pub(crate) fn tree(&self) -> Result<&Tree, &Flaw> {
-        self.tree.get_or_init(|| Tree::parse(&self.text)).as_ref()
+        self.tree.get_or_init(|| Tree::parse(&self.text, &self.limits)).as_ref()
     }
 
     /// Remembers which nodes were passed over because of errors: they do not count in lists.
-    pub(crate) fn drop_nodes(&self, nodes: HashSet<NodeId>) {
-        // Set once, when the file is decoded.
-        let _ = self.dropped.set(nodes);
+    pub(crate) fn drop_nodes(&self, nodes: &HashSet<NodeId>) {
+        let Ok(tree) = self.tree() else { return };
+        let lists = tree.nodes().filter_map(|(id, node)| match &node.what {
+            What::Seq(items) if items.iter().any(|item| nodes.contains(item)) => Some((id, items)),
+            _ => None,
+        });
+        let shortened = lists.map(|(id, items)| {
+            (id, items.iter().copied().filter(|item| !nodes.contains(item)).collect())
+        });
+        if !nodes.is_empty() {
+            // Set once, when the file is decoded.
+            let _ = self.shortened.set(shortened.collect());
+        }
+    }
+
+    /// The elements of a list that were not passed over.
+    fn items<'t>(&'t self, tree: &'t Tree, list: NodeId) -> &'t [NodeId] {
+        let shortened = self.shortened.get().and_then(|lists| lists.get(&tree.resolve(list)));
+        shortened.map_or_else(|| tree.items(list), Vec::as_slice)
+    }
+
+    fn lines(&self) -> &Lines {
+        self.lines.get_or_init(|| Lines::new(&self.text))
     }
 
     /// Line `number`, from 1, without its line break.
     pub(crate) fn line_text(&self, number: u32) -> Option<&str> {
-        let starts = self.lines.get_or_init(|| line_starts(&self.text));
-        let at = (number as usize).checked_sub(1)?;
-        let start = *starts.get(at)?;
-        let end = starts.get(at + 1).copied().unwrap_or(self.text.len());
-        self.text.get(start..end).map(|line| line.trim_end_matches(['\n', '\r']))
+        self.lines().get(&self.text, number)
+    }
+
+    /// What of a line stands between two places, the second of which may be in a later line; and
+    /// the column where that begins.
+    pub(crate) fn part_of_line(&self, number: u32, span: Span) -> Option<(&str, u32)> {
+        let line = self.line_text(number)?;
+        let column = if number == span.start.line { span.start.column } else { 0 };
+        let from = self.lines().offset(line, number, column);
+        let to = match number == span.end.line {
+            true => self.lines().offset(line, number, span.end.column),
+            false => line.len(),
+        };
+        Some((line.get(from..to)?, column))
     }
 
     pub(crate) fn place_at(&self, line: u32, column: u32, length: u32) -> Place {
@@ -74,16 +122,12 @@ impl SourceFile {
 
     /// The place of a span: its first line, if it has several.
     pub(crate) fn place_of(&self, span: Span) -> Place {
-        let Span { start, end } = span;
-        let line = self.line_text(start.line).unwrap_or_default();
-        let to = if end.line == start.line { end.column as usize } else { usize::MAX };
+        let Span { start, end: _ } = span;
+        // Only the part between the two is looked at: a line may be the whole file.
+        let meant = self.part_of_line(start.line, span).map_or("", |(meant, _)| meant);
         // Spans of the parser may have white space at their end.
-        let end = match line.char_indices().nth(to) {
-            Some((at, _)) => line[..at].trim_end().chars().count(),
-            None => line.trim_end().chars().count(),
-        };
-        let end = u32::try_from(end).unwrap_or(u32::MAX);
-        let length = end.saturating_sub(start.column).max(1);
+        let meant = meant.trim_end();
+        let length = u32::try_from(meant.chars().count()).unwrap_or(u32::MAX).max(1);
         self.place_at(start.line.max(1), start.column + 1, length)
     }
 
@@ -95,9 +139,8 @@ impl SourceFile {
     /// The same, where there is no tree.
     fn words(&self) -> &Words {
         self.words.get_or_init(|| {
-            let starts = self.lines.get_or_init(|| line_starts(&self.text));
-            let lines = (1..=starts.len()).filter_map(|number| u32::try_from(number).ok());
-            suspects::in_words(lines.map(|number| self.line_text(number).unwrap_or_default()))
+            let lines = (1..).map_while(|number| self.line_text(number));
+            suspects::in_words(lines)
         })
     }
 }
@@ -110,7 +153,7 @@ impl fmt::Debug for SourceFile {
 
 impl Excerpts for SourceFile {
     fn line(&self, number: u32) -> Option<String> {
-        self.line_text(number).map(str::to_owned)
+        self.line_text(number).filter(|line| line.len() <= MOST_SHOWN).map(str::to_owned)
     }
 
     fn secrets(&self, number: u32, line: &str, names: &Names) -> Secrets {
@@ -149,18 +192,6 @@ impl Excerpts for SourceFile {
             Err(_) => self.words().texts.iter().for_each(|text| found(text)),
         }
     }
-}
-
-/// The offsets at which lines begin; `\n`, `\r\n` and a lone `\r` end one, as in YAML.
-fn line_starts(text: &str) -> Vec<usize> {
-    let bytes = text.as_bytes();
-    let mut starts = vec![0];
-    for (at, byte) in bytes.iter().enumerate() {
-        if *byte == b'\n' || (*byte == b'\r' && bytes.get(at + 1) != Some(&b'\n')) {
-            starts.push(at + 1);
-        }
-    }
-    starts
 }
 
 /// One step into a document.
@@ -259,7 +290,6 @@ impl Source {
 
 /// The node at the end of the path, or the last one on the way to it.
 fn find(file: &SourceFile, tree: &Tree, steps: &[Step], key: bool) -> Option<NodeId> {
-    let kept = |item: &&NodeId| !file.dropped.get().is_some_and(|dropped| dropped.contains(*item));
     let mut node = tree.root?;
     let mut shown = node;
     for (at, step) in steps.iter().enumerate() {
@@ -274,8 +304,7 @@ fn find(file: &SourceFile, tree: &Tree, steps: &[Step], key: bool) -> Option<Nod
                 shown = if (last && !key && !nothing) || (!last && nothing) { value } else { name };
             }
             Step::Index(index) => {
-                let item = tree.items(node).iter().filter(kept).nth(*index);
-                let Some(item) = item else { return Some(shown) };
+                let Some(item) = file.items(tree, node).get(*index) else { return Some(shown) };
                 node = *item;
                 shown = *item;
             }

@@ -1,22 +1,76 @@
 //! "Did you mean …?"
 
+use std::cell::Cell;
+
+/// A longer name is not compared: to compare two takes as many steps as their lengths multiplied.
+const MOST_CHARS: usize = 64;
+/// So many names may be compared for the suggestions of one project. A typo is one among others: after
+/// thousands of them, suggestions help nobody.
+const MOST_COMPARED: usize = 200_000;
+
+thread_local! {
+    /// How many names were compared since [`start`].
+    static COMPARED: Cell<usize> = const { Cell::new(0) };
+}
+
+/// A project begins.
+pub(crate) fn start() {
+    COMPARED.set(0);
+}
+
+/// Whether a name may still be compared with so many others.
+pub(crate) fn has_room_for(names: usize) -> bool {
+    // Short lists, as the fields of a mapping, always have room.
+    names <= SHORT || COMPARED.get().saturating_add(names) <= MOST_COMPARED
+}
+
+/// Lists with at most so many names do not count.
+const SHORT: usize = 64;
+
 /// The name that was probably meant, if one is near enough.
 pub fn nearest<'a>(name: &str, among: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let plain = |text: &str| text.to_lowercase().replace(['-', '_', ' ', '.'], "");
+    if !is_short(name) {
+        return None;
+    }
     let wanted = plain(name);
-    let limit = match wanted.chars().count() {
+    let length = wanted.chars().count();
+    let limit = match length {
         0..=2 => 1,
         3..=5 => 2,
         n => n / 3,
     };
-    among
-        .into_iter()
-        .map(|other| (strsim::damerau_levenshtein(&wanted, &plain(other)), other))
-        .filter(|(distance, other)| {
-            *distance <= limit && *distance < plain(other).chars().count().max(1)
-        })
-        .min()
-        .map(|(_, other)| other)
+    let mut compared = 0;
+    let mut near: Option<(usize, &str)> = None;
+    for other in among {
+        compared += 1;
+        if compared > SHORT {
+            let all = COMPARED.get() + if compared == SHORT + 1 { compared } else { 1 };
+            if all > MOST_COMPARED {
+                break;
+            }
+            COMPARED.set(all);
+        }
+        if !is_short(other) {
+            continue;
+        }
+        let against = plain(other);
+        let others = against.chars().count();
+        if length.abs_diff(others) > limit {
+            continue;
+        }
+        let distance = strsim::damerau_levenshtein(&wanted, &against);
+        if distance <= limit && distance < others.max(1) {
+            let this = (distance, other);
+            near = Some(near.map_or(this, |before| before.min(this)));
+        }
+    }
+    near.map(|(_, other)| other)
+}
+
+/// Whether a name has few enough characters, without counting all of a long one.
+fn is_short(name: &str) -> bool {
+    name.chars().nth(MOST_CHARS).is_none()
 }
 
 /// `did you mean …?`, or else what there is to choose from.
@@ -32,14 +86,22 @@ pub(crate) fn among<'a>(
 
 /// `a`, `b` and `c`; at most ten.
 pub(crate) fn list<'a>(names: impl IntoIterator<Item = &'a str>) -> Option<String> {
-    let names: Vec<&str> = names.into_iter().collect();
-    let more = names.len().saturating_sub(10);
-    let mut shown: Vec<String> = names.iter().take(10).map(|name| format!("`{name}`")).collect();
+    let mut names = names.into_iter();
+    let mut shown: Vec<String> = names.by_ref().take(10).map(quoted).collect();
+    let more = names.count();
     if more > 0 {
         shown.push(format!("{more} more"));
     }
     let last = shown.pop()?;
     Some(if shown.is_empty() { last } else { format!("{} and {last}", shown.join(", ")) })
+}
+
+/// In backquotes; of a very long name, the beginning.
+fn quoted(name: &str) -> String {
+    match name.char_indices().nth(MOST_CHARS) {
+        Some((at, _)) => format!("`{}…`", &name[..at]),
+        None => format!("`{name}`"),
+    }
 }
 
 #[cfg(test)]
@@ -64,5 +126,26 @@ mod tests {
         assert!(shown.ends_with("`9` and 3 more"), "{shown}");
         assert_eq!(list(["a"]).as_deref(), Some("`a`"));
         assert_eq!(list([]), None);
+    }
+
+    #[test]
+    fn the_names_that_are_compared_for_one_project_are_counted() {
+        start();
+        let names: Vec<String> = (0..10_000).map(|n| format!("sender-{n}")).collect();
+        let near = |n: usize| nearest(&format!("sendre-{n}"), names.iter().map(String::as_str));
+        let found = (0..100).filter(|n| near(*n).is_some()).count();
+        assert_eq!(found, MOST_COMPARED / names.len(), "each looks at all names");
+        assert!(!has_room_for(names.len()));
+        assert_eq!(nearest("txt", ["text", "to"]), Some("text"), "short lists always have room");
+        start();
+        assert_eq!(near(7), Some("sender-7"));
+        start();
+    }
+
+    #[test]
+    fn very_long_names_are_not_compared() {
+        let long = "s".repeat(100_000);
+        assert_eq!(nearest(&long, [&*format!("{long}s")]), None);
+        assert!(list([&*long]).is_some_and(|shown| shown.len() < 100));
     }
 }

@@ -11,7 +11,13 @@ use crate::{desired::Deliveries, diagnostics::show::Style};
 fn outcome(folder: &Path, threads: usize) -> String {
     let environment = |name: &str| (name == "AUDIENCE").then(|| "beta".to_owned());
     let now = "2026-11-22T12:00:00Z".parse().expect("an instant");
-    let options = LoadOptions { environment: None, allow_outside: true, env: &environment, now };
+    let options = LoadOptions {
+        environment: None,
+        allow_outside: true,
+        env: &environment,
+        limits: Default::default(),
+        now,
+    };
     let mut loaded = load_on(Threads::Exactly(threads), folder, &options);
     loaded.check();
     let mut out = loaded.report.text(Style { color: false, mask: false });

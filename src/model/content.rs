@@ -71,6 +71,22 @@ pub enum Sender {
     },
 }
 
+impl Sender {
+    /// The bytes of its ids and names.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Self::Random => 0,
+            Self::Group(id) => id.len(),
+            Self::Agent { id, received_from } => {
+                id.len() + received_from.as_ref().map_or(0, String::len)
+            }
+            Self::Helpdesk { email, name, received_from } => {
+                email.len() + name.len() + received_from.len()
+            }
+        }
+    }
+}
+
 /// The flat form of a [`Sender`] in plans, records and exports.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

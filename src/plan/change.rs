@@ -201,6 +201,13 @@ impl Change {
         }
     }
 
+    /// How much it takes, with its texts, as if it shared none of them with another one.
+    pub(super) fn bytes(&self) -> u64 {
+        let contents = self.before().into_iter().chain(self.after());
+        let contents = contents.map(|content| content.text.len() + content.from.bytes());
+        (size_of::<Self>() + self.address.as_str().len() + contents.sum::<usize>()) as u64
+    }
+
     /// The place in the plan: by rank, then by priority (higher first), then by address.
     pub(super) fn order(&self, other: &Self) -> std::cmp::Ordering {
         (self.action().rank(), -i64::from(self.priority), &self.address).cmp(&(

@@ -1,13 +1,14 @@
 use std::{
     cmp::Ordering,
     collections::{BTreeMap, BTreeSet},
+    sync::Arc,
 };
 
 use super::{Budget, Change, Operation, Plan, ProtectMark, Reason, StateRef, Summary, Unchanged};
 use crate::{
-    desired::{Delivery, OnMissing, OnUnknown, Presence},
+    desired::{Delivery, OnMissing, OnUnknown, Presence, Spec},
     diagnostics::{Code, Diagnostic, Place},
-    model::{Address, Content, Endpoint, Key, MessageId},
+    model::{Address, Content, Endpoint, Key, MessageId, number},
     state::{Drift, Intent, Known, Located, Record, StateError},
 };
 
@@ -40,6 +41,8 @@ pub struct Inputs {
     pub budget: Budget,
     /// Whether to list what is as it should be; otherwise it is only counted.
     pub keep_unchanged: bool,
+    /// How many bytes all changes may have, with their texts.
+    pub most_bytes: u64,
 }
 
 /// What the planner must know of a message whether or not it has deliveries.
@@ -113,7 +116,7 @@ pub fn plan<R: Known>(
     let mut records = records;
     let mut delivery = next_good(&mut desired, &mut errors);
     let mut located = records.next().transpose()?;
-    loop {
+    while !planner.is_full() {
         (delivery, located) = match (delivery, located) {
             (None, None) => break,
             (Some(wanted), None) => {
@@ -179,6 +182,10 @@ struct Planner {
     listed: Vec<Unchanged>,
     managed: u64,
     desired: u64,
+    /// The bytes of the changes so far, as if no two shared a text: a plan is written that way.
+    bytes: u64,
+    /// Where the message that came last is written.
+    written: Option<(Arc<Spec>, Place)>,
 }
 
 impl Planner {
@@ -208,6 +215,33 @@ impl Planner {
             listed: Vec::new(),
             managed: 0,
             desired: 0,
+            bytes: 0,
+            written: None,
+        }
+    }
+
+    /// Keeps a change, if there is room for it.
+    fn keep(&mut self, change: Change) {
+        self.bytes = self.bytes.saturating_add(change.bytes());
+        if !self.is_full() {
+            self.changes.push(change);
+        }
+    }
+
+    /// Whether there are more changes than there may be.
+    fn is_full(&self) -> bool {
+        self.bytes > self.inputs.most_bytes
+    }
+
+    /// Where a message is written: it is looked up once for all its deliveries.
+    fn place_of(&mut self, spec: &Arc<Spec>) -> Place {
+        match &self.written {
+            Some((known, place)) if Arc::ptr_eq(known, spec) => place.clone(),
+            _ => {
+                let place = spec.source.place();
+                self.written = Some((spec.clone(), place.clone()));
+                place
+            }
         }
     }
 
@@ -403,10 +437,12 @@ impl Planner {
         let declared = self.inputs.declared.get(&key).copied();
         let removed = self.inputs.removed.get(&key).copied();
         let protect = declared.and_then(|d| d.protect).unwrap_or(record.protect);
+        let kind = record.kind;
+        let mut changes = Vec::new();
         let mut push = |reason, operation| {
-            self.changes.push(Change {
+            changes.push(Change {
                 address: address.clone(),
-                kind: record.kind,
+                kind,
                 reason,
                 priority: 0,
                 protect,
@@ -439,6 +475,7 @@ impl Planner {
             };
             push(reason, Operation::Delete { id, before });
         }
+        changes.into_iter().for_each(|change| self.keep(change));
     }
 
     /// Creates without outcome: nothing is sent for them, unless the manifest says so.
@@ -457,13 +494,14 @@ impl Planner {
         for intent in intents {
             let Intent { address, kind, content, protect, at, run: _, trouble, request_id } =
                 intent;
-            self.changes.push(Change {
+            let source = delivery.map(|delivery| self.place_of(&delivery.spec));
+            self.keep(Change {
                 address,
                 kind,
                 reason: Reason::LostAnswer,
                 priority: delivery.map_or(0, |delivery| delivery.spec.priority),
                 protect,
-                source: delivery.map(|delivery| delivery.spec.source.place()),
+                source,
                 operation: Operation::Unknown { sent: content, at, trouble, request_id },
             });
         }
@@ -476,15 +514,25 @@ impl Planner {
         reason: Reason,
         operation: Operation,
     ) {
-        self.changes.push(Change {
+        let source = Some(self.place_of(&delivery.spec));
+        self.keep(Change {
             address: delivery.address.clone(),
             kind: delivery.spec.kind,
             reason,
             priority: delivery.spec.priority,
             protect,
-            source: Some(delivery.spec.source.place()),
+            source,
             operation,
         });
+    }
+
+    fn too_much(&self) -> Diagnostic {
+        let found = format!(
+            "the first {} changes of this plan have too many bytes, with their texts",
+            number(self.changes.len() as u64)
+        );
+        let cure = "plan for fewer messages (--target), or for smaller audiences";
+        Diagnostic::limit("plan-bytes", self.inputs.most_bytes, found, cure)
     }
 
     fn finish(mut self, mut errors: Vec<Diagnostic>) -> Result<Plan, PlanError> {
@@ -494,6 +542,10 @@ impl Planner {
             }
         }
         errors.append(&mut self.errors);
+        if self.is_full() {
+            errors.push(self.too_much());
+            return Err(PlanError::Manifest(errors));
+        }
         if !self.inputs.destroy {
             errors.extend(
                 std::mem::take(&mut self.imports)
@@ -504,7 +556,10 @@ impl Planner {
         if !errors.is_empty() {
             return Err(PlanError::Manifest(errors));
         }
-        self.changes.sort_by(Change::order);
+        // A plan of one kind of change is in order already, and to sort takes memory.
+        if !self.changes.is_sorted_by(|a, b| a.order(b).is_le()) {
+            self.changes.sort_by(Change::order);
+        }
         let summary = Summary::of(&self.changes, self.unchanged);
         let budget = self.inputs.budget.with(summary.requests);
         Ok(Plan {

@@ -3,8 +3,10 @@
 //! The document is flat, for readers in other languages; decoding it checks that every change has
 //! what its action takes, and that nobody altered it.
 
+use std::io::{BufWriter, Write as _};
+
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::{
     Action, Budget, Change, Commit, Operation, Plan, ProtectMark, Reason, Selection, StateRef,
@@ -68,12 +70,22 @@ struct Document<'a> {
     budget: Budget,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     protect: &'a [ProtectMark],
-    changes: Vec<WireChange>,
+    changes: WireChanges<'a>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     unchanged: &'a [Unchanged],
     diagnostics: &'a [Diagnostic],
     changes_digest: String,
     digest: String,
+}
+
+/// Changes, each of which is made when it is written: all together would take as much memory as the
+/// plan.
+struct WireChanges<'a>(&'a [Change]);
+
+impl Serialize for WireChanges<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(WireChange::from))
+    }
 }
 
 fn is_all(targets: &Targets) -> bool {
@@ -303,7 +315,13 @@ impl WireChange {
 
 /// The plan as one JSON document, pretty-printed, with a line break at the end.
 pub fn encode(plan: &Plan) -> Result<Vec<u8>, serde_json::Error> {
-    let changes: Vec<_> = plan.changes.iter().map(WireChange::from).collect();
+    let mut bytes = Vec::new();
+    write(plan, &mut bytes)?;
+    Ok(bytes)
+}
+
+/// Writes what [`encode`] gives.
+pub fn write(plan: &Plan, out: &mut dyn std::io::Write) -> Result<(), serde_json::Error> {
     let document = Document {
         format: FORMAT,
         environment: &plan.environment,
@@ -319,21 +337,18 @@ pub fn encode(plan: &Plan) -> Result<Vec<u8>, serde_json::Error> {
         budget: plan.budget,
         protect: &plan.protect,
         changes_digest: changes_digest(plan)?,
-        digest: digest(plan, &changes)?,
-        changes,
+        digest: digest(plan)?,
+        changes: WireChanges(&plan.changes),
         unchanged: &plan.unchanged,
         diagnostics: &plan.diagnostics,
     };
-    let mut bytes = Vec::new();
-    write_json(&mut bytes, &document)?;
-    Ok(bytes)
+    write_json(out, &document)
 }
 
 /// Reads what [`encode`] wrote.
 pub fn decode(bytes: &[u8]) -> Result<Plan, WireError> {
     let (plan, said) = read(bytes)?;
-    let changes: Vec<_> = plan.changes.iter().map(WireChange::from).collect();
-    if digest(&plan, &changes)? != said {
+    if digest(&plan)? != said {
         return Err(WireError::Altered);
     }
     Ok(plan)
@@ -383,18 +398,22 @@ pub(crate) fn read(bytes: &[u8]) -> Result<(Plan, String), WireError> {
 /// wherever in the files the messages are written. 64 hexadecimal digits.
 pub fn changes_digest(plan: &Plan) -> Result<String, serde_json::Error> {
     let mut hasher = blake3::Hasher::new();
+    let mut out = BufWriter::with_capacity(64 << 10, &mut hasher);
     let whose = ("pushsync/changes/1", &plan.environment, &plan.api, &plan.protect);
-    serde_json::to_writer(&mut hasher, &whose)?;
+    serde_json::to_writer(&mut out, &whose)?;
     for change in &plan.changes {
         let placeless = WireChange { source: None, ..WireChange::from(change) };
-        serde_json::to_writer(&mut hasher, &placeless)?;
+        serde_json::to_writer(&mut out, &placeless)?;
     }
+    out.flush().map_err(serde_json::Error::io)?;
+    drop(out);
     Ok(hasher.finalize().to_hex().to_string())
 }
 
 /// Over everything that decides what is done, and the commit; not over the budget, which is only a forecast.
-fn digest(plan: &Plan, changes: &[WireChange]) -> Result<String, serde_json::Error> {
-    let mut decisive = serde_json::to_vec(&(
+fn digest(plan: &Plan) -> Result<String, serde_json::Error> {
+    let mut hasher = blake3::Hasher::new();
+    let decisive = (
         FORMAT,
         (&plan.environment, &plan.api),
         plan.as_of,
@@ -403,10 +422,14 @@ fn digest(plan: &Plan, changes: &[WireChange]) -> Result<String, serde_json::Err
         (plan.destroy, plan.managed, plan.desired),
         plan.summary,
         &plan.protect,
-        changes,
-    ))?;
+        WireChanges(&plan.changes),
+    );
+    let mut out = BufWriter::with_capacity(64 << 10, &mut hasher);
+    serde_json::to_writer(&mut out, &decisive)?;
     if let Some(commit) = &plan.commit {
-        serde_json::to_writer(&mut decisive, commit)?;
+        serde_json::to_writer(&mut out, commit)?;
     }
-    Ok(blake3::hash(&decisive).to_hex().to_string())
+    out.flush().map_err(serde_json::Error::io)?;
+    drop(out);
+    Ok(hasher.finalize().to_hex().to_string())
 }

@@ -170,7 +170,13 @@ mod tests {
         );
         std::fs::write(folder.path().join("pushsync.yaml"), yaml).expect("written");
         let now = Timestamp::UNIX_EPOCH;
-        let options = LoadOptions { environment: None, allow_outside: false, env: &|_| None, now };
+        let options = LoadOptions {
+            environment: None,
+            allow_outside: false,
+            env: &|_| None,
+            limits: Default::default(),
+            now,
+        };
         let project = load(folder.path(), &options).project.expect("valid");
         (folder, project)
     }

@@ -1,7 +1,10 @@
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
 
 use crate::plan::{Plan, wire};
 
 pub(super) fn plan(plan: &Plan, out: &mut dyn Write) -> io::Result<()> {
-    out.write_all(&wire::encode(plan)?)
+    // Numbers and signs are written one by one.
+    let mut out = BufWriter::with_capacity(64 << 10, out);
+    wire::write(plan, &mut out)?;
+    out.flush()
 }

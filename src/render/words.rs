@@ -2,6 +2,7 @@
 
 use std::{borrow::Cow, fmt::Write as _, time::Duration};
 
+pub use crate::model::number;
 use crate::model::{Address, VisitorId, is_hostile};
 
 /// Text that came from a file or from the API, made safe for a terminal and for the log of a
@@ -60,19 +61,6 @@ pub fn address(address: &Address, mask: bool) -> String {
 /// `1 request`, `2 requests`; thousands are set apart: `5,000 requests`.
 pub fn count(n: u64, one: &str, many: &str) -> String {
     format!("{} {}", number(n), if n == 1 { one } else { many })
-}
-
-/// `1234567` → `1,234,567`.
-pub fn number(n: u64) -> String {
-    let digits = n.to_string();
-    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
 }
 
 /// A duration in its two largest units: `3 h 24 min`, `45 s`.

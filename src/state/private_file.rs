@@ -24,13 +24,19 @@ pub fn create(path: &Path) -> Result<File, StateError> {
 ///
 /// If the folder cannot be written.
 pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), StateError> {
+    replace_with(path, |file| file.write_all(bytes))
+}
+
+/// The same, with what is written piece by piece.
+pub fn replace_with(
+    path: &Path,
+    write: impl FnOnce(&mut File) -> std::io::Result<()>,
+) -> Result<(), StateError> {
     let mut beside = path.as_os_str().to_owned();
     beside.push(".new");
     let beside = PathBuf::from(beside);
     let mut file = create_anew(&beside)?;
-    file.write_all(bytes)
-        .and_then(|()| file.sync_all())
-        .map_err(StateError::io("write", &beside))?;
+    write(&mut file).and_then(|()| file.sync_all()).map_err(StateError::io("write", &beside))?;
     fs::rename(&beside, path).map_err(StateError::io("rename", &beside))?;
     sync_folder(path.parent().unwrap_or(Path::new(".")))
 }

@@ -7,6 +7,7 @@
 #![expect(clippy::expect_used, clippy::panic, reason = "helpers of tests may fail loudly too")]
 
 mod browser;
+mod limits;
 mod links;
 mod pictures;
 mod reference;

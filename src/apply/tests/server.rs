@@ -289,6 +289,7 @@ impl Scene {
             destroy: false,
             budget: Budget::at(now, meta.budget.as_ref(), 1_000),
             keep_unchanged: false,
+            most_bytes: u64::MAX,
         };
         let records = self
             .records()

@@ -12,7 +12,8 @@ use super::{
 };
 use crate::{
     diagnostics::{Code, Diagnostic, Place},
-    manifest::{suggest, threads::Threads},
+    manifest::{limits::Limits, suggest, threads::Threads},
+    model::number,
 };
 
 impl Table {
@@ -21,6 +22,7 @@ impl Table {
         file: &Arc<str>,
         bytes: impl Into<Vec<u8>>,
         threads: Threads,
+        limits: &Limits,
     ) -> Result<Self, Vec<Diagnostic>> {
         let place = |line, column, length| Place { file: file.clone(), line, column, length };
         let mut bytes = bytes.into();
@@ -50,6 +52,12 @@ impl Table {
             let problem = "this CSV file is empty: it needs a header row with `visitor_id`";
             return Err(vec![Diagnostic::error(Code::CsvHeader, problem).at(place(1, 1, 1))]);
         }
+        if record.len() as u64 > limits.columns {
+            let found = format!("this file has {} columns", number(record.len() as u64));
+            let cure = "keep the columns that messages use";
+            let problem = Diagnostic::limit("columns", limits.columns, found, cure);
+            return Err(vec![problem.at(place(1, 1, 1))]);
+        }
         let mut lines_of = LineCounter { bytes, at: 0, line: 1 };
         let header_line = lines_of.start_of(&record);
         let (names, visitor) = header(file, text, lines_of.at, header_line, &record)?;
@@ -66,7 +74,9 @@ impl Table {
         let found = problems.finish(place(header_line, 1, 1));
         let origin = Origin::Csv { file: file.clone() };
         let columns = names;
-        let table = Self { columns, visitor, text: whole, order: Vec::new(), quoted, origin };
+        let places = columns.iter().enumerate().map(|(at, name)| (name.clone(), at)).collect();
+        let table =
+            Self { columns, places, visitor, text: whole, order: Vec::new(), quoted, origin };
         table.sorted(rows, &keys, found, threads)
     }
 }
@@ -187,6 +197,9 @@ impl Problems<'_> {
     }
 }
 
+/// So many problems of columns are told.
+const ENOUGH_COLUMNS: usize = 20;
+
 /// The columns' names, and which of them is the visitor's id.
 fn header(
     file: &Arc<str>,
@@ -204,11 +217,16 @@ fn header(
         Place { file: file.clone(), line, column: column_of(span.start), length }
     };
     let mut problems = Vec::new();
+    let mut seen: HashMap<&str, usize> = HashMap::with_capacity(names.len());
     for (at, name) in names.iter().enumerate() {
+        if problems.len() >= ENOUGH_COLUMNS {
+            break;
+        }
+        let first = *seen.entry(name).or_insert(at);
         if name.trim().is_empty() {
             let problem = Diagnostic::error(Code::CsvHeader, "this column has no name");
             problems.push(problem.at(place(at)));
-        } else if let Some(first) = names[..at].iter().position(|other| other == name) {
+        } else if first < at {
             let problem = Diagnostic::error(
                 Code::CsvHeader,
                 format!("the column `{name}` is here a second time"),

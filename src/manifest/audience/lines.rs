@@ -6,6 +6,7 @@ use super::VISITOR_COLUMN;
 use crate::{
     diagnostics::{Excerpts, Names, Secrets},
     manifest::{
+        source::MOST_SHOWN,
         suggest,
         suspects::{self, Words},
     },
@@ -71,7 +72,7 @@ impl FileLines {
 
 impl Excerpts for FileLines {
     fn line(&self, number: u32) -> Option<String> {
-        self.text()?.line(number).map(str::to_owned)
+        self.text()?.line(number).filter(|line| line.len() <= MOST_SHOWN).map(str::to_owned)
     }
 
     fn secrets(&self, number: u32, line: &str, _: &Names) -> Secrets {

@@ -21,6 +21,8 @@ use crate::{
 const VISITOR_COLUMN: &str = "visitor_id";
 /// So many problems of one file are reported one by one.
 const ENOUGH: usize = 200;
+/// So many names are found sooner without an index.
+const FEW: usize = 16;
 /// So many rows are got from memory at a time.
 pub(crate) const AHEAD: usize = 16;
 
@@ -30,6 +32,8 @@ pub(crate) const AHEAD: usize = 16;
 /// time than to get the places of all of them from memory, and no memory.
 pub struct Table {
     columns: Vec<Arc<str>>,
+    /// Where each column is, by its name.
+    places: HashMap<Arc<str>, usize>,
     visitor: usize,
     text: String,
     /// The rows in the order of visitors' ids.
@@ -68,7 +72,10 @@ impl Table {
     }
 
     pub(crate) fn column(&self, name: &str) -> Option<usize> {
-        let at = self.columns.iter().position(|column| **column == *name)?;
+        let at = match self.columns.len() {
+            0..=FEW => self.columns.iter().position(|column| **column == *name)?,
+            _ => *self.places.get(name)?,
+        };
         (at != self.visitor).then_some(at)
     }
 
@@ -96,6 +103,14 @@ impl Table {
             rest = rest.get(end(rest) + 1..).unwrap_or_default();
         }
         &rest[..end(rest)]
+    }
+
+    /// How far behind the beginning of its row a cell is.
+    pub(crate) fn distance(&self, row: u32, cell: &str) -> usize {
+        let start = self.text.as_ptr().addr() + row as usize;
+        let distance = cell.as_ptr().addr().wrapping_sub(start);
+        // Cells of rows with quotes are kept apart.
+        if distance <= self.text.len() { distance } else { 0 }
     }
 
     /// A visitor's id, checked when the table was made.
@@ -159,6 +174,7 @@ impl Table {
         }
         let table = Self {
             columns: vec![VISITOR_COLUMN.into()],
+            places: HashMap::new(),
             visitor: 0,
             text,
             order: Vec::new(),

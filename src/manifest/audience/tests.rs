@@ -1,9 +1,10 @@
 use proptest::{collection::vec, prelude::*, sample::select};
 
 use super::*;
+use crate::manifest::Limits;
 
 fn csv(text: &str) -> Result<Table, Vec<Diagnostic>> {
-    Table::from_csv(&"a.csv".into(), text.as_bytes(), Threads::AsNeeded)
+    Table::from_csv(&"a.csv".into(), text.as_bytes(), Threads::AsNeeded, &Limits::default())
 }
 
 fn problems(text: &str) -> Vec<String> {
@@ -72,7 +73,8 @@ fn an_unclosed_quote_does_not_swallow_the_rest() {
 #[test]
 fn a_file_that_is_not_utf8_names_the_byte() {
     let bytes = b"visitor_id,name\nv1,L\xeez\n";
-    let all = Table::from_csv(&"a.csv".into(), *bytes, Threads::AsNeeded).expect_err("a problem");
+    let all = Table::from_csv(&"a.csv".into(), *bytes, Threads::AsNeeded, &Limits::default())
+        .expect_err("a problem");
     assert_eq!(all[0].message, "byte 20 (0xee) is not UTF-8");
     assert_eq!(all[0].place.as_ref().map(|p| (p.line, p.column)), Some((2, 5)));
 }
@@ -86,7 +88,12 @@ fn as_read(text: &str) -> Vec<Vec<String>> {
 
 /// All that a table holds, or all that is said against it.
 fn outcome(text: &str, threads: usize) -> String {
-    match Table::from_csv(&"a.csv".into(), text.as_bytes(), Threads::Exactly(threads)) {
+    match Table::from_csv(
+        &"a.csv".into(),
+        text.as_bytes(),
+        Threads::Exactly(threads),
+        &Limits::default(),
+    ) {
         Ok(table) => {
             let cells = |row| (0..table.columns.len()).map(move |column| (row, column));
             let rows = table.order.iter().flat_map(|row| cells(*row));

@@ -22,12 +22,43 @@ const MAX_RANGE: usize = 10_000;
 thread_local! {
     /// What was looked up and filtered since [`start`].
     static WORK: Cell<usize> = const { Cell::new(0) };
+    /// The largest value since then.
+    static LARGEST: Cell<usize> = const { Cell::new(0) };
+    /// How many bytes of rows were passed to find cells since then.
+    static PASSED: Cell<usize> = const { Cell::new(0) };
 }
 
 /// A text begins.
 pub(crate) fn start() {
     WORK.set(0);
+    LARGEST.set(0);
+    PASSED.set(0);
 }
+
+/// So many bytes of a row were passed to find a cell.
+pub(crate) fn passed(bytes: usize) {
+    PASSED.set(PASSED.get().saturating_add(bytes));
+}
+
+/// What a text took, of which the engine made so many steps, in about as long steps: one step may
+/// compare or copy a large value, which takes as long as many small ones.
+///
+/// `written` is the size of the template: values may be written there. `made` is that of the text.
+pub(crate) fn cost(steps: u64, written: usize, made: usize) -> u64 {
+    let largest = LARGEST.get().max(written) as u64;
+    let steps = (steps + START).saturating_mul(1 + largest / LARGE);
+    let handled = (WORK.get() / HANDLED + PASSED.get() / SCANNED + made / HANDLED) as u64;
+    steps.saturating_add(handled)
+}
+
+/// Steps that it takes to begin a text.
+const START: u64 = 15;
+/// A value of so many bytes makes a step twice as long.
+const LARGE: u64 = 1024;
+/// So many bytes are handled by filters, or written, in one step.
+const HANDLED: usize = 64;
+/// So many bytes of a row are passed in one step.
+const SCANNED: usize = 512;
 
 /// What is looked up has its price: an error in its place if it is too large.
 pub(crate) fn looked_up(value: Value) -> Value {
@@ -43,6 +74,7 @@ fn too_large() -> Error {
 
 fn charge(value: &Value) -> Result<usize, Error> {
     let weight = weight(value)?;
+    LARGEST.set(LARGEST.get().max(weight));
     let work = WORK.get().saturating_add(weight);
     WORK.set(work);
     if work > MAX_WORK { Err(Error::from(ErrorKind::OutOfFuel)) } else { Ok(weight) }
@@ -95,7 +127,7 @@ fn guarded(
             }
             _ => made,
         };
-        weight(&made)?;
+        LARGEST.set(LARGEST.get().max(weight(&made)?));
         Ok(made)
     }
 }

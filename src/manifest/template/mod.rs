@@ -14,7 +14,7 @@ use crate::diagnostics::Place;
 
 /// The steps that one text may take: far more than any message needs. With what [`grammar`] and
 /// [`bounds`] leave to one step, it takes seconds at the very worst.
-const FUEL: u64 = 100_000;
+pub(crate) const FUEL: u64 = 100_000;
 
 /// The language of texts and of `where`: strict, without clock, randomness or files.
 pub(crate) fn engine() -> Environment<'static> {
@@ -124,10 +124,8 @@ fn find_in(source: &Source, text: &str, range: Range<usize>) -> Option<Place> {
         }
         _ if start.line == end.line => {
             let quotes = usize::from(*style != ScalarStyle::Plain);
-            let shown = file.line_text(start.line).unwrap_or_default();
-            let raw: String =
-                shown.chars().skip(indent + quotes).take(text.chars().count()).collect();
-            if raw == text {
+            let (shown, _) = file.part_of_line(start.line, node.span)?;
+            if shown.get(quotes..).is_some_and(|shown| shown.starts_with(text)) {
                 return at(start.line, indent + quotes + column);
             }
         }
@@ -135,9 +133,9 @@ fn find_in(source: &Source, text: &str, range: Range<usize>) -> Option<Place> {
     }
     // Folded or escaped: if the part is written once, it is there.
     let mut places = (start.line..=end.line).filter_map(|number| {
-        let shown = file.line_text(number)?;
+        let (shown, first) = file.part_of_line(number, node.span)?;
         let found = shown.find(wanted).filter(|_| !wanted.trim().is_empty())?;
-        Some((number, shown[..found].chars().count()))
+        Some((number, first as usize + shown[..found].chars().count()))
     });
     match (places.next(), places.next()) {
         (Some((number, column)), None) => at(number, column),

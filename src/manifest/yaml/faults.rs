@@ -25,8 +25,12 @@ pub(super) fn flaw(file: &SourceFile, flaw: &Flaw) -> Diagnostic {
         Flaw::TooDeep { at } => {
             (at, Diagnostic::error(Code::YamlLimit, "this is nested too deeply"))
         }
-        Flaw::TooManyAliases { at } => {
-            (at, Diagnostic::error(Code::YamlLimit, "this alias makes the file grow too much"))
+        Flaw::Endless { at } => {
+            (at, Diagnostic::error(Code::YamlLimit, "this alias stands inside what it stands for"))
+        }
+        Flaw::Grows { at, limit, most } => {
+            let found = "this alias makes the file grow too much";
+            (at, Diagnostic::limit(limit, *most, found, "write out what is meant"))
         }
         Flaw::SeveralDocuments { at } => (
             at,
@@ -54,10 +58,10 @@ pub(super) fn decode(file: &SourceFile, tree: &Tree) -> Document {
     run.duplicates();
     run.tags_and_keys();
     run.sections::<true>(root);
-    let raw = run.peel::<raw::File>(root);
+    let raw = if run.is_full() { None } else { run.peel::<raw::File>(root) };
     run.incomplete |= raw.is_none();
     let raw = raw.unwrap_or_default();
-    file.drop_nodes(run.dropped);
+    file.drop_nodes(&run.dropped);
     Document { raw, faulty: run.faulty, incomplete: run.incomplete, diagnostics: run.diagnostics }
 }
 
@@ -115,6 +119,11 @@ impl Run<'_> {
         }
     }
 
+    /// Whether there is no more use in looking for problems.
+    fn is_full(&self) -> bool {
+        self.diagnostics.len() as u64 >= self.file.limits().problems
+    }
+
     fn report(&mut self, node: NodeId, diagnostic: Diagnostic) {
         self.blame(node);
         let place = self.file.place_of(self.tree.node(node).span);
@@ -123,6 +132,9 @@ impl Run<'_> {
 
     fn duplicates(&mut self) {
         for (first, again) in self.tree.duplicates() {
+            if self.is_full() {
+                break;
+            }
             let name = self.tree.text(again).unwrap_or_default();
             let place = self.file.place_of(self.tree.node(first).span);
             let diagnostic =
@@ -135,6 +147,9 @@ impl Run<'_> {
 
     fn tags_and_keys(&mut self) {
         for (id, node) in self.tree.nodes() {
+            if self.is_full() {
+                break;
+            }
             if let Some(tag) = &node.tag {
                 let diagnostic =
                     Diagnostic::error(Code::YamlTag, format!("the tag `{tag}` means nothing here"))
@@ -143,7 +158,7 @@ impl Run<'_> {
             }
             let What::Map(entries) = &node.what else { continue };
             for (key, _) in entries {
-                if self.tree.text(*key).is_none() {
+                if self.tree.text(*key).is_none() && !self.is_full() {
                     let message = "a key must be a word, not a list or a mapping";
                     self.report(*key, Diagnostic::error(Code::WrongType, message));
                     self.dropped.insert(*key);
@@ -174,6 +189,9 @@ impl Run<'_> {
 
     fn each<T: DeserializeOwned>(&mut self, entries: &[(NodeId, NodeId)]) {
         for (key, value) in entries {
+            if self.is_full() {
+                break;
+            }
             if !self.dropped.contains(key) && self.peel::<T>(*value).is_none() {
                 self.dropped.insert(*value);
             }

@@ -41,6 +41,14 @@ pub(crate) struct Document {
 /// Decodes a file, and reports everything that is wrong with its shape.
 pub(crate) fn read(file: &SourceFile) -> Document {
     let text = file.text();
+    // The library that decodes counts neither bytes nor values.
+    if has_aliases(text)
+        && let Err(flaw) = file.tree()
+        && matches!(flaw, tree::Flaw::Grows { .. } | tree::Flaw::Endless { .. })
+    {
+        let diagnostics = vec![faults::flaw(file, flaw)];
+        return Document { diagnostics, incomplete: true, ..Document::default() };
+    }
     let fast = (!suspicious(text)).then(|| serde_yaml::from_str::<raw::File>(text));
     let failure = match fast {
         Some(Ok(raw)) => return Document { raw, ..Document::default() },
@@ -85,6 +93,25 @@ fn forbidden(text: &str) -> Option<(u32, u32, u32)> {
     let before = text[..at].rsplit('\n').next().unwrap_or_default();
     let column = u32::try_from(before.chars().count()).ok()? + 1;
     Some((line, column, u32::from(text[at..].chars().next()?)))
+}
+
+/// How many values there may be at most: each begins after one of these signs.
+pub(crate) fn parts(text: &str) -> u64 {
+    let begins =
+        |byte: &u8| matches!(byte, b'\n' | b'\r' | b',' | b':' | b'-' | b'?' | b'[' | b'{');
+    text.bytes().filter(|byte| begins(byte)).count() as u64
+}
+
+/// Whether the text may hold an alias.
+fn has_aliases(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let begins = |at: usize| {
+        let before = at.checked_sub(1).map_or(b'\n', |at| bytes[at]);
+        matches!(before, b' ' | b'\t' | b'\n' | b'\r' | b'[' | b'{' | b',' | b':' | b'-')
+            && bytes.get(at + 1).is_some_and(|next| !next.is_ascii_whitespace())
+    };
+    let sign = |sign: u8| memchr::memchr_iter(sign, bytes).any(begins);
+    sign(b'*') && sign(b'&')
 }
 
 /// Whether the text may hold something that `serde_yaml` would let pass: a tag, which it drops,

@@ -4,10 +4,10 @@ use std::collections::HashMap;
 
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Span as ParserSpan};
 
+use crate::manifest::Limits;
+
 /// Deeper nesting than this is refused: the deepest field of a project is at 8.
 const MAX_DEPTH: usize = 64;
-/// The nodes that aliases may add, beyond those that are written.
-const MAX_ALIASED: usize = 10_000;
 
 /// A point in a file.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -47,10 +47,26 @@ pub(crate) enum What {
 /// Why a text is no [`Tree`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Flaw {
-    Syntax { at: Mark, message: String },
-    TooDeep { at: Mark },
-    TooManyAliases { at: Mark },
-    SeveralDocuments { at: Mark },
+    Syntax {
+        at: Mark,
+        message: String,
+    },
+    TooDeep {
+        at: Mark,
+    },
+    /// An alias inside its own anchor.
+    Endless {
+        at: Mark,
+    },
+    /// Aliases add more than this limit allows.
+    Grows {
+        at: Mark,
+        limit: &'static str,
+        most: u64,
+    },
+    SeveralDocuments {
+        at: Mark,
+    },
 }
 
 #[derive(Debug, Default)]
@@ -75,19 +91,36 @@ fn span(span: ParserSpan) -> Span {
     Span { start: mark(span.start), end: mark(span.end) }
 }
 
-/// A collection that is being read.
+/// A collection that is being read, and what was there before it.
 enum Open {
-    Seq(NodeId, usize, Vec<NodeId>),
-    Map(NodeId, usize, Vec<(NodeId, NodeId)>, Option<NodeId>),
+    Seq(NodeId, usize, Size, Vec<NodeId>),
+    Map(NodeId, usize, Size, Vec<(NodeId, NodeId)>, Option<NodeId>),
+}
+
+/// How much there is once each alias is replaced by what it stands for.
+#[derive(Debug, Clone, Copy, Default)]
+struct Size {
+    nodes: u64,
+    bytes: u64,
+}
+
+impl Size {
+    fn add(&mut self, more: Self) {
+        self.nodes = self.nodes.saturating_add(more.nodes);
+        self.bytes = self.bytes.saturating_add(more.bytes);
+    }
+
+    fn since(self, before: Self) -> Self {
+        Self { nodes: self.nodes - before.nodes, bytes: self.bytes - before.bytes }
+    }
 }
 
 impl Tree {
-    pub(crate) fn parse(text: &str) -> Result<Self, Flaw> {
+    pub(crate) fn parse(text: &str, limits: &Limits) -> Result<Self, Flaw> {
         let mut tree = Self::default();
-        let mut anchors: HashMap<usize, NodeId> = HashMap::new();
-        let mut sizes: HashMap<NodeId, usize> = HashMap::new();
+        let mut anchors: HashMap<usize, (NodeId, Size)> = HashMap::new();
         let mut open: Vec<Open> = Vec::new();
-        let mut aliased = 0_usize;
+        let (mut all, mut aliased) = (Size::default(), Size::default());
         let mut documents = 0;
         let mut parser = Parser::new_from_str(text);
         while let Some(event) = parser.next_event() {
@@ -112,29 +145,33 @@ impl Tree {
                 }
                 Event::Alias(anchor) => {
                     // An alias inside its own anchor would have no end.
-                    let Some(&target) = anchors.get(&anchor) else {
-                        return Err(Flaw::TooManyAliases { at: at.start });
+                    let Some(&(target, size)) = anchors.get(&anchor) else {
+                        return Err(Flaw::Endless { at: at.start });
                     };
-                    aliased += sizes.get(&target).copied().unwrap_or(1);
-                    if aliased > MAX_ALIASED {
-                        return Err(Flaw::TooManyAliases { at: at.start });
-                    }
-                    let id = tree.push(at, What::Alias(target), None);
-                    sizes.insert(id, sizes.get(&target).copied().unwrap_or(1));
-                    id
+                    all.add(size);
+                    aliased.add(size);
+                    let at_most = |limit, found, most| match found > most {
+                        true => Err(Flaw::Grows { at: at.start, limit, most }),
+                        false => Ok(()),
+                    };
+                    at_most("yaml-aliased", aliased.nodes, limits.yaml_aliased)?;
+                    at_most("yaml-aliased-bytes", aliased.bytes, limits.yaml_aliased_bytes)?;
+                    tree.push(at, What::Alias(target), None)
                 }
                 Event::Scalar(value, style, anchor, tag) => {
+                    let size = Size { nodes: 1, bytes: value.len() as u64 };
+                    all.add(size);
                     let what = What::Scalar { value: value.into(), style };
                     let id = tree.push(at, what, foreign(tag.as_deref()));
                     if anchor != 0 {
-                        anchors.insert(anchor, id);
-                        sizes.insert(id, 1);
+                        anchors.insert(anchor, (id, size));
                     }
                     id
                 }
                 Event::SequenceStart(anchor, tag) => {
                     let id = tree.push(at, What::Seq(Vec::new()), foreign(tag.as_deref()));
-                    open.push(Open::Seq(id, anchor, Vec::new()));
+                    open.push(Open::Seq(id, anchor, all, Vec::new()));
+                    all.add(Size { nodes: 1, bytes: 0 });
                     if open.len() > MAX_DEPTH {
                         return Err(Flaw::TooDeep { at: at.start });
                     }
@@ -142,27 +179,26 @@ impl Tree {
                 }
                 Event::MappingStart(anchor, tag) => {
                     let id = tree.push(at, What::Map(Vec::new()), foreign(tag.as_deref()));
-                    open.push(Open::Map(id, anchor, Vec::new(), None));
+                    open.push(Open::Map(id, anchor, all, Vec::new(), None));
+                    all.add(Size { nodes: 1, bytes: 0 });
                     if open.len() > MAX_DEPTH {
                         return Err(Flaw::TooDeep { at: at.start });
                     }
                     continue;
                 }
                 Event::SequenceEnd | Event::MappingEnd => {
-                    let (id, anchor, what) = match open.pop() {
-                        Some(Open::Seq(id, anchor, items)) => (id, anchor, What::Seq(items)),
-                        Some(Open::Map(id, anchor, entries, _)) => (id, anchor, What::Map(entries)),
+                    let (id, anchor, before, what) = match open.pop() {
+                        Some(Open::Seq(id, anchor, before, items)) => {
+                            (id, anchor, before, What::Seq(items))
+                        }
+                        Some(Open::Map(id, anchor, before, entries, _)) => {
+                            (id, anchor, before, What::Map(entries))
+                        }
                         None => continue,
                     };
                     // Only from here on may an alias refer to it.
                     if anchor != 0 {
-                        anchors.insert(anchor, id);
-                        let written = tree.nodes.len() - id as usize;
-                        let inner: usize = (id + 1..tree.nodes.len() as NodeId)
-                            .filter(|inner| matches!(tree.node(*inner).what, What::Alias(_)))
-                            .map(|inner| sizes.get(&inner).copied().unwrap_or(1))
-                            .sum();
-                        sizes.insert(id, written + inner);
+                        anchors.insert(anchor, (id, all.since(before)));
                     }
                     tree.close(id, what, at.end);
                     id
@@ -170,8 +206,8 @@ impl Tree {
             };
             match open.last_mut() {
                 None => tree.root = Some(done),
-                Some(Open::Seq(_, _, items)) => items.push(done),
-                Some(Open::Map(_, _, entries, key)) => match key.take() {
+                Some(Open::Seq(.., items)) => items.push(done),
+                Some(Open::Map(.., entries, key)) => match key.take() {
                     None => *key = Some(done),
                     Some(key) => entries.push((key, done)),
                 },

@@ -1,7 +1,7 @@
 use super::*;
 
 fn tree(text: &str) -> Tree {
-    Tree::parse(text).expect("a tree")
+    Tree::parse(text, &Limits::default()).expect("a tree")
 }
 
 /// Line and column of the value under the keys.
@@ -52,29 +52,35 @@ fn duplicates_are_found_at_every_depth() {
 #[test]
 fn aliases_may_repeat_a_little_and_not_explode() {
     let good = "a: &a [1, 2, 3]\nb: [*a, *a]\n";
-    assert!(Tree::parse(good).is_ok());
+    assert!(Tree::parse(good, &Limits::default()).is_ok());
     let mut bomb = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
     for n in 1..12 {
         let before = format!("*a{}, ", n - 1).repeat(10);
         bomb.push_str(&format!("a{n}: &a{n} [{before}]\n"));
     }
-    assert!(matches!(Tree::parse(&bomb), Err(Flaw::TooManyAliases { .. })));
-    assert!(matches!(Tree::parse("a: &a [*a]"), Err(Flaw::TooManyAliases { .. })));
-    assert!(matches!(Tree::parse("a: *nobody"), Err(Flaw::Syntax { .. })));
+    assert!(matches!(Tree::parse(&bomb, &Limits::default()), Err(Flaw::Grows { .. })));
+    assert!(matches!(Tree::parse("a: &a [*a]", &Limits::default()), Err(Flaw::Endless { .. })));
+    assert!(matches!(Tree::parse("a: *nobody", &Limits::default()), Err(Flaw::Syntax { .. })));
 }
 
 #[test]
 fn what_is_nested_too_deeply_is_refused_before_it_is_read_to_its_end() {
     for text in ["[".repeat(1_000_000), "{a: ".repeat(300_000), "- ".repeat(300_000)] {
-        assert!(matches!(Tree::parse(&text), Err(Flaw::TooDeep { .. } | Flaw::Syntax { .. })));
+        assert!(matches!(
+            Tree::parse(&text, &Limits::default()),
+            Err(Flaw::TooDeep { .. } | Flaw::Syntax { .. })
+        ));
     }
 }
 
 #[test]
 fn a_second_document_is_refused_where_it_begins() {
     let at = Mark { line: 2, column: 0 };
-    assert_eq!(Tree::parse("a: b\n---\nc: d\n").err(), Some(Flaw::SeveralDocuments { at }));
-    assert!(Tree::parse("---\na: b\n...\n").is_ok());
+    assert_eq!(
+        Tree::parse("a: b\n---\nc: d\n", &Limits::default()).err(),
+        Some(Flaw::SeveralDocuments { at })
+    );
+    assert!(Tree::parse("---\na: b\n...\n", &Limits::default()).is_ok());
 }
 
 #[test]
@@ -82,4 +88,18 @@ fn tags_of_other_schemas_are_remembered() {
     let tree = tree("a: !include x\nb: !!str 5\nc: ! d\n");
     let tags: Vec<_> = tree.nodes().filter_map(|(_, node)| node.tag.as_deref()).collect();
     assert_eq!(tags, ["!include"]);
+}
+
+#[test]
+fn what_aliases_add_is_counted_in_bytes_too() {
+    let limits = Limits { yaml_aliased_bytes: 1_000, ..Limits::default() };
+    let text = |times: usize| format!("a: &a {}\nb: [{}]\n", "x".repeat(100), "*a, ".repeat(times));
+    assert!(Tree::parse(&text(10), &limits).is_ok());
+    let flaw = Tree::parse(&text(11), &limits).err();
+    assert!(matches!(flaw, Some(Flaw::Grows { limit: "yaml-aliased-bytes", .. })), "{flaw:?}");
+    // Inside what is aliased again, too.
+    let nested = format!("a: &a {}\nb: &b [*a, *a]\nc: [*b, *b, *b, *b]\n", "x".repeat(100));
+    assert!(Tree::parse(&nested, &limits).is_ok());
+    let nested = nested.replace("[*b, *b", "[*b, *b, *b, *b");
+    assert!(matches!(Tree::parse(&nested, &limits), Err(Flaw::Grows { .. })));
 }

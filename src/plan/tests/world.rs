@@ -127,6 +127,7 @@ impl World {
             destroy: self.destroy,
             budget: Budget::at(at(100), None, 100),
             keep_unchanged: false,
+            most_bytes: u64::MAX,
         }
     }
 

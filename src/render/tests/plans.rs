@@ -133,6 +133,7 @@ pub(super) fn everything() -> Plan {
         destroy: false,
         budget: Budget { limit: 100, remaining: 88, resets_in_s: 1200, fits: true },
         keep_unchanged: true,
+        most_bytes: u64::MAX,
     };
     let located = records.into_iter().map(|record| {
         let moved_from = (record.address.key_str() == "new-name").then(|| address("old-name", 1));

@@ -1,0 +1,24 @@
+//! The table of limits is made from the limits.
+
+use std::fmt::Write as _;
+
+use pushsync::{manifest::Limits, model::number};
+
+use super::{generated, read, root};
+
+const HEAD: &str = "| limit | default | what is counted |\n|---|--:|---|\n";
+
+#[test]
+fn every_limit_is_in_the_table_with_its_default() {
+    let path = root().join("docs/limits.md");
+    let text = read(&path);
+    let (before, rest) = text.split_once(HEAD).expect("the head of the table");
+    let (_, after) = rest.split_once("\nBesides,").expect("what follows the table");
+    let mut table = String::new();
+    for limit in Limits::ALL {
+        let counts = limit.counts.trim_end_matches('.');
+        writeln!(table, "| `{}` | {} | {counts} |", limit.name, number(limit.default))
+            .expect("a text");
+    }
+    generated(&path, &format!("{before}{HEAD}{table}\nBesides,{after}"));
+}
