@@ -35,12 +35,7 @@ struct Pages {
 }
 
 impl Chronicle {
-    pub(super) fn new(
-        info: RunInfo,
-        clock: Clock,
-        api_url: Option<BaseUrl>,
-        line: &Line,
-    ) -> Self {
+    pub(super) fn new(info: RunInfo, clock: Clock, api_url: Option<BaseUrl>, line: &Line) -> Self {
         let started_at = clock();
         let (pacer, answered) = (Arc::clone(&line.pacer), Arc::clone(&line.answered));
         Self { info, started_at, clock, pacer, api_url, answered, pages: Mutex::default() }

@@ -74,8 +74,7 @@ pub async fn refresh(
     let workers = options.concurrency.get().min(queue.len());
     reporter.report(&Event::Started { changes, requests: changes });
     let line = Line::new(known, &options, reporter, stopper.clone());
-    let chronicle =
-        Arc::new(Chronicle::new(info, Arc::clone(&options.clock), api_url, &line));
+    let chronicle = Arc::new(Chronicle::new(info, Arc::clone(&options.clock), api_url, &line));
     let along = Arc::clone(&chronicle);
     let journal =
         Journal::start(Arc::clone(&store), Arc::clone(&line.tempo), move || along.so_far());

@@ -62,8 +62,7 @@ pub async fn apply(plan: Plan, session: Session) -> Result<Outcome, ApplyError> 
     let meta = store.meta().await?;
     let line = Line::new(meta.budget, &options, Arc::clone(&reporter), stopper.clone());
     let run = info.id;
-    let chronicle =
-        Arc::new(Chronicle::new(info, Arc::clone(&options.clock), api_url, &line));
+    let chronicle = Arc::new(Chronicle::new(info, Arc::clone(&options.clock), api_url, &line));
     let along = Arc::clone(&chronicle);
     let journal =
         Journal::start(Arc::clone(&store), Arc::clone(&line.tempo), move || along.so_far());

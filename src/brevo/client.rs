@@ -7,8 +7,8 @@ use reqwest::{
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{
-    AgentIdentity, BudgetReading, Error, ErrorKind, Message, NewAgentMessage,
-    NewPushedMessage, Operation,
+    AgentIdentity, BudgetReading, Error, ErrorKind, Message, NewAgentMessage, NewPushedMessage,
+    Operation,
     key::{self, KeyProblem},
     message::NoMessage,
     request::Body,

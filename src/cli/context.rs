@@ -174,9 +174,10 @@ impl Context {
     /// What the project says.
     fn place_of(&self, setting: &StateSetting) -> Result<Place, Failure> {
         if self.global.refuse_state_url && setting.location.is_url() {
-            let at = setting.place.as_ref().map(|place| {
-                format!("{}:{}:{}: ", place.file, place.line, place.column)
-            });
+            let at = setting
+                .place
+                .as_ref()
+                .map(|place| format!("{}:{}:{}: ", place.file, place.line, place.column));
             return Err(Failure::new(format!(
                 "{}`state:` is a URL, and --refuse-state-url takes none from the project's files: anyone who changes them could send the state's password elsewhere",
                 at.unwrap_or_default()
@@ -194,9 +195,8 @@ impl Context {
         let here = env::current_dir().map_err(|error| {
             Failure::new(format!("could not find the working directory: {error}"))
         })?;
-        let location = StateLocation::parse(text, &here).map_err(|error| {
-            Failure::new(error.to_string()).help(ParseStateLocationError::CURE)
-        })?;
+        let location = StateLocation::parse(text, &here)
+            .map_err(|error| Failure::new(error.to_string()).help(ParseStateLocationError::CURE))?;
         self.place_at(location)
     }
 

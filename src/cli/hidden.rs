@@ -3,15 +3,14 @@
 //!
 //! The environment belongs to the process, and so does this.
 
-use std::sync::{PoisonError, RwLock};
+use std::{
+    cmp::Reverse,
+    sync::{PoisonError, RwLock},
+};
 
 use url::Url;
 
-use crate::{
-    manifest::Interpolated,
-    model::StateLocation,
-    state::Location,
-};
+use crate::{manifest::Interpolated, model::StateLocation, state::Location};
 
 /// What is held, and what is shown instead; the longest first.
 static HIDDEN: RwLock<Vec<(String, String)>> = RwLock::new(Vec::new());
@@ -44,7 +43,7 @@ pub(super) fn hide(text: &Interpolated, location: &StateLocation) {
     }
     // What stands there as it is written is no secret of a variable.
     found.retain(|(held, _)| held.chars().count() >= SHORTEST && !written.contains(&**held));
-    found.sort_by(|a, b| b.0.len().cmp(&a.0.len()));
+    found.sort_by_key(|(held, _)| Reverse(held.len()));
     let mut hidden = HIDDEN.write().unwrap_or_else(PoisonError::into_inner);
     *hidden = found;
 }

@@ -34,7 +34,6 @@ pub(super) fn variable(name: &str) -> Option<String> {
 }
 
 /// An environment variable as it is set.
-#[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
 pub(super) fn raw_variable(name: &str) -> Option<OsString> {
     env::var_os(name)
 }

@@ -52,7 +52,10 @@ pub(super) fn check_options(global: &Global) -> Result<(), Failure> {
 
 /// What clap says of a wrong command line, without what may be a password in it. `args` are those of
 /// the command line.
-pub(super) fn without_passwords(said: &str, args: impl Iterator<Item = OsString>) -> Option<String> {
+pub(super) fn without_passwords(
+    said: &str,
+    args: impl Iterator<Item = OsString>,
+) -> Option<String> {
     let mut shown = said.to_owned();
     for arg in args {
         let arg = arg.to_string_lossy();

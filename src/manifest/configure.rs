@@ -118,9 +118,7 @@ impl Files {
 fn state_setting(cx: &mut Context<'_>, text: &str, at: &Source) -> Option<StateSetting> {
     let text = cx.interpolated(text, at)?;
     match StateLocation::parse(text.value(), cx.folder.root()) {
-        Ok(location) => {
-            Some(StateSetting { location, text: Some(text), place: Some(at.place()) })
-        }
+        Ok(location) => Some(StateSetting { location, text: Some(text), place: Some(at.place()) }),
         Err(error) => {
             let cure = ParseStateLocationError::CURE.to_owned();
             cx.error_with(Code::BadState, error.to_string(), at, Some(cure));
@@ -148,7 +146,9 @@ fn base_url(cx: &mut Context<'_>, text: &str, at: &Source) -> Option<BaseUrl> {
     }
     // The URL of the API is shown in plans: nothing but a number may come from a variable.
     let path = url.path();
-    if text.has_variables() && path != "/v3" && !text.written().trim_end_matches('/').ends_with(path)
+    if text.has_variables()
+        && path != "/v3"
+        && !text.written().trim_end_matches('/').ends_with(path)
     {
         let message = "a variable in `base_url:` may not give the path: the URL of the API is shown \
                        in plans, and what a variable holds is not";

@@ -90,7 +90,11 @@ fn copies_of_a_state_remember_its_api() {
 #[test]
 fn a_server_that_is_not_the_api_is_not_remembered() {
     let html = |_: usize, _: &_| {
-        Answer::Is(404, "content-type: text/html\r\n".to_owned(), "<h1>nothing here</h1>".to_owned())
+        Answer::Is(
+            404,
+            "content-type: text/html\r\n".to_owned(),
+            "<h1>nothing here</h1>".to_owned(),
+        )
     };
     let (wrong, sandbox) = (Fake::start(html), Sandbox::start());
     let project = Project::note("one");
@@ -211,7 +215,10 @@ fn no_file_of_the_project_leads_the_key_to_another_host() {
                 let ran = project.run(&format!("{command} {env}")).env("BREVO_API_KEY", "any");
                 let ran = ran.exits(1);
                 let said = format!("{}{}", ran.out, ran.err);
-                assert!(said.contains("bad-base-url") && said.contains("pushsync.yaml:2:"), "{said}");
+                assert!(
+                    said.contains("bad-base-url") && said.contains("pushsync.yaml:2:"),
+                    "{said}"
+                );
             }
         }
     }

@@ -7,7 +7,10 @@ use crate::support::{ADA, Project, Sandbox};
 #[test]
 fn a_saved_plan_is_private_and_applied_exactly_without_a_question() {
     let (project, sandbox) = (Project::note("one"), Sandbox::start());
-    project.with(&sandbox, "plan --out plan.json").ok().warns(&["next: pushsync apply plan.json --base-url http://127.0.0.1:"]);
+    project
+        .with(&sandbox, "plan --out plan.json")
+        .ok()
+        .warns(&["next: pushsync apply plan.json --base-url http://127.0.0.1:"]);
     let mode = fs::metadata(project.join("plan.json")).expect("it is there").permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
     // The manifest may have changed since; the plan is what was reviewed.
@@ -120,7 +123,11 @@ fn a_plan_says_which_commit_the_manifest_is_of_and_the_history_says_the_same() {
     project.git("add .");
     project.git("commit -qm x");
     let commit = project.git("rev-parse HEAD");
-    project.with(&sandbox, "plan --out plan.json").ok().says(&[&commit[..12]]).never_says(&["committed"]);
+    project
+        .with(&sandbox, "plan --out plan.json")
+        .ok()
+        .says(&[&commit[..12]])
+        .never_says(&["committed"]);
     let saved: serde_json::Value =
         serde_json::from_str(&project.read("plan.json")).expect("a document");
     assert_eq!(saved["commit"], serde_json::json!({ "id": commit, "dirty": false }));

@@ -7,9 +7,8 @@ const KEY: &str = "correct horse battery staple";
 
 /// The first commit has the intent, the second one the id.
 fn lost(project: &Project, sandbox: &Sandbox, key: &str) -> String {
-    let run = project
-        .with(sandbox, "apply --yes --concurrency 1")
-        .env("PUSHSYNC_DIE_AFTER", "lose:2");
+    let run =
+        project.with(sandbox, "apply --yes --concurrency 1").env("PUSHSYNC_DIE_AFTER", "lose:2");
     let run = if key.is_empty() { run } else { run.env("PUSHSYNC_STATE_KEY", key) };
     run.exits(1).warns(&["was created as message", "keeps it for the next run", "lost"]).err
 }

@@ -146,7 +146,8 @@ fn what_a_variable_holds_is_in_no_message_about_the_state() {
     hush("state restore").ok().never_says(&["hush"]);
     hush("state migrate --to ./elsewhere --sandbox").wait().never_says(&["hush"]);
     project.file("hush/x/pushsync.json", "{");
-    for args in ["plan", "apply --yes", "state verify", "state list", "state export", "state rekey"] {
+    for args in ["plan", "apply --yes", "state verify", "state list", "state export", "state rekey"]
+    {
         hush(args).wait().never_says(&["hush"]);
     }
     hush("plan").exits(1).warns(&[shown]);
@@ -202,7 +203,8 @@ fn what_a_variable_holds_is_in_no_message_about_an_audience() {
         run.env("PUSHSYNC_VAR_B", "hush-b").exits(1).never_says(&["hush"]);
     };
     everywhere();
-    for content in ["visitor_id\na,b\n", "visitor_id\nada\n", "x,y\n1,2\n", "", "visitor_id,x\n\"a"] {
+    for content in ["visitor_id\na,b\n", "visitor_id\nada\n", "x,y\n1,2\n", "", "visitor_id,x\n\"a"]
+    {
         project.file("hush-a/hush-b.csv", content);
         everywhere();
     }

@@ -24,7 +24,9 @@ pub(super) fn set_api(desk: &Desk<'_>, url: &str) -> Result<u8, Failure> {
     desk.commit(&*store, command, vec![Write::Api(url.clone())], Vec::new())?;
     desk.context.output.note(&match known {
         Some(known) => {
-            format!("the state is of the API at {url} from now on; until now it was that at {known}")
+            format!(
+                "the state is of the API at {url} from now on; until now it was that at {known}"
+            )
         }
         None => format!("the state is of the API at {url} from now on"),
     });
