@@ -3,7 +3,10 @@
 //!
 //! The environment belongs to the process, and so does this.
 
-use std::sync::{PoisonError, RwLock};
+use std::{
+    cmp::Reverse,
+    sync::{PoisonError, RwLock},
+};
 
 use url::Url;
 
@@ -40,7 +43,7 @@ pub(super) fn hide(text: &Interpolated, location: &StateLocation) {
     }
     // What stands there as it is written is no secret of a variable.
     found.retain(|(held, _)| held.chars().count() >= SHORTEST && !written.contains(&**held));
-    found.sort_by(|a, b| b.0.len().cmp(&a.0.len()));
+    found.sort_by_key(|(held, _)| Reverse(held.len()));
     let mut hidden = HIDDEN.write().unwrap_or_else(PoisonError::into_inner);
     *hidden = found;
 }

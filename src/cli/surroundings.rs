@@ -22,8 +22,7 @@ pub(super) fn variable(name: &str) -> Option<String> {
     env::var(name).ok()
 }
 
-/// An environment variable as it is set, UTF-8 or not.
-#[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+/// An environment variable as it is set.
 pub(super) fn raw_variable(name: &str) -> Option<OsString> {
     env::var_os(name)
 }

@@ -72,8 +72,6 @@ codes! {
     NotIncluded = "not-included",
     /// A `base_url` that is neither on `https://api.brevo.com` nor on a loopback address: the API key goes to no other host unless `--base-url` or `BREVO_BASE_URL` names it.
     BadBaseUrl = "bad-base-url",
-    /// A `state` that is neither a folder nor a URL that a store goes by. It is not shown, because it may hold a password.
-    BadState = "bad-state",
     /// A sender that is not declared.
     UnknownSender = "unknown-sender",
     /// An audience that is not declared.
@@ -124,6 +122,8 @@ codes! {
     ImportConflict = "import-conflict",
     /// A `moved` whose new address the state already has.
     MoveBlocked = "move-blocked",
+    /// A `state` that is neither a folder nor a URL that a store goes by. It is not shown, because it may hold a password.
+    BadState = "bad-state",
 }
 
 impl Serialize for Code {

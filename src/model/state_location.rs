@@ -29,6 +29,11 @@ pub enum ParseStateLocationError {
         "the place of the state has white space or a control character where none belongs; it is not shown, because it may hold a password"
     )]
     Space,
+    /// A URL of something that people know, and that no store goes by.
+    #[error(
+        "there is no store for {0}://; the place of the state is not shown, because it may hold a password"
+    )]
+    NoStore(&'static str),
     /// A URL of another kind.
     #[error(
         "the place of the state is a URL that no store goes by; it is not shown, because it may hold a password"
@@ -85,7 +90,10 @@ impl StateLocation {
         let location = match &*scheme {
             "postgres" | "postgresql" => Self::Postgres(url),
             "s3" => Self::Bucket(url),
-            _ => return Err(Error::Scheme),
+            other => {
+                let known = KNOWN.into_iter().find(|known| *known == other);
+                return Err(known.map_or(Error::Scheme, Error::NoStore));
+            }
         };
         if rest.is_empty() {
             return Err(Error::NoHost);
@@ -118,6 +126,12 @@ fn is_plainly_a_path(text: &str) -> bool {
                 && text.starts_with(|c: char| c.is_ascii_alphabetic())));
     relative || absolute || windows
 }
+
+/// Schemes that are shown: these words are nobody's password.
+const KNOWN: [&str; 14] = [
+    "azure", "file", "ftp", "gcs", "git", "gs", "http", "https", "mariadb", "mongodb", "mysql",
+    "redis", "sqlite", "ssh",
+];
 
 /// What libpq and others call the parts of a connection.
 const PARAMETERS: [&str; 13] = [

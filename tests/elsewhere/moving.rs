@@ -16,6 +16,8 @@ fn places() -> Option<(postgres::cluster::Database, bucket::place::Place)> {
 pub(crate) trait Reaching {
     fn at(self, state: &str) -> Self;
     fn reaching(self, place: &bucket::place::Place) -> Self;
+    /// With this state key; an empty one is none.
+    fn key(self, key: &str) -> Self;
 }
 
 impl Reaching for Run {
@@ -28,6 +30,10 @@ impl Reaching for Run {
             .env("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
             .env("AWS_SECRET_ACCESS_KEY", bucket::place::SECRET)
             .env("AWS_REGION", "eu-central-1")
+    }
+
+    fn key(self, key: &str) -> Self {
+        if key.is_empty() { self } else { self.env("PUSHSYNC_STATE_KEY", key) }
     }
 }
 
@@ -49,12 +55,12 @@ fn a_state_moves_from_a_folder_to_postgres_to_a_bucket_and_back_and_stays_the_sa
         // The key is that of the new place, or of the old one if the new one has none.
         let (key, plain) = if pair[0].1.is_empty() { (key, "") } else { (pair[0].1, " --plain") };
         let command = format!("state migrate{plain} --to");
-        project.run(&command).arg(to).at(from).env("PUSHSYNC_STATE_KEY", key).reaching(&place).ok();
+        project.run(&command).arg(to).at(from).key(key).reaching(&place).ok();
         for args in ["plan", "state list"] {
             project
                 .run(args)
                 .at(from)
-                .env("PUSHSYNC_STATE_KEY", pair[0].1)
+                .key(pair[0].1)
                 .reaching(&place)
                 .exits(1)
                 .warns(&["was moved to"])
@@ -63,7 +69,7 @@ fn a_state_moves_from_a_folder_to_postgres_to_a_bucket_and_back_and_stays_the_sa
         let key = pair[1].1;
         let there = |args: &str| {
             let run = project.run(args).at(to).reaching(&place);
-            run.env("PUSHSYNC_STATE_KEY", key)
+            run.key(key)
         };
         let after = there("state list --format json").ok().json();
         assert_eq!(after["deliveries"], before["deliveries"], "{to}");

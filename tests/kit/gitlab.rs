@@ -63,6 +63,7 @@ impl Lab {
             .env("PUSHSYNC_CI_BINARY", env!("CARGO_BIN_EXE_pushsync"))
             .env("PUSHSYNC_CI_PAUSE", "0")
             .env("PUSHSYNC_STATE", repository.state())
+            .env("BREVO_BASE_URL", repository.sandbox.base_url())
             .envs(env.iter().copied())
             .current_dir(repository.path())
             .output()
@@ -91,12 +92,10 @@ impl Lab {
         command: &str,
         more: &[(&str, &str)],
     ) -> (i32, String) {
-        let server = repository.sandbox.base_url();
         let mut env = vec![
             ("CI_PIPELINE_SOURCE", if command == "apply" { "push" } else { "schedule" }),
             ("CI_COMMIT_BRANCH", "main"),
             ("BREVO_API_KEY", KEY),
-            ("BREVO_BASE_URL", &server),
         ];
         env.extend(more);
         self.run(repository, command, &env)

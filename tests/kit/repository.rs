@@ -99,6 +99,8 @@ impl Repository {
             .env("REPOSITORY", self.path().display().to_string())
             .env("GITHUB_API_URL", self.hub.url())
             .env("GITHUB_SHA", self.head())
+            // The plan is for the API that it is applied to.
+            .env("BREVO_BASE_URL", self.sandbox.base_url())
             .input("state", self.state())
     }
 
@@ -152,7 +154,7 @@ impl Repository {
     }
 
     fn with_key(&self, job: Job) -> Job {
-        job.env("BREVO_API_KEY", KEY).env("BREVO_BASE_URL", self.sandbox.base_url())
+        job.env("BREVO_API_KEY", KEY)
     }
 
     /// The visitors and texts that are there.
