@@ -29,6 +29,7 @@ mod show;
 mod signals;
 mod state;
 mod surroundings;
+mod usage;
 mod validate;
 mod witness;
 
@@ -56,7 +57,7 @@ pub fn main() -> ExitCode {
         Err(error) => {
             // clap would exit with 2, which is kept for "there are changes".
             let failed = error.use_stderr();
-            let _ = error.print();
+            let _ = usage::masked(error).print();
             return ExitCode::from(if failed { status::FAILED } else { status::DONE });
         }
     };
