@@ -154,7 +154,9 @@ pub(super) fn carry_out(
     plan: Plan,
 ) -> Result<Outcome, Failure> {
     let known = context.output.masking().known();
-    known.add(Arc::new(plan.changes.iter().map(|change| change.address.clone()).collect::<Vec<_>>()));
+    known.add(Arc::new(
+        plan.changes.iter().map(|change| change.address.clone()).collect::<Vec<_>>(),
+    ));
     let link = context.link(runtime, run.project, run.place)?;
     // There is nothing to lose in a state that holds nothing.
     if let Some(folder) = run.place.backups()
@@ -167,7 +169,8 @@ pub(super) fn carry_out(
     }
     let progress = Arc::new(Progress::new(&context.global, context.output.clone()));
     let key = context.state_key(run.place)?;
-    let witness = Witness::new(progress.clone(), context.output.clone(), run.place.unrecorded(), key);
+    let witness =
+        Witness::new(progress.clone(), context.output.clone(), run.place.unrecorded(), key);
     let witness = Arc::new(witness);
     let stopper = Stopper::default();
     let (store, api) = faults::on_request(Arc::clone(&run.store), Arc::new(link.client.clone()));

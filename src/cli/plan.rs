@@ -35,11 +35,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
         };
         let found = refresh::refresh(context, &runtime, &refreshing)?;
         if found.exit_status() != status::DONE {
-            return Ok(refresh::told(
-                context,
-                &found,
-                context.masks(),
-            ));
+            return Ok(refresh::told(context, &found, context.masks()));
         }
     }
     let now = surroundings::now();

@@ -5,7 +5,9 @@ use clap::{
     error::{ContextKind, ContextValue},
 };
 
-use crate::model::redact::{likely_ids, masked as masked_id, merged, replaced, visitors_of_addresses};
+use crate::model::redact::{
+    likely_ids, masked as masked_id, merged, replaced, visitors_of_addresses,
+};
 
 /// The error with ids masked in what it quotes: a job's log keeps it.
 pub(super) fn masked(mut error: Error) -> Error {
@@ -19,7 +21,8 @@ pub(super) fn masked(mut error: Error) -> Error {
     let names_a_visitor = ["VISITOR", "ADDRESS", "KEY|ADDRESS", "OLD", "NEW"]
         .iter()
         .any(|name| argument.contains(&format!("<{name}>")));
-    for kind in [ContextKind::InvalidValue, ContextKind::InvalidArg, ContextKind::InvalidSubcommand] {
+    for kind in [ContextKind::InvalidValue, ContextKind::InvalidArg, ContextKind::InvalidSubcommand]
+    {
         let Some(value) = text(&error, kind) else { continue };
         let mut spans = visitors_of_addresses(&value);
         let shown = if spans.is_empty() && names_a_visitor && kind == ContextKind::InvalidValue {

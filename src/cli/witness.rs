@@ -25,12 +25,7 @@ pub(super) struct Witness<R> {
 }
 
 impl<R: Reporter> Witness<R> {
-    pub(super) fn new(
-        inner: R,
-        output: Output,
-        file: PathBuf,
-        key: Option<StateKey>,
-    ) -> Self {
+    pub(super) fn new(inner: R, output: Output, file: PathBuf, key: Option<StateKey>) -> Self {
         Self { inner, output, file, key, seen: Mutex::default() }
     }
 

@@ -130,8 +130,7 @@ impl Report {
         let (shown, left_out) = self.most(MOST_FOR_GITHUB);
         let masks = self.masks();
         let shown = shown.into_iter().map(|one| masks.diagnostic(one));
-        let mut out: String =
-            shown.map(|one| workflow::diagnostic(&one, folder) + "\n").collect();
+        let mut out: String = shown.map(|one| workflow::diagnostic(&one, folder) + "\n").collect();
         if left_out > 0 {
             let more = format!("{left_out} more problems: validate --format json has all");
             out.push_str(&workflow::command(workflow::Level::Notice, None, "pushsync", &more));

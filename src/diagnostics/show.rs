@@ -65,12 +65,7 @@ pub fn text(
     let mut notes = vec![];
     for (related, at) in related.iter().zip(&diagnostic.related) {
         let title = Group::with_title(Level::NOTE.secondary_title(clean(&related.message)));
-        notes.push(excerpt(
-            title,
-            &related.place,
-            lines.get(&at.place),
-            AnnotationKind::Context,
-        ));
+        notes.push(excerpt(title, &related.place, lines.get(&at.place), AnnotationKind::Context));
     }
     match help {
         Some(help) if place.is_some() => first = first.element(Level::HELP.message(clean(help))),

@@ -24,7 +24,9 @@ pub fn diagnostics(data: &[u8]) {
     }
     let folder = folder("diagnostics");
     let [a, b, c, d] = KNOWN;
-    let main = format!("audiences: {{ one: {{ visitors: [\"{a}\", \"{b}\"] }}, rows: {{ file: rows.csv }} }}\n");
+    let main = format!(
+        "audiences: {{ one: {{ visitors: [\"{a}\", \"{b}\"] }}, rows: {{ file: rows.csv }} }}\n"
+    );
     write(&folder, PROJECT_FILE, main.as_bytes());
     write(&folder, "rows.csv", format!("visitor_id,name\n{c},Ada\n{d},Ben\n").as_bytes());
     let fuzzed = "messages: { m: { to: fuzzed, text: '{{ name }}' } }\n\

@@ -18,7 +18,8 @@ pub(crate) fn hidden(line: &str) -> Option<Range<usize>> {
 
 /// What follows the `#`, and the character that it begins at. A `#` in quotes may be taken for one too.
 fn comment(line: &str) -> Option<(usize, &str)> {
-    let at = if line.starts_with('#') { 0 } else { line.find(" #").or_else(|| line.find("\t#"))? + 1 };
+    let at =
+        if line.starts_with('#') { 0 } else { line.find(" #").or_else(|| line.find("\t#"))? + 1 };
     Some((line[..at].chars().count() + 1, &line[at + 1..]))
 }
 

@@ -356,7 +356,8 @@ pub fn visitors_of_addresses(text: &str) -> Vec<Range<usize>> {
             continue;
         }
         let id = rest[..end].trim_end_matches(['.', ':', ';', '?', '!']);
-        if !id.is_empty() {
+        // Words of ours: `KEY@VISITOR`.
+        if !id.is_empty() && id != "VISITOR" {
             found.push(at + 1..at + 1 + id.len());
         }
     }
@@ -365,8 +366,11 @@ pub fn visitors_of_addresses(text: &str) -> Vec<Range<usize>> {
 
 /// Those spans as they are covered by one or more: sorted, and apart from each other.
 pub fn merged(spans: impl IntoIterator<Item = Range<usize>>) -> Vec<Range<usize>> {
-    let spans: BTreeSet<(usize, usize)> =
-        spans.into_iter().filter(|span| !span.is_empty()).map(|span| (span.start, span.end)).collect();
+    let spans: BTreeSet<(usize, usize)> = spans
+        .into_iter()
+        .filter(|span| !span.is_empty())
+        .map(|span| (span.start, span.end))
+        .collect();
     let mut merged: Vec<Range<usize>> = Vec::new();
     for (start, end) in spans {
         match merged.last_mut() {

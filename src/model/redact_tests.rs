@@ -58,7 +58,10 @@ fn more_than_half_of_an_id_is_masked_where_it_was_cut_off() {
 #[test]
 fn an_id_that_begins_another_does_not_hide_it() {
     let redactor = redactor(&[&ID[..9], ID, "annabelle", "anna"]);
-    assert_eq!(redactor.redact(&format!("{ID} {} anna annabelle", &ID[..9])), "kZMv…xvg kZ…8n a…a an…le");
+    assert_eq!(
+        redactor.redact(&format!("{ID} {} anna annabelle", &ID[..9])),
+        "kZMv…xvg kZ…8n a…a an…le"
+    );
 }
 
 #[test]

@@ -41,18 +41,78 @@ const KNOWN: &[(&str, Holds)] = &[
 
 /// Names that people give to what holds ids.
 const SYNONYMS: &[&str] = &[
-    "contact", "contacts", "customer", "customers", "for", "ids", "recipient", "recipients", "user", "users",
-    "user_id", "user_ids", "visitor_ids", "who",
+    "contact",
+    "contacts",
+    "customer",
+    "customers",
+    "for",
+    "ids",
+    "recipient",
+    "recipients",
+    "user",
+    "users",
+    "user_id",
+    "user_ids",
+    "visitor_ids",
+    "who",
 ];
 
 /// All other fields.
 const OTHERS: &[&str] = &[
-    "active", "agent", "api", "base_url", "by", "change", "column", "columns", "concurrency", "database",
-    "delete", "delimiter", "email", "encoding", "expect", "fallback", "file", "from", "group",
-    "hmac_sha256", "id", "include", "key", "kind", "length", "limits", "locale", "mask_visitors",
-    "max_deletes", "max_resends", "missing", "name", "on_leave", "on_missing", "on_unknown", "percent",
-    "priority", "privacy", "protect", "query", "raw", "received_from", "requests_per_hour", "rows",
-    "safety", "salt", "senders", "state", "text", "timeout", "until", "vars", "version", "zone",
+    "active",
+    "agent",
+    "api",
+    "base_url",
+    "by",
+    "change",
+    "column",
+    "columns",
+    "concurrency",
+    "database",
+    "delete",
+    "delimiter",
+    "email",
+    "encoding",
+    "expect",
+    "fallback",
+    "file",
+    "from",
+    "group",
+    "hmac_sha256",
+    "id",
+    "include",
+    "key",
+    "kind",
+    "length",
+    "limits",
+    "locale",
+    "mask_visitors",
+    "max_deletes",
+    "max_resends",
+    "missing",
+    "name",
+    "on_leave",
+    "on_missing",
+    "on_unknown",
+    "percent",
+    "priority",
+    "privacy",
+    "protect",
+    "query",
+    "raw",
+    "received_from",
+    "requests_per_hour",
+    "rows",
+    "safety",
+    "salt",
+    "senders",
+    "state",
+    "text",
+    "timeout",
+    "until",
+    "vars",
+    "version",
+    "zone",
 ];
 
 /// What a field holds; `None` for a name that is no field's.
@@ -100,7 +160,8 @@ mod tests {
 
     #[test]
     fn a_field_with_a_typo_holds_what_it_was_meant_to_hold() {
-        for name in ["visitrs", "Visitors", "vistor", "visitor-id", "VISITORS", "vsitors", "users"] {
+        for name in ["visitrs", "Visitors", "vistor", "visitor-id", "VISITORS", "vsitors", "users"]
+        {
             assert_eq!(probably(name), Some(Holds::Ids), "{name}");
         }
         for name in ["too", "ot", "t", "To", "tto", "audeince"] {

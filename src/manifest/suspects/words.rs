@@ -16,7 +16,10 @@ impl Words {
     /// The characters of a line, by its number.
     pub(in crate::manifest) fn of_line(&self, number: u32) -> Vec<Range<usize>> {
         let at = self.lines.binary_search_by_key(&number, |(number, _)| *number);
-        at.ok().and_then(|at| self.lines.get(at)).map(|(_, found)| found.clone()).unwrap_or_default()
+        at.ok()
+            .and_then(|at| self.lines.get(at))
+            .map(|(_, found)| found.clone())
+            .unwrap_or_default()
     }
 }
 
@@ -41,7 +44,12 @@ pub(in crate::manifest) fn of<'l>(lines: impl Iterator<Item = &'l str>) -> Words
         let mut ids = outer || (!keyed && before);
         let mut found = Vec::new();
         for token in &tokens {
-            if token.key {
+            // `visitors: ID: x` and `- ID: x`.
+            let misplaced = token.key
+                && (outer || ids)
+                && probably(token.text).is_none()
+                && (token.start > indent || line.trim_start().starts_with('-'));
+            if token.key && !misplaced {
                 ids = holds_ids(token.text, outer);
                 if token.start == indent {
                     around.push((indent, ids));
@@ -98,7 +106,10 @@ fn tokens(line: &str) -> Vec<Token<'_>> {
     let mut start = None;
     let ends = |c: char| {
         c.is_whitespace()
-            || matches!(c, ',' | '[' | ']' | '{' | '}' | '"' | '\'' | '`' | '<' | '>' | '(' | ')' | '|' | ';')
+            || matches!(
+                c,
+                ',' | '[' | ']' | '{' | '}' | '"' | '\'' | '`' | '<' | '>' | '(' | ')' | '|' | ';'
+            )
     };
     let chars = line.char_indices().enumerate().chain([(usize::MAX, (line.len(), ' '))]);
     for (column, (at, c)) in chars {

@@ -41,7 +41,9 @@ fn told(project: &Project, status: u16, body: &str, id: &str, good: &'static str
         Answer::Is(status, head, body.clone())
     });
     let mut all = String::new();
-    for args in ["apply --yes -vv", "apply --yes --log-format json -vv --allow-deletes all", "refresh -vv"] {
+    for args in
+        ["apply --yes -vv", "apply --yes --log-format json -vv --allow-deletes all", "refresh -vv"]
+    {
         let ran = project
             .run(args)
             .env("BREVO_BASE_URL", server.base_url())
@@ -79,7 +81,9 @@ fn answers_to_updates_deletes_and_reads_show_no_visitor() {
                 continue;
             }
             let yaml = |text: &str| {
-                format!("messages: {{ note: {{ from: support, to: {{ visitors: [\"{id}\"] }}, text: {text} }} }}")
+                format!(
+                    "messages: {{ note: {{ from: support, to: {{ visitors: [\"{id}\"] }}, text: {text} }} }}"
+                )
             };
             let project = Project::new(&yaml("hi"));
             let made = told(&project, 400, body, id, "POST ");

@@ -119,7 +119,8 @@ fn files_that_are_not_utf_8_show_no_id() {
             "pushsync.yaml",
             "audiences: { list: { file: list.csv } }\nmessages: { note: { to: list, text: hi } }\n",
         );
-        let latin = [format!("visitor_id,name\n{id},Ann").as_bytes(), &[0xe9, b'e', b'\n']].concat();
+        let latin =
+            [format!("visitor_id,name\n{id},Ann").as_bytes(), &[0xe9, b'e', b'\n']].concat();
         let wide: Vec<u8> = format!("visitor_id,name\n{id},Anna\n")
             .encode_utf16()
             .flat_map(u16::to_le_bytes)
@@ -141,7 +142,10 @@ fn files_that_are_not_utf_8_show_no_id() {
 fn a_name_of_a_file_or_an_argument_shows_no_id() {
     let id = IDS[0];
     let project = Project::note("hi");
-    project.file(&format!("messages/{id}.yaml"), format!("audiences: {{ a: {{ visitors: [{id}], x: y }} }}"));
+    project.file(
+        &format!("messages/{id}.yaml"),
+        format!("audiences: {{ a: {{ visitors: [{id}], x: y }} }}"),
+    );
     none(&leaks(&project, &ALL, id, "a file's name"));
     for args in [
         format!("show note --visitor {id},x\u{7}"),
