@@ -3,6 +3,8 @@
 
 #[path = "fuzzing/answer.rs"]
 mod answer;
+#[path = "fuzzing/diagnostics.rs"]
+mod diagnostics;
 #[path = "fuzzing/manifest.rs"]
 mod manifest;
 #[path = "fuzzing/plan.rs"]
@@ -16,6 +18,7 @@ use std::{
 
 pub use crate::state::fuzzing::{export, marker, record};
 pub use answer::answer;
+pub use diagnostics::diagnostics;
 pub use manifest::{csv, template, yaml};
 pub use plan::planfile;
 
@@ -25,9 +28,10 @@ use crate::model::is_hostile;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: [Target; 8] = [
+pub const TARGETS: [Target; 9] = [
     ("answer", answer),
     ("csv", csv),
+    ("diagnostics", diagnostics),
     ("export", export),
     ("marker", marker),
     ("planfile", planfile),
@@ -113,7 +117,7 @@ mod tests {
             }
             assert!(count > 0, "{name} has no seeds");
         }
-        for name in ["csv", "marker", "template", "yaml"] {
+        for name in ["csv", "diagnostics", "marker", "template", "yaml"] {
             fs::remove_dir_all(folder(name)).expect("removable");
         }
     }

@@ -36,6 +36,7 @@ mod state_folder;
 mod streams;
 mod surroundings;
 mod unrecorded;
+mod usage;
 mod validate;
 mod variables;
 
@@ -52,18 +53,16 @@ use failure::{Failure, status};
 use output::Output;
 use streams::Results;
 
-use crate::render::words;
-
 /// Runs the command that the process was started with.
 pub fn main() -> ExitCode {
     match completions::answer() {
         Ok(false) => {}
         Ok(true) => return ExitCode::from(status::DONE),
-        Err(error) => return ExitCode::from(usage(&error)),
+        Err(error) => return ExitCode::from(usage::say(error)),
     }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => return ExitCode::from(usage(&error)),
+        Err(error) => return ExitCode::from(usage::say(error)),
     };
     let output = Output::new(&cli.global);
     logging::start(&cli.global);
@@ -80,39 +79,6 @@ pub fn main() -> ExitCode {
             failure.status
         }
     })
-}
-
-/// Says what is wrong with the arguments, or helps with them. clap would exit with 2, which is kept for
-/// "there are changes".
-fn usage(error: &clap::Error) -> u8 {
-    let text = error.render().to_string();
-    let without = variables::without_passwords(&text, std::env::args_os().skip(1));
-    let safe = words::printable(without.as_deref().unwrap_or(&text));
-    let arguments = std::env::args_os();
-    let harmless = safe == text
-        && arguments
-            .map(|argument| argument.to_string_lossy().into_owned())
-            .all(|argument| argument == words::one_line(&argument));
-    let printed = match (harmless, error.use_stderr()) {
-        // In colours, which go where the words go.
-        (true, _) => error.print(),
-        (false, true) => io::stderr().write_all(safe.as_bytes()),
-        (false, false) => io::stdout().write_all(safe.as_bytes()),
-    };
-    // clap does not say which variable is not UTF-8.
-    if error.use_stderr()
-        && let Err(failure) = variables::check(surroundings::raw_variable)
-    {
-        let _dropped = writeln!(io::stderr(), "error: {failure}");
-    }
-    match printed {
-        _ if error.use_stderr() => status::FAILED,
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            let _dropped = writeln!(io::stderr(), "error: could not write the output: {error}");
-            status::FAILED
-        }
-        _ => status::DONE,
-    }
 }
 
 fn dispatch(cli: Cli, output: Output) -> Result<u8, Failure> {

@@ -111,6 +111,8 @@ pub(crate) fn audience_of<'a>(layers: &Layers<'a, raw::Message>) -> Option<&'a s
 
 /// The key that a name was probably meant to be.
 pub(crate) fn suggestion(name: &str) -> Option<String> {
+    // What follows an `@` is a visitor's.
+    let name = name.split('@').next().unwrap_or_default();
     let lower = name.trim().to_lowercase();
     let fixed: String = lower
         .chars()

@@ -111,7 +111,7 @@ impl Redactor {
         if self.needles.is_empty() {
             return spans;
         }
-        let lower = text.to_ascii_lowercase();
+        let lower = lower(text);
         let mut at = 0;
         while at < lower.len() {
             match self.length_at(&lower, at) {
@@ -164,14 +164,34 @@ impl fmt::Debug for Redactor {
     }
 }
 
+/// In lower case, each character as long as it was.
+fn lower(text: &str) -> String {
+    if text.is_ascii() {
+        return text.to_ascii_lowercase();
+    }
+    let one = |c: char| {
+        let mut lower = c.to_lowercase();
+        match (lower.next(), lower.next()) {
+            (Some(small), None) if small.len_utf8() == c.len_utf8() => small,
+            _ => c,
+        }
+    };
+    text.chars().map(one).collect()
+}
+
 /// An id in the forms that it may have.
 fn add(id: &str, needles: &mut Vec<Box<str>>) {
     let id = id.trim();
     if id.is_empty() {
         return;
     }
-    let mut push = |text: &str| needles.push(text.to_ascii_lowercase().into());
+    let mut push = |text: &str| needles.push(lower(text).into());
     push(id);
+    // As a key that is suggested instead.
+    if id.contains(|c: char| !c.is_ascii_alphanumeric() && !"-._".contains(c)) {
+        let key = |c: char| if c.is_ascii_alphanumeric() || "-._".contains(c) { c } else { '-' };
+        push(&id.to_lowercase().chars().map(key).collect::<String>());
+    }
     if id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte)) {
         return;
     }
@@ -212,11 +232,10 @@ fn in_common(one: &str, other: &str) -> usize {
     same
 }
 
-/// The part of an id that begins a word of the text, if it is more than the half and not all.
+/// The part of an id that begins here, if it is more than the half.
 fn larger_part(id: &str, text: &str, at: usize) -> Option<usize> {
     let common = in_common(id, &text[at..]);
-    let word = !text[..at].chars().next_back().is_some_and(char::is_alphanumeric);
-    (word && common >= LONG && common * 2 > id.len()).then_some(common)
+    (common >= LONG && common * 2 > id.len()).then_some(common)
 }
 
 /// Whether an id of this length may be taken for one where it stands.
@@ -337,7 +356,8 @@ pub fn visitors_of_addresses(text: &str) -> Vec<Range<usize>> {
             continue;
         }
         let id = rest[..end].trim_end_matches(['.', ':', ';', '?', '!']);
-        if !id.is_empty() {
+        // Words of ours: `KEY@VISITOR`.
+        if !id.is_empty() && id != "VISITOR" {
             found.push(at + 1..at + 1 + id.len());
         }
     }

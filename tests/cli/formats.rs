@@ -34,7 +34,10 @@ fn masks_are_as_the_project_says() {
     let yaml = "messages: { note: { from: support, to: ada, text: hi } }";
     for format in ["text", "markdown", "html", "github"] {
         project.settings("privacy: { mask_visitors: never }", yaml);
-        project.run(&format!("plan --format {format}")).ok().says(&[ADA]);
+        // What is published, the project cannot unmask: see `masks/settings.rs`.
+        if matches!(format, "text" | "html") {
+            project.run(&format!("plan --format {format}")).env("CI", "").ok().says(&[ADA]);
+        }
         project.settings("privacy: { mask_visitors: always }", yaml);
         project.run(&format!("plan --format {format}")).ok().never_says(&[ADA]);
     }

@@ -10,6 +10,7 @@ use crate::{
         suggest,
         suspects::{self, Words},
     },
+    model::VisitorId,
 };
 
 /// The lines of a file, read when the first one is to be shown.
@@ -89,7 +90,7 @@ impl Excerpts for FileLines {
             return if is_header(line) { Secrets::Ids(Vec::new()) } else { Secrets::Line };
         }
         match text.header() {
-            Some((visitor, width)) if is_row(line, width) => {
+            Some((visitor, width)) if id_of(line, visitor, width).is_some() => {
                 Secrets::Ids(std::iter::once(cell_span(line, visitor)).collect())
             }
             // Nobody knows where the ids are.
@@ -108,15 +109,14 @@ impl Excerpts for FileLines {
         for (number, line) in text.lines() {
             match header {
                 Some(_) if number == 1 => {}
-                Some((visitor, width)) if is_row(line, width) => {
-                    let cell = cell_span(line, visitor);
-                    let cell: String =
-                        line.chars().skip(cell.start).take(cell.end - cell.start).collect();
-                    let cell = cell.trim_matches('"').replace("\"\"", "\"");
-                    found(&cell);
-                }
                 _ if number == 1 && is_header(line) => {}
-                _ => anything(line, found),
+                header => {
+                    let id = header.and_then(|(visitor, width)| id_of(line, visitor, width));
+                    match id {
+                        Some(id) => found(&id),
+                        None => anything(line, found),
+                    }
+                }
             }
         }
     }
@@ -145,9 +145,17 @@ fn is_header(line: &str) -> bool {
     is_printable(line) && names.any(near)
 }
 
-/// Whether a line is one row, with as many cells as there are columns.
-fn is_row(line: &str, width: usize) -> bool {
-    is_whole(line) && cells(line) == width
+/// The visitor's id, if a line is one row with as many cells as there are columns, and an id where it
+/// belongs.
+fn id_of(line: &str, visitor: usize, width: usize) -> Option<String> {
+    if !is_whole(line) || cells(line) != width {
+        return None;
+    }
+    let cell = cell_span(line, visitor);
+    let cell: String = line.chars().skip(cell.start).take(cell.end - cell.start).collect();
+    let quoted = cell.strip_prefix('"').and_then(|cell| cell.strip_suffix('"'));
+    let id = quoted.map_or(cell.clone(), |cell| cell.replace("\"\"", "\""));
+    VisitorId::parse(&id).is_ok().then_some(id)
 }
 
 /// Whether quotes are closed, stand around cells, and nothing is in it that cannot be seen.

@@ -139,8 +139,18 @@ impl Walk<'_> {
                 }
                 Place::Audience
             }
+            // Whatever the keys are, ids stand below.
+            Place::Field(Holds::Ids) => {
+                if exactly(name).is_none() {
+                    self.suspect(key, false);
+                }
+                place
+            }
             // Ids as keys.
-            Place::Field(Holds::Ids | Holds::Recipients | Holds::Adoptions | Holds::Keys)
+            Place::Audience | Place::Message if nothing && probably(name).is_none() => {
+                return self.suspect(key, false);
+            }
+            Place::Field(Holds::Recipients | Holds::Adoptions | Holds::Keys)
                 if probably(name).is_none() =>
             {
                 match place {
@@ -158,10 +168,11 @@ impl Walk<'_> {
             },
             // A column, or how the id is derived.
             Place::Audience if name == "visitor" => match self.tree.text(value) {
-                Some(column) if !column.chars().all(|c| c.is_alphabetic() || c == '_') => {
-                    Place::Field(Holds::Ids)
+                Some(column) if column.chars().all(|c| c.is_alphabetic() || c == '_') => {
+                    Place::Field(Holds::Other)
                 }
-                _ => Place::Field(Holds::Other),
+                None if !self.tree.entries(value).is_empty() => Place::Field(Holds::Other),
+                _ => Place::Field(Holds::Ids),
             },
             _ => match (probably(name), place) {
                 (Some(holds), _) => Place::Field(holds),
@@ -189,7 +200,7 @@ impl Walk<'_> {
                 let text = self.tree.text(node).unwrap_or_default();
                 if !text.is_empty() && !text.contains(char::is_whitespace) {
                     let strange = text.len() >= 8 && text.contains(|c: char| c.is_ascii_digit());
-                    let text = if strange { text } else { "" };
+                    let text = if strange || place != Place::Nowhere { text } else { "" };
                     self.found.push(Suspect {
                         span: inside(self.tree, node),
                         text: text.into(),
@@ -213,7 +224,9 @@ impl Walk<'_> {
             self.found.push(Suspect { span, text: word.into(), name: false });
         }
         self.found.push(Suspect { span, text: text.into(), name });
-        self.behind_at(node, false);
+        if text.contains('@') {
+            self.behind_at(node, false);
+        }
     }
 
     /// What follows the first `@`; or all, if there is none and `or_all`.

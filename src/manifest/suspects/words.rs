@@ -44,7 +44,12 @@ pub(in crate::manifest) fn of<'l>(lines: impl Iterator<Item = &'l str>) -> Words
         let mut ids = outer || (!keyed && before);
         let mut found = Vec::new();
         for token in &tokens {
-            if token.key {
+            // `visitors: ID: x` and `- ID: x`.
+            let misplaced = token.key
+                && (outer || ids)
+                && probably(token.text).is_none()
+                && (token.start > indent || line.trim_start().starts_with('-'));
+            if token.key && !misplaced {
                 ids = holds_ids(token.text, outer);
                 if token.start == indent {
                     around.push((indent, ids));

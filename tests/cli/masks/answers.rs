@@ -17,7 +17,7 @@ fn bodies(id: &str) -> Vec<String> {
     vec![
         format!(r#"{{"code":"invalid_parameter","message":"visitor {id} is unknown"}}"#),
         format!(r#"{{"code":"{id}","message":"no"}}"#),
-        format!(r#"{{"code":"bad","message":"{}"}}"#, id.to_uppercase()),
+        format!(r#"{{"code":"bad","message":"{}"}}"#, id.to_uppercase().replace("SS", "ß")),
         format!(r#"{{"code":"bad","message":"/visitors/{plain}/messages"}}"#),
         format!(r#"{{"code":"bad","message":"{pad}{id}"}}"#),
         format!(r#"{{"code":"bad","message":"{pad}1234567{id} {id}"}}"#),
@@ -57,8 +57,11 @@ fn told(project: &Project, status: u16, body: &str, id: &str, good: &'static str
 
 #[test]
 fn answers_to_creates_show_no_visitor() {
-    for id in IDS {
+    for (at, id) in IDS.iter().enumerate() {
         for (number, body) in bodies(id).iter().enumerate() {
+            if number % IDS.len() != at && at != 0 {
+                continue;
+            }
             let project = Project::new(&format!(
                 "messages: {{ note: {{ from: support, to: {{ visitor: \"{id}\" }}, text: hi }} }}"
             ));

@@ -49,7 +49,6 @@ pub(crate) const ROWS: &[&str] = &[
     "\"visitor_id,name\"\nID,Anna\n",
     "visitor_id,visitor_id\nID,ID\n",
     "visitor_id,\nID,Anna\n",
-    "visitor_id,ID,ID\nx,y,z\n",
     // Another delimiter.
     "visitor_id;name\nID;Anna\n",
     "visitor_id\tname\nID\tAnna\n",

@@ -36,7 +36,7 @@ fn leaks(project: &Project, commands: &[&str], id: &str, name: &str) -> Vec<Stri
     let mut found = Vec::new();
     for command in commands {
         let ran = project.run(command).env("BREVO_API_KEY", "x").wait();
-        assert!(ran.status <= 1, "{name}: {command}: {ran:?}");
+        assert!((0..=1).contains(&ran.status), "{name}: {command}: {ran:?}");
         let all = format!("{}\n{}", ran.out, ran.err);
         if let Some(part) = leak(&all, id) {
             found.push(format!("=== {name}\n--- {command}: {part}\n{all}"));
@@ -62,6 +62,10 @@ fn each(inputs: &[&str], project: impl Fn(&str, &str) -> Project) -> Vec<String>
     for (number, input) in inputs.iter().enumerate() {
         for (at, id) in IDS.iter().enumerate() {
             let project = project(input, id);
+            // Each takes a process: another id for each input, and those for the others.
+            if number % 4 != at % 4 {
+                continue;
+            }
             let commands = if number % IDS.len() == at { &ALL[..] } else { &VALIDATE[..] };
             found.extend(leaks(&project, commands, id, &input.replace("ID", id)));
         }

@@ -1,0 +1,77 @@
+//! What is wrong with the arguments: without the visitors and passwords that they name, and harmless to print.
+
+use std::io::{self, Write};
+
+use clap::{
+    Error,
+    error::{ContextKind, ContextValue},
+};
+
+use super::{failure::status, surroundings, variables};
+use crate::{
+    model::redact::{likely_ids, masked as masked_id, merged, replaced, visitors_of_addresses},
+    render::words,
+};
+
+/// Says what is wrong with the arguments, or helps with them. clap would exit with 2, which is kept for
+/// "there are changes".
+pub(super) fn say(error: Error) -> u8 {
+    let error = masked(error);
+    let text = error.render().to_string();
+    let without = variables::without_passwords(&text, std::env::args_os().skip(1));
+    let safe = words::printable(without.as_deref().unwrap_or(&text));
+    let arguments = std::env::args_os();
+    let harmless = safe == text
+        && arguments
+            .map(|argument| argument.to_string_lossy().into_owned())
+            .all(|argument| argument == words::one_line(&argument));
+    let printed = match (harmless, error.use_stderr()) {
+        // In colours, which go where the words go.
+        (true, _) => error.print(),
+        (false, true) => io::stderr().write_all(safe.as_bytes()),
+        (false, false) => io::stdout().write_all(safe.as_bytes()),
+    };
+    // clap does not say which variable is not UTF-8.
+    if error.use_stderr()
+        && let Err(failure) = variables::check(surroundings::raw_variable)
+    {
+        let _dropped = writeln!(io::stderr(), "error: {failure}");
+    }
+    match printed {
+        _ if error.use_stderr() => status::FAILED,
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            let _dropped = writeln!(io::stderr(), "error: could not write the output: {error}");
+            status::FAILED
+        }
+        _ => status::DONE,
+    }
+}
+
+/// The error with ids masked in what it quotes: a job's log keeps it.
+fn masked(mut error: Error) -> Error {
+    fn text(error: &Error, kind: ContextKind) -> Option<String> {
+        match error.get(kind) {
+            Some(ContextValue::String(text)) => Some(text.clone()),
+            _ => None,
+        }
+    }
+    let argument = text(&error, ContextKind::InvalidArg).unwrap_or_default();
+    let names_a_visitor = ["VISITOR", "ADDRESS", "KEY|ADDRESS", "OLD", "NEW"]
+        .iter()
+        .any(|name| argument.contains(&format!("<{name}>")));
+    for kind in [ContextKind::InvalidValue, ContextKind::InvalidArg, ContextKind::InvalidSubcommand]
+    {
+        let Some(value) = text(&error, kind) else { continue };
+        let mut spans = visitors_of_addresses(&value);
+        let shown = if spans.is_empty() && names_a_visitor && kind == ContextKind::InvalidValue {
+            masked_id(&value)
+        } else {
+            spans.extend(likely_ids(&value));
+            replaced(&value, &merged(spans)).into_owned()
+        };
+        if shown != value {
+            error.insert(kind, ContextValue::String(shown));
+        }
+    }
+    error
+}
