@@ -39,7 +39,8 @@ start_clean() {
     esac
     kept+=("$name=${!name-}")
   done < <(compgen -e)
-  exec -c "$BASH" -p "$0" --clean "$@" 3< <(printf '%s\0' ${kept[@]+"${kept[@]}"})
+  exec 3< <(printf '%s\0' ${kept[@]+"${kept[@]}"})
+  exec -c "$BASH" -p "$0" --clean "$@"
 }
 
 # Takes the variables from the pipe. Their names are in $given.

@@ -22,7 +22,7 @@ trap 'rm -rf "$work" ${download:+"$download"}' EXIT
 
 # The environment of curl, jq and the other tools. Their home is empty: they find no .curlrc, .netrc or .jq.
 home=${HOME:-}
-if [ -z "$home" ] || in_one_of "$home" "${checkout:-.}"; then home=$work; fi
+if [ -n "$home" ] && in_one_of "$home" "${checkout:-.}"; then home=""; fi
 export HOME=$work
 for name in ${given[@]+"${given[@]}"}; do
   case $name in
@@ -74,7 +74,7 @@ start() {
   local name
   for name in ${given[@]+"${given[@]}"}; do
     case $name in
-      USER | XDG_*_HOME | GITHUB_ACTIONS | GITLAB_CI | BREVO_BASE_URL) ;;
+      USER | XDG_*_HOME | GITHUB_ACTIONS | GITLAB_CI | BREVO_BASE_URL | PUSHSYNC_LIMITS | PUSHSYNC_MASK_VISITORS) ;;
       PUSHSYNC_VAR_*)
         if [ -z "$fork" ]; then export "${name?}"; fi
         continue
@@ -87,7 +87,9 @@ start() {
     if [ -n "${!name}" ]; then export "${name?}"; fi
   done
   # With it, pushsync masks visitors whatever the manifest says.
-  export CI=true HOME=$home
+  export CI=true
+  # A home in the checkout is none: a pull request could put a configuration there.
+  if [ -n "$home" ]; then export HOME=$home; else unset HOME; fi
   if [ "$environment" != default ]; then export PUSHSYNC_ENV=$environment; fi
   if [ "$1" != validate ]; then
     if [ -n "$state" ]; then export PUSHSYNC_STATE=$state; fi

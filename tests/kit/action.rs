@@ -37,16 +37,21 @@ pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The line of a shell script that becomes the program.
-pub(crate) fn started() -> String {
+/// Whether the program knows the option.
+pub(crate) fn refuses_state_urls() -> bool {
     let program = env!("CARGO_BIN_EXE_pushsync");
     let help = Command::new(program).args(["plan", "--help"]).output().expect("it runs");
-    let left_out = if String::from_utf8_lossy(&help.stdout).contains("--refuse-state-url") {
+    String::from_utf8_lossy(&help.stdout).contains("--refuse-state-url")
+}
+
+/// The line of a shell script that becomes the program.
+pub(crate) fn started() -> String {
+    let left_out = if refuses_state_urls() {
         ""
     } else {
         "for arg; do shift; [ \"$arg\" = --refuse-state-url ] || set -- \"$@\" \"$arg\"; done\n"
     };
-    format!("{left_out}exec '{program}' \"$@\"\n")
+    format!("{left_out}exec '{}' \"$@\"\n", env!("CARGO_BIN_EXE_pushsync"))
 }
 
 /// Lines of a shell script that note in a file what a program can see: its arguments and environment, the

@@ -1,8 +1,10 @@
 //! What pushsync, and the processes that it descends from, have in their environments. Each test of the kit
 //! looks for the token and the key there; see `spying`.
 
+use std::fs;
+
 use crate::{
-    action::{Done, Job, KEY},
+    action::{Done, Job, KEY, refuses_state_urls},
     needs_tools,
     repository::{Repository, note},
 };
@@ -119,6 +121,16 @@ fn a_state_at_a_url_in_yaml_is_refused_unless_the_job_says_so() {
     for (job, subcommand) in [(repository.merged(), "apply"), (repository.scheduled(), "apply")] {
         let done = job.ok();
         assert!(seen_by(&done, subcommand).lines().next().expect("arguments").ends_with(flag));
+    }
+    if refuses_state_urls() {
+        let project = fs::read_to_string(repository.path().join("pushsync.yaml")).expect("there");
+        for url in ["postgres://me@127.0.0.1:1/x", "s3://bucket/prefix"] {
+            repository.file("pushsync.yaml", &format!("{project}state: {url}\n"));
+            let job = || repository.pull_request().env("AWS_REGION", "eu-central-1");
+            let done = job().input("state", "").exits(1).notes("error", flag);
+            assert!(!done.log.contains("could not be reached"), "{}", done.log);
+            job().ok().sums_up(&["No changes"]);
+        }
     }
     repository
         .pull_request()
