@@ -40,12 +40,13 @@ fn no_program_and_no_file_of_the_checkout_is_used() {
     needs_tools!();
     let repository = booby_trapped();
     let checkout = repository.path().display().to_string();
-    let path = std::env::var("PATH").expect("a path");
+    let path = std::env::var_os("PATH").expect("a path");
     let link = repository.path().join("../link");
     std::os::unix::fs::symlink(repository.path().join("bin"), &link).expect("a link");
     let path = format!(
-        "{checkout}:{checkout}/bin:{}:.:bin::./bin/../:{checkout}/bin/..:{path}",
-        link.display()
+        "{checkout}:{checkout}/bin:{}:.:bin::./bin/../:{checkout}/bin/..:{}",
+        link.display(),
+        path.display()
     );
     for merged in [false, true] {
         let job = if merged { repository.merged() } else { repository.pull_request() };
