@@ -2,14 +2,16 @@
 # Requests to the API of GitHub or GitLab. Sourced.
 #
 # A request that the other side could not answer is made again where that can do no harm. None follows a
-# redirect, and the token goes to the API alone: it is in a file with mode 0600, in no argument.
+# redirect, and the token goes to the API alone: curl reads it from a pipe, so it is in no argument, no
+# environment and no file.
 
 # api METHOD URL [FILE]: the answer's body is in $work/answer, its headers in $work/headers, its status in
 # $http (000: none).
 api() {
   local method=$1 url=$2 body=${3:-} try=0 pause
-  local args=(--silent --show-error --globoff --proto "=https,http" --connect-timeout 10 --max-time 60
-    --request "$method" --header "@$work/token" --header "accept: application/json"
+  # First of all -q: no .curlrc is read.
+  local args=(-q --silent --show-error --globoff --proto "=https,http" --connect-timeout 10 --max-time 60
+    --max-filesize 50000000 --request "$method" --header @- --header "accept: application/json"
     --header "user-agent: pushsync-ci" --dump-header "$work/headers" --output "$work/answer"
     --write-out "%{http_code}")
   if [ -n "$body" ]; then
@@ -19,7 +21,7 @@ api() {
     : >"$work/answer"
     : >"$work/headers"
     # One that is hostile must not name a file to curl: everything but the URL is ours.
-    http=$(curl "${args[@]}" --url "$url" 2>"$work/curl") || http=000
+    http=$(printf '%s\n' "$authorization" | curl "${args[@]}" --url "$url" 2>"$work/curl") || http=000
     case $http in
       2??) return 0 ;;
       429) ;;
@@ -73,9 +75,11 @@ why_not() {
   fi
 }
 
-# every_page URL FILTER: what FILTER makes of each page's JSON, one line each, in $work/pages.
+# every_page URL FILTER [--arg NAME VALUE]…: what jq's FILTER makes of each page's JSON, one line each, in
+# $work/pages.
 every_page() {
   local url=$1 filter=$2 pages=0
+  shift 2
   : >"$work/pages"
   while [ -n "$url" ]; do
     pages=$((pages + 1))
@@ -85,7 +89,7 @@ every_page() {
       return 1
     fi
     api GET "$url" || return 1
-    if ! jq -c "$filter" <"$work/answer" >>"$work/pages" 2>"$work/curl"; then
+    if ! jq -c "$@" "$filter" <"$work/answer" >>"$work/pages" 2>"$work/curl"; then
       http=000
       return 1
     fi

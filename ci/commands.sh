@@ -34,7 +34,8 @@ tell() {
   fi
   if ! put_comment "$request" "$kind" "$work/comment.md" "$mode"; then
     warning "pushsync: no comment" "It could not be written ($(why_not)). What it would say is $elsewhere."
-  else
+  # A workflow may put it into a script.
+  elif [[ $comment_url =~ ^https?://[A-Za-z0-9._~:/?#=\&%-]+$ ]]; then
     output comment-url "$comment_url"
   fi
 }
@@ -75,16 +76,22 @@ changes_in() {
   sed -n '1,2s/^<!-- pushsync:plan [^>]* changes=\([0-9a-f]\{64\}\) -->.\{0,1\}$/\1/p' | head -n 1
 }
 
+# The digest of each comment that was found, one line each; an empty one for a plan that failed.
+digests_found() {
+  local body
+  while IFS= read -r body; do
+    printf '%s\n' "$(jq -r '.body' <<<"$body" | changes_in)"
+  done <"$work/found"
+}
+
 is_empty() {
   jq -e '(.changes | length) == 0 and ((.protect // []) | length) == 0' <"$1" >/dev/null
 }
 
 do_plan() {
-  # No plan needs a key, and nothing in a manifest can name one that is not there.
-  if [ -n "${BREVO_API_KEY:-}${BREVO_API_KEY_FILE:-}${BREVO_PARTNER_KEY:-}" ]; then
+  if [ -n "$has_key" ]; then
     warning "pushsync: an API key in a plan" "A plan needs none: take it out of this job."
   fi
-  unset BREVO_API_KEY BREVO_API_KEY_FILE BREVO_PARTNER_KEY
   if ! validate; then
     output status "$status"
     {
@@ -96,15 +103,15 @@ do_plan() {
     error_note "pushsync: the project is not valid" "The annotations and $elsewhere say where."
     return 1
   fi
-  if [ -n "$fork" ] && [ -z "${PUSHSYNC_STATE:-}" ]; then
+  if [ -n "$fork" ]; then
     {
       heading plan ": only checked"
-      printf '%s\n' "This comes from a fork, and jobs of forks have no secrets, so there is no state to compare with." \
-        "The project is valid. What it would change is planned when somebody who may write here pushes the" \
-        "commits to a branch of this repository."
+      printf '%s\n' "$fork. It was checked without secrets, so there was no state to compare it with." \
+        "The project is valid. To see what it would change, somebody who may write here pushes the commits to" \
+        "a branch of this repository and opens a request from it."
     } >"$work/body.md"
     tell comment "" "$work/body.md"
-    notice "pushsync: only checked" "A pull request from a fork: there is no state to compare with. The project is valid."
+    notice "pushsync: only checked" "$fork: it was checked without secrets and without the state. The project is valid."
     output status 0
     return 0
   fi
@@ -157,6 +164,11 @@ find_review() {
   fi
   if [ -z "$(last_found id)" ]; then
     doubt="request $request has no plan for the environment $environment by $author"
+    return
+  fi
+  # Two jobs at once can leave two comments. Nobody knows which of them was reviewed.
+  if [ "$(digests_found | sort -u | grep -c '')" -gt 1 ]; then
+    doubt="request $request has comments with different plans"
     return
   fi
   first=$(last_found body | changes_in)

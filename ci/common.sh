@@ -1,5 +1,6 @@
 # shellcheck shell=bash disable=SC2154,SC2034 # variables of the script that sources this
-# What the scripts for GitHub and GitLab share. Sourced, in strict mode, by one that has set $here.
+# What the scripts for GitHub and GitLab share. Sourced, in strict mode, by one that has set $here and
+# $checkout.
 #
 # For bash 3.2 and later, curl and jq. Words of others are data: they are in files and variables, never in
 # code, and reach a log only through `show`.
@@ -7,39 +8,94 @@
 command=${PUSHSYNC_CI_COMMAND:-}
 directory=${PUSHSYNC_CI_DIRECTORY:-.}
 environment=${PUSHSYNC_CI_ENVIRONMENT:-${PUSHSYNC_ENV:-default}}
-binary=${PUSHSYNC_CI_BINARY:-}
-version=${PUSHSYNC_CI_VERSION:-}
 comment=${PUSHSYNC_CI_COMMENT:-true}
 fresh=${PUSHSYNC_CI_FRESH:-false}
 fail_on_stop=${PUSHSYNC_CI_FAIL_ON_STOP:-false}
-if [ "$environment" != default ]; then export PUSHSYNC_ENV=$environment; else unset PUSHSYNC_ENV; fi
-if [ -n "${PUSHSYNC_CI_STATE:-}" ]; then export PUSHSYNC_STATE=$PUSHSYNC_CI_STATE; fi
-# A secret that is not there is an empty variable.
-if [ -z "${PUSHSYNC_STATE:-}" ]; then unset PUSHSYNC_STATE; fi
+allow_state_url=${PUSHSYNC_CI_ALLOW_STATE_URL:-false}
+state=${PUSHSYNC_CI_STATE:-${PUSHSYNC_STATE:-}}
 
 umask 077
-work=$(mktemp -d)
+clean_path
+work=$(mktemp -d "${RUNNER_TEMP:-${TMPDIR:-/tmp}}/pushsync.XXXXXXXXXX")
 child=""
-trap 'rm -rf "$work"' EXIT
+trap 'rm -rf "$work" ${download:+"$download"}' EXIT
 
-# take_token NAME HEADER: from the environment into a file, so that no program that is started sees it.
+# The environment of curl, jq and the other tools. Their home is empty: they find no .curlrc, .netrc or .jq.
+home=${HOME:-}
+if [ -n "$home" ] && in_one_of "$home" "${checkout:-.}"; then home=""; fi
+export HOME=$work
+for name in ${given[@]+"${given[@]}"}; do
+  case $name in
+    TMPDIR | TZ | LANG | LC_* | *_proxy | *_PROXY | SSL_CERT_* | CURL_CA_BUNDLE)
+      if [ -n "${!name}" ]; then export "${name?}"; fi
+      ;;
+  esac
+done
+
+# needs TOOL…
+needs() {
+  local tool
+  for tool in "$@"; do
+    if [ -z "$(type -P "$tool")" ]; then
+      error_note "pushsync: there is no $tool" "Install it, in a folder of PATH that is outside of the checkout."
+      exit 1
+    fi
+  done
+}
+
+# take_token NAME HEADER: from a variable into the header of requests, in no file and no environment.
 take_token() {
   local value=${!1:-}
   unset "$1"
-  if [[ $value == *[$'\r\n']* ]]; then
+  if [[ $value == *[[:cntrl:]]* ]]; then
     refuse "the token has a line break" "Put the token alone into the variable $1."
   fi
   if [ -n "$value" ]; then has_token=yes; else has_token=""; fi
-  printf '%s %s\n' "$2" "$value" >"$work/token"
+  authorization="$2 $value"
 }
 
 # Ends the script, with what to do.
 refuse() {
   error_note "$1" "$2"
-  printf '**pushsync %s: %s.** %s\n' "$command" "$1" "$2" >"$work/refusal.md"
+  printf '%s.\n%s\n' "$1" "$2" >"$work/refusal"
+  {
+    echo "**pushsync was not started:**"
+    echo
+    fenced "$work/refusal" 4000
+  } >"$work/refusal.md"
   summarise "$work/refusal.md"
   output status 1
   exit 1
+}
+
+# start SUBCOMMAND ARGS…: pushsync, in the place of a subshell. Its environment has what the subcommand
+# needs and nothing else: to validate a project takes no secret, to plan takes no key, and a fork gets none.
+start() {
+  local name
+  for name in ${given[@]+"${given[@]}"}; do
+    case $name in
+      USER | XDG_*_HOME | GITHUB_ACTIONS | GITLAB_CI | BREVO_BASE_URL | PUSHSYNC_LIMITS | PUSHSYNC_MASK_VISITORS) ;;
+      PUSHSYNC_VAR_*)
+        if [ -z "$fork" ]; then export "${name?}"; fi
+        continue
+        ;;
+      PUSHSYNC_STATE_KEY | PUSHSYNC_STATE_KEY_FILE | AWS_* | PG[A-Z]*) [ "$1" != validate ] || continue ;;
+      BREVO_*) [ "$1" = apply ] || continue ;;
+      *) continue ;;
+    esac
+    # A secret that is not there is an empty variable.
+    if [ -n "${!name}" ]; then export "${name?}"; fi
+  done
+  # With it, pushsync masks visitors whatever the manifest says.
+  export CI=true
+  # A home in the checkout is none: a pull request could put a configuration there.
+  if [ -n "$home" ]; then export HOME=$home; else unset HOME; fi
+  if [ "$environment" != default ]; then export PUSHSYNC_ENV=$environment; fi
+  if [ "$1" != validate ]; then
+    if [ -n "$state" ]; then export PUSHSYNC_STATE=$state; fi
+    if [ -z "$allow_state_url" ]; then set -- "$@" --refuse-state-url; fi
+  fi
+  exec "$pushsync" --color never -C "$directory" "$@"
 }
 
 # run OUT ERR ARGS…: pushsync; its exit status is in $status. What it says on stderr is shown as it comes.
@@ -52,7 +108,7 @@ run() {
   hush
   tee "$err" <"$work/fifo" &
   teller=$!
-  "$pushsync" --color never -C "$directory" "$@" >"$out" 2>"$work/fifo" </dev/null &
+  start "$@" >"$out" 2>"$work/fifo" </dev/null &
   child=$!
   trap 'if [ -z "$passed" ]; then passed=yes; kill -TERM "$child" 2>/dev/null || true; fi' INT TERM
   status=0
@@ -73,23 +129,11 @@ ask() {
   local out=$1 err=$2
   shift 2
   status=0
-  "$pushsync" --color never -C "$directory" "$@" >"$out" 2>"$err" </dev/null || status=$?
+  (start "$@") >"$out" 2>"$err" </dev/null || status=$?
 }
 
-# Which pushsync: $binary, or the release. Sets $pushsync.
-find_binary() {
-  if [ -n "$binary" ]; then
-    pushsync=$(command -v -- "$binary") || refuse "there is no program $binary" "Install pushsync first, or name a version instead."
-    return
-  fi
-  if ! pushsync=$("$BASH" "$here/install.sh" "$version" 2>"$work/install"); then
-    show "$work/install"
-    refuse "pushsync could not be installed" "$(tail -n 1 "$work/install")"
-  fi
-}
-
-# set_bounds: what the inputs say to apply, in the array $bounds.
-set_bounds() {
+# read_inputs: the bounds of apply, as options in the array $bounds, and whether a state may be at a URL.
+read_inputs() {
   bounds=()
   local option name
   for option in max-requests max-duration max-wait allow-deletes allow-resends lock-timeout; do
@@ -97,6 +141,7 @@ set_bounds() {
     # With `=`, nothing is taken for another option.
     if [ -n "${!name:-}" ]; then bounds+=("--$option=${!name}"); fi
   done
+  if is_true "$allow_state_url"; then allow_state_url=yes; else allow_state_url=""; fi
 }
 
 is_true() {

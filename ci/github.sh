@@ -1,10 +1,16 @@
 #!/usr/bin/env bash
+# shellcheck disable=SC2016 # the variables in filters are those of jq
 # What action.yml runs: pushsync in a job of GitHub Actions. See docs/ci.md.
 #
 # Everything comes by environment variables, and nothing of them is taken for code.
 set -euo pipefail
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=ci/clean.sh
+. "${BASH_SOURCE[0]%/*}/clean.sh"
+if [ "${1:-}" != --clean ]; then start_clean "${PUSHSYNC_CI_COMMAND:-}"; fi
+take_variables
+here=$(cd "${BASH_SOURCE[0]%/*}" && pwd)
 
+checkout=${GITHUB_WORKSPACE:-}
 event_name=${GITHUB_EVENT_NAME:-}
 event=${GITHUB_EVENT_PATH:-/dev/null}
 api_url=${GITHUB_API_URL:-https://api.github.com}
@@ -12,12 +18,14 @@ repository=${GITHUB_REPOSITORY:-}
 author=${PUSHSYNC_CI_COMMENT_AUTHOR:-github-actions[bot]}
 branch=${PUSHSYNC_CI_BRANCH:-}
 commit=${GITHUB_SHA:-}
+ref=${GITHUB_REF:-}
 # Releases are where the action is from. In a composite action GitHub says where only by the folder.
 if [ -z "${PUSHSYNC_RELEASES:-}" ] && [[ ${GITHUB_ACTION_PATH:-} =~ [/\\]_actions[/\\]([A-Za-z0-9_.-]+)[/\\]([A-Za-z0-9_.-]+)[/\\] ]]; then
-  export PUSHSYNC_RELEASES="${GITHUB_SERVER_URL:-https://github.com}/${BASH_REMATCH[1]}/${BASH_REMATCH[2]}/releases/download"
+  PUSHSYNC_RELEASES="${GITHUB_SERVER_URL:-https://github.com}/${BASH_REMATCH[1]}/${BASH_REMATCH[2]}/releases/download"
 fi
 link="${GITHUB_SERVER_URL:-https://github.com}/$repository/actions/runs/${GITHUB_RUN_ID:-0}"
 elsewhere="in the job's summary"
+# Why the job gets no secret, in words, if it gets none.
 fork=""
 request=""
 
@@ -52,12 +60,12 @@ show() {
   unhush
 }
 
-# pushsync's own annotations, and nothing else.
-annotate() { grep -E '^::(error|warning|notice) ' "$1" || true; }
+# pushsync's own annotations, and nothing else. For the runner, a carriage return ends a line too.
+annotate() { tr '\r' '\n' <"$1" | grep -E '^::(error|warning|notice) ' || true; }
 
-# Only numbers, words and what jq wrote on one line.
+# Only numbers, words and what jq wrote on one line. A value of several lines could set other outputs.
 output() {
-  if [[ $2 == *$'\n'* ]]; then return 0; fi
+  if [[ $2 == *[[:cntrl:]]* ]]; then return 0; fi
   printf '%s=%s\n' "$1" "$2" >>"${GITHUB_OUTPUT:-/dev/null}"
 }
 
@@ -76,17 +84,20 @@ of_event() { jq -r "$1 // empty" <"$event" 2>/dev/null || true; }
 
 comments_of() {
   every_page "$api_url/repos/$repository/issues/$1/comments?per_page=100" \
-    ".[] | {id, body: (.body // \"\"), url: .html_url, mine: (.user.login == $author_json)}"
+    '.[] | {id, body: (.body // ""), url: .html_url, mine: (.user.login == $author)}' --arg author "$author"
 }
 create_comment() { api POST "$api_url/repos/$repository/issues/$1/comments" "$2"; }
 update_comment() { api PATCH "$api_url/repos/$repository/issues/comments/$2" "$3"; }
 delete_comment() { api DELETE "$api_url/repos/$repository/issues/comments/$2"; }
 
-# The pull request whose merge made this commit.
+# The pull request whose merge into this branch made this commit. A request into another branch can have the
+# same commit, and a plan that somebody reviewed for that branch.
 find_request() {
   request=""
   every_page "$api_url/repos/$repository/commits/$commit/pulls?per_page=100" \
-    ".[] | select(.merged_at != null and .merge_commit_sha == \"$commit\") | .number" || return 1
+    '.[] | select(.merged_at != null and .merge_commit_sha == $commit and .base.ref == $branch
+      and (.base.repo.full_name // $repository) == $repository) | .number' \
+    --arg commit "$commit" --arg branch "${ref#refs/heads/}" --arg repository "$repository" || return 1
   request=$(grep -E '^[0-9]+$' "$work/pages" | sort -n | tail -n 1) || request=""
 }
 
@@ -100,41 +111,66 @@ is_superseded() {
   [ -n "$now" ] && [ "$now" != "$ours" ]
 }
 
-# What this job may do.
-guard() {
-  if [ "$event_name" = pull_request_target ]; then
-    refuse "not on pull_request_target" "It gives secrets to what others wrote. Use on: pull_request."
-  fi
-  case $command in
-    plan)
-      if [ "$event_name" != pull_request ]; then return 0; fi
-      request=$(of_event .pull_request.number)
+# Whether this is true of the event; not if there is none.
+event_says() { jq -e --arg repository "$repository" "$1" <"$event" >/dev/null 2>&1; }
+
+# Whether what this job plans may come from outside of the repository. Then $fork says why.
+look_for_fork() {
+  case $event_name in
+    pull_request)
       # A fork that was deleted has no name.
-      if [ "$(jq -r '.pull_request | (.head.repo.full_name // "") == (.base.repo.full_name // "?")' <"$event")" != true ]; then
-        fork=yes
-        if [ -n "${BREVO_API_KEY:-}${BREVO_API_KEY_FILE:-}${BREVO_PARTNER_KEY:-}" ]; then
-          refuse "there is an API key in a job for a fork" "What comes from a fork must see no secret, and a plan needs none: take the key out of this job."
+      if ! event_says '.pull_request | .head.repo.full_name == $repository and .base.repo.full_name == $repository'; then
+        fork="This comes from a fork"
+        if [ -n "$has_key" ]; then
+          refuse "there is an API key in a job for a fork" "A job for a fork must see no secret, and a plan needs none: take the key out of this job."
         fi
       fi
       ;;
-    apply | resume)
-      case $event_name in
-        push | schedule | workflow_dispatch | repository_dispatch | release | deployment) ;;
-        *) refuse "$command does not run on the event $event_name" "Apply what was merged: on: push of the default branch." ;;
-      esac
-      if [ "$event_name" != schedule ]; then
-        if [ -z "$branch" ]; then branch=$(of_event .repository.default_branch); fi
-        if [ -n "$branch" ] && [ "${GITHUB_REF:-}" != "refs/heads/$branch" ]; then
-          refuse "$command runs only on the branch $branch" "This is ${GITHUB_REF:-no branch}. Another branch can be named by the input branch."
-        fi
+    # The commits of all requests that wait before it are in it, and GitHub does not say whose they are.
+    merge_group) fork="A merge group can hold commits of forks" ;;
+    # A fork that pushes, or runs its own workflow, is the repository of the job, and has only its own secrets.
+    *)
+      if ! event_says '(.repository.full_name // $repository) == $repository'; then
+        fork="The event does not say that it is of this repository"
       fi
+      ;;
+  esac
+  # GitHub gives it no secrets, whatever the event.
+  case "${GITHUB_ACTOR:-} ${GITHUB_TRIGGERING_ACTOR:-}" in
+    *'dependabot[bot]'*) fork=${fork:-Dependabot started this job} ;;
+  esac
+}
+
+# What this job may do.
+guard() {
+  case $command/$event_name in
+    plan/pull_request | plan/merge_group | plan/push | plan/workflow_dispatch) ;;
+    apply/push | apply/workflow_dispatch) ;;
+    resume/schedule | resume/push | resume/workflow_dispatch) ;;
+    plan/* | apply/* | resume/*)
+      refuse "$command does not run on the event ${event_name:-without a name}" \
+        "plan runs on pull_request, merge_group, push and workflow_dispatch; apply on push and workflow_dispatch; resume on these two and on schedule."
       ;;
     *) refuse "there is no command ${command:-in the inputs}" "It is plan, apply or resume." ;;
   esac
+  if [ "$command" = plan ]; then
+    look_for_fork
+    if [ "$event_name" = pull_request ]; then request=$(of_event '.pull_request.number | numbers'); fi
+  elif [ "$event_name" != schedule ]; then
+    if [ -z "$branch" ]; then branch=$(of_event .repository.default_branch); fi
+    if [ -z "$branch" ]; then
+      refuse "nothing says which branch is applied" "Name it by the input branch."
+    fi
+    if [ "$ref" != "refs/heads/$branch" ]; then
+      refuse "$command runs only on the branch $branch" "This is ${ref:-no branch}. Another branch can be named by the input branch."
+    fi
+  fi
 }
 
 # shellcheck source=ci/common.sh
 . "$here/common.sh"
+# shellcheck source=ci/binary.sh
+. "$here/binary.sh"
 # shellcheck source=ci/api.sh
 . "$here/api.sh"
 # shellcheck source=ci/comment.sh
@@ -142,13 +178,15 @@ guard() {
 # shellcheck source=ci/commands.sh
 . "$here/commands.sh"
 
+needs curl jq
 take_token PUSHSYNC_CI_TOKEN "authorization: Bearer"
-unset GITHUB_TOKEN GH_TOKEN ACTIONS_RUNTIME_TOKEN ACTIONS_ID_TOKEN_REQUEST_TOKEN
-author_json=$(jq -n --arg author "$author" '$author')
 if ! [[ $commit =~ ^[0-9a-f]{40,64}$ ]]; then
-  refuse "GITHUB_SHA is no commit" "This runs in GitHub Actions."
+  refuse "GITHUB_SHA is not a commit" "This runs in GitHub Actions."
+fi
+if ! [[ $repository =~ ^[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+$ ]]; then
+  refuse "GITHUB_REPOSITORY is not a repository" "This runs in GitHub Actions."
 fi
 guard
 find_binary
-set_bounds
+read_inputs
 "do_$command"

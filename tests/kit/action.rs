@@ -29,12 +29,46 @@ pub(crate) struct Done {
     pub(crate) log: String,
     pub(crate) summary: String,
     pub(crate) outputs: BTreeMap<String, String>,
-    /// What the program was started with: arguments and environment, one after the other.
+    /// What the program was started with and could read: see [`spying`].
     pub(crate) seen: String,
 }
 
 pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The line of a shell script that becomes the program.
+pub(crate) fn started() -> String {
+    format!("exec '{}' \"$@\"\n", env!("CARGO_BIN_EXE_pushsync"))
+}
+
+/// Lines of a shell script that note in a file what a program can see: its arguments and environment, the
+/// environment and the arguments of each process that it descends from, up to this test, and the names of the
+/// job's files with a secret in them.
+pub(crate) fn spying(seen: &Path, folder: &Path) -> String {
+    format!(
+        "{{\n\
+         printf '%s\\n' \"args: $*\"\n\
+         env\n\
+         pid=$$\n\
+         while [ -r /proc/$pid/environ ] && [ $pid != {harness} ]; do\n\
+         printf 'process: '; tr '\\0' ' ' </proc/$pid/cmdline; echo\n\
+         tr '\\0' '\\n' </proc/$pid/environ\n\
+         pid=$(sed -n 's/^PPid:[[:space:]]*//p' /proc/$pid/status)\n\
+         done\n\
+         grep -rl --exclude=seen -e 'gh[s]_token' -e 'xkeysi[b]-of' '{folder}' | sed 's/^/a file has a secret: /'\n\
+         }} >>'{seen}'\n",
+        harness = std::process::id(),
+        folder = folder.display(),
+        seen = seen.display(),
+    )
+}
+
+/// A script that can be run.
+pub(crate) fn script(path: &Path, text: &str) {
+    fs::write(path, format!("#!/bin/sh\n{text}\n")).expect("writable");
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    fs::set_permissions(path, mode).expect("its own");
 }
 
 fn action() -> Value {
@@ -65,17 +99,10 @@ impl Job {
         self.folder.path().join(name)
     }
 
-    /// The program, by way of a script that notes what it was given.
+    /// The program, by way of a script that notes what it was given and what it could read.
     fn spied(&self) -> String {
         let spy = self.join("pushsync");
-        let text = format!(
-            "#!/bin/sh\nprintf '%s\\n' \"args: $*\" >>'{seen}'\nenv >>'{seen}'\nexec '{program}' \"$@\"\n",
-            seen = self.join("seen").display(),
-            program = env!("CARGO_BIN_EXE_pushsync"),
-        );
-        fs::write(&spy, text).expect("writable");
-        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-        fs::set_permissions(&spy, mode).expect("its own");
+        script(&spy, &format!("{}\n{}", spying(&self.join("seen"), self.folder.path()), started()));
         spy.display().to_string()
     }
 
@@ -105,7 +132,7 @@ impl Job {
         let step = &steps[0];
         assert_eq!(step["shell"], "bash");
         let script = step["run"].as_str().expect("a script");
-        assert!(!script.contains("${{"), "expressions do not belong into code");
+        assert!(!script.contains("${{"), "expressions do not belong in code");
         fs::write(self.join("script.sh"), script).expect("writable");
         fs::write(self.join("event.json"), self.event.to_string()).expect("writable");
         fs::write(self.join("summary"), "").expect("writable");
@@ -126,6 +153,7 @@ impl Job {
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .env("HOME", self.folder.path())
             .env("RUNNER_TEMP", self.folder.path())
+            .env("GITHUB_WORKSPACE", self.env.get("REPOSITORY").expect("a repository"))
             .env("GITHUB_ACTION_PATH", root())
             .env("GITHUB_EVENT_PATH", self.join("event.json"))
             .env("GITHUB_STEP_SUMMARY", self.join("summary"))
@@ -175,6 +203,10 @@ impl Running {
 
     pub(crate) fn wait(mut self) -> Done {
         let status = self.child.wait().expect("it can be waited for").code().unwrap_or(-1);
+        for entry in fs::read_dir(self.job.folder.path()).expect("its folder").flatten() {
+            let name = entry.file_name();
+            assert!(!name.to_string_lossy().starts_with("pushsync."), "{name:?} was left behind");
+        }
         let read = |name: &str| fs::read_to_string(self.job.join(name)).unwrap_or_default();
         let outputs = read("output");
         let outputs = outputs.lines().map(|line| line.split_once('=').expect("NAME=VALUE"));
@@ -188,6 +220,7 @@ impl Running {
         };
         for place in [&done.log, &done.summary, &done.seen] {
             assert!(!place.contains(TOKEN), "the token is seen:\n{place}");
+            assert!(!place.contains("a file has a secret"), "{place}");
         }
         for place in [&done.log, &done.summary] {
             assert!(!place.contains(KEY), "the key is seen:\n{place}");
@@ -204,7 +237,8 @@ impl Done {
     /// What the runner takes for commands, in both of its forms: (name, title or properties, message).
     pub(crate) fn commands(&self) -> Vec<(String, String, String)> {
         let (mut found, mut stopped) = (Vec::new(), None::<String>);
-        for line in self.log.lines() {
+        // The runner ends a line at a carriage return too.
+        for line in self.log.split(['\n', '\r']) {
             let line = line.trim_start();
             if let Some(token) = &stopped {
                 if line.trim_end() == format!("::{token}::") {

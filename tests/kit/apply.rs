@@ -2,7 +2,7 @@
 
 use crate::{
     needs_tools,
-    repository::{ADA, Repository, many, note},
+    repository::{ADA, Repository, many, note, pull},
 };
 
 #[test]
@@ -90,6 +90,66 @@ fn the_review_of_another_environment_is_none() {
     repository.pull_request().input("environment", "staging").ok();
     repository.merged().exits(1).notes("error", "has no plan for the environment default");
     repository.push().input("environment", "staging").ok();
+    assert_eq!(repository.texts(), ["one"]);
+}
+
+#[test]
+fn the_review_for_another_branch_is_none() {
+    needs_tools!();
+    let repository = Repository::new(&note("one"));
+    repository.pull_request().ok();
+    let merged = Some("2026-01-01T00:00:00Z");
+    let job = repository.merged();
+    let head = repository.head();
+    let mut other_repository = pull(7, merged, &head, "main");
+    other_repository["base"]["repo"]["full_name"] = "mallory/chat".into();
+    let mut nowhere = pull(7, merged, &head, "main");
+    nowhere["base"] = serde_json::Value::Null;
+    for found in [
+        pull(7, merged, &head, "release"),
+        pull(7, merged, &head, "MAIN"),
+        pull(7, merged, &head, "feature/main"),
+        pull(7, merged, &head, "refs/heads/main"),
+        other_repository,
+        nowhere,
+    ] {
+        repository.hub.world().pulls = vec![found];
+        repository.push().exits(1).notes("error", "no merged request ends in commit");
+        // Nor is what a run did told there.
+        repository.scheduled().ok();
+    }
+    assert!(repository.texts().is_empty() && repository.hub.ours("outcome").is_empty());
+    // Of several, that of this branch is taken, though a later one has the same commit.
+    repository.hub.world().pulls = vec![
+        pull(8, merged, &head, "release"),
+        pull(7, merged, &head, "main"),
+        pull(9, merged, &head, "release"),
+    ];
+    job.ok();
+    assert_eq!(repository.texts(), ["one"]);
+    // A branch that is named so is compared as a word.
+    let job = repository.push().input("branch", "a\" or true or \"").input("fresh", "true");
+    repository.hub.world().pulls = vec![pull(7, merged, &head, "main")];
+    job.env("GITHUB_REF", "refs/heads/a\" or true or \"").ok();
+    assert_eq!(repository.hub.ours("outcome").len(), 1);
+}
+
+#[test]
+fn two_comments_with_different_plans_are_no_review() {
+    needs_tools!();
+    let repository = Repository::new(&note("one"));
+    let digest = repository.pull_request().ok().output("digest").to_owned();
+    let ours = repository.hub.only("comment");
+    for other in [ours.replace(&digest, &"a".repeat(64)), ours.replace("changes=", "changed=")] {
+        repository.hub.world().comments.truncate(1);
+        repository.hub.write(crate::hub::BOT, &other);
+        repository.hub.write(crate::hub::BOT, &ours);
+        repository.merged().exits(1).notes("error", "comments with different plans");
+    }
+    assert!(repository.texts().is_empty());
+    repository.hub.world().comments.truncate(1);
+    repository.hub.write(crate::hub::BOT, &ours);
+    repository.merged().ok();
     assert_eq!(repository.texts(), ["one"]);
 }
 

@@ -79,7 +79,8 @@ fn the_template_gives_the_key_to_what_was_merged_alone() {
 #[test]
 fn every_input_and_output_of_the_action_is_described_used_and_in_the_documentation() {
     let (action, text, docs) = (yaml("action.yml"), read("action.yml"), read("docs/ci.md"));
-    let scripts: String = ["ci/github.sh", "ci/common.sh", "ci/commands.sh"].map(read).concat();
+    let scripts: String =
+        ["ci/github.sh", "ci/common.sh", "ci/binary.sh", "ci/commands.sh"].map(read).concat();
     for (name, input) in action["inputs"].as_object().expect("inputs") {
         assert!(input["description"].is_string(), "{name}");
         assert!(text.contains(&format!("${{{{ inputs.{name} }}}}")), "{name} is not passed on");
@@ -95,7 +96,7 @@ fn every_input_and_output_of_the_action_is_described_used_and_in_the_documentati
         .map(|(at, _)| {
             scripts[at..]
                 .chars()
-                .take_while(|c| c.is_ascii_uppercase() || *c == '_')
+                .take_while(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || *c == '_')
                 .collect::<String>()
         })
         .collect();

@@ -9,7 +9,7 @@ use std::{
 use serde_json::{Value, json};
 
 use crate::{
-    action::{KEY, root},
+    action::{KEY, root, script, spying, started},
     fake::{Answer, Asked, Fake},
     needs_tools,
     repository::{ADA, Repository, many, note},
@@ -47,20 +47,25 @@ impl Lab {
     }
 
     fn run(&self, repository: &Repository, command: &str, env: &[(&str, &str)]) -> (i32, String) {
-        let home = repository.path().join(".git");
+        let program = repository.path().join("../pushsync");
+        let seen = repository.path().join("../seen");
+        script(&program, &format!("{}\n{}", spying(&seen, &repository.path()), started()));
         let done = Command::new("bash")
             .arg(root().join("ci/gitlab.sh"))
             .arg(command)
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-            .env("HOME", home)
+            .env("HOME", repository.path().join(".git"))
+            .env("CI_PROJECT_DIR", repository.path())
+            .env("CI_JOB_TOKEN", "glcbt-token")
             .env("CI_API_V4_URL", self.fake.base_url())
             .env("CI_PROJECT_ID", "5")
             .env("CI_DEFAULT_BRANCH", "main")
             .env("CI_COMMIT_SHA", repository.head())
             .env("CI_JOB_URL", "https://gitlab.example/jobs/1")
             .env("PUSHSYNC_GITLAB_TOKEN", "glpat-token")
-            .env("PUSHSYNC_CI_BINARY", env!("CARGO_BIN_EXE_pushsync"))
+            .env("PUSHSYNC_CI_BINARY", program)
+            .env("BREVO_BASE_URL", repository.sandbox.base_url())
             .env("PUSHSYNC_CI_PAUSE", "0")
             .env("PUSHSYNC_STATE", repository.state())
             .env("BREVO_BASE_URL", repository.sandbox.base_url())
@@ -74,6 +79,9 @@ impl Lab {
             !said.contains("glpat-token") && !said.contains(KEY) && !said.contains(ADA),
             "{said}"
         );
+        let seen = fs::read_to_string(seen).unwrap_or_default();
+        assert!(!seen.contains("glpat-token") && !seen.contains("glcbt-token"), "{seen}");
+        assert!(command != "plan" || !seen.contains(KEY), "{seen}");
         (done.status.code().unwrap_or(-1), said)
     }
 
@@ -103,7 +111,7 @@ impl Lab {
 
     fn merge(&self, repository: &Repository) {
         repository.git(&["commit", "-q", "--allow-empty", "-m", "merged"]);
-        *self.merged.lock().expect("not poisoned") = json!([{ "iid": 7, "state": "merged", "merge_commit_sha": repository.head(), "squash_commit_sha": null, "sha": "x" }]);
+        *self.merged.lock().expect("not poisoned") = json!([{ "iid": 7, "state": "merged", "target_branch": "main", "target_project_id": 5, "merge_commit_sha": repository.head(), "squash_commit_sha": null, "sha": "x" }]);
     }
 }
 
@@ -214,6 +222,120 @@ fn forks_are_only_checked_and_nothing_is_applied_elsewhere() {
 }
 
 #[test]
+fn pipelines_of_other_sources_and_of_forks_run_nothing_or_only_check() {
+    needs_tools!();
+    let (repository, lab) = (Repository::new(&note("one")), Lab::start());
+    let others = [
+        "api",
+        "trigger",
+        "pipeline",
+        "parent_pipeline",
+        "chat",
+        "external",
+        "external_pull_request_event",
+        "webide",
+        "ondemand_dast_scan",
+        "security_orchestration_policy",
+        "push web",
+        "",
+    ];
+    for source in others.into_iter().chain(["schedule"]) {
+        let (status, said) = lab.run(&repository, "plan", &[("CI_PIPELINE_SOURCE", source)]);
+        assert!(status == 1 && said.contains("does not run in a pipeline"), "{source}: {said}");
+    }
+    let fresh = ("PUSHSYNC_CI_FRESH", "true");
+    for command in ["apply", "resume"] {
+        for source in others.into_iter().chain(["merge_request_event"]) {
+            let (status, said) =
+                lab.deploy(&repository, command, &[("CI_PIPELINE_SOURCE", source), fresh]);
+            assert!(status == 1 && said.contains("does not run in a pipeline"), "{source}: {said}");
+        }
+    }
+    let scheduled = [("CI_PIPELINE_SOURCE", "schedule"), fresh];
+    assert_eq!(lab.deploy(&repository, "apply", &scheduled).0, 1);
+    assert_eq!(repository.sandbox.total(), 0);
+    for source in ["push", "web"] {
+        let (status, said) = lab.run(&repository, "plan", &[("CI_PIPELINE_SOURCE", source)]);
+        assert!(status == 0 && said.contains("+ one"), "{said}");
+    }
+
+    let request = |source: &'static str, target: &'static str, kind: &'static str| {
+        [
+            ("CI_PIPELINE_SOURCE", "merge_request_event"),
+            ("CI_MERGE_REQUEST_IID", "7"),
+            ("CI_MERGE_REQUEST_SOURCE_PROJECT_ID", source),
+            ("CI_MERGE_REQUEST_PROJECT_ID", target),
+            ("CI_MERGE_REQUEST_EVENT_TYPE", kind),
+        ]
+    };
+    // A fork's request that a member runs here, in the fork's own project, and in a train.
+    for (env, why) in [
+        (request("6", "5", "detached"), "comes from a fork"),
+        (request("5", "6", "detached"), "comes from a fork"),
+        (request("", "5", "merged_result"), "comes from a fork"),
+        (request("5", "5", "merge_train"), "merge train"),
+    ] {
+        let secret = ("PUSHSYNC_STATE_KEY", "a secret of the project");
+        let env: Vec<_> = env.into_iter().chain([secret, ("PGPASSWORD", secret.1)]).collect();
+        let (status, said) = lab.run(&repository, "plan", &env);
+        assert!(status == 0 && said.contains(why) && said.contains("is valid"), "{said}");
+        assert!(!said.contains("+ one"), "{said}");
+        let seen = fs::read_to_string(repository.path().join("../seen")).expect("it ran");
+        let last = seen.rsplit("args: ").next().expect("the last run");
+        assert!(last.contains(" validate") && !last.contains(secret.1), "{last}");
+    }
+    assert!(lab.notes().is_empty());
+}
+
+#[test]
+fn the_review_for_another_branch_is_none() {
+    needs_tools!();
+    let (repository, lab) = (Repository::new(&note("one")), Lab::start());
+    assert_eq!(lab.plan(&repository).0, 0);
+    lab.merge(&repository);
+    let ours = lab.merged.lock().expect("not poisoned").clone();
+    for (name, value) in [
+        ("target_branch", json!("release")),
+        ("target_branch", json!(null)),
+        ("target_project_id", json!(6)),
+    ] {
+        let mut other = ours.clone();
+        other[0][name] = value;
+        *lab.merged.lock().expect("not poisoned") = other;
+        let (status, said) = lab.deploy(&repository, "apply", &[]);
+        assert!(status == 1 && said.contains("no merged request"), "{said}");
+    }
+    *lab.merged.lock().expect("not poisoned") = ours;
+    assert_eq!(lab.deploy(&repository, "apply", &[]).0, 0);
+    assert_eq!(repository.texts(), ["one"]);
+}
+
+#[test]
+fn the_folder_of_the_download_is_removed_and_no_other() {
+    needs_tools!();
+    let (repository, lab) = (Repository::new(&note("one")), Lab::start());
+    let other = repository.path().join("../other");
+    fs::create_dir(&other).expect("a folder");
+    let other = other.display().to_string();
+    let env = [("CI_PIPELINE_SOURCE", "push"), ("PUSHSYNC_CI_DOWNLOAD", other.as_str())];
+    assert_eq!(lab.run(&repository, "plan", &env).0, 0);
+    assert!(fs::metadata(&other).is_ok(), "the scripts are not from there");
+    // The scripts of a release, unpacked as the template does.
+    let copied = Command::new("cp").arg("-R").arg(root().join("ci")).arg(&other).status();
+    assert!(copied.expect("cp is there").success());
+    let done = Command::new("bash")
+        .args(["-p", &format!("{other}/ci/gitlab.sh"), "plan"])
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+        .env("PUSHSYNC_CI_DOWNLOAD", &other)
+        .current_dir(repository.path())
+        .output()
+        .expect("bash starts");
+    assert_eq!(done.status.code(), Some(1), "this is no pipeline");
+    assert!(fs::metadata(&other).is_err());
+}
+
+#[test]
 fn the_template_never_gives_a_key_to_a_plan() {
     let template =
         fs::read_to_string(root().join("ci/templates/gitlab.yml")).expect("the template");
@@ -225,4 +347,11 @@ fn the_template_never_gives_a_key_to_a_plan() {
         template["pushsync-resume"]["resource_group"]
     );
     assert_eq!(template["pushsync-apply"]["interruptible"], false);
+    let before = template[".pushsync"]["before_script"].to_string();
+    assert!(
+        before.contains("mktemp -d") && before.contains("curl -q ") && !before.contains("/tmp/")
+    );
+    for job in ["pushsync-plan", "pushsync-apply", "pushsync-resume"] {
+        assert!(template[job]["script"].to_string().contains("exec bash -p "), "{job}");
+    }
 }

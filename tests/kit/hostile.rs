@@ -5,9 +5,10 @@ use std::fs;
 use pulldown_cmark::{Event, Parser, Tag};
 
 use crate::{
+    action::script,
     fake::Answer,
     needs_tools,
-    repository::{Repository, exists, note},
+    repository::{ADA, BEN, Repository, exists, note},
 };
 
 const TEXTS: [&str; 6] = [
@@ -129,12 +130,10 @@ fn what_github_answers_is_only_words() {
     }
 }
 
-/// A program in the place of pushsync.
-fn program(repository: &Repository, script: &str) -> String {
-    let path = repository.path().join(".git/program");
-    fs::write(&path, format!("#!/bin/sh\n{script}\n")).expect("writable");
-    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-    fs::set_permissions(&path, mode).expect("its own");
+/// A program in the place of pushsync, outside of the checkout.
+fn program(repository: &Repository, text: &str) -> String {
+    let path = repository.path().join("../program");
+    script(&path, text);
     path.display().to_string()
 }
 
@@ -183,4 +182,79 @@ fn a_plan_as_long_as_a_comment_may_be_loses_entries_and_keeps_its_form() {
     assert!(comment.len() > 60_000 && comment.contains("**Left out, for want of room:**"));
     assert_eq!(comment.matches("<details>").count(), comment.matches("\n</details>").count());
     assert!(comment.contains("[This job]"));
+}
+
+#[test]
+fn nothing_that_the_program_or_github_says_sets_another_output() {
+    needs_tools!();
+    let repository = Repository::new(&note("one"));
+    let digest = "ab".repeat(32);
+    let bad = r"x\nstatus=PWNED\r\nPATH=PWNED";
+    repository.file(
+        ".git/plan.md",
+        &format!("<!-- pushsync:plan environment=default changes={digest} -->\n"),
+    );
+    repository.file(
+        ".git/plan.json",
+        &format!(
+            r#"{{"changes_digest":"{digest}","changes":[{{}}],"summary":{{"requests":1,"{bad}":2,"y":"{bad}"}}}}"#
+        ),
+    );
+    repository.file(
+        ".git/out.json",
+        &format!(
+            r#"{{"format":"pushsync/apply/1","applied":"{bad}","failed":[],"unknown":[],"remaining":"{bad}","requests":"{bad}","stopped":"{bad}"}}"#
+        ),
+    );
+    let text = "case \"$*\" in *markdown*) cat .git/plan.md;; *apply*) cat .git/out.json;; \
+                *json*) cat .git/plan.json;; \
+                *) printf '::notice file=a::b\\r::add-mask::PWNED\\r::set-output name=x::y\\n';; esac";
+    for url in ["https://x/\nstatus=PWNED", "https://x/$(touch PWNED)", "https://x/`PWNED`", "x"] {
+        let answer = serde_json::json!({ "id": 5, "html_url": url });
+        repository.hub.fails("POST ", 1, Answer::json(201, &answer.to_string()));
+        let done = repository.pull_request().input("binary", program(&repository, text)).ok();
+        assert_eq!((done.output("status"), done.output("comment-url")), ("0", ""), "{done:?}");
+        let summary: serde_json::Value =
+            serde_json::from_str(done.output("summary")).expect("JSON on one line");
+        assert_eq!(summary["requests"], 1);
+        done.commands();
+    }
+    let done = repository.push().input("fresh", "true");
+    let done = done.input("binary", program(&repository, text)).wait();
+    assert_eq!((done.output("status"), done.output("stopped")), ("0", ""), "{done:?}");
+    assert!(!done.outputs.contains_key("PATH"), "{done:?}");
+}
+
+#[test]
+fn a_refusal_is_only_words_in_the_summary() {
+    needs_tools!();
+    let repository = Repository::new(&note("one"));
+    for name in ["<img src=x>", "[x](https://evil.example)", "```\n# PWNED", "\u{202e}x"] {
+        let done = repository.push().env("GITHUB_REF", format!("refs/heads/{name}")).exits(1);
+        is_ours(&done.summary);
+        assert!(done.summary.contains("runs only on the branch main"), "{}", done.summary);
+    }
+}
+
+#[test]
+fn a_pull_request_that_unmasks_visitors_does_not_unmask_its_own_comment() {
+    needs_tools!();
+    let repository = Repository::new(&note("one"));
+    // The log and the summary are searched for both visitors, as in each test.
+    for (messages, status) in [
+        (note("one"), 0),
+        (format!("  note: {{ from: support, to: {{ visitor: {ADA} }}, text: [{BEN}] }}"), 1),
+        (format!("  note: {{ from: support, to: {{ visitors: [{ADA}, {ADA}] }}, text: one }}"), 1),
+    ] {
+        repository.commit(&messages);
+        let project = fs::read_to_string(repository.path().join("pushsync.yaml")).expect("there");
+        repository
+            .file("pushsync.yaml", &format!("{project}privacy: {{ mask_visitors: never }}\n"));
+        repository.pull_request().exits(status);
+        let comment = repository.hub.only("comment");
+        assert!(!comment.contains(ADA) && !comment.contains(BEN), "{comment}");
+    }
+    // Nor does a run that was merged tell them to everybody.
+    repository.commit(&note("two"));
+    repository.push().input("fresh", "true").ok();
 }

@@ -9,7 +9,10 @@
 
 mod action;
 mod apply;
+mod checkout;
 mod comments;
+mod environment;
+mod events;
 #[path = "../cli/support/fake.rs"]
 #[expect(dead_code, reason = "the tests of the command line use more of it")]
 mod fake;

@@ -5,7 +5,7 @@ use std::{fs, path::Path, process::Command};
 use tempfile::TempDir;
 
 use crate::{
-    action::root,
+    action::{root, script, started},
     fake::{Answer, Fake},
     needs_tools,
     repository::{Repository, note},
@@ -99,34 +99,103 @@ fn a_download_with_another_checksum_is_not_used() {
 #[cfg(target_os = "linux")]
 fn a_download_with_the_right_checksum_is_used_and_by_default_it_is_the_version_of_the_action() {
     needs_tools!();
-    // An archive of text: a script in the place of the program.
-    let folder = TempDir::new().expect("a folder");
-    let name = format!("pushsync-{VERSION}-{}", target());
-    let script = format!("#!/bin/sh\nexec '{}' \"$@\"\n", env!("CARGO_BIN_EXE_pushsync"));
-    fs::create_dir(folder.path().join(&name)).expect("a folder");
-    fs::write(folder.path().join(&name).join("pushsync"), script).expect("writable");
-    let made = Command::new("sh")
-        .args(["-c", "chmod +x $0/pushsync && tar --format=ustar -cf - $0 | gzip -9 >$0.tar.gz && sha256sum $0.tar.gz >SHA256SUMS", &name])
-        .current_dir(folder.path())
-        .status();
-    assert!(made.expect("tar is there").success());
-    let server = files(folder.path());
+    let release = release();
     let repository = Repository::new(&note("one"));
-    let done =
-        repository.pull_request().input("binary", "").env("PUSHSYNC_RELEASES", server.clone()).ok();
-    done.sums_up(&["+ one"]);
+    let job = repository.pull_request().input("binary", "").env("PUSHSYNC_RELEASES", &release.url);
+    // That of GNU tar has options that run programs.
+    let options = format!(
+        "--checkpoint=1 --checkpoint-action=exec=touch\\ {}/PWNED",
+        repository.path().display()
+    );
+    job.env("TAR_OPTIONS", options).ok().sums_up(&["+ one"]);
+    assert!(!repository.path().join("PWNED").exists());
     for version in ["1.2", "../1.2.3", "1.2.3/x", "latest"] {
         let job = repository
             .pull_request()
             .input("version", version)
-            .env("PUSHSYNC_RELEASES", server.clone());
+            .env("PUSHSYNC_RELEASES", &release.url);
         job.exits(1).notes("error", "is no version");
     }
-    let job = repository
-        .pull_request()
-        .input("version", VERSION)
-        .env("PUSHSYNC_RELEASES", "http://example.com/x");
-    job.exits(1).notes("error", "must be https");
+    for url in [
+        "http://example.com/x",
+        "http://localhost:80@example.com/x",
+        "https://user:secret@example.com/x",
+        "file:///etc",
+    ] {
+        let job = repository.pull_request().input("version", VERSION).env("PUSHSYNC_RELEASES", url);
+        let done = job.exits(1).notes("error", "must be https");
+        assert!(!done.log.contains("secret"), "{}", done.log);
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn the_checksum_of_the_input_decides_and_not_that_of_the_release() {
+    needs_tools!();
+    let release = release();
+    let repository = Repository::new(&note("one"));
+    let with = |sha256: &str| {
+        let job = repository.pull_request().input("binary", "").input("sha256", sha256);
+        job.env("PUSHSYNC_RELEASES", &release.url)
+    };
+    for other in ["0".repeat(64), release.sha256.replace(|c: char| c.is_ascii_digit(), "f")] {
+        with(&other).exits(1).notes("error", "the input sha256 says");
+    }
+    for nonsense in ["abc", &release.sha256[..63], &format!("{}  x", release.sha256), "$(true)"] {
+        with(nonsense).exits(1).notes("error", "is not a checksum");
+    }
+    let done = with(&release.sha256).input("binary", "sh").exits(1);
+    done.notes("error", "no download");
+    // The sums of the release say otherwise, or are not there.
+    let sums = release.folder.path().join("SHA256SUMS");
+    let name = format!("pushsync-{VERSION}-{}.tar.gz", target());
+    fs::write(&sums, format!("{}  {name}\n", "f".repeat(64))).expect("writable");
+    with(&release.sha256).ok().sums_up(&["+ one"]);
+    fs::remove_file(&sums).expect("it was there");
+    with(&release.sha256.to_uppercase()).ok().sums_up(&["+ one"]);
+    with("").exits(1).notes("error", "could not download SHA256SUMS");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn an_archive_without_the_program_or_with_a_link_in_its_place_is_not_used() {
+    needs_tools!();
+    let repository = Repository::new(&note("one"));
+    for making in
+        ["mv $0/pushsync $0/other", "ln -sf /bin/true $0/pushsync", "chmod -x $0/pushsync"]
+    {
+        let release = release_with(making);
+        let job = repository.pull_request().input("binary", "").input("sha256", &release.sha256);
+        let job = job.env("PUSHSYNC_RELEASES", &release.url);
+        job.exits(1).notes("error", "there is no pushsync in");
+    }
+}
+
+/// A release with a script in the place of the program.
+struct Release {
+    folder: TempDir,
+    url: String,
+    sha256: String,
+}
+
+fn release() -> Release {
+    release_with("true")
+}
+
+/// After these commands, in which `$0` is its folder.
+fn release_with(making: &str) -> Release {
+    let folder = TempDir::new().expect("a folder");
+    let name = format!("pushsync-{VERSION}-{}", target());
+    fs::create_dir(folder.path().join(&name)).expect("a folder");
+    script(&folder.path().join(&name).join("pushsync"), &started());
+    let archive = "tar --format=ustar -cf - $0 | gzip -9 >$0.tar.gz";
+    let made = Command::new("sh")
+        .args(["-ec", &format!("{making}; {archive}; sha256sum $0.tar.gz >SHA256SUMS"), &name])
+        .current_dir(folder.path())
+        .status();
+    assert!(made.expect("tar is there").success());
+    let sums = fs::read_to_string(folder.path().join("SHA256SUMS")).expect("sums");
+    Release { url: files(folder.path()), sha256: sums[..64].to_owned(), folder }
 }
 
 /// Serves `vVERSION/FILE` from a folder; its address. Its thread lives as long as the test's process.

@@ -99,7 +99,6 @@ impl Repository {
             .env("REPOSITORY", self.path().display().to_string())
             .env("GITHUB_API_URL", self.hub.url())
             .env("GITHUB_SHA", self.head())
-            // The plan is for the API that it is applied to.
             .env("BREVO_BASE_URL", self.sandbox.base_url())
             .input("state", self.state())
     }
@@ -131,10 +130,11 @@ impl Repository {
     /// Pull request 7 is merged, by a commit of its own; the job of that push.
     pub(crate) fn merged(&self) -> Job {
         self.git(&["commit", "-q", "--allow-empty", "-m", "merged"]);
+        let (head, other) = (self.head(), "0".repeat(40));
         self.hub.world().pulls = vec![
-            json!({ "number": 3, "merged_at": "2026-01-01T00:00:00Z", "merge_commit_sha": "0".repeat(40), "head": { "sha": "x" } }),
-            json!({ "number": 9, "merged_at": null, "merge_commit_sha": self.head(), "head": { "sha": "x" } }),
-            json!({ "number": 7, "merged_at": "2026-01-01T00:00:00Z", "merge_commit_sha": self.head(), "head": { "sha": "x" } }),
+            pull(3, Some("2026-01-01T00:00:00Z"), &other, "main"),
+            pull(9, None, &head, "main"),
+            pull(7, Some("2026-01-01T00:00:00Z"), &head, "main"),
         ];
         self.push()
     }
@@ -161,6 +161,19 @@ impl Repository {
     pub(crate) fn texts(&self) -> Vec<String> {
         self.sandbox.there().into_iter().map(|(_, _, text)| text).collect()
     }
+}
+
+/// A pull request, as GitHub lists those of a commit.
+pub(crate) fn pull(
+    number: u64,
+    merged_at: Option<&str>,
+    commit: &str,
+    base: &str,
+) -> serde_json::Value {
+    json!({
+        "number": number, "merged_at": merged_at, "merge_commit_sha": commit, "head": { "sha": "x" },
+        "base": { "ref": base, "repo": { "full_name": "acme/chat" } },
+    })
 }
 
 /// One message to Ada.

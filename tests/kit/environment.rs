@@ -1,0 +1,150 @@
+//! What pushsync, and the processes that it descends from, have in their environments. Each test of the kit
+//! looks for the token and the key there; see `spying`.
+
+use std::fs;
+
+use crate::{
+    action::{Done, Job, KEY},
+    needs_tools,
+    repository::{Repository, note},
+};
+
+/// What pushsync saw when it was started as this.
+fn seen_by<'a>(done: &'a Done, subcommand: &str) -> &'a str {
+    let starts = |part: &&str| part.starts_with(&format!("--color never -C . {subcommand} "));
+    let bare = |part: &&str| part.starts_with(&format!("--color never -C . {subcommand}\n"));
+    let mut parts = done.seen.split("args: ");
+    parts.find(|part| starts(part) || bare(part)).unwrap_or_else(|| panic!("{}", done.seen))
+}
+
+/// With variables that nothing of the kit needs, each with a secret.
+fn with_secrets(job: Job) -> Job {
+    let names = [
+        "GH_TOKEN",
+        "ACTIONS_RUNTIME_TOKEN",
+        "ACTIONS_ID_TOKEN_REQUEST_TOKEN",
+        "ACTIONS_ID_TOKEN_REQUEST_URL",
+        "ACTIONS_CACHE_URL",
+        "INPUT_TOKEN",
+        "INPUT_API-KEY",
+        "NPM_TOKEN",
+        "DATABASE_URL",
+        "PUSHSYNC_GITLAB_TOKEN",
+        "PUSHSYNC_NEW_STATE_KEY",
+        "LD_PRELOAD_NOT",
+        "BASH_FUNC_secret%%",
+    ];
+    names.iter().fold(job, |job, name| job.env(name, "() { echo another-secret\n }"))
+}
+
+#[test]
+fn a_plan_and_the_processes_above_it_hold_neither_key_nor_token() {
+    needs_tools!();
+    let repository = Repository::new(&note("one"));
+    for name in ["BREVO_API_KEY", "BREVO_API_KEY_FILE", "BREVO_PARTNER_KEY", "BREVO_CLIENT_SECRET"]
+    {
+        for job in [repository.pull_request(), repository.push().input("command", "plan")] {
+            let mut job = with_secrets(job);
+            job.env.remove("BREVO_API_KEY");
+            let done = job.env(name, format!("{KEY}\nof two lines")).ok();
+            for secret in [KEY, "of two lines", "another-secret"] {
+                assert!(!done.seen.contains(secret), "{secret}: {}", done.seen);
+            }
+            if cfg!(target_os = "linux") {
+                assert!(done.seen.contains("github.sh --clean"), "what is above it was looked at");
+            }
+            done.notes("warning", "A plan needs none").sums_up(&["+ one"]);
+        }
+    }
+}
+
+#[test]
+fn an_apply_holds_the_key_and_the_processes_above_it_hold_nothing() {
+    needs_tools!();
+    let repository = Repository::new(&note("one"));
+    let done = with_secrets(repository.push()).input("fresh", "true").ok();
+    assert!(!done.seen.contains("another-secret"), "{}", done.seen);
+    let (own, above) = seen_by(&done, "apply").split_once("github.sh --clean").expect("above it");
+    assert!(own.contains(&format!("BREVO_API_KEY={KEY}\n")) && !above.contains('='), "{above}");
+    // Without a review, it only looks whether there is something to do: by a plan, without the key.
+    repository.commit(&note("two"));
+    let done = repository.push().exits(1);
+    assert!(!done.seen.contains(KEY) && !done.seen.contains(" apply "), "{}", done.seen);
+}
+
+#[test]
+fn what_a_state_needs_reaches_a_plan_and_not_a_validation() {
+    needs_tools!();
+    let repository = Repository::new(&note("one"));
+    let of_the_state = [
+        ("PUSHSYNC_STATE_KEY", "a passphrase of a few words"),
+        ("AWS_REGION", "eu-central-1"),
+        ("AWS_ENDPOINT_URL_S3", "https://s3.example"),
+        ("PGPASSWORD", "of the database"),
+    ];
+    let of_both = [
+        ("PUSHSYNC_VAR_PLAN", "beta\nof two lines"),
+        ("HTTPS_PROXY", "http://127.0.0.1:9"),
+        ("NO_PROXY", "127.0.0.1"),
+        ("LC_ALL", "C.UTF-8"),
+        ("XDG_STATE_HOME", "/nowhere/state"),
+    ];
+    let job = of_the_state
+        .iter()
+        .chain(&of_both)
+        .fold(repository.pull_request(), |job, (name, value)| job.env(name, *value));
+    let done = job.env("PGUSER", "").input("environment", "staging").ok();
+    let (validation, plan) = (seen_by(&done, "validate"), seen_by(&done, "plan"));
+    for (name, value) in of_the_state {
+        let line = format!("{name}={value}\n");
+        assert!(plan.contains(&line) && !validation.contains(name), "{name}: {}", done.seen);
+    }
+    for (name, value) in of_both {
+        let line = format!("{name}={value}\n");
+        assert!(plan.contains(&line) && validation.contains(&line), "{name}: {}", done.seen);
+    }
+    assert!(plan.contains("PUSHSYNC_STATE=") && !validation.contains("PUSHSYNC_STATE="));
+    assert!(plan.contains("PUSHSYNC_ENV=staging") && plan.contains("CI=true"), "{plan}");
+    assert!(!plan.contains("PGUSER"), "what is empty is not there");
+}
+
+#[test]
+fn a_state_at_a_url_in_yaml_is_refused_unless_the_job_says_so() {
+    needs_tools!();
+    let repository = Repository::new(&note("one"));
+    let flag = "--refuse-state-url";
+    let plan = repository.pull_request().ok();
+    assert!(seen_by(&plan, "plan").lines().next().expect("arguments").ends_with(flag));
+    let job = repository.pull_request().input("allow-state-url", "true").ok();
+    assert!(!job.seen.contains(flag), "{}", job.seen);
+
+    for (job, subcommand) in [(repository.merged(), "apply"), (repository.scheduled(), "apply")] {
+        let done = job.ok();
+        assert!(seen_by(&done, subcommand).lines().next().expect("arguments").ends_with(flag));
+    }
+    let project = fs::read_to_string(repository.path().join("pushsync.yaml")).expect("there");
+    for url in ["postgres://me@127.0.0.1:1/x", "s3://bucket/prefix"] {
+        repository.file("pushsync.yaml", &format!("{project}state: {url}\n"));
+        let job = || repository.pull_request().env("AWS_REGION", "eu-central-1");
+        let done = job().input("state", "").exits(1).notes("error", flag);
+        assert!(!done.log.contains("could not be reached"), "{}", done.log);
+        job().ok().sums_up(&["No changes"]);
+    }
+    repository
+        .pull_request()
+        .input("allow-state-url", "perhaps")
+        .exits(1)
+        .notes("error", "neither true nor false");
+}
+
+#[test]
+fn a_trace_of_the_shell_shows_no_secret() {
+    needs_tools!();
+    let repository = Repository::new(&note("one"));
+    for (name, value) in [("SHELLOPTS", "xtrace:verbose"), ("RUNNER_DEBUG", "1")] {
+        // The log is searched for the token and the key, as in each test.
+        let job = repository.pull_request().env(name, value).env("PS4", "+ $PUSHSYNC_CI_TOKEN ");
+        let done = job.env("PUSHSYNC_STATE_KEY", "a passphrase of a few words").ok();
+        assert!(!done.log.contains("a passphrase"), "{}", done.log);
+    }
+}
