@@ -31,7 +31,6 @@ pub(super) fn variable(name: &str) -> Option<String> {
 }
 
 /// An environment variable as it is set, UTF-8 or not.
-#[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
 pub(super) fn raw_variable(name: &str) -> Option<OsString> {
     env::var_os(name)
 }
