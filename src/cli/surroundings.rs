@@ -22,7 +22,7 @@ pub(super) fn variable(name: &str) -> Option<String> {
     env::var(name).ok()
 }
 
-/// An environment variable as it is set.
+/// An environment variable as it is set, UTF-8 or not.
 pub(super) fn raw_variable(name: &str) -> Option<OsString> {
     env::var_os(name)
 }

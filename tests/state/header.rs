@@ -60,10 +60,11 @@ fn a_forged_ledger_in_the_copy_is_refused() {
         let (start, end) = ledger.split_once(",\"mac\":\"").expect("a MAC");
         format!("{start}{}", end.split_once('"').expect("its end").1)
     };
-    let changes: [(&str, &dyn Fn(&str) -> String); 3] = [
-        ("another budget", &|ledger| ledger.replace("\"remaining\":42", "\"remaining\":43")),
-        ("another time", &|ledger| ledger.replace("2026", "2025")),
-        ("without its MAC", &without_mac),
+    type Change = fn(&str) -> String;
+    let changes: [(&str, Change); 3] = [
+        ("another budget", |ledger| ledger.replace("\"remaining\":42", "\"remaining\":43")),
+        ("another time", |ledger| ledger.replace("2026", "2025")),
+        ("without its MAC", without_mac),
     ];
     for (name, change) in changes {
         let folder = tempfile::tempdir().expect("a folder");
