@@ -58,7 +58,7 @@ pub(super) struct Global {
     pub(super) allow_outside: bool,
     /// Let the project cost more than usual: `deliveries=5000000`; docs/limits.md has all names
     #[arg(long, value_name = "NAME=NUMBER", global = true, env = "PUSHSYNC_LIMITS", value_delimiter = ',', action = ArgAction::Append)]
-    pub(super) limit: Vec<NamedLimit>,
+    pub(super) raise_limit: Vec<NamedLimit>,
     /// Colours
     #[arg(long, value_name = "WHEN", global = true, default_value = "auto")]
     pub(super) color: Color,

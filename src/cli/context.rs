@@ -125,10 +125,10 @@ impl Context {
 
     /// Loads the project, whenever it is asked to.
     pub(super) fn loader(&self) -> impl Fn() -> manifest::Loaded + Send + Sync + use<> {
-        let Global { directory, env, allow_outside, limit, .. } = self.global.clone();
+        let Global { directory, env, allow_outside, raise_limit, .. } = self.global.clone();
         move || {
             let options = LoadOptions {
-                limits: Limits::with(&limit),
+                limits: Limits::with(&raise_limit),
                 environment: env.clone(),
                 allow_outside,
                 env: &surroundings::variable,

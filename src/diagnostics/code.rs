@@ -34,7 +34,7 @@ codes! {
     NotUtf8 = "not-utf8",
     /// A file is not YAML.
     YamlSyntax = "yaml-syntax",
-    /// A project that would take more of the machine than it may: see `--limit`.
+    /// A project that would take more of the machine than it may: see `--raise-limit`.
     Limit = "limit",
     /// YAML that is nested too deeply, or whose alias stands inside its own anchor.
     YamlLimit = "yaml-limit",

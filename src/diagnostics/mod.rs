@@ -98,7 +98,7 @@ impl Diagnostic {
     pub(crate) fn limit(name: &str, most: u64, found: impl std::fmt::Display, cure: &str) -> Self {
         let most = number(most);
         Self::error(Code::Limit, format!("{found}; the limit `{name}` is {most}")).help(format!(
-            "{cure}; or, if the machine has room for it, raise the limit: --limit {name}=NUMBER"
+            "{cure}; or, if the machine has room for it, raise the limit: --raise-limit {name}=NUMBER"
         ))
     }
 

@@ -8,7 +8,7 @@ use crate::{diagnostics::Diagnostic, model::number};
 /// A bound: its name, and what it allows unless somebody says otherwise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limit {
-    /// The name, as `--limit` takes it.
+    /// The name, as `--raise-limit` takes it.
     pub name: &'static str,
     /// What it allows.
     pub default: u64,
