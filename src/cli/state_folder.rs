@@ -25,6 +25,10 @@ enum Tracking {
 /// Refuses a folder of which git tracks more than what explains or ignores it. Answers with a warning if git
 /// does not ignore it. `project` is the folder of the project; its `pushsync.yaml` need not be there.
 pub(super) fn check(folder: &Path, project: &Path) -> Result<Option<String>, Failure> {
+    if folder.exists() && !folder.is_dir() {
+        // Whatever it is, no state is in it: opening it says so.
+        return Ok(None);
+    }
     let nearest = folder.ancestors().find(|above| above.exists()).unwrap_or(Path::new("."));
     let asked = tracked_link(folder, project).and_then(|link| {
         let repository = Repository::of(nearest, project)?;
