@@ -164,7 +164,7 @@ mod tests {
         assert_eq!(limits, Limits { deliveries: 5_000_000, ..Limits::default() });
         assert_eq!(one("deliveries"), Err(ParseLimitError::Shape));
         assert_eq!(one("deliveries=many"), Err(ParseLimitError::Shape));
-        let unknown = one("delivery=5").expect_err("no such limit").to_string();
+        let unknown = one("delivreies=5").expect_err("no such limit").to_string();
         assert!(unknown.contains("did you mean `deliveries`?"), "{unknown}");
         for limit in Limits::ALL {
             assert!(Limits::default().of(limit.name).is_some_and(|value| *value == limit.default));
