@@ -70,11 +70,11 @@ limits! {
     /// Visitors of the audiences of all messages, before `where`.
     deliveries = "deliveries", 2_000_000;
     /// What templates and `where` take for all visitors: about the steps of the engine, more where values are large.
-    template_steps = "template-steps", 50_000_000;
+    template_steps = "template-steps", 100_000_000;
     /// Bytes of all texts that templates make.
     template_bytes = "template-bytes", 1 << 30;
     /// Bytes of all changes of one plan, with their texts.
-    plan_bytes = "plan-bytes", 500 << 20;
+    plan_bytes = "plan-bytes", 400 << 20;
 }
 
 /// Why a bound could not be set.
