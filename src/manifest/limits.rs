@@ -61,7 +61,7 @@ limits! {
     yaml_aliased_bytes = "yaml-aliased-bytes", 1 << 20;
     /// Patterns and names under `include`.
     patterns = "patterns", 1_000;
-    /// Files and folders that patterns under `include` are compared with, for each pattern.
+    /// Files and folders that patterns under `include` are compared with, for each pattern; a link to a folder counts as 100.
     entries = "entries", 250_000;
     /// Columns of one CSV file.
     columns = "columns", 1_000;

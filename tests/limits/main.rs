@@ -157,10 +157,16 @@ fn no_shape_is_larger_than_a_small_project() {
 #[test]
 #[ignore = "measures a program that was built for speed"]
 fn measure() {
-    let program = Program::measured(std::env::var("PUSHSYNC_MEASURE").expect("a program"));
-    let only = std::env::var("PUSHSYNC_SHAPES").unwrap_or_default();
-    let slow: f64 = std::env::var("PUSHSYNC_SLOW").ok().and_then(|s| s.parse().ok()).unwrap_or(2.0);
-    let fat: f64 = std::env::var("PUSHSYNC_FAT").ok().and_then(|s| s.parse().ok()).unwrap_or(300.0);
+    let variable = |wanted: &str| {
+        let found = std::env::vars_os().find(|(name, _)| name == wanted);
+        found.map(|(_, value)| value.to_string_lossy().into_owned())
+    };
+    let number = |name: &str, usual: f64| {
+        variable(name).map_or(usual, |text| text.parse().expect("a number"))
+    };
+    let program = Program::measured(variable("PUSHSYNC_MEASURE").expect("a program"));
+    let only = variable("PUSHSYNC_SHAPES").unwrap_or_default();
+    let (slow, fat) = (number("PUSHSYNC_SLOW", 2.0), number("PUSHSYNC_FAT", 300.0));
     for shape in shapes::all() {
         if !only.is_empty() && !only.split(',').any(|part| shape.name.contains(part)) {
             continue;

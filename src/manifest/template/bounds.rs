@@ -43,9 +43,11 @@ pub(crate) fn passed(bytes: usize) {
 /// What a text took, of which the engine made so many steps, in about as long steps: one step may
 /// compare or copy a large value, which takes as long as many small ones.
 ///
-/// `written` is the size of the template: values may be written there. `made` is that of the text.
-pub(crate) fn cost(steps: u64, written: usize, made: usize) -> u64 {
-    let largest = LARGEST.get().max(written).saturating_sub(SMALL);
+/// `written` is the size of the template: values may be written there, and `joins` is whether they
+/// may be put together there. `made` is the size of the text.
+pub(crate) fn cost(steps: u64, written: usize, joins: bool, made: usize) -> u64 {
+    let parts = if joins { JOINED } else { 1 };
+    let largest = (LARGEST.get().max(written) * parts).saturating_sub(SMALL);
     let steps = (steps + START).saturating_mul(1 + (largest / LARGE) as u64);
     let handled = (WORK.get() / HANDLED + PASSED.get() / SCANNED + made / HANDLED) as u64;
     steps.saturating_add(handled)
@@ -53,6 +55,8 @@ pub(crate) fn cost(steps: u64, written: usize, made: usize) -> u64 {
 
 /// Steps that it takes to begin a text.
 const START: u64 = 15;
+/// How many large values one step may copy where values are put together.
+const JOINED: usize = 4;
 /// With values of up to so many bytes, steps are as long as with none.
 const SMALL: usize = 1024;
 /// So many bytes more make a step twice as long, then three times …
