@@ -12,7 +12,7 @@ use std::{
 use jiff::Timestamp;
 use pushsync::{
     desired::Deliveries,
-    manifest::{LoadOptions, Project, load},
+    manifest::{Limits, LoadOptions, Project, load},
     model::{Content, MessageId},
     state::{self, Access, Location, LockHolder, Mode, OpenOptions, Record, Store, Write},
 };
@@ -122,7 +122,8 @@ fn project(folder: &Path) -> Project {
         environment: None,
         allow_outside: false,
         env: &|_| None,
-        limits: Default::default(),
+        // The largest are made on purpose.
+        limits: Limits { deliveries: u64::MAX, template_steps: u64::MAX, ..Limits::default() },
         now,
     };
     load(folder, &options).project.expect("a valid project")

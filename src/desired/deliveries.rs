@@ -1,4 +1,5 @@
 use std::{
+    cell::OnceCell,
     collections::{HashMap, HashSet},
     sync::Arc,
 };
@@ -8,8 +9,8 @@ use minijinja::{Error, ErrorKind, Expression, Template};
 
 use super::{
     Delivery,
-    render::{Renderer, Spent, Trouble},
-    twins::Twins,
+    render::{Renderer, Spent, Trouble, Written},
+    twins::{self, Twins},
 };
 use crate::{
     diagnostics::{Code, Diagnostic, Place},
@@ -113,7 +114,11 @@ impl Iterator for Deliveries<'_> {
             match step {
                 Step::Delivery(text, row) => {
                     let visitor = current.renderer.table.visitor(row);
-                    self.twins.note(current.index, visitor, &text);
+                    let literal = current.literal.get();
+                    self.twins.note(current.index, visitor, || match literal {
+                        Some(literal) => literal.digest,
+                        None => twins::digest(&text),
+                    });
                     let spec = current.message.spec.clone();
                     let address = Address::of(&spec.key, visitor, &mut self.room);
                     let Ok(address) = address else { continue };
@@ -154,8 +159,12 @@ struct Current<'p> {
     renderer: Renderer,
     text: Form<'p>,
     condition: Option<Expression<'p, 'static>>,
+    written: Written,
+    written_condition: Written,
     rows: std::ops::Range<usize>,
     whole: bool,
+    /// Of a long text that all visitors get, what is found by reading it whole.
+    literal: OnceCell<Literal>,
     sent: usize,
     failed: usize,
     more: usize,
@@ -166,6 +175,17 @@ struct Current<'p> {
     told: HashSet<String>,
     long: usize,
     longest: usize,
+}
+
+struct Literal {
+    chars: usize,
+    digest: u64,
+}
+
+impl Literal {
+    fn of(text: &str) -> Self {
+        Self { chars: text.chars().count(), digest: twins::digest(text) }
+    }
 }
 
 enum Form<'p> {
@@ -209,6 +229,11 @@ impl<'p> Current<'p> {
                 Some(compiled.map_err(|error| broken(&error, Code::BadWhere))?)
             }
         };
+        let written = match &message.text.body {
+            Body::Literal(_) => "",
+            Body::Template(source) => source,
+        };
+        let condition_text = message.condition.as_ref().map_or("", |condition| &condition.text);
         let all = 0..message.table.len();
         let rows = match visitor {
             None => all,
@@ -220,8 +245,11 @@ impl<'p> Current<'p> {
             renderer: Renderer::new(message.table.clone(), project.vars.clone()),
             text,
             condition,
+            written: Written::of(written),
+            written_condition: Written::of(condition_text),
             rows,
             whole: visitor.is_none(),
+            literal: OnceCell::new(),
             sent: 0,
             failed: 0,
             more: 0,
@@ -250,8 +278,7 @@ impl<'p> Current<'p> {
         }
         let row = self.renderer.table.row(position);
         if let Some(condition) = &self.condition {
-            let written = self.message.condition.as_ref().map_or(0, |one| one.text.len());
-            match self.renderer.matches(condition, written, row) {
+            match self.renderer.matches(condition, self.written_condition, row) {
                 Ok(true) => {}
                 Ok(false) => return Step::Pass,
                 Err(error) => return self.failed_condition(&error, row),
@@ -260,7 +287,7 @@ impl<'p> Current<'p> {
         let text = match &self.text {
             Form::Literal(text) => (*text).clone(),
             Form::Template { template, source } => {
-                match self.renderer.text(template, source.len(), row) {
+                match self.renderer.text(template, self.written, row) {
                     Ok(text) => text,
                     Err(trouble) => return self.failed_text(trouble, source, row),
                 }
@@ -268,7 +295,10 @@ impl<'p> Current<'p> {
         };
         self.sent += 1;
         if text.len() > LONG {
-            let length = text.chars().count();
+            let length = match &self.text {
+                Form::Literal(text) => self.literal.get_or_init(|| Literal::of(text)).chars,
+                Form::Template { .. } => text.chars().count(),
+            };
             self.long += usize::from(length > LONG);
             self.longest = self.longest.max(length);
         }

@@ -93,6 +93,19 @@ pub(super) struct Renderer {
     spent: Spent,
 }
 
+/// What a template or an expression looks like, for what it may take.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Written {
+    bytes: usize,
+    joins: bool,
+}
+
+impl Written {
+    pub(super) fn of(text: &str) -> Self {
+        Self { bytes: text.len(), joins: text.contains(['~', '+']) }
+    }
+}
+
 /// What rendering took.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Spent {
@@ -125,7 +138,7 @@ impl Renderer {
     pub(super) fn text(
         &mut self,
         template: &Template<'_, '_>,
-        written: usize,
+        written: Written,
         row: u32,
     ) -> Result<Arc<str>, Trouble> {
         self.row.store(row, Ordering::Relaxed);
@@ -141,7 +154,7 @@ impl Renderer {
             // It may have failed at the end. Few rows fail: after some, the others are not shown.
             Err(_) => template::FUEL / 100,
         };
-        self.spent.steps += bounds::cost(steps, written, self.buffer.len());
+        self.spent.steps += bounds::cost(steps, written.bytes, written.joins, self.buffer.len());
         self.spent.bytes += self.buffer.len() as u64;
         match result {
             _ if full => return Err(Trouble::TooLarge),
@@ -157,7 +170,7 @@ impl Renderer {
     pub(super) fn matches(
         &mut self,
         condition: &Expression<'_, '_>,
-        written: usize,
+        written: Written,
         row: u32,
     ) -> Result<bool, Error> {
         self.row.store(row, Ordering::Relaxed);
@@ -165,7 +178,7 @@ impl Renderer {
         let result = condition.eval(self.in_condition.clone());
         // An expression has no loops: no step is made twice, and most are written with three
         // characters or more.
-        self.spent.steps += bounds::cost(written as u64 / 3, 0, 0);
+        self.spent.steps += bounds::cost(written.bytes as u64 / 3, 0, written.joins, 0);
         Ok(result?.is_true())
     }
 

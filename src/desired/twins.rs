@@ -11,6 +11,13 @@ use crate::{
     model::VisitorId,
 };
 
+/// What stands for a text. With its fixed keys, this hasher gives the same answer on every run.
+pub(super) fn digest(text: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    hasher.finish()
+}
+
 /// Remembers 64 bits of each visitor and text: with a million of each, the chance of one false
 /// warning is one in many millions.
 #[derive(Default)]
@@ -41,13 +48,13 @@ impl Twins {
         Self { candidates: candidates.map(|(at, _)| *at).collect(), ..Self::default() }
     }
 
-    pub(super) fn note(&mut self, message: usize, visitor: &str, text: &str) {
+    /// `text` is the digest of the text: it is asked for only if it matters.
+    pub(super) fn note(&mut self, message: usize, visitor: &str, text: impl FnOnce() -> u64) {
         if !self.candidates.contains(&message) {
             return;
         }
-        // With its fixed keys, this hasher gives the same answer on every run.
         let mut hasher = DefaultHasher::new();
-        (visitor, text).hash(&mut hasher);
+        (visitor, text()).hash(&mut hasher);
         let number = u32::try_from(message).unwrap_or(u32::MAX);
         let first = *self.seen.entry(hasher.finish()).or_insert(number) as usize;
         if first != message {

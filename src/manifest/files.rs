@@ -15,6 +15,9 @@ use crate::diagnostics::{Code, Diagnostic};
 /// A path of the system has no more.
 const MOST_PATTERN: usize = 4096;
 
+/// A link to a folder counts as so many files.
+const LINK: u64 = 100;
+
 /// The folder of a project.
 #[derive(Debug)]
 pub(crate) struct Folder {
@@ -130,7 +133,11 @@ impl Folder {
         let mut found = Vec::new();
         let walk = WalkDir::new(&base).follow_links(true).sort_by_file_name();
         for entry in walk.into_iter().filter_entry(visible) {
-            let Some(left) = room.checked_sub(1) else {
+            // To see whether a link goes round, each folder above it is opened.
+            let link =
+                |entry: &walkdir::DirEntry| entry.path_is_symlink() && entry.file_type().is_dir();
+            let cost = if entry.as_ref().is_ok_and(link) { LINK } else { 1 };
+            let Some(left) = room.checked_sub(cost) else {
                 let found = "the patterns are compared with too many files and folders";
                 let cure = "name folders in the patterns, and leave links out";
                 return Err(Diagnostic::limit("entries", most, found, cure));
@@ -190,10 +197,14 @@ impl Folder {
 
     /// A file beside `path` with nearly its name.
     pub(crate) fn near(&self, path: &Path) -> Option<Arc<str>> {
+        const MOST: usize = 1000;
+        if !super::suggest::has_room_for(MOST) {
+            return None;
+        }
         let wanted = path.file_name()?.to_string_lossy().into_owned();
         let entries = fs::read_dir(path.parent()?).ok()?;
         let mut names: Vec<String> = entries
-            .take(1000)
+            .take(MOST)
             .filter_map(|entry| Some(entry.ok()?.file_name().to_string_lossy().into_owned()))
             .collect();
         names.sort();

@@ -61,7 +61,7 @@ limits! {
     yaml_aliased_bytes = "yaml-aliased-bytes", 1 << 20;
     /// Patterns and names under `include`.
     patterns = "patterns", 1_000;
-    /// Files and folders that patterns under `include` are compared with, for each pattern.
+    /// Files and folders that patterns under `include` are compared with, for each pattern; a link to a folder counts as 100.
     entries = "entries", 250_000;
     /// Columns of one CSV file.
     columns = "columns", 1_000;
@@ -70,11 +70,11 @@ limits! {
     /// Visitors of the audiences of all messages, before `where`.
     deliveries = "deliveries", 2_000_000;
     /// What templates and `where` take for all visitors: about the steps of the engine, more where values are large.
-    template_steps = "template-steps", 50_000_000;
+    template_steps = "template-steps", 100_000_000;
     /// Bytes of all texts that templates make.
     template_bytes = "template-bytes", 1 << 30;
     /// Bytes of all changes of one plan, with their texts.
-    plan_bytes = "plan-bytes", 500 << 20;
+    plan_bytes = "plan-bytes", 400 << 20;
 }
 
 /// Why a bound could not be set.
@@ -164,7 +164,7 @@ mod tests {
         assert_eq!(limits, Limits { deliveries: 5_000_000, ..Limits::default() });
         assert_eq!(one("deliveries"), Err(ParseLimitError::Shape));
         assert_eq!(one("deliveries=many"), Err(ParseLimitError::Shape));
-        let unknown = one("delivery=5").expect_err("no such limit").to_string();
+        let unknown = one("delivreies=5").expect_err("no such limit").to_string();
         assert!(unknown.contains("did you mean `deliveries`?"), "{unknown}");
         for limit in Limits::ALL {
             assert!(Limits::default().of(limit.name).is_some_and(|value| *value == limit.default));

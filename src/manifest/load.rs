@@ -204,7 +204,7 @@ impl Files {
                 }
             }
         }
-        if main_has_no_include {
+        if main_has_no_include && !cx.problems.iter().any(|problem| problem.code == Code::Limit) {
             left_out(cx);
         }
         Some(files)

@@ -111,6 +111,10 @@ impl Loaded {
     /// [`crate::desired::check`]. The project is gone if there is an error among that.
     pub fn check(&mut self) {
         let Some(project) = self.project.as_ref().or(self.draft.as_ref()) else { return };
+        // What is refused because of what it costs is not paid for all the same.
+        if self.report.diagnostics().iter().any(|problem| problem.code == Code::Limit) {
+            return;
+        }
         let room = project.limits.problems.saturating_sub(self.report.diagnostics().len() as u64);
         // Whoever is told thousands of problems needs no more of them.
         if room > 0 {

@@ -1,6 +1,8 @@
 //! Projects of at most 10 MB that mean harm: each is checked and planned with bounded memory, or
 //! refused in words.
 
+#![expect(clippy::expect_used, reason = "a test that cannot go on says so by failing")]
+
 mod program;
 mod shapes;
 
@@ -25,14 +27,146 @@ fn made(shape: &Shape, program: &Program) -> TempDir {
     folder
 }
 
+/// Checks and plans each project of a group, and plans it in one format after the other.
+fn bounded(group: &str) {
+    let program = Program::bounded();
+    let mut planned = 0;
+    let mut failed = String::new();
+    for shape in shapes::all().iter().filter(|shape| shape.name.starts_with(group)) {
+        let folder = made(shape, &program);
+        let mut check = |args: &[&str]| {
+            let run = program.run(folder.path(), args);
+            let told = run.told();
+            let good = match run.status {
+                Some(0) => true,
+                Some(1) => told.contains("error[") && !told.contains("panicked"),
+                _ => false,
+            };
+            if !good {
+                let told: String = told.chars().take(300).collect();
+                let _ = writeln!(failed, "{} {args:?}: {:?} {told}", shape.name, run.status);
+            }
+            run.status == Some(0)
+        };
+        if check(&["validate"]) {
+            let format = FORMATS[planned % FORMATS.len()];
+            planned += 1;
+            let sandbox: &[&str] = if shape.before.is_some() { &["--sandbox"] } else { &[] };
+            check(&[&["plan", "--format", format], sandbox].concat());
+        }
+    }
+    assert!(failed.is_empty(), "{failed}");
+}
+
+macro_rules! bounded {
+    ($($test:ident: $group:literal,)+) => {
+        $(#[test]
+        fn $test() {
+            bounded($group);
+        })+
+    };
+}
+
+bounded! {
+    yaml_is_read_with_bounded_memory: "yaml-",
+    many_files_are_read_with_bounded_memory: "files-",
+    moves_are_followed_with_bounded_memory: "moves-",
+    removals_are_checked_with_bounded_memory: "removed-",
+    imports_are_checked_with_bounded_memory: "imports-",
+    unknown_senders_are_told_with_bounded_memory: "senders-",
+    unknown_audiences_are_told_with_bounded_memory: "audiences-",
+    unknown_fields_are_told_with_bounded_memory: "fields-",
+    unknown_values_are_told_with_bounded_memory: "kinds-",
+    unknown_variables_are_told_with_bounded_memory: "variables-",
+    unknown_columns_are_told_with_bounded_memory: "columns-",
+    environments_are_read_with_bounded_memory: "environments-",
+    csv_files_are_read_with_bounded_memory: "csv-",
+    lists_are_read_with_bounded_memory: "list-",
+    deliveries_are_planned_with_bounded_memory: "deliveries-",
+    templates_are_rendered_with_bounded_memory: "template-",
+    differences_are_shown_with_bounded_memory: "state-",
+}
+
+/// What `validate` says of a project.
+fn refusal(name: &str, more: &[&str]) -> String {
+    let shapes = shapes::all();
+    let shape = shapes.iter().find(|shape| shape.name == name).expect("a shape");
+    let program = Program::bounded();
+    let folder = made(shape, &program);
+    program.run(folder.path(), &[&["validate"], more].concat()).told()
+}
+
+#[test]
+fn what_is_too_much_is_refused_by_the_name_of_its_limit() {
+    for (shape, limit) in [
+        ("yaml-tiny-scalars", "yaml-parts"),
+        ("yaml-scalar-aliased", "yaml-aliased-bytes"),
+        ("yaml-list-aliased", "yaml-aliased"),
+        ("files-300000-patterns", "patterns"),
+        ("files-links-that-fan-out", "entries"),
+        ("csv-150000-columns", "columns"),
+        ("removed-same", "problems"),
+        ("deliveries-2000-by-20000", "deliveries"),
+        ("template-fuel-of-each-row", "template-steps"),
+        ("template-shows-long-texts", "template-bytes"),
+    ] {
+        let told = refusal(shape, &[]);
+        assert!(told.contains("error[limit]"), "{shape}: {told}");
+        assert!(told.contains(&format!("the limit `{limit}` is")), "{shape}: {told}");
+        assert!(told.contains(&format!("--limit {limit}=NUMBER")), "{shape}: {told}");
+    }
+}
+
+#[test]
+fn a_limit_is_raised_on_the_command_line_and_by_a_variable_and_not_in_yaml() {
+    let folder = TempDir::new().expect("a folder");
+    let ids: String = (0..100).map(|n| format!("v{n}, ")).collect();
+    let yaml = format!("messages: {{ m: {{ to: {{ visitors: [{ids}] }}, text: t }} }}\n");
+    Folder(folder.path()).project(&yaml);
+    let program = Program::bounded();
+    let told = |args: &[&str]| program.run(folder.path(), args).told();
+    let refused = "the limit `deliveries` is 99";
+    assert!(told(&["plan", "--limit", "deliveries=99"]).contains(refused));
+    assert!(told(&["plan", "--limit", "deliveries=100"]).contains("100 to create"));
+    assert!(told(&["plan", "--limit", "plan-bytes=1000"]).contains("the limit `plan-bytes`"));
+    assert!(told(&["plan", "--limit", "delivreies=1"]).contains("did you mean `deliveries`?"));
+    let lowered = program.with("PUSHSYNC_LIMITS", "yaml-bytes=1000000,deliveries=99");
+    assert!(lowered.run(folder.path(), &["plan"]).told().contains(refused));
+    let raised = lowered.run(folder.path(), &["plan", "--limit", "deliveries=100"]);
+    assert_eq!(raised.status, Some(0), "{}", raised.told());
+    Folder(folder.path()).project(format!("limits: {{ deliveries: 100 }}\n{yaml}"));
+    assert!(told(&["validate"]).contains("unknown field `deliveries`"));
+}
+
+#[test]
+fn no_shape_is_larger_than_a_small_project() {
+    let mut large = Vec::new();
+    for shape in shapes::all() {
+        let folder = TempDir::new().expect("a folder");
+        (shape.make)(&Folder(folder.path()));
+        let bytes = Folder(folder.path()).bytes();
+        if bytes > MOST_BYTES {
+            large.push((shape.name, bytes));
+        }
+    }
+    assert!(large.is_empty(), "{large:?}");
+    assert!(shapes::all().len() >= 150, "{}", shapes::all().len());
+}
+
 /// Not a test: a table of what each shape takes. `PUSHSYNC_MEASURE` is the program.
 #[test]
 #[ignore = "measures a program that was built for speed"]
 fn measure() {
-    let program = Program::measured(std::env::var("PUSHSYNC_MEASURE").expect("a program"));
-    let only = std::env::var("PUSHSYNC_SHAPES").unwrap_or_default();
-    let slow: f64 = std::env::var("PUSHSYNC_SLOW").ok().and_then(|s| s.parse().ok()).unwrap_or(2.0);
-    let fat: f64 = std::env::var("PUSHSYNC_FAT").ok().and_then(|s| s.parse().ok()).unwrap_or(300.0);
+    let variable = |wanted: &str| {
+        let found = std::env::vars_os().find(|(name, _)| name == wanted);
+        found.map(|(_, value)| value.to_string_lossy().into_owned())
+    };
+    let number = |name: &str, usual: f64| {
+        variable(name).map_or(usual, |text| text.parse().expect("a number"))
+    };
+    let program = Program::measured(variable("PUSHSYNC_MEASURE").expect("a program"));
+    let only = variable("PUSHSYNC_SHAPES").unwrap_or_default();
+    let (slow, fat) = (number("PUSHSYNC_SLOW", 2.0), number("PUSHSYNC_FAT", 300.0));
     for shape in shapes::all() {
         if !only.is_empty() && !only.split(',').any(|part| shape.name.contains(part)) {
             continue;

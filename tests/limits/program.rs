@@ -13,6 +13,7 @@ const MOST_SECONDS: u64 = 60;
 pub(crate) struct Program {
     binary: PathBuf,
     measured: bool,
+    variable: Option<(&'static str, &'static str)>,
 }
 
 pub(crate) struct Run {
@@ -38,12 +39,18 @@ impl Run {
 impl Program {
     /// The one that was built with the tests, with bounds.
     pub(crate) fn bounded() -> Self {
-        Self { binary: env!("CARGO_BIN_EXE_pushsync").into(), measured: false }
+        Self { binary: env!("CARGO_BIN_EXE_pushsync").into(), measured: false, variable: None }
     }
 
     /// Another one, to see what it takes.
     pub(crate) fn measured(binary: String) -> Self {
-        Self { binary: binary.into(), measured: true }
+        Self { binary: binary.into(), measured: true, variable: None }
+    }
+
+    /// The same, with a variable in its environment.
+    pub(crate) fn with(&self, name: &'static str, value: &'static str) -> Self {
+        let (binary, measured) = (self.binary.clone(), self.measured);
+        Self { binary, measured, variable: Some((name, value)) }
     }
 
     pub(crate) fn run(&self, folder: &Path, args: &[&str]) -> Run {
@@ -61,6 +68,7 @@ impl Program {
         command.env_clear().env("MALLOC_ARENA_MAX", "1").env("REPORT", report.path());
         command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
         command.arg(&self.binary).arg("-C").arg(folder).args(args).stdin(Stdio::null());
+        command.envs(self.variable);
         if self.measured {
             command.env_remove("MALLOC_ARENA_MAX");
         }

@@ -72,6 +72,12 @@ fn sortable(id: &[u8], common: usize, row: u32) -> Sortable {
     [u32::from_be_bytes([a, b, c, d]), u32::from_be_bytes([e, f, g, h]), row]
 }
 
+/// Whether nothing of the id is left out: it has fewer bytes than there is room, and no id has a
+/// zero in it.
+fn is_whole(row: &Sortable) -> bool {
+    row[1] & 0xff == 0
+}
+
 impl Table {
     /// Brings the rows in the order of their ids, and finds those that come twice.
     pub(super) fn sorted(
@@ -89,26 +95,35 @@ impl Table {
         let number = |row: &Sortable| (row[0], row[1]);
         let mut twice = 0;
         let mut first = 0;
-        for at in 1..rows.len() {
-            let [_, _, row] = rows[at];
-            let same = number(&rows[first]) == number(&rows[at])
-                && self.visitor(rows[first][2]) == self.visitor(row);
-            if !same {
-                first = at;
+        for end in 1..=rows.len() {
+            let same = rows.get(end).is_some_and(|row| {
+                number(&rows[first]) == number(row)
+                    && (is_whole(row) || self.visitor(rows[first][2]) == self.visitor(row[2]))
+            });
+            if same {
                 continue;
             }
-            let id = self.visitor(row);
-            twice += 1;
-            if twice > ENOUGH || id.is_empty() {
+            // In the order of the file, whatever the number of threads.
+            let alike = &mut rows[first..end];
+            first = end;
+            if alike.len() < 2 {
                 continue;
             }
-            let masked = VisitorId::parse(id).map(|id| id.masked()).unwrap_or_default();
-            let problem = Diagnostic::error(
-                Code::DuplicateVisitor,
-                format!("the visitor {masked} is here a second time"),
-            );
-            let (again, before) = (self.place(row), self.place(rows[first][2]));
-            problems.push(problem.at(again).related(before, "the first time is here"));
+            alike.sort_unstable_by_key(|row| row[2]);
+            let id = self.visitor(alike[0][2]);
+            for row in &alike[1..] {
+                twice += 1;
+                if twice > ENOUGH || id.is_empty() {
+                    break;
+                }
+                let masked = VisitorId::parse(id).map(|id| id.masked()).unwrap_or_default();
+                let problem = Diagnostic::error(
+                    Code::DuplicateVisitor,
+                    format!("the visitor {masked} is here a second time"),
+                );
+                let (again, before) = (self.place(row[2]), self.place(alike[0][2]));
+                problems.push(problem.at(again).related(before, "the first time is here"));
+            }
         }
         if !problems.is_empty() {
             return Err(problems);
@@ -118,12 +133,12 @@ impl Table {
         Ok(self)
     }
 
-    /// Where a row begins decides between two of the same id, so that the order does not depend on
-    /// the number of threads.
+    /// Rows of the same id are equal: a file of nothing but those is sorted soon.
     fn sort(&self, rows: &mut [Sortable], threads: Threads) {
-        let whole = |row: &Sortable| (self.visitor(row[2]), row[2]);
+        let whole = |row: &Sortable| self.visitor(row[2]);
         let order = |a: &Sortable, b: &Sortable| {
-            (a[0], a[1]).cmp(&(b[0], b[1])).then_with(|| whole(a).cmp(&whole(b)))
+            let order = (a[0], a[1]).cmp(&(b[0], b[1]));
+            if order.is_eq() && !is_whole(a) { whole(a).cmp(whole(b)) } else { order }
         };
         let threads = threads.for_bytes(size_of_val(rows) as u64);
         // No second array: what belongs into each part is brought there first.

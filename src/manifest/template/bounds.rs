@@ -43,20 +43,26 @@ pub(crate) fn passed(bytes: usize) {
 /// What a text took, of which the engine made so many steps, in about as long steps: one step may
 /// compare or copy a large value, which takes as long as many small ones.
 ///
-/// `written` is the size of the template: values may be written there. `made` is that of the text.
-pub(crate) fn cost(steps: u64, written: usize, made: usize) -> u64 {
-    let largest = LARGEST.get().max(written) as u64;
-    let steps = (steps + START).saturating_mul(1 + largest / LARGE);
+/// `written` is the size of the template: values may be written there, and `joins` is whether they
+/// may be put together there. `made` is the size of the text.
+pub(crate) fn cost(steps: u64, written: usize, joins: bool, made: usize) -> u64 {
+    let parts = if joins { JOINED } else { 1 };
+    let largest = (LARGEST.get().max(written) * parts).saturating_sub(SMALL);
+    let steps = (steps + START).saturating_mul(1 + (largest / LARGE) as u64);
     let handled = (WORK.get() / HANDLED + PASSED.get() / SCANNED + made / HANDLED) as u64;
     steps.saturating_add(handled)
 }
 
 /// Steps that it takes to begin a text.
 const START: u64 = 15;
-/// A value of so many bytes makes a step twice as long.
-const LARGE: u64 = 1024;
+/// How many large values one step may copy where values are put together.
+const JOINED: usize = 4;
+/// With values of up to so many bytes, steps are as long as with none.
+const SMALL: usize = 1024;
+/// So many bytes more make a step twice as long, then three times …
+const LARGE: usize = 128;
 /// So many bytes are handled by filters, or written, in one step.
-const HANDLED: usize = 64;
+const HANDLED: usize = 16;
 /// So many bytes of a row are passed in one step.
 const SCANNED: usize = 512;
 

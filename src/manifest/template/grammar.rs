@@ -4,7 +4,10 @@
 //! is put together may get a name (`set`), but is not put together again, a product must be one
 //! of numbers, and nothing is captured. Filters bound themselves: see [`super::bounds`].
 
-use std::{collections::HashSet, ops::Range};
+use std::{
+    collections::{HashMap, HashSet},
+    ops::Range,
+};
 
 use super::tokens::{self, Kind, Tag, Token};
 
@@ -101,28 +104,38 @@ pub(crate) fn check(text: &str, form: Form) -> Result<(), Refusal> {
 
 /// The names whose values were put together, or come from such a value.
 fn joined_names<'t>(tags: &[Tag<'t>]) -> HashSet<&'t str> {
-    let mut joined = HashSet::new();
-    loop {
-        let before = joined.len();
-        for tag in tags.iter().filter(|tag| tag.statement) {
-            let (names, value) = match tag.tokens.first().map(|first| first.text) {
-                Some("set") => (tag.tokens.get(1..2), tag.tokens.get(3..)),
-                Some("for") => {
-                    let at = tag.tokens.iter().position(|token| is_word(token, "in"));
-                    (at.and_then(|at| tag.tokens.get(1..at)), at.map(|at| &tag.tokens[at..]))
-                }
-                _ => continue,
-            };
-            let value = value.unwrap_or_default();
-            if has_joint(value) || mentions(value, &joined).is_some() {
-                let words = names.into_iter().flatten().filter(|name| name.kind == Kind::Word);
-                joined.extend(words.map(|name| name.text));
+    // Which names come from values that mention a word.
+    let mut makes: HashMap<&str, Vec<&'t str>> = HashMap::new();
+    let mut new: Vec<&'t str> = Vec::new();
+    for tag in tags.iter().filter(|tag| tag.statement) {
+        let (names, value) = match tag.tokens.first().map(|first| first.text) {
+            Some("set") => (tag.tokens.get(1..2), tag.tokens.get(3..)),
+            Some("for") => {
+                let at = tag.tokens.iter().position(|token| is_word(token, "in"));
+                (at.and_then(|at| tag.tokens.get(1..at)), at.map(|at| &tag.tokens[at..]))
+            }
+            _ => continue,
+        };
+        let value = value.unwrap_or_default();
+        let words = names.into_iter().flatten().filter(|name| name.kind == Kind::Word);
+        let names = words.map(|name| name.text);
+        if has_joint(value) {
+            new.extend(names);
+            continue;
+        }
+        for name in names {
+            for word in value.iter().filter(|token| token.kind == Kind::Word) {
+                makes.entry(word.text).or_default().push(name);
             }
         }
-        if joined.len() == before {
-            return joined;
+    }
+    let mut joined = HashSet::new();
+    while let Some(name) = new.pop() {
+        if joined.insert(name) {
+            new.extend(makes.remove(name).unwrap_or_default());
         }
     }
+    joined
 }
 
 /// The first of these names in an expression.

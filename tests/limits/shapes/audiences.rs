@@ -123,7 +123,7 @@ pub(super) const ALL: &[Named] = &[
         let messages = each(50, |n| format!("  m{n}: {{ to: a, text: t{n} }}\n"));
         f.project(format!("audiences: {{ a: {{ file: a.csv }} }}\nmessages:\n{messages}"));
     }),
-    ("deliveries-1000000", |f| grid(f, 1, 1_000_000, |n| format!("t{n}"))),
+    ("deliveries-700000", |f| grid(f, 1, 700_000, |n| format!("t{n}"))),
     ("deliveries-same-text", |f| grid(f, 50, 20_000, |_| "t".to_owned())),
     ("deliveries-with-long-senders", |f| {
         let ids = each(100_000, |n| format!("v{n},"));

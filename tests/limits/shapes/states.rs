@@ -3,9 +3,9 @@
 use super::{Folder, Named, each};
 
 pub(super) const ALL: &[Named] = &[
-    ("state-long-text-changed", |f| one(f, &lines(400_000, "y"))),
-    ("state-long-word-changed", |f| one(f, &"y".repeat(5_000_000))),
-    ("state-long-words-changed", |f| one(f, &"y ".repeat(2_000_000))),
+    ("state-long-text-changed", |f| one(f, &lines(60_000, "y"))),
+    ("state-long-word-changed", |f| one(f, &"y".repeat(900_000))),
+    ("state-long-words-changed", |f| one(f, &"y ".repeat(450_000))),
     ("state-texts-changed", |f| many(f, 20, &lines(20_000, "y"))),
     ("state-medium-texts-changed", |f| many(f, 1_000, &lines(250, "y"))),
     ("state-medium-words-changed", |f| many(f, 1_000, &"y ".repeat(1_900))),
@@ -24,9 +24,9 @@ type Make = fn(&Folder);
 /// What was applied before.
 pub(super) fn before(name: &str) -> Option<Make> {
     let make: Make = match name {
-        "state-long-text-changed" => |f| one(f, &lines(400_000, "x")),
-        "state-long-word-changed" => |f| one(f, &"x".repeat(5_000_000)),
-        "state-long-words-changed" => |f| one(f, &"x ".repeat(2_000_000)),
+        "state-long-text-changed" => |f| one(f, &lines(60_000, "x")),
+        "state-long-word-changed" => |f| one(f, &"x".repeat(900_000)),
+        "state-long-words-changed" => |f| one(f, &"x ".repeat(450_000)),
         "state-texts-changed" => |f| many(f, 20, &lines(20_000, "x")),
         "state-medium-texts-changed" => |f| many(f, 1_000, &lines(250, "x")),
         "state-medium-words-changed" => |f| many(f, 1_000, &"x ".repeat(1_900)),

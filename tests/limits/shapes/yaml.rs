@@ -145,7 +145,7 @@ pub(super) const ALL: &[Named] = &[
     ("yaml-not-utf8", |f| f.project(vec![0xff; 10_000_000])),
     ("yaml-not-utf8-at-the-end", |f| f.project([vec![b'a'; 9_999_999], vec![0xff]].concat())),
     ("yaml-utf16", |f| f.project([b"\xff\xfe".to_vec(), b"a\0".repeat(4_000_000)].concat())),
-    ("yaml-one-unknown-field", |f| f.project(each(700_000, |n| format!("unknown{n}: x\n")))),
+    ("yaml-one-unknown-field", |f| f.project(each(500_000, |n| format!("unknown{n}: x\n")))),
     ("yaml-unknown-fields", |f| {
         f.project(format!(
             "messages:\n{}",
