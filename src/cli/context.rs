@@ -356,7 +356,7 @@ impl Context {
         let mut checked = self.checked.lock().unwrap_or_else(PoisonError::into_inner);
         if checked.insert(folder.clone())
             && let Some(warning) = state_folder::check(folder, &self.global.directory)
-                .map_err(|failure| failure.reworded(|words| hidden::in_words(words)))?
+                .map_err(|failure| failure.reworded(hidden::in_words))?
         {
             self.output.warning(&hidden::in_words(warning));
         }

@@ -113,7 +113,7 @@ fn what_is_too_much_is_refused_by_the_name_of_its_limit() {
         let told = refusal(shape, &[]);
         assert!(told.contains("error[limit]"), "{shape}: {told}");
         assert!(told.contains(&format!("the limit `{limit}` is")), "{shape}: {told}");
-        assert!(told.contains(&format!("--limit {limit}=NUMBER")), "{shape}: {told}");
+        assert!(told.contains(&format!("--raise-limit {limit}=NUMBER")), "{shape}: {told}");
     }
 }
 
@@ -126,13 +126,15 @@ fn a_limit_is_raised_on_the_command_line_and_by_a_variable_and_not_in_yaml() {
     let program = Program::bounded();
     let told = |args: &[&str]| program.run(folder.path(), args).told();
     let refused = "the limit `deliveries` is 99";
-    assert!(told(&["plan", "--limit", "deliveries=99"]).contains(refused));
-    assert!(told(&["plan", "--limit", "deliveries=100"]).contains("100 to create"));
-    assert!(told(&["plan", "--limit", "plan-bytes=1000"]).contains("the limit `plan-bytes`"));
-    assert!(told(&["plan", "--limit", "delivreies=1"]).contains("did you mean `deliveries`?"));
+    assert!(told(&["plan", "--raise-limit", "deliveries=99"]).contains(refused));
+    assert!(told(&["plan", "--raise-limit", "deliveries=100"]).contains("100 to create"));
+    assert!(told(&["plan", "--raise-limit", "plan-bytes=1000"]).contains("the limit `plan-bytes`"));
+    assert!(
+        told(&["plan", "--raise-limit", "delivreies=1"]).contains("did you mean `deliveries`?")
+    );
     let lowered = program.with("PUSHSYNC_LIMITS", "yaml-bytes=1000000,deliveries=99");
     assert!(lowered.run(folder.path(), &["plan"]).told().contains(refused));
-    let raised = lowered.run(folder.path(), &["plan", "--limit", "deliveries=100"]);
+    let raised = lowered.run(folder.path(), &["plan", "--raise-limit", "deliveries=100"]);
     assert_eq!(raised.status, Some(0), "{}", raised.told());
     Folder(folder.path()).project(format!("limits: {{ deliveries: 100 }}\n{yaml}"));
     assert!(told(&["validate"]).contains("unknown field `deliveries`"));
