@@ -121,7 +121,7 @@ fn a_passphrase_that_was_changed_does_not_come_back() {
     drop(store);
     let all = bucket::snapshots(&place.bucket(), "default").expect("answers");
     let one = all.iter().find(|snapshot| snapshot.records == 1).expect("there is one");
-    bucket::restore(&place.bucket(), &place.options(), &one.name).expect("restores");
+    bucket::restore(&place.bucket(), &with(new), &one.name).expect("restores");
     assert!(state::open(with(old)).is_err());
     let store = state::open(with(new)).expect("opens");
     assert_eq!(scan(&store).expect("reads").len(), 1);
