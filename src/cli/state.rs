@@ -33,6 +33,7 @@ use crate::{
 
 pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
     let place = context.place_alone()?;
+    context.check_folder(&place, Mode::MustExist)?;
     let desk = Desk { context, place, runtime: context.runtime()?, mask: context.masks() };
     match args {
         Args::List { targets, format } => list::list(&desk, &targets, format),

@@ -1,4 +1,4 @@
-//! What is wrong with the arguments: without the visitors and passwords that they name, and harmless to print.
+//! What is wrong with the arguments, without the visitors and passwords in them, and harmless to print.
 
 use std::io::{self, Write};
 
@@ -62,6 +62,10 @@ fn masked(mut error: Error) -> Error {
     for kind in [ContextKind::InvalidValue, ContextKind::InvalidArg, ContextKind::InvalidSubcommand]
     {
         let Some(value) = text(&error, kind) else { continue };
+        if variables::may_hold_a_password(&value) {
+            error.insert(kind, ContextValue::String("…".to_owned()));
+            continue;
+        }
         let mut spans = visitors_of_addresses(&value);
         let shown = if spans.is_empty() && names_a_visitor && kind == ContextKind::InvalidValue {
             masked_id(&value)

@@ -68,7 +68,8 @@ pub(super) fn without_passwords(
     (shown != said).then_some(shown)
 }
 
-fn may_hold_a_password(text: &str) -> bool {
+/// Whether a text looks like a URL with credentials, or like the parameters of a connection.
+pub(super) fn may_hold_a_password(text: &str) -> bool {
     let user = text.split_once(':').is_some_and(|(_, rest)| rest.contains('@'));
     user || text.contains("://") || text.to_ascii_lowercase().contains("password")
 }

@@ -53,7 +53,7 @@ fn validate_reports_every_problem_at_once_with_its_place() {
         "pushsync.yaml:13:11",
         "did you mean `support`?",
         "colour",
-        "nobody",
+        "n…y",
     ]);
     assert!(wrong.out.contains("4 errors"), "{}", wrong.out);
     // The same, for programs.
