@@ -9,12 +9,12 @@ use minijinja::{Error, ErrorKind, Expression, Template};
 
 use super::{
     Delivery,
-    render::{Renderer, Spent, Trouble, Written},
+    render::{Renderer, Trouble, Written},
     twins::{self, Twins},
 };
 use crate::{
     diagnostics::{Code, Diagnostic, Place},
-    manifest::{AHEAD, Body, Limits, Message, Presence, Project, Table, limits, suggest, template},
+    manifest::{AHEAD, Body, Message, Presence, Project, Table, limits, suggest, template},
     model::{Address, Key, VisitorId},
 };
 
@@ -35,7 +35,8 @@ pub struct Deliveries<'p> {
     twins: Twins,
     /// Room for the text of an address.
     room: String,
-    spent: Spent,
+    /// What all templates took so far.
+    steps: u64,
     warnings: Vec<Diagnostic>,
 }
 
@@ -60,7 +61,7 @@ impl<'p> Deliveries<'p> {
             visitor: None,
             current: None,
             room: String::new(),
-            spent: Spent::default(),
+            steps: 0,
             warnings: Vec::new(),
         }
     }
@@ -103,10 +104,16 @@ impl Iterator for Deliveries<'_> {
             }
             let current = self.current.as_mut()?;
             let step = current.next();
-            let Spent { steps, bytes } = current.renderer.take_spent();
-            self.spent.steps = self.spent.steps.saturating_add(steps);
-            self.spent.bytes = self.spent.bytes.saturating_add(bytes);
-            if let Some(problem) = self.spent.too_much(&self.project.limits, current.message) {
+            self.steps = self.steps.saturating_add(current.renderer.take_steps());
+            let most = self.project.limits.template_steps;
+            if self.steps > most {
+                let found = "the templates up to this one take too many steps for all visitors";
+                let cure = "make the templates plainer, or send to smaller audiences";
+                let problem = Diagnostic::limit("template-steps", most, found, cure).at(current
+                    .message
+                    .text
+                    .source
+                    .place());
                 self.current = None;
                 self.queue = Vec::new().into_iter();
                 return Some(Err(problem));
@@ -132,23 +139,6 @@ impl Iterator for Deliveries<'_> {
                 }
             }
         }
-    }
-}
-
-impl Spent {
-    /// That all templates together took more than a project may.
-    fn too_much(self, limits: &Limits, message: &Message) -> Option<Diagnostic> {
-        let cure = "make the templates plainer, or send to smaller audiences";
-        let (name, most, found) = if self.steps > limits.template_steps {
-            let found = "the templates up to this one take too many steps for all visitors";
-            ("template-steps", limits.template_steps, found)
-        } else if self.bytes > limits.template_bytes {
-            let found = "the texts of templates up to this one have too many bytes together";
-            ("template-bytes", limits.template_bytes, found)
-        } else {
-            return None;
-        };
-        Some(Diagnostic::limit(name, most, found, cure).at(message.text.source.place()))
     }
 }
 

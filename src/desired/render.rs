@@ -90,7 +90,7 @@ pub(super) struct Renderer {
     in_condition: Value,
     buffer: Vec<u8>,
     /// What all texts and conditions took.
-    spent: Spent,
+    steps: u64,
 }
 
 /// What a template or an expression looks like, for what it may take.
@@ -106,15 +106,6 @@ impl Written {
     }
 }
 
-/// What rendering took.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Spent {
-    /// About as many steps of the engine.
-    pub(super) steps: u64,
-    /// Bytes of texts.
-    pub(super) bytes: u64,
-}
-
 impl Renderer {
     pub(super) fn new(table: Arc<Table>, vars: Arc<Vars>) -> Self {
         let row = Arc::new(AtomicU32::new(0));
@@ -123,15 +114,7 @@ impl Renderer {
             Value::from_object(Row { table, row, vars, empty })
         };
         let (in_text, in_condition) = (context(false), context(true));
-        Self {
-            table,
-            vars,
-            row,
-            in_text,
-            in_condition,
-            buffer: Vec::new(),
-            spent: Spent::default(),
-        }
+        Self { table, vars, row, in_text, in_condition, buffer: Vec::new(), steps: 0 }
     }
 
     /// The text for a row, without line breaks at its end.
@@ -154,8 +137,7 @@ impl Renderer {
             // It may have failed at the end. Few rows fail: after some, the others are not shown.
             Err(_) => template::FUEL / 100,
         };
-        self.spent.steps += bounds::cost(steps, written.bytes, written.joins, self.buffer.len());
-        self.spent.bytes += self.buffer.len() as u64;
+        self.steps += bounds::cost(steps, written.bytes, written.joins, self.buffer.len());
         match result {
             _ if full => return Err(Trouble::TooLarge),
             Err(error) => return Err(Trouble::Template(error)),
@@ -178,13 +160,13 @@ impl Renderer {
         let result = condition.eval(self.in_condition.clone());
         // An expression has no loops: no step is made twice, and most are written with three
         // characters or more.
-        self.spent.steps += bounds::cost(written.bytes as u64 / 3, 0, written.joins, 0);
+        self.steps += bounds::cost(written.bytes as u64 / 3, 0, written.joins, 0);
         Ok(result?.is_true())
     }
 
-    /// What was spent since this was asked last.
-    pub(super) fn take_spent(&mut self) -> Spent {
-        std::mem::take(&mut self.spent)
+    /// What was taken since this was asked last: about as many steps of the engine.
+    pub(super) fn take_steps(&mut self) -> u64 {
+        std::mem::take(&mut self.steps)
     }
 }
 

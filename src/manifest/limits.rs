@@ -54,7 +54,7 @@ limits! {
     /// Bytes of all YAML files together.
     yaml_bytes = "yaml-bytes", 64 << 20;
     /// Lines, commas, colons, dashes, question marks and brackets of all YAML files together: each can begin a value.
-    yaml_parts = "yaml-parts", 1_000_000;
+    yaml_parts = "yaml-parts", 1_500_000;
     /// Values that the aliases (`*name`) of one file add.
     yaml_aliased = "yaml-aliased", 10_000;
     /// Bytes of texts that the aliases (`*name`) of one file add.
@@ -69,10 +69,8 @@ limits! {
     problems = "problems", 10_000;
     /// Visitors of the audiences of all messages, before `where`.
     deliveries = "deliveries", 2_000_000;
-    /// What templates and `where` take for all visitors: about the steps of the engine, more where values are large.
+    /// What templates and `where` take for all visitors: about the steps of the engine, more where values or texts are large.
     template_steps = "template-steps", 100_000_000;
-    /// Bytes of all texts that templates make.
-    template_bytes = "template-bytes", 1 << 30;
     /// Bytes of all changes of one plan, with their texts.
     plan_bytes = "plan-bytes", 400 << 20;
 }

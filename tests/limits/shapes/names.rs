@@ -4,15 +4,15 @@ use super::{Folder, Named, each};
 
 pub(super) const ALL: &[Named] = &[
     ("moves-chain", |f| moves(f, 5_000, |n| (n, n + 1))),
-    ("moves-long-chain", |f| moves(f, 250_000, |n| (n, n + 1))),
+    ("moves-long-chain", |f| moves(f, 240_000, |n| (n, n + 1))),
     ("moves-chain-backwards", |f| moves(f, 200_000, |n| (200_000 - n, 199_999 - n))),
     ("moves-circle", |f| moves(f, 200_000, |n| (n, (n + 1) % 200_000))),
     ("moves-circles", |f| moves(f, 200_000, |n| (n, n ^ 1))),
     ("moves-into-a-circle", |f| {
         moves(f, 200_000, |n| (n, if n == 199_999 { 100_000 } else { n + 1 }))
     }),
-    ("moves-star", |f| moves(f, 250_000, |n| (n, 1_000_000))),
-    ("moves-of-one", |f| moves(f, 250_000, |n| (0, n + 1))),
+    ("moves-star", |f| moves(f, 240_000, |n| (n, 1_000_000))),
+    ("moves-of-one", |f| moves(f, 240_000, |n| (0, n + 1))),
     ("moves-apart", |f| moves(f, 200_000, |n| (2 * n, 2 * n + 1))),
     ("moves-bad-keys", |f| {
         f.project(format!(
@@ -45,10 +45,10 @@ pub(super) const ALL: &[Named] = &[
         ))
     }),
     ("imports-same", |f| {
-        f.project(format!("import: [{}]\n", "{ to: k@v, id: i },".repeat(300_000)))
+        f.project(format!("import: [{}]\n", "{ to: k@v, id: i },".repeat(200_000)))
     }),
     ("imports-bad", |f| {
-        f.project(format!("import: [{}]\n", "{ to: nobody, id: 'a b' },".repeat(300_000)))
+        f.project(format!("import: [{}]\n", "{ to: nobody, id: 'a b' },".repeat(200_000)))
     }),
     ("senders-unknown", |f| unknown(f, 4_000, 4_000, "sender-")),
     ("senders-unknown-long", |f| unknown(f, 1_000, 1_000, &"s".repeat(3_000))),
