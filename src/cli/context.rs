@@ -70,7 +70,7 @@ impl Context {
 
     /// Another command on the same project and state, to be copied.
     pub(super) fn command(&self, command: &str) -> String {
-        let Global { directory, env, state, sandbox, base_url, .. } = &self.global;
+        let Global { directory, env, state, sandbox, base_url, raise_limit, .. } = &self.global;
         let mut line = format!("pushsync {command}");
         if *sandbox {
             line.push_str(" --sandbox");
@@ -80,6 +80,9 @@ impl Context {
         }
         if let Some(env) = env {
             line.push_str(&format!(" --env {env}"));
+        }
+        for limit in raise_limit {
+            line.push_str(&format!(" --raise-limit {limit}"));
         }
         // A URL may hold a password.
         let is_folder = |text: &&String| {

@@ -176,10 +176,16 @@ impl Walk<'_> {
             },
             _ => match (probably(name), place) {
                 (Some(holds), _) => Place::Field(holds),
-                (None, Place::Message | Place::Audience | Place::Field(Holds::Recipients)) => {
+                (
+                    None,
+                    Place::Message | Place::Audience | Place::Top | Place::Field(Holds::Recipients),
+                ) => {
+                    // No field is called like that.
+                    if is_strange(name) {
+                        self.suspect(key, false);
+                    }
                     Place::Nowhere
                 }
-                (None, Place::Top) => Place::Nowhere,
                 (None, place) => place,
             },
         };
@@ -199,8 +205,7 @@ impl Walk<'_> {
             Place::Message | Place::Nowhere | Place::Top => {
                 let text = self.tree.text(node).unwrap_or_default();
                 if !text.is_empty() && !text.contains(char::is_whitespace) {
-                    let strange = text.len() >= 8 && text.contains(|c: char| c.is_ascii_digit());
-                    let text = if strange || place != Place::Nowhere { text } else { "" };
+                    let text = if is_strange(text) || place != Place::Nowhere { text } else { "" };
                     self.found.push(Suspect {
                         span: inside(self.tree, node),
                         text: text.into(),
@@ -249,7 +254,7 @@ impl Walk<'_> {
         }
     }
 
-    /// The texts in a condition that asks for visitors.
+    /// The texts in a condition that asks for visitors, and words that are no name of a column.
     fn literals(&mut self, node: NodeId) {
         let text = self.tree.text(node).unwrap_or_default();
         let lower = text.to_lowercase();
@@ -257,14 +262,20 @@ impl Walk<'_> {
             return;
         }
         let span = inside(self.tree, node);
-        for quote in ['\'', '"'] {
-            for literal in text.split(quote).skip(1).step_by(2).filter(|text| !text.is_empty()) {
-                // Where it stands in the line is found by its value.
-                let nowhere = Span { start: span.start, end: span.start };
-                self.found.push(Suspect { span: nowhere, text: literal.into(), name: false });
-            }
+        // Where they stand in the line is found by their value.
+        let nowhere = Span { start: span.start, end: span.start };
+        let quoted = ['\'', '"'].into_iter().flat_map(|quote| text.split(quote).skip(1).step_by(2));
+        let ends = |c: char| c.is_whitespace() || "'\"()[]{},=<>!|".contains(c);
+        let words = text.split(ends).filter(|word| is_strange(word));
+        for found in quoted.filter(|text| !text.is_empty()).chain(words) {
+            self.found.push(Suspect { span: nowhere, text: found.into(), name: false });
         }
     }
+}
+
+/// Whether a word can hardly be a word of ours: a long one with a digit.
+fn is_strange(word: &str) -> bool {
+    word.len() >= 8 && word.contains(|c: char| c.is_ascii_digit())
 }
 
 /// The span of a scalar without its quotes.
@@ -278,4 +289,30 @@ fn inside(tree: &Tree, node: NodeId) -> Span {
         span.end.column = span.end.column.saturating_sub(1);
     }
     span
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::manifest::Limits;
+
+    fn suspects(yaml: &str) -> Vec<String> {
+        let tree = Tree::parse(yaml, &Limits::default()).expect("YAML");
+        of(&tree).0.into_iter().map(|suspect| suspect.text.into()).collect()
+    }
+
+    #[test]
+    fn ids_without_quotes_and_ids_as_fields_are_suspects() {
+        for yaml in [
+            "messages: { m: { to: { where: visitor_id == member-20931 } } }",
+            "audiences: { beta: { member-20931: 1 } }",
+            "messages: { m: { member-20931: 1 } }",
+            "member-20931: 1",
+        ] {
+            assert!(suspects(yaml).iter().any(|text| text == "member-20931"), "{yaml}");
+        }
+        assert!(
+            !suspects("audiences: { beta: { colour: 1 } }").iter().any(|text| text == "colour")
+        );
+    }
 }
