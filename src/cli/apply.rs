@@ -97,7 +97,7 @@ fn attempt(context: &Context, args: &Args, asks: bool) -> Result<u8, Failure> {
         if asks && (shown.is_err() || out.is_closed()) {
             shown?;
             return Err(Failure::new(
-                "the plan could not be shown: whoever reads it has closed the pipe",
+                "the plan could not be shown: its reader has closed the pipe",
             )
             .help("nothing was done; nobody can agree to a plan that they have not seen"));
         }

@@ -15,7 +15,7 @@ use crate::diagnostics::{Code, Diagnostic};
 /// A path of the system has no more.
 const MOST_PATTERN: usize = 4096;
 
-/// A link to a folder counts as so many files.
+/// A link to a folder counts as this number of files.
 const LINK: u64 = 100;
 
 /// The folder of a project.

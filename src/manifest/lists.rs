@@ -15,7 +15,7 @@ use crate::{
     model::{Address, Key, MessageId, VisitorId},
 };
 
-/// So many keys of a circle are named.
+/// At most this number of keys of a circle is named.
 const MOST_NAMED: usize = 10;
 
 /// The keys that are declared, with their places.

@@ -116,7 +116,7 @@ impl Loaded {
             return;
         }
         let room = project.limits.problems.saturating_sub(self.report.diagnostics().len() as u64);
-        // Whoever is told thousands of problems needs no more of them.
+        // After thousands of problems, nobody needs more of them.
         if room > 0 {
             self.report.extend(crate::desired::check(project, room));
         }

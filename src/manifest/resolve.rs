@@ -39,7 +39,7 @@ impl Context<'_> {
         name.filter(|name| *name != super::DEFAULT_ENVIRONMENT)
     }
 
-    /// Whether so many problems were found that no more are looked for.
+    /// Whether enough problems were found to stop looking for more.
     pub(crate) fn is_full(&self) -> bool {
         self.problems.len() as u64 >= self.options.limits.problems
     }

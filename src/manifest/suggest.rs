@@ -4,7 +4,7 @@ use std::cell::Cell;
 
 /// A longer name is not compared: to compare two takes as many steps as their lengths multiplied.
 const MOST_CHARS: usize = 64;
-/// So many names may be compared for the suggestions of one project. A typo is one among others: after
+/// At most this number of names is compared for the suggestions of one project. A typo is one among others: after
 /// thousands of them, suggestions help nobody.
 const MOST_COMPARED: usize = 200_000;
 
@@ -18,13 +18,13 @@ pub(crate) fn start() {
     COMPARED.set(0);
 }
 
-/// Whether a name may still be compared with so many others.
+/// Whether a name may still be compared with this number of others.
 pub(crate) fn has_room_for(names: usize) -> bool {
     // Short lists, as the fields of a mapping, always have room.
     names <= SHORT || COMPARED.get().saturating_add(names) <= MOST_COMPARED
 }
 
-/// Lists with at most so many names do not count.
+/// Lists with at most this number of names do not count.
 const SHORT: usize = 64;
 
 /// The name that was probably meant, if one is near enough.

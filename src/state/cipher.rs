@@ -215,7 +215,7 @@ fn stretch(
     let passphrase = key.0.expose_secret().as_bytes();
     let done = Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
         .hash_password_into_with_memory(passphrase, salt, &mut *stretched, &mut memory);
-    // Whoever has these blocks has what comes of them.
+    // Anyone who has these blocks has what comes of them.
     memory.iter_mut().for_each(Zeroize::zeroize);
     done.map_err(|_| Undecipherable::System)?;
     Ok(stretched)

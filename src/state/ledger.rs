@@ -106,7 +106,7 @@ impl Ledger {
         Ok(Self { mac, ..plain })
     }
 
-    /// That whoever wrote this had the key. Nothing in a ledger is believed before: without this, whoever can
+    /// That the writer of this had the key. Nothing in a ledger is believed before: without this, anyone who can
     /// write to a store could take records out of it unseen, or give a state another budget or lineage.
     pub(super) fn check(&self, place: &str, cipher: Option<&Cipher>) -> Result<(), StateError> {
         let expected = cipher.map(|cipher| self.mac(cipher)).transpose()?;

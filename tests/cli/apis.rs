@@ -185,7 +185,7 @@ fn what_was_planned_for_one_api_is_not_applied_to_another() {
     elsewhere("apply plan.json").exits(1).warns(&both);
     let reviewed = format!("apply --reviewed {}", digest.as_str().expect("a digest"));
     elsewhere(&reviewed).exits(1).warns(&["is not what was reviewed"]);
-    // Whoever edits the file does not get further.
+    // Anyone who edits the file does not get further.
     let plan = project.read("plan.json").replace(&sandbox.base_url(), &other.base_url());
     project.file("plan.json", plan);
     elsewhere("apply plan.json").exits(1).warns(&["its digest does not match"]);

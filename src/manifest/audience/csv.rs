@@ -197,7 +197,7 @@ impl Problems<'_> {
     }
 }
 
-/// So many problems of columns are told.
+/// At most this number of problems of columns is told.
 const ENOUGH_COLUMNS: usize = 20;
 
 /// The columns' names, and which of them is the visitor's id.

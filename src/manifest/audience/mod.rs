@@ -21,7 +21,7 @@ use crate::{
 const VISITOR_COLUMN: &str = "visitor_id";
 /// So many problems of one file are reported one by one.
 const ENOUGH: usize = 200;
-/// So many names are found sooner without an index.
+/// Up to this number, names are found sooner without an index.
 const FEW: usize = 16;
 /// So many rows are got from memory at a time.
 pub(crate) const AHEAD: usize = 16;

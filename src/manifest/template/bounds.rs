@@ -35,12 +35,12 @@ pub(crate) fn start() {
     PASSED.set(0);
 }
 
-/// So many bytes of a row were passed to find a cell.
+/// The bytes of a row that were passed to find a cell.
 pub(crate) fn passed(bytes: usize) {
     PASSED.set(PASSED.get().saturating_add(bytes));
 }
 
-/// What a text took, of which the engine made so many steps, in about as long steps: one step may
+/// What a text took, of which the engine made `steps` steps, in about as long steps: one step may
 /// compare or copy a large value, which takes as long as many small ones.
 ///
 /// `written` is the size of the template: values may be written there, and `joins` is whether they
@@ -57,13 +57,13 @@ pub(crate) fn cost(steps: u64, written: usize, joins: bool, made: usize) -> u64 
 const START: u64 = 15;
 /// How many large values one step may copy where values are put together.
 const JOINED: usize = 4;
-/// With values of up to so many bytes, steps are as long as with none.
+/// With values of up to this number of bytes, steps are as long as with none.
 const SMALL: usize = 1024;
-/// So many bytes more make a step twice as long, then three times …
+/// This number of bytes more makes a step twice as long, twice the number three times, and so on.
 const LARGE: usize = 128;
-/// So many bytes are handled by filters, or written, in one step.
+/// The bytes that filters handle, or that are written, in one step.
 const HANDLED: usize = 16;
-/// So many bytes of a row are passed in one step.
+/// The bytes of a row that are passed in one step.
 const SCANNED: usize = 512;
 
 /// What is looked up has its price: an error in its place if it is too large.
