@@ -3,12 +3,16 @@
 
 #![expect(clippy::expect_used, reason = "helpers of tests may fail loudly too")]
 
+#[path = "support/environment.rs"]
+mod environment;
+
 use std::{
     fs,
     path::{Path, PathBuf},
     process::{Command, Output},
 };
 
+use environment::without_this_machines;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -50,12 +54,7 @@ impl Project {
 
     fn run(&self, args: &[&str]) -> Output {
         let mut command = Command::new(env!("CARGO_BIN_EXE_pushsync"));
-        for (name, _) in std::env::vars_os() {
-            let text = name.to_string_lossy();
-            if text.starts_with("BREVO_") || text.starts_with("PUSHSYNC_") {
-                command.env_remove(&name);
-            }
-        }
+        without_this_machines(&mut command);
         command.arg("-C").arg(self.folder()).arg("--state").arg(self.state());
         if let Some(environment) = &self.environment {
             command.args(["--env", environment]);

@@ -7,6 +7,8 @@
 #![expect(clippy::expect_used, clippy::panic, reason = "helpers of tests may fail loudly too")]
 
 mod browser;
+#[path = "../support/environment.rs"]
+mod environment;
 mod limits;
 mod links;
 mod pictures;
@@ -22,6 +24,7 @@ use std::{
     process::{Command, Output},
 };
 
+use environment::without_this_machines;
 use pushsync::{brevo::Operation, plan::Action};
 use tempfile::TempDir;
 
@@ -69,13 +72,7 @@ fn documents() -> Vec<PathBuf> {
 
 fn pushsync(folder: &Path, args: &[String]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_pushsync"));
-    for (name, _) in std::env::vars_os() {
-        let text = name.to_string_lossy();
-        if text.starts_with("BREVO_") || text.starts_with("PUSHSYNC_") {
-            command.env_remove(&name);
-        }
-    }
-    command.env_remove("NO_COLOR").env_remove("CLICOLOR_FORCE");
+    without_this_machines(&mut command);
     command.current_dir(folder).args(args).output().expect("the program runs")
 }
 

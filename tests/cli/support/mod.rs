@@ -2,6 +2,8 @@
 //! a sandbox, and servers that answer as told.
 
 mod devtools;
+#[path = "../../support/environment.rs"]
+mod environment;
 mod fake;
 mod project;
 mod run;

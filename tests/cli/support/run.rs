@@ -8,7 +8,7 @@ use std::{
 
 use serde_json::Value;
 
-use super::until;
+use super::{environment::without_this_machines, until};
 
 /// The binary, about to be run.
 pub(crate) struct Run {
@@ -36,18 +36,7 @@ pub(crate) fn run_as<S: AsRef<OsStr>>(
     args: impl IntoIterator<Item = S>,
 ) -> Run {
     command.current_dir(folder).args(args);
-    for (name, _) in std::env::vars_os() {
-        let name = name.to_string_lossy().into_owned();
-        let shouted = name.to_uppercase();
-        if ["AWS_", "BREVO_", "CLICOLOR", "GIT_", "PG", "PUSHSYNC_"]
-            .iter()
-            .any(|p| shouted.starts_with(p))
-            || shouted.ends_with("_PROXY")
-            || shouted == "NO_COLOR"
-        {
-            command.env_remove(name);
-        }
-    }
+    without_this_machines(&mut command);
     // What waits to be recorded is not for the user's own folder.
     command.env("XDG_STATE_HOME", concat!(env!("CARGO_TARGET_TMPDIR"), "/user"));
     Run { command, stdin: None }
