@@ -15,7 +15,7 @@ use super::{
     scrub::Scrub,
     transport::{self, Success},
 };
-use crate::model::{BaseUrl, KnownIds, MessageId, VisitorId};
+use crate::model::{BaseUrl, KnownIds, MessageId, VisitorId, causes};
 
 /// What a [`Client`] needs to know.
 #[derive(Debug, Clone)]
@@ -135,8 +135,10 @@ impl Client {
             http = http.no_proxy();
         }
         let http = http.build().map_err(|error| {
-            let cause = std::error::Error::source(&error);
-            ConfigError::Setup(cause.map_or_else(|| error.to_string(), ToString::to_string))
+            ConfigError::Setup(match causes(&error).next() {
+                Some(cause) => cause.to_string(),
+                None => error.to_string(),
+            })
         })?;
         let key_problem = key::inspect(api_key.expose_secret());
         let targets = Arc::new(Targets::new(&base_url));

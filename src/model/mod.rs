@@ -4,6 +4,7 @@
 
 mod address;
 mod base_url;
+mod causes;
 mod commit;
 mod content;
 mod json;
@@ -15,6 +16,7 @@ mod visitor;
 
 pub use address::{Address, ParseAddressError};
 pub use base_url::{BaseUrl, Endpoint, ParseBaseUrlError};
+pub use causes::{causes, http_causes};
 pub use commit::{CommitId, ParseCommitIdError};
 pub use content::{Content, Kind, MessageId, Sender};
 pub use json::{harmless_json, json_line, write_json};
