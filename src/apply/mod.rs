@@ -1,24 +1,24 @@
 //! Carries a plan out: the only room that changes the world.
 //!
-//! One delivery is one state machine ([`delivery`]): it says what to commit and what to send, and
+//! One delivery is one state machine ([`delivery_machine`]): it says what to commit and what to send, and
 //! is told what came of it; it does neither itself. The driver (`run`) does, with the budget
-//! (`pace`), a place for each request (`line`), the rules for repeating ([`repeat`]) and one committer for all (`journal`), with the history that is
+//! (`pace`), a place for each request (`line`), the rules for repeating ([`retry_table`]) and one committer for all (`journal`), with the history that is
 //! committed along (`chronicle`).
 
 pub mod api;
-mod chronicle;
 mod client;
-pub mod delivery;
+pub mod delivery_machine;
 mod event;
-mod journal;
-mod line;
+mod group_committer;
 mod options;
 mod outcome;
-mod pace;
 mod presence;
+mod rate_limiter;
 mod refresh;
-pub mod repeat;
+mod request_sender;
+pub mod retry_table;
 mod run;
+mod run_history;
 mod tempo;
 
 #[cfg(test)]
@@ -28,7 +28,7 @@ mod tests;
 pub const SCHEMA: &str = include_str!("../../schemas/apply.json");
 
 pub use client::ping;
-pub use delivery::resolution;
+pub use delivery_machine::resolution;
 pub use event::{Event, Reporter, Silent};
 pub use options::{Clock, Options, RunInfo, Session, Stopper};
 pub use outcome::{Failure, Outcome, Stop};

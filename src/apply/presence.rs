@@ -3,8 +3,8 @@ use std::{sync::Arc, time::Duration};
 use super::{
     Event, Options, Reporter, Stop, Stopper,
     api::{Call, Problem},
-    line::{Line, Ready, Sent},
-    repeat::Method,
+    request_sender::{Line, Ready, Sent},
+    retry_table::Method,
 };
 
 /// Brevo recommends a ping a minute; one lasts 2 to 3 minutes (its specification of

@@ -9,11 +9,11 @@ use jiff::Timestamp;
 use super::{
     ApplyError, Clock, Event, Failure, Session, Stop,
     api::{Api, Found, Problem},
-    chronicle::Chronicle,
-    journal::Journal,
-    line::{Line, Ready, Sent},
-    repeat::Method,
+    group_committer::Journal,
+    request_sender::{Line, Ready, Sent},
+    retry_table::Method,
     run::work_together,
+    run_history::Chronicle,
 };
 use crate::{
     model::{Address, Drift, Record},

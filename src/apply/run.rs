@@ -12,11 +12,11 @@ use uuid::Uuid;
 use super::{
     Clock, Event, Failure, Outcome, Reporter, Session, Stop, Stopper,
     api::Api,
-    chronicle::Chronicle,
-    delivery::{self, Delivery, End, Step},
-    journal::Journal,
-    line::{Line, Ready, Sent},
-    repeat::Method,
+    delivery_machine::{self as delivery, Delivery, End, Step},
+    group_committer::Journal,
+    request_sender::{Line, Ready, Sent},
+    retry_table::Method,
+    run_history::Chronicle,
 };
 use crate::{
     model::{Address, Key, Record, VisitorId},

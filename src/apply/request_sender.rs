@@ -15,8 +15,8 @@ use tokio::{
 use super::{
     Event, Options, Reporter, Stop, Stopper,
     api::{Call, Problem, Reach, Reply},
-    pace::{Bounds, Pacer, Permit},
-    repeat::{MOST_REPEATS, Method, Verdict, verdict},
+    rate_limiter::{Bounds, Pacer, Permit},
+    retry_table::{MOST_REPEATS, Method, Verdict, verdict},
     tempo::Tempo,
 };
 use crate::model::{Address, BudgetNote};

@@ -5,7 +5,7 @@ use std::sync::{
 
 use jiff::Timestamp;
 
-use super::{Clock, RunInfo, Stop, line::Line, pace::Pacer};
+use super::{Clock, RunInfo, Stop, rate_limiter::Pacer, request_sender::Line};
 use crate::{
     model::BaseUrl,
     state::{Run, RunChange, RunPart, Write},
