@@ -7,120 +7,93 @@ use std::{
 };
 
 use backon::{BackoffBuilder, ExponentialBuilder};
-use tokio::{
-    sync::{Semaphore, SemaphorePermit},
-    time::Instant,
-};
 
 use super::{
-    Event, Options, Reporter, Stop, Stopper,
-    api::{Call, Problem, Reach, Reply},
-    rate_limiter::{Bounds, Pacer, Permit},
-    retry_table::{MOST_REPEATS, Method, Verdict, verdict},
-    tempo::Tempo,
+    Event, Options, Problem, Reporter, Stop, Stopper,
+    api::Call,
+    rate_limiter::{Permit, RateLimiter},
+    retry_table::{MOST_REPEATS, Verdict, verdict},
 };
-use crate::model::{Address, BudgetNote};
+use crate::{
+    brevo::{Answer, Error, ErrorKind},
+    model::{Address, BudgetNote},
+};
 
-/// The way to the API: one request at a time gets through when the budget allows it, and again
-/// as far as the table of [`super::repeat`] allows.
-pub(super) struct Line {
-    pub(super) pacer: Arc<Pacer>,
-    pub(super) reporter: Arc<dyn Reporter>,
-    pub(super) stopper: Stopper,
-    pub(super) tempo: Arc<Tempo>,
-    /// One for each request that may be under way. Nobody who has one waits for a permit: the
-    /// budget may wait for the answer to somebody's request who waits for a place.
-    places: Semaphore,
+/// Sends requests: each when the budget allows it, and again as far as the table of
+/// [`super::retry_table`] allows.
+pub(super) struct RequestSender {
+    limiter: Arc<RateLimiter>,
+    reporter: Arc<dyn Reporter>,
+    stopper: Stopper,
     seed: u64,
-    /// How many were made: each has jitter of its own, or all would come back at once.
+    /// How many requests there were: each has jitter of its own, or all would come back at once.
     calls: AtomicU64,
-    fatal: Mutex<Option<Problem>>,
-    /// Whether the API has answered a request.
-    pub(super) answered: Arc<AtomicBool>,
-}
-
-/// The place of a request under way.
-pub(super) type Place<'a> = SemaphorePermit<'a>;
-
-/// What a request has before it is sent; it waits for what is missing.
-#[derive(Default)]
-pub(super) struct Ready<'a> {
-    pub(super) permit: Option<Permit>,
-    pub(super) place: Option<Place<'a>>,
+    fatal: Mutex<Option<Error>>,
+    answered: AtomicBool,
 }
 
 /// What became of one request and its repetitions.
-pub(super) enum Sent<T> {
-    Answered(T),
-    Refused(Problem),
-    Lost(Problem),
+pub(super) type Sent<T> = Result<T, Undone>;
+
+/// Why a request did not do what it should.
+#[derive(Debug)]
+pub(super) enum Undone {
+    /// It took no effect.
+    Refused(Error),
+    /// It may have taken effect, or was repeated in vain.
+    Lost(Error),
+    /// The run stops, and it certainly took no effect.
     Abandoned,
 }
 
-impl Line {
+impl RequestSender {
     pub(super) fn new(
         known: Option<BudgetNote>,
         options: &Options,
         reporter: Arc<dyn Reporter>,
         stopper: Stopper,
     ) -> Self {
-        let bounds = Bounds {
-            max_requests: options.max_requests,
-            // A moment that no clock can tell never comes.
-            deadline: options
-                .max_duration
-                .and_then(|duration| (options.clock)().checked_add(duration).ok()),
-            max_wait: options.max_wait,
-        };
-        let pacer = Pacer::new(
-            known,
-            options.requests_per_hour,
-            bounds,
-            Arc::clone(&options.clock),
-            stopper.clone(),
-        );
-        let pacer = Arc::new(pacer);
         Self {
-            pacer,
+            limiter: Arc::new(RateLimiter::new(known, options, stopper.clone())),
             reporter,
             stopper,
-            tempo: Arc::default(),
-            places: Semaphore::new(options.concurrency.get().min(Semaphore::MAX_PERMITS)),
             seed: options.seed,
             calls: AtomicU64::new(0),
             fatal: Mutex::new(None),
-            answered: Arc::default(),
+            answered: AtomicBool::new(false),
         }
     }
 
     /// What stopped the run, if that was an answer of the API or the lack of a connection.
     pub(super) fn fatal(&self) -> Option<Problem> {
-        self.fatal.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.fatal.lock().unwrap_or_else(PoisonError::into_inner).clone().map(Problem::Api)
     }
 
+    /// Whether the API has answered a request.
+    pub(super) fn has_answered(&self) -> bool {
+        self.answered.load(Ordering::Acquire)
+    }
+
+    /// How many requests were sent.
+    pub(super) fn sent(&self) -> u64 {
+        self.limiter.sent()
+    }
+
+    /// See [`RateLimiter::note`].
+    pub(super) fn budget(&self) -> Option<BudgetNote> {
+        self.limiter.note()
+    }
+
+    /// Waits for the right to send one request.
     pub(super) async fn permit(&self) -> Result<Permit, Stop> {
-        self.pacer.permit(|pause| self.reporter.report(&Event::Waiting { pause })).await
+        self.limiter.permit(|pause| self.reporter.report(&Event::Waiting { pause })).await
     }
 
-    /// Waits for a place.
-    pub(super) async fn place(&self) -> Option<Place<'_>> {
-        // They are never closed.
-        self.places.acquire().await.ok()
-    }
-
-    /// Whether not even a request may leave that has a permit. One that has it was counted where
-    /// a budget or a time is what ends the run.
-    pub(super) fn is_cut(&self) -> bool {
-        matches!(self.stopper.reason(), Some(Stop::Signal | Stop::Fatal))
-    }
-
-    /// Sends one request, and again as far as the table allows. Its place is given back when the
-    /// last answer is there.
-    pub(super) async fn send<'s, 'c, T>(
-        &'s self,
+    /// Sends one request, with `permit` or once it gets one, and again as far as the table allows.
+    pub(super) async fn send<'c, T>(
+        &self,
         address: Option<&Address>,
-        method: Method,
-        ready: Ready<'s>,
+        mut permit: Option<Permit>,
         call: impl Fn() -> Call<'c, T>,
     ) -> Sent<T> {
         let mut pauses = ExponentialBuilder::default()
@@ -130,113 +103,91 @@ impl Line {
             .with_jitter()
             .with_jitter_seed(self.seed.wrapping_add(self.calls.fetch_add(1, Ordering::Relaxed)))
             .build();
-        let Ready { mut permit, mut place } = ready;
         let mut refusals = 0;
         loop {
-            let granted = match permit.take().or_else(|| self.pacer.permit_now()) {
+            let granted = match permit.take() {
                 Some(permit) => permit,
-                None => {
-                    place = None;
-                    match self.permit().await {
-                        Ok(permit) => permit,
-                        Err(_) => return Sent::Abandoned,
-                    }
-                }
+                None => self.permit().await.map_err(|_| Undone::Abandoned)?,
             };
-            if place.is_none() {
-                place = self.place().await;
-            }
-            if self.is_cut() {
+            // A request that has its permit was counted, so a budget or a time does not stop it.
+            if matches!(self.stopper.reason(), Some(Stop::Signal | Stop::Fatal)) {
                 granted.unsent();
-                return Sent::Abandoned;
+                return Err(Undone::Abandoned);
             }
-            let begun = Instant::now();
             let result = call().await;
-            self.tempo.answered(begun.elapsed());
-            let budget = match &result {
-                Ok(Reply { budget, .. }) => *budget,
-                Err(problem) => problem.budget,
-            };
-            if is_an_answer(&result) {
-                self.answered.store(true, Ordering::Release);
-            }
-            let refused = result.as_ref().is_err_and(|problem| problem.status() == Some(429));
-            let unsent = result
-                .as_ref()
-                .is_err_and(|p| matches!(p.reach, Reach::NotBuilt | Reach::NotConnected));
-            if unsent {
-                granted.unsent();
-            } else {
-                granted.answered(budget, refused);
-                self.reporter.report(&Event::Requested);
-            }
-            let problem = match result {
-                Ok(Reply { value, request_id, budget: _ }) => {
-                    tracing::debug!(?method, request_id, "answered");
-                    return Sent::Answered(value);
-                }
-                Err(problem) => match address {
-                    Some(address) => problem.without(&address.visitor()),
-                    None => problem,
+            self.take_in(granted, &result);
+            let error = match result {
+                Ok(Answer { body, .. }) => return Ok(body),
+                Err(error) => match address {
+                    Some(address) => error.masking(&address.visitor()),
+                    None => error,
                 },
             };
-            let verdict = verdict(method, &problem);
-            tracing::debug!(?method, ?verdict, reach = ?problem.reach, request_id = problem.request_id, "{}", problem.message);
+            let verdict = verdict(&error);
+            tracing::debug!(?verdict, "{error}");
             match verdict {
-                Verdict::Refused => return Sent::Refused(problem),
-                Verdict::Unknown => return Sent::Lost(problem),
-                Verdict::Fatal => return self.stop_for(problem),
+                Verdict::Refused => return Err(Undone::Refused(error)),
+                Verdict::Unknown => return Err(Undone::Lost(error)),
+                Verdict::Fatal => return Err(self.stop_for(error)),
                 Verdict::AfterReset => {
                     refusals += 1;
                     if refusals > MOST_REPEATS {
                         self.stopper.stop(Stop::Budget);
-                        return Sent::Abandoned;
+                        return Err(Undone::Abandoned);
                     }
                 }
                 Verdict::AgainOrStop | Verdict::AgainOrFail => {
                     let Some(pause) = pauses.next() else {
-                        return if verdict == Verdict::AgainOrStop {
-                            self.stop_for(problem)
-                        } else {
-                            Sent::Lost(problem)
-                        };
+                        return Err(match verdict {
+                            Verdict::AgainOrStop => self.stop_for(error),
+                            _ => Undone::Lost(error),
+                        });
                     };
                     self.reporter.report(&Event::Repeating {
                         address: address.cloned(),
-                        why: problem.message.clone(),
+                        why: error.to_string(),
                         pause,
                     });
                     tokio::select! {
                         () = tokio::time::sleep(pause) => {}
-                        _ = self.stopper.stopped() => {
-                            // A POST is only repeated if it certainly took no effect.
-                            return Sent::Abandoned;
-                        }
+                        // A POST is only repeated if it certainly took no effect.
+                        _ = self.stopper.stopped() => return Err(Undone::Abandoned),
                     }
                 }
             }
         }
     }
 
-    fn stop_for<T>(&self, problem: Problem) -> Sent<T> {
+    /// Learns what an answer says of the budget, and whether it is one of the API: one of somebody
+    /// else at a wrong address has no code.
+    fn take_in<T>(&self, permit: Permit, result: &Result<Answer<T>, Error>) {
+        let (budget, is_answer) = match result {
+            Ok(answer) => (answer.budget, true),
+            Err(error) => match error.kind() {
+                ErrorKind::NotBuilt { .. } | ErrorKind::NotConnected { .. } => {
+                    return permit.unsent();
+                }
+                ErrorKind::Unreadable { .. } => (error.budget(), true),
+                ErrorKind::Status { code, .. } => {
+                    (error.budget(), code.is_some() || error.is_gone())
+                }
+                ErrorKind::Lost { .. } | ErrorKind::Redirect { .. } => (error.budget(), false),
+            },
+        };
+        if is_answer {
+            self.answered.store(true, Ordering::Release);
+        }
+        let refused = result.as_ref().is_err_and(|error| error.status() == Some(429));
+        permit.answered(budget, refused);
+        self.reporter.report(&Event::Requested);
+    }
+
+    fn stop_for(&self, error: Error) -> Undone {
         self.fatal
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .get_or_insert_with(|| problem.clone());
+            .get_or_insert_with(|| error.clone());
         self.stopper.stop(Stop::Fatal);
-        Sent::Refused(problem)
-    }
-}
-
-/// Whether the API has answered, and not somebody else at a wrong address: only the API's own
-/// refusals have a code.
-fn is_an_answer<T>(result: &Result<Reply<T>, Problem>) -> bool {
-    match result {
-        Ok(_) => true,
-        Err(problem) => match problem.reach {
-            Reach::Unreadable => true,
-            Reach::Answered(_) => problem.code.is_some() || problem.gone,
-            Reach::NotBuilt | Reach::NotConnected | Reach::Sent => false,
-        },
+        Undone::Refused(error)
     }
 }

@@ -11,24 +11,11 @@
 //!   idempotency key nor a list to look it up in. Once more could be once too often.
 //! - *PUT, DELETE, GET*: twice is the same as once.
 
-use super::api::{Problem, Reach};
-
-/// Whether doing a request twice is the same as doing it once.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Method {
-    /// Creates: twice is two messages.
-    Post,
-    /// Twice is the same as once.
-    Put,
-    /// Twice is the same as once.
-    Delete,
-    /// Changes nothing.
-    Get,
-}
+use crate::brevo::{Error, ErrorKind};
 
 /// What to do after a request that did not do what it should.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub(super) enum Verdict {
     /// Send it again after a pause; if that does not help, no other request will fare better.
     AgainOrStop,
     /// Send it again after a pause; if that does not help, it has failed.
@@ -43,77 +30,91 @@ pub enum Verdict {
     Unknown,
 }
 
-/// Looks `problem` up in the table.
-pub fn verdict(method: Method, problem: &Problem) -> Verdict {
-    match (method, problem.reach) {
-        (_, Reach::NotBuilt) => Verdict::Refused,
-        (_, Reach::NotConnected) => Verdict::AgainOrStop,
-        (_, Reach::Answered(429)) => Verdict::AfterReset,
-        (_, Reach::Answered(401..=403)) => Verdict::Fatal,
-        (Method::Post, Reach::Answered(400..=499)) => Verdict::Refused,
-        (Method::Post, Reach::Answered(_) | Reach::Sent | Reach::Unreadable) => Verdict::Unknown,
+/// Looks `error` up in the table.
+pub(super) fn verdict(error: &Error) -> Verdict {
+    let creates = error.operation().creates();
+    match error.kind() {
+        ErrorKind::NotBuilt { .. } => Verdict::Refused,
+        ErrorKind::NotConnected { .. } => Verdict::AgainOrStop,
+        ErrorKind::Status { status: 429, .. } => Verdict::AfterReset,
+        ErrorKind::Status { status: 401..=403, .. } => Verdict::Fatal,
+        ErrorKind::Status { status: 400..=499, .. } if creates => Verdict::Refused,
+        // Redirects are not followed: nobody knows what the other end would have done.
+        ErrorKind::Lost { .. }
+        | ErrorKind::Unreadable { .. }
+        | ErrorKind::Redirect { .. }
+        | ErrorKind::Status { .. }
+            if creates =>
+        {
+            Verdict::Unknown
+        }
+        ErrorKind::Lost { .. } | ErrorKind::Unreadable { .. } => Verdict::AgainOrFail,
         // 408 and 425: the server gave up waiting, or wants it later; twice is the same as once.
-        (_, Reach::Answered(408 | 425 | 500..=599)) => Verdict::AgainOrFail,
-        (_, Reach::Answered(_)) => Verdict::Refused,
-        (_, Reach::Sent | Reach::Unreadable) => Verdict::AgainOrFail,
+        ErrorKind::Status { status: 408 | 425 | 500..=599, .. } => Verdict::AgainOrFail,
+        ErrorKind::Redirect { .. } | ErrorKind::Status { .. } => Verdict::Refused,
     }
 }
 
 /// How often a request is sent again, at most.
-pub const MOST_REPEATS: usize = 5;
+pub(super) const MOST_REPEATS: usize = 5;
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::brevo::Operation;
 
-    fn problem(reach: Reach) -> Problem {
-        Problem {
-            reach,
-            gone: false,
-            code: None,
-            message: String::new(),
-            hint: None,
-            request_id: None,
-            budget: None,
-        }
+    fn of(operation: Operation, kind: ErrorKind) -> Verdict {
+        verdict(&Error::new(operation, kind))
+    }
+
+    fn answered(operation: Operation, status: u16) -> Verdict {
+        let kind = match status {
+            200..300 => ErrorKind::Unreadable { status, why: String::new(), excerpt: None },
+            300..400 => ErrorKind::Redirect { status, to: None },
+            _ => ErrorKind::Status { status, code: None, message: None, json: false },
+        };
+        of(operation, kind)
+    }
+
+    fn lost() -> ErrorKind {
+        ErrorKind::Lost { why: String::new(), timed_out: true }
     }
 
     #[test]
     fn a_post_is_repeated_only_if_it_certainly_took_no_effect() {
-        let post = |reach| verdict(Method::Post, &problem(reach));
-        assert_eq!(post(Reach::NotConnected), Verdict::AgainOrStop);
-        assert_eq!(post(Reach::Answered(429)), Verdict::AfterReset);
-        assert_eq!(post(Reach::Sent), Verdict::Unknown);
-        assert_eq!(post(Reach::Unreadable), Verdict::Unknown);
-        for status in 500..600 {
-            assert_eq!(post(Reach::Answered(status)), Verdict::Unknown, "{status}");
-        }
-        // Redirects are not followed: what the other end would have done is not known.
-        for status in (100..400).filter(|status| !(200..300).contains(status)) {
-            assert_eq!(post(Reach::Answered(status)), Verdict::Unknown, "{status}");
-        }
-        for status in (400..500).filter(|status| ![401, 402, 403, 429].contains(status)) {
-            assert_eq!(post(Reach::Answered(status)), Verdict::Refused, "{status}");
+        for post in [Operation::SendPushedMessage, Operation::SendAgentMessage] {
+            let not_connected =
+                ErrorKind::NotConnected { origin: String::new(), why: String::new() };
+            assert_eq!(of(post, not_connected), Verdict::AgainOrStop);
+            assert_eq!(answered(post, 429), Verdict::AfterReset);
+            assert_eq!(of(post, lost()), Verdict::Unknown);
+            for status in (100..400).chain(500..600) {
+                assert_eq!(answered(post, status), Verdict::Unknown, "{status}");
+            }
+            for status in (400..500).filter(|status| ![401, 402, 403, 429].contains(status)) {
+                assert_eq!(answered(post, status), Verdict::Refused, "{status}");
+            }
         }
     }
 
     #[test]
     fn what_is_the_same_twice_is_repeated_after_server_errors() {
-        for method in [Method::Put, Method::Delete, Method::Get] {
-            let verdict = |reach| verdict(method, &problem(reach));
-            assert_eq!(verdict(Reach::Sent), Verdict::AgainOrFail);
-            assert_eq!(verdict(Reach::Answered(503)), Verdict::AgainOrFail);
-            assert_eq!(verdict(Reach::Answered(400)), Verdict::Refused);
-            assert_eq!(verdict(Reach::Answered(404)), Verdict::Refused);
+        for operation in Operation::ALL.into_iter().filter(|operation| !operation.creates()) {
+            assert_eq!(of(operation, lost()), Verdict::AgainOrFail);
+            for status in [200, 408, 425, 500, 503] {
+                assert_eq!(answered(operation, status), Verdict::AgainOrFail, "{status}");
+            }
+            for status in [302, 400, 404] {
+                assert_eq!(answered(operation, status), Verdict::Refused, "{status}");
+            }
         }
     }
 
     #[test]
     fn a_rejected_key_stops_the_run_whatever_the_request() {
-        for method in [Method::Post, Method::Put, Method::Delete, Method::Get] {
+        for operation in Operation::ALL {
             for status in [401, 402, 403] {
-                let problem = problem(Reach::Answered(status));
-                assert_eq!(verdict(method, &problem), Verdict::Fatal);
+                assert_eq!(answered(operation, status), Verdict::Fatal);
             }
         }
     }
