@@ -113,7 +113,7 @@ async fn deliveries_under_way_share_commits_and_are_never_more_than_the_concurre
     assert_eq!(store.most.load(Ordering::Relaxed), CONCURRENCY, "intents at once");
     // Each alone would take two for each create.
     let commits = store.commits.load(Ordering::Relaxed);
-    assert!(commits < CREATES, "{commits} commits for {CREATES} creates");
+    assert!(commits < CREATES * 3 / 2, "{commits} commits for {CREATES} creates");
 }
 
 #[tokio::test(start_paused = true)]
