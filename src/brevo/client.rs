@@ -1,5 +1,6 @@
 use std::{fmt, time::Duration};
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
 use reqwest::{
     Url,
     header::{HeaderMap, HeaderValue},
@@ -318,23 +319,15 @@ fn secret_header(key: &SecretString) -> Result<HeaderValue, KeyProblem> {
     Ok(value)
 }
 
+/// What an id may hold in a path as it is.
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+
 /// An id as one segment of a path, whatever it holds.
-fn segment(id: &str) -> Result<String, &'static str> {
-    use std::fmt::Write as _;
-    if id.is_empty() {
-        return Err("the message id is empty");
+fn segment(id: &str) -> Result<PercentEncode<'_>, &'static str> {
+    match id {
+        "" => Err("the message id is empty"),
+        // URLs give these a meaning of their own, percent-encoded as well.
+        "." | ".." => Err("the message id is dots only, which no path can hold"),
+        _ => Ok(utf8_percent_encode(id, SEGMENT)),
     }
-    // URLs give these a meaning of their own, percent-encoded as well.
-    if id == "." || id == ".." {
-        return Err("the message id is dots only, which no path can hold");
-    }
-    let mut out = String::with_capacity(id.len());
-    for byte in id.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            let _ = write!(out, "%{byte:02X}");
-        }
-    }
-    Ok(out)
 }
