@@ -21,5 +21,5 @@ pub use json::{harmless_json, json_line, write_json};
 pub use key::{Key, ParseKeyError};
 pub use redact::{IdSource, KnownIds, Redactor};
 pub use state_location::{ParseStateLocationError, StateLocation};
-pub use text::{is_hostile, number};
+pub use text::{is_hostile, number, one_line, printable, visible};
 pub use visitor::{ParseVisitorError, VisitorId};
