@@ -16,13 +16,13 @@ use crate::{
     desired::Deliveries,
     diagnostics::Report,
     manifest::{Project, Threshold},
-    model::Key,
+    model::{Key, Record},
     plan::{
         Budget, Declared, Import, Inputs, Plan, PlanError, StateRef, plan,
         safety::{Limit, Limits},
     },
     render::humanize,
-    state::{Record, Records, Store},
+    state::{Records, Store},
 };
 
 /// Makes the plan. Errors that only planning finds are reported, and end the command.

@@ -1,10 +1,10 @@
 //! Adopting a message that exists.
 
-use super::{Change, Operation, Reason};
-use crate::{
-    desired::Delivery,
-    model::{Content, MessageId},
+use super::{
+    action::Reason,
+    change::{Change, Operation},
 };
+use crate::model::{Content, Delivery, MessageId};
 
 /// The change that makes message `id` the message of a delivery that the state does not have. Applying it
 /// asks the API for the message; nothing is sent.

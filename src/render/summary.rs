@@ -3,8 +3,8 @@
 
 use super::humanize;
 use crate::{
-    diagnostics::{Diagnostic, Place, Severity},
-    model::{BaseUrl, Content, Endpoint, one_line},
+    diagnostics::{Diagnostic, Severity},
+    model::{BaseUrl, Content, Endpoint, Place, one_line},
     plan::{Action, Change, Commit, Forecast, Operation, Plan, ProtectMark},
 };
 

@@ -7,9 +7,9 @@ use tokio::runtime::Runtime;
 use crate::{
     apply::RunInfo,
     cli::{context::Context, environment, failure::Failure, selected_state::SelectedState},
-    model::Address,
+    model::{Address, Record},
     render::humanize,
-    state::{Answer, Mode, Record, Run, RunChange, Store, Write},
+    state::{Answer, Mode, Run, RunChange, Store, Write},
 };
 
 pub(super) struct StateCommand<'a> {

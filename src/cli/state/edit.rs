@@ -3,8 +3,8 @@
 use super::command::StateCommand;
 use crate::{
     cli::failure::{Failure, status},
-    model::Address,
-    state::{Record, Write},
+    model::{Address, Record},
+    state::Write,
 };
 
 pub(super) fn remove(command: &StateCommand<'_>, addresses: &[Address]) -> Result<u8, Failure> {

@@ -8,9 +8,9 @@ use crate::{
         args::{DataFormat, Target},
         failure::{Failure, status},
     },
-    model::{Address, one_line, printable},
+    model::{Address, Drift, Intent, Record, one_line, printable},
     render::humanize,
-    state::{Drift, Intent, Record, Records},
+    state::Records,
 };
 
 /// The status of a delivery.

@@ -12,12 +12,12 @@ use super::{
     show,
 };
 use crate::{
-    diagnostics::{Code, Diagnostic, Place, Report, Sources, show::Style},
+    diagnostics::{Code, Diagnostic, Report, Sources, show::Style},
     model::{
-        Address, Content, Key, Kind, MessageId, Sender, VisitorId, is_hostile, one_line, printable,
+        Address, Content, Key, Kind, MessageId, Place, Sender, Superseded, VisitorId, is_hostile,
+        one_line, printable,
     },
     plan::{Change, Operation, Plan, ProtectMark, Reason, safety::Refusal, wire},
-    state::Superseded,
 };
 
 const FORMATS: [Format; 5] =
