@@ -11,7 +11,7 @@ use super::{
     refresh,
 };
 use crate::{
-    apply::{Outcome, Stop, api::Problem},
+    apply::{Outcome, Problem, Stop},
     plan::safety,
     render::{self, Format, View, humanize},
     state::Mode,

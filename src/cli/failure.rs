@@ -3,7 +3,7 @@
 use std::{fmt, io};
 
 use crate::{
-    apply::{ApplyError, api::Problem},
+    apply::{ApplyError, Problem},
     manifest::suggest,
     plan::safety::Refusal,
     state::StateError,
@@ -128,7 +128,7 @@ impl From<ApplyError> for Failure {
 
 impl From<&Problem> for Failure {
     fn from(problem: &Problem) -> Self {
-        Self { help: problem.hint.clone(), ..Self::new(problem.to_string()) }
+        Self { help: problem.hint(), ..Self::new(problem.to_string()) }
     }
 }
 

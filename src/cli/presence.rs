@@ -11,7 +11,8 @@ use super::{
 };
 use crate::{
     apply::{self, PING_EVERY, Stop, Stopper},
-    model::one_line,
+    brevo::SenderMismatch,
+    model::{Kind, one_line},
     render::humanize,
 };
 
@@ -30,7 +31,7 @@ pub(super) fn run(context: &Context, args: &PresenceArgs) -> Result<u8, Failure>
     let runtime = context.runtime()?;
     let connection = context.connect(&runtime, &project, &state)?;
     let client = connection.client.clone();
-    let ping = apply::ping(&client, sender).map_err(|_| {
+    SenderMismatch::check(Kind::Agent, sender).map_err(|_| {
         Failure::new(format!("`{}` is {sender}: only one agent can be online", args.from))
             .help("name a sender with `agent:`, or with `email:`, `name:` and `received_from:`")
     })?;
@@ -55,7 +56,8 @@ pub(super) fn run(context: &Context, args: &PresenceArgs) -> Result<u8, Failure>
     let progress = Arc::new(Progress::new(&context.global, context.output.clone()));
     let stopper = Stopper::default();
     let presence = runtime.block_on(async {
-        let kept = apply::keep_online(ping, times, &options, progress.clone(), stopper.clone());
+        let reporter = progress.clone();
+        let kept = apply::keep_online(&client, sender, times, &options, reporter, stopper.clone());
         signals::run_until_signalled(stopper.clone(), kept).await
     });
     progress.finish();

@@ -118,8 +118,8 @@ impl Progress {
             one_line(&problem.to_string())
         ));
         // The same help for every change would bury the differences.
-        let told = match &problem.hint {
-            Some(hint) if self.counts().advised.insert(hint.clone()) => told.help(one_line(hint)),
+        let told = match problem.hint() {
+            Some(hint) if self.counts().advised.insert(hint.clone()) => told.help(one_line(&hint)),
             _ => told,
         };
         self.beside_bar(|| self.output.failure(&told));
@@ -160,11 +160,11 @@ impl Progress {
                     "address": address(&failure.address),
                     "action": failure.action,
                     "status": failure.problem.status(),
-                    "message": failure.problem.message,
-                    "request_id": failure.problem.request_id,
+                    "message": failure.problem.to_string(),
+                    "request_id": failure.problem.request_id(),
                 })
             }
-            Event::Missed(problem) => json!({ "event": "missed", "message": problem.message }),
+            Event::Missed(problem) => json!({ "event": "missed", "message": problem.to_string() }),
             Event::Repeating { address: of, why, pause } => json!({
                 "event": "repeating",
                 "address": of.as_ref().map(address),

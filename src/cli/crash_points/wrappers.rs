@@ -7,7 +7,8 @@ use std::{
 };
 
 use crate::{
-    apply::api::{Api, Call, Found},
+    apply::api::{Api, Call},
+    brevo::Message,
     model::{Address, Content, Intent, Kind, MessageId, Record, VisitorId},
     state::{Amendment, Answer, Meta, Page, Run, StateError, Store, Verification, Write},
 };
@@ -144,11 +145,11 @@ impl Api for CrashingApi {
         kind: Kind,
         visitor: &'a VisitorId,
         content: &'a Content,
-    ) -> Call<'a, MessageId> {
+    ) -> Call<'a, Message> {
         self.around(self.inner.create(kind, visitor, content))
     }
 
-    fn update<'a>(&'a self, kind: Kind, id: &'a MessageId, text: &'a str) -> Call<'a, ()> {
+    fn update<'a>(&'a self, kind: Kind, id: &'a MessageId, text: &'a str) -> Call<'a, Message> {
         self.around(self.inner.update(kind, id, text))
     }
 
@@ -156,7 +157,7 @@ impl Api for CrashingApi {
         self.around(self.inner.delete(kind, id))
     }
 
-    fn get<'a>(&'a self, kind: Kind, id: &'a MessageId) -> Call<'a, Found> {
+    fn get<'a>(&'a self, kind: Kind, id: &'a MessageId) -> Call<'a, Message> {
         self.around(self.inner.get(kind, id))
     }
 }
