@@ -17,7 +17,7 @@ use super::{
     reply::Reply,
     world::{DummyAgent, Happening, World},
 };
-use crate::{brevo::Operation, chats::Bell, model::Kind};
+use crate::{brevo::Operation, chats::ChangeNotifier, model::Kind};
 
 /// A request, as far as it matters.
 pub(super) struct Ask<'a> {
@@ -38,14 +38,14 @@ pub(super) struct Outcome {
 }
 
 pub(super) struct Core {
-    pub(super) bell: Arc<Bell>,
+    pub(super) notifier: Arc<ChangeNotifier>,
     clock: Clock,
     faults: Faults,
     inner: Mutex<Inner>,
 }
 
 struct Inner {
-    bell: Arc<Bell>,
+    notifier: Arc<ChangeNotifier>,
     world: World,
     journal: Log,
     quota: Quota,
@@ -75,9 +75,9 @@ impl Core {
         journal: Option<Journal>,
         replay: Replay,
     ) -> Self {
-        let bell = Arc::<Bell>::default();
+        let notifier = Arc::<ChangeNotifier>::default();
         let inner = Inner {
-            bell: Arc::clone(&bell),
+            notifier: Arc::clone(&notifier),
             world: replay.world,
             journal: journal.map_or(Log::Memory, Log::File),
             quota: Quota::new(budget, replay.window),
@@ -85,7 +85,7 @@ impl Core {
             dice: fastrand::Rng::with_seed(faults.seed),
             pings: BTreeMap::new(),
         };
-        Self { bell, clock, faults, inner: Mutex::new(inner) }
+        Self { notifier, clock, faults, inner: Mutex::new(inner) }
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -344,7 +344,7 @@ impl Inner {
         let shows = !matches!(happening, Happening::Window(_));
         self.world.happen(happening);
         if shows {
-            self.bell.ring();
+            self.notifier.notify();
         }
         Ok(())
     }

@@ -98,7 +98,7 @@ impl Sandbox {
         let core = CoreHandle(Arc::new(Core::new(clock, faults, budget, journal, replay)));
 
         let router =
-            page::routes(Arc::clone(&core.0.bell)).fallback(serve).with_state(core.clone());
+            page::routes(Arc::clone(&core.0.notifier)).fallback(serve).with_state(core.clone());
         let (stop, stopped) = oneshot::channel::<()>();
         let server = tokio::spawn(async move {
             // Told so, or dropped.
@@ -149,7 +149,7 @@ impl Running {
     /// go.
     pub async fn stop(self) {
         let Self { core, stop, mut server, .. } = self;
-        core.0.bell.hang_up();
+        core.0.notifier.close();
         drop(stop);
         if tokio::time::timeout(PATIENCE, &mut server).await.is_err() {
             server.abort();
