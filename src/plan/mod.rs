@@ -4,6 +4,7 @@
 //! same plan out.
 
 mod action;
+mod adopt;
 mod budget;
 mod change;
 mod planner;
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 pub use action::{Action, Reason};
+pub use adopt::adopt;
 pub use budget::{Budget, Forecast};
 pub use change::{Change, Operation};
 pub use planner::{Declared, Import, Inputs, PlanError, Selection, plan};
