@@ -61,6 +61,7 @@ pub use project::{Adoption, Message, Move, Presence, Project, Removed, Window};
 pub(crate) use project::{Body, Vars};
 pub use settings::{MOST_CONCURRENT, MaskVisitors, Settings, StateSetting, Threshold};
 pub use source::{Source, SourceFile};
+pub use template::engine as template_engine;
 pub use variables::{Interpolated, VARIABLE_PREFIX};
 
 use crate::{
