@@ -193,7 +193,8 @@ fn the_reference_of_the_command_line_is_up_to_date() {
         let _ = writeln!(out, "| {code} | {meaning} |");
     }
     out.push_str(
-        "\nIf several hold for an apply: [Apply](apply.md#exit-status). A closed pipe is no error.\n",
+        "\n[Apply](apply.md#exit-status) says which one counts if several hold. A closed pipe is not an error:\n\
+        a command that only prints ends, and an apply goes on.\n",
     );
     let all = commands(&main);
     assert!(all.len() >= 11, "{all:?}");
