@@ -8,6 +8,7 @@
 
 mod browser;
 mod documents;
+mod english;
 #[path = "../support/environment.rs"]
 mod environment;
 mod limits;
