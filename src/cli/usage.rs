@@ -9,8 +9,8 @@ use clap::{
 
 use super::{environment, failure::status, variables};
 use crate::model::{
+    mask::{likely_ids, masked as masked_id, merged, replaced, visitors_of_addresses},
     one_line, printable,
-    redact::{likely_ids, masked as masked_id, merged, replaced, visitors_of_addresses},
 };
 
 /// Prints an error of clap, or its help, and returns the exit status. clap would exit with 2, which means

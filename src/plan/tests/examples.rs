@@ -5,8 +5,7 @@ use crate::{
         WindowState,
     },
     plan::{
-        Action, Operation, PlanError, Reason,
-        planner::{Import, plan},
+        Action, Import, Operation, PlanError, Reason, plan,
         safety::{self, Limit, Limits, Refusal},
         wire,
     },

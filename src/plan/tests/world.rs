@@ -16,8 +16,7 @@ use crate::{
         OnMissing, OnUnknown, Record, Sender, Source, Spec, WindowState,
     },
     plan::{
-        Budget, Declared, Inputs, Operation, Plan, PlanError, Selection, StateRef,
-        planner::{Import, plan},
+        Budget, Declared, Import, Inputs, Operation, Plan, PlanError, Selection, StateRef, plan,
     },
     state::{Located, MemoryStore, Sketch, Store, Write},
 };
