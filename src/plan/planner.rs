@@ -5,7 +5,8 @@ use std::{
 };
 
 use super::{
-    Change, Declared, Import, Inputs, Operation, Plan, ProtectMark, Reason, Summary, Unchanged, adopt,
+    Change, Declared, Import, Inputs, Operation, Plan, ProtectMark, Reason, Summary, Unchanged,
+    adopt,
 };
 use crate::{
     diagnostics::{Code, Diagnostic},
