@@ -57,17 +57,17 @@
 //! number in the list; one that the list left out while it was written is asked for by its number.
 //! If something is not there and the head has moved meanwhile, they begin anew.
 
-mod backing;
-mod chain;
-mod compact;
+mod checkpoint;
 mod config;
-mod frame;
-mod head;
 mod http;
+mod kv;
+mod layout;
+mod load;
 mod lock;
 mod objects;
+mod open;
 mod restore;
-mod store;
+mod snapshot;
 
 use std::thread;
 
@@ -80,7 +80,7 @@ use super::{HostedStore, Meta, OpenOptions, StateError};
 /// Opens the state of one environment in a bucket.
 pub(super) fn open(bucket: Bucket, options: OpenOptions) -> Result<HostedStore, StateError> {
     HostedStore::start(bucket.place()?, move |place| {
-        Ok(Box::new(store::open(&bucket, &options, place)?))
+        Ok(Box::new(open::open(&bucket, &options, place)?))
     })
 }
 
@@ -93,7 +93,7 @@ pub(super) fn open(bucket: Bucket, options: OpenOptions) -> Result<HostedStore, 
 pub fn unlock(bucket: &Bucket, environment: &str) -> Result<Option<HeldLock>, StateError> {
     apart(&bucket.place()?, || {
         let objects = bucket.objects(environment)?;
-        store::runtime(objects.place())?.block_on(lock::break_it(&objects))
+        open::runtime(objects.place())?.block_on(lock::break_it(&objects))
     })
 }
 
@@ -105,7 +105,7 @@ pub fn unlock(bucket: &Bucket, environment: &str) -> Result<Option<HeldLock>, St
 pub fn holder(bucket: &Bucket, environment: &str) -> Result<Option<HeldLock>, StateError> {
     apart(&bucket.place()?, || {
         let objects = bucket.objects(environment)?;
-        store::runtime(objects.place())?.block_on(lock::holder(&objects))
+        open::runtime(objects.place())?.block_on(lock::holder(&objects))
     })
 }
 
@@ -117,7 +117,7 @@ pub fn holder(bucket: &Bucket, environment: &str) -> Result<Option<HeldLock>, St
 pub fn snapshots(bucket: &Bucket, environment: &str) -> Result<Vec<Snapshot>, StateError> {
     apart(&bucket.place()?, || {
         let objects = bucket.objects(environment)?;
-        store::runtime(objects.place())?.block_on(restore::list(&objects))
+        open::runtime(objects.place())?.block_on(restore::list(&objects))
     })
 }
 

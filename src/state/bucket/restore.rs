@@ -5,14 +5,14 @@ use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use super::{
-    chain::{self, Chain, Map, pairs},
-    compact::{self, Of},
+    checkpoint::{HEAD, Head, Last, SEGMENTS, SNAPSHOTS, segment_name, sequence_in},
     config::Bucket,
-    frame::{self, SegmentHeader, SnapshotHeader},
-    head::{HEAD, Head, Last, SEGMENTS, SNAPSHOTS, segment_name, sequence_in},
+    layout::{self, SegmentHeader, SnapshotHeader},
+    load::{self, Chain, Map, pairs},
     lock::{self, Clock, Lock},
     objects::{Objects, Put},
-    store::runtime,
+    open::runtime,
+    snapshot::{self, Of},
 };
 use crate::state::{
     Meta, OpenOptions, StateError,
@@ -61,7 +61,7 @@ pub(super) async fn list(objects: &Objects) -> Result<Vec<Snapshot>, StateError>
         let Some(start) = start? else { continue };
         let line = start.split(|byte| *byte == b'\n').next().unwrap_or_default();
         // One that is damaged or newer is no choice.
-        let Ok(Some(header)) = frame::header::<SnapshotHeader>(line, objects.place()) else {
+        let Ok(Some(header)) = layout::header::<SnapshotHeader>(line, objects.place()) else {
             continue;
         };
         let SnapshotHeader { sequence, serial, records, .. } = header;
@@ -123,7 +123,7 @@ async fn carry_out(
     if let Some((chain, now)) = before.chain.as_ref().zip(before.ledger.as_ref())
         && chain.segments > 0
     {
-        compact::snapshot(objects, of, now, &chain.segment, &chain.map).await?;
+        snapshot::snapshot(objects, of, now, &chain.segment, &chain.map).await?;
     }
     // A commit like any other, but of everything: it follows whatever there was.
     let segment = SegmentHeader {
@@ -134,17 +134,17 @@ async fn carry_out(
         previous: None,
         writer: Uuid::new_v4(),
     };
-    let (bytes, sum) = frame::seal(&segment, pairs(&map))?;
+    let (bytes, sum) = layout::seal(&segment, pairs(&map))?;
     lock.check().await?;
     match objects.create(&segment_name(ledger.sequence), &bytes).await? {
         Put::Done { .. } => lock.was_ours().await?,
         Put::Refused(_) => return Err(others(objects)),
     }
-    let (snapshot, _) = compact::snapshot(objects, of, &ledger, &sum, &map).await?;
+    let (snapshot, _) = snapshot::snapshot(objects, of, &ledger, &sum, &map).await?;
     let last = Last { sequence: ledger.sequence, segment: sum };
     match before.head {
         Some((head, etag)) => {
-            compact::advance(objects, head, etag, &last, Some(&snapshot)).await?;
+            snapshot::advance(objects, head, etag, &last, Some(&snapshot)).await?;
         }
         None => {
             let SnapshotHeader { environment, origin, .. } = header;
@@ -184,7 +184,7 @@ async fn read(
     sequence_in(&full).filter(|_| !name.contains('/')).ok_or_else(none)?;
     let found = objects.get(&full).await?.ok_or_else(none)?;
     let what = format!("its snapshot {name}");
-    let opened = frame::open::<SnapshotHeader>(&found.bytes, place, &what)?;
+    let opened = layout::open::<SnapshotHeader>(&found.bytes, place, &what)?;
     if opened.header.environment != environment {
         return Err(StateError::OtherEnvironment {
             place: place.to_owned(),
@@ -223,7 +223,7 @@ impl Before {
         options: &OpenOptions,
         header: &SnapshotHeader,
     ) -> Result<Self, StateError> {
-        match chain::load(objects, &options.environment).await {
+        match load::load(objects, &options.environment).await {
             Ok(Some(chain)) if chain.head.origin == header.origin => {
                 let ledger = ledger(objects.place(), &chain.map)?;
                 let cipher = match unlocked(objects.place(), &ledger, options.key.as_ref()) {

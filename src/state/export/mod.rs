@@ -8,8 +8,8 @@
 //!
 //! It holds texts and visitor ids: write it with [`super::private_file`].
 
+mod encrypted;
 mod read;
-mod sealed;
 mod write;
 
 use jiff::Timestamp;
@@ -20,9 +20,9 @@ use crate::model::BaseUrl;
 
 use super::{Digest, Intent, Record, Run, RunPart};
 
+pub(super) use encrypted::is_sealed;
+pub use encrypted::{Sealer, opened};
 pub use read::import;
-pub(super) use sealed::is_sealed;
-pub use sealed::{Sealer, opened};
 pub use write::export;
 
 /// The part of the format's name before its version.

@@ -12,23 +12,23 @@
 //! noticing changes nothing. The lock itself is an advisory lock of the session: it cannot be left
 //! behind.
 
+mod connect_options;
+mod error;
+mod kv;
 mod lock;
+mod open;
 mod password;
-mod ranges;
 mod read;
-mod rows;
+mod row_key;
 mod schema;
 mod session;
-mod store;
-mod target;
 mod tls;
-mod trouble;
 mod write;
 
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{HostedStore, OpenOptions, StateError};
-use target::Target;
+use connect_options::Target;
 
 pub(super) use password::with_variables;
 
@@ -41,5 +41,5 @@ pub(super) fn place(url: &SecretString) -> String {
 /// Opens the state of one environment in a database.
 pub(super) fn open(url: &SecretString, options: OpenOptions) -> Result<HostedStore, StateError> {
     let target = Target::parse(url.expose_secret())?;
-    HostedStore::start(target.place.clone(), move |_| Ok(Box::new(store::open(target, &options)?)))
+    HostedStore::start(target.place.clone(), move |_| Ok(Box::new(open::open(target, &options)?)))
 }

@@ -5,7 +5,7 @@ use std::{fs, path::PathBuf, str::FromStr};
 use secrecy::{ExposeSecret, SecretString};
 use tokio_postgres::{Config, config::Host};
 
-use super::target::encoded;
+use super::connect_options::encoded;
 
 /// The URL with a password, if it has none and the environment knows one. `variable` reads the
 /// environment.
@@ -27,7 +27,7 @@ pub(in crate::state) fn with_variables(
         text.split(['?', '&'])
             .skip(1)
             .find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
-            .and_then(super::target::decoded)
+            .and_then(super::connect_options::decoded)
     };
     let password = variable("PGPASSWORD")
         .filter(|password| !password.is_empty())

@@ -5,8 +5,8 @@ use std::rc::Rc;
 use tokio_postgres::{Row, types::Type};
 
 use super::{
-    ranges::{self, Range, TABLES},
-    rows::Rows,
+    kv::Rows,
+    row_key::{self, Range, TABLES},
     session::{Parameter, Session},
 };
 use crate::state::{StateError, engine::Visit};
@@ -136,7 +136,7 @@ impl Rows {
         {
             match backwards {
                 true => from = last.to_vec(),
-                false => to = Some(ranges::after(last)),
+                false => to = Some(row_key::after(last)),
             }
         }
         Ok(Batch { range: Range { table, from, to }, rows })

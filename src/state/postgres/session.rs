@@ -15,9 +15,9 @@ use tokio_postgres::{
 };
 
 use super::{
-    target::Target,
+    connect_options::Target,
+    error::{self, Trouble},
     tls,
-    trouble::{self, Trouble},
 };
 use crate::state::{LockHolder, StateError};
 
@@ -97,7 +97,7 @@ impl Session {
         });
         let (client, connection) = match connected {
             Ok(Ok(connected)) => connected,
-            Ok(Err(error)) => return Err(unavailable(trouble::of_connecting(&error))),
+            Ok(Err(error)) => return Err(unavailable(error::of_connecting(&error))),
             Err(_) => {
                 let why = format!("it did not answer within {} s", patience.as_secs());
                 return Err(unavailable(why));
@@ -168,7 +168,7 @@ impl Session {
     /// An error, if the session is of no use any more.
     pub(super) fn check(&self) -> Result<(), StateError> {
         match &*self.lost.borrow() {
-            Some(why) => Err(trouble::lost(&self.place, why)),
+            Some(why) => Err(error::lost(&self.place, why)),
             None => Ok(()),
         }
     }
@@ -195,7 +195,7 @@ impl Session {
                 return Err(self.lose(why));
             }
         };
-        match trouble::of(&error, &self.grants) {
+        match error::of(&error, &self.grants) {
             Trouble::Lost(why) => Err(self.lose(self.farewell().unwrap_or(why))),
             Trouble::Refused(why) => {
                 Err(StateError::Unavailable { place: self.place.clone(), why })
@@ -205,7 +205,7 @@ impl Session {
     }
 
     fn lose(&self, why: String) -> StateError {
-        let lost = trouble::lost(&self.place, &why);
+        let lost = error::lost(&self.place, &why);
         *self.lost.borrow_mut() = Some(why);
         lost
     }
@@ -214,7 +214,7 @@ impl Session {
     fn farewell(&self) -> Option<String> {
         let connection = self.connection.borrow_mut().take()?;
         let ended = self.runtime.block_on(async { timeout(FAREWELL, connection).await });
-        match trouble::of(&ended.ok()?.ok()?.err()?, &self.grants) {
+        match error::of(&ended.ok()?.ok()?.err()?, &self.grants) {
             Trouble::Lost(why) | Trouble::Refused(why) | Trouble::Damaged(why) => Some(why),
         }
     }

@@ -3,8 +3,8 @@
 use tokio_postgres::types::Type;
 
 use super::{
-    ranges::{self, Spot, TABLES},
-    rows::{Rows, clamped, numbers},
+    kv::{Rows, clamped, numbers},
+    row_key::{self, Spot, TABLES},
     schema,
     session::Parameter,
 };
@@ -55,7 +55,7 @@ impl Rows {
         let mut ledger = None;
         let mut bytes = 0;
         for (key, value) in changes {
-            let (table, name) = match (ranges::spot(key), value) {
+            let (table, name) = match (row_key::spot(key), value) {
                 (Spot::Row(table, name), _) => (table, name),
                 (Spot::Ledger, Some(value)) => {
                     ledger = Some(value);

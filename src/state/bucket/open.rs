@@ -5,13 +5,13 @@ use std::{sync::Arc, time::Duration};
 use tokio::runtime::{Builder, Runtime};
 
 use super::{
-    backing::BucketBacking,
-    chain::{self, Chain},
-    compact::{self, Of},
+    checkpoint::{HEAD, Head, Last, start},
     config::{Bucket, Limits},
-    head::{HEAD, Head, Last, start},
+    kv::BucketBacking,
+    load::{self, Chain},
     lock::{self, Clock, Lock},
     objects::{Objects, Put},
+    snapshot::{self, Of},
 };
 use crate::state::{
     Access, Amendment, Meta, Mode, OpenOptions, StateError, Verification, Write,
@@ -59,7 +59,7 @@ pub(super) fn open(
     let limits = bucket.limits().clone();
     if options.access == Access::Read {
         let hasty = objects.with_patience(BEGINNING);
-        let chain = runtime.block_on(chain::load(&hasty, &options.environment))?;
+        let chain = runtime.block_on(load::load(&hasty, &options.environment))?;
         let chain = chain.ok_or_else(|| not_found(options, place))?;
         return engine(runtime, objects, None, chain, options, limits);
     }
@@ -111,7 +111,7 @@ async fn locked(
 ) -> Result<(Lock, Chain), StateError> {
     let environment = &options.environment;
     let hasty = objects.with_patience(BEGINNING);
-    if chain::head(&hasty, environment).await?.is_none() {
+    if load::head(&hasty, environment).await?.is_none() {
         if options.mode == Mode::MustExist {
             return Err(not_found(options, objects.place()));
         }
@@ -121,14 +121,14 @@ async fn locked(
     let lock =
         lock::take(objects, &options.holder, clock, limits.lease, options.lock_timeout).await?;
     let chain = async {
-        if let Some(chain) = chain::load(objects, environment).await? {
+        if let Some(chain) = load::load(objects, environment).await? {
             return Ok(chain);
         }
         if options.mode == Mode::MustExist {
             return Err(not_found(options, objects.place()));
         }
         make(objects, options).await?;
-        chain::load(objects, environment).await?.ok_or_else(|| {
+        load::load(objects, environment).await?.ok_or_else(|| {
             StateError::damaged(objects.place(), format!("its {HEAD} was removed at once"))
         })
     };
@@ -150,7 +150,7 @@ async fn make(objects: &Objects, options: &OpenOptions) -> Result<(), StateError
     let last = Last { sequence: 0, segment: start(origin) };
     let of = Of { environment: &options.environment, origin };
     let map = &made.backing().0;
-    let (snapshot, _) = compact::snapshot(objects, of, &made.ledger, &last.segment, map).await?;
+    let (snapshot, _) = snapshot::snapshot(objects, of, &made.ledger, &last.segment, map).await?;
     let environment = options.environment.clone();
     let head = Head { format: FORMAT, environment, origin, snapshot, last };
     match objects.create(HEAD, &head.encode()?).await? {
@@ -171,7 +171,7 @@ impl OpenBucket {
         let last = Last { sequence: backing.sequence, segment: backing.segment.clone() };
         let objects = backing.objects.with_patience(SHORT);
         let (head, etag) = (self.head.clone(), self.etag.clone());
-        let moved = compact::advance(&objects, head, etag, &last, None);
+        let moved = snapshot::advance(&objects, head, etag, &last, None);
         (self.head, self.etag) = backing.runtime.block_on(moved)?;
         Ok(())
     }
@@ -194,11 +194,11 @@ impl OpenBucket {
             }
             let (map, of) = (&backing.bytes.0, Of::head(head));
             let (base, _) =
-                compact::snapshot(objects, of, &engine.ledger, &last.segment, map).await?;
+                snapshot::snapshot(objects, of, &engine.ledger, &last.segment, map).await?;
             let (head, etag) = (head.clone(), etag.clone());
-            let (head, _) = compact::advance(objects, head, etag, &last, Some(&base)).await?;
+            let (head, _) = snapshot::advance(objects, head, etag, &last, Some(&base)).await?;
             // What is not removed now is removed later.
-            compact::sweep(objects, &head, limits).await
+            snapshot::sweep(objects, &head, limits).await
         })
     }
 }
@@ -227,7 +227,7 @@ impl Keeper for OpenBucket {
         let mut found = self.engine.verify()?;
         let backing = self.engine.backing();
         let environment = &self.engine.ledger.meta.environment;
-        let again = backing.runtime.block_on(chain::load(&backing.objects, environment));
+        let again = backing.runtime.block_on(load::load(&backing.objects, environment));
         match again {
             Ok(Some(chain)) if chain.sequence == backing.sequence => {
                 if chain.map != backing.bytes.0 || chain.segment != backing.segment {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::frame::Sum;
+use super::layout::Sum;
 use crate::state::{StateError, engine::newer, ledger::FORMAT};
 
 pub(super) const HEAD: &str = "head.json";

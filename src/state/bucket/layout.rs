@@ -11,7 +11,7 @@ pub(super) use crate::state::frame::{Sum, header, open, seal};
 pub(super) struct SegmentHeader {
     pub(super) format: u32,
     pub(super) environment: String,
-    /// See [`super::head::Head::origin`].
+    /// See [`super::checkpoint::Head::origin`].
     pub(super) origin: Uuid,
     /// The number of the commit.
     pub(super) sequence: u64,

@@ -6,9 +6,9 @@ use tokio::runtime::Runtime;
 use uuid::Uuid;
 
 use super::{
-    chain::Chain,
-    frame::{self, SegmentHeader, Sum},
-    head::segment_name,
+    checkpoint::segment_name,
+    layout::{self, SegmentHeader, Sum},
+    load::Chain,
     lock::Lock,
     objects::{Objects, Put},
 };
@@ -111,7 +111,7 @@ impl Backing for BucketBacking {
             previous: Some(self.segment.clone()),
             writer: self.writer,
         };
-        let (bytes, sum) = frame::seal(&header, pairs)?;
+        let (bytes, sum) = layout::seal(&header, pairs)?;
         self.failed = true;
         self.runtime.block_on(self.append(sequence, &bytes))?;
         self.failed = false;

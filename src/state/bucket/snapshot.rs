@@ -6,10 +6,10 @@ use jiff::SignedDuration;
 use uuid::Uuid;
 
 use super::{
-    chain::{Map, pairs},
+    checkpoint::{Base, HEAD, Head, Last, SEGMENTS, SNAPSHOTS, sequence_in, snapshot_name},
     config::Limits,
-    frame::{self, SnapshotHeader, Sum},
-    head::{Base, HEAD, Head, Last, SEGMENTS, SNAPSHOTS, sequence_in, snapshot_name},
+    layout::{self, SnapshotHeader, Sum},
+    load::{Map, pairs},
     objects::{Objects, Put},
 };
 use crate::state::{
@@ -47,7 +47,7 @@ pub(super) async fn snapshot(
         serial: ledger.meta.serial,
         records: ledger.meta.records,
     };
-    let (bytes, checksum) = frame::seal(&header, pairs(map))?;
+    let (bytes, checksum) = layout::seal(&header, pairs(map))?;
     let name = snapshot_name(ledger.sequence, &checksum);
     match objects.create(&name, &bytes).await? {
         Put::Done { .. } => {

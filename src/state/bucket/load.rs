@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use tokio::task::JoinSet;
 
 use super::{
-    frame::{self, SegmentHeader, SnapshotHeader, Sum},
-    head::{Base, HEAD, Head, SEGMENTS, SNAPSHOTS, segment_name, sequence_in},
+    checkpoint::{Base, HEAD, Head, SEGMENTS, SNAPSHOTS, segment_name, sequence_in},
+    layout::{self, SegmentHeader, SnapshotHeader, Sum},
     objects::{Object, Objects},
 };
 use crate::state::StateError;
@@ -143,7 +143,7 @@ fn snapshot(
     place: &str,
 ) -> Result<(SnapshotHeader, Map), StateError> {
     let what = format!("its snapshot {}", base.name);
-    let opened = frame::open::<SnapshotHeader>(bytes, place, &what)?;
+    let opened = layout::open::<SnapshotHeader>(bytes, place, &what)?;
     let SnapshotHeader { environment, origin, sequence, .. } = &opened.header;
     let ours = *environment == head.environment && *origin == head.origin;
     if !ours || *sequence != base.sequence || opened.sum != base.checksum {
@@ -180,7 +180,7 @@ impl Chain {
     /// Carries out one commit.
     fn apply(&mut self, sequence: u64, bytes: &[u8], place: &str) -> Result<(), StateError> {
         let what = format!("its commit {sequence}");
-        let opened = frame::open::<SegmentHeader>(bytes, place, &what)?;
+        let opened = layout::open::<SegmentHeader>(bytes, place, &what)?;
         let header = &opened.header;
         let ours = header.environment == self.head.environment && header.origin == self.head.origin;
         if !ours || header.sequence != sequence {

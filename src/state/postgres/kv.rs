@@ -9,8 +9,8 @@ use std::{
 use tokio_postgres::types::Type;
 
 use super::{
-    ranges::{self, Spot, TABLES},
     read::Batch,
+    row_key::{self, Spot, TABLES},
     session::{Parameter, Session},
 };
 use crate::state::{
@@ -100,7 +100,7 @@ impl Backing for Rows {
         let mut wanted: [(Vec<&[u8]>, Vec<i64>); 4] = Default::default();
         let mut ledger: Option<i64> = None;
         for (at, key) in keys.iter().enumerate() {
-            match ranges::spot(key) {
+            match row_key::spot(key) {
                 Spot::Ledger => ledger = Some(at as i64),
                 Spot::Row(table, name) => {
                     if let Some((names, places)) = wanted.get_mut(table) {
@@ -150,7 +150,7 @@ impl Backing for Rows {
         backwards: bool,
         visit: &mut Visit<'_>,
     ) -> Result<(), StateError> {
-        let mut ranges = ranges::between(&from, &to);
+        let mut ranges = row_key::between(&from, &to);
         if backwards {
             ranges.reverse();
         }

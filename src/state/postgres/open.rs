@@ -1,11 +1,11 @@
 //! Opening a state, and what its thread does with it.
 
 use super::{
+    connect_options::Target,
+    kv::Rows,
     lock,
-    rows::Rows,
     schema::{self, Found},
     session::Session,
-    target::Target,
 };
 use crate::state::{
     Access, Amendment, Meta, Mode, OpenOptions, StateError, Verification, Write,
