@@ -1,17 +1,14 @@
-//! The bytes of one environment as rows.
+//! The sorted bytes of one environment, as rows.
 
-use std::{
-    cell::{Cell, RefCell},
-    ops::Bound,
-    rc::Rc,
-};
+use std::{collections::BTreeMap, ops::Bound, slice};
 
 use tokio_postgres::types::Type;
 
 use super::{
-    read::Batch,
-    row_key::{self, Spot, TABLES},
+    read::RowReader,
+    row_key::{NameRange, RowKey, SqlTable, TABLES},
     session::{Parameter, Session},
+    write::{Writer, clamped, numbers},
 };
 use crate::state::{
     StateError,
@@ -20,25 +17,33 @@ use crate::state::{
 };
 
 /// The rows of one environment.
-pub(super) struct Rows {
+pub(super) struct PostgresKv {
     pub(super) session: Session,
-    pub(super) environment: String,
-    /// The number of the lock; `None` if nothing is written.
-    pub(super) lock: Option<i64>,
-    /// The number of the last commit that this session knows; `None` before the first.
-    pub(super) seen: Cell<Option<i64>>,
-    /// What was read last: most walks begin where another ended.
-    pub(super) ahead: RefCell<Option<Rc<Batch>>>,
+    environment: String,
+    reader: RowReader,
+    /// `None` if it was opened for reading.
+    writer: Option<Writer>,
 }
 
-impl Rows {
+impl PostgresKv {
+    /// With the number of its lock, the session may write.
     pub(super) fn new(session: Session, environment: &str, lock: Option<i64>) -> Self {
-        let environment = environment.to_owned();
-        Self { session, environment, lock, seen: Cell::new(None), ahead: RefCell::new(None) }
+        Self {
+            session,
+            environment: environment.to_owned(),
+            reader: RowReader::default(),
+            writer: lock.map(|lock| Writer { lock, last_commit: None }),
+        }
     }
 
-    /// Compares the row of the environment with its ledger: each column is the ledger's, in words
-    /// that a person can read. Notes the number of the last commit.
+    /// The next commit comes after the one with this ledger.
+    pub(super) fn follow(&mut self, ledger: &Ledger) {
+        if let Some(writer) = &mut self.writer {
+            writer.last_commit = Some(clamped(ledger.sequence));
+        }
+    }
+
+    /// Compares the columns of the row of the environment, which are for people, with its ledger.
     pub(super) fn compare(&self, ledger: &Ledger) -> Result<(), StateError> {
         let row = self.session.one(
             "SELECT lineage::text, serial, sequence, records, intents, runs \
@@ -47,68 +52,52 @@ impl Rows {
         )?;
         let lineage: &str = self.session.column(&row, 0)?;
         let mut same = lineage == ledger.meta.lineage.to_string();
-        for (at, number) in numbers(ledger).into_iter().enumerate() {
-            same &= self.session.column::<i64>(&row, at + 1)? == number;
+        for (at, number) in (1..).zip(numbers(ledger)) {
+            same &= self.session.column::<i64>(&row, at)? == number;
         }
-        if !same {
-            let what = format!(
-                "the row of the environment {:?} in pushsync_states was changed by something else",
-                self.environment
-            );
-            return Err(StateError::damaged(self.session.place(), what));
+        if same {
+            return Ok(());
         }
-        self.seen.set(Some(clamped(ledger.sequence)));
-        Ok(())
+        let what = format!(
+            "the row of the environment {:?} in pushsync_states was changed by something else",
+            self.environment
+        );
+        Err(StateError::damaged(self.session.place(), what))
     }
 
-    /// Whether there is any row beside that of the environment.
-    pub(super) fn any(&self) -> Result<bool, StateError> {
-        let tables: Vec<_> = TABLES
-            .iter()
-            .map(|(_, table)| format!("EXISTS (SELECT FROM {table} WHERE environment = $1)"))
-            .collect();
-        let sql = format!("SELECT {}", tables.join(" OR "));
+    /// Whether the environment has any row beside that in `pushsync_states`.
+    pub(super) fn has_rows(&self) -> Result<bool, StateError> {
+        let in_table =
+            |SqlTable { name, .. }| format!("EXISTS (SELECT FROM {name} WHERE environment = $1)");
+        let sql = format!("SELECT {}", TABLES.map(in_table).join(" OR "));
         let row = self.session.one(&sql, &[(&self.environment, Type::TEXT)])?;
         self.session.column(&row, 0)
     }
+
+    /// The next reads ask the database.
+    pub(super) fn forget(&self) {
+        self.reader.forget();
+    }
 }
 
-/// The columns of numbers, in their order.
-pub(super) fn numbers(ledger: &Ledger) -> [i64; 5] {
-    [
-        clamped(ledger.meta.serial),
-        clamped(ledger.sequence),
-        clamped(ledger.meta.records),
-        clamped(ledger.intents.count),
-        clamped(ledger.runs.count),
-    ]
-}
-
-/// The database has no larger ones, and no state gets there.
-pub(super) fn clamped(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
-}
-
-impl Backing for Rows {
+impl Backing for PostgresKv {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StateError> {
         let key = key.to_vec();
-        Ok(self.get_all(std::slice::from_ref(&key))?.pop().flatten())
+        Ok(self.get_all(slice::from_ref(&key))?.pop().flatten())
     }
 
     fn get_all(&self, keys: &[Vec<u8>]) -> Result<Vec<Option<Vec<u8>>>, StateError> {
-        let mut found = vec![None; keys.len()];
-        let mut wanted: [(Vec<&[u8]>, Vec<i64>); 4] = Default::default();
-        let mut ledger: Option<i64> = None;
-        for (at, key) in keys.iter().enumerate() {
-            match row_key::spot(key) {
-                Spot::Ledger => ledger = Some(at as i64),
-                Spot::Row(table, name) => {
-                    if let Some((names, places)) = wanted.get_mut(table) {
-                        names.push(name);
-                        places.push(at as i64);
-                    }
+        let mut in_tables: BTreeMap<SqlTable, (Vec<&[u8]>, Vec<i64>)> = BTreeMap::new();
+        let mut ledger = None;
+        for (at, key) in (0..).zip(keys) {
+            match RowKey::of(key) {
+                Some(RowKey::Ledger) => ledger = Some(at),
+                Some(RowKey::Row(table, name)) => {
+                    let (names, places) = in_tables.entry(table).or_default();
+                    names.push(name);
+                    places.push(at);
                 }
-                Spot::Nowhere => {}
+                None => {}
             }
         }
         let mut selects = Vec::new();
@@ -119,18 +108,17 @@ impl Backing for Rows {
                 "SELECT $2 AS place, ledger FROM pushsync_states WHERE environment = $1".to_owned(),
             );
         }
-        for ((_, table), (names, places)) in TABLES.iter().zip(&wanted) {
-            if !names.is_empty() {
-                let next = parameters.len() + 1;
-                selects.push(format!(
-                    "SELECT place, value FROM unnest(${next}, ${}) AS wanted (name, place) \
-                     JOIN {table} USING (name) WHERE environment = $1",
-                    next + 1
-                ));
-                parameters.push((names, Type::BYTEA_ARRAY));
-                parameters.push((places, Type::INT8_ARRAY));
-            }
+        for (SqlTable { name, .. }, (names, places)) in &in_tables {
+            let next = parameters.len() + 1;
+            selects.push(format!(
+                "SELECT place, value FROM unnest(${next}, ${}) AS wanted (name, place) \
+                 JOIN {name} USING (name) WHERE environment = $1",
+                next + 1
+            ));
+            parameters.push((names, Type::BYTEA_ARRAY));
+            parameters.push((places, Type::INT8_ARRAY));
         }
+        let mut found = vec![None; keys.len()];
         if selects.is_empty() {
             return Ok(found);
         }
@@ -150,12 +138,13 @@ impl Backing for Rows {
         backwards: bool,
         visit: &mut Visit<'_>,
     ) -> Result<(), StateError> {
-        let mut ranges = row_key::between(&from, &to);
+        let mut ranges = NameRange::between(&from, &to);
         if backwards {
             ranges.reverse();
         }
         for range in ranges {
-            if !self.walk_table(range, backwards, visit)? {
+            let Self { session, environment, reader, .. } = self;
+            if !reader.walk(session, environment, range, backwards, visit)? {
                 break;
             }
         }
@@ -164,6 +153,12 @@ impl Backing for Rows {
 
     fn write(&mut self, changes: &Changes) -> Result<(), StateError> {
         self.forget();
-        self.write_all(changes)
+        match &mut self.writer {
+            Some(writer) => writer.commit(&self.session, &self.environment, changes),
+            None => Err(StateError::Unavailable {
+                place: self.session.place().to_owned(),
+                why: "it was opened for reading: nothing can be written".to_owned(),
+            }),
+        }
     }
 }

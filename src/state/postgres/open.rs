@@ -1,72 +1,87 @@
-//! Opening a state, and what its thread does with it.
+//! Opens a state in a database.
+
+use secrecy::{ExposeSecret, SecretString};
 
 use super::{
-    connect_options::Target,
-    kv::Rows,
+    connect_options::{ConnectOptions, UNREADABLE},
+    kv::PostgresKv,
     lock,
-    schema::{self, Found},
+    schema::{self, Tables},
     session::Session,
 };
 use crate::state::{
-    Access, Amendment, Meta, Mode, OpenOptions, StateError, Verification, Write,
+    Access, Amendment, HostedStore, Meta, Mode, OpenOptions, StateError, Verification, Write,
     engine::{Engine, stored_ledger},
     ledger::Ledger,
     worker::Keeper,
 };
 
-/// One transaction for as long as the state is looked at: it is shown as it is now.
-const LOOK: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+/// One transaction for the whole reading: it shows the state as it is now.
+const READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
-/// An open state.
-pub(super) struct OpenStore {
-    engine: Engine<Rows>,
+/// What messages call a database: without user and password.
+pub(in crate::state) fn place(url: &SecretString) -> String {
+    ConnectOptions::parse(url.expose_secret())
+        .map_or_else(|_| UNREADABLE.to_owned(), |options| options.place)
 }
 
-/// Opens the state of one environment. Called on the thread that will use it.
-pub(super) fn open(target: Target, options: &OpenOptions) -> Result<OpenStore, StateError> {
-    let session = Session::open(target, &options.holder)?;
-    let rows = match options.access {
-        Access::Read => to_look(session, options)?,
-        Access::Write => to_write(session, options)?,
-    };
-    let place = rows.session.place().to_owned();
-    let engine = match stored_ledger(&rows, &place, &options.environment)? {
-        Some(ledger) => {
-            rows.compare(&ledger)?;
-            Engine::new(rows, &place, ledger, options.key.as_ref())?
-        }
-        None if rows.any()? => {
-            let what = format!("the environment {:?} has vanished from it", options.environment);
-            return Err(StateError::damaged(&place, what));
-        }
-        None if options.mode == Mode::MustExist || options.access == Access::Read => {
-            return Err(not_found(&place, options));
-        }
-        None => {
-            let ledger = Ledger::new(&options.environment, options.new_lineage, options.now);
-            Engine::create(rows, &place, ledger, options.key.as_ref())?
-        }
-    };
-    Ok(OpenStore { engine })
+/// Opens the state of one environment in a database.
+pub(in crate::state) fn open(
+    url: &SecretString,
+    options: OpenOptions,
+) -> Result<HostedStore, StateError> {
+    let connect = ConnectOptions::parse(url.expose_secret())?;
+    HostedStore::start(connect.place.clone(), move |_| {
+        Ok(Box::new(OpenPostgres { engine: engine(connect, &options)? }))
+    })
 }
 
-fn to_look(session: Session, options: &OpenOptions) -> Result<Rows, StateError> {
-    session.batch(LOOK)?;
-    match schema::find(&session)? {
-        None => Err(not_found(session.place(), options)),
-        Some(Found { version, .. }) if version < schema::known() => Err(StateError::Unavailable {
+/// Called on the thread of the store.
+fn engine(
+    connect: ConnectOptions,
+    options: &OpenOptions,
+) -> Result<Engine<PostgresKv>, StateError> {
+    let session = Session::open(connect, &options.holder)?;
+    let place = session.place().to_owned();
+    let mut kv = match options.access {
+        Access::Read => for_reading(session, options)?,
+        Access::Write => for_writing(session, options)?,
+    };
+    if let Some(ledger) = stored_ledger(&kv, &place, &options.environment)? {
+        kv.compare(&ledger)?;
+        kv.follow(&ledger);
+        return Engine::new(kv, &place, ledger, options.key.as_ref());
+    }
+    if kv.has_rows()? {
+        let what = format!("the environment {:?} has vanished from it", options.environment);
+        return Err(StateError::damaged(&place, what));
+    }
+    if options.mode == Mode::MustExist || options.access == Access::Read {
+        return Err(not_found(&place, options));
+    }
+    let ledger = Ledger::new(&options.environment, options.new_lineage, options.now);
+    Engine::create(kv, &place, ledger, options.key.as_ref())
+}
+
+fn for_reading(session: Session, options: &OpenOptions) -> Result<PostgresKv, StateError> {
+    session.batch(READ)?;
+    let Some(Tables { version, .. }) = schema::find(&session)? else {
+        return Err(not_found(session.place(), options));
+    };
+    if version < schema::VERSION {
+        return Err(StateError::Unavailable {
             place: session.place().to_owned(),
             why: format!(
                 "its tables are those of an older version ({version}, this one needs {}): \
                  `pushsync apply` brings them up to date",
-                schema::known()
+                schema::VERSION
             ),
-        }),
-        Some(_) => Ok(Rows::new(session, &options.environment, None)),
+        });
     }
+    Ok(PostgresKv::new(session, &options.environment, None))
 }
 
-fn to_write(session: Session, options: &OpenOptions) -> Result<Rows, StateError> {
+fn for_writing(session: Session, options: &OpenOptions) -> Result<PostgresKv, StateError> {
     if session.is_replica {
         return Err(StateError::Unavailable {
             place: session.place().to_owned(),
@@ -78,26 +93,31 @@ fn to_write(session: Session, options: &OpenOptions) -> Result<Rows, StateError>
     if options.mode == Mode::MustExist && schema::find(&session)?.is_none() {
         return Err(not_found(session.place(), options));
     }
-    let Found { schema, .. } = schema::migrate(&session)?;
-    let number = lock::number(&schema, &options.environment);
+    let Tables { schema, .. } = schema::migrate(&session)?;
     let OpenOptions { environment, holder, lock_timeout, .. } = options;
+    let number = lock::number(&schema, environment);
     lock::take(&session, number, environment, holder, *lock_timeout)?;
-    Ok(Rows::new(session, environment, Some(number)))
+    Ok(PostgresKv::new(session, environment, Some(number)))
 }
 
 fn not_found(place: &str, options: &OpenOptions) -> StateError {
     StateError::NotFound { place: place.to_owned(), environment: options.environment.clone() }
 }
 
-impl Keeper for OpenStore {
-    type Backing = Rows;
+/// An open state.
+struct OpenPostgres {
+    engine: Engine<PostgresKv>,
+}
 
-    fn engine(&self) -> &Engine<Rows> {
+impl Keeper for OpenPostgres {
+    type Backing = PostgresKv;
+
+    fn engine(&self) -> &Engine<PostgresKv> {
         &self.engine
     }
 
     fn commit(&mut self, writes: &[Write]) -> Result<Meta, StateError> {
-        // Why nothing can be written says more than that an earlier commit failed.
+        // This says why nothing can be written, not only that an earlier commit failed.
         self.engine.backing().session.check()?;
         self.engine.commit(writes)
     }
@@ -118,12 +138,8 @@ impl Keeper for OpenStore {
         Ok(found)
     }
 
-    /// The session gives back what others wait for.
-    fn close(self) {
-        drop(self);
-    }
+    /// The end of the session gives back the lock.
+    fn close(self) {}
 
-    fn abandon(self) {
-        drop(self);
-    }
+    fn abandon(self) {}
 }

@@ -1,80 +1,89 @@
-//! Keys as rows: the first byte of a key is its table, the rest is the name in it.
+//! Keys as rows: the first byte of a key says its table, the rest is its name there.
 
 use std::ops::Bound;
 
 use crate::state::{keys, memory::is_empty};
 
+/// A table of names and values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct SqlTable {
+    /// The first byte of its keys.
+    pub(super) letter: u8,
+    pub(super) name: &'static str,
+}
+
 /// The tables, in the order of their letters.
-pub(super) const TABLES: [(u8, &str); 4] = [
-    (b'h', "pushsync_runs"),
-    (b'i', "pushsync_intents"),
-    (b'p', "pushsync_run_parts"),
-    (b'r', "pushsync_records"),
+pub(super) const TABLES: [SqlTable; 4] = [
+    SqlTable { letter: b'h', name: "pushsync_runs" },
+    SqlTable { letter: b'i', name: "pushsync_intents" },
+    SqlTable { letter: b'p', name: "pushsync_run_parts" },
+    SqlTable { letter: b'r', name: "pushsync_records" },
 ];
 
-/// Where a key lies.
+/// Where the value of a key lies.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Spot<'a> {
+pub(super) enum RowKey<'a> {
     /// In the row of the environment.
     Ledger,
-    /// In the table of this number in [`TABLES`], under this name.
-    Row(usize, &'a [u8]),
-    /// Nowhere.
-    Nowhere,
+    /// In a table, under this name.
+    Row(SqlTable, &'a [u8]),
 }
 
-pub(super) fn spot(key: &[u8]) -> Spot<'_> {
-    if key == keys::LEDGER {
-        return Spot::Ledger;
-    }
-    let Some((letter, name)) = key.split_first() else { return Spot::Nowhere };
-    match TABLES.iter().position(|(known, _)| known == letter) {
-        Some(table) => Spot::Row(table, name),
-        None => Spot::Nowhere,
+impl<'a> RowKey<'a> {
+    /// `None` if there is no table for this key.
+    pub(super) fn of(key: &'a [u8]) -> Option<Self> {
+        if key == keys::LEDGER {
+            return Some(Self::Ledger);
+        }
+        let (letter, name) = key.split_first()?;
+        let table = TABLES.into_iter().find(|table| table.letter == *letter)?;
+        Some(Self::Row(table, name))
     }
 }
 
-/// Names in one table.
+/// A range of names in one table.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Range {
-    /// Its number in [`TABLES`].
-    pub(super) table: usize,
-    /// From this name on.
+pub(super) struct NameRange {
+    pub(super) table: SqlTable,
+    /// The first name.
     pub(super) from: Vec<u8>,
-    /// Up to, and without, this one; `None` is up to the end.
+    /// The name at which the range ends, which is not in it. `None` is the end of the table.
     pub(super) to: Option<Vec<u8>>,
 }
 
-/// The names in each table whose keys lie between the bounds, in the order of the keys.
-pub(super) fn between(from: &Bound<Vec<u8>>, to: &Bound<Vec<u8>>) -> Vec<Range> {
-    if is_empty(from, to) {
-        return Vec::new();
-    }
-    let from = match from {
-        Bound::Unbounded => Vec::new(),
-        Bound::Included(key) => key.clone(),
-        Bound::Excluded(key) => after(key),
-    };
-    let to = match to {
-        Bound::Unbounded => None,
-        Bound::Included(key) => Some(after(key)),
-        Bound::Excluded(key) => Some(key.clone()),
-    };
-    let mut ranges = Vec::new();
-    for (table, (letter, _)) in TABLES.iter().enumerate() {
-        let end = [letter + 1];
-        if from.as_slice() >= end.as_slice() {
-            continue;
+impl NameRange {
+    /// The ranges of names, table by table, whose keys lie between the bounds.
+    pub(super) fn between(from: &Bound<Vec<u8>>, to: &Bound<Vec<u8>>) -> Vec<Self> {
+        if is_empty(from, to) {
+            return Vec::new();
         }
-        let from = from.strip_prefix(&[*letter]).map(<[u8]>::to_vec).unwrap_or_default();
-        let to = match &to {
-            Some(to) if to.as_slice() <= [*letter].as_slice() => continue,
-            Some(to) => to.strip_prefix(&[*letter]).map(<[u8]>::to_vec),
-            None => None,
+        let from = match from {
+            Bound::Unbounded => Vec::new(),
+            Bound::Included(key) => key.clone(),
+            Bound::Excluded(key) => after(key),
         };
-        ranges.push(Range { table, from, to });
+        let to = match to {
+            Bound::Unbounded => None,
+            Bound::Included(key) => Some(after(key)),
+            Bound::Excluded(key) => Some(key.clone()),
+        };
+        let in_table = |table: SqlTable| {
+            let letter = [table.letter];
+            let ends_before = to.as_ref().is_some_and(|to| to[..] <= letter[..]);
+            if ends_before || from[..] >= [table.letter + 1][..] {
+                return None;
+            }
+            let name = |key: &Vec<u8>| key.strip_prefix(&letter).map(<[u8]>::to_vec);
+            let (from, to) = (name(&from).unwrap_or_default(), to.as_ref().and_then(name));
+            Some(Self { table, from, to })
+        };
+        TABLES.into_iter().filter_map(in_table).collect()
     }
-    ranges
+
+    /// Whether a name lies before the end.
+    pub(super) fn ends_after(&self, name: &[u8]) -> bool {
+        self.to.as_ref().is_none_or(|to| name < to.as_slice())
+    }
 }
 
 /// The key that follows.
@@ -87,20 +96,25 @@ mod tests {
     use super::*;
     use crate::state::keys::Table;
 
-    fn range(table: usize, from: &[u8], to: Option<&[u8]>) -> Range {
-        Range { table, from: from.to_vec(), to: to.map(<[u8]>::to_vec) }
+    fn range(table: usize, from: &[u8], to: Option<&[u8]>) -> NameRange {
+        let table = TABLES[table];
+        NameRange { table, from: from.to_vec(), to: to.map(<[u8]>::to_vec) }
     }
 
     #[test]
     fn every_table_has_its_rows() {
         for table in [Table::Records, Table::Intents, Table::Runs, Table::RunParts] {
             let key = table.key(b"name");
-            let Spot::Row(at, name) = spot(&key) else { panic!("{table:?} has none") };
-            assert_eq!((TABLES[at].0, name), (key[0], &b"name"[..]));
-            let all = between(&table.from(Bound::Unbounded), &table.to(Bound::Unbounded));
-            assert_eq!(all, [range(at, b"", None)]);
+            let Some(RowKey::Row(at, name)) = RowKey::of(&key) else {
+                panic!("{table:?} has none")
+            };
+            assert_eq!((at.letter, name), (key[0], &b"name"[..]));
+            let all =
+                NameRange::between(&table.from(Bound::Unbounded), &table.to(Bound::Unbounded));
+            assert_eq!(all, [NameRange { table: at, from: Vec::new(), to: None }]);
         }
-        assert_eq!(spot(keys::LEDGER), Spot::Ledger);
+        assert_eq!(RowKey::of(keys::LEDGER), Some(RowKey::Ledger));
+        assert_eq!(RowKey::of(b"x"), None);
         assert!(TABLES.is_sorted());
     }
 
@@ -120,7 +134,7 @@ mod tests {
             ),
             (Unbounded, Excluded(key("i")), vec![range(0, b"", None)]),
         ] {
-            assert_eq!(between(&from, &to), expected, "{from:?} {to:?}");
+            assert_eq!(NameRange::between(&from, &to), expected, "{from:?} {to:?}");
         }
     }
 }
