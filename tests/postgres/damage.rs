@@ -1,6 +1,6 @@
 //! A damaged state is an error, and never taken for an empty one.
 
-use pushsync::state::{self, Access, OpenOptions, StateError, Store, Write};
+use pushsync::state::{self, Access, OpenOptions, StateError, Write};
 
 use super::{
     cluster::{Database, refusal, server},
@@ -10,7 +10,7 @@ use super::{
 
 fn filled() -> Option<Database> {
     let database = super::cluster::shared()?.database();
-    fill(&database.open().expect("opens"));
+    fill(&*database.open().expect("opens"));
     Some(database)
 }
 
@@ -43,7 +43,7 @@ fn an_environment_whose_ledger_is_gone_is_not_taken_for_a_new_one() {
     for left in ["pushsync_records", "pushsync_intents", "pushsync_runs", "pushsync_run_parts"] {
         let database = server!(super::cluster::shared()).database();
         let store = database.open().expect("opens");
-        commit(&store, vec![put("a@v", "x"), intend("b@v"), log(1), part(1, 1, "x")]);
+        commit(&*store, vec![put("a@v", "x"), intend("b@v"), log(1), part(1, 1, "x")]);
         drop(store);
         database.admin("DELETE FROM pushsync_states");
         for table in ["pushsync_records", "pushsync_intents", "pushsync_runs", "pushsync_run_parts"]
@@ -151,8 +151,8 @@ fn one_environment_cannot_see_another() {
     let database = server!(filled());
     let options = OpenOptions { environment: "staging".into(), ..database.options() };
     let staging = state::open(options).expect("opens");
-    assert_eq!(digest_of(&staging).0, 0);
-    commit(&staging, vec![put("only@staging", "x"), intend("i@staging"), log(99)]);
+    assert_eq!(digest_of(&*staging).0, 0);
+    commit(&*staging, vec![put("only@staging", "x"), intend("i@staging"), log(99)]);
     let default = database.open().expect("opens");
     for store in [&staging, &default] {
         assert_eq!(runtime().block_on(store.verify()).expect("answers").problems, [""; 0]);
@@ -186,8 +186,8 @@ fn a_ledger_that_was_not_written_under_the_key_is_refused() {
     for Forgery { name, change } in FORGERIES.iter().chain(&columns) {
         let database = cluster.database();
         let store = state::open(encrypted(&database, Access::Write)).expect("opens");
-        commit(&store, vec![put("a@v", "x"), intend("b@v"), log(1)]);
-        commit(&store, vec![put("a@v", "y"), Write::Budget(budget(42))]);
+        commit(&*store, vec![put("a@v", "x"), intend("b@v"), log(1)]);
+        commit(&*store, vec![put("a@v", "y"), Write::Budget(budget(42))]);
         drop(store);
         let hex = database.admin("SELECT encode(ledger, 'hex') FROM pushsync_states").concat();
         let hex = hex.concat();

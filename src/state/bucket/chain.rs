@@ -59,7 +59,7 @@ pub(super) async fn head(
     let head = Head::decode(&bytes, objects.place())?;
     if head.environment != environment {
         return Err(StateError::OtherEnvironment {
-            place: objects.place().to_owned(),
+            location: objects.place().to_owned(),
             found: head.environment,
             wanted: environment.to_owned(),
         });
@@ -97,7 +97,7 @@ pub(super) async fn load(
             return Err(StateError::damaged(objects.place(), what));
         }
     }
-    Err(StateError::Changed { place: objects.place().to_owned() })
+    Err(StateError::Changed { location: objects.place().to_owned() })
 }
 
 async fn follow(objects: &Objects, head: Head, etag: String) -> Result<Chain, Unread> {

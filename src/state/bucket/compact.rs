@@ -12,10 +12,7 @@ use super::{
     head::{Base, HEAD, Head, Last, SEGMENTS, SNAPSHOTS, sequence_in, snapshot_name},
     objects::{Objects, Put},
 };
-use crate::state::{
-    StateError,
-    ledger::{FORMAT, Ledger},
-};
+use crate::state::{StateError, codec::FORMAT, header::StateHeader};
 
 /// What a snapshot is of.
 #[derive(Clone, Copy)]
@@ -34,7 +31,7 @@ impl<'a> Of<'a> {
 pub(super) async fn snapshot(
     objects: &Objects,
     of: Of<'_>,
-    ledger: &Ledger,
+    ledger: &StateHeader,
     segment: &Sum,
     map: &Map,
 ) -> Result<(Base, usize), StateError> {

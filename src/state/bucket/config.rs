@@ -226,7 +226,7 @@ fn is_plain(endpoint: &str) -> Result<bool, &'static str> {
 }
 
 fn unavailable(place: &str, why: impl Into<String>) -> StateError {
-    StateError::Unavailable { place: place.to_owned(), why: why.into() }
+    StateError::Unavailable { location: place.to_owned(), why: why.into() }
 }
 
 #[cfg(test)]

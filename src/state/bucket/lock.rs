@@ -191,7 +191,7 @@ pub(super) async fn take(
                     if left.is_zero() {
                         let HeldLock { holder, until } = HeldLock::of(note);
                         let place = objects.place().to_owned();
-                        return Err(StateError::Locked { place, holder, until });
+                        return Err(StateError::Locked { location: place, holder, until });
                     }
                     sleep(left.min(POLL)).await;
                     continue;

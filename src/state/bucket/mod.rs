@@ -75,13 +75,13 @@ pub use config::{Bucket, Limits};
 pub use lock::HeldLock;
 pub use restore::Snapshot;
 
-use super::{HostedStore, Meta, OpenOptions, StateError};
+use super::{Meta, OpenOptions, StateError, Store, threaded_store::ThreadedStore};
 
 /// Opens the state of one environment in a bucket.
-pub(super) fn open(bucket: Bucket, options: OpenOptions) -> Result<HostedStore, StateError> {
-    HostedStore::start(bucket.place()?, move |place| {
-        Ok(Box::new(store::open(&bucket, &options, place)?))
-    })
+pub(super) fn open(bucket: Bucket, options: OpenOptions) -> Result<Box<dyn Store>, StateError> {
+    let location = bucket.place()?;
+    let open = move |location: &str| store::open(&bucket, &options, location);
+    Ok(Box::new(ThreadedStore::start(location, open)?))
 }
 
 /// Takes the lock of an environment's state from whoever has it; who that was. A writer that is

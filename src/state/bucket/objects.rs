@@ -226,7 +226,7 @@ impl Objects {
     }
 
     pub(super) fn unavailable(&self, why: impl Into<String>) -> StateError {
-        StateError::Unavailable { place: self.place.clone(), why: why.into() }
+        StateError::Unavailable { location: self.place.clone(), why: why.into() }
     }
 }
 

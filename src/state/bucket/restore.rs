@@ -17,10 +17,9 @@ use super::{
 use crate::state::{
     Meta, OpenOptions, StateError,
     cipher::Cipher,
-    codec,
-    engine::unlocked,
+    codec::{self, FORMAT},
+    header::StateHeader,
     keys,
-    ledger::{FORMAT, Ledger},
 };
 
 /// A longer line is no header.
@@ -106,7 +105,7 @@ async fn carry_out(
             ledger.check(objects.place(), before.cipher.as_ref())?;
             before.cipher
         }
-        None => unlocked(objects.place(), &ledger, options.key.as_ref())?,
+        None => ledger.unlock(objects.place(), options.key.as_ref())?,
     };
     ledger.sequence = before.sequence + 1;
     ledger.meta.serial = before.serial.max(ledger.meta.serial).saturating_add(1);
@@ -116,7 +115,7 @@ async fn carry_out(
         ledger.meta.budget = now.meta.budget;
     }
     let ledger = ledger.authenticated(cipher.as_ref())?;
-    map.insert(keys::LEDGER.to_vec(), ledger.encode()?.bytes);
+    map.insert(keys::HEADER.to_vec(), ledger.encode()?);
 
     let of = Of { environment: &header.environment, origin: header.origin };
     // What is there now can be brought back in its turn.
@@ -180,14 +179,14 @@ async fn read(
 ) -> Result<(SnapshotHeader, Map), StateError> {
     let place = objects.place();
     let full = format!("{SNAPSHOTS}{name}");
-    let none = || StateError::NoSnapshot { place: place.to_owned(), name: name.to_owned() };
+    let none = || StateError::NoSnapshot { location: place.to_owned(), name: name.to_owned() };
     sequence_in(&full).filter(|_| !name.contains('/')).ok_or_else(none)?;
     let found = objects.get(&full).await?.ok_or_else(none)?;
     let what = format!("its snapshot {name}");
     let opened = frame::open::<SnapshotHeader>(&found.bytes, place, &what)?;
     if opened.header.environment != environment {
         return Err(StateError::OtherEnvironment {
-            place: place.to_owned(),
+            location: place.to_owned(),
             found: opened.header.environment,
             wanted: environment.to_owned(),
         });
@@ -197,10 +196,10 @@ async fn read(
     Ok((opened.header.clone(), pairs.collect()))
 }
 
-fn ledger(place: &str, map: &Map) -> Result<Ledger, StateError> {
+fn ledger(place: &str, map: &Map) -> Result<StateHeader, StateError> {
     let bad = || StateError::damaged(place, "the ledger of a snapshot cannot be read");
-    let bytes = map.get(keys::LEDGER).ok_or_else(bad)?;
-    Ok(codec::decode(keys::LEDGER, bytes).map_err(|_| bad())?.0)
+    let bytes = map.get(keys::HEADER).ok_or_else(bad)?;
+    Ok(codec::decode(keys::HEADER, bytes).map_err(|_| bad())?.0)
 }
 
 /// What there is, as far as it can be read.
@@ -209,7 +208,7 @@ struct Before {
     head: Option<(Head, String)>,
     /// None if it is damaged.
     chain: Option<Chain>,
-    ledger: Option<Ledger>,
+    ledger: Option<StateHeader>,
     /// What it is encrypted with.
     cipher: Option<Cipher>,
     /// The highest number that a commit has, and what the serial cannot be above.
@@ -226,7 +225,7 @@ impl Before {
         match chain::load(objects, &options.environment).await {
             Ok(Some(chain)) if chain.head.origin == header.origin => {
                 let ledger = ledger(objects.place(), &chain.map)?;
-                let cipher = match unlocked(objects.place(), &ledger, options.key.as_ref()) {
+                let cipher = match ledger.unlock(objects.place(), options.key.as_ref()) {
                     Ok(cipher) => cipher,
                     Err(StateError::Damaged { .. }) => return Self::damaged(objects, header).await,
                     Err(error) => return Err(error),

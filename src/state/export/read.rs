@@ -2,7 +2,7 @@ use std::io::{BufRead, Read};
 
 use serde::{Deserialize, de::DeserializeOwned};
 
-use crate::state::{StateError, Store, Write, engine::newer, keys};
+use crate::state::{StateError, Store, Write, codec::newer, keys};
 
 use super::{Counts, End, Header, Line, NAME, VERSION};
 
@@ -27,13 +27,13 @@ pub async fn import(
     let meta = store.meta().await?;
     let intents = store.intents().await?.len() as u64;
     if meta.records > 0 || intents > 0 {
-        let place = store.place().to_owned();
-        return Err(StateError::NotEmpty { place, records: meta.records, intents });
+        let place = store.location().to_owned();
+        return Err(StateError::NotEmpty { location: place, records: meta.records, intents });
     }
     let (header, mut writes) = read(from)?;
     if header.environment != meta.environment {
         return Err(StateError::OtherEnvironment {
-            place: "in the export".to_owned(),
+            location: "in the export".to_owned(),
             found: header.environment,
             wanted: meta.environment,
         });

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::state::{
     StateError, StateKey,
     cipher::{Cipher, Undecipherable, Wrapped},
-    engine::newer,
+    codec::newer,
 };
 
 /// The part of the format's name before its version.
@@ -122,9 +122,9 @@ pub fn opened<'a>(
     }
     let header: Header = serde_json::from_slice(&first)
         .map_err(|_| bad("the key in it is not what was written".to_owned()))?;
-    let key = key.ok_or_else(|| StateError::Encrypted { place: place() })?;
+    let key = key.ok_or_else(|| StateError::Encrypted { location: place() })?;
     let cipher = Cipher::open(key, &header.key).map_err(|error| match error {
-        Undecipherable::WrongKey => StateError::WrongKey { place: place() },
+        Undecipherable::WrongKey => StateError::WrongKey { location: place() },
         other => bad(format!("its key: {other}")),
     })?;
     Ok(Box::new(Opener { from, cipher, number: 0, line: Vec::new(), at: 0 }))

@@ -5,9 +5,7 @@ use std::{
 
 use serde::Serialize;
 
-use crate::state::{
-    Digest, RunPart, StateError, Store, engine::mismatch, keys::Table, ledger::Tally,
-};
+use crate::state::{Digest, RunPart, StateError, Store, header::Tally, keys::Table};
 
 use super::{CHANGES, Counts, End, Header, Line, NAME, VERSION};
 
@@ -67,11 +65,11 @@ pub async fn export(store: &dyn Store, out: &mut (dyn Write + Send)) -> Result<C
         }
     }
     if store.meta().await?.serial != meta.serial {
-        return Err(StateError::Changed { place: store.place().to_owned() });
+        return Err(StateError::Changed { location: store.location().to_owned() });
     }
     let expected = Tally { count: meta.records, digest: meta.digest };
-    if let Some(what) = mismatch(Table::Records, expected, tally) {
-        return Err(StateError::damaged(store.place(), what));
+    if let Some(what) = expected.mismatch(Table::Records, tally) {
+        return Err(StateError::damaged(store.location(), what));
     }
     let checksum = lines.hasher.finalize().to_hex().to_string();
     lines.write(&Line::End(End { counts, checksum }))?;

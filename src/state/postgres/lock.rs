@@ -74,7 +74,7 @@ pub(super) fn take(
         if left.is_zero() {
             let holder = who(session, number, environment)?;
             return Err(StateError::Locked {
-                place: session.place().to_owned(),
+                location: session.place().to_owned(),
                 holder,
                 until: None,
             });

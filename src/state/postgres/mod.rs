@@ -27,7 +27,7 @@ mod write;
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{HostedStore, OpenOptions, StateError};
+use super::{OpenOptions, StateError, Store, threaded_store::ThreadedStore};
 use target::Target;
 
 pub(super) use password::with_variables;
@@ -39,7 +39,8 @@ pub(super) fn place(url: &SecretString) -> String {
 }
 
 /// Opens the state of one environment in a database.
-pub(super) fn open(url: &SecretString, options: OpenOptions) -> Result<HostedStore, StateError> {
+pub(super) fn open(url: &SecretString, options: OpenOptions) -> Result<Box<dyn Store>, StateError> {
     let target = Target::parse(url.expose_secret())?;
-    HostedStore::start(target.place.clone(), move |_| Ok(Box::new(store::open(target, &options)?)))
+    let store = ThreadedStore::start(target.place.clone(), move |_| store::open(target, &options))?;
+    Ok(Box::new(store))
 }

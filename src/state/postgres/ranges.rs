@@ -2,7 +2,7 @@
 
 use std::ops::Bound;
 
-use crate::state::{keys, memory::is_empty};
+use crate::state::{keys, kv::is_empty};
 
 /// The tables, in the order of their letters.
 pub(super) const TABLES: [(u8, &str); 4] = [
@@ -24,7 +24,7 @@ pub(super) enum Spot<'a> {
 }
 
 pub(super) fn spot(key: &[u8]) -> Spot<'_> {
-    if key == keys::LEDGER {
+    if key == keys::HEADER {
         return Spot::Ledger;
     }
     let Some((letter, name)) = key.split_first() else { return Spot::Nowhere };
@@ -100,7 +100,7 @@ mod tests {
             let all = between(&table.from(Bound::Unbounded), &table.to(Bound::Unbounded));
             assert_eq!(all, [range(at, b"", None)]);
         }
-        assert_eq!(spot(keys::LEDGER), Spot::Ledger);
+        assert_eq!(spot(keys::HEADER), Spot::Ledger);
         assert!(TABLES.is_sorted());
     }
 

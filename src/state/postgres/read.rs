@@ -9,7 +9,7 @@ use super::{
     rows::Rows,
     session::{Parameter, Session},
 };
-use crate::state::{StateError, engine::Visit};
+use crate::state::{StateError, kv::Visit};
 
 /// How many rows are asked for at once, and (about) how many bytes come at most.
 const ROWS: i64 = 4096;

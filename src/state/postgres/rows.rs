@@ -15,8 +15,8 @@ use super::{
 };
 use crate::state::{
     StateError,
-    engine::{Backing, Visit},
-    ledger::{Changes, Ledger},
+    header::StateHeader,
+    kv::{Changes, Kv, Visit},
 };
 
 /// The rows of one environment.
@@ -39,7 +39,7 @@ impl Rows {
 
     /// Compares the row of the environment with its ledger: each column is the ledger's, in words
     /// that a person can read. Notes the number of the last commit.
-    pub(super) fn compare(&self, ledger: &Ledger) -> Result<(), StateError> {
+    pub(super) fn compare(&self, ledger: &StateHeader) -> Result<(), StateError> {
         let row = self.session.one(
             "SELECT lineage::text, serial, sequence, records, intents, runs \
              FROM pushsync_states WHERE environment = $1",
@@ -74,7 +74,7 @@ impl Rows {
 }
 
 /// The columns of numbers, in their order.
-pub(super) fn numbers(ledger: &Ledger) -> [i64; 5] {
+pub(super) fn numbers(ledger: &StateHeader) -> [i64; 5] {
     [
         clamped(ledger.meta.serial),
         clamped(ledger.sequence),
@@ -89,7 +89,7 @@ pub(super) fn clamped(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-impl Backing for Rows {
+impl Kv for Rows {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StateError> {
         let key = key.to_vec();
         Ok(self.get_all(std::slice::from_ref(&key))?.pop().flatten())
@@ -165,5 +165,21 @@ impl Backing for Rows {
     fn write(&mut self, changes: &Changes) -> Result<(), StateError> {
         self.forget();
         self.write_all(changes)
+    }
+
+    fn check_writable(&self) -> Result<(), StateError> {
+        self.session.check()
+    }
+
+    fn verify(&self) -> Result<Vec<String>, StateError> {
+        self.forget();
+        let header = StateHeader::stored(self, self.session.place(), &self.environment);
+        // A header that cannot be read is found by those who need it.
+        let Ok(Some(header)) = header else { return Ok(Vec::new()) };
+        match self.compare(&header) {
+            Ok(()) => Ok(Vec::new()),
+            Err(StateError::Damaged { what, .. }) => Ok(vec![what]),
+            Err(error) => Err(error),
+        }
     }
 }

@@ -37,7 +37,7 @@ pub(super) fn find(session: &Session) -> Result<Option<Found>, StateError> {
     };
     if version > known() {
         return Err(StateError::Newer {
-            place: session.place().to_owned(),
+            location: session.place().to_owned(),
             found: u32::try_from(version).unwrap_or(u32::MAX),
             known: u32::try_from(known()).unwrap_or(u32::MAX),
         });
@@ -58,7 +58,7 @@ pub(super) fn migrate(session: &Session) -> Result<Found, StateError> {
                        GRANT USAGE and CREATE on it, or choose one in the URL with \
                        options=-csearch_path%3DNAME";
             let place = session.place().to_owned();
-            return Err(StateError::Unavailable { place, why: why.to_owned() });
+            return Err(StateError::Unavailable { location: place, why: why.to_owned() });
         }
         session.batch("BEGIN")?;
         let stepped = step(session);

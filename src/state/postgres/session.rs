@@ -74,7 +74,7 @@ impl Session {
     pub(super) fn open(target: Target, holder: &LockHolder) -> Result<Self, StateError> {
         let patience = target.patience();
         let Target { mut config, root_certificates, place } = target;
-        let unavailable = |why| StateError::Unavailable { place: place.clone(), why };
+        let unavailable = |why| StateError::Unavailable { location: place.clone(), why };
         if config.get_application_name().is_none() {
             config.application_name(format!("pushsync {}", holder.command));
         }
@@ -198,7 +198,7 @@ impl Session {
         match trouble::of(&error, &self.grants) {
             Trouble::Lost(why) => Err(self.lose(self.farewell().unwrap_or(why))),
             Trouble::Refused(why) => {
-                Err(StateError::Unavailable { place: self.place.clone(), why })
+                Err(StateError::Unavailable { location: self.place.clone(), why })
             }
             Trouble::Damaged(what) => Err(StateError::damaged(&self.place, what)),
         }

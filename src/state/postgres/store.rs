@@ -1,4 +1,4 @@
-//! Opening a state, and what its thread does with it.
+//! Opening a state.
 
 use super::{
     lock,
@@ -7,47 +7,36 @@ use super::{
     session::Session,
     target::Target,
 };
-use crate::state::{
-    Access, Amendment, Meta, Mode, OpenOptions, StateError, Verification, Write,
-    engine::{Engine, stored_ledger},
-    ledger::Ledger,
-    worker::Keeper,
-};
+use crate::state::{Access, Mode, OpenOptions, StateError, engine::Engine, header::StateHeader};
 
 /// One transaction for as long as the state is looked at: it is shown as it is now.
 const LOOK: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
-/// An open state.
-pub(super) struct OpenStore {
-    engine: Engine<Rows>,
-}
-
 /// Opens the state of one environment. Called on the thread that will use it.
-pub(super) fn open(target: Target, options: &OpenOptions) -> Result<OpenStore, StateError> {
+pub(super) fn open(target: Target, options: &OpenOptions) -> Result<Engine<Rows>, StateError> {
     let session = Session::open(target, &options.holder)?;
     let rows = match options.access {
         Access::Read => to_look(session, options)?,
         Access::Write => to_write(session, options)?,
     };
     let place = rows.session.place().to_owned();
-    let engine = match stored_ledger(&rows, &place, &options.environment)? {
-        Some(ledger) => {
-            rows.compare(&ledger)?;
-            Engine::new(rows, &place, ledger, options.key.as_ref())?
+    match StateHeader::stored(&rows, &place, &options.environment)? {
+        Some(header) => {
+            rows.compare(&header)?;
+            Engine::new(rows, &place, header, options.key.as_ref())
         }
         None if rows.any()? => {
             let what = format!("the environment {:?} has vanished from it", options.environment);
-            return Err(StateError::damaged(&place, what));
+            Err(StateError::damaged(&place, what))
         }
         None if options.mode == Mode::MustExist || options.access == Access::Read => {
-            return Err(not_found(&place, options));
+            Err(not_found(&place, options))
         }
         None => {
-            let ledger = Ledger::new(&options.environment, options.new_lineage, options.now);
-            Engine::create(rows, &place, ledger, options.key.as_ref())?
+            let header = StateHeader::new(&options.environment, options.new_lineage, options.now);
+            Engine::create(rows, &place, header, options.key.as_ref())
         }
-    };
-    Ok(OpenStore { engine })
+    }
 }
 
 fn to_look(session: Session, options: &OpenOptions) -> Result<Rows, StateError> {
@@ -55,7 +44,7 @@ fn to_look(session: Session, options: &OpenOptions) -> Result<Rows, StateError> 
     match schema::find(&session)? {
         None => Err(not_found(session.place(), options)),
         Some(Found { version, .. }) if version < schema::known() => Err(StateError::Unavailable {
-            place: session.place().to_owned(),
+            location: session.place().to_owned(),
             why: format!(
                 "its tables are those of an older version ({version}, this one needs {}): \
                  `pushsync apply` brings them up to date",
@@ -69,7 +58,7 @@ fn to_look(session: Session, options: &OpenOptions) -> Result<Rows, StateError> 
 fn to_write(session: Session, options: &OpenOptions) -> Result<Rows, StateError> {
     if session.is_replica {
         return Err(StateError::Unavailable {
-            place: session.place().to_owned(),
+            location: session.place().to_owned(),
             why: "it is a replica, and cannot be written to: name the primary server in the URL, \
                   or several with target_session_attrs=read-write"
                 .to_owned(),
@@ -86,44 +75,5 @@ fn to_write(session: Session, options: &OpenOptions) -> Result<Rows, StateError>
 }
 
 fn not_found(place: &str, options: &OpenOptions) -> StateError {
-    StateError::NotFound { place: place.to_owned(), environment: options.environment.clone() }
-}
-
-impl Keeper for OpenStore {
-    type Backing = Rows;
-
-    fn engine(&self) -> &Engine<Rows> {
-        &self.engine
-    }
-
-    fn commit(&mut self, writes: &[Write]) -> Result<Meta, StateError> {
-        // Why nothing can be written says more than that an earlier commit failed.
-        self.engine.backing().session.check()?;
-        self.engine.commit(writes)
-    }
-
-    fn amend(&mut self, amendment: &Amendment) -> Result<Meta, StateError> {
-        self.engine.backing().session.check()?;
-        self.engine.amend(amendment)
-    }
-
-    fn verify(&self) -> Result<Verification, StateError> {
-        self.engine.backing().forget();
-        let mut found = self.engine.verify()?;
-        match self.engine.backing().compare(&self.engine.ledger) {
-            Ok(()) => {}
-            Err(StateError::Damaged { what, .. }) => found.problems.push(what),
-            Err(error) => return Err(error),
-        }
-        Ok(found)
-    }
-
-    /// The session gives back what others wait for.
-    fn close(self) {
-        drop(self);
-    }
-
-    fn abandon(self) {
-        drop(self);
-    }
+    StateError::NotFound { location: place.to_owned(), environment: options.environment.clone() }
 }

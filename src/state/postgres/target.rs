@@ -35,7 +35,8 @@ impl Target {
     /// Reads `postgres://USER:PASSWORD@HOST:PORT/DATABASE?…`. No part of a URL that cannot be read
     /// is shown: any may be the password.
     pub(super) fn parse(url: &str) -> Result<Self, StateError> {
-        let bad = |why: String| StateError::Unavailable { place: "postgres://…".to_owned(), why };
+        let bad =
+            |why: String| StateError::Unavailable { location: "postgres://…".to_owned(), why };
         let shape = || {
             bad(format!(
                 "its URL cannot be read: it is postgres://USER:PASSWORD@HOST:PORT/DATABASE, with \
@@ -83,7 +84,10 @@ impl Target {
         let mut config = Config::from_str(&url).map_err(|_| shape())?;
         let place = place(&config);
         if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
-            return Err(StateError::Unavailable { place, why: "its URL names no host".to_owned() });
+            return Err(StateError::Unavailable {
+                location: place,
+                why: "its URL names no host".to_owned(),
+            });
         }
         config.ssl_mode(mode.unwrap_or(if is_near(&config) {
             SslMode::Disable

@@ -86,7 +86,7 @@ pub(super) fn of_connecting(error: &Error) -> String {
 /// A closing word on a session that is gone.
 pub(super) fn lost(place: &str, why: &str) -> StateError {
     StateError::Unavailable {
-        place: place.to_owned(),
+        location: place.to_owned(),
         why: format!(
             "the connection to it was lost ({why}): what was acknowledged is in it; run again"
         ),

@@ -8,10 +8,7 @@ use super::{
     schema,
     session::Parameter,
 };
-use crate::state::{
-    StateError, codec, keys,
-    ledger::{Changes, Ledger},
-};
+use crate::state::{StateError, codec, header::StateHeader, keys, kv::Changes};
 
 /// A commit with more bytes is sent in several statements.
 const PORTION: usize = 16 << 20;
@@ -44,7 +41,7 @@ struct Portion<'a> {
 }
 
 impl Rows {
-    /// See [`crate::state::engine::Backing::write`].
+    /// See [`crate::state::kv::Kv::write`].
     pub(super) fn write_all(&self, changes: &Changes) -> Result<(), StateError> {
         if self.lock.is_none() {
             return Err(self.read_only());
@@ -65,7 +62,7 @@ impl Rows {
                     return Err(unstorable("it has a strange key"));
                 }
             };
-            let size = name.len() + value.as_ref().map_or(0, |value| value.bytes.len());
+            let size = name.len() + value.as_ref().map_or(0, Vec::len);
             bytes += size;
             if bytes > PORTION && bytes > size {
                 portions.push(Default::default());
@@ -75,14 +72,14 @@ impl Rows {
             match (portion, value) {
                 (Some(portion), Some(value)) => {
                     portion.names.push(name);
-                    portion.values.push(&value.bytes);
+                    portion.values.push(value);
                 }
                 (Some(portion), None) => portion.gone.push(name),
                 (None, _) => {}
             }
         }
-        let bytes = &ledger.ok_or_else(|| unstorable("it has no ledger"))?.bytes;
-        let (ledger, _) = codec::decode::<Ledger>(keys::LEDGER, bytes)
+        let bytes = ledger.ok_or_else(|| unstorable("it has no header"))?;
+        let (ledger, _) = codec::decode::<StateHeader>(keys::HEADER, bytes)
             .map_err(|error| unstorable(&format!("its ledger {error}")))?;
         if let [portion] = portions.as_slice() {
             self.write_portion(Some((bytes, &ledger)), portion)?;
@@ -104,7 +101,7 @@ impl Rows {
     /// Writes the row of the environment and these rows, if the row is as it was last seen.
     fn write_portion(
         &self,
-        ledger: Option<(&Vec<u8>, &Ledger)>,
+        ledger: Option<(&Vec<u8>, &StateHeader)>,
         portions: &[Portion<'_>; 4],
     ) -> Result<(), StateError> {
         let Some(lock) = self.lock else { return Err(self.read_only()) };
@@ -173,7 +170,7 @@ impl Rows {
 
     fn read_only(&self) -> StateError {
         StateError::Unavailable {
-            place: self.session.place().to_owned(),
+            location: self.session.place().to_owned(),
             why: "it was opened to be looked at: nothing can be written".to_owned(),
         }
     }
@@ -181,7 +178,7 @@ impl Rows {
     /// The row of the environment was not as this session left it.
     fn overtaken(&self) -> StateError {
         StateError::Unavailable {
-            place: self.session.place().to_owned(),
+            location: self.session.place().to_owned(),
             why: "this session has lost its lock, and something else has written to it or may: \
                   nothing was written; a pooler between here and the server must keep sessions \
                   whole; run again"

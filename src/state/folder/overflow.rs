@@ -26,12 +26,12 @@ pub(super) const FURTHER: u8 = b'x';
 pub(super) struct Pieces(BTreeMap<Vec<u8>, Option<Vec<u8>>>);
 
 /// Why a value cannot be read.
-pub(super) enum Trouble {
+pub(super) enum Unreadable {
     Sled(sled::Error),
     Damaged(&'static str),
 }
 
-impl From<sled::Error> for Trouble {
+impl From<sled::Error> for Unreadable {
     fn from(error: sled::Error) -> Self {
         Self::Sled(error)
     }
@@ -43,19 +43,19 @@ pub(super) fn whole<'a>(
     key: &[u8],
     stored: &'a [u8],
     buffer: &'a mut Vec<u8>,
-) -> Result<&'a [u8], Trouble> {
+) -> Result<&'a [u8], Unreadable> {
     if let Some((&WHOLE, value)) = stored.split_first() {
         return Ok(value);
     }
     if stored.first() != Some(&PIECES) {
-        return Err(Trouble::Damaged("a value has no known form"));
+        return Err(Unreadable::Damaged("a value has no known form"));
     }
-    let (count, first) = pieces(stored).ok_or(Trouble::Damaged("a value is cut off"))?;
+    let (count, first) = pieces(stored).ok_or(Unreadable::Damaged("a value is cut off"))?;
     buffer.clear();
     buffer.extend_from_slice(first);
     for index in 0..count {
         let piece = tree.get(piece_key(key, index))?;
-        let piece = piece.ok_or(Trouble::Damaged("a piece of a value is missing"))?;
+        let piece = piece.ok_or(Unreadable::Damaged("a piece of a value is missing"))?;
         buffer.extend_from_slice(&piece);
     }
     Ok(buffer)

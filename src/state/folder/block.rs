@@ -79,7 +79,7 @@ pub(super) struct Block {
 pub(super) struct Broken;
 
 impl Block {
-    /// Reads a stored block in place of what was in here.
+    /// Reads a stored block in location of what was in here.
     pub(super) fn read(&mut self, packed: &[u8]) -> Result<(), Broken> {
         self.keys.clear();
         self.places.clear();
@@ -145,7 +145,7 @@ impl Block {
     pub(super) fn get(&self, key: &[u8]) -> Option<&[u8]> {
         let at = self
             .places
-            .binary_search_by(|(place, _)| self.keys.get(place.clone()).cmp(&Some(key)))
+            .binary_search_by(|(location, _)| self.keys.get(location.clone()).cmp(&Some(key)))
             .ok()?;
         self.entry(at).map(|(_, value)| value)
     }

@@ -4,7 +4,7 @@
 //!
 //! - `flush` writes to the file `db` and, on Linux, calls `sync_file_range`, which makes neither
 //!   the length of the file nor the drive's cache durable. So `db` is fsynced after every flush.
-//! - What is too large for a page goes to a file that is never fsynced: see [`super::pieces`].
+//! - What is too large for a page goes to a file that is never fsynced: see [`super::overflow`].
 //! - Its `conf` and the names of its files are never fsynced: all are when it has opened them.
 //! - A snapshot that was being written when the process ended is taken for a whole one when the
 //!   next opens the files, and is corrupt: it is removed before.
@@ -21,9 +21,13 @@ use std::{
 
 use sled::Db;
 
-use crate::state::{StateError, engine::Visit, keys, private_file};
+use crate::state::{
+    StateError, keys,
+    kv::{Changes, Kv, Visit},
+    private_file,
+};
 
-use super::{blocks::Blocks, log::Pending, pieces::SEGMENT, trouble::sled_error};
+use super::{blocks::Blocks, error::sled_error, overflow::SEGMENT};
 
 /// How many entries are written at once. Of the sizes that were tried, this makes the smallest files for
 /// 100,000 and for a million deliveries.
@@ -32,38 +36,21 @@ pub(super) const AT_ONCE: usize = 3000;
 /// any order; if the power goes and a later one is there without an earlier, it takes its files for corrupt.
 /// So there are never many segments under way.
 const UNSYNCED: usize = 128 << 10;
-/// Whoever holds sled's files longer than this after closing them is not one of its threads.
+/// If the files are held longer than this after they were closed, it is not by one of sled's threads.
 const LONGEST_RELEASE: Duration = Duration::from_secs(10);
-pub(super) struct SledBacking {
+
+/// sled's files, and in them the tree of one environment.
+pub(super) struct SledKv {
     // Before `db`: they are dropped first.
     blocks: Blocks,
     db: Db,
     file: File,
     folder: PathBuf,
-    place: String,
-}
-
-/// Opens (or creates) sled's files in this folder, and in them the tree of this environment.
-pub(super) fn open(
-    folder: &Path,
-    environment: &str,
-    place: &str,
-) -> Result<SledBacking, StateError> {
-    let failed = |error: sled::Error| sled_error(&error, place, folder);
-    let db = database(folder, place)?;
-    let tree = db.open_tree(format!("environment:{environment}")).map_err(failed)?;
-    let blocks = Blocks::new(tree, folder, place)?;
-    let path = folder.join("db");
-    let file = File::options()
-        .read(true)
-        .write(true)
-        .open(&path)
-        .map_err(StateError::io("open", &path))?;
-    Ok(SledBacking { blocks, db, file, folder: folder.into(), place: place.to_owned() })
+    location: String,
 }
 
 /// Opens (or creates) sled's files in this folder.
-pub(super) fn database(folder: &Path, place: &str) -> Result<Db, StateError> {
+pub(super) fn database(folder: &Path, location: &str) -> Result<Db, StateError> {
     sled::Config::new()
         .path(folder)
         .segment_size(SEGMENT)
@@ -73,7 +60,7 @@ pub(super) fn database(folder: &Path, place: &str) -> Result<Db, StateError> {
         .flush_every_ms(None)
         .use_compression(false)
         .open()
-        .map_err(|error| sled_error(&error, place, folder))
+        .map_err(|error| sled_error(&error, location, folder))
 }
 
 /// Removes the snapshot that sled was writing when the process ended: sled would take it for a
@@ -113,46 +100,28 @@ pub(super) fn released(folder: &Path) -> Result<bool, StateError> {
     }
 }
 
-impl SledBacking {
-    /// See [`Backing::get`].
-    ///
-    /// [`Backing::get`]: crate::state::engine::Backing::get
-    pub(super) fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StateError> {
-        self.blocks.get(key)
-    }
-
-    /// See [`Backing::walk`].
-    ///
-    /// [`Backing::walk`]: crate::state::engine::Backing::walk
-    pub(super) fn walk(
-        &self,
-        from: Bound<Vec<u8>>,
-        to: Bound<Vec<u8>>,
-        backwards: bool,
-        visit: &mut Visit<'_>,
-    ) -> Result<(), StateError> {
-        self.blocks.walk(&from, &to, backwards, visit)
-    }
-
-    /// Writes all of the log, durably; the ledger last, so that it says whether all of it is there.
-    pub(super) fn take(&self, pending: &Pending) -> Result<(), StateError> {
-        let entries: Vec<_> = pending
-            .iter()
-            .filter(|(key, _)| *key != keys::LEDGER)
-            .map(|(key, value)| (key.as_slice(), value.as_deref()))
-            .collect();
-        let mut rest = entries.as_slice();
-        while !rest.is_empty() {
-            rest = &rest[self.blocks.write_some(rest, UNSYNCED)?..];
-            self.sync()?;
-        }
-        let ledger = pending.get_key_value(keys::LEDGER);
-        self.blocks.write(ledger.iter().map(|(key, value)| (key.as_slice(), value.as_deref())))?;
-        self.sync()
+impl SledKv {
+    /// Opens (or creates) sled's files in this folder, and in them the tree of this environment.
+    pub(super) fn open(
+        folder: &Path,
+        environment: &str,
+        location: &str,
+    ) -> Result<Self, StateError> {
+        let failed = |error: sled::Error| sled_error(&error, location, folder);
+        let db = database(folder, location)?;
+        let tree = db.open_tree(format!("environment:{environment}")).map_err(failed)?;
+        let blocks = Blocks::new(tree, folder, location);
+        let path = folder.join("db");
+        let file = File::options()
+            .read(true)
+            .write(true)
+            .open(&path)
+            .map_err(StateError::io("open", &path))?;
+        Ok(Self { blocks, db, file, folder: folder.into(), location: location.to_owned() })
     }
 
     fn failed(&self, error: &sled::Error) -> StateError {
-        sled_error(error, &self.place, &self.folder)
+        sled_error(error, &self.location, &self.folder)
     }
 
     /// All environments.
@@ -186,5 +155,38 @@ impl SledBacking {
             }
         }
         if any { private_file::sync_folder(&folder) } else { Ok(()) }
+    }
+}
+
+impl Kv for SledKv {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StateError> {
+        self.blocks.get(key)
+    }
+
+    fn walk(
+        &self,
+        from: Bound<Vec<u8>>,
+        to: Bound<Vec<u8>>,
+        backwards: bool,
+        visit: &mut Visit<'_>,
+    ) -> Result<(), StateError> {
+        self.blocks.walk(&from, &to, backwards, visit)
+    }
+
+    /// In portions, and so not at once: the header comes last, and says whether all of it is there.
+    fn write(&mut self, changes: &Changes) -> Result<(), StateError> {
+        let entries: Vec<_> = changes
+            .iter()
+            .filter(|(key, _)| *key != keys::HEADER)
+            .map(|(key, value)| (key.as_slice(), value.as_deref()))
+            .collect();
+        let mut rest = entries.as_slice();
+        while !rest.is_empty() {
+            rest = &rest[self.blocks.write_some(rest, UNSYNCED)?..];
+            self.sync()?;
+        }
+        let header = changes.get_key_value(keys::HEADER);
+        self.blocks.write(header.iter().map(|(key, value)| (key.as_slice(), value.as_deref())))?;
+        self.sync()
     }
 }

@@ -1,9 +1,7 @@
 //! Sorted entries in a tree of sled's, many in each of its values: see [`super::block`].
 //!
 //! A block lies under `b` and the key with which it began; it has the keys from there on up to the
-//! next block's. No block has keys of two tables. In states of format 1, and where nothing was written
-//! since, entries lie in the tree themselves: they are read there, and move into blocks when they are
-//! written.
+//! next block's. No block has keys of two tables.
 
 use std::{
     cell::RefCell,
@@ -13,15 +11,18 @@ use std::{
 
 use sled::{IVec, Tree};
 
-use crate::state::{StateError, engine::Visit, memory::is_empty};
+use crate::state::{
+    StateError,
+    kv::{Visit, is_empty},
+};
 
 use super::{
     block::{self, Block, Pair},
-    pieces::{self, FURTHER, Pieces, Trouble},
-    trouble::sled_error,
+    error::sled_error,
+    overflow::{self, Pieces, Unreadable},
 };
 
-/// The table of blocks: before all tables of the state, as [`FURTHER`] is behind them.
+/// The table of blocks: before all tables of the state, as [`overflow::FURTHER`] is behind them.
 const BLOCK: u8 = b'b';
 /// What a block holds at most before it is compressed, beside its first entry, and without what each
 /// shares with the one before. Of larger ones, a commit has more to write, and little is saved
@@ -39,9 +40,7 @@ const TOUCHES: usize = 3;
 pub(super) struct Blocks {
     tree: Tree,
     folder: PathBuf,
-    place: String,
-    /// Whether some entries lie in the tree themselves.
-    direct: bool,
+    location: String,
     /// For the next block that is read.
     spare: RefCell<Spare>,
     /// The block in which something was last looked up: what is looked up next is mostly near.
@@ -54,7 +53,7 @@ struct Spare {
     bytes: Vec<u8>,
 }
 
-/// A block as it is stored, or the place where it would be.
+/// A block as it is stored, or the gap in which it would be.
 struct Stored {
     /// Its key in the tree.
     name: Vec<u8>,
@@ -71,32 +70,23 @@ impl Stored {
 }
 
 impl Blocks {
-    pub(super) fn new(tree: Tree, folder: &Path, place: &str) -> Result<Self, StateError> {
-        let direct = tree.range([BLOCK + 1]..[FURTHER]).next().transpose();
-        let direct = direct.map_err(|error| sled_error(&error, place, folder))?.is_some();
-        let (folder, place) = (folder.to_owned(), place.to_owned());
-        Ok(Self {
-            tree,
-            folder,
-            place,
-            direct,
-            spare: RefCell::default(),
-            last: RefCell::default(),
-        })
+    pub(super) fn new(tree: Tree, folder: &Path, location: &str) -> Self {
+        let (folder, location) = (folder.to_owned(), location.to_owned());
+        Self { tree, folder, location, spare: RefCell::default(), last: RefCell::default() }
     }
 
     fn failed(&self, error: &sled::Error) -> StateError {
-        sled_error(error, &self.place, &self.folder)
+        sled_error(error, &self.location, &self.folder)
     }
 
     fn damaged(&self, what: &str) -> StateError {
-        StateError::damaged(&self.place, what)
+        StateError::damaged(&self.location, what)
     }
 
-    fn trouble(&self, trouble: Trouble) -> StateError {
+    fn trouble(&self, trouble: Unreadable) -> StateError {
         match trouble {
-            Trouble::Sled(error) => self.failed(&error),
-            Trouble::Damaged(what) => self.damaged(what),
+            Unreadable::Sled(error) => self.failed(&error),
+            Unreadable::Damaged(what) => self.damaged(what),
         }
     }
 
@@ -112,7 +102,7 @@ impl Blocks {
     /// Reads a block.
     fn read(&self, name: &[u8], value: &[u8], spare: &mut Spare) -> Result<(), StateError> {
         let Spare { block, bytes } = spare;
-        let packed = pieces::whole(&self.tree, name, value, bytes);
+        let packed = overflow::whole(&self.tree, name, value, bytes);
         let read = block.read(packed.map_err(|trouble| self.trouble(trouble))?);
         read.map_err(|block::Broken| self.damaged("some of its entries cannot be read"))
     }
@@ -130,19 +120,7 @@ impl Blocks {
                 last.insert((stored, spare.block))
             }
         };
-        let found = block.get(key).map(<[u8]>::to_vec);
-        if found.is_some() {
-            return Ok(found);
-        }
-        if !self.direct {
-            return Ok(None);
-        }
-        let Some(stored) = self.tree.get(key).map_err(|error| self.failed(&error))? else {
-            return Ok(None);
-        };
-        let mut bytes = Vec::new();
-        let value = pieces::whole(&self.tree, key, &stored, &mut bytes);
-        Ok(Some(value.map_err(|trouble| self.trouble(trouble))?.to_vec()))
+        Ok(block.get(key).map(<[u8]>::to_vec))
     }
 
     pub(super) fn walk(
@@ -167,8 +145,7 @@ impl Blocks {
             Bound::Unbounded => Bound::Excluded(vec![BLOCK + 1]),
             Bound::Included(key) | Bound::Excluded(key) => Bound::Included(in_tree(key)),
         };
-        let mut steps = Steps { visit, backwards, last: None, place: &self.place };
-        let mut direct = Direct::new(self, bounds, backwards);
+        let mut steps = Steps { visit, backwards, last: None, location: &self.location };
         let mut range = self.tree.range::<IVec, _>((Bound::Included(first), last.map(IVec::from)));
         let mut spare = self.spare.take();
         while let Some(entry) = if backwards { range.next_back() } else { range.next() } {
@@ -184,14 +161,14 @@ impl Blocks {
                 if !RangeBounds::<[u8]>::contains(&bounds, key) {
                     continue;
                 }
-                if !direct.up_to(Some(key), &mut steps)? || !steps.take(key, value)? {
+                if !steps.take(key, value)? {
                     self.spare.replace(spare);
                     return Ok(());
                 }
             }
         }
         self.spare.replace(spare);
-        direct.up_to(None, &mut steps).map(drop)
+        Ok(())
     }
 
     /// Writes all at once. `changes` are in the order of their keys.
@@ -203,7 +180,7 @@ impl Blocks {
         self.write_some(&changes, usize::MAX).map(drop)
     }
 
-    /// The same, but ends early when the changes or the blocks that they are in have so many bytes;
+    /// The same, but ends early when the changes or the blocks that they are in have `most` bytes;
     /// how many were written, at least one of any.
     pub(super) fn write_some(
         &self,
@@ -234,13 +211,6 @@ impl Blocks {
             }
             if new.is_empty() {
                 return Err(self.damaged("its blocks are out of order"));
-            }
-            if self.direct {
-                for (key, _) in &new {
-                    if let Some(before) = self.tree.get(key).map_err(|e| self.failed(&e))? {
-                        pieces.remove(key.to_vec(), &before);
-                    }
-                }
             }
             let old: Vec<Pair<'_>> = spare.block.entries().collect();
             put(&stored, &old, &new, &mut pieces);
@@ -332,7 +302,7 @@ struct Steps<'a, 'v> {
     visit: &'a mut Visit<'v>,
     backwards: bool,
     last: Option<Vec<u8>>,
-    place: &'a str,
+    location: &'a str,
 }
 
 impl Steps<'_, '_> {
@@ -341,7 +311,7 @@ impl Steps<'_, '_> {
         match &mut self.last {
             // A damaged tree could lead in a circle.
             Some(last) if *last == key || (last.as_slice() < key) == self.backwards => {
-                return Err(StateError::damaged(self.place, "its keys are out of order"));
+                return Err(StateError::damaged(self.location, "its keys are out of order"));
             }
             Some(last) => {
                 last.clear();
@@ -350,56 +320,6 @@ impl Steps<'_, '_> {
             none => *none = Some(key.to_vec()),
         }
         (self.visit)(key, value)
-    }
-}
-
-/// The entries that lie in the tree themselves.
-struct Direct<'a> {
-    blocks: &'a Blocks,
-    range: Option<sled::Iter>,
-    backwards: bool,
-    head: Option<(IVec, IVec)>,
-    bytes: Vec<u8>,
-}
-
-impl<'a> Direct<'a> {
-    fn new(blocks: &'a Blocks, (from, to): (Bound<&[u8]>, Bound<&[u8]>), backwards: bool) -> Self {
-        let (start, end) = ([BLOCK + 1], [FURTHER]);
-        let from = match from {
-            Bound::Included(key) | Bound::Excluded(key) if key > start.as_slice() => from,
-            _ => Bound::Included(start.as_slice()),
-        };
-        let to = match to {
-            Bound::Included(key) | Bound::Excluded(key) if key < end.as_slice() => to,
-            _ => Bound::Excluded(end.as_slice()),
-        };
-        let any = blocks.direct && !is_empty(&from.map(<[u8]>::to_vec), &to.map(<[u8]>::to_vec));
-        let range = any.then(|| blocks.tree.range::<&[u8], _>((from, to)));
-        Self { blocks, range, backwards, head: None, bytes: Vec::new() }
-    }
-
-    /// Visits those that come before this key, or all that are left; whether to go on.
-    fn up_to(&mut self, key: Option<&[u8]>, steps: &mut Steps<'_, '_>) -> Result<bool, StateError> {
-        let Some(range) = &mut self.range else { return Ok(true) };
-        loop {
-            if self.head.is_none() {
-                let next = if self.backwards { range.next_back() } else { range.next() };
-                self.head = next.transpose().map_err(|error| self.blocks.failed(&error))?;
-            }
-            let Some((direct, stored)) = &self.head else { return Ok(true) };
-            let before = |key: &[u8]| {
-                if self.backwards { **direct > *key } else { **direct < *key }
-            };
-            if !key.is_none_or(before) {
-                return Ok(true);
-            }
-            let value = pieces::whole(&self.blocks.tree, direct, stored, &mut self.bytes);
-            let value = value.map_err(|trouble| self.blocks.trouble(trouble))?;
-            if !steps.take(direct, value)? {
-                return Ok(false);
-            }
-            self.head = None;
-        }
     }
 }
 

@@ -21,7 +21,7 @@ impl Lock {
     /// Takes the lock, waiting up to `timeout` for who holds it.
     pub(super) fn take(
         folder: &Path,
-        place: &str,
+        location: &str,
         holder: &LockHolder,
         timeout: Duration,
     ) -> Result<Self, StateError> {
@@ -39,15 +39,14 @@ impl Lock {
             let left = timeout.saturating_sub(start.elapsed());
             if left.is_zero() {
                 return Err(StateError::Locked {
-                    place: place.to_owned(),
+                    location: location.to_owned(),
                     holder: note(&file),
                     until: None,
                 });
             }
             thread::sleep(left.min(Duration::from_millis(25)));
         }
-        let note = serde_json::to_vec(holder)
-            .map_err(|e| StateError::Unstorable { what: "the lock's note", why: e.to_string() })?;
+        let note = serde_json::to_vec(holder).map_err(StateError::unstorable("the lock's note"))?;
         file.set_len(0)
             .and_then(|()| file.rewind())
             .and_then(|()| file.write_all(&note))

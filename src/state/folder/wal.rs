@@ -14,7 +14,6 @@
 //! never acknowledged; if anything whole follows one that is not, something else has changed the file.
 
 use std::{
-    collections::BTreeMap,
     fs::{self, File},
     io::{self, Seek as _, SeekFrom, Write as _},
     ops::RangeInclusive,
@@ -23,11 +22,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::state::{
-    StateError, frame, keys,
-    ledger::{Changes, FORMAT},
-    private_file,
-};
+use crate::state::{StateError, codec::FORMAT, frame, keys, kv::Changes, private_file};
 
 pub(super) const FILE: &str = "pushsync.log";
 /// What each frame begins with; eight bytes with its length follow.
@@ -35,9 +30,6 @@ const START: [u8; 8] = *b"\x1bcommit\n";
 
 /// The room that is made at first, and the most that is made at once; in between, the file doubles.
 const ROOM: RangeInclusive<u64> = 64 << 10..=512 << 10;
-
-/// New values by their keys; `None` for keys that are removed.
-pub(super) type Pending = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
 
 /// What a frame says of itself.
 #[derive(Debug, Serialize, Deserialize)]
@@ -50,7 +42,7 @@ struct Header {
 }
 
 /// The log of an open store.
-pub(super) struct Log {
+pub(super) struct Wal {
     folder: PathBuf,
     environment: String,
     /// `None` as long as nothing was committed since it was last cleared.
@@ -62,7 +54,7 @@ pub(super) struct Log {
     room: u64,
 }
 
-impl Log {
+impl Wal {
     /// There is no file yet: see [`read`].
     pub(super) fn new(folder: &Path, environment: &str) -> Self {
         let (folder, environment) = (folder.to_owned(), environment.to_owned());
@@ -79,9 +71,7 @@ impl Log {
         let path = self.folder.join(FILE);
         let (environment, number) = (self.environment.clone(), self.frames);
         let header = Header { format: FORMAT, environment, number };
-        let pairs = changes.iter().map(|(key, value)| {
-            (key.as_slice(), value.as_ref().map(|value| value.bytes.as_slice()))
-        });
+        let pairs = changes.iter().map(|(key, value)| (key.as_slice(), value.as_deref()));
         let (frame, _) = frame::seal(&header, pairs)?;
         let mut bytes = Vec::with_capacity(START.len() + 8 + frame.len());
         bytes.extend_from_slice(&START);
@@ -125,9 +115,10 @@ impl Log {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Left {
     pub(super) environment: String,
-    pub(super) pending: Pending,
-    /// The ledger that the first of its commits wrote.
-    pub(super) first_ledger: Option<Vec<u8>>,
+    /// The last value of each key.
+    pub(super) changes: Changes,
+    /// The header that the first of its commits wrote.
+    pub(super) first_header: Option<Vec<u8>>,
 }
 
 /// Whether there is a log.
@@ -137,36 +128,36 @@ pub(super) fn exists(folder: &Path) -> Result<bool, StateError> {
 }
 
 /// What is in the log; `None` if there is nothing that was acknowledged.
-pub(super) fn read(folder: &Path, place: &str) -> Result<Option<Left>, StateError> {
+pub(super) fn read(folder: &Path, location: &str) -> Result<Option<Left>, StateError> {
     let path = folder.join(FILE);
     match fs::read(&path) {
-        Ok(bytes) => decode(&bytes, place),
+        Ok(bytes) => decode(&bytes, location),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(StateError::io("read", &path)(error)),
     }
 }
 
-fn decode(bytes: &[u8], place: &str) -> Result<Option<Left>, StateError> {
-    let damaged = |how: &str| StateError::damaged(place, format!("its {FILE} {how}"));
+fn decode(bytes: &[u8], location: &str) -> Result<Option<Left>, StateError> {
+    let damaged = |how: &str| StateError::damaged(location, format!("its {FILE} {how}"));
     let mut left: Option<Left> = None;
     let mut rest = bytes;
     let mut number = 0;
     while let Some((frame, after)) = first(rest) {
-        let opened = match frame::open::<Header>(frame, place, "a commit of its log") {
+        let opened = match frame::open::<Header>(frame, location, "a commit of its log") {
             Ok(opened) => opened,
             Err(error @ StateError::Newer { .. }) => return Err(error),
             Err(_) => break,
         };
         let left = left.get_or_insert_with(|| Left {
             environment: opened.header.environment.clone(),
-            pending: Pending::new(),
-            first_ledger: ledger_in(&opened.pairs),
+            changes: Changes::new(),
+            first_header: header_in(&opened.pairs),
         });
         if opened.header.number != number || opened.header.environment != left.environment {
             return Err(damaged("has commits that do not follow each other"));
         }
         for (key, value) in opened.pairs {
-            left.pending.insert(key.to_vec(), value.map(<[u8]>::to_vec));
+            left.changes.insert(key.to_vec(), value.map(<[u8]>::to_vec));
         }
         number += 1;
         rest = after;
@@ -175,7 +166,7 @@ fn decode(bytes: &[u8], place: &str) -> Result<Option<Left>, StateError> {
     let torn = rest.get(1..).unwrap_or_default();
     let whole = |at: usize| {
         let frame = first(torn.get(at..)?)?.0;
-        frame::open::<Header>(frame, place, FILE).ok()
+        frame::open::<Header>(frame, location, FILE).ok()
     };
     if torn
         .windows(START.len())
@@ -187,8 +178,8 @@ fn decode(bytes: &[u8], place: &str) -> Result<Option<Left>, StateError> {
     Ok(left)
 }
 
-fn ledger_in(pairs: &[(&[u8], Option<&[u8]>)]) -> Option<Vec<u8>> {
-    let ledger = pairs.iter().find(|(key, _)| *key == keys::LEDGER)?;
+fn header_in(pairs: &[(&[u8], Option<&[u8]>)]) -> Option<Vec<u8>> {
+    let ledger = pairs.iter().find(|(key, _)| *key == keys::HEADER)?;
     ledger.1.map(<[u8]>::to_vec)
 }
 
@@ -213,17 +204,15 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::state::{Digest, codec::Encoded};
 
     fn changes(pairs: &[(&str, Option<&str>)]) -> Changes {
-        let value = |text: &str| Encoded { bytes: text.into(), digest: Digest::default() };
-        pairs.iter().map(|(key, text)| (key.as_bytes().to_vec(), text.map(value))).collect()
+        pairs.iter().map(|(key, text)| (key.as_bytes().to_vec(), text.map(Into::into))).collect()
     }
 
     /// The log of three commits, without the room that is left, and where each ends.
     fn written() -> (Vec<u8>, Vec<usize>) {
         let folder = tempfile::tempdir().expect("a folder");
-        let mut log = Log::new(folder.path(), "default");
+        let mut log = Wal::new(folder.path(), "default");
         let mut ends = vec![0];
         for commit in [
             changes(&[("a", Some("1")), ("b", Some("1"))]),
@@ -244,7 +233,7 @@ mod tests {
         let left = decode(bytes, "here").expect("is no damage")?;
         assert_eq!(left.environment, "default");
         Some(
-            left.pending.iter().map(|(key, value)| (text(key), value.as_ref().map(text))).collect(),
+            left.changes.iter().map(|(key, value)| (text(key), value.as_ref().map(text))).collect(),
         )
     }
 
@@ -281,7 +270,7 @@ mod tests {
     #[test]
     fn a_log_that_outgrows_its_room_makes_more() {
         let folder = tempfile::tempdir().expect("a folder");
-        let mut log = Log::new(folder.path(), "default");
+        let mut log = Wal::new(folder.path(), "default");
         let path = folder.path().join(FILE);
         let mut lengths = BTreeSet::new();
         for number in 0..150 {

@@ -24,14 +24,18 @@ const LIFTED: &str = "pushsync.seal.lifted";
 pub(super) type Sums = BTreeMap<String, String>;
 
 /// Compares the files with the seal, if there is one, and answers with what it says.
-pub(super) fn check(folder: &Path, files: &Path, place: &str) -> Result<Option<Sums>, StateError> {
+pub(super) fn check(
+    folder: &Path,
+    files: &Path,
+    location: &str,
+) -> Result<Option<Sums>, StateError> {
     let path = folder.join(FILE);
     let bytes = match fs::read(&path) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(StateError::io("read", &path)(error)),
     };
-    let damaged = |what: String| StateError::damaged(place, what);
+    let damaged = |what: String| StateError::damaged(location, what);
     let sealed: Sums = serde_json::from_slice(&bytes)
         .map_err(|_| damaged(format!("its {FILE} is not what was written")))?;
     let found = sums(files)?;
@@ -81,8 +85,7 @@ pub(super) fn put(folder: &Path, files: &Path, lifted: Option<&Sums>) -> Result<
     }
     // Durable before their seal is: else a loss of power could leave a seal that fits no file.
     private_file::sync_tree(files)?;
-    let bytes = serde_json::to_vec(&sums(files)?)
-        .map_err(|e| StateError::Unstorable { what: FILE, why: e.to_string() })?;
+    let bytes = serde_json::to_vec(&sums(files)?).map_err(StateError::unstorable(FILE))?;
     private_file::replace(&path, &bytes)?;
     match fs::remove_file(&before) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {

@@ -13,22 +13,22 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::state::{Digest, StateError, ledger::Ledger, private_file};
+use crate::state::{Digest, StateError, codec, header::StateHeader, private_file};
 
 pub(super) const FILE: &str = "pushsync.heads";
 const SLOT: usize = 512;
 
-/// The number and checksum of the last commit's ledger.
+/// The number of the last commit, and the digest of the header that it wrote.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Head {
+pub(super) struct LastCommit {
     pub(super) sequence: u64,
-    pub(super) ledger: Digest,
+    pub(super) header: Digest,
 }
 
-impl Head {
-    /// That of the commit which wrote this ledger.
-    pub(super) fn of(ledger: &Ledger) -> Result<Self, StateError> {
-        Ok(Self { sequence: ledger.sequence, ledger: ledger.encode()?.digest })
+impl LastCommit {
+    /// The commit that wrote this header.
+    pub(super) fn of(header: &StateHeader) -> Result<Self, StateError> {
+        Ok(Self { sequence: header.sequence, header: codec::digest(&header.encode()?) })
     }
 }
 
@@ -42,16 +42,16 @@ pub(super) fn any_commit(folder: &Path) -> Result<bool, StateError> {
     }
 }
 
-/// The place of one environment in the file.
+/// One environment's slot in the file.
 #[derive(Debug)]
-pub(super) struct Heads {
+pub(super) struct LastCommits {
     file: File,
     path: PathBuf,
     at: u64,
     environment: String,
 }
 
-impl Heads {
+impl LastCommits {
     pub(super) fn open(
         folder: &Path,
         position: usize,
@@ -63,10 +63,10 @@ impl Heads {
         Ok(Self { file, path, at, environment: environment.to_owned() })
     }
 
-    pub(super) fn write(&mut self, head: Head) -> Result<(), StateError> {
+    pub(super) fn write(&mut self, head: LastCommit) -> Result<(), StateError> {
         let mut slot = Vec::with_capacity(SLOT);
         slot.extend_from_slice(&head.sequence.to_le_bytes());
-        slot.extend_from_slice(&head.ledger.0.to_le_bytes());
+        slot.extend_from_slice(&head.header.0.to_le_bytes());
         slot.extend_from_slice(&checksum(head, &self.environment));
         slot.resize(SLOT, 0);
         self.file
@@ -90,9 +90,9 @@ pub(super) fn read(
     folder: &Path,
     position: usize,
     environment: &str,
-    place: &str,
-) -> Result<Head, StateError> {
-    let damaged = |what| StateError::damaged(place, format!("its {FILE} {what}"));
+    location: &str,
+) -> Result<LastCommit, StateError> {
+    let damaged = |what| StateError::damaged(location, format!("its {FILE} {what}"));
     let path = folder.join(FILE);
     let bytes = match fs::read(&path) {
         Ok(bytes) => bytes,
@@ -101,18 +101,18 @@ pub(super) fn read(
     };
     let head = bytes.get(position * SLOT..).and_then(|slot| {
         let (sequence, rest) = slot.split_first_chunk::<8>()?;
-        let (ledger, rest) = rest.split_first_chunk::<16>()?;
+        let (header, rest) = rest.split_first_chunk::<16>()?;
         let sequence = u64::from_le_bytes(*sequence);
-        let head = Head { sequence, ledger: Digest(u128::from_le_bytes(*ledger)) };
+        let head = LastCommit { sequence, header: Digest(u128::from_le_bytes(*header)) };
         rest.starts_with(&checksum(head, environment)).then_some(head)
     });
     head.ok_or_else(|| damaged("is not what was written"))
 }
 
-fn checksum(head: Head, environment: &str) -> [u8; 32] {
+fn checksum(head: LastCommit, environment: &str) -> [u8; 32] {
     let mut hasher = blake3::Hasher::new();
     hasher.update(&head.sequence.to_le_bytes());
-    hasher.update(&head.ledger.0.to_le_bytes());
+    hasher.update(&head.header.0.to_le_bytes());
     hasher.update(environment.as_bytes());
     *hasher.finalize().as_bytes()
 }
