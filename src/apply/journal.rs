@@ -38,7 +38,7 @@ impl Journal {
         along: impl Fn() -> Vec<Write> + Send + 'static,
     ) -> Self {
         let (queue, mut entries) = mpsc::unbounded_channel::<Entry>();
-        let place = store.place().into();
+        let place = store.location().into();
         tokio::spawn(async move {
             while let Some(first) = entries.recv().await {
                 let mut writes = first.writes;
@@ -75,7 +75,7 @@ impl Journal {
     /// Returns once `writes` are durable.
     pub(super) async fn commit(&self, writes: Vec<Write>) -> Result<(), Arc<StateError>> {
         let (done, answer) = oneshot::channel();
-        let gone = || Arc::new(StateError::Failed { place: self.place.to_string() });
+        let gone = || Arc::new(StateError::Failed { location: self.place.to_string() });
         self.queue.send(Entry { writes, done }).map_err(|_| gone())?;
         answer.await.map_err(|_| gone())?
     }

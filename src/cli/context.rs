@@ -30,8 +30,8 @@ use crate::{
     render::words,
     sandbox::{self, Running, Sandbox},
     state::{
-        self, Access, Answer, HostedStore, Location, Mode, OpenOptions, StateError, StateKey,
-        Store, private_file, unrecorded::UnrecordedOutcomes,
+        self, Access, Mode, OpenOptions, StateError, StateKey, StateTarget, Store, StoreFuture,
+        private_file, unrecorded::UnrecordedOutcomes,
     },
 };
 
@@ -234,8 +234,8 @@ impl Context {
             // A sandbox is this machine's alone, wherever the state is kept.
             return Ok(Place::sandbox(local, &environment));
         }
-        let location =
-            Location::from(location).complete(|name| surroundings::variable(name).map(Into::into));
+        let location = StateTarget::from(location)
+            .complete(|name| surroundings::variable(name).map(Into::into));
         Ok(Place::new(location, local, environment))
     }
 
@@ -292,17 +292,17 @@ impl Context {
             Err(error) => return Err(error),
         };
         match access {
-            Access::Write => self.replay(place, &store, key.as_ref())?,
-            Access::Read => self.tell_of_unrecorded(place, &store)?,
+            Access::Write => self.replay(place, &*store, key.as_ref())?,
+            Access::Read => self.tell_of_unrecorded(place, &*store)?,
         }
-        Ok(Some(Arc::new(store)))
+        Ok(Some(Arc::from(store)))
     }
 
     /// Where outcomes wait that a state could not record: in the state's own folder, or in one of the user.
     pub(super) fn unrecorded_folder(&self, place: &Place) -> Result<PathBuf, String> {
         match place.location() {
-            Location::Folder(folder) => Ok(folder.clone()),
-            Location::Postgres(_) | Location::Bucket(_) => {
+            StateTarget::Folder(folder) => Ok(folder.clone()),
+            StateTarget::Postgres(_) | StateTarget::Bucket(_) => {
                 unrecorded::folder_of_the_user(&self.global.directory)
             }
         }
@@ -312,7 +312,7 @@ impl Context {
     fn unrecorded(
         &self,
         place: &Place,
-        store: &HostedStore,
+        store: &dyn Store,
     ) -> Result<Option<(PathBuf, Uuid)>, StateError> {
         let Ok(folder) = self.unrecorded_folder(place) else { return Ok(None) };
         let lineage = waited_for(store.meta())?.lineage;
@@ -324,7 +324,7 @@ impl Context {
     fn replay(
         &self,
         place: &Place,
-        store: &HostedStore,
+        store: &dyn Store,
         key: Option<&StateKey>,
     ) -> Result<(), StateError> {
         let Some((folder, lineage)) = self.unrecorded(place, store)? else { return Ok(()) };
@@ -340,7 +340,7 @@ impl Context {
     }
 
     /// Says that something waits, and leaves it where it is.
-    fn tell_of_unrecorded(&self, place: &Place, store: &HostedStore) -> Result<(), StateError> {
+    fn tell_of_unrecorded(&self, place: &Place, store: &dyn Store) -> Result<(), StateError> {
         if let Some((folder, lineage)) = self.unrecorded(place, store)? {
             self.output.note(&format!(
                 "an earlier run could not record what became of its last requests: it waits in {}, and apply records it",
@@ -352,7 +352,7 @@ impl Context {
 
     /// Refuses a folder that git tracks, and warns once of one that it does not ignore.
     pub(super) fn check_folder(&self, place: &Place, mode: Mode) -> Result<(), Failure> {
-        let Location::Folder(folder) = place.location() else { return Ok(()) };
+        let StateTarget::Folder(folder) = place.location() else { return Ok(()) };
         if mode == Mode::MustExist && !folder.exists() {
             return Ok(());
         }
@@ -407,7 +407,7 @@ impl Context {
     /// That there is no state, where one must be.
     pub(super) fn no_state(&self, place: &Place) -> Failure {
         let missing = StateError::NotFound {
-            place: place.location().to_string(),
+            location: place.location().to_string(),
             environment: place.namespace().to_owned(),
         };
         self.about_sandbox(place, missing.into())
@@ -509,7 +509,7 @@ impl Context {
 }
 
 /// The answer of a store to somebody who has no runtime yet.
-fn waited_for<T>(answer: Answer<'_, T>) -> Result<T, StateError> {
+fn waited_for<T>(answer: StoreFuture<'_, T>) -> Result<T, StateError> {
     let runtime = Builder::new_current_thread().build().map_err(|source| StateError::Io {
         action: "start for",
         path: "the state".into(),
@@ -527,7 +527,7 @@ fn open_options(
     key: Option<StateKey>,
 ) -> OpenOptions {
     OpenOptions {
-        location: place.location().clone(),
+        target: place.location().clone(),
         environment: place.namespace().to_owned(),
         mode,
         access,

@@ -10,7 +10,7 @@ use std::{
 
 use url::Url;
 
-use crate::{manifest::Interpolated, model::StateLocation, state::Location};
+use crate::{manifest::Interpolated, model::StateLocation, state::StateTarget};
 
 /// What is held, and what is shown instead; the longest first.
 static HIDDEN: RwLock<Vec<(String, String)>> = RwLock::new(Vec::new());
@@ -30,7 +30,7 @@ pub(super) fn hide(text: &Interpolated, location: &StateLocation) {
         found.push((decoded(held), variable.to_owned()));
     }
     if location.is_url() {
-        found.push((Location::from(location.clone()).to_string(), written.to_owned()));
+        found.push((StateTarget::from(location.clone()).to_string(), written.to_owned()));
         if let Ok(url) = Url::parse(text.value()) {
             let parts = [
                 url.username(),

@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 
 use super::{failure::Failure, hidden};
-use crate::state::{Location, StateError, backup};
+use crate::state::{StateError, StateTarget, backup};
 
 /// Where the state of this command is.
 pub(super) struct Place {
-    location: Location,
+    location: StateTarget,
     /// A folder on this machine for what does not go elsewhere: the sandbox's messages. The state
     /// itself, if it is kept in a folder.
     local: PathBuf,
@@ -21,16 +21,16 @@ pub(super) struct Place {
 const SANDBOX: &str = "sandbox:";
 
 impl Place {
-    pub(super) fn new(location: Location, local: PathBuf, environment: String) -> Self {
+    pub(super) fn new(location: StateTarget, local: PathBuf, environment: String) -> Self {
         Self { location, local, namespace: environment }
     }
 
     pub(super) fn sandbox(folder: PathBuf, environment: &str) -> Self {
         let namespace = format!("{SANDBOX}{environment}");
-        Self { location: Location::Folder(folder.clone()), local: folder, namespace }
+        Self { location: StateTarget::Folder(folder.clone()), local: folder, namespace }
     }
 
-    pub(super) fn location(&self) -> &Location {
+    pub(super) fn location(&self) -> &StateTarget {
         &self.location
     }
 
@@ -55,8 +55,8 @@ impl Place {
     /// itself.
     pub(super) fn backups(&self) -> Option<PathBuf> {
         match &self.location {
-            Location::Folder(folder) => Some(folder.join("backups")),
-            Location::Postgres(_) | Location::Bucket(_) => None,
+            StateTarget::Folder(folder) => Some(folder.join("backups")),
+            StateTarget::Postgres(_) | StateTarget::Bucket(_) => None,
         }
     }
 
@@ -71,7 +71,7 @@ impl Place {
             return error.into();
         }
         let cure = match &self.location {
-            Location::Folder(folder) => {
+            StateTarget::Folder(folder) => {
                 let exports = folder.join("backups");
                 let newest = backup::list(&exports, &self.namespace).ok().and_then(|mut all| all.pop());
                 match newest {
@@ -83,8 +83,8 @@ impl Place {
                     None => "no export was made by itself yet; if you have one, read it back into a fresh folder: pushsync state import FILE --state DIR".to_owned(),
                 }
             }
-            Location::Postgres(_) => "restore the database from its own backup, or read an export back into a fresh one: pushsync state import FILE --state URL".to_owned(),
-            Location::Bucket(_) => "pushsync state restore lists older snapshots and brings one back; or read an export back under a fresh prefix: pushsync state import FILE --state URL".to_owned(),
+            StateTarget::Postgres(_) => "restore the database from its own backup, or read an export back into a fresh one: pushsync state import FILE --state URL".to_owned(),
+            StateTarget::Bucket(_) => "pushsync state restore lists older snapshots and brings one back; or read an export back under a fresh prefix: pushsync state import FILE --state URL".to_owned(),
         };
         Failure::from(error).help(hidden::in_words(cure))
     }

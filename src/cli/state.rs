@@ -75,7 +75,7 @@ impl Desk<'_> {
         store.ok_or_else(|| self.context.no_state(&self.place))
     }
 
-    fn wait<T>(&self, answer: crate::state::Answer<'_, T>) -> Result<T, Failure> {
+    fn wait<T>(&self, answer: crate::state::StoreFuture<'_, T>) -> Result<T, Failure> {
         Ok(self.runtime.block_on(answer)?)
     }
 

@@ -19,6 +19,8 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, Zeroizing};
 
+use super::StateError;
+
 /// The least number of characters of a passphrase (contract, section 7).
 const LEAST: usize = 20;
 
@@ -93,6 +95,16 @@ pub(super) enum Undecipherable {
     /// The system gave no random bytes, or refused the memory.
     #[error("the system does not let it be encrypted")]
     System,
+}
+
+impl Undecipherable {
+    /// The error of a state whose own key cannot be decrypted or encrypted.
+    pub(super) fn of_key(self, location: &str) -> StateError {
+        match self {
+            Self::WrongKey => StateError::WrongKey { location: location.to_owned() },
+            other => StateError::damaged(location, format!("its key: {other}")),
+        }
+    }
 }
 
 /// Wiped when it is dropped.

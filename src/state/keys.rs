@@ -9,8 +9,8 @@ use crate::model::{VisitorId, is_hostile};
 
 use super::{Run, RunPart, Write};
 
-/// The ledger: what the state says of itself.
-pub(super) const LEDGER: &[u8] = b"m";
+/// The header of the state.
+pub(super) const HEADER: &[u8] = b"m";
 
 /// One kind of thing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,11 +118,6 @@ pub(super) fn at(write: &Write) -> Option<(Table, Vec<u8>)> {
     Some((table, table.key(&name)))
 }
 
-/// The key of what a write concerns.
-pub(super) fn of(write: &Write) -> Option<Vec<u8>> {
-    at(write).map(|(_, key)| key)
-}
-
 /// What a key names, fit for a message: visitor ids are masked.
 pub(super) fn describe(key: &[u8]) -> String {
     let Some((letter, name)) = key.split_first() else { return "an empty key".to_owned() };
@@ -130,7 +125,7 @@ pub(super) fn describe(key: &[u8]) -> String {
         .into_iter()
         .find(|table| table.letter() == *letter);
     match table {
-        None if key == LEDGER => "the ledger".to_owned(),
+        None if key == HEADER => "the header".to_owned(),
         None => "a key of no known kind".to_owned(),
         Some(Table::Runs | Table::RunParts) => "a run of the history".to_owned(),
         Some(table) => {

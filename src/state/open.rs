@@ -7,14 +7,14 @@ use secrecy::{ExposeSecret, SecretString};
 use uuid::Uuid;
 
 use super::{
-    HostedStore, LockHolder, StateError, StateKey, bucket, bucket::Bucket, postgres, sled,
-    sled::Compacted,
+    LockHolder, StateError, StateKey, Store, bucket, bucket::Bucket, folder, folder::Compacted,
+    postgres,
 };
 use crate::model::StateLocation;
 
 /// Where a state is.
 #[derive(Clone)]
-pub enum Location {
+pub enum StateTarget {
     /// In a folder on this machine.
     Folder(PathBuf),
     /// In a Postgres database: `postgres://user:password@host/database`.
@@ -23,7 +23,7 @@ pub enum Location {
     Bucket(Bucket),
 }
 
-impl From<StateLocation> for Location {
+impl From<StateLocation> for StateTarget {
     fn from(location: StateLocation) -> Self {
         match location {
             StateLocation::Folder(folder) => Self::Folder(folder),
@@ -33,7 +33,7 @@ impl From<StateLocation> for Location {
     }
 }
 
-impl Location {
+impl StateTarget {
     /// The same, with what it leaves open and the environment says: the `AWS_*` variables of a
     /// bucket; `PGPASSWORD`, or the file that `PGPASSFILE` names, for a database whose URL has no
     /// password. `variable` reads the environment.
@@ -49,17 +49,17 @@ impl Location {
 }
 
 /// Fit for messages: without user and password.
-impl fmt::Display for Location {
+impl fmt::Display for StateTarget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Folder(path) => write!(f, "{}", path.display()),
-            Self::Postgres(url) => f.write_str(&postgres::place(url)),
+            Self::Postgres(url) => f.write_str(&postgres::location(url)),
             Self::Bucket(bucket) => fmt::Display::fmt(bucket, f),
         }
     }
 }
 
-impl fmt::Debug for Location {
+impl fmt::Debug for StateTarget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Folder(path) => write!(f, "Folder({path:?})"),
@@ -92,8 +92,8 @@ pub enum Access {
 #[derive(Debug, Clone)]
 pub struct OpenOptions {
     /// Where it is.
-    pub location: Location,
-    /// The environment; each has a state of its own at the same place.
+    pub target: StateTarget,
+    /// The environment; each has a state of its own in the same place.
     pub environment: String,
     /// What to do when there is no state yet.
     pub mode: Mode,
@@ -111,6 +111,13 @@ pub struct OpenOptions {
     pub key: Option<StateKey>,
 }
 
+impl OpenOptions {
+    pub(super) fn not_found(&self, location: &str) -> StateError {
+        let (location, environment) = (location.to_owned(), self.environment.clone());
+        StateError::NotFound { location, environment }
+    }
+}
+
 /// Opens the state of one environment. This blocks: on the lock up to
 /// [`OpenOptions::lock_timeout`], and while what is there is checked.
 ///
@@ -118,11 +125,11 @@ pub struct OpenOptions {
 ///
 /// See [`StateError`]: `Damaged`, `Newer`, `OtherEnvironment`, `Locked`, `NotFound`, `Io`, and
 /// `Unavailable` for a store that cannot be reached.
-pub fn open(options: OpenOptions) -> Result<HostedStore, StateError> {
-    match options.location.clone() {
-        Location::Folder(folder) => sled::open(folder, options),
-        Location::Bucket(bucket) => bucket::open(bucket, options),
-        Location::Postgres(url) => postgres::open(&url, options),
+pub fn open(options: OpenOptions) -> Result<Box<dyn Store>, StateError> {
+    match options.target.clone() {
+        StateTarget::Folder(folder) => folder::open(folder, options),
+        StateTarget::Bucket(bucket) => bucket::open(bucket, options),
+        StateTarget::Postgres(url) => postgres::open(&url, options),
     }
 }
 
@@ -135,9 +142,9 @@ pub fn open(options: OpenOptions) -> Result<HostedStore, StateError> {
 ///
 /// As [`open`]; and `Unavailable` if the new files are not what the old ones are, which stay then.
 pub fn compact(options: OpenOptions) -> Result<Option<Compacted>, StateError> {
-    match options.location.clone() {
-        Location::Folder(folder) => sled::compact(folder, options).map(Some),
-        Location::Bucket(_) | Location::Postgres(_) => Ok(None),
+    match options.target.clone() {
+        StateTarget::Folder(folder) => folder::compact(folder, options).map(Some),
+        StateTarget::Bucket(_) | StateTarget::Postgres(_) => Ok(None),
     }
 }
 
@@ -155,7 +162,7 @@ mod tests {
             "postgres://db.example.com/pushsync?password=secret&user=me",
         ] {
             let location = StateLocation::parse(url, "".as_ref()).expect("a store");
-            let location = Location::from(location);
+            let location = StateTarget::from(location);
             let shown = location.to_string();
             let known = ["postgres://db.example.com:5432/pushsync", "postgres://…"];
             assert!(known.contains(&&*shown), "{url}: {shown}");

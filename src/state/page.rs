@@ -6,7 +6,7 @@ use std::{fmt, sync::Arc};
 use super::{
     Digest, Record, StateError,
     codec::{self, Undecodable},
-    engine::undecodable,
+    packed::Packed,
 };
 use crate::model::{Address, Kind, Sender};
 
@@ -21,7 +21,7 @@ pub struct Page {
 /// All keys and values in one buffer.
 #[derive(Clone, Default)]
 struct Entries {
-    place: String,
+    location: String,
     bytes: Vec<u8>,
     /// Where each key and each value ends; they begin where the one before ends.
     ends: Vec<(usize, usize)>,
@@ -52,7 +52,7 @@ impl Page {
         self.entries.ends.is_empty()
     }
 
-    /// The record at this place of it.
+    /// The record at this index.
     pub fn entry(&self, at: usize) -> Option<Entry> {
         (at < self.len()).then(|| Entry { entries: Arc::clone(&self.entries), at })
     }
@@ -76,15 +76,15 @@ impl Page {
 pub(super) struct Builder(Entries, Digest);
 
 impl Builder {
-    pub(super) fn new(place: &str) -> Self {
-        let entries = Entries { place: place.to_owned(), ..Entries::default() };
+    pub(super) fn new(location: &str) -> Self {
+        let entries = Entries { location: location.to_owned(), ..Entries::default() };
         Self(entries, Digest::default())
     }
 
     /// Checks what is stored under a key, and adds it.
     pub(super) fn add(&mut self, key: &[u8], value: &[u8]) -> Result<(), StateError> {
-        let Self(Entries { place, bytes, ends }, sum) = self;
-        let (_, digest) = codec::open(key, value).map_err(|e| undecodable(place, key, &e))?;
+        let Self(Entries { location, bytes, ends }, sum) = self;
+        let (_, digest) = codec::check(key, value).map_err(|error| error.at(location, key))?;
         *sum = Digest(sum.0.wrapping_add(digest.0));
         bytes.extend_from_slice(key);
         let key_end = bytes.len();
@@ -117,7 +117,7 @@ impl fmt::Debug for Entry {
 }
 
 impl Entry {
-    /// The key under which it lies in the store, and the value.
+    /// Its key in the store, and the value.
     fn stored(&self) -> (&[u8], &[u8]) {
         self.entries.get(self.at).unwrap_or_default()
     }
@@ -133,7 +133,7 @@ impl Entry {
     }
 
     fn failed(&self, error: &Undecodable) -> StateError {
-        undecodable(&self.entries.place, self.stored().0, error)
+        error.at(&self.entries.location, self.stored().0)
     }
 
     /// The whole record.
@@ -143,29 +143,15 @@ impl Entry {
     /// [`StateError::Damaged`] if it cannot be read although it matches its checksum.
     pub fn record(&self) -> Result<Record, StateError> {
         let (key, value) = self.stored();
-        codec::opened(value)
-            .and_then(|payload| payload.record(key))
+        codec::payload(value)
+            .and_then(|payload| codec::record(key, payload))
             .map_err(|error| self.failed(&error))
     }
 
     /// Whether it certainly is what was applied last, the API did not differ, and nothing is left
     /// to do: found out without decoding it, so that `false` may only mean that it has to be.
     pub fn is_plainly(&self, kind: Kind, from: &Sender, text: &str, protect: Option<bool>) -> bool {
-        let packed = codec::opened(self.stored().1).ok().and_then(|payload| payload.packed());
-        matches!(packed, Some(Ok(packed)) if packed.is_plainly(kind, from, text, protect))
-    }
-
-    /// Its digest if this version had written it.
-    pub(super) fn digest_now(&self) -> Result<Digest, StateError> {
-        let (key, value) = self.stored();
-        let failed = |error: Undecodable| self.failed(&error);
-        if codec::opened(value).map_err(failed)?.packed().is_some() {
-            return Ok(codec::open(key, value).map_err(failed)?.1);
-        }
-        let unstorable = |error: serde_json::Error| StateError::Unstorable {
-            what: "a record",
-            why: error.to_string(),
-        };
-        Ok(codec::encode_record(key, &self.record()?).map_err(unstorable)?.digest)
+        let payload = codec::payload(self.stored().1).unwrap_or_default();
+        Packed::read(payload).is_ok_and(|packed| packed.is_plainly(kind, from, text, protect))
     }
 }

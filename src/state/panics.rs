@@ -4,7 +4,7 @@
 //! thread waiting for ever, so all who wait are told, and every open store of the process is
 //! done for: its pool of threads is shared.
 //!
-//! The words of these panics are dropped, as they may quote keys and values; the place in sled's
+//! The words of these panics are dropped, as they may quote keys and values; the location in sled's
 //! source is kept.
 
 use std::{
@@ -46,7 +46,7 @@ pub(super) fn install() {
             if !background && name != THREAD {
                 return before(info);
             }
-            let place = info.location().map_or_else(
+            let location = info.location().map_or_else(
                 || "sled panicked".to_owned(),
                 |at| {
                     let file = at.file().rsplit(['/', '\\']).next().unwrap_or_default();
@@ -60,10 +60,10 @@ pub(super) fn install() {
                 DEATHS.fetch_add(1, Ordering::SeqCst);
                 let all = waiting().take();
                 for told in all.into_iter().flatten() {
-                    told.1(&place);
+                    told.1(&location);
                 }
             } else {
-                LAST.set(Some(place));
+                LAST.set(Some(location));
             }
         }));
     });

@@ -17,7 +17,7 @@ pub fn create(path: &Path) -> Result<File, StateError> {
     options().write(true).create_new(true).open(path).map_err(StateError::io("create", path))
 }
 
-/// Writes a whole file that only its owner can read, in place of one that may be there: after a
+/// Writes a whole file that only its owner can read, in location of one that may be there: after a
 /// crash there is the old one or the new one.
 ///
 /// # Errors
@@ -41,7 +41,7 @@ pub fn replace_with(
     sync_folder(path.parent().unwrap_or(Path::new(".")))
 }
 
-/// Like [`create`], in place of what a crash may have left behind.
+/// Like [`create`], in location of what a crash may have left behind.
 pub(super) fn create_anew(path: &Path) -> Result<File, StateError> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {

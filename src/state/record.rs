@@ -287,6 +287,6 @@ pub struct Verification {
     pub intents: u64,
     /// How many runs.
     pub runs: u64,
-    /// What is wrong, each with the place; empty if all is well.
+    /// What is wrong, each with the location; empty if all is well.
     pub problems: Vec<String>,
 }

@@ -123,7 +123,7 @@ fn a_state_of_a_newer_version_is_refused_and_the_cure_is_to_upgrade() {
     let scene = Scene::new();
     let path = scene.state().join("pushsync.json");
     let text = fs::read_to_string(&path).expect("readable");
-    let newer = text.replacen("\"format\": 3", "\"format\": 99", 1);
+    let newer = text.replacen("\"format\": 1", "\"format\": 99", 1);
     assert_ne!(text, newer, "{text}");
     fs::write(&path, newer).expect("writable");
     scene.refused(&["newer version", "upgrade pushsync"]);

@@ -3,7 +3,7 @@
 
 use std::{fs, path::Path};
 
-use pushsync::state::{self, Access, Mode, OpenOptions, StateError, Write};
+use pushsync::state::{self, Access, Mode, OpenOptions, StateError, Store, Write};
 
 use super::{forge::*, support::*};
 
@@ -21,9 +21,9 @@ fn refused(folder: &Path, what: &str) {
 }
 
 /// An encrypted state in a folder: few things, so that there is a copy of them.
-fn written(folder: &Path) -> state::HostedStore {
+fn written(folder: &Path) -> Box<dyn Store> {
     let store = state::open(encrypted(folder)).expect("opens");
-    commit(&store, vec![put("a@v", "x"), intend("b@v"), log(1), Write::Budget(budget(42))]);
+    commit(&*store, vec![put("a@v", "x"), intend("b@v"), log(1), Write::Budget(budget(42))]);
     store
 }
 
@@ -112,12 +112,12 @@ fn a_ledger_that_was_made_plain_is_refused_where_there_is_a_key() {
 
 #[test]
 fn every_ledger_that_is_written_is_authenticated_whatever_it_says() {
-    use pushsync::state::{Amendment, Store};
+    use pushsync::state::Amendment;
     let folder = tempfile::tempdir().expect("a folder");
     let store = written(folder.path());
     let other = key("another passphrase 1");
     runtime().block_on(store.amend(Amendment::Rekey(other.clone()))).expect("written");
-    commit(&store, vec![put("c@v", "y")]);
+    commit(&*store, vec![put("c@v", "y")]);
     drop(store);
     let options = || OpenOptions { key: Some(other.clone()), ..options(folder.path()) };
     let store = state::open(options()).expect("opens");

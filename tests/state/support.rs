@@ -6,9 +6,9 @@ use jiff::Timestamp;
 use pushsync::{
     model::{Address, Content, Kind, MessageId, Sender},
     state::{
-        self, Access, BudgetNote, Digest, Drift, HostedStore, Intent, Location, LockHolder,
-        MemoryStore, Mode, OpenOptions, Record, Run, RunChange, RunPart, StateError, StateKey,
-        Store, Superseded, Write,
+        self, Access, BudgetNote, Digest, Drift, Intent, LockHolder, MemoryStore, Mode,
+        OpenOptions, Record, Run, RunChange, RunPart, StateError, StateKey, StateTarget, Store,
+        Superseded, Write,
         scan::{Located, Records},
     },
 };
@@ -108,7 +108,7 @@ pub(crate) fn memory() -> MemoryStore {
 
 pub(crate) fn options(folder: &Path) -> OpenOptions {
     OpenOptions {
-        location: Location::Folder(folder.into()),
+        target: StateTarget::Folder(folder.into()),
         environment: "default".into(),
         mode: Mode::CreateIfAbsent,
         access: Access::Write,
@@ -125,7 +125,7 @@ pub(crate) fn options(folder: &Path) -> OpenOptions {
     }
 }
 
-pub(crate) fn open(folder: &Path) -> Result<HostedStore, StateError> {
+pub(crate) fn open(folder: &Path) -> Result<Box<dyn Store>, StateError> {
     state::open(options(folder))
 }
 

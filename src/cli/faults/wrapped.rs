@@ -10,7 +10,8 @@ use crate::{
     apply::api::{Api, Call, Found},
     model::{Address, Content, Kind, MessageId, VisitorId},
     state::{
-        Amendment, Answer, Intent, Meta, Page, Record, Run, StateError, Store, Verification, Write,
+        Amendment, Intent, Meta, Page, Record, Run, StateError, Store, StoreFuture, Verification,
+        Write,
     },
 };
 
@@ -67,34 +68,34 @@ struct Mortal {
 }
 
 impl Store for Mortal {
-    fn place(&self) -> &str {
-        self.inner.place()
+    fn location(&self) -> &str {
+        self.inner.location()
     }
 
-    fn meta(&self) -> Answer<'_, Meta> {
+    fn meta(&self) -> StoreFuture<'_, Meta> {
         self.inner.meta()
     }
 
-    fn page(&self, from: Bound<&str>, to: Bound<&str>, limit: usize) -> Answer<'_, Page> {
+    fn page(&self, from: Bound<&str>, to: Bound<&str>, limit: usize) -> StoreFuture<'_, Page> {
         self.inner.page(from, to, limit)
     }
 
-    fn record<'a>(&'a self, address: &'a Address) -> Answer<'a, Option<Record>> {
+    fn record<'a>(&'a self, address: &'a Address) -> StoreFuture<'a, Option<Record>> {
         self.inner.record(address)
     }
 
-    fn intents(&self) -> Answer<'_, Vec<Intent>> {
+    fn intents(&self) -> StoreFuture<'_, Vec<Intent>> {
         self.inner.intents()
     }
 
-    fn runs(&self, limit: usize) -> Answer<'_, Vec<Run>> {
+    fn runs(&self, limit: usize) -> StoreFuture<'_, Vec<Run>> {
         self.inner.runs(limit)
     }
 
-    fn commit(&self, writes: Vec<Write>) -> Answer<'_, Meta> {
+    fn commit(&self, writes: Vec<Write>) -> StoreFuture<'_, Meta> {
         Box::pin(async move {
             let lost = || StateError::Unavailable {
-                place: self.place().to_owned(),
+                location: self.location().to_owned(),
                 why: "the connection was lost, on request".to_owned(),
             };
             if self.lose.is_out() {
@@ -109,11 +110,11 @@ impl Store for Mortal {
         })
     }
 
-    fn amend(&self, amendment: Amendment) -> Answer<'_, Meta> {
+    fn amend(&self, amendment: Amendment) -> StoreFuture<'_, Meta> {
         self.inner.amend(amendment)
     }
 
-    fn verify(&self) -> Answer<'_, Verification> {
+    fn verify(&self) -> StoreFuture<'_, Verification> {
         self.inner.verify()
     }
 }

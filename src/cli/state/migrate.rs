@@ -10,7 +10,7 @@ use crate::{
         place::Place,
     },
     render::words,
-    state::{Amendment, Meta, Mode, StateError, Store, Write as StateWrite, export, scan},
+    state::{Amendment, Meta, Mode, StateError, Store, Write as StateWrite, export},
 };
 
 /// Copies the state of this environment elsewhere, compares both, and marks the old one as moved.
@@ -32,9 +32,7 @@ pub(super) fn migrate(desk: &Desk<'_>, to: &str, plain: bool) -> Result<u8, Fail
     let old = old
         .map_err(|error| desk.place.failure(error))?
         .ok_or_else(|| desk.context.no_state(&desk.place))?;
-    // The copy is written anew, the old one may have been written by an older version.
-    let digest = desk.wait(scan::digest_now(&*old))?;
-    let there = Meta { digest, ..desk.wait(old.meta())? };
+    let there = desk.wait(old.meta())?;
     let new = open(&target, Mode::CreateIfAbsent, key.filter(|_| !plain))
         .map_err(|error| target.failure(error))?
         .ok_or_else(|| Failure::new("the state could not be made"))?;

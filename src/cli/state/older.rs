@@ -13,7 +13,7 @@ use crate::{
     },
     render::words,
     state::{
-        Location, backup,
+        StateTarget, backup,
         bucket::{self, Bucket, HeldLock},
     },
 };
@@ -21,14 +21,14 @@ use crate::{
 /// Breaks the lock of a bucket, or says who has it.
 pub(super) fn unlock(desk: &Desk<'_>, force: bool) -> Result<u8, Failure> {
     let bucket = match desk.place.location() {
-        Location::Bucket(bucket) => bucket,
-        Location::Folder(_) => {
+        StateTarget::Bucket(bucket) => bucket,
+        StateTarget::Folder(_) => {
             return Err(Failure::new(
                 "the lock of a folder goes with its process: there is none to break",
             )
             .help("a message that somebody holds it names the process; wait for it, or end it"));
         }
-        Location::Postgres(_) => {
+        StateTarget::Postgres(_) => {
             return Err(Failure::new("the lock in a database goes with its session: there is none to break")
                 .help("a message that somebody holds it names the process; to end its session: SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'"));
         }
@@ -67,8 +67,8 @@ pub(super) fn restore(
     format: DataFormat,
 ) -> Result<u8, Failure> {
     match (desk.place.location(), name) {
-        (Location::Bucket(bucket), None) => list(desk, bucket, format),
-        (Location::Bucket(bucket), Some(name)) => {
+        (StateTarget::Bucket(bucket), None) => list(desk, bucket, format),
+        (StateTarget::Bucket(bucket), Some(name)) => {
             let options = desk.context.options_to_restore(&desk.place)?;
             let meta = bucket::restore(bucket, &options, name)
                 .map_err(|error| desk.place.failure(error))?;
@@ -79,8 +79,8 @@ pub(super) fn restore(
             ));
             Ok(status::DONE)
         }
-        (Location::Folder(_), _) => exports(desk, format),
-        (Location::Postgres(_), _) => Err(Failure::new("older states of a database are in its own backups")
+        (StateTarget::Folder(_), _) => exports(desk, format),
+        (StateTarget::Postgres(_), _) => Err(Failure::new("older states of a database are in its own backups")
             .help("restore the database, or read an export back into a fresh one: pushsync state import FILE --state URL")),
     }
 }

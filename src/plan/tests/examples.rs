@@ -324,7 +324,7 @@ fn a_record_that_cannot_be_decoded_is_an_error_of_the_state_unless_it_is_plainly
             self.1
         }
         fn whole(self) -> Result<Record, StateError> {
-            Err(StateError::Damaged { place: "here".to_owned(), what: "broken".to_owned() })
+            Err(StateError::Damaged { location: "here".to_owned(), what: "broken".to_owned() })
         }
     }
 

@@ -1,112 +1,162 @@
-//! `head.json`: what this state is, which snapshot its commits are counted from, and how many
-//! there are at least.
+//! The object `head.json`: which state this is, the snapshot from which it is read, and the last
+//! commit that is certainly there.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::layout::Sum;
-use crate::state::{StateError, engine::newer, ledger::FORMAT};
+use super::{
+    layout::{CHECKPOINT, SEGMENTS, SNAPSHOTS, sequence_in},
+    objects::{Objects, Put},
+};
+use crate::state::{
+    StateError,
+    codec::{FORMAT, newer},
+    frame::Sum,
+};
 
-pub(super) const HEAD: &str = "head.json";
-pub(super) const SEGMENTS: &str = "segments/";
-pub(super) const SNAPSHOTS: &str = "snapshots/";
-
-/// The head of a state.
+/// The content of `head.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Head {
+pub(super) struct Checkpoint {
     pub(super) format: u32,
     pub(super) environment: String,
-    /// The lineage that the state was made with. An import changes the lineage, this never
-    /// changes: objects of another state are told by it.
+    /// The lineage with which the state was made. It never changes, even if an import changes the
+    /// lineage, and tells objects of another state.
     pub(super) origin: Uuid,
-    /// What the segments come after. That of a new state is of commit 0.
-    pub(super) snapshot: Base,
+    /// The snapshot before the segments. That of a new state is of commit 0.
+    pub(super) snapshot: SnapshotRef,
     /// A commit that is certainly there. There may be later ones.
-    pub(super) last: Last,
+    pub(super) last: LastCommit,
 }
 
-/// The snapshot that counts.
+/// Names a snapshot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Base {
+pub(super) struct SnapshotRef {
     /// The name of the object.
     pub(super) name: String,
-    /// The number of the last commit that is in it.
+    /// The number of the last commit in it.
     pub(super) sequence: u64,
     pub(super) checksum: Sum,
 }
 
-/// A commit.
+/// Names a commit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Last {
+pub(super) struct LastCommit {
     pub(super) sequence: u64,
     /// The checksum of its segment.
     pub(super) segment: Sum,
 }
 
-/// As it is stored.
+/// The object with its own checksum.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Stored<H> {
-    head: H,
+struct Stored<C> {
+    head: C,
     blake3: Sum,
 }
 
-impl Head {
+impl Checkpoint {
     pub(super) fn encode(&self) -> Result<Vec<u8>, StateError> {
-        let unstorable = |error: serde_json::Error| StateError::Unstorable {
-            what: HEAD,
-            why: error.to_string(),
+        let encoded = || {
+            let stored = Stored { head: self, blake3: self.checksum()? };
+            let mut bytes = serde_json::to_vec_pretty(&stored)?;
+            bytes.push(b'\n');
+            Ok(bytes)
         };
-        let blake3 = sum(self).map_err(unstorable)?;
-        let mut bytes =
-            serde_json::to_vec_pretty(&Stored { head: self, blake3 }).map_err(unstorable)?;
-        bytes.push(b'\n');
-        Ok(bytes)
+        encoded().map_err(StateError::unstorable(CHECKPOINT))
     }
 
-    pub(super) fn decode(bytes: &[u8], place: &str) -> Result<Self, StateError> {
-        let bad = || StateError::damaged(place, format!("its {HEAD} is not what was written"));
-        // The version first: a newer one may say more than this version can read.
+    pub(super) fn decode(bytes: &[u8], location: &str) -> Result<Self, StateError> {
+        let bad = || StateError::damaged(location, format!("its {CHECKPOINT} is not as written"));
+        // The version first: a newer one may have fields that this version cannot read.
         let any: Value = serde_json::from_slice(bytes).map_err(|_| bad())?;
         let format = any.pointer("/head/format").and_then(Value::as_u64).ok_or_else(bad)?;
         if format > u64::from(FORMAT) {
-            return Err(newer(place, u32::try_from(format).unwrap_or(u32::MAX)));
+            return Err(newer(location, u32::try_from(format).unwrap_or(u32::MAX)));
         }
         let stored: Stored<Self> = serde_json::from_value(any).map_err(|_| bad())?;
-        let matches = sum(&stored.head).is_ok_and(|sum| sum == stored.blake3);
-        if matches { Ok(stored.head) } else { Err(bad()) }
+        let matches = stored.head.checksum().is_ok_and(|checksum| checksum == stored.blake3);
+        matches.then_some(stored.head).ok_or_else(bad)
+    }
+
+    fn checksum(&self) -> Result<Sum, serde_json::Error> {
+        Ok(blake3::hash(&serde_json::to_vec(self)?).to_hex().to_string())
     }
 }
 
-fn sum(head: &Head) -> Result<Sum, serde_json::Error> {
-    Ok(blake3::hash(&serde_json::to_vec(head)?).to_hex().to_string())
+/// The checkpoint as it is in the bucket.
+#[derive(Debug, Clone)]
+pub(super) struct StoredCheckpoint {
+    pub(super) content: Checkpoint,
+    pub(super) etag: String,
 }
 
-/// What the first segment follows.
-pub(super) fn start(origin: Uuid) -> Sum {
-    blake3::hash(origin.as_bytes()).to_hex().to_string()
+impl StoredCheckpoint {
+    /// `None` if there is no state. Other objects without a checkpoint are damage, except a
+    /// snapshot of commit 0: it is empty, and left by a writer that died while it made a state.
+    pub(super) async fn read(
+        objects: &Objects,
+        environment: &str,
+    ) -> Result<Option<Self>, StateError> {
+        let Some(found) = objects.get(CHECKPOINT).await? else {
+            for folder in [SNAPSHOTS, SEGMENTS] {
+                let listed = objects.list(folder, "").await?;
+                let any = listed.iter().any(|object| sequence_in(&object.name) != Some(0));
+                // It may have been made meanwhile.
+                if any && objects.get(CHECKPOINT).await?.is_none() {
+                    return Err(missing(objects));
+                }
+            }
+            return Ok(None);
+        };
+        let checkpoint = Checkpoint::decode(&found.bytes, objects.location())?;
+        StateError::check_environment(objects.location(), &checkpoint.environment, environment)?;
+        Ok(Some(Self { content: checkpoint, etag: found.etag }))
+    }
+
+    /// Moves it to this commit at least, and to this snapshot if there is one. Another writer may
+    /// have moved it further; it never goes back.
+    pub(super) async fn advance(
+        &mut self,
+        objects: &Objects,
+        last: &LastCommit,
+        snapshot: Option<&SnapshotRef>,
+    ) -> Result<(), StateError> {
+        loop {
+            let mut next = self.content.clone();
+            if last.sequence > next.last.sequence {
+                next.last = last.clone();
+            }
+            if let Some(snapshot) = snapshot.filter(|s| s.sequence > next.snapshot.sequence) {
+                next.snapshot = snapshot.clone();
+            }
+            if next == self.content {
+                return Ok(());
+            }
+            match objects.replace(CHECKPOINT, &next.encode()?, &self.etag).await? {
+                Put::Done { etag } => {
+                    *self = Self { content: next, etag };
+                    return Ok(());
+                }
+                Put::Refused(Some(found)) => {
+                    let now = Checkpoint::decode(&found.bytes, objects.location())?;
+                    if now.origin != next.origin || now.environment != next.environment {
+                        let what = format!("its {CHECKPOINT} was replaced by another state's");
+                        return Err(StateError::damaged(objects.location(), what));
+                    }
+                    *self = Self { content: now, etag: found.etag };
+                }
+                Put::Refused(None) => return Err(missing(objects)),
+            }
+        }
+    }
 }
 
-/// The name of a segment. Twenty digits: every number sorts as its name does.
-pub(super) fn segment_name(sequence: u64) -> String {
-    format!("{SEGMENTS}{sequence:020}")
-}
-
-pub(super) fn snapshot_name(sequence: u64, sum: &str) -> String {
-    let short: String = sum.chars().take(32).collect();
-    format!("{SNAPSHOTS}{sequence:020}-{short}")
-}
-
-/// The number in a name; `None` if it is not one of ours.
-pub(super) fn sequence_in(name: &str) -> Option<u64> {
-    let name = name.strip_prefix(SEGMENTS).or_else(|| name.strip_prefix(SNAPSHOTS))?;
-    let digits = name.get(..20).filter(|digits| digits.bytes().all(|b| b.is_ascii_digit()))?;
-    let ours = name.len() == 20 || name.as_bytes().get(20) == Some(&b'-');
-    if ours { digits.parse().ok() } else { None }
+fn missing(objects: &Objects) -> StateError {
+    StateError::damaged(objects.location(), format!("its {CHECKPOINT} is missing"))
 }
 
 #[cfg(test)]
@@ -114,32 +164,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_changed_head_is_noticed() {
-        let base = Base { name: "n".into(), sequence: 7, checksum: "c".into() };
-        let head = Head {
+    fn a_changed_checkpoint_is_noticed() {
+        let snapshot = SnapshotRef { name: "n".into(), sequence: 7, checksum: "c".into() };
+        let checkpoint = Checkpoint {
             format: FORMAT,
             environment: "default".into(),
             origin: Uuid::from_u128(1),
-            snapshot: base,
-            last: Last { sequence: 9, segment: "s".into() },
+            snapshot,
+            last: LastCommit { sequence: 9, segment: "s".into() },
         };
-        let bytes = head.encode().expect("encodes");
-        assert_eq!(Head::decode(&bytes, "p").expect("decodes"), head);
+        let bytes = checkpoint.encode().expect("encodes");
+        assert_eq!(Checkpoint::decode(&bytes, "p").expect("decodes"), checkpoint);
         let text = String::from_utf8(bytes).expect("is text");
         for (from, to) in [("\"sequence\": 9", "\"sequence\": 8"), ("default", "defau1t")] {
             let changed = text.replace(from, to);
             assert_ne!(changed, text);
-            assert!(Head::decode(changed.as_bytes(), "p").is_err(), "{from} became {to}");
+            assert!(Checkpoint::decode(changed.as_bytes(), "p").is_err(), "{from} became {to}");
         }
-        let newer = text.replace("\"format\": 2", "\"format\": 3");
-        assert!(matches!(Head::decode(newer.as_bytes(), "p"), Err(StateError::Newer { .. })));
-    }
-
-    #[test]
-    fn names_sort_like_their_numbers() {
-        assert_eq!(sequence_in(&segment_name(u64::MAX)), Some(u64::MAX));
-        assert_eq!(sequence_in(&snapshot_name(9, "abc")), Some(9));
-        assert!(segment_name(9) < segment_name(10));
-        assert_eq!(sequence_in("segments/backup-of-00000000000000000001"), None);
+        let newer = text.replace(&format!("\"format\": {FORMAT}"), "\"format\": 99");
+        assert!(matches!(Checkpoint::decode(newer.as_bytes(), "p"), Err(StateError::Newer { .. })));
     }
 }

@@ -1,139 +1,142 @@
-//! Snapshots: what is written when a state is closed, what is kept of it, and for how long.
+//! Snapshots: the whole state in one object. Writes, reads and lists them, and removes what a newer
+//! one has made needless.
 
-use std::time::Duration;
-
-use jiff::SignedDuration;
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::{
-    checkpoint::{Base, HEAD, Head, Last, SEGMENTS, SNAPSHOTS, sequence_in, snapshot_name},
+    checkpoint::{Checkpoint, SnapshotRef},
     config::Limits,
-    layout::{self, SnapshotHeader, Sum},
-    load::{Map, pairs},
-    objects::{Objects, Put},
+    layout::{SEGMENTS, SNAPSHOTS, SnapshotHeader, sequence_in, snapshot_name},
+    objects::{Listed, Objects, Put},
 };
 use crate::state::{
     StateError,
-    ledger::{FORMAT, Ledger},
+    codec::FORMAT,
+    frame::{self, Sum},
+    header::StateHeader,
+    memory::MemoryKv,
 };
 
-/// What a snapshot is of.
-#[derive(Clone, Copy)]
-pub(super) struct Of<'a> {
-    pub(super) environment: &'a str,
-    pub(super) origin: Uuid,
+/// The most bytes of a header.
+const LONGEST_HEADER: u64 = 4096;
+/// How many headers are read at the same time.
+const AT_ONCE: usize = 16;
+
+/// An older state that can be brought back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Snapshot {
+    /// Its name, for [`super::restore`].
+    pub name: String,
+    /// When it was written, by the server's clock.
+    pub at: Timestamp,
+    /// The number of the last commit in it.
+    pub sequence: u64,
+    /// See [`crate::state::Meta::serial`].
+    pub serial: u64,
+    /// How many records it has.
+    pub records: u64,
 }
 
-impl<'a> Of<'a> {
-    pub(super) fn head(head: &'a Head) -> Self {
-        Self { environment: &head.environment, origin: head.origin }
-    }
-}
-
-/// Writes a snapshot. It counts when the head names it.
-pub(super) async fn snapshot(
+/// Writes a snapshot. Nothing reads it before the checkpoint names it.
+pub(super) async fn write(
     objects: &Objects,
-    of: Of<'_>,
-    ledger: &Ledger,
+    origin: Uuid,
+    state: &StateHeader,
     segment: &Sum,
-    map: &Map,
-) -> Result<(Base, usize), StateError> {
+    bytes: &MemoryKv,
+) -> Result<SnapshotRef, StateError> {
     let header = SnapshotHeader {
         format: FORMAT,
-        environment: of.environment.to_owned(),
-        origin: of.origin,
-        sequence: ledger.sequence,
+        environment: state.meta.environment.clone(),
+        origin,
+        sequence: state.sequence,
         segment: segment.clone(),
-        serial: ledger.meta.serial,
-        records: ledger.meta.records,
+        serial: state.meta.serial,
+        records: state.meta.records,
     };
-    let (bytes, checksum) = layout::seal(&header, pairs(map))?;
-    let name = snapshot_name(ledger.sequence, &checksum);
-    match objects.create(&name, &bytes).await? {
-        Put::Done { .. } => {
-            let base = Base { name, sequence: ledger.sequence, checksum };
-            Ok((base, bytes.len()))
-        }
+    let (object, checksum) = frame::seal(&header, pairs(bytes))?;
+    let name = snapshot_name(state.sequence, &checksum);
+    match objects.create(&name, &object).await? {
+        Put::Done { .. } => Ok(SnapshotRef { name, sequence: state.sequence, checksum }),
         // Its name has its checksum in it.
         Put::Refused(_) => {
-            Err(StateError::damaged(objects.place(), format!("its snapshot {name} was changed")))
+            Err(StateError::damaged(objects.location(), format!("its snapshot {name} was changed")))
         }
     }
 }
 
-/// Moves the head on: to this commit at least, and to this snapshot if there is one. Somebody
-/// else may have moved it further meanwhile; it is never moved back.
-pub(super) async fn advance(
-    objects: &Objects,
-    mut head: Head,
-    mut etag: String,
-    last: &Last,
-    base: Option<&Base>,
-) -> Result<(Head, String), StateError> {
-    loop {
-        let mut next = head.clone();
-        if last.sequence > next.last.sequence {
-            next.last = last.clone();
-        }
-        if let Some(base) = base
-            && base.sequence > head.snapshot.sequence
-        {
-            next.snapshot = base.clone();
-        }
-        if next == head {
-            return Ok((head, etag));
-        }
-        match objects.replace(HEAD, &next.encode()?, &etag).await? {
-            Put::Done { etag } => return Ok((next, etag)),
-            Put::Refused(Some(found)) => {
-                let now = Head::decode(&found.bytes, objects.place())?;
-                if now.origin != head.origin || now.environment != head.environment {
-                    let what = format!("its {HEAD} was replaced by that of another state");
-                    return Err(StateError::damaged(objects.place(), what));
-                }
-                (head, etag) = (now, found.etag);
-            }
-            Put::Refused(None) => {
-                let what = format!("its {HEAD} is missing");
-                return Err(StateError::damaged(objects.place(), what));
-            }
-        }
-    }
+/// All keys and values, for a segment or a snapshot of the whole state.
+pub(super) fn pairs(bytes: &MemoryKv) -> impl Iterator<Item = (&[u8], Option<&[u8]>)> {
+    bytes.0.iter().map(|(key, value)| (key.as_slice(), Some(value.as_slice())))
 }
 
-/// Removes what is not needed any more and has been so for a while: segments that are in the
-/// snapshot of this head, and all but the newest snapshots. Whatever goes wrong, the next one
-/// removes it.
-pub(super) async fn sweep(
+/// A snapshot whose checksum is right.
+pub(super) struct DecodedSnapshot {
+    pub(super) header: SnapshotHeader,
+    pub(super) checksum: Sum,
+    pub(super) bytes: MemoryKv,
+}
+
+pub(super) fn decode(
+    object: &[u8],
+    location: &str,
+    name: &str,
+) -> Result<DecodedSnapshot, StateError> {
+    let opened = frame::open::<SnapshotHeader>(object, location, &format!("its snapshot {name}"))?;
+    let pair = |(key, value): &(&[u8], Option<&[u8]>)| Some((key.to_vec(), (*value)?.to_vec()));
+    let bytes = MemoryKv(opened.pairs.iter().filter_map(pair).collect());
+    Ok(DecodedSnapshot { header: opened.header, checksum: opened.sum, bytes })
+}
+
+/// All snapshots that this version can read, the newest first.
+pub(super) async fn list(objects: &Objects) -> Result<Vec<Snapshot>, StateError> {
+    let listed = objects.list(SNAPSHOTS, "").await?;
+    let ours = listed.into_iter().filter(|listed| sequence_in(&listed.name).is_some());
+    let read = |listed: Listed| async move {
+        let Some(start) = objects.start_of(&listed.name, LONGEST_HEADER).await? else {
+            return Ok(None);
+        };
+        let line = start.split(|byte| *byte == b'\n').next().unwrap_or_default();
+        // One that is damaged or newer cannot be chosen.
+        let header = frame::header::<SnapshotHeader>(line, objects.location()).ok().flatten();
+        Ok(header.map(|SnapshotHeader { sequence, serial, records, .. }| {
+            let name = listed.name.trim_start_matches(SNAPSHOTS).to_owned();
+            Snapshot { name, at: listed.written, sequence, serial, records }
+        }))
+    };
+    let found: Vec<Option<Snapshot>> =
+        stream::iter(ours).map(read).buffered(AT_ONCE).try_collect().await?;
+    let mut found: Vec<_> = found.into_iter().flatten().collect();
+    found.sort_by(|a, b| (b.sequence, &b.name).cmp(&(a.sequence, &a.name)));
+    Ok(found)
+}
+
+/// Removes what has been needless for a while: segments that are in the snapshot of this checkpoint,
+/// and all but the newest snapshots. What remains after an error is removed the next time.
+pub(super) async fn remove_needless(
     objects: &Objects,
-    head: &Head,
+    checkpoint: &Checkpoint,
     limits: &Limits,
 ) -> Result<(), StateError> {
-    // Only the server's own clock says how old its objects are.
+    // Only the server's own clock can tell how old its objects are.
     let Some(now) = objects.server_time() else { return Ok(()) };
-    let grace = SignedDuration::try_from(limits.grace).unwrap_or(SignedDuration::MAX);
-    let Ok(before) = now.checked_sub(grace) else { return Ok(()) };
-    let base = &head.snapshot;
-
-    let segments = objects.list(SEGMENTS, "").await?;
-    let merged = segments.iter().filter(|object| {
-        sequence_in(&object.name).is_some_and(|sequence| sequence <= base.sequence)
-    });
-    let mut snapshots: Vec<_> = objects
-        .list(SNAPSHOTS, "")
-        .await?
-        .into_iter()
-        .filter(|object| {
-            let older = sequence_in(&object.name).is_some_and(|number| number <= base.sequence);
-            older && object.name != base.name
-        })
-        .collect();
-    // The one that counts is kept in any case.
+    let Ok(before) = now.checked_sub(limits.grace) else { return Ok(()) };
+    let current = &checkpoint.snapshot;
+    let is_in_it = |object: &Listed| {
+        sequence_in(&object.name).is_some_and(|sequence| sequence <= current.sequence)
+    };
+    let mut needless = objects.list(SEGMENTS, "").await?;
+    needless.retain(is_in_it);
+    let mut snapshots = objects.list(SNAPSHOTS, "").await?;
+    snapshots.retain(|object| is_in_it(object) && object.name != current.name);
+    // The current one counts among those that are kept.
     let kept = limits.snapshots.saturating_sub(1);
     snapshots.truncate(snapshots.len().saturating_sub(kept));
-    let patient = objects.with_patience(Duration::from_secs(5));
-    for object in merged.chain(&snapshots).filter(|object| object.written < before) {
-        patient.delete(&object.name).await?;
+    needless.append(&mut snapshots);
+    for object in needless.iter().filter(|object| object.written < before) {
+        objects.delete(&object.name).await?;
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Exports under a passphrase: the same lines, each encrypted, after one that says so.
+//! Exports under a passphrase: a first line with the key, then the same lines, each encrypted.
 
 use std::io::{self, BufRead, Cursor, Read, Write};
 
@@ -8,14 +8,16 @@ use serde::{Deserialize, Serialize};
 use crate::state::{
     StateError, StateKey,
     cipher::{Cipher, Undecipherable, Wrapped},
-    engine::newer,
+    codec::newer,
 };
+
+use super::format::version;
 
 /// The part of the format's name before its version.
 const NAME: &str = "pushsync/state-encrypted/";
 /// The version this version of pushsync writes, and the newest it reads.
 const VERSION: u32 = 1;
-/// A longer line is no line of ours.
+/// No line is longer.
 const MAX_LINE: u64 = 512 << 20;
 
 #[derive(Serialize, Deserialize)]
@@ -50,14 +52,14 @@ impl<W: Write> Sealer<W> {
         Ok(Self { inner, cipher, line: Vec::new(), number: 0 })
     }
 
-    /// What it was given.
+    /// The writer below.
     pub fn into_inner(self) -> W {
         self.inner
     }
 }
 
-/// A line is bound to its number, so that none can be left out or change places.
-fn place(number: u64) -> [u8; 8] {
+/// A line is bound to its number, so that none can be left out or exchanged.
+fn bound_to(number: u64) -> [u8; 8] {
     number.to_be_bytes()
 }
 
@@ -67,7 +69,7 @@ impl<W: Write> Write for Sealer<W> {
             self.line.extend_from_slice(part);
             if part.ends_with(b"\n") {
                 self.number += 1;
-                let sealed = self.cipher.seal(&place(self.number), &self.line);
+                let sealed = self.cipher.seal(&bound_to(self.number), &self.line);
                 let mut line = BASE64.encode(sealed.map_err(io::Error::other)?);
                 line.push('\n');
                 self.inner.write_all(line.as_bytes())?;
@@ -82,19 +84,10 @@ impl<W: Write> Write for Sealer<W> {
     }
 }
 
-/// Whether what begins like this is encrypted.
+/// Whether an export is encrypted that begins with these bytes.
 pub(in crate::state) fn is_sealed(bytes: &[u8]) -> bool {
-    version(bytes.split_inclusive(|byte| *byte == b'\n').next().unwrap_or_default()).is_some()
-}
-
-/// The version of the format that a first line names.
-fn version(first: &[u8]) -> Option<u32> {
-    #[derive(Deserialize)]
-    struct Any {
-        format: String,
-    }
-    let any = serde_json::from_slice::<Any>(first).ok()?;
-    any.format.strip_prefix(NAME)?.parse().ok()
+    let first = bytes.split_inclusive(|byte| *byte == b'\n').next().unwrap_or_default();
+    version(first, NAME).is_some()
 }
 
 /// The plain lines of an export, whether it is encrypted or not.
@@ -102,7 +95,7 @@ fn version(first: &[u8]) -> Option<u32> {
 /// # Errors
 ///
 /// [`StateError::Encrypted`], [`StateError::WrongKey`], [`StateError::Newer`],
-/// [`StateError::BadExport`]. What is wrong with later lines is told when they are read.
+/// [`StateError::BadExport`]. Errors in later lines come when they are read.
 pub fn opened<'a>(
     mut from: Box<dyn BufRead + Send + 'a>,
     key: Option<&StateKey>,
@@ -113,18 +106,18 @@ pub fn opened<'a>(
         .take(MAX_LINE)
         .read_until(b'\n', &mut first)
         .map_err(|error| bad(format!("could not read it: {error}")))?;
-    let Some(version) = version(&first) else {
+    let Some(version) = version(&first, NAME) else {
         return Ok(Box::new(Cursor::new(first).chain(from)));
     };
-    let place = || "in the export".to_owned();
+    let location = || "in the export".to_owned();
     if version > VERSION {
-        return Err(newer("in the export", version));
+        return Err(newer(&location(), version));
     }
     let header: Header = serde_json::from_slice(&first)
-        .map_err(|_| bad("the key in it is not what was written".to_owned()))?;
-    let key = key.ok_or_else(|| StateError::Encrypted { place: place() })?;
+        .map_err(|_| bad("the key in it is not as it was written".to_owned()))?;
+    let key = key.ok_or_else(|| StateError::Encrypted { location: location() })?;
     let cipher = Cipher::open(key, &header.key).map_err(|error| match error {
-        Undecipherable::WrongKey => StateError::WrongKey { place: place() },
+        Undecipherable::WrongKey => StateError::WrongKey { location: location() },
         other => bad(format!("its key: {other}")),
     })?;
     Ok(Box::new(Opener { from, cipher, number: 0, line: Vec::new(), at: 0 }))
@@ -155,7 +148,7 @@ impl BufRead for Opener<'_> {
                 let sealed = sealed.strip_suffix(b"\n").ok_or_else(broken)?;
                 let sealed = BASE64.decode(sealed).map_err(|_| broken())?;
                 self.line =
-                    self.cipher.unseal(&place(self.number), &sealed).map_err(|_| broken())?;
+                    self.cipher.unseal(&bound_to(self.number), &sealed).map_err(|_| broken())?;
             }
         }
         Ok(&self.line[self.at..])

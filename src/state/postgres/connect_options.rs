@@ -33,7 +33,7 @@ pub(super) struct ConnectOptions {
     /// A file with the only certificates that are trusted; without it, those of the system are.
     pub(super) root_certificates: Option<PathBuf>,
     /// For messages: without user and password.
-    pub(super) place: String,
+    pub(super) location: String,
 }
 
 /// Splits a URL into the driver's configuration and the parameters about TLS, which the driver does
@@ -65,14 +65,11 @@ impl ConnectOptions {
     /// Reads `postgres://USER:PASSWORD@HOST:PORT/DATABASE?…`. The error shows no part of a URL that
     /// cannot be read: any part may be the password.
     pub(super) fn parse(url: &str) -> Result<Self, StateError> {
-        let bad = |place: &str, why: &str| StateError::Unavailable {
-            place: place.to_owned(),
-            why: why.to_owned(),
-        };
-        let (mut config, own) = split(url).ok_or_else(|| bad(UNREADABLE, SHAPE))?;
-        let place = place(&config);
+        let bad = |why: &str| StateError::unavailable(UNREADABLE, why);
+        let (mut config, own) = split(url).ok_or_else(|| bad(SHAPE))?;
+        let location = location(&config);
         if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
-            return Err(bad(&place, "its URL names no host"));
+            return Err(StateError::unavailable(&location, "its URL names no host"));
         }
         config.ssl_mode(if is_local(&config) { SslMode::Disable } else { SslMode::Require });
         let mut root_certificates = None;
@@ -80,7 +77,7 @@ impl ConnectOptions {
             match (name, value) {
                 ("sslrootcert", file) => {
                     let file = percent_decode_str(file).decode_utf8();
-                    let file = file.map_err(|_| bad(UNREADABLE, SHAPE))?;
+                    let file = file.map_err(|_| bad(SHAPE))?;
                     root_certificates = Some(PathBuf::from(&*file));
                 }
                 (_, "disable") => _ = config.ssl_mode(SslMode::Disable),
@@ -91,7 +88,7 @@ impl ConnectOptions {
                 }
                 _ => {
                     let known = "its sslmode is not one of disable, prefer, require, verify-full";
-                    return Err(bad(UNREADABLE, known));
+                    return Err(bad(known));
                 }
             }
         }
@@ -107,7 +104,7 @@ impl ConnectOptions {
         if config.get_keepalives_retries().is_none() {
             config.keepalives_retries(RETRIES);
         }
-        Ok(Self { config, root_certificates, place })
+        Ok(Self { config, root_certificates, location })
     }
 
     /// How long connecting may take in all.
@@ -135,7 +132,7 @@ fn is_local(config: &Config) -> bool {
     })
 }
 
-fn place(config: &Config) -> String {
+fn location(config: &Config) -> String {
     let ports = config.get_ports();
     let port = |at: usize| ports.get(at).or(ports.first()).copied().unwrap_or(5432);
     let mut hosts = Vec::new();
@@ -191,8 +188,8 @@ mod tests {
     }
 
     #[test]
-    fn a_place_has_neither_user_nor_password() {
-        for (url, place) in [
+    fn a_location_has_neither_user_nor_password() {
+        for (url, location) in [
             ("postgres://ada:hush@db.example.com/state", "postgres://db.example.com:5432/state"),
             ("postgresql://ada:hu%40sh@db:6543/state?sslmode=disable", "postgres://db:6543/state"),
             ("postgres://ada@[::1]:1/state?password=hush", "postgres://[::1]:1/state"),
@@ -200,7 +197,7 @@ mod tests {
             ("postgres://ada:hush@%2Frun%2Fpg/state", "postgres:///state?host=/run/pg"),
             ("postgres:///state?hostaddr=10.0.0.1", "postgres://10.0.0.1:5432/state"),
         ] {
-            assert_eq!(options(url).place, place);
+            assert_eq!(options(url).location, location);
         }
     }
 

@@ -84,13 +84,10 @@ pub(super) fn of_connecting(error: &Error) -> String {
 }
 
 /// The session that used this database is gone.
-pub(super) fn lost(place: &str, why: &str) -> StateError {
-    StateError::Unavailable {
-        place: place.to_owned(),
-        why: format!(
-            "the connection to it was lost ({why}): what was acknowledged is in it; run again"
-        ),
-    }
+pub(super) fn lost(location: &str, why: &str) -> StateError {
+    let why =
+        format!("the connection to it was lost ({why}): what was acknowledged is in it; run again");
+    StateError::unavailable(location, why)
 }
 
 /// The server's message, and what to do. Its details stay out: they may quote rows.

@@ -12,13 +12,13 @@ use super::{
 };
 use crate::state::{
     StateError,
-    engine::{Backing, Visit},
-    ledger::{Changes, Ledger},
+    header::StateHeader,
+    kv::{Changes, Kv, Visit},
 };
 
 /// The rows of one environment.
 pub(super) struct PostgresKv {
-    pub(super) session: Session,
+    session: Session,
     environment: String,
     reader: RowReader,
     /// `None` if it was opened for reading.
@@ -36,23 +36,23 @@ impl PostgresKv {
         }
     }
 
-    /// The next commit comes after the one with this ledger.
-    pub(super) fn follow(&mut self, ledger: &Ledger) {
+    /// The next commit comes after the one with this header.
+    pub(super) fn follow(&mut self, header: &StateHeader) {
         if let Some(writer) = &mut self.writer {
-            writer.last_commit = Some(clamped(ledger.sequence));
+            writer.last_commit = Some(clamped(header.sequence));
         }
     }
 
-    /// Compares the columns of the row of the environment, which are for people, with its ledger.
-    pub(super) fn compare(&self, ledger: &Ledger) -> Result<(), StateError> {
+    /// Compares the columns of the row of the environment, which are for people, with its header.
+    pub(super) fn compare(&self, header: &StateHeader) -> Result<(), StateError> {
         let row = self.session.one(
             "SELECT lineage::text, serial, sequence, records, intents, runs \
              FROM pushsync_states WHERE environment = $1",
             &[(&self.environment, Type::TEXT)],
         )?;
         let lineage: &str = self.session.column(&row, 0)?;
-        let mut same = lineage == ledger.meta.lineage.to_string();
-        for (at, number) in (1..).zip(numbers(ledger)) {
+        let mut same = lineage == header.meta.lineage.to_string();
+        for (at, number) in (1..).zip(numbers(header)) {
             same &= self.session.column::<i64>(&row, at)? == number;
         }
         if same {
@@ -62,7 +62,7 @@ impl PostgresKv {
             "the row of the environment {:?} in pushsync_states was changed by something else",
             self.environment
         );
-        Err(StateError::damaged(self.session.place(), what))
+        Err(StateError::damaged(self.session.location(), what))
     }
 
     /// Whether the environment has any row beside that in `pushsync_states`.
@@ -73,14 +73,9 @@ impl PostgresKv {
         let row = self.session.one(&sql, &[(&self.environment, Type::TEXT)])?;
         self.session.column(&row, 0)
     }
-
-    /// The next reads ask the database.
-    pub(super) fn forget(&self) {
-        self.reader.forget();
-    }
 }
 
-impl Backing for PostgresKv {
+impl Kv for PostgresKv {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StateError> {
         let key = key.to_vec();
         Ok(self.get_all(slice::from_ref(&key))?.pop().flatten())
@@ -88,35 +83,36 @@ impl Backing for PostgresKv {
 
     fn get_all(&self, keys: &[Vec<u8>]) -> Result<Vec<Option<Vec<u8>>>, StateError> {
         let mut in_tables: BTreeMap<SqlTable, (Vec<&[u8]>, Vec<i64>)> = BTreeMap::new();
-        let mut ledger = None;
+        let mut header = None;
         for (at, key) in (0..).zip(keys) {
             match RowKey::of(key) {
-                Some(RowKey::Ledger) => ledger = Some(at),
+                Some(RowKey::Header) => header = Some(at),
                 Some(RowKey::Row(table, name)) => {
-                    let (names, places) = in_tables.entry(table).or_default();
+                    let (names, numbers) = in_tables.entry(table).or_default();
                     names.push(name);
-                    places.push(at);
+                    numbers.push(at);
                 }
                 None => {}
             }
         }
         let mut selects = Vec::new();
         let mut parameters: Vec<Parameter<'_>> = vec![(&self.environment, Type::TEXT)];
-        if let Some(at) = &ledger {
+        if let Some(at) = &header {
             parameters.push((at, Type::INT8));
             selects.push(
-                "SELECT $2 AS place, ledger FROM pushsync_states WHERE environment = $1".to_owned(),
+                "SELECT $2 AS number, header FROM pushsync_states WHERE environment = $1"
+                    .to_owned(),
             );
         }
-        for (SqlTable { name, .. }, (names, places)) in &in_tables {
+        for (SqlTable { name, .. }, (names, numbers)) in &in_tables {
             let next = parameters.len() + 1;
             selects.push(format!(
-                "SELECT place, value FROM unnest(${next}, ${}) AS wanted (name, place) \
+                "SELECT number, value FROM unnest(${next}, ${}) AS wanted (name, number) \
                  JOIN {name} USING (name) WHERE environment = $1",
                 next + 1
             ));
             parameters.push((names, Type::BYTEA_ARRAY));
-            parameters.push((places, Type::INT8_ARRAY));
+            parameters.push((numbers, Type::INT8_ARRAY));
         }
         let mut found = vec![None; keys.len()];
         if selects.is_empty() {
@@ -152,13 +148,29 @@ impl Backing for PostgresKv {
     }
 
     fn write(&mut self, changes: &Changes) -> Result<(), StateError> {
-        self.forget();
+        self.reader.forget();
         match &mut self.writer {
             Some(writer) => writer.commit(&self.session, &self.environment, changes),
-            None => Err(StateError::Unavailable {
-                place: self.session.place().to_owned(),
-                why: "it was opened for reading: nothing can be written".to_owned(),
-            }),
+            None => {
+                let why = "it was opened for reading: nothing can be written";
+                Err(StateError::unavailable(self.session.location(), why))
+            }
+        }
+    }
+    /// Says why the session cannot be used any more, not only that an earlier commit failed.
+    fn check_writable(&self) -> Result<(), StateError> {
+        self.session.check()
+    }
+
+    fn verify(&self) -> Result<Vec<String>, StateError> {
+        self.reader.forget();
+        let header = StateHeader::stored(self, self.session.location(), &self.environment);
+        // The engine finds a header that cannot be read.
+        let Ok(Some(header)) = header else { return Ok(Vec::new()) };
+        match self.compare(&header) {
+            Ok(()) => Ok(Vec::new()),
+            Err(StateError::Damaged { what, .. }) => Ok(vec![what]),
+            Err(error) => Err(error),
         }
     }
 }

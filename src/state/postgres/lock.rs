@@ -54,8 +54,7 @@ pub(super) fn take(
     holder: &LockHolder,
     timeout: Duration,
 ) -> Result<(), StateError> {
-    let note = serde_json::to_string(holder)
-        .map_err(|e| StateError::Unstorable { what: "the lock's note", why: e.to_string() })?;
+    let note = serde_json::to_string(holder).map_err(StateError::unstorable("the lock's note"))?;
     let start = Instant::now();
     loop {
         let row = session
@@ -71,7 +70,7 @@ pub(super) fn take(
         let left = timeout.saturating_sub(start.elapsed());
         if left.is_zero() {
             return Err(StateError::Locked {
-                place: session.place().to_owned(),
+                location: session.location().to_owned(),
                 holder: who(session, number, environment)?,
                 until: None,
             });

@@ -3,7 +3,7 @@
 //! | table | its rows |
 //! |---|---|
 //! | `pushsync_schema` | the versions of these tables |
-//! | `pushsync_states` | one for each environment: its ledger, and columns for people |
+//! | `pushsync_states` | one for each environment: its header, and columns for people |
 //! | `pushsync_records`, `…_intents`, `…_runs`, `…_run_parts` | everything else, by environment and name |
 //! | `pushsync_locks` | who holds the lock of each environment |
 //!
@@ -25,5 +25,5 @@ mod session;
 mod tls;
 mod write;
 
-pub(super) use open::{open, place};
+pub(super) use open::{location, open};
 pub(super) use password::with_variables;

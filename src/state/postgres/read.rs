@@ -8,7 +8,7 @@ use super::{
     row_key::{self, NameRange},
     session::{Parameter, Session},
 };
-use crate::state::{StateError, engine::Visit};
+use crate::state::{StateError, kv::Visit};
 
 /// The most rows of a batch, and (about) the most bytes.
 const ROWS: usize = 4096;
@@ -125,7 +125,7 @@ fn fetch(
         let (name, value) = name_and_value(session, row)?;
         if last.is_some_and(|last| last == name || (last < name) == backwards) {
             let what = format!("its {table} are out of order: REINDEX TABLE {table}");
-            return Err(StateError::damaged(session.place(), what));
+            return Err(StateError::damaged(session.location(), what));
         }
         last = Some(name);
         bytes += value.len();

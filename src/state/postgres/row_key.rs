@@ -2,7 +2,7 @@
 
 use std::ops::Bound;
 
-use crate::state::{keys, memory::is_empty};
+use crate::state::{keys, kv::is_empty};
 
 /// A table of names and values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,7 +24,7 @@ pub(super) const TABLES: [SqlTable; 4] = [
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum RowKey<'a> {
     /// In the row of the environment.
-    Ledger,
+    Header,
     /// In a table, under this name.
     Row(SqlTable, &'a [u8]),
 }
@@ -32,8 +32,8 @@ pub(super) enum RowKey<'a> {
 impl<'a> RowKey<'a> {
     /// `None` if there is no table for this key.
     pub(super) fn of(key: &'a [u8]) -> Option<Self> {
-        if key == keys::LEDGER {
-            return Some(Self::Ledger);
+        if key == keys::HEADER {
+            return Some(Self::Header);
         }
         let (letter, name) = key.split_first()?;
         let table = TABLES.into_iter().find(|table| table.letter == *letter)?;
@@ -113,7 +113,7 @@ mod tests {
                 NameRange::between(&table.from(Bound::Unbounded), &table.to(Bound::Unbounded));
             assert_eq!(all, [NameRange { table: at, from: Vec::new(), to: None }]);
         }
-        assert_eq!(RowKey::of(keys::LEDGER), Some(RowKey::Ledger));
+        assert_eq!(RowKey::of(keys::HEADER), Some(RowKey::Header));
         assert_eq!(RowKey::of(b"x"), None);
         assert!(TABLES.is_sorted());
     }

@@ -28,11 +28,11 @@ pub(super) fn find(session: &Session) -> Result<Option<Tables>, StateError> {
     let schema = session.column(row, 0)?;
     let row = session.one("SELECT max(version)::int8 FROM pushsync_schema", &[])?;
     let Some(version) = session.column::<Option<i64>>(&row, 0)? else {
-        return Err(StateError::damaged(session.place(), "its table pushsync_schema is empty"));
+        return Err(StateError::damaged(session.location(), "its table pushsync_schema is empty"));
     };
     if version > VERSION {
         return Err(StateError::Newer {
-            place: session.place().to_owned(),
+            location: session.location().to_owned(),
             found: u32::try_from(version).unwrap_or(u32::MAX),
             known: VERSION as u32,
         });
@@ -48,13 +48,10 @@ pub(super) fn migrate(session: &Session) -> Result<Tables, StateError> {
         return Ok(tables);
     }
     if session.schema.is_none() {
-        return Err(StateError::Unavailable {
-            place: session.place().to_owned(),
-            why: "its search_path has no schema that exists and that this user may use: CREATE \
-                  SCHEMA, GRANT USAGE and CREATE on it, or choose one in the URL with \
-                  options=-csearch_path%3DNAME"
-                .to_owned(),
-        });
+        let why = "its search_path has no schema that exists and that this user may use: CREATE \
+                   SCHEMA, GRANT USAGE and CREATE on it, or choose one in the URL with \
+                   options=-csearch_path%3DNAME";
+        return Err(StateError::unavailable(session.location(), why));
     }
     // A step that fails ends the session, and the session's end undoes the transaction.
     session.batch("BEGIN")?;
@@ -70,5 +67,5 @@ pub(super) fn migrate(session: &Session) -> Result<Tables, StateError> {
         )?;
     }
     session.batch("COMMIT")?;
-    find(session)?.ok_or_else(|| StateError::damaged(session.place(), "its tables are gone"))
+    find(session)?.ok_or_else(|| StateError::damaged(session.location(), "its tables are gone"))
 }

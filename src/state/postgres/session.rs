@@ -65,7 +65,7 @@ pub(super) struct Session {
     traffic: RefCell<Option<Traffic>>,
     /// Why it cannot be used any more.
     lost: OnceCell<String>,
-    place: String,
+    location: String,
     /// What to grant to a user who may not do something.
     grants: String,
     /// Statements for the end of the session.
@@ -79,15 +79,15 @@ impl Session {
     /// Connects, within [`ConnectOptions::patience`].
     pub(super) fn open(options: ConnectOptions, holder: &LockHolder) -> Result<Self, StateError> {
         let patience = options.patience();
-        let ConnectOptions { mut config, root_certificates, place } = options;
-        let unavailable = |why| StateError::Unavailable { place: place.clone(), why };
+        let ConnectOptions { mut config, root_certificates, location } = options;
+        let unavailable = |why: String| StateError::unavailable(&location, why);
         if config.get_application_name().is_none() {
             config.application_name(format!("pushsync {}", holder.command));
         }
         let runtime = Builder::new_current_thread()
             .enable_all()
             .build()
-            .map_err(StateError::io("start a runtime for", &place))?;
+            .map_err(StateError::io("start a runtime for", &location))?;
         let tls = match config.get_ssl_mode() {
             SslMode::Disable => None,
             _ => Some(tls::connector(root_certificates.as_deref()).map_err(unavailable)?),
@@ -108,7 +108,7 @@ impl Session {
             runtime,
             traffic: RefCell::new(Some(traffic)),
             lost: OnceCell::new(),
-            place,
+            location,
             grants: String::new(),
             last: OnceCell::new(),
             is_replica: false,
@@ -128,8 +128,8 @@ impl Session {
         Ok(session)
     }
 
-    pub(super) fn place(&self) -> &str {
-        &self.place
+    pub(super) fn location(&self) -> &str {
+        &self.location
     }
 
     /// The rows that a statement answers with, in one round trip.
@@ -144,7 +144,7 @@ impl Session {
     /// The only row that a statement answers with.
     pub(super) fn one(&self, sql: &str, parameters: &[Parameter<'_>]) -> Result<Row, StateError> {
         let row = self.query(sql, parameters)?.into_iter().next();
-        row.ok_or_else(|| StateError::damaged(&self.place, "it answers without a row"))
+        row.ok_or_else(|| StateError::damaged(&self.location, "it answers without a row"))
     }
 
     /// Carries out statements without parameters, in one round trip.
@@ -159,12 +159,12 @@ impl Session {
         at: usize,
     ) -> Result<T, StateError> {
         let other = "a column has another type than it should have";
-        row.try_get(at).map_err(|_| StateError::damaged(&self.place, other))
+        row.try_get(at).map_err(|_| StateError::damaged(&self.location, other))
     }
 
     /// An error that says why if the session cannot be used any more.
     pub(super) fn check(&self) -> Result<(), StateError> {
-        self.lost.get().map_or(Ok(()), |why| Err(error::lost(&self.place, why)))
+        self.lost.get().map_or(Ok(()), |why| Err(error::lost(&self.location, why)))
     }
 
     fn call<T>(
@@ -188,15 +188,13 @@ impl Session {
         };
         Err(match error {
             SessionError::Lost(why) => self.lose(self.last_words().unwrap_or(why)),
-            SessionError::Refused(why) => {
-                StateError::Unavailable { place: self.place.clone(), why }
-            }
-            SessionError::Damaged(what) => StateError::damaged(&self.place, what),
+            SessionError::Refused(why) => StateError::unavailable(&self.location, why),
+            SessionError::Damaged(what) => StateError::damaged(&self.location, what),
         })
     }
 
     fn lose(&self, why: String) -> StateError {
-        error::lost(&self.place, self.lost.get_or_init(|| why))
+        error::lost(&self.location, self.lost.get_or_init(|| why))
     }
 
     /// What the server said when it ended the session.

@@ -9,27 +9,24 @@ use super::{
     schema,
     session::{Parameter, Session},
 };
-use crate::state::{
-    StateError, codec, keys,
-    ledger::{Changes, Ledger},
-};
+use crate::state::{StateError, header::StateHeader, kv::Changes};
 
 /// A commit with more bytes is sent in several statements.
 const PORTION: usize = 16 << 20;
 
 /// Changes the row of the environment, if it is as this session last saw it. Takes the lock once
 /// more: this session has it already, unless something went wrong.
-const UPDATE: &str = "ledger AS (
+const UPDATE: &str = "header AS (
     UPDATE pushsync_states SET lineage = $4::uuid, created_at = $5::timestamptz, serial = $6,
-        sequence = $7, records = $8, intents = $9, runs = $10, ledger = $11, committed_at = now()
+        sequence = $7, records = $8, intents = $9, runs = $10, header = $11, committed_at = now()
     WHERE environment = $1 AND sequence = $12 AND pg_try_advisory_xact_lock($2)
         AND (SELECT max(version) FROM pushsync_schema) = $3
     RETURNING 1
 )";
 
-const INSERT: &str = "ledger AS (
+const INSERT: &str = "header AS (
     INSERT INTO pushsync_states (environment, lineage, created_at, serial, sequence, records,
-        intents, runs, ledger)
+        intents, runs, header)
     SELECT $1, $4::uuid, $5::timestamptz, $6, $7, $8, $9, $10, $11
     WHERE pg_try_advisory_xact_lock($2) AND (SELECT max(version) FROM pushsync_schema) = $3
     ON CONFLICT (environment) DO NOTHING
@@ -48,7 +45,7 @@ type Portion<'a> = BTreeMap<SqlTable, TableChanges<'a>>;
 
 /// The row of the environment after a commit.
 struct StateRow<'a> {
-    ledger: &'a [u8],
+    header: &'a [u8],
     lineage: String,
     created_at: String,
     numbers: [i64; 5],
@@ -69,20 +66,22 @@ impl Writer {
         environment: &str,
         changes: &Changes,
     ) -> Result<(), StateError> {
-        let unstorable =
-            |why: &str| StateError::Unstorable { what: "a commit", why: why.to_owned() };
+        let header = StateHeader::among(changes, session.location())?;
         let mut portions = vec![Portion::new()];
         let mut portion_bytes = 0;
-        let mut ledger = None;
+        let mut encoded: &[u8] = &[];
         for (key, value) in changes {
-            let value = value.as_ref().map(|value| value.bytes.as_slice());
-            let (table, name) = match (RowKey::of(key), value) {
-                (Some(RowKey::Row(table, name)), _) => (table, name),
-                (Some(RowKey::Ledger), Some(value)) => {
-                    ledger = Some(value);
+            let value = value.as_deref();
+            let (table, name) = match RowKey::of(key) {
+                Some(RowKey::Row(table, name)) => (table, name),
+                Some(RowKey::Header) => {
+                    encoded = value.unwrap_or_default();
                     continue;
                 }
-                _ => return Err(unstorable("it has a strange key")),
+                None => {
+                    let why = "it has a key without a table".to_owned();
+                    return Err(StateError::Unstorable { what: "a commit", why });
+                }
             };
             let size = name.len() + value.map_or(0, <[u8]>::len);
             portion_bytes += size;
@@ -100,14 +99,11 @@ impl Writer {
                 None => of_table.removed.push(name),
             }
         }
-        let bytes = ledger.ok_or_else(|| unstorable("it has no ledger"))?;
-        let (ledger, _) = codec::decode::<Ledger>(keys::LEDGER, bytes)
-            .map_err(|error| unstorable(&format!("its ledger {error}")))?;
         let row = StateRow {
-            ledger: bytes,
-            lineage: ledger.meta.lineage.to_string(),
-            created_at: ledger.meta.created_at.to_string(),
-            numbers: numbers(&ledger),
+            header: encoded,
+            lineage: header.meta.lineage.to_string(),
+            created_at: header.meta.created_at.to_string(),
+            numbers: numbers(&header),
         };
         match portions.as_slice() {
             [portion] => self.write(session, environment, Some(&row), portion)?,
@@ -123,7 +119,7 @@ impl Writer {
                 session.batch("COMMIT")?;
             }
         }
-        self.last_commit = Some(clamped(ledger.sequence));
+        self.last_commit = Some(clamped(header.sequence));
         Ok(())
     }
 
@@ -146,13 +142,13 @@ impl Writer {
                 (&row.created_at, Type::TEXT),
             ]);
             parameters.extend(row.numbers.iter().map(|number| (number as _, Type::INT8)));
-            parameters.push((&row.ledger, Type::BYTEA));
+            parameters.push((&row.header, Type::BYTEA));
             if let Some(last) = &self.last_commit {
                 parameters.push((last, Type::INT8));
             }
             parts.push(if self.last_commit.is_some() { UPDATE } else { INSERT }.to_owned());
         }
-        let condition = if row.is_some() { "EXISTS (SELECT FROM ledger)" } else { "TRUE" };
+        let condition = if row.is_some() { "EXISTS (SELECT FROM header)" } else { "TRUE" };
         for (SqlTable { name, .. }, changes) in portion {
             let next = parameters.len() + 1;
             if !changes.names.is_empty() {
@@ -180,24 +176,21 @@ impl Writer {
         if session.column(&answer, 0)? {
             return Ok(());
         }
-        Err(StateError::Unavailable {
-            place: session.place().to_owned(),
-            why: "this session has lost its lock, and something else has written to it or may: \
-                  nothing was written; a pooler between here and the server must keep sessions \
-                  whole; run again"
-                .to_owned(),
-        })
+        let why = "this session has lost its lock, and something else has written to it or may: \
+                   nothing was written; a pooler between here and the server must keep sessions \
+                   whole; run again";
+        Err(StateError::unavailable(session.location(), why))
     }
 }
 
 /// The columns of numbers in the row of the environment, in their order.
-pub(super) fn numbers(ledger: &Ledger) -> [i64; 5] {
+pub(super) fn numbers(header: &StateHeader) -> [i64; 5] {
     [
-        clamped(ledger.meta.serial),
-        clamped(ledger.sequence),
-        clamped(ledger.meta.records),
-        clamped(ledger.intents.count),
-        clamped(ledger.runs.count),
+        clamped(header.meta.serial),
+        clamped(header.sequence),
+        clamped(header.meta.records),
+        clamped(header.intents.count),
+        clamped(header.runs.count),
     ]
 }
 

@@ -6,7 +6,7 @@ use futures_util::future::MaybeDone;
 
 use crate::{
     model::Key,
-    state::{Answer, Digest, Entry, Page, Record, StateError},
+    state::{Digest, Entry, Page, Record, StateError, StoreFuture},
 };
 
 use super::Reader;
@@ -25,7 +25,7 @@ pub(super) struct Cursor<'a> {
     /// How many of the page are handed out.
     at: usize,
     /// The next page, which the store reads while somebody looks at this one.
-    ahead: Option<MaybeDone<Answer<'a, Page>>>,
+    ahead: Option<MaybeDone<StoreFuture<'a, Page>>>,
 }
 
 /// The addresses of one key: from `key@` up to `keyA`, as 'A' follows '@'.
@@ -82,7 +82,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// Lets the store read the next page.
-    fn begin(&self, reader: &Reader<'a>) -> Option<MaybeDone<Answer<'a, Page>>> {
+    fn begin(&self, reader: &Reader<'a>) -> Option<MaybeDone<StoreFuture<'a, Page>>> {
         let (from, to) = self.ranges.front()?;
         let (from, to) = (from.as_ref().map(String::as_str), to.as_ref().map(String::as_str));
         Some(reader.begin(reader.store.page(from, to, PAGE)))

@@ -4,17 +4,14 @@ mod cursor;
 mod known;
 mod moves;
 
-use std::{future::poll_fn, ops::Bound, pin::Pin, task::Poll};
+use std::{future::poll_fn, pin::Pin, task::Poll};
 
 use futures_util::future::{MaybeDone, maybe_done};
 use tokio::runtime::Handle;
 
 use crate::model::Key;
 
-use super::{
-    Answer, Digest, Entry, Meta, Page, StateError, Store, engine::mismatch, keys::Table,
-    ledger::Tally,
-};
+use super::{Entry, Meta, Page, StateError, Store, StoreFuture, header::Tally, keys::Table};
 
 use cursor::Cursor;
 use moves::Moves;
@@ -166,36 +163,13 @@ impl Iterator for Undecoded<'_> {
     }
 }
 
-/// The digest that a store of the same records has if this version writes them all: what a copy
-/// is compared with. Records that were written in format 1 have other checksums.
-///
-/// # Errors
-///
-/// Those of the store.
-pub fn digest_now(store: &dyn Store) -> Answer<'_, Digest> {
-    const PAGE: usize = 1024;
-    Box::pin(async move {
-        let mut digest = Digest::default();
-        let mut from = Bound::Unbounded;
-        loop {
-            let bound = from.as_ref().map(String::as_str);
-            let page = store.page(bound, Bound::Unbounded, PAGE).await?;
-            for entry in page.entries() {
-                digest = Digest(digest.0.wrapping_add(entry.digest_now()?.0));
-            }
-            let Some(last) = page.entry(PAGE - 1) else { return Ok(digest) };
-            from = Bound::Excluded(last.address()?.as_str().to_owned());
-        }
-    })
-}
-
 impl<'a> Reader<'a> {
-    fn wait<T>(&self, answer: Answer<'_, T>) -> Result<T, StateError> {
+    fn wait<T>(&self, answer: StoreFuture<'_, T>) -> Result<T, StateError> {
         self.handle.block_on(answer)
     }
 
     /// Lets the store begin, and does not wait.
-    fn begin(&self, answer: Answer<'a, Page>) -> MaybeDone<Answer<'a, Page>> {
+    fn begin(&self, answer: StoreFuture<'a, Page>) -> MaybeDone<StoreFuture<'a, Page>> {
         let mut ahead = maybe_done(answer);
         self.handle.block_on(poll_fn(|context| {
             let _ready = Pin::new(&mut ahead).poll(context);
@@ -205,23 +179,23 @@ impl<'a> Reader<'a> {
     }
 
     /// Waits for what was begun.
-    fn finish(&self, mut ahead: MaybeDone<Answer<'a, Page>>) -> Result<Page, StateError> {
+    fn finish(&self, mut ahead: MaybeDone<StoreFuture<'a, Page>>) -> Result<Page, StateError> {
         self.handle.block_on(&mut ahead);
-        let gone = || StateError::Failed { place: self.store.place().to_owned() };
+        let gone = || StateError::Failed { location: self.store.location().to_owned() };
         Pin::new(&mut ahead).take_output().unwrap_or_else(|| Err(gone()))
     }
 
     /// Compares what was read with what the store says of itself.
     fn check(&self) -> Result<(), StateError> {
         let now = self.wait(self.store.meta())?;
-        let place = self.store.place();
+        let location = self.store.location();
         let Some(then) = &self.meta else { return Ok(()) };
         if then.serial != now.serial || then.lineage != now.lineage {
-            return Err(StateError::Changed { place: place.to_owned() });
+            return Err(StateError::Changed { location: location.to_owned() });
         }
         let expected = Tally { count: then.records, digest: then.digest };
-        match mismatch(Table::Records, expected, self.tally) {
-            Some(what) => Err(StateError::damaged(place, what)),
+        match expected.mismatch(Table::Records, self.tally) {
+            Some(what) => Err(StateError::damaged(location, what)),
             None => Ok(()),
         }
     }
