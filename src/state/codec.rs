@@ -7,10 +7,10 @@
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
-    Digest, Record, StateError, keys,
+    Digest, StateError, keys,
     packed::{self, Packed},
 };
-use crate::model::Address;
+use crate::model::{Address, Record};
 
 /// The format of everything in a state, which this version writes, and the newest that it reads.
 pub(super) const FORMAT: u32 = 1;

@@ -40,9 +40,6 @@ pub use holder::LockHolder;
 pub use memory::MemoryStore;
 pub use open::{Access, Mode, OpenOptions, StateTarget, compact, open};
 pub use page::{Entry, Page};
-pub use record::{
-    Amendment, BudgetNote, Digest, Drift, Intent, Meta, Record, Run, RunChange, RunPart,
-    Superseded, Verification, Write,
-};
+pub use record::{Amendment, Digest, Meta, Run, RunChange, RunPart, Verification, Write};
 pub use scan::{Known, Located, Records, Sketch};
 pub use store::{Store, StoreFuture};

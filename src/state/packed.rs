@@ -15,8 +15,7 @@
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 
-use super::Record;
-use crate::model::{Address, Content, Kind, MessageId, Sender};
+use crate::model::{Address, Content, Kind, MessageId, Record, Sender};
 
 const AGENT: u8 = 1;
 const PROTECT: u8 = 1 << 1;
@@ -278,7 +277,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::state::{Drift, Superseded};
+    use crate::model::{Drift, Superseded};
 
     fn senders() -> impl Strategy<Value = Sender> {
         prop_oneof![

@@ -4,11 +4,11 @@
 use std::{fmt, sync::Arc};
 
 use super::{
-    Digest, Record, StateError,
+    Digest, StateError,
     codec::{self, Undecodable},
     packed::Packed,
 };
-use crate::model::{Address, Kind, Sender};
+use crate::model::{Address, Kind, Record, Sender};
 
 /// Some records in address order, as the store keeps them. All match their checksums.
 #[derive(Clone, Default)]

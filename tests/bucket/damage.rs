@@ -191,9 +191,7 @@ fn verify_finds_what_was_changed_while_the_state_is_open() {
     filled(&place);
     let (_, first, last) = names(&place);
     let store = place.open().expect("opens");
-    let verify = || {
-        runtime().block_on(store.verify()).expect("answers").problems
-    };
+    let verify = || runtime().block_on(store.verify()).expect("answers").problems;
     assert_eq!(verify(), [""; 0]);
     let bytes = place.get(&first);
     place.put(&first, &bytes[..bytes.len() - 1]);

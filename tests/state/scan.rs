@@ -1,10 +1,10 @@
 //! All records, in order, with renames.
 
 use pushsync::{
-    model::Key,
+    model::{Intent, Key, Record},
     state::{
-        Amendment, Intent, Meta, Page, Record, Run, StateError, Store, StoreFuture, Verification,
-        Write, scan::Records,
+        Amendment, Meta, Page, Run, StateError, Store, StoreFuture, Verification, Write,
+        scan::Records,
     },
 };
 use std::{

@@ -4,11 +4,12 @@ use std::{fs, path::Path, time::Duration};
 
 use jiff::Timestamp;
 use pushsync::{
-    model::{Address, Content, Kind, MessageId, Sender},
+    model::{
+        Address, BudgetNote, Content, Drift, Intent, Kind, MessageId, Record, Sender, Superseded,
+    },
     state::{
-        self, Access, BudgetNote, Digest, Drift, Intent, LockHolder, MemoryStore, Mode,
-        OpenOptions, Record, Run, RunChange, RunPart, StateError, StateKey, StateTarget, Store,
-        Superseded, Write,
+        self, Access, Digest, LockHolder, MemoryStore, Mode, OpenOptions, Run, RunChange, RunPart,
+        StateError, StateKey, StateTarget, Store, Write,
         scan::{Located, Records},
     },
 };

@@ -16,9 +16,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::model::BaseUrl;
+use crate::model::{BaseUrl, Intent, Record};
 
-use super::{Digest, Intent, Record, Run, RunPart};
+use super::{Digest, Run, RunPart};
 
 pub use read::import;
 pub(super) use sealed::is_sealed;

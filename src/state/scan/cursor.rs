@@ -5,8 +5,8 @@ use std::{collections::VecDeque, ops::Bound};
 use futures_util::future::MaybeDone;
 
 use crate::{
-    model::Key,
-    state::{Digest, Entry, Page, Record, StateError, StoreFuture},
+    model::{Key, Record},
+    state::{Digest, Entry, Page, StateError, StoreFuture},
 };
 
 use super::Reader;

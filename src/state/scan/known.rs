@@ -1,8 +1,8 @@
 //! What a plan must know of a record to say that it is as it should be, and no more.
 
 use crate::{
-    model::{Address, Kind, Sender},
-    state::{Entry, Record, StateError},
+    model::{Address, Kind, Record, Sender},
+    state::{Entry, StateError},
 };
 
 /// A record at the address under which a plan looks at it.

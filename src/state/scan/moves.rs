@@ -6,8 +6,8 @@ use std::{
 };
 
 use crate::{
-    model::{Address, Key},
-    state::{Record, StateError},
+    model::{Address, Key, Record},
+    state::StateError,
 };
 
 use super::{Located, Reader, cursor::Cursor};
