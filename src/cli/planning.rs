@@ -16,7 +16,7 @@ use crate::{
     desired::Deliveries,
     diagnostics::Report,
     manifest::{Project, Threshold, suggest},
-    model::{Key, Record},
+    model::Key,
     plan::{
         Budget, Declared, Import, Inputs, Plan, PlanError, StateRef, plan,
         safety::{Limit, Limits},
@@ -94,9 +94,9 @@ pub(super) fn make(
     let planned = match store {
         Some(store) => {
             let records = Records::with_moves(&**store, handle.clone(), &moves);
-            plan(inputs, deliveries.by_ref(), records.undecoded())
+            plan(inputs, deliveries.by_ref(), records)
         }
-        None => plan::<Record>(inputs, deliveries.by_ref(), std::iter::empty()),
+        None => plan(inputs, deliveries.by_ref(), std::iter::empty()),
     };
     let mut report = report;
     report.extend(deliveries.take_warnings());
@@ -118,7 +118,7 @@ pub(super) fn make(
             context.report(&report)?;
             Err(Failure::silent())
         }
-        Err(PlanError::State(error)) => Err(place.failure(error)),
+        Err(PlanError::Records(error)) => Err(place.failure(error)),
     }
 }
 
