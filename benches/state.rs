@@ -7,10 +7,9 @@ use std::{path::Path, time::Duration};
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use jiff::Timestamp;
 use pushsync::{
-    model::{Address, Content, Kind, MessageId, Sender},
+    model::{Address, Content, Kind, MessageId, Record, Sender},
     state::{
-        self, Access, LockHolder, Mode, OpenOptions, Record, StateTarget, Store, Write,
-        scan::Records,
+        self, Access, LockHolder, Mode, OpenOptions, StateTarget, Store, Write, scan::Records,
     },
 };
 use tokio::runtime::Runtime;

@@ -13,8 +13,8 @@ use jiff::Timestamp;
 use pushsync::{
     desired::Deliveries,
     manifest::{Limits, LoadOptions, Project, load},
-    model::{Content, MessageId},
-    state::{self, Access, LockHolder, Mode, OpenOptions, Record, StateTarget, Store, Write},
+    model::{Content, MessageId, Record},
+    state::{self, Access, LockHolder, Mode, OpenOptions, StateTarget, Store, Write},
 };
 use uuid::Uuid;
 

@@ -15,12 +15,12 @@ use jiff::Timestamp;
 use pushsync::{
     apply::{Options, RunInfo, Session, Silent, Stopper, apply},
     brevo::{Client, Config},
-    model::{Address, BaseUrl, Content, Endpoint, Kind, Sender},
+    model::{Address, BaseUrl, Content, Endpoint, Intent, Kind, Record, Sender},
     plan::{Budget, Change, Operation, Plan, Reason, Selection, StateRef, Summary},
     sandbox::{self, Running, Sandbox},
     state::{
-        Access, Amendment, Intent, LockHolder, Meta, Mode, OpenOptions, Page, Record, Run,
-        StateTarget, Store, StoreFuture, Verification, Write,
+        Access, Amendment, LockHolder, Meta, Mode, OpenOptions, Page, Run, StateTarget, Store,
+        StoreFuture, Verification, Write,
     },
 };
 use uuid::Uuid;

@@ -22,7 +22,7 @@ use crate::{
         safety::{Limit, Limits},
     },
     render::words,
-    state::{Record, Records, Store},
+    state::{Records, Store},
 };
 
 /// Makes the plan. Problems that only show on the way are told, and end the command.
@@ -94,9 +94,9 @@ pub(super) fn make(
     let planned = match store {
         Some(store) => {
             let records = Records::with_moves(&**store, handle.clone(), &moves);
-            plan(inputs, deliveries.by_ref(), records.undecoded())
+            plan(inputs, deliveries.by_ref(), records)
         }
-        None => plan::<Record>(inputs, deliveries.by_ref(), std::iter::empty()),
+        None => plan(inputs, deliveries.by_ref(), std::iter::empty()),
     };
     let mut report = report;
     report.extend(deliveries.take_warnings());
@@ -118,7 +118,7 @@ pub(super) fn make(
             context.report(&report)?;
             Err(Failure::silent())
         }
-        Err(PlanError::State(error)) => Err(place.failure(error)),
+        Err(PlanError::Records(error)) => Err(place.failure(error)),
     }
 }
 

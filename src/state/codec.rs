@@ -1,16 +1,16 @@
 //! How a value looks at rest: one byte for the format, 16 for a checksum over key and payload,
-//! then the payload: a record as [`super::packed`] says, anything else as JSON.
+//! then the payload: a record as [`crate::model::packed_record`] says, anything else as JSON.
 //!
 //! The checksum is cut from BLAKE3. It covers the key, so a value that turns up under another
 //! key is noticed too; the sum of these checksums is the state's digest.
 
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::{
-    Digest, Record, StateError, keys,
-    packed::{self, Packed},
+use super::{Digest, StateError, keys};
+use crate::model::{
+    Record,
+    packed_record::{NotARecord, pack, unpack},
 };
-use crate::model::Address;
 
 /// The format of everything in a state, which this version writes, and the newest that it reads.
 pub(super) const FORMAT: u32 = 1;
@@ -33,8 +33,8 @@ pub(super) enum Undecodable {
     Payload(usize),
     #[error("says that it is another one")]
     Name,
-    #[error("lies under a name that is no address")]
-    NoAddress,
+    #[error(transparent)]
+    Record(#[from] NotARecord),
 }
 
 impl Undecodable {
@@ -59,7 +59,7 @@ pub(super) fn encode<T: Serialize>(key: &[u8], value: &T) -> Result<Vec<u8>, ser
 
 /// The stored form of a record under this key.
 pub(super) fn encode_record(key: &[u8], record: &Record) -> Result<Vec<u8>, serde_json::Error> {
-    seal(key, |payload| packed::pack(record, payload))
+    seal(key, |payload| pack(record, payload))
 }
 
 fn seal(
@@ -96,11 +96,6 @@ pub(super) fn digest(bytes: &[u8]) -> Digest {
         .map_or_else(|_| Digest::default(), |parts| Digest(u128::from_le_bytes(parts.sum)))
 }
 
-/// The payload of stored bytes that were checked before.
-pub(super) fn payload(bytes: &[u8]) -> Result<&[u8], Undecodable> {
-    Parts::of(bytes).map(|parts| parts.payload)
-}
-
 /// Checks stored bytes: their payload and its digest.
 pub(super) fn check<'a>(key: &[u8], bytes: &'a [u8]) -> Result<(&'a [u8], Digest), Undecodable> {
     let Parts { format, sum, payload } = Parts::of(bytes)?;
@@ -126,19 +121,7 @@ pub(super) fn decode<T: DeserializeOwned>(
 /// The record in stored bytes, and its digest.
 pub(super) fn decode_record(key: &[u8], bytes: &[u8]) -> Result<(Record, Digest), Undecodable> {
     let (payload, digest) = check(key, bytes)?;
-    Ok((record(key, payload)?, digest))
-}
-
-/// The record of this payload, which is stored under this key.
-pub(super) fn record(key: &[u8], payload: &[u8]) -> Result<Record, Undecodable> {
-    let packed = Packed::read(payload).map_err(Undecodable::Payload)?;
-    packed.whole(address(key)?).ok_or(Undecodable::Payload(payload.len()))
-}
-
-/// The address of the record under this key.
-pub(super) fn address(key: &[u8]) -> Result<Address, Undecodable> {
-    let name = std::str::from_utf8(key.get(1..).unwrap_or_default());
-    name.ok().and_then(|name| Address::parse(name).ok()).ok_or(Undecodable::NoAddress)
+    Ok((unpack(key.get(1..).unwrap_or_default(), payload)?, digest))
 }
 
 /// A payload as if it had been written under this key.

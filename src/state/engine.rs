@@ -8,7 +8,7 @@ use std::{
 use serde::de::DeserializeOwned;
 
 use super::{
-    Amendment, Digest, Intent, Meta, Page, Record, Run, RunPart, StateError, Verification, Write,
+    Amendment, Digest, Meta, Page, Run, RunPart, StateError, Verification, Write,
     cipher::{Cipher, StateKey},
     codec::{self, Undecodable},
     commit,
@@ -18,7 +18,7 @@ use super::{
     kv::{Changes, Kv},
     page,
 };
-use crate::model::Address;
+use crate::model::{Address, Intent, Record};
 
 /// At most this many problems are listed: a store of which nothing is left would fill the screen.
 const MAX_PROBLEMS: usize = 100;

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fs, ops::Bound};
 use uuid::Uuid;
 
 use super::{
-    Digest, MemoryStore, Page, StateError, Store,
+    Digest, MemoryStore, StateError, Store,
     codec::{self, Undecodable},
     engine::Engine,
     export::{export as write_export, import},
@@ -73,12 +73,12 @@ pub fn record(data: &[u8]) {
     let _ = harmless(StateHeader::stored(&kv, "here", "default"));
     let Some(engine) = harmless(Engine::new(kv, "here", header, None)) else { return };
     let page = harmless(engine.page(Bound::Unbounded, Bound::Unbounded, 1024));
-    for entry in page.iter().flat_map(Page::entries) {
-        let Some(record) = harmless(entry.record()) else { continue };
+    for lazy in page.iter().flat_map(|page| (0..page.len()).filter_map(|at| page.get(at))) {
+        let Some(record) = harmless(lazy.clone().decode().map_err(Into::into)) else { continue };
         let again = harmless(engine.record(&record.address));
         assert_eq!(again.flatten().as_ref(), Some(&record));
         let (content, protect) = (&record.content, Some(record.protect));
-        if entry.is_plainly(record.kind, &content.from, &content.text, protect) {
+        if lazy.certainly_has(record.kind, &content.from, &content.text, protect) {
             assert_eq!((record.drift, record.superseded), (None, None));
         }
     }

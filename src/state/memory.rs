@@ -10,11 +10,10 @@ use std::{
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::model::Address;
+use crate::model::{Address, Intent, Record};
 
 use super::{
-    Amendment, Intent, Meta, Page, Record, Run, StateError, Store, StoreFuture, Verification,
-    Write,
+    Amendment, Meta, Page, Run, StateError, Store, StoreFuture, Verification, Write,
     engine::Engine,
     header::StateHeader,
     kv::{Changes, Kv, Visit, is_empty},

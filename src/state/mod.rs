@@ -22,7 +22,6 @@ mod keys;
 mod kv;
 pub mod memory;
 mod open;
-mod packed;
 mod page;
 mod panics;
 mod postgres;
@@ -39,10 +38,7 @@ pub use folder::Compacted;
 pub use holder::LockHolder;
 pub use memory::MemoryStore;
 pub use open::{Access, Mode, OpenOptions, StateTarget, compact, open};
-pub use page::{Entry, Page};
-pub use record::{
-    Amendment, BudgetNote, Digest, Drift, Intent, Meta, Record, Run, RunChange, RunPart,
-    Superseded, Verification, Write,
-};
-pub use scan::{Known, Located, Records, Sketch};
+pub use page::Page;
+pub use record::{Amendment, Digest, Meta, Run, RunChange, RunPart, Verification, Write};
+pub use scan::Records;
 pub use store::{Store, StoreFuture};

@@ -2,8 +2,8 @@
 
 use std::{fmt, future::Future, ops::Bound, pin::Pin};
 
-use super::{Amendment, Intent, Meta, Page, Record, Run, StateError, Verification, Write};
-use crate::model::Address;
+use super::{Amendment, Meta, Page, Run, StateError, Verification, Write};
+use crate::model::{Address, Intent, Record};
 
 /// A future of a [`Store`]: boxed, so that stores can be chosen at run time.
 pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StateError>> + Send + 'a>>;

@@ -15,13 +15,12 @@ use std::{
 use tokio::sync::oneshot;
 
 use super::{
-    Amendment, Intent, Meta, Page, Record, Run, StateError, Store, StoreFuture, Verification,
-    Write,
+    Amendment, Meta, Page, Run, StateError, Store, StoreFuture, Verification, Write,
     engine::Engine,
     kv::Kv,
     panics::{self, Watch},
 };
-use crate::model::Address;
+use crate::model::{Address, Intent, Record};
 
 /// How often the end of a thread is waited for before the deaths of sled's threads are looked at.
 const LOOK: Duration = Duration::from_millis(5);

@@ -13,8 +13,8 @@ use std::{
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{Record, StateError, StateKey, Store, Write, export, private_file};
-use crate::model::Address;
+use super::{StateError, StateKey, Store, Write, export, private_file};
+use crate::model::{Address, Record};
 
 /// The most bytes of a file. It has one line for each request that was under way.
 const MAX_BYTES: u64 = 256 << 20;

@@ -102,7 +102,7 @@ async fn a_thousand_creates_cost_far_fewer_puts() {
     api.stop().await;
     let records: std::collections::BTreeSet<Address> = tokio::task::spawn_blocking(move || {
         let store = place.open().expect("opens");
-        scan(&*store).expect("reads").into_iter().map(|located| located.record.address).collect()
+        scan(&*store).expect("reads").into_iter().map(|located| located.address).collect()
     })
     .await
     .expect("reads");

@@ -62,7 +62,7 @@ fn read(store: &dyn state::Store) -> BTreeMap<String, String> {
     found
         .iter()
         .map(|located| {
-            let record = &located.record;
+            let record = &located;
             (record.address.as_str().to_owned(), record.content.text.to_string())
         })
         .collect()

@@ -74,7 +74,7 @@ fn a_lease_that_ran_out_is_taken_over_and_who_had_it_writes_nothing_more() {
     commit(&*second, vec![put("d@v", "second")]);
     drop(second);
     let names: Vec<_> = scan(&*place.open().expect("opens")).expect("reads");
-    let names: Vec<_> = names.iter().map(|located| located.record.address.as_str()).collect();
+    let names: Vec<_> = names.iter().map(|located| located.address.as_str()).collect();
     assert_eq!(names, ["a@v", "b@v", "d@v"]);
 }
 

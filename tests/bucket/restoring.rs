@@ -9,7 +9,7 @@ use super::{place::Place, server::server, support::*};
 fn names(place: &Place) -> Vec<String> {
     let store = place.open().expect("opens");
     let found = scan(&*store).expect("reads");
-    found.iter().map(|located| located.record.address.as_str().to_owned()).collect()
+    found.iter().map(|located| located.address.as_str().to_owned()).collect()
 }
 
 /// Three runs, each with a snapshot at its end: one record, then two, then three.

@@ -170,14 +170,7 @@ fn what_the_refusal_says_brings_the_state_back_and_nothing_is_sent_twice() {
     let (_, rest) = ran.err.split_once("pushsync state import ").expect("the cure");
     let (export, _) = rest.split_once(". What was sent").expect("its end");
     let away = tempfile::tempdir().expect("a temporary folder");
-    for name in [
-        "sled",
-        "pushsync.json",
-        "pushsync.heads",
-        "pushsync.seal",
-        "pushsync.lock",
-        "pushsync.copy.0",
-    ] {
+    for name in ["sled", "pushsync.json", "pushsync.heads", "pushsync.seal", "pushsync.lock"] {
         let path = scene.state().join(name);
         if path.exists() {
             fs::rename(path, away.path().join(name)).expect("movable");

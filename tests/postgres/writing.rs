@@ -70,7 +70,7 @@ fn a_large_commit_comes_whole() {
     assert_eq!((meta.records, meta.serial), (60, 1));
     assert_eq!(digest_of(&*store), (60, meta.digest));
     let backwards: Vec<_> =
-        scan(&*store).expect("reads").iter().map(|l| l.record.address.clone()).collect();
+        scan(&*store).expect("reads").iter().map(|l| l.address.clone()).collect();
     assert!(backwards.is_sorted() && backwards.len() == 60);
     assert_eq!(runtime().block_on(store.verify()).expect("answers").problems, [""; 0]);
 }

@@ -3,7 +3,10 @@
 use proptest::prelude::*;
 use std::ops::Bound;
 
-use pushsync::state::{self, Record, Store, Write};
+use pushsync::{
+    model::Record,
+    state::{self, Store, Write},
+};
 
 use super::support::*;
 
@@ -98,7 +101,7 @@ proptest! {
             commit(&long_way, writes);
         }
         let records = scan(&long_way).expect("reads");
-        commit(&at_once, records.into_iter().map(|l| Write::Put(Box::new(l.record))).collect());
+        commit(&at_once, records.into_iter().map(|l| Write::Put(Box::new(l))).collect());
         prop_assert_eq!(digest_of(&long_way), digest_of(&at_once));
     }
 }

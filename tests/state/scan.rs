@@ -1,10 +1,10 @@
 //! All records, in order, with renames.
 
 use pushsync::{
-    model::Key,
+    model::{Intent, Key, Record},
     state::{
-        Amendment, Intent, Meta, Page, Record, Run, StateError, Store, StoreFuture, Verification,
-        Write, scan::Records,
+        Amendment, Meta, Page, Run, StateError, Store, StoreFuture, Verification, Write,
+        scan::Records,
     },
 };
 use std::{
@@ -20,11 +20,11 @@ fn names(store: &dyn Store, moves: &[(&str, &str)]) -> Result<Vec<String>, State
     Records::with_moves(store, runtime().handle().clone(), &moves)
         .map(|located| {
             located.map(|located| {
-                let name = located.record.address.as_str();
+                let name = String::from_utf8_lossy(located.record.name());
                 match (&located.moved_from, located.blocked) {
                     (Some(from), _) => format!("{name} <- {}", from.as_str()),
                     (None, true) => format!("{name} blocked"),
-                    (None, false) => name.to_owned(),
+                    (None, false) => name.into_owned(),
                 }
             })
         })

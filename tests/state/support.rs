@@ -4,12 +4,12 @@ use std::{fs, path::Path, time::Duration};
 
 use jiff::Timestamp;
 use pushsync::{
-    model::{Address, Content, Kind, MessageId, Sender},
+    model::{
+        Address, BudgetNote, Content, Drift, Intent, Kind, MessageId, Record, Sender, Superseded,
+    },
     state::{
-        self, Access, BudgetNote, Digest, Drift, Intent, LockHolder, MemoryStore, Mode,
-        OpenOptions, Record, Run, RunChange, RunPart, StateError, StateKey, StateTarget, Store,
-        Superseded, Write,
-        scan::{Located, Records},
+        self, Access, Digest, LockHolder, MemoryStore, Mode, OpenOptions, Run, RunChange, RunPart,
+        StateError, StateKey, StateTarget, Store, Write, scan::Records,
     },
 };
 use tokio::runtime::Runtime;
@@ -137,15 +137,17 @@ pub(crate) fn commit(store: &dyn Store, writes: Vec<Write>) {
     runtime().block_on(store.commit(writes)).expect("can be written");
 }
 
-pub(crate) fn scan(store: &dyn Store) -> Result<Vec<Located>, StateError> {
-    Records::new(store, runtime().handle().clone()).collect()
+pub(crate) fn scan(store: &dyn Store) -> Result<Vec<Record>, StateError> {
+    Records::new(store, runtime().handle().clone())
+        .map(|located| Ok(located?.record.decode()?))
+        .collect()
 }
 
 /// Everything that a store answers, as one text to compare.
 pub(crate) fn contents(store: &dyn Store) -> Result<String, StateError> {
     let runtime = runtime();
     let meta = runtime.block_on(store.meta())?;
-    let records: Vec<_> = scan(store)?.into_iter().map(|located| located.record).collect();
+    let records = scan(store)?;
     let intents = runtime.block_on(store.intents())?;
     let runs = runtime.block_on(store.runs(usize::MAX))?;
     Ok(serde_json::to_string(&(meta, records, intents, runs)).expect("serialises"))

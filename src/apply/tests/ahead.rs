@@ -15,10 +15,10 @@ use tokio::time::{sleep, timeout};
 use super::server::*;
 use crate::{
     apply::{Outcome, Stop, apply},
-    model::Address,
+    model::{Address, Intent, Record},
     state::{
-        Amendment, Intent, MemoryStore, Meta, Page, Record, Run, StateError, Store, StoreFuture,
-        Verification, Write,
+        Amendment, MemoryStore, Meta, Page, Run, StateError, Store, StoreFuture, Verification,
+        Write,
     },
 };
 

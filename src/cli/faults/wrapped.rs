@@ -8,11 +8,8 @@ use std::{
 
 use crate::{
     apply::api::{Api, Call, Found},
-    model::{Address, Content, Kind, MessageId, VisitorId},
-    state::{
-        Amendment, Intent, Meta, Page, Record, Run, StateError, Store, StoreFuture, Verification,
-        Write,
-    },
+    model::{Address, Content, Intent, Kind, MessageId, Record, VisitorId},
+    state::{Amendment, Meta, Page, Run, StateError, Store, StoreFuture, Verification, Write},
 };
 
 /// Counts down to its moment.

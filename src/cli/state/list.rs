@@ -9,9 +9,9 @@ use crate::{
         context::selection,
         failure::{Failure, status},
     },
-    model::Address,
+    model::{Address, Drift, Intent, Record},
     render::words,
-    state::{Drift, Intent, Record, Records},
+    state::Records,
 };
 
 /// How a delivery stands, in a word.
@@ -74,7 +74,7 @@ pub(super) fn list(desk: &Desk<'_>, targets: &[Target], format: DataFormat) -> R
     let mut documents = Vec::new();
     let mut shown = 0_u64;
     for located in records {
-        let record = located?.record;
+        let record = located?.record.decode().map_err(crate::state::StateError::from)?;
         if !selection.contains(&record.address) {
             continue;
         }

@@ -11,9 +11,9 @@ use super::{
     plain::{self, Columns, Wrong},
 };
 use crate::{
-    diagnostics::{Code, Diagnostic, Place},
+    diagnostics::{Code, Diagnostic},
     manifest::{limits::Limits, suggest, threads::Threads},
-    model::number,
+    model::{Place, number},
 };
 
 impl Table {

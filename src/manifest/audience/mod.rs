@@ -11,10 +11,10 @@ use memchr::{memchr, memchr3};
 
 use self::order::Keys;
 pub(crate) use self::{csv::not_utf8, lines::FileLines};
-use super::{source::Source, threads::Threads};
+use super::{source::SourcePath, threads::Threads};
 use crate::{
-    diagnostics::{Code, Diagnostic, Place},
-    model::VisitorId,
+    diagnostics::{Code, Diagnostic},
+    model::{Place, VisitorId},
 };
 
 /// The column that every CSV file has.
@@ -49,7 +49,7 @@ enum Origin {
     },
     /// One id on each line, and the lines in the order of the list.
     List {
-        source: Source,
+        source: SourcePath,
         lines: Vec<u32>,
     },
 }
@@ -156,7 +156,7 @@ impl Table {
     }
 
     /// A list of ids; `source` is the list.
-    pub(crate) fn from_list(ids: &[String], source: Source) -> Result<Self, Vec<Diagnostic>> {
+    pub(crate) fn from_list(ids: &[String], source: SourcePath) -> Result<Self, Vec<Diagnostic>> {
         let mut problems = Vec::new();
         let mut text = String::with_capacity(ids.iter().map(|id| id.len() + 1).sum());
         let (mut lines, mut rows) = (Vec::with_capacity(ids.len()), Vec::with_capacity(ids.len()));

@@ -9,8 +9,8 @@ use std::ops::Range;
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior};
 use saphyr_parser::ScalarStyle;
 
-use super::{source::Source, yaml::tree::What};
-use crate::diagnostics::Place;
+use super::{source::SourcePath, yaml::tree::What};
+use crate::model::Place;
 
 /// The steps that one text may take: far more than any message needs. With what [`grammar`] and
 /// [`bounds`] leave to one step, it takes seconds at the very worst.
@@ -89,11 +89,11 @@ pub(crate) fn undefined_name(error: &Error) -> Option<&str> {
 }
 
 /// Where a part of a text is in the YAML file that holds it.
-pub(crate) fn place_in(source: &Source, text: &str, range: Range<usize>) -> Place {
+pub(crate) fn place_in(source: &SourcePath, text: &str, range: Range<usize>) -> Place {
     find_in(source, text, range).unwrap_or_else(|| source.place())
 }
 
-fn find_in(source: &Source, text: &str, range: Range<usize>) -> Option<Place> {
+fn find_in(source: &SourcePath, text: &str, range: Range<usize>) -> Option<Place> {
     let (file, tree, node) = source.node()?;
     let node = tree.node(tree.resolve(node));
     let What::Scalar { style, .. } = &node.what else { return None };
@@ -157,7 +157,7 @@ mod tests {
     /// Where `{{ x }}` is found in the field `text` of a YAML file.
     fn found(yaml: &str) -> (u32, u32) {
         let file = Arc::new(SourceFile::new("a.yaml".into(), yaml.to_owned()));
-        let source = Source::root(&file).child("text");
+        let source = SourcePath::root(&file).child("text");
         let (_, tree, node) = source.node().expect("a node");
         let text = tree.text(node).expect("a text").to_owned();
         let start = text.find("{{ x }}").expect("the part");

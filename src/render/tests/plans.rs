@@ -6,14 +6,15 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::{
-    desired::{Delivery, OnMissing, OnUnknown, Presence, Source, Spec},
-    diagnostics::Place,
-    model::{Address, BaseUrl, CommitId, Content, Endpoint, Key, Kind, MessageId, Sender},
+    model::{
+        Address, BaseUrl, CommitId, Content, Delivery, Drift, Endpoint, Intent, Key, Kind, Located,
+        MessageId, OnMissing, OnUnknown, Place, Record, Sender, Source, Spec, Superseded,
+        UnreadableRecord, WindowState,
+    },
     plan::{
         Budget, Change, Commit, Declared, Import, Inputs, Operation, Plan, Reason, Selection,
         StateRef, Summary, plan,
     },
-    state::{Drift, Intent, Located, Record, Superseded},
 };
 
 const LONG: &str = "Dark mode is here! Turn it on under Settings > Appearance, and tell us what \
@@ -102,7 +103,7 @@ pub(super) fn everything() -> Plan {
     let declared = desired
         .iter()
         .map(|delivery| {
-            let declared = Declared { presence: Presence::Active, protect: None };
+            let declared = Declared { presence: WindowState::Active, protect: None };
             (delivery.spec.key.clone(), declared)
         })
         .collect();
@@ -137,7 +138,8 @@ pub(super) fn everything() -> Plan {
     };
     let located = records.into_iter().map(|record| {
         let moved_from = (record.address.key_str() == "new-name").then(|| address("old-name", 1));
-        Ok(Located { record, moved_from, blocked: false })
+        let record = record.into();
+        Ok::<_, UnreadableRecord>(Located { record, moved_from, blocked: false })
     });
     plan(inputs, desired.into_iter().map(Ok), located).expect("a plan")
 }

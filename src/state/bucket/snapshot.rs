@@ -96,7 +96,7 @@ pub(super) async fn list(objects: &Objects) -> Result<Vec<Snapshot>, StateError>
     let ours = listed.into_iter().filter(|listed| sequence_in(&listed.name).is_some());
     let read = |listed: Listed| async move {
         let Some(start) = objects.start_of(&listed.name, LONGEST_HEADER).await? else {
-            return Ok(None);
+            return Ok::<_, StateError>(None);
         };
         let line = start.split(|byte| *byte == b'\n').next().unwrap_or_default();
         // One that is damaged or newer cannot be chosen.

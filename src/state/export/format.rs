@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
-    model::BaseUrl,
-    state::{Digest, Intent, Record, Run, RunPart},
+    model::{BaseUrl, Intent, Record},
+    state::{Digest, Run, RunPart},
 };
 
 /// The part of the format's name before its version.

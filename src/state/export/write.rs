@@ -44,8 +44,7 @@ pub async fn export(store: &dyn Store, out: &mut (dyn Write + Send)) -> Result<C
         tally.count += page.len() as u64;
         tally.digest = Digest(tally.digest.0.wrapping_add(page.digest.0));
         let mut last = None;
-        for (at, entry) in page.entries().enumerate() {
-            let record = entry.record()?;
+        for (at, record) in page.records()?.into_iter().enumerate() {
             last = (at + 1 == PAGE).then(|| record.address.as_str().to_owned());
             lines.write(&Line::Record(Box::new(record)))?;
         }

@@ -85,10 +85,12 @@ pub(super) fn open(
     refuse_links(folder)?;
     let not_found = || not_found(options, location);
     let anything = || {
-        Ok(exists(&paths.files)?
-            || checksums::exists(folder)?
-            || wal::exists(folder)?
-            || last_commit::any_commit(folder)?)
+        Ok::<_, StateError>(
+            exists(&paths.files)?
+                || checksums::exists(folder)?
+                || wal::exists(folder)?
+                || last_commit::any_commit(folder)?,
+        )
     };
     if *mode == Mode::MustExist && !exists(&folder.join(layout::FILE))? && !anything()? {
         return Err(not_found());

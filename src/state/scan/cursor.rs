@@ -5,8 +5,8 @@ use std::{collections::VecDeque, ops::Bound};
 use futures_util::future::MaybeDone;
 
 use crate::{
-    model::Key,
-    state::{Digest, Entry, Page, Record, StateError, StoreFuture},
+    model::{Key, LazyRecord, Record},
+    state::{Digest, Page, StateError, StoreFuture},
 };
 
 use super::Reader;
@@ -57,11 +57,14 @@ impl<'a> Cursor<'a> {
         Self { ranges, ..Self::default() }
     }
 
-    pub(super) fn next(&mut self, reader: &mut Reader<'a>) -> Result<Option<Entry>, StateError> {
+    pub(super) fn next(
+        &mut self,
+        reader: &mut Reader<'a>,
+    ) -> Result<Option<LazyRecord>, StateError> {
         loop {
-            if let Some(entry) = self.page.entry(self.at) {
+            if let Some(record) = self.page.get(self.at) {
                 self.at += 1;
-                return Ok(Some(entry));
+                return Ok(Some(record));
             }
             let Some(ahead) = self.ahead.take().or_else(|| self.begin(reader)) else {
                 return Ok(None);
@@ -70,9 +73,9 @@ impl<'a> Cursor<'a> {
             let tally = &mut reader.tally;
             tally.count += page.len() as u64;
             tally.digest = Digest(tally.digest.0.wrapping_add(page.digest.0));
-            match (page.entry(PAGE - 1), self.ranges.front_mut()) {
+            match (page.get(PAGE - 1), self.ranges.front_mut()) {
                 (Some(last), Some((from, _))) => {
-                    *from = Bound::Excluded(last.address()?.as_str().to_owned());
+                    *from = Bound::Excluded(last.decode()?.address.as_str().to_owned());
                 }
                 _ => _ = self.ranges.pop_front(),
             }
@@ -89,10 +92,10 @@ impl<'a> Cursor<'a> {
     }
 
     /// The same, decoded.
-    pub(super) fn next_whole(
+    pub(super) fn next_decoded(
         &mut self,
         reader: &mut Reader<'a>,
     ) -> Result<Option<Record>, StateError> {
-        self.next(reader)?.map(|entry| entry.record()).transpose()
+        Ok(self.next(reader)?.map(LazyRecord::decode).transpose()?)
     }
 }

@@ -1,7 +1,6 @@
 //! All records of a store, in address order, checked as a whole.
 
 mod cursor;
-mod known;
 mod moves;
 
 use std::{future::poll_fn, pin::Pin, task::Poll};
@@ -9,14 +8,12 @@ use std::{future::poll_fn, pin::Pin, task::Poll};
 use futures_util::future::{MaybeDone, maybe_done};
 use tokio::runtime::Handle;
 
-use crate::model::Key;
+use crate::model::{Key, LazyRecord, Located};
 
-use super::{Entry, Meta, Page, StateError, Store, StoreFuture, header::Tally, keys::Table};
+use super::{Meta, Page, StateError, Store, StoreFuture, header::Tally, keys::Table};
 
 use cursor::Cursor;
-use moves::Moves;
-
-pub use known::{Known, Located, Sketch};
+use moves::{Moves, Renamed};
 
 /// All records of a store in the order of their addresses, read in pages.
 ///
@@ -43,8 +40,8 @@ type Renames = Vec<(Key, Key)>;
 
 #[derive(Default)]
 struct Heads {
-    rest: Option<Entry>,
-    moves: Option<Located>,
+    rest: Option<LazyRecord>,
+    moves: Option<Renamed>,
 }
 
 enum Step {
@@ -95,12 +92,7 @@ impl<'a> Records<'a> {
         Ok(())
     }
 
-    /// The same, each decoded only when somebody asks for it.
-    pub fn undecoded(self) -> Undecoded<'a> {
-        Undecoded(self)
-    }
-
-    fn advance(&mut self) -> Result<Option<Located<Sketch>>, StateError> {
+    fn advance(&mut self) -> Result<Option<Located>, StateError> {
         match self.step {
             Step::Start => {
                 self.start()?;
@@ -110,17 +102,14 @@ impl<'a> Records<'a> {
             Step::Done => return Ok(None),
         }
         let rest_first = match (&self.heads.rest, &self.heads.moves) {
-            (Some(rest), Some(moved)) => rest.name() < moved.record.name(),
+            (Some(rest), Some(moved)) => rest.name() < moved.record.address.as_str().as_bytes(),
             (Some(_), None) => true,
             (None, _) => false,
         };
         if rest_first {
             let next = self.rest.next(&mut self.reader)?;
-            let entry = std::mem::replace(&mut self.heads.rest, next);
-            return Ok(entry.map(|entry| {
-                let record = Sketch::Stored(entry);
-                Located { record, moved_from: None, blocked: false }
-            }));
+            let record = std::mem::replace(&mut self.heads.rest, next);
+            return Ok(record.map(|record| Located { record, moved_from: None, blocked: false }));
         }
         if self.heads.moves.is_some() {
             let next = self.moves.next(&mut self.reader)?;
@@ -130,36 +119,17 @@ impl<'a> Records<'a> {
         self.reader.check()?;
         Ok(None)
     }
-
-    fn next_undecoded(&mut self) -> Option<Result<Located<Sketch>, StateError>> {
-        let next = self.advance().transpose();
-        if matches!(next, Some(Err(_))) {
-            self.step = Step::Done;
-        }
-        next
-    }
 }
 
 impl Iterator for Records<'_> {
     type Item = Result<Located, StateError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let next = self.next_undecoded()?.and_then(Located::whole);
-        if next.is_err() {
+        let next = self.advance().transpose();
+        if matches!(next, Some(Err(_))) {
             self.step = Step::Done;
         }
-        Some(next)
-    }
-}
-
-/// See [`Records::undecoded`].
-pub struct Undecoded<'a>(Records<'a>);
-
-impl Iterator for Undecoded<'_> {
-    type Item = Result<Located<Sketch>, StateError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        self.0.next_undecoded()
+        next
     }
 }
 

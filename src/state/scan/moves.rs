@@ -6,11 +6,11 @@ use std::{
 };
 
 use crate::{
-    model::{Address, Key},
-    state::{Record, StateError},
+    model::{Address, Key, Located, Record},
+    state::StateError,
 };
 
-use super::{Located, Reader, cursor::Cursor};
+use super::{Reader, cursor::Cursor};
 
 /// A key, and the keys that become it: those with the fewest renames first.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,12 +55,25 @@ pub(super) fn groups(renames: &[(Key, Key)]) -> Result<Vec<Group>, StateError> {
     Ok(groups.collect())
 }
 
-/// What comes out of all groups.
+/// A [`Located`] record, decoded.
+pub(super) struct Renamed {
+    pub(super) record: Record,
+    moved_from: Option<Address>,
+    blocked: bool,
+}
+
+impl From<Renamed> for Located {
+    fn from(Renamed { record, moved_from, blocked }: Renamed) -> Self {
+        Self { record: record.into(), moved_from, blocked }
+    }
+}
+
+/// The records of all groups.
 #[derive(Default)]
 pub(super) struct Moves<'a> {
     groups: std::vec::IntoIter<Group>,
     current: Option<Merge<'a>>,
-    head: Option<Located>,
+    head: Option<Renamed>,
     blocked: Option<Peekable<btree_map::IntoValues<Address, Record>>>,
 }
 
@@ -88,20 +101,20 @@ impl<'a> Moves<'a> {
         Ok(moves)
     }
 
-    pub(super) fn next(&mut self, reader: &mut Reader<'a>) -> Result<Option<Located>, StateError> {
+    pub(super) fn next(&mut self, reader: &mut Reader<'a>) -> Result<Option<Renamed>, StateError> {
         let blocked = self.blocked.as_mut().and_then(|blocked| {
             blocked.next_if(|record| {
                 self.head.as_ref().is_none_or(|head| record.address < head.record.address)
             })
         });
         if let Some(record) = blocked {
-            return Ok(Some(Located { record, moved_from: None, blocked: true }));
+            return Ok(Some(Renamed { record, moved_from: None, blocked: true }));
         }
         let next = if self.head.is_some() { self.next_winner(reader)? } else { None };
         Ok(std::mem::replace(&mut self.head, next))
     }
 
-    fn next_winner(&mut self, reader: &mut Reader<'a>) -> Result<Option<Located>, StateError> {
+    fn next_winner(&mut self, reader: &mut Reader<'a>) -> Result<Option<Renamed>, StateError> {
         loop {
             if let Some(merge) = &mut self.current
                 && let Some((winner, _)) = merge.next(reader)?
@@ -137,10 +150,10 @@ impl<'a> Merge<'a> {
     fn next(
         &mut self,
         reader: &mut Reader<'a>,
-    ) -> Result<Option<(Located, Vec<Record>)>, StateError> {
+    ) -> Result<Option<(Renamed, Vec<Record>)>, StateError> {
         for lane in &mut self.lanes {
             if !lane.started {
-                lane.head = lane.cursor.next_whole(reader)?;
+                lane.head = lane.cursor.next_decoded(reader)?;
                 lane.started = true;
             }
         }
@@ -157,7 +170,7 @@ impl<'a> Merge<'a> {
             else {
                 continue;
             };
-            lane.head = lane.cursor.next_whole(reader)?;
+            lane.head = lane.cursor.next_decoded(reader)?;
             if winner.is_some() {
                 losers.push(record);
                 continue;
@@ -166,7 +179,7 @@ impl<'a> Merge<'a> {
                 let new = record.address.with_key(&self.target);
                 std::mem::replace(&mut record.address, new)
             });
-            winner = Some(Located { record, moved_from, blocked: false });
+            winner = Some(Renamed { record, moved_from, blocked: false });
         }
         Ok(winner.map(|winner| (winner, losers)))
     }

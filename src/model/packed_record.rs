@@ -1,4 +1,4 @@
-//! How a record looks at rest since format 2: small, and readable without making anything of it.
+//! The packed form of a record: small, and comparable without decoding it.
 //!
 //! | what | bytes |
 //! |---|---|
@@ -10,13 +10,12 @@
 //! | text | the rest |
 //!
 //! Numbers are LEB128, those that may be negative zigzag before that; a text is its length and its
-//! bytes. The address is not in it: it is the key, which the checksum covers.
+//! bytes. The address is not in it: a record is stored under its address.
 
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 
-use super::Record;
-use crate::model::{Address, Content, Kind, MessageId, Sender};
+use super::{Address, Content, Kind, MessageId, Record, Sender};
 
 const AGENT: u8 = 1;
 const PROTECT: u8 = 1 << 1;
@@ -26,8 +25,12 @@ const SUPERSEDED: u8 = 1 << 3;
 const FORM: u8 = 4;
 const KNOWN: u8 = 0b0111_1111;
 
-/// The payload of a record.
-pub(super) fn pack(record: &Record, out: &mut Vec<u8>) -> Result<(), serde_json::Error> {
+/// Appends the packed form of a record.
+///
+/// # Errors
+///
+/// Never in practice: drift and superseded messages can be written as JSON.
+pub fn pack(record: &Record, out: &mut Vec<u8>) -> Result<(), serde_json::Error> {
     // Exhaustive, so that a new field is not forgotten here.
     let Record {
         address: _,
@@ -86,8 +89,30 @@ fn form_of(from: &Sender) -> (u8, [Option<&str>; 3]) {
     }
 }
 
-/// The parts of a packed record. Texts may be no UTF-8, and times none, until it is made whole.
-pub(super) struct Packed<'a> {
+/// Why bytes are not a packed record.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotARecord {
+    /// The bytes after the first ones are not what [`pack`] writes.
+    #[error("matches its checksum but cannot be read (column {0})")]
+    Bytes(usize),
+    /// It is not stored under an address.
+    #[error("lies under a name that is not an address")]
+    Name,
+}
+
+/// The record whose packed form is stored under this name.
+///
+/// # Errors
+///
+/// If it is not what [`pack`] writes, or the name is not an address.
+pub fn unpack(name: &[u8], packed: &[u8]) -> Result<Record, NotARecord> {
+    let parts = PackedRecord::read(packed)?;
+    let address = std::str::from_utf8(name).ok().and_then(|name| Address::parse(name).ok());
+    parts.decode(address.ok_or(NotARecord::Name)?).ok_or(NotARecord::Bytes(packed.len()))
+}
+
+/// The parts of a packed record. Texts may be invalid UTF-8, and times out of range, until it is decoded.
+pub(super) struct PackedRecord<'a> {
     flags: u8,
     sender: [Option<&'a [u8]>; 3],
     id: &'a [u8],
@@ -99,11 +124,11 @@ pub(super) struct Packed<'a> {
     text: &'a [u8],
 }
 
-impl<'a> Packed<'a> {
-    /// Finds the parts. The error is the number of bytes that could be read.
-    pub(super) fn read(payload: &'a [u8]) -> Result<Self, usize> {
+impl<'a> PackedRecord<'a> {
+    /// Finds the parts.
+    pub(super) fn read(payload: &'a [u8]) -> Result<Self, NotARecord> {
         let mut reader = Reader(payload);
-        Self::parts(&mut reader).ok_or(payload.len() - reader.0.len())
+        Self::parts(&mut reader).ok_or(NotARecord::Bytes(payload.len() - reader.0.len()))
     }
 
     fn parts(reader: &mut Reader<'a>) -> Option<Self> {
@@ -137,9 +162,8 @@ impl<'a> Packed<'a> {
         self.flags & PROTECT > 0
     }
 
-    /// Whether this is what was applied last, the API did not differ, and nothing is left to do.
-    /// `protect` is compared if it is said.
-    pub(super) fn is_plainly(
+    /// See [`super::LazyRecord::certainly_has`].
+    pub(super) fn certainly_has(
         &self,
         kind: Kind,
         from: &Sender,
@@ -169,7 +193,7 @@ impl<'a> Packed<'a> {
     }
 
     /// The whole record; `None` if a part of it is not what it should be.
-    pub(super) fn whole(&self, address: Address) -> Option<Record> {
+    fn decode(&self, address: Address) -> Option<Record> {
         let Self { flags, sender, id, created, updated, verified, drift, superseded, text } = self;
         let mut texts = [const { String::new() }; 3];
         for (text, bytes) in texts.iter_mut().zip(sender) {
@@ -278,7 +302,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::state::{Drift, Superseded};
+    use crate::model::{Drift, Superseded};
 
     fn senders() -> impl Strategy<Value = Sender> {
         prop_oneof![
@@ -336,7 +360,7 @@ mod tests {
         #[test]
         fn a_packed_record_is_read_as_it_was(record in records()) {
             let bytes = packed(&record);
-            let read = Packed::read(&bytes).ok().and_then(|p| p.whole(record.address.clone()));
+            let read = PackedRecord::read(&bytes).ok().and_then(|p| p.decode(record.address.clone()));
             prop_assert_eq!(read, Some(record));
         }
 
@@ -358,14 +382,14 @@ mod tests {
                 && *text == record.content.text
                 && protect.is_none_or(|protect| protect == record.protect);
             let bytes = packed(&record);
-            let read = Packed::read(&bytes).expect("reads");
-            prop_assert_eq!(read.is_plainly(kind, from, text, protect), same);
+            let read = PackedRecord::read(&bytes).expect("reads");
+            prop_assert_eq!(read.certainly_has(kind, from, text, protect), same);
         }
 
         #[test]
         fn any_bytes_are_read_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..80)) {
-            if let Ok(read) = Packed::read(&bytes) {
-                let _ = read.whole(Address::parse("a@v").expect("valid"));
+            if let Ok(read) = PackedRecord::read(&bytes) {
+                let _ = read.decode(Address::parse("a@v").expect("valid"));
             }
         }
     }
@@ -386,7 +410,7 @@ mod tests {
         };
         let bytes = packed(&record);
         for length in 0..bytes.len() {
-            assert!(Packed::read(&bytes[..length]).is_err(), "{length} bytes");
+            assert!(PackedRecord::read(&bytes[..length]).is_err(), "{length} bytes");
         }
     }
 }
