@@ -85,8 +85,8 @@ impl<K: Kv + 'static> ThreadedStore<K> {
         Ok(store)
     }
 
-    /// Carries this out on the thread. `reply` is called once, with its result or when a thread of sled's dies
-    /// before; the second only as long as the answer lives.
+    /// Carries this out on the thread. `reply` is called once: with the result, or with an error if a thread of
+    /// sled's dies first, as long as the [`Watch`] is kept.
     fn send<T: 'static>(
         &self,
         job: impl FnOnce(&mut OnThread<K>) -> Result<T, StateError> + Send + 'static,

@@ -16,7 +16,7 @@ use std::{
 
 use crate::state::{StateError, private_file};
 
-const FILE: &str = "pushsync.seal";
+pub(super) const FILE: &str = "pushsync.seal";
 /// The seal while the files are open.
 const LIFTED: &str = "pushsync.seal.lifted";
 
@@ -29,12 +29,7 @@ pub(super) fn check(
     files: &Path,
     location: &str,
 ) -> Result<Option<Sums>, StateError> {
-    let path = folder.join(FILE);
-    let bytes = match fs::read(&path) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(StateError::io("read", &path)(error)),
-    };
+    let Some(bytes) = private_file::read_if_any(&folder.join(FILE))? else { return Ok(None) };
     let damaged = |what: String| StateError::damaged(location, what);
     let sealed: Sums = serde_json::from_slice(&bytes)
         .map_err(|_| damaged(format!("its {FILE} is not what was written")))?;
@@ -55,12 +50,6 @@ pub(super) fn check(
         )));
     }
     Ok(Some(sealed))
-}
-
-/// Whether there is a seal.
-pub(super) fn exists(folder: &Path) -> Result<bool, StateError> {
-    let path = folder.join(FILE);
-    path.try_exists().map_err(StateError::io("read", &path))
 }
 
 /// Takes the seal off, if there is one, before anything changes.
@@ -87,12 +76,7 @@ pub(super) fn put(folder: &Path, files: &Path, lifted: Option<&Sums>) -> Result<
     private_file::sync_tree(files)?;
     let bytes = serde_json::to_vec(&sums(files)?).map_err(StateError::unstorable(FILE))?;
     private_file::replace(&path, &bytes)?;
-    match fs::remove_file(&before) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(StateError::io("remove", &before)(error))
-        }
-        _ => Ok(()),
-    }
+    private_file::remove_if_any(&before).map(drop)
 }
 
 fn sums(files: &Path) -> Result<Sums, StateError> {

@@ -8,8 +8,8 @@
 //! at once: after a loss of power there is an older head or the last one, and nothing between.
 
 use std::{
-    fs::{self, File},
-    io::{self, Seek, SeekFrom, Write},
+    fs::File,
+    io::{Seek, SeekFrom, Write},
     path::{Path, PathBuf},
 };
 
@@ -34,12 +34,8 @@ impl LastCommit {
 
 /// Whether there is a head of any commit after the one that creates an environment.
 pub(super) fn any_commit(folder: &Path) -> Result<bool, StateError> {
-    let path = folder.join(FILE);
-    match fs::read(&path) {
-        Ok(bytes) => Ok(bytes.chunks(SLOT).any(|slot| slot.iter().take(8).any(|byte| *byte != 0))),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(StateError::io("read", &path)(error)),
-    }
+    let bytes = private_file::read_if_any(&folder.join(FILE))?.unwrap_or_default();
+    Ok(bytes.chunks(SLOT).any(|slot| slot.iter().take(8).any(|byte| *byte != 0)))
 }
 
 /// One environment's slot in the file.
@@ -93,12 +89,8 @@ pub(super) fn read(
     location: &str,
 ) -> Result<LastCommit, StateError> {
     let damaged = |what| StateError::damaged(location, format!("its {FILE} {what}"));
-    let path = folder.join(FILE);
-    let bytes = match fs::read(&path) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(damaged("is missing")),
-        Err(error) => return Err(StateError::io("read", &path)(error)),
-    };
+    let bytes =
+        private_file::read_if_any(&folder.join(FILE))?.ok_or_else(|| damaged("is missing"))?;
     let head = bytes.get(position * SLOT..).and_then(|slot| {
         let (sequence, rest) = slot.split_first_chunk::<8>()?;
         let (header, rest) = rest.split_first_chunk::<16>()?;

@@ -14,8 +14,8 @@
 //! never acknowledged; if anything whole follows one that is not, something else has changed the file.
 
 use std::{
-    fs::{self, File},
-    io::{self, Seek as _, SeekFrom, Write as _},
+    fs::File,
+    io::{Seek as _, SeekFrom, Write as _},
     ops::RangeInclusive,
     path::{Path, PathBuf},
 };
@@ -121,20 +121,10 @@ pub(super) struct Left {
     pub(super) first_header: Option<Vec<u8>>,
 }
 
-/// Whether there is a log.
-pub(super) fn exists(folder: &Path) -> Result<bool, StateError> {
-    let path = folder.join(FILE);
-    path.try_exists().map_err(StateError::io("read", &path))
-}
-
 /// What is in the log; `None` if there is nothing that was acknowledged.
 pub(super) fn read(folder: &Path, location: &str) -> Result<Option<Left>, StateError> {
-    let path = folder.join(FILE);
-    match fs::read(&path) {
-        Ok(bytes) => decode(&bytes, location),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(StateError::io("read", &path)(error)),
-    }
+    private_file::read_if_any(&folder.join(FILE))?
+        .map_or(Ok(None), |bytes| decode(&bytes, location))
 }
 
 fn decode(bytes: &[u8], location: &str) -> Result<Option<Left>, StateError> {
@@ -179,8 +169,8 @@ fn decode(bytes: &[u8], location: &str) -> Result<Option<Left>, StateError> {
 }
 
 fn header_in(pairs: &[(&[u8], Option<&[u8]>)]) -> Option<Vec<u8>> {
-    let ledger = pairs.iter().find(|(key, _)| *key == keys::HEADER)?;
-    ledger.1.map(<[u8]>::to_vec)
+    let (_, header) = pairs.iter().find(|(key, _)| *key == keys::HEADER)?;
+    header.map(<[u8]>::to_vec)
 }
 
 /// The first frame and what follows it, if there is a whole one.
@@ -191,17 +181,16 @@ fn first(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 
 /// Removes the log, if there is one.
 pub(super) fn remove(folder: &Path) -> Result<(), StateError> {
-    let path = folder.join(FILE);
-    match fs::remove_file(&path) {
-        Ok(()) => private_file::sync_folder(folder),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(StateError::io("remove", &path)(error)),
+    if private_file::remove_if_any(&folder.join(FILE))? {
+        private_file::sync_folder(folder)
+    } else {
+        Ok(())
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
+    use std::{collections::BTreeSet, fs};
 
     use super::*;
 
