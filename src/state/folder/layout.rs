@@ -1,5 +1,5 @@
-//! `pushsync.json`: what this folder is, beside what sled says. An emptied or truncated store
-//! opens as an empty one; the marker knows better.
+//! `pushsync.json`: the format of the folder and its environments, beside sled's files. An emptied or
+//! truncated store opens as an empty one; this file shows that it is damaged.
 
 use std::path::Path;
 
@@ -14,7 +14,7 @@ use crate::state::{
 
 pub(super) const FILE: &str = "pushsync.json";
 
-/// What the folder holds.
+/// The content of the file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Layout {
@@ -46,7 +46,7 @@ impl Layout {
         Self { format: FORMAT, environments: Vec::new() }
     }
 
-    /// The marker of this folder; `None` if it has none.
+    /// The layout of this folder; `None` if it has none.
     pub(super) fn read(folder: &Path, location: &str) -> Result<Option<Self>, StateError> {
         let Some(bytes) = private_file::read_if_any(&folder.join(FILE))? else { return Ok(None) };
         let bad = |_| StateError::damaged(location, format!("its {FILE} is not what was written"));

@@ -35,8 +35,8 @@ pub(super) struct FolderKv {
     lock: Lock,
 }
 
-/// Removes what is left of a creation that was cut off before it was acknowledged: no environment
-/// has a state. What says that one had one is not removed.
+/// Removes the rest of a creation that was cut off before it was acknowledged: no environment
+/// has a state. If a file shows that one had a state, that is damage, and nothing is removed.
 fn start_anew(paths: &SledPaths, options: &OpenOptions, location: &str) -> Result<(), StateError> {
     let SledPaths { folder, files, .. } = paths;
     if exists(&folder.join(checksums::FILE))? || last_commit::any_commit(folder)? {
