@@ -179,7 +179,7 @@ impl<K: Kv> Engine<K> {
         Ok(Some(self.decode_record(&key, &bytes)?.0))
     }
 
-    /// All intents; fewer or others than the ledger says is damage.
+    /// All intents; if they are not those of the header, that is damage.
     pub(super) fn intents(&self) -> Result<Vec<Intent>, StateError> {
         let mut intents = Vec::new();
         let mut tally = Tally::default();

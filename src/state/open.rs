@@ -34,7 +34,7 @@ impl From<StateLocation> for StateTarget {
 }
 
 impl StateTarget {
-    /// The same, with what it leaves open and the environment says: the `AWS_*` variables of a
+    /// The same, completed from the environment: the `AWS_*` variables of a
     /// bucket; `PGPASSWORD`, or the file that `PGPASSFILE` names, for a database whose URL has no
     /// password. `variable` reads the environment.
     #[must_use]
@@ -78,13 +78,13 @@ pub enum Mode {
     MustExist,
 }
 
-/// What a state is opened for.
+/// The purpose for which a state is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
     /// To look at it. A store that others share lets them go on, and shows it as it was when it
     /// was opened; a folder is locked for as long as it is open. Nothing can be committed.
     Read,
-    /// To change it: nobody else can meanwhile.
+    /// To change it: nobody else can do so meanwhile.
     Write,
 }
 
@@ -95,11 +95,11 @@ pub struct OpenOptions {
     pub target: StateTarget,
     /// The environment; each has a state of its own in the same place.
     pub environment: String,
-    /// What to do when there is no state yet.
+    /// Whether to make a state if there is none yet.
     pub mode: Mode,
-    /// What it is opened for.
+    /// Its purpose.
     pub access: Access,
-    /// Who wants it, for those who come while it is open.
+    /// The holder, for anyone who comes while it is open.
     pub holder: LockHolder,
     /// How long to wait for another process.
     pub lock_timeout: Duration,
@@ -107,7 +107,7 @@ pub struct OpenOptions {
     pub new_lineage: Uuid,
     /// The time at which it is made, if it is.
     pub now: Timestamp,
-    /// What it is encrypted under.
+    /// The key, if it is encrypted.
     pub key: Option<StateKey>,
 }
 
@@ -119,7 +119,7 @@ impl OpenOptions {
 }
 
 /// Opens the state of one environment. This blocks: on the lock up to
-/// [`OpenOptions::lock_timeout`], and while what is there is checked.
+/// [`OpenOptions::lock_timeout`], and while the stored bytes are checked.
 ///
 /// # Errors
 ///
@@ -133,14 +133,14 @@ pub fn open(options: OpenOptions) -> Result<Box<dyn Store>, StateError> {
     }
 }
 
-/// Rewrites the files of a folder, all its environments, without the room of what was removed. The options are
+/// Rewrites the files of a folder, all its environments, without the room of removed entries. The options are
 /// those of one of its environments, which is verified first.
 ///
 /// `None` for other stores: a database and a bucket do that by themselves.
 ///
 /// # Errors
 ///
-/// As [`open`]; and `Unavailable` if the new files are not what the old ones are, which stay then.
+/// As [`open`]; and `Unavailable` if the new files do not have the same entries; the old ones stay then.
 pub fn compact(options: OpenOptions) -> Result<Option<Compacted>, StateError> {
     match options.target.clone() {
         StateTarget::Folder(folder) => folder::compact(folder, options).map(Some),

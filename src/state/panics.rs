@@ -1,7 +1,7 @@
 //! sled panics on some damaged files, in our thread or in its own. Neither may reach a user.
 //!
-//! A panic in our thread is caught. One in a thread of sled's leaves whoever waits for that
-//! thread waiting for ever, so all who wait are told, and every open store of the process is
+//! A panic in our thread is caught. After one in a thread of sled's, anyone who waits for that
+//! thread would wait for ever, so all who wait are told, and every open store of the process is
 //! done for: its pool of threads is shared.
 //!
 //! The words of these panics are dropped, as they may quote keys and values; the location in sled's

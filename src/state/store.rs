@@ -37,7 +37,7 @@ pub trait Store: Send + Sync {
     /// Carries out all writes at once, durably, and answers with the new [`Store::meta`].
     fn commit(&self, writes: Vec<Write>) -> StoreFuture<'_, Meta>;
 
-    /// Changes what the state says of itself. Records, intents and serial stay as they are.
+    /// Changes the header of the state. Records, intents and serial stay as they are.
     fn amend(&self, amendment: Amendment) -> StoreFuture<'_, Meta>;
 
     /// Reads everything and compares it with its checksums, count and digest.

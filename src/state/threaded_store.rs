@@ -42,6 +42,7 @@ type Job<K> = Box<dyn FnOnce(&mut OnThread<K>) + Send>;
 
 /// The state on its thread.
 enum OnThread<K> {
+    NotYetOpen,
     Open(Engine<K>),
     /// A call panicked, and nothing is read or written any more. Why.
     GivenUp(String),
@@ -56,38 +57,64 @@ impl<K: Kv + 'static> ThreadedStore<K> {
         panics::install();
         let deaths = panics::deaths();
         let (jobs, queue) = mpsc::channel::<Job<K>>();
-        let (opened, wait) = mpsc::channel::<Result<(), StateError>>();
-        let watch = Watch::new({
-            let (opened, location) = (opened.clone(), location.clone());
-            move |what| {
-                let _gone = opened.send(Err(StateError::damaged(&location, what)));
-            }
-        });
-        let (lives, end) = mpsc::channel();
+        let (lives, end) = mpsc::channel::<Infallible>();
         let thread = thread::Builder::new()
             .name(panics::THREAD.to_owned())
-            .spawn({
-                let location = location.clone();
-                move || {
-                    let _lives: mpsc::Sender<Infallible> = lives;
-                    serve(open, &location, &queue, &opened);
+            .spawn(move || {
+                let _lives = lives;
+                let mut state = OnThread::NotYetOpen;
+                while let Ok(job) = queue.recv() {
+                    job(&mut state);
                 }
+                state.close();
             })
             .map_err(StateError::io("start a thread for", &location))?;
-        let result = wait.recv();
-        drop(watch);
-        match result {
-            Ok(Ok(())) => {
-                let (jobs, thread, end) = (Some(jobs), Some(thread), Mutex::new(end));
-                Ok(Self { jobs, thread, end, location, deaths })
+        let (jobs, thread, end) = (Some(jobs), Some(thread), Mutex::new(end));
+        let store = Self { jobs, thread, end, location, deaths };
+        let (opened, wait) = mpsc::channel();
+        let location = store.location.clone();
+        let job = move |state: &mut OnThread<K>| {
+            *state = OnThread::Open(open(&location)?);
+            Ok(())
+        };
+        let _watch = store.send(job, move |result| {
+            let _nobody_waits = opened.send(result);
+        })?;
+        let early = || StateError::damaged(&store.location, "opening it ended early");
+        wait.recv().unwrap_or_else(|_| Err(early()))?;
+        Ok(store)
+    }
+
+    /// Carries this out on the thread. `reply` is called once: with the result, or with an error if a thread of
+    /// sled's dies first, as long as the [`Watch`] is kept.
+    fn send<T: 'static>(
+        &self,
+        job: impl FnOnce(&mut OnThread<K>) -> Result<T, StateError> + Send + 'static,
+        reply: impl FnOnce(Result<T, StateError>) + Send + 'static,
+    ) -> Result<Watch, StateError> {
+        let reply = Arc::new(Mutex::new(Some(reply)));
+        let reply = move |result| {
+            let first = reply.lock().unwrap_or_else(PoisonError::into_inner).take();
+            if let Some(reply) = first {
+                reply(result);
             }
-            Ok(Err(error)) => {
-                drop(jobs);
-                join(thread, &end, deaths);
-                Err(error)
-            }
-            Err(_) => Err(StateError::damaged(&location, "opening it ended early")),
+        };
+        let watch = Watch::new({
+            let (reply, location) = (reply.clone(), self.location.clone());
+            move |what| reply(Err(StateError::damaged(&location, what)))
+        });
+        // After the watch is set, so that no death goes unseen.
+        if panics::deaths() != self.deaths {
+            return Err(StateError::damaged(&self.location, "a thread of sled's has died"));
         }
+        let gone = || StateError::damaged(&self.location, "it is closed");
+        let location = self.location.clone();
+        self.jobs
+            .as_ref()
+            .ok_or_else(gone)?
+            .send(Box::new(move |state| reply(state.attempt(&location, job))))
+            .map_err(|_| gone())?;
+        Ok(watch)
     }
 
     /// Carries this out on the thread, once it is waited for.
@@ -97,32 +124,15 @@ impl<K: Kv + 'static> ThreadedStore<K> {
     ) -> StoreFuture<'a, T> {
         Box::pin(async move {
             let (answer, wait) = oneshot::channel();
-            let answer = Arc::new(Mutex::new(Some(answer)));
-            let reply = {
-                let answer = Arc::clone(&answer);
-                move |result: Result<T, StateError>| {
-                    let first = answer.lock().unwrap_or_else(PoisonError::into_inner).take();
-                    if let Some(first) = first {
-                        let _nobody_waits = first.send(result);
-                    }
-                }
-            };
-            let watch = Watch::new({
-                let (reply, location) = (reply.clone(), self.location.clone());
-                move |what| reply(Err(StateError::damaged(&location, what)))
-            });
-            // After the watch is set, so that no death goes unseen.
-            if panics::deaths() != self.deaths {
-                return Err(StateError::damaged(&self.location, "a thread of sled's has died"));
-            }
             let gone = || StateError::damaged(&self.location, "it is closed");
-            let location = self.location.clone();
-            self.jobs
-                .as_ref()
-                .ok_or_else(gone)?
-                .send(Box::new(move |state| reply(state.attempt(&location, job))))
-                .map_err(|_| gone())?;
-            drop(answer);
+            let closed = gone();
+            let job = move |state: &mut OnThread<K>| match state {
+                OnThread::Open(engine) => job(engine),
+                OnThread::NotYetOpen | OnThread::GivenUp(_) => Err(closed),
+            };
+            let watch = self.send(job, move |result| {
+                let _nobody_waits = answer.send(result);
+            })?;
             let result = wait.await;
             drop(watch);
             result.unwrap_or_else(|_| Err(gone()))
@@ -192,40 +202,15 @@ fn join(thread: JoinHandle<()>, end: &mpsc::Receiver<Infallible>, deaths: u64) {
     let _caught = thread.join();
 }
 
-fn serve<K: Kv>(
-    open: impl FnOnce(&str) -> Result<Engine<K>, StateError>,
-    location: &str,
-    queue: &mpsc::Receiver<Job<K>>,
-    opened: &mpsc::Sender<Result<(), StateError>>,
-) {
-    let open = panics::catch(|| open(location))
-        .unwrap_or_else(|what| Err(StateError::damaged(location, what)));
-    let mut state = match open {
-        Ok(open) => OnThread::Open(open),
-        Err(error) => {
-            let _nobody_waits = opened.send(Err(error));
-            return;
-        }
-    };
-    let _nobody_waits = opened.send(Ok(()));
-    while let Ok(job) = queue.recv() {
-        job(&mut state);
-    }
-    if let OnThread::Open(engine) = state {
-        // Errors here do not matter: everything that was committed is durable already.
-        let _caught = panics::catch(|| engine.close());
-    }
-}
-
 impl<K: Kv> OnThread<K> {
     fn attempt<T>(
         &mut self,
         location: &str,
-        job: impl FnOnce(&mut Engine<K>) -> Result<T, StateError>,
+        job: impl FnOnce(&mut Self) -> Result<T, StateError>,
     ) -> Result<T, StateError> {
         let what = match self {
             Self::GivenUp(why) => why.clone(),
-            Self::Open(engine) => match panics::catch(|| job(engine)) {
+            _ => match panics::catch(|| job(self)) {
                 Ok(result) => return result,
                 Err(what) => {
                     if let Self::Open(engine) = mem::replace(self, Self::GivenUp(what.clone())) {
@@ -236,5 +221,12 @@ impl<K: Kv> OnThread<K> {
             },
         };
         Err(StateError::damaged(location, what))
+    }
+
+    /// Errors here do not matter: everything that was committed is durable already.
+    fn close(self) {
+        if let Self::Open(engine) = self {
+            let _caught = panics::catch(|| engine.close());
+        }
     }
 }

@@ -1,38 +1,38 @@
 //! Many neighbours in one value of sled's.
 //!
-//! sled is slow at scans of small values: each costs it some allocations and a search, whatever is in
-//! it. So entries that follow each other lie together, packed: what a key has in common with the one
-//! before is left out, and the whole is compressed, so that texts which neighbours share (one message
-//! for many visitors) take their room once.
+//! sled is slow at scans of small values: each costs some allocations and a search, however small it
+//! is. So entries that follow each other are packed together: each key leaves out its common start with the
+//! key before, and the whole is compressed, so that a text of many neighbours (one message
+//! for many visitors) is stored once.
 //!
-//! | what | bytes |
+//! | part | bytes |
 //! |---|---|
 //! | form | one: plain or compressed |
 //! | compressed only: length of the plain form | LEB128 |
 //! | for each entry: bytes shared with the key before, length of the rest, length of the value | LEB128 |
 //! | the rest of the key, and the value | |
 //!
-//! What damage does to it is found by the checksums of the values, which cover their keys, and by the
-//! ledger, which knows how many there are.
+//! Damage to a block is found by the checksums of the values, which cover their keys, and by the header of
+//! the state, which has their count.
 
 use std::ops::Range;
 
-/// Entries as they are, for what compresses badly: encrypted values.
+/// Entries as they are: encrypted values cannot be compressed.
 const PLAIN: u8 = 0;
 const COMPRESSED: u8 = 1;
-/// LZ4 makes no more of a byte: a length beyond is damage, and takes no memory.
+/// LZ4 makes at most this many bytes of one: a greater length is damage, and takes no memory.
 const MOST_OF_A_BYTE: usize = 255;
 
 /// A key with its value.
 pub(super) type Pair<'a> = (&'a [u8], &'a [u8]);
 
-/// What an entry has before it is compressed, about.
+/// The bytes of an entry before it is compressed, about.
 pub(super) fn length((key, value): &Pair<'_>) -> usize {
     key.len() + value.len() + 6
 }
 
-/// What an entry adds to a block that ends with `before`: what both end with is a text that they
-/// share, and no more than a few bytes once it is compressed.
+/// The bytes that an entry adds to a block that ends with `before`: a common end is a shared text, and
+/// only a few bytes once it is compressed.
 pub(super) fn added(entry: &Pair<'_>, before: &Pair<'_>) -> usize {
     let both = entry.1.iter().rev().zip(before.1.iter().rev());
     length(entry) - both.take_while(|(a, b)| a == b).count()
@@ -65,7 +65,7 @@ pub(super) fn pack(entries: &[Pair<'_>]) -> Vec<u8> {
     packed
 }
 
-/// An unpacked block. It is kept for its memory: one after the other is read into it.
+/// An unpacked block. One after another is read into it, so that its memory is used again.
 #[derive(Default)]
 pub(super) struct Block {
     plain: Vec<u8>,
@@ -74,12 +74,12 @@ pub(super) struct Block {
     places: Vec<(Range<usize>, Range<usize>)>,
 }
 
-/// Why bytes are no block.
+/// These bytes are not a block.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Broken;
 
 impl Block {
-    /// Reads a stored block in location of what was in here.
+    /// Reads a stored block, and forgets the one before.
     pub(super) fn read(&mut self, packed: &[u8]) -> Result<(), Broken> {
         self.keys.clear();
         self.places.clear();

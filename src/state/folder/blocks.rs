@@ -24,13 +24,13 @@ use super::{
 
 /// The table of blocks: before all tables of the state, as [`overflow::FURTHER`] is behind them.
 const BLOCK: u8 = b'b';
-/// What a block holds at most before it is compressed, beside its first entry, and without what each
-/// shares with the one before. Of larger ones, a commit has more to write, and little is saved
+/// The most bytes of a block before it is compressed, without its first entry and without common ends of
+/// neighbours. With larger blocks a commit has more to write, and little is saved
 /// (measured: with 8,000 bytes, 6 to 10 % of the disk).
 const MOST: usize = 3000;
-/// The same, with what its entries share with each other: as far as the compression looks back.
+/// The same with common ends: as far as the compression looks back.
 const LONGEST: usize = 64 << 10;
-/// How often a walk looks a block up for nothing. sled throws pages out of its memory only after 64
+/// A walk looks each block up this many times more. sled throws pages out of its memory only after 64
 /// accesses to those of a shard, which has every 256th: in a walk, which sees each page once, those
 /// were all pages of ten million deliveries. So it keeps two or three of each shard (measured, with a
 /// million: 15 MB instead of 60; it costs 6 % of the walk's time).
@@ -43,7 +43,7 @@ pub(super) struct Blocks {
     location: String,
     /// For the next block that is read.
     spare: RefCell<Spare>,
-    /// The block in which something was last looked up: what is looked up next is mostly near.
+    /// The block in which something was last looked up: the next one is mostly near.
     last: RefCell<Option<(Stored, Block)>>,
 }
 
@@ -243,7 +243,7 @@ fn put(stored: &Stored, old: &[Pair<'_>], new: &[(&[u8], Option<&[u8]>)], pieces
         }
         return;
     }
-    // What comes at the end is mostly followed by more: what is before it then is full.
+    // Entries at the end are mostly followed by more: the block before them is full.
     let appended = match (old.last(), new.first()) {
         (Some((last, _)), Some((first, _))) => last < first,
         _ => true,
@@ -262,7 +262,7 @@ fn put(stored: &Stored, old: &[Pair<'_>], new: &[(&[u8], Option<&[u8]>)], pieces
     }
 }
 
-/// What each block has beside its first entry, if as few as possible have as much as each other.
+/// The bytes of each block beside its first entry, if as few blocks as possible have equally many.
 fn even(entries: &[Pair<'_>]) -> usize {
     let pairs = entries.iter().zip(entries.iter().skip(1));
     let all: usize = pairs.map(|(before, entry)| block::added(entry, before)).sum();
@@ -297,7 +297,7 @@ fn merge<'a>(old: &[Pair<'a>], new: &[(&'a [u8], Option<&'a [u8]>)]) -> Vec<Pair
     merged
 }
 
-/// What a walk has passed.
+/// Checks the order of the keys of a walk.
 struct Steps<'a, 'v> {
     visit: &'a mut Visit<'v>,
     backwards: bool,

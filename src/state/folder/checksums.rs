@@ -1,11 +1,11 @@
 //! `pushsync.seal`: the checksums of sled's files as they were when the store was last closed.
-//! While it is there, they are compared before sled sees them: sled repairs what it takes for
-//! the traces of a crash, and so would destroy what is left of a damaged file.
+//! While it is there, they are compared before sled opens the files: sled takes damage for the traces of
+//! a crash and repairs it, and so would destroy the rest of a damaged file.
 //!
 //! It is lifted (durably) before sled opens the files, which may change them even where it is only
 //! read. If every byte is the same when they are closed, the same seal is put back, which costs no
 //! fsync; otherwise there is a new one. After a crash there is none, and sled's own recovery, the
-//! marker, the head and the checksums of the records have to do.
+//! layout, the last commit and the checksums of the records have to do.
 
 use std::{
     collections::BTreeMap,
@@ -16,25 +16,20 @@ use std::{
 
 use crate::state::{StateError, private_file};
 
-const FILE: &str = "pushsync.seal";
+pub(super) const FILE: &str = "pushsync.seal";
 /// The seal while the files are open.
 const LIFTED: &str = "pushsync.seal.lifted";
 
 /// The checksums of sled's files.
 pub(super) type Sums = BTreeMap<String, String>;
 
-/// Compares the files with the seal, if there is one, and answers with what it says.
+/// Compares the files with the seal, if there is one, and answers with its checksums.
 pub(super) fn check(
     folder: &Path,
     files: &Path,
     location: &str,
 ) -> Result<Option<Sums>, StateError> {
-    let path = folder.join(FILE);
-    let bytes = match fs::read(&path) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(StateError::io("read", &path)(error)),
-    };
+    let Some(bytes) = private_file::read_if_any(&folder.join(FILE))? else { return Ok(None) };
     let damaged = |what: String| StateError::damaged(location, what);
     let sealed: Sums = serde_json::from_slice(&bytes)
         .map_err(|_| damaged(format!("its {FILE} is not what was written")))?;
@@ -57,12 +52,6 @@ pub(super) fn check(
     Ok(Some(sealed))
 }
 
-/// Whether there is a seal.
-pub(super) fn exists(folder: &Path) -> Result<bool, StateError> {
-    let path = folder.join(FILE);
-    path.try_exists().map_err(StateError::io("read", &path))
-}
-
 /// Takes the seal off, if there is one, before anything changes.
 pub(super) fn lift(folder: &Path) -> Result<(), StateError> {
     let path = folder.join(FILE);
@@ -73,26 +62,21 @@ pub(super) fn lift(folder: &Path) -> Result<(), StateError> {
     }
 }
 
-/// Seals the files, which nobody has open any more. `lifted` is what the seal said that was taken
-/// off, if nothing was written since.
+/// Seals the files, which must be closed. `lifted` has the checksums of the seal that was taken off, if
+/// nothing was written since.
 pub(super) fn put(folder: &Path, files: &Path, lifted: Option<&Sums>) -> Result<(), StateError> {
     let (path, before) = (folder.join(FILE), folder.join(LIFTED));
     if let Some(lifted) = lifted
         && sums(files)? == *lifted
     {
-        // Durable as before; if this is lost, there is no seal, which is no harm.
+        // Durable as before. If the rename is lost, there is no seal, which does no harm.
         return fs::rename(&before, &path).map_err(StateError::io("rename", &before));
     }
     // Durable before their seal is: else a loss of power could leave a seal that fits no file.
     private_file::sync_tree(files)?;
     let bytes = serde_json::to_vec(&sums(files)?).map_err(StateError::unstorable(FILE))?;
     private_file::replace(&path, &bytes)?;
-    match fs::remove_file(&before) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(StateError::io("remove", &before)(error))
-        }
-        _ => Ok(()),
-    }
+    private_file::remove_if_any(&before).map(drop)
 }
 
 fn sums(files: &Path) -> Result<Sums, StateError> {

@@ -54,7 +54,10 @@ pub(super) fn compact(
     let _free = released(fresh)?;
     {
         let new = database(fresh, location)?;
-        compare(current, &new, fresh, location)?;
+        if checksum(current, files, location)? != checksum(&new, fresh, location)? {
+            let why = "the new files do not have the same entries; the old ones are as they were";
+            return Err(StateError::unavailable(location, why));
+        }
     }
     if !released(fresh)? {
         let why = "sled does not let go of the new files; the old ones are as they were";
@@ -106,35 +109,26 @@ fn copy(from: &Db, to: &Db, folder: &Path, location: &str) -> Result<(), StateEr
     Ok(())
 }
 
-/// That both have the same entries.
-fn compare(old: &Db, new: &Db, folder: &Path, location: &str) -> Result<(), StateError> {
-    let failed = |error: sled::Error| sled_error(&error, location, folder);
-    let names = |db: &Db| {
-        let mut names = db.tree_names();
-        names.sort();
-        names
+/// A checksum over all entries of all environments.
+fn checksum(db: &Db, folder: &Path, location: &str) -> Result<blake3::Hash, StateError> {
+    let mut sum = blake3::Hasher::new();
+    let mut add = |bytes: &[u8]| {
+        sum.update(&(bytes.len() as u64).to_le_bytes());
+        sum.update(bytes);
     };
-    let sum = |db: &Db, name: &[u8]| {
-        let blocks = Blocks::new(db.open_tree(name).map_err(failed)?, folder, location);
-        let mut sum = blake3::Hasher::new();
+    let mut names = db.tree_names();
+    names.sort();
+    for name in names {
+        add(&name);
+        let tree = db.open_tree(&name).map_err(|error| sled_error(&error, location, folder))?;
+        let blocks = Blocks::new(tree, folder, location);
         blocks.walk(&Bound::Unbounded, &Bound::Unbounded, false, &mut |key, value| {
-            for bytes in [key, value] {
-                sum.update(&(bytes.len() as u64).to_le_bytes());
-                sum.update(bytes);
-            }
+            add(key);
+            add(value);
             Ok(true)
         })?;
-        Ok::<_, StateError>(sum.finalize())
-    };
-    let mut same = names(old) == names(new);
-    for name in old.tree_names() {
-        same = same && sum(old, &name)? == sum(new, &name)?;
     }
-    if same {
-        return Ok(());
-    }
-    let why = "what was written anew is not what is there; the old files are as they were";
-    Err(StateError::unavailable(location, why))
+    Ok(sum.finalize())
 }
 
 fn size(folder: &Path) -> Result<u64, StateError> {

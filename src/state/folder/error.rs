@@ -1,10 +1,10 @@
-//! What sled says went wrong, in words of ours.
+//! Errors of sled, in our words.
 
 use std::{io::ErrorKind, path::Path};
 
 use crate::state::StateError;
 
-/// `location` is what messages call the store, `folder` where its files are.
+/// `location` is the name of the store in messages, `folder` has its files.
 pub(super) fn sled_error(error: &sled::Error, location: &str, folder: &Path) -> StateError {
     use ErrorKind::{InvalidData, UnexpectedEof};
     match error {

@@ -1,15 +1,15 @@
-//! `pushsync.heads`: how far each environment has come, beside what sled says. A log that was
-//! cut off opens as the older state that it once was, whole in itself; the head knows better.
+//! `pushsync.heads`: the last commit of each environment, beside sled's files. Files that were
+//! cut off open as an older state that is whole in itself; this file shows that it is older.
 //!
 //! It is written after a commit is durable and not fsynced itself: it may lag behind the store
 //! after a loss of power (and then notices less), but it never runs ahead of it. It is fsynced
-//! at each opening, the first of which comes before the marker names the environment: a head
-//! that is not there is damage. Each environment has 512 bytes of its own, which drives write
-//! at once: after a loss of power there is an older head or the last one, and nothing between.
+//! at each opening, the first of which comes before `pushsync.json` names the environment: if the entry of an
+//! environment is missing, that is damage. Each has 512 bytes of its own, which drives write at once: after
+//! a loss of power there is an older entry or the last one, and nothing between.
 
 use std::{
-    fs::{self, File},
-    io::{self, Seek, SeekFrom, Write},
+    fs::File,
+    io::{Seek, SeekFrom, Write},
     path::{Path, PathBuf},
 };
 
@@ -32,14 +32,10 @@ impl LastCommit {
     }
 }
 
-/// Whether there is a head of any commit after the one that creates an environment.
+/// Whether any environment has a commit after the one that creates it.
 pub(super) fn any_commit(folder: &Path) -> Result<bool, StateError> {
-    let path = folder.join(FILE);
-    match fs::read(&path) {
-        Ok(bytes) => Ok(bytes.chunks(SLOT).any(|slot| slot.iter().take(8).any(|byte| *byte != 0))),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(StateError::io("read", &path)(error)),
-    }
+    let bytes = private_file::read_if_any(&folder.join(FILE))?.unwrap_or_default();
+    Ok(bytes.chunks(SLOT).any(|slot| slot.iter().take(8).any(|byte| *byte != 0)))
 }
 
 /// One environment's slot in the file.
@@ -63,11 +59,11 @@ impl LastCommits {
         Ok(Self { file, path, at, environment: environment.to_owned() })
     }
 
-    pub(super) fn write(&mut self, head: LastCommit) -> Result<(), StateError> {
+    pub(super) fn write(&mut self, last: LastCommit) -> Result<(), StateError> {
         let mut slot = Vec::with_capacity(SLOT);
-        slot.extend_from_slice(&head.sequence.to_le_bytes());
-        slot.extend_from_slice(&head.header.0.to_le_bytes());
-        slot.extend_from_slice(&checksum(head, &self.environment));
+        slot.extend_from_slice(&last.sequence.to_le_bytes());
+        slot.extend_from_slice(&last.header.0.to_le_bytes());
+        slot.extend_from_slice(&checksum(last, &self.environment));
         slot.resize(SLOT, 0);
         self.file
             .seek(SeekFrom::Start(self.at))
@@ -75,7 +71,7 @@ impl LastCommits {
             .map_err(StateError::io("write", &self.path))
     }
 
-    /// Makes what was written durable.
+    /// Makes the last write durable.
     pub(super) fn sync(&self) -> Result<(), StateError> {
         self.file
             .sync_all()
@@ -84,8 +80,8 @@ impl LastCommits {
     }
 }
 
-/// What was last noted of an environment that certainly has a state. There is something, and it
-/// is whole: else it is damage.
+/// The last commit of an environment that certainly has a state: if it is missing or not whole, that is
+/// damage.
 pub(super) fn read(
     folder: &Path,
     position: usize,
@@ -93,26 +89,22 @@ pub(super) fn read(
     location: &str,
 ) -> Result<LastCommit, StateError> {
     let damaged = |what| StateError::damaged(location, format!("its {FILE} {what}"));
-    let path = folder.join(FILE);
-    let bytes = match fs::read(&path) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(damaged("is missing")),
-        Err(error) => return Err(StateError::io("read", &path)(error)),
-    };
-    let head = bytes.get(position * SLOT..).and_then(|slot| {
+    let bytes =
+        private_file::read_if_any(&folder.join(FILE))?.ok_or_else(|| damaged("is missing"))?;
+    let last = bytes.get(position * SLOT..).and_then(|slot| {
         let (sequence, rest) = slot.split_first_chunk::<8>()?;
         let (header, rest) = rest.split_first_chunk::<16>()?;
         let sequence = u64::from_le_bytes(*sequence);
-        let head = LastCommit { sequence, header: Digest(u128::from_le_bytes(*header)) };
-        rest.starts_with(&checksum(head, environment)).then_some(head)
+        let last = LastCommit { sequence, header: Digest(u128::from_le_bytes(*header)) };
+        rest.starts_with(&checksum(last, environment)).then_some(last)
     });
-    head.ok_or_else(|| damaged("is not what was written"))
+    last.ok_or_else(|| damaged("is not what was written"))
 }
 
-fn checksum(head: LastCommit, environment: &str) -> [u8; 32] {
+fn checksum(last: LastCommit, environment: &str) -> [u8; 32] {
     let mut hasher = blake3::Hasher::new();
-    hasher.update(&head.sequence.to_le_bytes());
-    hasher.update(&head.header.0.to_le_bytes());
+    hasher.update(&last.sequence.to_le_bytes());
+    hasher.update(&last.header.0.to_le_bytes());
     hasher.update(environment.as_bytes());
     *hasher.finalize().as_bytes()
 }

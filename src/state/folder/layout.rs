@@ -1,7 +1,7 @@
-//! `pushsync.json`: what this folder is, beside what sled says. An emptied or truncated store
-//! opens as an empty one; the marker knows better.
+//! `pushsync.json`: the format of the folder and its environments, beside sled's files. An emptied or
+//! truncated store opens as an empty one; this file shows that it is damaged.
 
-use std::{fs, io, path::Path};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -14,7 +14,7 @@ use crate::state::{
 
 pub(super) const FILE: &str = "pushsync.json";
 
-/// What the folder holds.
+/// The content of the file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Layout {
@@ -46,14 +46,9 @@ impl Layout {
         Self { format: FORMAT, environments: Vec::new() }
     }
 
-    /// The marker of this folder; `None` if it has none.
+    /// The layout of this folder; `None` if it has none.
     pub(super) fn read(folder: &Path, location: &str) -> Result<Option<Self>, StateError> {
-        let path = folder.join(FILE);
-        let bytes = match fs::read(&path) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(StateError::io("read", &path)(error)),
-        };
+        let Some(bytes) = private_file::read_if_any(&folder.join(FILE))? else { return Ok(None) };
         let bad = |_| StateError::damaged(location, format!("its {FILE} is not what was written"));
         // The version first: a newer one may say more than this version can read.
         let any: AnyMarker = serde_json::from_slice(&bytes).map_err(bad)?;

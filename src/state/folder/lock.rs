@@ -1,4 +1,4 @@
-//! One process at a time: a lock on a file, with a note in it about who holds it.
+//! One process at a time: a lock on a file, with a note in it that names the holder.
 
 use std::{
     fs::{File, TryLockError},
@@ -18,7 +18,7 @@ pub(super) const FILE: &str = "pushsync.lock";
 pub(super) struct Lock(File);
 
 impl Lock {
-    /// Takes the lock, waiting up to `timeout` for who holds it.
+    /// Takes the lock, waiting up to `timeout` for its holder.
     pub(super) fn take(
         folder: &Path,
         location: &str,
@@ -57,7 +57,7 @@ impl Lock {
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        // So that the next holder is not taken for this one in the moment before it signs.
+        // So that the next holder is not taken for this one before it has written its note.
         // If it fails, the note is only stale.
         let _stale = self.0.set_len(0);
         let _stale = self.0.unlock();
@@ -66,7 +66,7 @@ impl Drop for Lock {
 
 fn note(mut file: &File) -> Option<LockHolder> {
     let mut bytes = Vec::new();
-    // Who has just taken the lock signs in a moment.
+    // A new holder writes its note in a moment.
     for _ in 0..4 {
         bytes.clear();
         file.rewind().ok()?;

@@ -1,7 +1,7 @@
 //! Commits that are not in sled yet: durable in the write-ahead log, and in memory as a sorted map (the memtable)
 //! that lies over sled's entries.
 
-use std::{collections::btree_map, ops::Bound};
+use std::ops::Bound;
 
 use sled::Db;
 
@@ -21,6 +21,9 @@ use super::{
 
 /// The log is written to sled when it has this many bytes: its entries take as much memory.
 const LONGEST: u64 = 4 << 20;
+
+/// An entry of the memtable; `None` if its key is removed.
+type Entry<'a> = (&'a Vec<u8>, &'a Option<Vec<u8>>);
 
 /// sled's files, with a log in front of them.
 pub(super) struct MemtableKv {
@@ -128,15 +131,25 @@ impl Kv for MemtableKv {
         if self.memtable.is_empty() || is_empty(&from, &to) {
             return self.sled.walk(from, to, backwards, visit);
         }
-        let mut newer = Newer::new(self.memtable.range((from.clone(), to.clone())), backwards);
+        let range = self.memtable.range((from.clone(), to.clone()));
+        let mut newer: Box<dyn Iterator<Item = Entry<'_>>> =
+            if backwards { Box::new(range.rev()) } else { Box::new(range) };
+        let mut newer = newer.by_ref().peekable();
         let mut goes_on = true;
         self.sled.walk(from, to, backwards, &mut |key, value| {
-            goes_on = newer.before(key, visit)?
-                && (newer.replaces(key, visit)?.map_or_else(|| visit(key, value), Ok)?);
+            let before = |other: &[u8]| if backwards { other > key } else { other < key };
+            while goes_on && let Some((other, value)) = newer.next_if(|(other, _)| before(other)) {
+                goes_on = value.as_ref().map_or(Ok(true), |value| visit(other, value))?;
+            }
+            if goes_on {
+                let replaced = newer.next_if(|(other, _)| *other == key);
+                let value = replaced.map_or(Some(value), |(_, value)| value.as_deref());
+                goes_on = value.map_or(Ok(true), |value| visit(key, value))?;
+            }
             Ok(goes_on)
         })?;
-        while goes_on && newer.next.is_some() {
-            goes_on = newer.take(visit)?;
+        while goes_on && let Some((key, value)) = newer.next() {
+            goes_on = value.as_ref().map_or(Ok(true), |value| visit(key, value))?;
         }
         Ok(())
     }
@@ -161,58 +174,6 @@ impl Kv for MemtableKv {
         drop(sled);
         if sled_kv::released(&files).is_ok_and(|free| free) {
             let _unsealed = checksums::put(&folder, &files, unchanged.as_ref());
-        }
-    }
-}
-
-type Entry<'a> = (&'a Vec<u8>, &'a Option<Vec<u8>>);
-
-/// The entries of the memtable, in the order of a walk.
-struct Newer<'a> {
-    entries: btree_map::Range<'a, Vec<u8>, Option<Vec<u8>>>,
-    next: Option<Entry<'a>>,
-    backwards: bool,
-}
-
-impl<'a> Newer<'a> {
-    fn new(entries: btree_map::Range<'a, Vec<u8>, Option<Vec<u8>>>, backwards: bool) -> Self {
-        let mut newer = Self { entries, next: None, backwards };
-        newer.step();
-        newer
-    }
-
-    fn step(&mut self) -> Option<Entry<'a>> {
-        let next = if self.backwards { self.entries.next_back() } else { self.entries.next() };
-        std::mem::replace(&mut self.next, next)
-    }
-
-    /// Visits the next one, unless it is a removal; whether to go on.
-    fn take(&mut self, visit: &mut Visit<'_>) -> Result<bool, StateError> {
-        match self.step() {
-            Some((key, Some(value))) => visit(key, value),
-            Some((_, None)) | None => Ok(true),
-        }
-    }
-
-    /// Visits those that come before this key; whether to go on.
-    fn before(&mut self, key: &[u8], visit: &mut Visit<'_>) -> Result<bool, StateError> {
-        while let Some((next, _)) = self.next {
-            let is_before = if self.backwards { **next > *key } else { **next < *key };
-            if !is_before {
-                break;
-            }
-            if !self.take(visit)? {
-                return Ok(false);
-            }
-        }
-        Ok(true)
-    }
-
-    /// Visits the entry that replaces this key, if there is one; then, whether to go on.
-    fn replaces(&mut self, key: &[u8], visit: &mut Visit<'_>) -> Result<Option<bool>, StateError> {
-        match self.next {
-            Some((next, _)) if **next == *key => self.take(visit).map(Some),
-            _ => Ok(None),
         }
     }
 }

@@ -1,14 +1,14 @@
-//! The default store: sled 0.34.7 in a folder, with guards around what sled does not promise
-//! (see `docs/decisions/`).
+//! The default store: sled 0.34.7 in a folder, with a guard for each promise that sled does not make
+//! (see `docs/state-layers.md`).
 //!
 //! In the folder lie
 //!
-//! | name | what |
+//! | name | content |
 //! |---|---|
 //! | `sled/` | sled's own files, and nothing else |
 //! | `pushsync.json` | the format, and the environments that have a state here |
 //! | `pushsync.heads` | the number of the last commit of each environment |
-//! | `pushsync.log` | what was committed since sled's files were written, while that is so |
+//! | `pushsync.log` | the commits that sled does not have yet, if there are any |
 //! | `pushsync.seal` | the checksums of sled's files, while the store is closed |
 //! | `sled.new/`, `sled.old/` | only while the files are rewritten, or after that was cut off |
 //! | `pushsync.lock` | the lock, and who holds it |

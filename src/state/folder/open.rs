@@ -35,11 +35,11 @@ pub(super) struct FolderKv {
     lock: Lock,
 }
 
-/// Removes what is left of a creation that was cut off before it was acknowledged: no environment
-/// has a state. What says that one had one is not removed.
+/// Removes the rest of a creation that was cut off before it was acknowledged: no environment
+/// has a state. If a file shows that one had a state, that is damage, and nothing is removed.
 fn start_anew(paths: &SledPaths, options: &OpenOptions, location: &str) -> Result<(), StateError> {
     let SledPaths { folder, files, .. } = paths;
-    if checksums::exists(folder)? || last_commit::any_commit(folder)? {
+    if exists(&folder.join(checksums::FILE))? || last_commit::any_commit(folder)? {
         let what = format!("its {} does not name the environments that it had", layout::FILE);
         return Err(StateError::damaged(location, what));
     }
@@ -87,8 +87,8 @@ pub(super) fn open(
     let anything = || {
         Ok::<_, StateError>(
             exists(&paths.files)?
-                || checksums::exists(folder)?
-                || wal::exists(folder)?
+                || exists(&folder.join(checksums::FILE))?
+                || exists(&folder.join(wal::FILE))?
                 || last_commit::any_commit(folder)?,
         )
     };

@@ -21,7 +21,7 @@ const PIECES: u8 = 1;
 /// The table of further pieces.
 pub(super) const FURTHER: u8 = b'x';
 
-/// What is written at once: new bytes, or `None` for what goes.
+/// The pieces that are written at once: new bytes, or `None` for removed ones.
 #[derive(Default)]
 pub(super) struct Pieces(BTreeMap<Vec<u8>, Option<Vec<u8>>>);
 
@@ -37,7 +37,7 @@ impl From<sled::Error> for Unreadable {
     }
 }
 
-/// The whole value of which `stored` lies under `key`. `buffer` is for one in several pieces.
+/// The whole value whose first piece, `stored`, lies under `key`. `buffer` is for further pieces.
 pub(super) fn whole<'a>(
     tree: &Tree,
     key: &[u8],
@@ -67,7 +67,7 @@ impl Pieces {
         self.0.values().flatten().map(Vec::len).sum()
     }
 
-    /// Puts a value under a key, under which `before` lies now.
+    /// Puts a value under a key whose stored bytes are `before`.
     pub(super) fn put(&mut self, key: Vec<u8>, value: &[u8], before: Option<&IVec>) {
         let mut after = 0;
         let mut all = value.chunks(PIECE);
@@ -84,7 +84,7 @@ impl Pieces {
         self.0.insert(key, Some(stored));
     }
 
-    /// Removes what lies under a key, `before`.
+    /// Removes the value of a key whose stored bytes are `before`.
     pub(super) fn remove(&mut self, key: Vec<u8>, before: &IVec) {
         self.drop_pieces(&key, 0, Some(before));
         self.0.insert(key, None);
@@ -117,6 +117,6 @@ fn pieces(stored: &[u8]) -> Option<(u32, &[u8])> {
 }
 
 fn piece_key(key: &[u8], index: u32) -> Vec<u8> {
-    // Unambiguous: what follows the key always has four bytes.
+    // Unambiguous: four bytes always follow the key.
     [&[FURTHER][..], key, &index.to_be_bytes()].concat()
 }

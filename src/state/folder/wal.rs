@@ -1,10 +1,10 @@
-//! `pushsync.log`: what was committed since sled's files were last written, each commit a frame with a
+//! `pushsync.log`, the write-ahead log: the commits that sled does not have yet, each a frame with a
 //! checksum, durable before it is acknowledged.
 //!
-//! Many small commits are what sled does worst: each one writes pages anew, keeps their room, and wakes
+//! sled is worst at many small commits: each one rewrites pages, keeps their room, and wakes
 //! its threads. A log takes a commit with one write and one fsync; sled gets all of them at once when the
-//! store is closed, or when the log is long ([`super::logged`]). The file is there only meanwhile, or after
-//! a death: then the next opening gives sled what is in it.
+//! store is closed, or when the log is long ([`super::memtable`]). The file is there only meanwhile, or after
+//! a kill: then the next opening writes its commits to sled.
 //!
 //! The file has room for frames to come, filled with zeros: as long as a frame goes where the file was
 //! written before, an fsync need not wait for the file system to write down a new length, which takes
@@ -14,8 +14,8 @@
 //! never acknowledged; if anything whole follows one that is not, something else has changed the file.
 
 use std::{
-    fs::{self, File},
-    io::{self, Seek as _, SeekFrom, Write as _},
+    fs::File,
+    io::{Seek as _, SeekFrom, Write as _},
     ops::RangeInclusive,
     path::{Path, PathBuf},
 };
@@ -25,13 +25,13 @@ use serde::{Deserialize, Serialize};
 use crate::state::{StateError, codec::FORMAT, frame, keys, kv::Changes, private_file};
 
 pub(super) const FILE: &str = "pushsync.log";
-/// What each frame begins with; eight bytes with its length follow.
+/// The first bytes of each frame; eight bytes with its length follow.
 const START: [u8; 8] = *b"\x1bcommit\n";
 
 /// The room that is made at first, and the most that is made at once; in between, the file doubles.
 const ROOM: RangeInclusive<u64> = 64 << 10..=512 << 10;
 
-/// What a frame says of itself.
+/// The header of a frame.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Header {
@@ -101,7 +101,7 @@ impl Wal {
         Ok(())
     }
 
-    /// Removes the file: what it held is durable elsewhere.
+    /// Removes the file: sled has its commits.
     pub(super) fn clear(&mut self) -> Result<(), StateError> {
         if self.file.take().is_some() {
             remove(&self.folder)?;
@@ -111,7 +111,7 @@ impl Wal {
     }
 }
 
-/// What a process that died has left.
+/// The log of a process that died.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Left {
     pub(super) environment: String,
@@ -121,20 +121,10 @@ pub(super) struct Left {
     pub(super) first_header: Option<Vec<u8>>,
 }
 
-/// Whether there is a log.
-pub(super) fn exists(folder: &Path) -> Result<bool, StateError> {
-    let path = folder.join(FILE);
-    path.try_exists().map_err(StateError::io("read", &path))
-}
-
-/// What is in the log; `None` if there is nothing that was acknowledged.
+/// The commits in the log; `None` if none was acknowledged.
 pub(super) fn read(folder: &Path, location: &str) -> Result<Option<Left>, StateError> {
-    let path = folder.join(FILE);
-    match fs::read(&path) {
-        Ok(bytes) => decode(&bytes, location),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(StateError::io("read", &path)(error)),
-    }
+    private_file::read_if_any(&folder.join(FILE))?
+        .map_or(Ok(None), |bytes| decode(&bytes, location))
 }
 
 fn decode(bytes: &[u8], location: &str) -> Result<Option<Left>, StateError> {
@@ -179,11 +169,11 @@ fn decode(bytes: &[u8], location: &str) -> Result<Option<Left>, StateError> {
 }
 
 fn header_in(pairs: &[(&[u8], Option<&[u8]>)]) -> Option<Vec<u8>> {
-    let ledger = pairs.iter().find(|(key, _)| *key == keys::HEADER)?;
-    ledger.1.map(<[u8]>::to_vec)
+    let (_, header) = pairs.iter().find(|(key, _)| *key == keys::HEADER)?;
+    header.map(<[u8]>::to_vec)
 }
 
-/// The first frame and what follows it, if there is a whole one.
+/// The first frame and the bytes after it, if there is a whole one.
 fn first(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let (length, rest) = bytes.strip_prefix(&START)?.split_first_chunk::<8>()?;
     rest.split_at_checked(usize::try_from(u64::from_le_bytes(*length)).ok()?)
@@ -191,17 +181,16 @@ fn first(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 
 /// Removes the log, if there is one.
 pub(super) fn remove(folder: &Path) -> Result<(), StateError> {
-    let path = folder.join(FILE);
-    match fs::remove_file(&path) {
-        Ok(()) => private_file::sync_folder(folder),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(StateError::io("remove", &path)(error)),
+    if private_file::remove_if_any(&folder.join(FILE))? {
+        private_file::sync_folder(folder)
+    } else {
+        Ok(())
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
+    use std::{collections::BTreeSet, fs};
 
     use super::*;
 

@@ -2,30 +2,27 @@
 
 use std::{collections::VecDeque, ops::Bound};
 
-use futures_util::future::MaybeDone;
-
+use super::reader::{PageAhead, Reader};
 use crate::{
-    model::{Key, LazyRecord, Record},
-    state::{Digest, Page, StateError, StoreFuture},
+    model::{Key, LazyRecord},
+    state::{Digest, Page, StateError},
 };
 
-use super::Reader;
-
-/// How many records are read at once: enough that the way to the store costs nothing, few enough
+/// How many records are read at once: enough that a network costs little, few enough
 /// that they stay in the processor's cache.
 const PAGE: usize = 1024;
 
 type Range = (Bound<String>, Bound<String>);
 
-/// What is left to read of some ranges. Reading it adds to the reader's tally.
+/// The rest of some ranges. Reading it adds to the reader's tally.
 #[derive(Default)]
 pub(super) struct Cursor<'a> {
     ranges: VecDeque<Range>,
     page: Page,
-    /// How many of the page are handed out.
+    /// How many records of the page were handed out.
     at: usize,
     /// The next page, which the store reads while somebody looks at this one.
-    ahead: Option<MaybeDone<StoreFuture<'a, Page>>>,
+    ahead: Option<PageAhead<'a>>,
 }
 
 /// The addresses of one key: from `key@` up to `keyA`, as 'A' follows '@'.
@@ -85,17 +82,9 @@ impl<'a> Cursor<'a> {
     }
 
     /// Lets the store read the next page.
-    fn begin(&self, reader: &Reader<'a>) -> Option<MaybeDone<StoreFuture<'a, Page>>> {
+    fn begin(&self, reader: &Reader<'a>) -> Option<PageAhead<'a>> {
         let (from, to) = self.ranges.front()?;
         let (from, to) = (from.as_ref().map(String::as_str), to.as_ref().map(String::as_str));
         Some(reader.begin(reader.store.page(from, to, PAGE)))
-    }
-
-    /// The same, decoded.
-    pub(super) fn next_decoded(
-        &mut self,
-        reader: &mut Reader<'a>,
-    ) -> Result<Option<Record>, StateError> {
-        Ok(self.next(reader)?.map(LazyRecord::decode).transpose()?)
     }
 }
