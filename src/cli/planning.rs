@@ -17,7 +17,7 @@ use crate::{
     desired::Deliveries,
     diagnostics::Report,
     manifest::{Project, Threshold},
-    model::{Key, Record},
+    model::Key,
     plan::{
         Budget, Declared, Import, Inputs, Plan, PlanError, StateRef, plan,
         safety::{Limit, Limits},
@@ -108,9 +108,9 @@ pub(super) fn make(
     let planned = match store {
         Some(store) => {
             let records = Records::with_moves(&**store, handle.clone(), &moves);
-            plan(inputs, deliveries.by_ref(), records.undecoded())
+            plan(inputs, deliveries.by_ref(), records)
         }
-        None => plan::<Record>(inputs, deliveries.by_ref(), std::iter::empty()),
+        None => plan(inputs, deliveries.by_ref(), std::iter::empty()),
     };
     let mut report = report;
     report.extend(deliveries.take_warnings());
@@ -132,7 +132,7 @@ pub(super) fn make(
             context.output.report(&report);
             Err(Failure::silent())
         }
-        Err(PlanError::State(error)) => Err(state.failure(error)),
+        Err(PlanError::Records(error)) => Err(state.failure(error)),
     }
 }
 
