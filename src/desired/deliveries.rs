@@ -9,12 +9,12 @@ use minijinja::{Error, ErrorKind, Expression, Template};
 
 use super::{
     Delivery,
-    render::{Renderer, Trouble, Written},
-    twins::{self, Twins},
+    duplicates::{self, Duplicates},
+    render::{RenderError, Renderer, Written},
 };
 use crate::{
     diagnostics::{Code, Diagnostic, Place},
-    manifest::{AHEAD, Body, Message, Presence, Project, Table, limits, suggest, template},
+    manifest::{Body, Message, Presence, Project, Table, limits, suggest, template},
     model::{Address, Key, VisitorId},
 };
 
@@ -32,7 +32,7 @@ pub struct Deliveries<'p> {
     queue: std::vec::IntoIter<(usize, &'p Message)>,
     visitor: Option<String>,
     current: Option<Current<'p>>,
-    twins: Twins,
+    duplicates: Duplicates,
     /// Room for the text of an address.
     room: String,
     /// What all templates took so far.
@@ -56,7 +56,7 @@ impl<'p> Deliveries<'p> {
         let queue: Vec<_> = messages.filter(|(_, message)| wanted(message)).collect();
         Self {
             project,
-            twins: Twins::new(&queue),
+            duplicates: Duplicates::new(&queue),
             queue: queue.into_iter(),
             visitor: None,
             current: None,
@@ -70,7 +70,7 @@ impl<'p> Deliveries<'p> {
     #[must_use]
     pub fn only(mut self, wanted: impl Fn(&Key) -> bool) -> Self {
         let queue: Vec<_> = self.queue.filter(|(_, message)| wanted(&message.spec.key)).collect();
-        self.twins = Twins::new(&queue);
+        self.duplicates = Duplicates::new(&queue);
         self.queue = queue.into_iter();
         self
     }
@@ -85,7 +85,7 @@ impl<'p> Deliveries<'p> {
     /// What is worth a warning; complete once the stream has ended.
     pub fn take_warnings(&mut self) -> Vec<Diagnostic> {
         let mut warnings = std::mem::take(&mut self.warnings);
-        warnings.extend(self.twins.warnings(&self.project.messages));
+        warnings.extend(self.duplicates.warnings(&self.project.messages));
         warnings
     }
 }
@@ -119,21 +119,21 @@ impl Iterator for Deliveries<'_> {
                 return Some(Err(problem));
             }
             match step {
-                Step::Delivery(text, row) => {
+                RowOutcome::Delivery(text, row) => {
                     let visitor = current.renderer.table.visitor(row);
                     let literal = current.literal.get();
-                    self.twins.note(current.index, visitor, || match literal {
+                    self.duplicates.note(current.index, visitor, || match literal {
                         Some(literal) => literal.digest,
-                        None => twins::digest(&text),
+                        None => duplicates::digest(&text),
                     });
                     let spec = current.message.spec.clone();
                     let address = Address::of(&spec.key, visitor, &mut self.room);
                     let Ok(address) = address else { continue };
                     return Some(Ok(Delivery { address, spec, text }));
                 }
-                Step::Problem(problem) => return Some(Err(*problem)),
-                Step::Pass => {}
-                Step::End => {
+                RowOutcome::Problem(problem) => return Some(Err(*problem)),
+                RowOutcome::Pass => {}
+                RowOutcome::End => {
                     self.warnings.extend(current.warnings());
                     self.current = None;
                 }
@@ -174,7 +174,7 @@ struct Literal {
 
 impl Literal {
     fn of(text: &str) -> Self {
-        Self { chars: text.chars().count(), digest: twins::digest(text) }
+        Self { chars: text.chars().count(), digest: duplicates::digest(text) }
     }
 }
 
@@ -183,7 +183,7 @@ enum Form<'p> {
     Template { source: &'p str, template: Box<Template<'p, 'p>> },
 }
 
-enum Step {
+enum RowOutcome {
     Delivery(Arc<str>, u32),
     Problem(Box<Diagnostic>),
     Pass,
@@ -251,26 +251,23 @@ impl<'p> Current<'p> {
         })
     }
 
-    fn next(&mut self) -> Step {
+    fn next(&mut self) -> RowOutcome {
         let Some(position) = self.rows.next() else {
             if self.more == 0 {
-                return Step::End;
+                return RowOutcome::End;
             }
             let more = std::mem::take(&mut self.more);
             let rows = if more == 1 { "row fails" } else { "rows fail" };
             let message = format!("{more} more {rows}");
             let problem = Diagnostic::error(Code::TemplateError, message);
             let place = self.last.take().unwrap_or_else(|| self.message.text.source.place());
-            return Step::Problem(Box::new(problem.at(place)));
+            return RowOutcome::Problem(Box::new(problem.at(place)));
         };
-        if self.whole && position % AHEAD == 0 {
-            self.renderer.table.read_ahead(position);
-        }
         let row = self.renderer.table.row(position);
         if let Some(condition) = &self.condition {
             match self.renderer.matches(condition, self.written_condition, row) {
                 Ok(true) => {}
-                Ok(false) => return Step::Pass,
+                Ok(false) => return RowOutcome::Pass,
                 Err(error) => return self.failed_condition(&error, row),
             }
         }
@@ -279,7 +276,7 @@ impl<'p> Current<'p> {
             Form::Template { template, source } => {
                 match self.renderer.text(template, self.written, row) {
                     Ok(text) => text,
-                    Err(trouble) => return self.failed_text(trouble, source, row),
+                    Err(error) => return self.failed_text(error, source, row),
                 }
             }
         };
@@ -292,14 +289,14 @@ impl<'p> Current<'p> {
             self.long += usize::from(length > LONG);
             self.longest = self.longest.max(length);
         }
-        Step::Delivery(text, row)
+        RowOutcome::Delivery(text, row)
     }
 
-    fn failed_condition(&mut self, error: &Error, row: u32) -> Step {
-        let Some(condition) = &self.message.condition else { return Step::Pass };
+    fn failed_condition(&mut self, error: &Error, row: u32) -> RowOutcome {
+        let Some(condition) = &self.message.condition else { return RowOutcome::Pass };
         let ends = error.kind() == ErrorKind::OutOfFuel || template::is_same_for_all(error.kind());
         if !ends && self.is_more() {
-            return Step::Pass;
+            return RowOutcome::Pass;
         }
         let range = template::range_of(error, &condition.text);
         let place = template::place_in(&condition.source, &condition.text, range);
@@ -317,29 +314,29 @@ impl<'p> Current<'p> {
         self.report(Diagnostic::error(Code::BadWhere, message).at(place), row)
     }
 
-    fn failed_text(&mut self, trouble: Trouble, source: &str, row: u32) -> Step {
+    fn failed_text(&mut self, error: RenderError, source: &str, row: u32) -> RowOutcome {
         let at = &self.message.text.source;
-        let one_of_many = match &trouble {
-            Trouble::Empty => self.is_more(),
-            Trouble::TooLarge => false,
-            Trouble::Template(error) => self.is_one_of_many(error),
+        let one_of_many = match &error {
+            RenderError::Empty => self.is_more(),
+            RenderError::TooLarge => false,
+            RenderError::Template(error) => self.is_one_of_many(error),
         };
         if one_of_many {
-            return Step::Pass;
+            return RowOutcome::Pass;
         }
         let who = self.who(row);
-        let error = match trouble {
-            Trouble::Empty => {
+        let error = match error {
+            RenderError::Empty => {
                 let message = format!("this text is empty for {who}");
                 return self
                     .report(Diagnostic::error(Code::EmptyText, message).at(at.place()), row);
             }
-            Trouble::TooLarge => {
+            RenderError::TooLarge => {
                 let message = format!("this text grows beyond 1 MiB for {who}");
                 let problem = Diagnostic::error(Code::TemplateError, message).at(at.place());
                 return self.give_up(problem);
             }
-            Trouble::Template(error) => error,
+            RenderError::Template(error) => error,
         };
         let place = template::place_in(at, source, template::range_of(&error, source));
         let Some(path) = template::undefined_name(&error) else {
@@ -414,18 +411,18 @@ impl<'p> Current<'p> {
     }
 
     /// For what takes long to fail: the other rows are not tried.
-    fn give_up(&mut self, problem: Diagnostic) -> Step {
+    fn give_up(&mut self, problem: Diagnostic) -> RowOutcome {
         self.rows = 0..0;
         self.failed += 1;
-        Step::Problem(Box::new(problem))
+        RowOutcome::Problem(Box::new(problem))
     }
 
     /// For what fails for every row alike.
-    fn report_once(&mut self, problem: Diagnostic) -> Step {
+    fn report_once(&mut self, problem: Diagnostic) -> RowOutcome {
         if !self.unknown.insert(problem.message.clone()) {
-            return Step::Pass;
+            return RowOutcome::Pass;
         }
-        Step::Problem(Box::new(problem))
+        RowOutcome::Problem(Box::new(problem))
     }
 
     /// `audiences/beta.csv:7 (visitor kZMv…xvg)`
@@ -440,13 +437,13 @@ impl<'p> Current<'p> {
         }
     }
 
-    fn report(&mut self, mut problem: Diagnostic, row: u32) -> Step {
+    fn report(&mut self, mut problem: Diagnostic, row: u32) -> RowOutcome {
         self.failed += 1;
         self.last.clone_from(&problem.place);
         if self.renderer.table.is_csv() {
             problem = problem.related(self.renderer.table.place(row), "this is the row");
         }
-        Step::Problem(Box::new(problem))
+        RowOutcome::Problem(Box::new(problem))
     }
 
     fn warnings(&self) -> Vec<Diagnostic> {

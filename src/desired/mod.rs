@@ -2,8 +2,8 @@
 //! order of their addresses.
 
 mod deliveries;
+mod duplicates;
 mod render;
-mod twins;
 
 use std::sync::Arc;
 

@@ -9,8 +9,8 @@ use std::{
 use globset::GlobBuilder;
 use walkdir::WalkDir;
 
-use super::{audience::not_utf8, limits::Limits, source::SourceFile};
-use crate::diagnostics::{Code, Diagnostic};
+use super::{limits::Limits, source::SourceFile};
+use crate::diagnostics::{Code, Diagnostic, Place};
 
 /// A path of the system has no more.
 const MOST_PATTERN: usize = 4096;
@@ -220,6 +220,23 @@ pub(crate) fn unreadable(name: &str, error: &io::Error) -> Diagnostic {
         _ => error.to_string(),
     };
     Diagnostic::error(Code::Unreadable, format!("could not read `{name}`: {cause}"))
+}
+
+/// A file that is not UTF-8: which byte, and where.
+pub(crate) fn not_utf8(file: &Arc<str>, bytes: &[u8], at: usize) -> Diagnostic {
+    let before = &bytes[..at.min(bytes.len())];
+    let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+    let start = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+    let column = String::from_utf8_lossy(&before[start..]).chars().count() + 1;
+    let value = bytes.get(at).copied().unwrap_or_default();
+    Diagnostic::error(Code::NotUtf8, format!("byte {at} (0x{value:02x}) is not UTF-8"))
+        .at(Place {
+            file: file.clone(),
+            line: u32::try_from(line).unwrap_or(u32::MAX),
+            column: u32::try_from(column).unwrap_or(u32::MAX),
+            length: 1,
+        })
+        .help("save the file as UTF-8")
 }
 
 /// The path without `.`, and without `..` where that is possible by words alone.

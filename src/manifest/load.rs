@@ -15,7 +15,6 @@ use super::{
     resolve::Context,
     source::{Source, SourceFile},
     suggest,
-    threads::each,
     unions::{Entries, Var},
     yaml::{self, Document},
 };
@@ -46,8 +45,7 @@ type Read = Result<Arc<SourceFile>, Diagnostic>;
 
 type Decoded = Result<(Arc<SourceFile>, Document), Diagnostic>;
 
-/// Reads and decodes files, several at the same time if that pays. They come in their order;
-/// there is nothing of those that were not decoded because there is too much.
+/// Reads and decodes files. There is `None` for those that were not decoded because there is too much.
 fn read_all<'p>(
     cx: &Context<'_>,
     paths: impl Iterator<Item = &'p Path>,
@@ -56,33 +54,27 @@ fn read_all<'p>(
     let paths: Vec<&Path> = paths.collect();
     let size = |path: &&Path| std::fs::metadata(path).map_or(0, |file| file.len());
     let bytes = paths.iter().map(size).sum();
-    let threads = match paths.len() {
-        0 | 1 => 1,
-        _ => cx.threads.for_bytes(bytes),
-    };
-    let (folder, limits) = (cx.folder, &cx.options.limits);
     if let Err(problem) = room.take_bytes(bytes) {
         return vec![Some(Err(problem))];
     }
-    let read = |path| -> (Read, u64) {
-        let file = folder.check(path).and_then(|()| folder.read(path, limits)).map(Arc::new);
-        let parts = file.as_ref().map_or(0, |file| yaml::parts(file.text()));
-        (file, parts)
+    let (folder, limits) = (cx.folder, &cx.options.limits);
+    let read = |path| -> Read {
+        let file = folder.check(path).and_then(|()| folder.read(path, limits)).map(Arc::new)?;
+        room.take_parts(&file)?;
+        Ok(file)
     };
-    let files = each(paths, threads, read).into_iter();
-    let files: Vec<Read> = files
-        .map(|(file, parts)| file.and_then(|file| room.take_parts(&file, parts).map(|()| file)))
-        .collect();
+    let files: Vec<Read> = paths.into_iter().map(read).collect();
     // Nothing is decoded that would be too much.
     let too_much = room.parts_passed;
-    each(files, threads, |file| match file {
+    let decode = |file: Read| match file {
         Ok(_) if too_much => None,
         Ok(file) => {
             let document = yaml::read(&file);
             Some(Ok((file, document)))
         }
         Err(problem) => Some(Err(problem)),
-    })
+    };
+    files.into_iter().map(decode).collect()
 }
 
 /// What all YAML files together may still have.
@@ -105,8 +97,8 @@ impl Room {
     }
 
     /// The first file that is too much is told.
-    fn take_parts(&mut self, file: &SourceFile, parts: u64) -> Result<(), Diagnostic> {
-        self.parts = self.parts.saturating_add(parts);
+    fn take_parts(&mut self, file: &SourceFile) -> Result<(), Diagnostic> {
+        self.parts = self.parts.saturating_add(yaml::parts(file.text()));
         if self.parts <= self.limits.yaml_parts || self.parts_passed {
             return Ok(());
         }

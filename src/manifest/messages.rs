@@ -15,7 +15,7 @@ use super::{
     suggest,
     template::{
         self,
-        grammar::{self, Form, Refusal},
+        checks::{self, Form, Refusal},
     },
     unions::{From, To},
 };
@@ -91,22 +91,6 @@ pub(crate) fn few_enough(cx: &mut Context<'_>, messages: &[Message]) {
         let cure = "send fewer messages, or to smaller audiences";
         cx.problems.push(Diagnostic::limit("deliveries", most, found, cure));
     }
-}
-
-/// The audience that a message will ask for, as far as its form tells.
-pub(crate) fn audience_of<'a>(layers: &Layers<'a, raw::Message>) -> Option<&'a str> {
-    let forms = layers.0.iter().rev().filter_map(|layer| layer.raw.to.as_ref());
-    for form in forms {
-        match form {
-            To::Name(name) => return Some(name),
-            To::Map(map) => match &map.audience {
-                Some(name) => return Some(name),
-                None if map.visitor.is_some() || map.visitors.is_some() => return None,
-                None => {}
-            },
-        }
-    }
-    None
 }
 
 /// The key that a name was probably meant to be.
@@ -272,7 +256,7 @@ fn check_condition(
     text: &str,
     source: Source,
 ) -> Option<Condition> {
-    if let Err(refusal) = grammar::fits(text, Form::Expression) {
+    if let Err(refusal) = checks::fits(text, Form::Expression) {
         refuse(cx, Code::BadWhere, refusal, &source, text);
         return None;
     }
@@ -285,7 +269,7 @@ fn check_condition(
             return None;
         }
     };
-    if let Err(refusal) = grammar::check(text, Form::Expression) {
+    if let Err(refusal) = checks::check(text, Form::Expression) {
         refuse(cx, Code::BadWhere, refusal, &source, text);
         return None;
     }
@@ -331,7 +315,7 @@ fn text(
     if raw || !template::is_template(trimmed) {
         return Some(Text { body: Body::Literal(trimmed.into()), source });
     }
-    if let Err(refusal) = grammar::fits(text, Form::Text) {
+    if let Err(refusal) = checks::fits(text, Form::Text) {
         refuse(cx, Code::TemplateSyntax, refusal, &source, text);
         return None;
     }
@@ -342,7 +326,7 @@ fn text(
         cx.problems.push(problem.at(place).help(help));
         return None;
     }
-    if let Err(refusal) = grammar::check(text, Form::Text) {
+    if let Err(refusal) = checks::check(text, Form::Text) {
         refuse(cx, Code::TemplateSyntax, refusal, &source, text);
         return None;
     }

@@ -38,9 +38,6 @@ mod source;
 pub mod suggest;
 mod suspects;
 pub(crate) mod template;
-#[cfg(test)]
-mod tests;
-mod threads;
 mod unions;
 mod variables;
 mod yaml;
@@ -54,7 +51,6 @@ use std::{
 use jiff::Timestamp;
 use minijinja::Value;
 
-pub(crate) use audience::AHEAD;
 pub use audience::Table;
 pub use limits::Limits;
 pub use project::{Adoption, Message, Move, Presence, Project, Removed, Window};
@@ -71,7 +67,6 @@ use files::Folder;
 use load::Files;
 use messages::World;
 use resolve::{Audience, Audiences, Context, Declared};
-use threads::Threads;
 use unions::Var;
 
 /// The file that makes a folder a project.
@@ -152,10 +147,6 @@ impl Loaded {
 
 /// Reads and checks the project in `dir`.
 pub fn load(dir: &Path, options: &LoadOptions<'_>) -> Loaded {
-    load_on(Threads::AsNeeded, dir, options)
-}
-
-fn load_on(threads: Threads, dir: &Path, options: &LoadOptions<'_>) -> Loaded {
     let folder = match Folder::new(dir, options.allow_outside) {
         Ok(folder) => folder,
         Err(error) => {
@@ -172,7 +163,7 @@ fn load_on(threads: Threads, dir: &Path, options: &LoadOptions<'_>) -> Loaded {
     };
     suggest::start();
     let (sources, problems) = Default::default();
-    let mut cx = Context { options, folder: &folder, threads, sources, problems };
+    let mut cx = Context { options, folder: &folder, sources, problems };
     let project = Files::read(&mut cx).map(|files| resolve(&mut cx, &files));
     limits::shorten(&mut cx.problems, options.limits.problems);
     let good = cx.problems.iter().all(|problem| !problem.is_error());
@@ -219,11 +210,6 @@ fn resolve(cx: &mut Context<'_>, files: &Files) -> Project {
     let mut messages = Vec::new();
     let mut keys = lists::Keys::new();
     let written = files.messages(cx);
-    audiences.read_ahead(
-        cx.threads,
-        &cx.options.limits,
-        written.values().filter_map(messages::audience_of),
-    );
     for (name, layers) in &written {
         if let Some(source) = layers.source() {
             keys.insert(name, source.key());

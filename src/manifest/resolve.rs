@@ -1,7 +1,7 @@
 //! Names → things: senders and audiences, each checked once and shared.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     path::PathBuf,
     sync::Arc,
 };
@@ -15,7 +15,6 @@ use super::{
     raw,
     source::Source,
     suggest,
-    threads::{Threads, each},
     variables::Interpolated,
 };
 use crate::{
@@ -27,7 +26,6 @@ use crate::{
 pub(crate) struct Context<'a> {
     pub(crate) options: &'a LoadOptions<'a>,
     pub(crate) folder: &'a Folder,
-    pub(crate) threads: Threads,
     pub(crate) sources: Sources,
     pub(crate) problems: Vec<Diagnostic>,
 }
@@ -213,7 +211,7 @@ impl Unused {
         let known = self.0.file().and_then(|path| seen.get(path).copied());
         let read = match known {
             Some(empty) => Ok(empty),
-            None => self.0.read(Threads::AsNeeded, &self.1).map(|table| table.is_empty()),
+            None => self.0.read(&self.1).map(|table| table.is_empty()),
         };
         if let (Some(path), None) = (self.0.file(), known) {
             seen.insert(path.to_owned(), read.as_ref().is_ok_and(|empty| *empty));
@@ -272,12 +270,12 @@ impl Audience {
         }
     }
 
-    fn read(&self, threads: Threads, limits: &Limits) -> Result<Table, Vec<Diagnostic>> {
+    fn read(&self, limits: &Limits) -> Result<Table, Vec<Diagnostic>> {
         match self {
             Self::File { path, name, at } => {
                 let bytes = std::fs::read(path)
                     .map_err(|error| vec![unreadable(name, &error).at(at.place())])?;
-                Table::from_csv(name, bytes, threads, limits)
+                Table::from_csv(name, bytes, limits)
             }
             Self::List { ids, at } => Table::from_list(ids, at.clone()),
         }
@@ -287,14 +285,6 @@ impl Audience {
     fn file(&self) -> Option<&PathBuf> {
         match self {
             Self::File { path, .. } => Some(path),
-            Self::List { .. } => None,
-        }
-    }
-
-    /// How large its file is, if it has one.
-    fn bytes(&self) -> Option<u64> {
-        match self {
-            Self::File { path, .. } => Some(std::fs::metadata(path).map_or(0, |file| file.len())),
             Self::List { .. } => None,
         }
     }
@@ -335,10 +325,9 @@ fn readable(
     Ok(())
 }
 
-/// The audiences, each read when the first message asks for it, or before.
+/// The audiences, each read when the first message asks for it.
 pub(crate) struct Audiences {
     declared: Declared<Audience>,
-    ahead: HashMap<String, Result<Table, Vec<Diagnostic>>>,
     tables: HashMap<String, Option<Arc<Table>>>,
     /// By file, where it has been read.
     files: HashMap<PathBuf, Option<Arc<Table>>>,
@@ -346,34 +335,7 @@ pub(crate) struct Audiences {
 
 impl Audiences {
     pub(crate) fn new(declared: Declared<Audience>) -> Self {
-        Self { declared, ahead: HashMap::new(), tables: HashMap::new(), files: HashMap::new() }
-    }
-
-    /// Reads those that messages will ask for at the same time, if there are several files. What is
-    /// wrong with them is told when they are asked for.
-    pub(crate) fn read_ahead<'a>(
-        &mut self,
-        threads: Threads,
-        limits: &Limits,
-        names: impl Iterator<Item = &'a str>,
-    ) {
-        let names: BTreeSet<&str> = names.collect();
-        let known = names.into_iter().filter_map(|name| self.declared.known.get_key_value(name));
-        let files = known.filter_map(|(name, audience)| Some((name, audience, audience.bytes()?)));
-        let mut seen = HashSet::new();
-        let files = files.filter(|(_, audience, _)| seen.insert(audience.file()));
-        let files: Vec<_> = files.collect();
-        if files.len() < 2 {
-            return;
-        }
-        let most = threads.for_bytes(files.iter().map(|(.., bytes)| bytes).sum());
-        if most > 1 {
-            let inner = threads.shared_by(files.len());
-            let read = |(name, audience, _): (&String, &Audience, u64)| {
-                (name.clone(), audience.read(inner, limits))
-            };
-            self.ahead = each(files, most, read).into_iter().collect();
-        }
+        Self { declared, tables: HashMap::new(), files: HashMap::new() }
     }
 
     /// The table of an audience; `None` if it was reported.
@@ -402,13 +364,7 @@ impl Audiences {
                 }
                 table.clone()
             }
-            None => {
-                let read = self
-                    .ahead
-                    .remove(name)
-                    .unwrap_or_else(|| audience.read(cx.threads, &cx.options.limits));
-                told(cx, audience, read)
-            }
+            None => read(cx, audience),
         };
         if let Some(path) = file {
             self.files.insert(path.clone(), table.clone());
@@ -427,16 +383,7 @@ impl Audiences {
 
 /// Reads an audience, and reports what is wrong with it.
 pub(crate) fn read(cx: &mut Context<'_>, audience: &Audience) -> Option<Arc<Table>> {
-    let read = audience.read(cx.threads, &cx.options.limits);
-    told(cx, audience, read)
-}
-
-fn told(
-    cx: &mut Context<'_>,
-    audience: &Audience,
-    read: Result<Table, Vec<Diagnostic>>,
-) -> Option<Arc<Table>> {
-    match read {
+    match audience.read(&cx.options.limits) {
         Ok(table) => {
             if table.is_empty() {
                 cx.problems.push(audience.empty());
