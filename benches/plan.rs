@@ -8,11 +8,7 @@ mod project;
 use std::{fmt::Write as _, hint::black_box, time::Duration};
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use pushsync::{
-    desired::Deliveries,
-    plan::plan,
-    state::{Located, Record},
-};
+use pushsync::{desired::Deliveries, model::Record, plan::plan, state::Located};
 use tempfile::TempDir;
 
 use project::{NOW, audience, inputs, project, record, write};

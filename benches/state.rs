@@ -7,9 +7,9 @@ use std::{path::Path, time::Duration};
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use jiff::Timestamp;
 use pushsync::{
-    model::{Address, Content, Kind, MessageId, Sender},
+    model::{Address, Content, Kind, MessageId, Record, Sender},
     state::{
-        self, Access, HostedStore, Location, LockHolder, Mode, OpenOptions, Record, Store, Write,
+        self, Access, HostedStore, Location, LockHolder, Mode, OpenOptions, Store, Write,
         scan::Records,
     },
 };

@@ -12,8 +12,8 @@ use proptest::prelude::*;
 use pushsync::{
     desired::Deliveries,
     diagnostics::show::Style,
-    manifest::{self, LoadOptions, Loaded, Presence, Project},
-    model::{Key, StateLocation, VisitorId},
+    manifest::{self, LoadOptions, Loaded, Project},
+    model::{Key, StateLocation, VisitorId, WindowState},
 };
 use secrecy::ExposeSecret;
 
@@ -70,7 +70,7 @@ fn describe(project: &Project, out: &mut String) {
         let _ = writeln!(out, "{address} | {} | {} | {text:?}", spec.kind, spec.sender);
     }
     for (key, presence) in project.keys_at(now) {
-        if presence != Presence::Active {
+        if presence != WindowState::Active {
             let _ = writeln!(out, "{key}: {presence:?}");
         }
     }

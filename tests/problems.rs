@@ -4,7 +4,10 @@
 
 use std::{fs, path::Path, process::Command};
 
-use pushsync::diagnostics::{Code, Diagnostic, Place, Report, Sources};
+use pushsync::{
+    diagnostics::{Code, Diagnostic, Report, Sources},
+    model::Place,
+};
 use tempfile::TempDir;
 
 const BASE: &str = "version: 1\nsenders: { support: { group: PjRBMhWGen6aRHjif } }\n\

@@ -13,8 +13,8 @@ use jiff::Timestamp;
 use pushsync::{
     desired::Deliveries,
     manifest::{Limits, LoadOptions, Project, load},
-    model::{Content, MessageId},
-    state::{self, Access, Location, LockHolder, Mode, OpenOptions, Record, Store, Write},
+    model::{Content, MessageId, Record},
+    state::{self, Access, Location, LockHolder, Mode, OpenOptions, Store, Write},
 };
 use uuid::Uuid;
 

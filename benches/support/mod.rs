@@ -15,12 +15,12 @@ use jiff::Timestamp;
 use pushsync::{
     apply::{Options, RunInfo, Session, Silent, Stopper, apply},
     brevo::{Client, Config},
-    model::{Address, BaseUrl, Content, Endpoint, Kind, Sender},
+    model::{Address, BaseUrl, Content, Endpoint, Intent, Kind, Record, Sender},
     plan::{Budget, Change, Operation, Plan, Reason, Selection, StateRef, Summary},
     sandbox::{self, Running, Sandbox},
     state::{
-        Access, Amendment, Answer, HostedStore, Intent, Location, LockHolder, Meta, Mode,
-        OpenOptions, Page, Record, Run, Store, Verification, Write,
+        Access, Amendment, Answer, HostedStore, Location, LockHolder, Meta, Mode, OpenOptions,
+        Page, Run, Store, Verification, Write,
     },
 };
 use uuid::Uuid;

@@ -4,11 +4,9 @@ use std::{collections::BTreeMap, fmt::Write as _, fs, path::Path};
 
 use jiff::Timestamp;
 use pushsync::{
-    desired::Delivery,
     manifest::{LoadOptions, Project, load},
-    model::{BaseUrl, Content, Endpoint, MessageId},
+    model::{BaseUrl, Content, Delivery, Endpoint, MessageId, Record},
     plan::{Budget, Declared, Inputs, Selection, StateRef},
-    state::Record,
 };
 use tempfile::TempDir;
 

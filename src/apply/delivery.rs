@@ -9,9 +9,9 @@ use uuid::Uuid;
 
 use super::api::{Found, Problem, Reach};
 use crate::{
-    model::{Content, Kind, MessageId, Sender},
+    model::{Content, Drift, Intent, Kind, MessageId, Record, Sender, Superseded},
     plan::{Change, Operation},
-    state::{Drift, Intent, Record, Superseded, Write},
+    state::Write,
 };
 
 /// What is to be done next.

@@ -19,7 +19,7 @@ use super::{
     repeat::{MOST_REPEATS, Method, Verdict, verdict},
     tempo::Tempo,
 };
-use crate::{model::Address, state::BudgetNote};
+use crate::model::{Address, BudgetNote};
 
 /// The way to the API: one request at a time gets through when the budget allows it, and again
 /// as far as the table of [`super::repeat`] allows.

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Notify;
 
 use super::{Clock, Stop, Stopper, api::Reading};
-use crate::state::BudgetNote;
+use crate::model::BudgetNote;
 
 /// The API counts by the hour, as long as its headers do not say when the period ends.
 const PERIOD: SignedDuration = SignedDuration::from_hours(1);

@@ -16,9 +16,9 @@ use super::{
     run::work_together,
 };
 use crate::{
-    model::Address,
+    model::{Address, Drift, Record},
     plan::Selection,
-    state::{Drift, Record, RunChange, StateError, Store, Write},
+    state::{RunChange, StateError, Store, Write},
 };
 
 /// What a refresh found.

@@ -19,10 +19,10 @@ use super::{
     repeat::Method,
 };
 use crate::{
-    model::{Address, Key, VisitorId},
+    model::{Address, Key, Record, VisitorId},
     plan::{Change, Operation, Plan},
     state::{
-        Record, RunChange, StateError, Store, Write,
+        RunChange, StateError, Store, Write,
         unrecorded::{CreateOutcome, UnrecordedOutcome},
     },
 };

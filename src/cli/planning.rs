@@ -16,13 +16,13 @@ use crate::{
     desired::Deliveries,
     diagnostics::Report,
     manifest::{Project, Threshold, suggest},
-    model::Key,
+    model::{Key, Record},
     plan::{
         Budget, Declared, Import, Inputs, Plan, PlanError, StateRef, plan,
         safety::{Limit, Limits},
     },
     render::words,
-    state::{Record, Records, Store},
+    state::{Records, Store},
 };
 
 /// Makes the plan. Problems that only show on the way are told, and end the command.

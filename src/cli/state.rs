@@ -26,9 +26,9 @@ use super::{
 };
 use crate::{
     apply::RunInfo,
-    model::Address,
+    model::{Address, Record},
     render::words,
-    state::{Amendment, Mode, Record, Run, RunChange, Store, Verification, Write as StateWrite},
+    state::{Amendment, Mode, Run, RunChange, Store, Verification, Write as StateWrite},
 };
 
 pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {

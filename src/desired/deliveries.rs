@@ -8,14 +8,13 @@ use jiff::Timestamp;
 use minijinja::{Error, ErrorKind, Expression, Template};
 
 use super::{
-    Delivery,
     duplicates::{self, Duplicates},
     render::{RenderError, Renderer, Written},
 };
 use crate::{
-    diagnostics::{Code, Diagnostic, Place},
-    manifest::{Body, Message, Presence, Project, Table, limits, suggest, template},
-    model::{Address, Key, VisitorId},
+    diagnostics::{Code, Diagnostic},
+    manifest::{Body, Message, Project, Table, limits, suggest, template},
+    model::{Address, Delivery, Key, Place, VisitorId, WindowState},
 };
 
 /// Rows that fail are reported one by one up to this number, for each message.
@@ -43,7 +42,7 @@ pub struct Deliveries<'p> {
 impl<'p> Deliveries<'p> {
     /// Those that should exist at that instant.
     pub fn new(project: &'p Project, at: Timestamp) -> Self {
-        Self::of(project, |message| message.window.presence(at) == Presence::Active)
+        Self::of(project, |message| message.window.state(at) == WindowState::Active)
     }
 
     /// Those of all messages, whatever their windows.

@@ -11,8 +11,6 @@ pub mod show;
 mod sources;
 pub mod workflow;
 
-use std::sync::Arc;
-
 use serde::Serialize;
 
 pub use code::Code;
@@ -20,7 +18,7 @@ pub use masks::Masks;
 pub use report::Report;
 pub use sources::{Excerpts, Names, Secrets, Sources};
 
-use crate::model::number;
+use crate::model::{Place, number};
 
 /// How bad it is. A project with an error is not planned; one with warnings is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -30,20 +28,6 @@ pub enum Severity {
     Error,
     /// The input can be used, but may not be what was meant.
     Warning,
-}
-
-/// A place in a file of the project.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-pub struct Place {
-    /// The file, relative to the project's folder where it lies inside it, with `/`.
-    pub file: Arc<str>,
-    /// From 1.
-    pub line: u32,
-    /// From 1, in characters.
-    pub column: u32,
-    /// How many characters of that line are meant; at least 1.
-    #[serde(skip)]
-    pub length: u32,
 }
 
 /// Another place that matters to a diagnostic, and why.

@@ -170,7 +170,7 @@ impl Report {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::diagnostics::{Code, Place};
+    use crate::{diagnostics::Code, model::Place};
 
     /// So many warnings, and after them so many errors.
     fn report(warnings: u32, errors: u32) -> Report {

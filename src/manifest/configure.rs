@@ -9,7 +9,7 @@ use super::{
     raw,
     resolve::Context,
     settings::{MOST_CONCURRENT, Settings, StateSetting, Threshold},
-    source::Source,
+    source::SourcePath,
     unions::Threshold as RawThreshold,
 };
 use crate::{
@@ -66,7 +66,7 @@ impl Files {
                 }
             },
         };
-        let mut count = |field: Option<(&u64, Source)>, default: u64, most: u64| match field {
+        let mut count = |field: Option<(&u64, SourcePath)>, default: u64, most: u64| match field {
             None => Some(default),
             Some((0, at)) => {
                 cx.error(Code::BadValue, "this must be at least 1", &at);
@@ -85,7 +85,7 @@ impl Files {
             100,
             u64::MAX,
         );
-        let mut threshold = |field: Option<(&RawThreshold, Source)>| match field {
+        let mut threshold = |field: Option<(&RawThreshold, SourcePath)>| match field {
             None => Some(Threshold::Share(20)),
             Some((RawThreshold(text), at)) => {
                 let threshold = Threshold::parse(text);
@@ -115,7 +115,7 @@ impl Files {
 }
 
 /// Where the state is; `None` if it was reported.
-fn state_setting(cx: &mut Context<'_>, text: &str, at: &Source) -> Option<StateSetting> {
+fn state_setting(cx: &mut Context<'_>, text: &str, at: &SourcePath) -> Option<StateSetting> {
     let text = cx.interpolated(text, at)?;
     match StateLocation::parse(text.value(), cx.folder.root()) {
         Ok(location) => Some(StateSetting { location, text: Some(text), place: Some(at.place()) }),
@@ -128,7 +128,7 @@ fn state_setting(cx: &mut Context<'_>, text: &str, at: &Source) -> Option<StateS
 }
 
 /// Where the API is; `None` if it was reported.
-fn base_url(cx: &mut Context<'_>, text: &str, at: &Source) -> Option<BaseUrl> {
+fn base_url(cx: &mut Context<'_>, text: &str, at: &SourcePath) -> Option<BaseUrl> {
     let text = cx.interpolated(text, at)?;
     let url = match BaseUrl::parse(text.value()) {
         Ok(url) => url,

@@ -10,7 +10,10 @@ use globset::GlobBuilder;
 use walkdir::WalkDir;
 
 use super::{limits::Limits, source::SourceFile};
-use crate::diagnostics::{Code, Diagnostic, Place};
+use crate::{
+    diagnostics::{Code, Diagnostic},
+    model::Place,
+};
 
 /// A path of the system has no more.
 const MOST_PATTERN: usize = 4096;

@@ -1,12 +1,12 @@
 //! One thing as it is written in several places: the base, and what the environment lays over it.
 
-use super::source::Source;
+use super::source::SourcePath;
 
 /// How one place writes a thing.
 #[derive(Debug)]
 pub(crate) struct Layer<'a, T> {
     pub(crate) raw: &'a T,
-    pub(crate) at: Source,
+    pub(crate) at: SourcePath,
     /// Something was wrong with its shape, so what is missing may have been dropped.
     pub(crate) faulty: bool,
 }
@@ -21,7 +21,7 @@ impl<'a, T> Layers<'a, T> {
         &self,
         field: &str,
         get: impl Fn(&'a T) -> Option<&'a V>,
-    ) -> Option<(&'a V, Source)> {
+    ) -> Option<(&'a V, SourcePath)> {
         self.0.iter().rev().find_map(|layer| Some((get(layer.raw)?, layer.at.child(field))))
     }
 
@@ -57,7 +57,7 @@ impl<'a, T> Layers<'a, T> {
     }
 
     /// Where the thing is first written.
-    pub(crate) fn source(&self) -> Option<&Source> {
+    pub(crate) fn source(&self) -> Option<&SourcePath> {
         self.0.first().map(|layer| &layer.at)
     }
 }

@@ -8,7 +8,7 @@ use super::{
     project::{Adoption, Move, Removed},
     raw,
     resolve::Context,
-    source::Source,
+    source::SourcePath,
 };
 use crate::{
     diagnostics::{Code, Diagnostic},
@@ -19,14 +19,14 @@ use crate::{
 const MOST_NAMED: usize = 10;
 
 /// The keys that are declared, with their places.
-pub(crate) type Keys<'a> = BTreeMap<&'a str, Source>;
+pub(crate) type Keys<'a> = BTreeMap<&'a str, SourcePath>;
 
 fn required<'a>(
     cx: &mut Context<'_>,
     layer: &Layer<'a, impl Sized>,
     field: &str,
     value: Option<&'a String>,
-) -> Option<(&'a str, Source)> {
+) -> Option<(&'a str, SourcePath)> {
     match value {
         Some(value) => Some((value, layer.at.child(field))),
         None => {
@@ -36,7 +36,7 @@ fn required<'a>(
     }
 }
 
-fn key(cx: &mut Context<'_>, text: &str, at: &Source) -> Option<Key> {
+fn key(cx: &mut Context<'_>, text: &str, at: &SourcePath) -> Option<Key> {
     match Key::parse(text) {
         Ok(key) => Some(key),
         Err(error) => {
@@ -53,8 +53,8 @@ pub(crate) fn moved(
     entries: &[Layer<'_, raw::Move>],
     keys: &Keys<'_>,
 ) -> Vec<Move> {
-    let mut steps: BTreeMap<Key, (Key, Source)> = BTreeMap::new();
-    let mut targets: HashMap<Key, Source> = HashMap::new();
+    let mut steps: BTreeMap<Key, (Key, SourcePath)> = BTreeMap::new();
+    let mut targets: HashMap<Key, SourcePath> = HashMap::new();
     for layer in entries {
         if cx.is_full() {
             break;
@@ -97,7 +97,7 @@ pub(crate) fn moved(
 
 /// Where each chain ends. No two moves have the same source or the same target, so each key is in
 /// one chain or in one circle, and is passed once.
-fn follow(cx: &mut Context<'_>, steps: &BTreeMap<Key, (Key, Source)>) -> Vec<Move> {
+fn follow(cx: &mut Context<'_>, steps: &BTreeMap<Key, (Key, SourcePath)>) -> Vec<Move> {
     let targets: HashSet<&Key> = steps.values().map(|(to, _)| to).collect();
     let mut ends: HashMap<&Key, &Key> = HashMap::with_capacity(steps.len());
     for start in steps.keys().filter(|from| !targets.contains(from)) {
@@ -146,8 +146,8 @@ fn follow(cx: &mut Context<'_>, steps: &BTreeMap<Key, (Key, Source)>) -> Vec<Mov
 /// Checks all imports.
 pub(crate) fn imports(cx: &mut Context<'_>, entries: &[Layer<'_, raw::Import>]) -> Vec<Adoption> {
     let mut adoptions = Vec::new();
-    let mut addresses: HashMap<Address, Source> = HashMap::new();
-    let mut ids: HashMap<&str, Source> = HashMap::new();
+    let mut addresses: HashMap<Address, SourcePath> = HashMap::new();
+    let mut ids: HashMap<&str, SourcePath> = HashMap::new();
     for layer in entries {
         if cx.is_full() {
             break;

@@ -13,20 +13,20 @@ use super::{
     limits::Limits,
     raw,
     resolve::Context,
-    source::{Source, SourceFile},
+    source::{SourceFile, SourcePath},
     suggest,
     unions::{Entries, Var},
     yaml::{self, Document},
 };
 use crate::{
-    diagnostics::{Code, Diagnostic, Place},
-    model::{Key, number},
+    diagnostics::{Code, Diagnostic},
+    model::{Key, Place, number},
 };
 
 const DEFAULT_INCLUDE: &str = "messages/**/*.yaml";
 
 pub(crate) struct FileOf {
-    pub(super) source: Source,
+    pub(super) source: SourcePath,
     folder: PathBuf,
     pub(super) document: Document,
 }
@@ -139,7 +139,7 @@ impl Files {
         files.check_main(cx);
         let main_file = &main.source;
         let main_has_no_include = main.document.raw.include.is_none();
-        let patterns: Vec<(String, Source)> = match &main.document.raw.include {
+        let patterns: Vec<(String, SourcePath)> = match &main.document.raw.include {
             Some(patterns) => {
                 let at = main_file.child("include");
                 let patterns = patterns.iter().enumerate();
@@ -203,7 +203,7 @@ impl Files {
     }
 
     /// Adds a file that was read. `at` names it; `pushsync.yaml` names itself.
-    fn add(&mut self, cx: &mut Context<'_>, path: &Path, at: Option<&Source>, read: Decoded) {
+    fn add(&mut self, cx: &mut Context<'_>, path: &Path, at: Option<&SourcePath>, read: Decoded) {
         let (file, mut document) = match read {
             Ok(read) => read,
             Err(mut problem) => {
@@ -224,7 +224,7 @@ impl Files {
         cx.sources.add(file.name().clone(), file.clone());
         self.incomplete |= document.incomplete;
         cx.problems.append(&mut document.diagnostics);
-        let source = Source::root(&file);
+        let source = SourcePath::root(&file);
         if at.is_some() {
             misplaced(cx, &document.raw, &source);
         }
@@ -306,15 +306,15 @@ impl Files {
     }
 
     /// The chosen environment.
-    pub(super) fn overlay(&self) -> Option<(&raw::Environment, Source)> {
+    pub(super) fn overlay(&self) -> Option<(&raw::Environment, SourcePath)> {
         let wanted = self.environment.as_deref()?;
         let (_, raw) = self.environments().find(|(name, _)| *name == wanted)?;
         Some((raw, self.main()?.source.child("environments").child(wanted)))
     }
 
     /// Where relative paths of a file start.
-    pub(crate) fn folder_of(&self, source: &Source) -> PathBuf {
-        let folder = source.file().and_then(|file| self.folders.get(file));
+    pub(crate) fn folder_of(&self, source: &SourcePath) -> PathBuf {
+        let folder = self.folders.get(source.file());
         folder.or(self.main().map(|main| &main.folder)).cloned().unwrap_or_default()
     }
 
@@ -398,7 +398,7 @@ impl Files {
         base: impl Fn(&'a raw::File) -> Option<&'a Vec<T>>,
         over: impl Fn(&'a raw::Environment) -> Option<&'a Vec<T>>,
     ) -> Vec<Layer<'a, T>> {
-        let layers = |list: &'a Vec<T>, at: Source| {
+        let layers = |list: &'a Vec<T>, at: SourcePath| {
             let at = at.child(field);
             let items = list.iter().enumerate();
             items
@@ -438,7 +438,7 @@ impl Files {
 }
 
 /// Fields that only `pushsync.yaml` may have, found elsewhere.
-fn misplaced(cx: &mut Context<'_>, raw: &raw::File, source: &Source) {
+fn misplaced(cx: &mut Context<'_>, raw: &raw::File, source: &SourcePath) {
     let raw::File {
         version,
         include,

@@ -8,10 +8,10 @@ use minijinja::Environment;
 use super::{
     audience::Table,
     layers::Layers,
-    project::{Body, Condition, Message, Text, Vars, Window},
+    project::{Body, Condition, Message, Text, Vars},
     raw,
     resolve::{Audience, Audiences, Context, Declared, read, sender},
-    source::Source,
+    source::SourcePath,
     suggest,
     template::{
         self,
@@ -20,9 +20,8 @@ use super::{
     unions::{From, To},
 };
 use crate::{
-    desired::Spec,
     diagnostics::{Code, Diagnostic},
-    model::{Key, Kind, Sender, number},
+    model::{Key, Kind, Sender, Spec, Window, number},
 };
 
 /// What messages refer to.
@@ -69,7 +68,7 @@ pub(crate) fn message(
         priority: layers
             .get("priority", |raw| raw.priority.as_ref())
             .map_or(0, |(priority, _)| *priority),
-        source,
+        source: source.into(),
     };
     let (table, condition) = recipients?;
     let message = Message {
@@ -116,7 +115,7 @@ fn from(
     cx: &mut Context<'_>,
     world: &World<'_>,
     layers: &Layers<'_, raw::Message>,
-    kind: Option<(Kind, &Source)>,
+    kind: Option<(Kind, &SourcePath)>,
 ) -> Option<Sender> {
     let (kind, kind_at) = match kind {
         Some((kind, at)) => (kind, Some(at)),
@@ -254,7 +253,7 @@ fn check_condition(
     world: &World<'_>,
     table: Option<&Table>,
     text: &str,
-    source: Source,
+    source: SourcePath,
 ) -> Option<Condition> {
     if let Err(refusal) = checks::fits(text, Form::Expression) {
         refuse(cx, Code::BadWhere, refusal, &source, text);
@@ -333,7 +332,7 @@ fn text(
     Some(Text { body: Body::Template(text.as_str().into()), source })
 }
 
-fn refuse(cx: &mut Context<'_>, code: Code, refusal: Refusal, source: &Source, text: &str) {
+fn refuse(cx: &mut Context<'_>, code: Code, refusal: Refusal, source: &SourcePath, text: &str) {
     let Refusal { range, message, help } = refusal;
     let place = template::place_in(source, text, range);
     cx.problems.push(Diagnostic::error(code, message).at(place).help(help));
@@ -344,7 +343,7 @@ fn window(cx: &mut Context<'_>, layers: &Layers<'_, raw::Message>) -> Option<Win
     let from = active.get("from", |raw| raw.from.as_ref());
     let until = active.get("until", |raw| raw.until.as_ref());
     let mut good = true;
-    let mut instant = |field: &Option<(&String, Source)>| {
+    let mut instant = |field: &Option<(&String, SourcePath)>| {
         let (text, at) = field.as_ref()?;
         match text.parse::<Timestamp>() {
             Ok(instant) => Some(instant),

@@ -53,10 +53,10 @@ use minijinja::Value;
 
 pub use audience::Table;
 pub use limits::Limits;
-pub use project::{Adoption, Message, Move, Presence, Project, Removed, Window};
+pub use project::{Adoption, Message, Move, Project, Removed};
 pub(crate) use project::{Body, Vars};
 pub use settings::{MOST_CONCURRENT, MaskVisitors, Settings, StateSetting, Threshold};
-pub use source::{Source, SourceFile};
+pub use source::{SourceFile, SourcePath};
 pub use variables::{Interpolated, VARIABLE_PREFIX};
 
 use crate::{
@@ -178,7 +178,7 @@ pub fn load(dir: &Path, options: &LoadOptions<'_>) -> Loaded {
 fn resolve(cx: &mut Context<'_>, files: &Files) -> Project {
     let settings = files.settings(cx);
     let vars: Arc<Vars> = Arc::new(vars(&files.vars()));
-    let folder_of = |source: &Source| files.folder_of(source);
+    let folder_of = |source: &SourcePath| files.folder_of(source);
 
     let mut senders = Declared::new(files.incomplete);
     for (name, layers) in files.senders(cx) {

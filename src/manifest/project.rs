@@ -10,10 +10,11 @@ use std::{
 use jiff::Timestamp;
 use minijinja::{Environment, Value};
 
-use super::{audience::Table, limits::Limits, resolve::Unused, settings::Settings, source::Source};
-use crate::{
-    desired::Spec,
-    model::{Address, IdSource, Key, MessageId, Sender, VisitorId},
+use super::{
+    audience::Table, limits::Limits, resolve::Unused, settings::Settings, source::SourcePath,
+};
+use crate::model::{
+    Address, IdSource, Key, MessageId, Sender, Spec, VisitorId, Window, WindowState,
 };
 
 /// All that the YAML files of a project say, for one environment.
@@ -69,9 +70,9 @@ impl Project {
     }
 
     /// Every key, and whether its messages should exist at that instant.
-    pub fn keys_at(&self, at: Timestamp) -> BTreeMap<Key, Presence> {
+    pub fn keys_at(&self, at: Timestamp) -> BTreeMap<Key, WindowState> {
         let messages = self.messages.iter();
-        messages.map(|message| (message.spec.key.clone(), message.window.presence(at))).collect()
+        messages.map(|message| (message.spec.key.clone(), message.window.state(at))).collect()
     }
 }
 
@@ -127,7 +128,7 @@ impl Message {
 #[derive(Debug)]
 pub(crate) struct Text {
     pub(crate) body: Body,
-    pub(crate) source: Source,
+    pub(crate) source: SourcePath,
 }
 
 #[derive(Debug)]
@@ -140,38 +141,7 @@ pub(crate) enum Body {
 #[derive(Debug)]
 pub(crate) struct Condition {
     pub(crate) text: Box<str>,
-    pub(crate) source: Source,
-}
-
-/// When a message should exist: from `from` on, until just before `until`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Window {
-    /// The first instant.
-    pub from: Option<Timestamp>,
-    /// The first instant after it.
-    pub until: Option<Timestamp>,
-}
-
-impl Window {
-    /// Whether a message should exist at that instant.
-    pub fn presence(&self, at: Timestamp) -> Presence {
-        match *self {
-            Self { until: Some(until), .. } if at >= until => Presence::Over(until),
-            Self { from: Some(from), .. } if at < from => Presence::NotYet(from),
-            _ => Presence::Active,
-        }
-    }
-}
-
-/// Whether a message should exist.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Presence {
-    /// Yes.
-    Active,
-    /// Only from then on.
-    NotYet(Timestamp),
-    /// Not since then.
-    Over(Timestamp),
+    pub(crate) source: SourcePath,
 }
 
 /// A new key for the same messages.
@@ -182,7 +152,7 @@ pub struct Move {
     /// The key from now on.
     pub to: Key,
     /// Where it is written.
-    pub source: Source,
+    pub source: SourcePath,
 }
 
 /// A message that exists and is to be managed.
@@ -193,7 +163,7 @@ pub struct Adoption {
     /// What the API calls it.
     pub id: MessageId,
     /// Where it is written.
-    pub source: Source,
+    pub source: SourcePath,
 }
 
 /// A message that is no longer managed.
@@ -205,5 +175,5 @@ pub struct Removed {
     /// are only forgotten.
     pub delete: bool,
     /// Where it is written.
-    pub source: Source,
+    pub source: SourcePath,
 }

@@ -9,10 +9,7 @@ use super::{
     settings::MOST_CONCURRENT,
     unions::{Entries, From, Threshold, To, Var},
 };
-use crate::{
-    desired::{OnMissing, OnUnknown},
-    model::Kind,
-};
+use crate::model::{Kind, OnMissing, OnUnknown};
 
 macro_rules! raw {
     ($($(#[$meta:meta])* $expected:literal $name:ident { $($(#[$field_meta:meta])* $field:ident: $type:ty,)+ })+) => {

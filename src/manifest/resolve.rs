@@ -13,13 +13,13 @@ use super::{
     layers::Layers,
     limits::Limits,
     raw,
-    source::Source,
+    source::SourcePath,
     suggest,
     variables::Interpolated,
 };
 use crate::{
-    diagnostics::{Code, Diagnostic, Place, Sources},
-    model::Sender,
+    diagnostics::{Code, Diagnostic, Sources},
+    model::{Place, Sender},
 };
 
 /// What all steps of loading share.
@@ -42,7 +42,7 @@ impl Context<'_> {
         self.problems.len() as u64 >= self.options.limits.problems
     }
 
-    pub(crate) fn error(&mut self, code: Code, message: impl Into<String>, at: &Source) {
+    pub(crate) fn error(&mut self, code: Code, message: impl Into<String>, at: &SourcePath) {
         self.problems.push(Diagnostic::error(code, message).at(at.place()));
     }
 
@@ -50,7 +50,7 @@ impl Context<'_> {
         &mut self,
         code: Code,
         message: impl Into<String>,
-        at: &Source,
+        at: &SourcePath,
         help: Option<String>,
     ) {
         let mut problem = Diagnostic::error(code, message).at(at.place());
@@ -59,7 +59,7 @@ impl Context<'_> {
     }
 
     /// `${NAME}` replaced, or a report.
-    pub(crate) fn interpolated(&mut self, text: &str, at: &Source) -> Option<Interpolated> {
+    pub(crate) fn interpolated(&mut self, text: &str, at: &SourcePath) -> Option<Interpolated> {
         match Interpolated::new(text, self.options.env) {
             Ok(text) => Some(text),
             Err(error) => {
@@ -71,7 +71,7 @@ impl Context<'_> {
 }
 
 /// The folder of the file that something is written in: relative paths start there.
-pub(crate) type FolderOf<'a> = dyn Fn(&Source) -> PathBuf + 'a;
+pub(crate) type FolderOf<'a> = dyn Fn(&SourcePath) -> PathBuf + 'a;
 
 /// A sender as written; `None` if it was reported.
 pub(crate) fn sender(cx: &mut Context<'_>, mut layers: Layers<'_, raw::Sender>) -> Option<Sender> {
@@ -114,7 +114,7 @@ pub(crate) fn sender(cx: &mut Context<'_>, mut layers: Layers<'_, raw::Sender>) 
         cx.error_with(Code::BadSender, message, &second.key(), Some(one.into()));
         return None;
     }
-    let stray = |cx: &mut Context<'_>, field: &Option<(&String, Source)>, what: &str| {
+    let stray = |cx: &mut Context<'_>, field: &Option<(&String, SourcePath)>, what: &str| {
         if let Some((_, at)) = field {
             cx.error_with(Code::BadSender, what, &at.key(), Some(one.into()));
         }
@@ -193,11 +193,11 @@ pub(crate) enum Audience {
     File {
         path: PathBuf,
         name: Arc<str>,
-        at: Source,
+        at: SourcePath,
     },
     List {
         ids: Vec<String>,
-        at: Source,
+        at: SourcePath,
     },
 }
 
@@ -343,7 +343,7 @@ impl Audiences {
         &mut self,
         cx: &mut Context<'_>,
         name: &str,
-        at: &Source,
+        at: &SourcePath,
     ) -> Option<Arc<Table>> {
         if let Some(table) = self.tables.get(name) {
             return table.clone();

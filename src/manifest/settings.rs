@@ -6,10 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::variables::Interpolated;
-use crate::{
-    diagnostics::Place,
-    model::{BaseUrl, StateLocation},
-};
+use crate::model::{BaseUrl, Place, StateLocation};
 
 /// When visitors' ids are masked in text, markdown, HTML and GitHub output.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -14,7 +14,10 @@ use super::{
     suspects::{self, Suspect, Words},
     yaml::tree::{Flaw, NodeId, Span, Tree, What},
 };
-use crate::diagnostics::{Excerpts, Names, Place, Secrets};
+use crate::{
+    diagnostics::{Excerpts, Names, Secrets},
+    model::{FindPlace, Place, Source},
+};
 use lines::Lines;
 
 /// No id is written over more lines.
@@ -213,78 +216,61 @@ impl From<usize> for Step {
     }
 }
 
-/// Where something is written. The line is only looked up when it is asked for.
+/// Where something is written: the way to it through its document. The line is only looked up when it is
+/// asked for.
 #[derive(Clone)]
-pub struct Source(Inner);
-
-#[derive(Clone)]
-enum Inner {
-    Fixed(Place),
-    Path { file: Arc<SourceFile>, steps: Arc<[Step]>, key: bool },
+pub struct SourcePath {
+    file: Arc<SourceFile>,
+    steps: Arc<[Step]>,
+    key: bool,
 }
 
-impl Source {
-    /// A place that is known already: for tests.
-    pub fn fixed(file: &str, line: u32) -> Self {
-        Self(Inner::Fixed(Place { file: file.into(), line, column: 1, length: 1 }))
-    }
-
+impl SourcePath {
     pub(crate) fn root(file: &Arc<SourceFile>) -> Self {
-        Self(Inner::Path { file: file.clone(), steps: [].into(), key: false })
+        Self { file: file.clone(), steps: [].into(), key: false }
     }
 
     /// The name of its file.
-    pub(crate) fn file(&self) -> Option<&Arc<str>> {
-        match &self.0 {
-            Inner::Fixed(_) => None,
-            Inner::Path { file, .. } => Some(&file.name),
-        }
+    pub(crate) fn file(&self) -> &Arc<str> {
+        &self.file.name
     }
 
     /// What is written under `step`.
     pub(crate) fn child(&self, step: impl Into<Step>) -> Self {
-        match &self.0 {
-            Inner::Fixed(_) => self.clone(),
-            Inner::Path { file, steps, .. } => {
-                let steps = steps.iter().cloned().chain([step.into()]).collect();
-                Self(Inner::Path { file: file.clone(), steps, key: false })
-            }
-        }
+        let steps = self.steps.iter().cloned().chain([step.into()]).collect();
+        Self { file: self.file.clone(), steps, key: false }
     }
 
     /// The key of an entry, instead of its value.
     pub(crate) fn key(&self) -> Self {
-        match &self.0 {
-            Inner::Fixed(_) => self.clone(),
-            Inner::Path { file, steps, .. } => {
-                Self(Inner::Path { file: file.clone(), steps: steps.clone(), key: true })
-            }
-        }
+        Self { key: true, ..self.clone() }
     }
 
     /// The place. If it cannot be found any more, the nearest one around it.
     pub fn place(&self) -> Place {
-        match &self.0 {
-            Inner::Fixed(place) => place.clone(),
-            Inner::Path { file, steps, key } => match file.tree() {
-                Ok(tree) => match find(file, tree, steps, *key) {
-                    Some(node) => file.place_of(tree.node(node).span),
-                    None => file.place_at(1, 1, 1),
-                },
-                Err(_) => file.place_at(1, 1, 1),
-            },
+        match self.node() {
+            Some((file, tree, node)) => file.place_of(tree.node(node).span),
+            None => self.file.place_at(1, 1, 1),
         }
     }
 
     /// The file, the tree and the node of a value, for what must know how it is written.
     pub(crate) fn node(&self) -> Option<(&Arc<SourceFile>, &Tree, NodeId)> {
-        match &self.0 {
-            Inner::Fixed(_) => None,
-            Inner::Path { file, steps, key } => {
-                let tree = file.tree().ok()?;
-                Some((file, tree, find(file, tree, steps, *key)?))
-            }
-        }
+        let Self { file, steps, key } = self;
+        let tree = file.tree().ok()?;
+        Some((file, tree, find(file, tree, steps, *key)?))
+    }
+}
+
+impl FindPlace for SourcePath {
+    fn place(&self) -> Place {
+        Self::place(self)
+    }
+}
+
+impl From<SourcePath> for Source {
+    fn from(path: SourcePath) -> Self {
+        Self::new(path)
     }
 }
 
@@ -313,25 +299,17 @@ fn find(file: &SourceFile, tree: &Tree, steps: &[Step], key: bool) -> Option<Nod
     Some(shown)
 }
 
-impl PartialEq for Source {
+impl PartialEq for SourcePath {
     fn eq(&self, other: &Self) -> bool {
-        match (&self.0, &other.0) {
-            (
-                Inner::Path { file, steps, key },
-                Inner::Path { file: other_file, steps: other_steps, key: other_key },
-            ) => file.name == other_file.name && steps == other_steps && key == other_key,
-            _ => self.place() == other.place(),
-        }
+        let Self { file, steps, key } = self;
+        file.name == other.file.name && *steps == other.steps && *key == other.key
     }
 }
 
-impl Eq for Source {}
+impl Eq for SourcePath {}
 
-impl fmt::Debug for Source {
+impl fmt::Debug for SourcePath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
-            Inner::Fixed(place) => write!(f, "{}:{}:{}", place.file, place.line, place.column),
-            Inner::Path { file, steps, .. } => write!(f, "{}{:?}", file.name, steps),
-        }
+        write!(f, "{}{:?}", self.file.name, self.steps)
     }
 }

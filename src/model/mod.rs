@@ -4,22 +4,34 @@
 
 mod address;
 mod base_url;
+mod budget_note;
 mod commit;
 mod content;
+mod delivery;
+mod intent;
 mod json;
 mod key;
+mod place;
+mod record;
 pub mod redact;
 mod state_location;
 mod text;
 mod visitor;
+mod window;
 
 pub use address::{Address, ParseAddressError};
 pub use base_url::{BaseUrl, Endpoint, ParseBaseUrlError};
+pub use budget_note::BudgetNote;
 pub use commit::{CommitId, ParseCommitIdError};
 pub use content::{Content, Kind, MessageId, Sender};
+pub use delivery::{Delivery, OnMissing, OnUnknown, Spec};
+pub use intent::Intent;
 pub use json::{harmless_json, json_line, write_json};
 pub use key::{Key, ParseKeyError};
+pub use place::{FindPlace, Place, Source};
+pub use record::{Drift, Record, Superseded};
 pub use redact::{IdSource, KnownIds, Redactor};
 pub use state_location::{ParseStateLocationError, StateLocation};
 pub use text::{is_hostile, number};
 pub use visitor::{ParseVisitorError, VisitorId};
+pub use window::{Window, WindowState};

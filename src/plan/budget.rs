@@ -3,7 +3,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::state::BudgetNote;
+use crate::model::BudgetNote;
 
 /// The API counts requests by the hour (its rate-limit table; `docs/api.md`).
 const PERIOD: Duration = Duration::from_secs(3600);

@@ -1,11 +1,7 @@
 use jiff::Timestamp;
 
 use super::{Action, Reason};
-use crate::{
-    diagnostics::Place,
-    model::{Address, Content, Kind, MessageId},
-    state::Superseded,
-};
+use crate::model::{Address, Content, Kind, MessageId, Place, Superseded};
 
 /// One step of a plan: what happens to one delivery, with everything that is needed to do it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,10 +6,12 @@ use std::{
 
 use super::{Budget, Change, Operation, Plan, ProtectMark, Reason, StateRef, Summary, Unchanged};
 use crate::{
-    desired::{Delivery, OnMissing, OnUnknown, Presence, Spec},
-    diagnostics::{Code, Diagnostic, Place},
-    model::{Address, Content, Endpoint, Key, MessageId, number},
-    state::{Drift, Intent, Known, Located, Record, StateError},
+    diagnostics::{Code, Diagnostic},
+    model::{
+        Address, Content, Delivery, Drift, Endpoint, Intent, Key, MessageId, OnMissing, OnUnknown,
+        Place, Record, Spec, Superseded, WindowState, number,
+    },
+    state::{Known, Located, StateError},
 };
 
 /// What the planner must know beside the two streams.
@@ -49,7 +51,7 @@ pub struct Inputs {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Declared {
     /// Whether its window is open.
-    pub presence: Presence,
+    pub presence: WindowState,
     /// Whether it is protected; `None`: not said.
     pub protect: Option<bool>,
 }
@@ -377,7 +379,7 @@ impl Planner {
                 };
                 match fixed {
                     Some(reason) => {
-                        let old = crate::state::Superseded { id, kind };
+                        let old = Superseded { id, kind };
                         let operation =
                             Operation::Replace { old, before: before(content), after: after() };
                         push(self, reason, operation);
@@ -468,9 +470,9 @@ impl Planner {
                 match declared.map(|d| d.presence) {
                     None => Reason::NotInManifest,
                     Some(_) if blocked => Reason::NotInManifest,
-                    Some(Presence::Active) => Reason::NotInAudience,
-                    Some(Presence::NotYet(_)) => Reason::WindowNotYet,
-                    Some(Presence::Over(_)) => Reason::WindowOver,
+                    Some(WindowState::Active) => Reason::NotInAudience,
+                    Some(WindowState::NotYet(_)) => Reason::WindowNotYet,
+                    Some(WindowState::Over(_)) => Reason::WindowOver,
                 }
             };
             push(reason, Operation::Delete { id, before });
@@ -589,9 +591,9 @@ fn wanted(delivery: &Delivery) -> Content {
 fn not_desired(import: &Import, declared: Option<&Declared>) -> Diagnostic {
     let why = match declared.map(|declared| declared.presence) {
         None => format!("there is no message {}", import.to.key_str()),
-        Some(Presence::Active) => "the visitor is not in the message's audience".to_owned(),
-        Some(Presence::NotYet(at)) => format!("the message's window opens at {at}"),
-        Some(Presence::Over(at)) => format!("the message's window closed at {at}"),
+        Some(WindowState::Active) => "the visitor is not in the message's audience".to_owned(),
+        Some(WindowState::NotYet(at)) => format!("the message's window opens at {at}"),
+        Some(WindowState::Over(at)) => format!("the message's window closed at {at}"),
     };
     Diagnostic::error(
         Code::ImportNotDesired,

@@ -13,9 +13,10 @@ use super::{
     Summary, Unchanged,
 };
 use crate::{
-    diagnostics::{Diagnostic, Place},
-    model::{Address, Content, Endpoint, Key, Kind, MessageId, VisitorId, write_json},
-    state::Superseded,
+    diagnostics::Diagnostic,
+    model::{
+        Address, Content, Endpoint, Key, Kind, MessageId, Place, Superseded, VisitorId, write_json,
+    },
 };
 
 /// The value of `format`.

@@ -6,9 +6,9 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::{
-    desired::{Deliveries, Delivery, Presence},
+    desired::Deliveries,
     manifest::Project,
-    model::{Key, Kind},
+    model::{Delivery, Key, Kind, WindowState},
 };
 
 /// So many visitors' chats are shown: those that come first.
@@ -125,10 +125,10 @@ pub fn view(project: &Project, question: &Question) -> View {
             .messages()
             .map(|message| Named {
                 key: message.spec.key.clone(),
-                absent: match message.window.presence(*at) {
-                    Presence::Active => None,
-                    Presence::NotYet(from) => Some(format!("from {from:.0} on")),
-                    Presence::Over(until) => Some(format!("until {until:.0}")),
+                absent: match message.window.state(*at) {
+                    WindowState::Active => None,
+                    WindowState::NotYet(from) => Some(format!("from {from:.0} on")),
+                    WindowState::Over(until) => Some(format!("until {until:.0}")),
                 },
             })
             .collect(),

@@ -3,8 +3,7 @@
 use std::collections::HashMap;
 
 use crate::{
-    diagnostics::Place,
-    model::Content,
+    model::{Content, Place},
     plan::{Action, Change, Operation, Reason},
 };
 

@@ -3,8 +3,8 @@
 
 use super::words as say;
 use crate::{
-    diagnostics::{Diagnostic, Place, Severity},
-    model::{BaseUrl, Content, Endpoint},
+    diagnostics::{Diagnostic, Severity},
+    model::{BaseUrl, Content, Endpoint, Place},
     plan::{Action, Change, Commit, Forecast, Operation, Plan},
 };
 

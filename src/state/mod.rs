@@ -40,15 +40,12 @@ pub use hosted::HostedStore;
 pub use memory::MemoryStore;
 pub use open::{Access, Location, Mode, OpenOptions, compact, open};
 pub use page::{Entry, Page};
-pub use record::{
-    Amendment, BudgetNote, Digest, Drift, Intent, Meta, Record, Run, RunChange, RunPart,
-    Superseded, Verification, Write,
-};
+pub use record::{Amendment, Digest, Meta, Run, RunChange, RunPart, Verification, Write};
 pub use sled::Compacted;
 
 pub use scan::{Known, Located, Records, Sketch};
 
-use crate::model::Address;
+use crate::model::{Address, Intent, Record};
 
 /// A future of a [`Store`]: boxed, so that stores can be chosen at run time.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StateError>> + Send + 'a>>;

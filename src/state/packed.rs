@@ -278,7 +278,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::state::{Drift, Superseded};
+    use crate::model::{Drift, Superseded};
 
     fn senders() -> impl Strategy<Value = Sender> {
         prop_oneof![

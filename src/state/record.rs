@@ -1,87 +1,11 @@
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::StateKey;
-use crate::model::{Address, BaseUrl, Content, Kind, MessageId};
-
-/// A delivery that exists (or existed) on the other side, and what was last applied.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Record {
-    /// Its name.
-    pub address: Address,
-    /// Its kind.
-    pub kind: Kind,
-    /// The id under which the API stores it.
-    pub id: MessageId,
-    /// What was last applied.
-    pub content: Content,
-    /// Whether plans that would delete or replace it fail, as last applied.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub protect: bool,
-    /// When the API created it, or when it was adopted.
-    pub created_at: Timestamp,
-    /// When its content was last applied.
-    pub updated_at: Timestamp,
-    /// When the API last said that it exists (or that it does not).
-    pub verified_at: Timestamp,
-    /// How the API differed when it was last asked.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub drift: Option<Drift>,
-    /// The message that this one replaces and that is still to be deleted.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub superseded: Option<Superseded>,
-}
-
-/// A message whose replacement exists, and which is still to be deleted.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Superseded {
-    /// Its id.
-    pub id: MessageId,
-    /// Its kind: a replacement may have another one.
-    pub kind: Kind,
-}
-
-/// How the API differs from the state.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase", deny_unknown_fields)]
-pub enum Drift {
-    /// The message is gone.
-    Gone,
-    /// The message is gone, and `on_missing: forget` let it rest: it is not sent again.
-    Forgotten,
-    /// The message has this text.
-    Text(String),
-}
+use crate::model::{Address, BaseUrl, BudgetNote, Intent, MessageId, Record};
 
 /// The durable note that a create is about to leave. One without outcome is an *unknown*
-/// delivery: it may or may not exist.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Intent {
-    /// The delivery.
-    pub address: Address,
-    /// Its kind.
-    pub kind: Kind,
-    /// What is sent.
-    pub content: Content,
-    /// Whether the message is protected once it exists.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub protect: bool,
-    /// When the note was written; the request left after it.
-    pub at: Timestamp,
-    /// The run that wrote it.
-    pub run: Uuid,
-    /// What became of the request, as far as it is known: "timed out after 30 s". Empty while
-    /// it is under way, and after a crash.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub trouble: Option<String>,
-    /// `sib-request-id` of the answer, if there was one: Brevo's support can look it up.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub request_id: Option<String>,
-}
 
 /// What a state says of itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -111,6 +35,7 @@ pub struct Meta {
 }
 
 /// The sum (modulo 2^128) of the checksums of some records: it does not depend on their order,
+
 /// and a record more, less or altered changes it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
@@ -127,47 +52,6 @@ impl TryFrom<String> for Digest {
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
         u128::from_str_radix(&text, 16).map(Self)
-    }
-}
-
-/// The API's budget, as its headers last told it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct BudgetNote {
-    /// Requests in one period (`x-sib-ratelimit-limit`).
-    pub limit: u64,
-    /// Requests left in this one (`x-sib-ratelimit-remaining`).
-    pub remaining: u64,
-    /// When the period ends (`x-sib-ratelimit-reset`, seconds left, added to the time of the answer).
-    pub resets_at: Timestamp,
-    /// When this was heard.
-    pub seen_at: Timestamp,
-    /// Whether no answer ever told `limit`: then `remaining` was counted down from the assumed one.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub assumed: bool,
-}
-
-impl BudgetNote {
-    /// The budget at `now`: as noted, while its period lasts; otherwise whole again, until its
-    /// first request begins a period that nobody has heard of. `assumed` requests in a period
-    /// hold where the API has told nothing.
-    pub fn at(note: Option<&Self>, now: Timestamp, assumed: u64) -> Self {
-        // The API counts by the hour (`docs/api.md`).
-        const PERIOD: SignedDuration = SignedDuration::from_hours(1);
-        match note {
-            Some(note) if note.resets_at > now && note.assumed => {
-                let spent = note.limit.saturating_sub(note.remaining);
-                Self { limit: assumed, remaining: assumed.saturating_sub(spent), ..*note }
-            }
-            Some(note) if note.resets_at > now => *note,
-            _ => {
-                let told = note.filter(|note| !note.assumed).map(|note| note.limit);
-                let limit = told.unwrap_or(assumed);
-                let resets_at = now + PERIOD;
-                let assumed = told.is_none();
-                Self { limit, remaining: limit, resets_at, seen_at: now, assumed }
-            }
-        }
     }
 }
 
@@ -201,6 +85,7 @@ pub struct Run {
 }
 
 /// Further changes of a [`Run`]. They are stored as they happen, so that a run that is killed has
+
 /// them in the history too; [`super::Store::runs`] puts them back into their run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -9,9 +9,9 @@ use std::{
 };
 
 use pushsync::{
-    model::{Content, Kind, Sender},
+    model::{Content, Drift, Kind, Record, Sender},
     state::{
-        self, Drift, Record, StateError, Store, Write,
+        self, StateError, Store, Write,
         export::{export, import},
         scan::digest_now,
     },

@@ -3,7 +3,10 @@
 use proptest::prelude::*;
 use std::ops::Bound;
 
-use pushsync::state::{self, Record, Store, Write};
+use pushsync::{
+    model::Record,
+    state::{self, Store, Write},
+};
 
 use super::support::*;
 

@@ -1,10 +1,9 @@
 //! All records, in order, with renames.
 
 use pushsync::{
-    model::Key,
+    model::{Intent, Key, Record},
     state::{
-        Amendment, Answer, Intent, Meta, Page, Record, Run, StateError, Store, Verification, Write,
-        scan::Records,
+        Amendment, Answer, Meta, Page, Run, StateError, Store, Verification, Write, scan::Records,
     },
 };
 use std::{

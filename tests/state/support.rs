@@ -4,11 +4,12 @@ use std::{fs, path::Path, time::Duration};
 
 use jiff::Timestamp;
 use pushsync::{
-    model::{Address, Content, Kind, MessageId, Sender},
+    model::{
+        Address, BudgetNote, Content, Drift, Intent, Kind, MessageId, Record, Sender, Superseded,
+    },
     state::{
-        self, Access, BudgetNote, Digest, Drift, HostedStore, Intent, Location, LockHolder,
-        MemoryStore, Mode, OpenOptions, Record, Run, RunChange, RunPart, StateError, StateKey,
-        Store, Superseded, Write,
+        self, Access, Digest, HostedStore, Location, LockHolder, MemoryStore, Mode, OpenOptions,
+        Run, RunChange, RunPart, StateError, StateKey, Store, Write,
         scan::{Located, Records},
     },
 };

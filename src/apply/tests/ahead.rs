@@ -15,10 +15,9 @@ use tokio::time::{sleep, timeout};
 use super::server::*;
 use crate::{
     apply::{Outcome, Stop, apply},
-    model::Address,
+    model::{Address, Intent, Record},
     state::{
-        Amendment, Answer, Intent, MemoryStore, Meta, Page, Record, Run, StateError, Store,
-        Verification, Write,
+        Amendment, Answer, MemoryStore, Meta, Page, Run, StateError, Store, Verification, Write,
     },
 };
 

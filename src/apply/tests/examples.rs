@@ -3,9 +3,9 @@ use std::{num::NonZeroUsize, time::Duration};
 use super::server::*;
 use crate::{
     apply::{Event, Stop, refresh},
-    model::{MessageId, Sender},
+    model::{BudgetNote, Drift, MessageId, Sender},
     plan::Selection,
-    state::{BudgetNote, Drift, Store, Write},
+    state::{Store, Write},
 };
 
 #[tokio::test(start_paused = true)]

@@ -16,10 +16,12 @@ use crate::{
         api::{Api, Call, Found, Problem, Reach, Reading, Reply},
         apply,
     },
-    desired::{Delivery, OnMissing, OnUnknown, Presence, Source, Spec},
-    model::{Address, BaseUrl, Content, Endpoint, Key, Kind, MessageId, Sender, VisitorId},
+    model::{
+        Address, BaseUrl, Content, Delivery, Endpoint, Key, Kind, MessageId, OnMissing, OnUnknown,
+        Record, Sender, Source, Spec, VisitorId, WindowState,
+    },
     plan::{Budget, Declared, Inputs, Plan, Selection, StateRef, plan},
-    state::{Located, MemoryStore, Record, Store},
+    state::{Located, MemoryStore, Store},
 };
 
 pub(super) fn epoch() -> Timestamp {
@@ -269,7 +271,7 @@ impl Scene {
         let declared: BTreeMap<Key, Declared> = wanted
             .iter()
             .map(|delivery| {
-                let declared = Declared { presence: Presence::Active, protect: None };
+                let declared = Declared { presence: WindowState::Active, protect: None };
                 (delivery.spec.key.clone(), declared)
             })
             .collect();

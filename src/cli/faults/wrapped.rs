@@ -8,10 +8,8 @@ use std::{
 
 use crate::{
     apply::api::{Api, Call, Found},
-    model::{Address, Content, Kind, MessageId, VisitorId},
-    state::{
-        Amendment, Answer, Intent, Meta, Page, Record, Run, StateError, Store, Verification, Write,
-    },
+    model::{Address, Content, Intent, Kind, MessageId, Record, VisitorId},
+    state::{Amendment, Answer, Meta, Page, Run, StateError, Store, Verification, Write},
 };
 
 /// Counts down to its moment.

@@ -9,9 +9,9 @@ use crate::{
         context::selection,
         failure::{Failure, status},
     },
-    model::Address,
+    model::{Address, Drift, Intent, Record},
     render::words,
-    state::{Drift, Intent, Record, Records},
+    state::Records,
 };
 
 /// How a delivery stands, in a word.

@@ -10,9 +10,9 @@ use super::{
     table::{Origin, Rows, Table},
 };
 use crate::{
-    diagnostics::{Code, Diagnostic, Place},
+    diagnostics::{Code, Diagnostic},
     manifest::{files::not_utf8, limits::Limits, suggest},
-    model::number,
+    model::{Place, number},
 };
 
 impl Table {

@@ -2,9 +2,9 @@ use std::{collections::HashMap, fmt, sync::Arc};
 
 use super::{ENOUGH, VISITOR_COLUMN, check_visitor};
 use crate::{
-    diagnostics::{Code, Diagnostic, Place},
-    manifest::source::Source,
-    model::VisitorId,
+    diagnostics::{Code, Diagnostic},
+    manifest::source::SourcePath,
+    model::{Place, VisitorId},
 };
 
 /// Up to this number, names are found sooner without an index.
@@ -35,7 +35,7 @@ pub(super) enum Origin {
     /// The file, and the line of each row.
     Csv { file: Arc<str>, lines: Vec<u32> },
     /// The list of ids.
-    List(Source),
+    List(SourcePath),
 }
 
 impl Table {
@@ -107,7 +107,7 @@ impl Table {
     }
 
     /// A list of ids; `source` is the list.
-    pub(crate) fn from_list(ids: &[String], source: Source) -> Result<Self, Vec<Diagnostic>> {
+    pub(crate) fn from_list(ids: &[String], source: SourcePath) -> Result<Self, Vec<Diagnostic>> {
         let mut problems = Vec::new();
         let mut rows = Rows::default();
         for (at, id) in ids.iter().enumerate() {

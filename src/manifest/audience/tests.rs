@@ -143,7 +143,8 @@ proptest! {
         let mut expected: Vec<String> = ends.iter().map(|end| format!("{start}{end}")).collect();
         let mut shuffled = expected.clone();
         shuffled.sort_by_key(|id| blake3::hash(format!("{seed}{id}").as_bytes()).as_bytes().to_owned());
-        let source = crate::manifest::Source::fixed("a.yaml", 1);
+        let file = crate::manifest::SourceFile::new("a.yaml".into(), String::new());
+        let source = crate::manifest::SourcePath::root(&std::sync::Arc::new(file));
         let table = Table::from_list(&shuffled, source).map_err(|_| TestCaseError::fail("a problem"))?;
         expected.sort_by(|a, b| a.as_bytes().cmp(b.as_bytes()));
         prop_assert_eq!(table.visitors().collect::<Vec<_>>(), expected);

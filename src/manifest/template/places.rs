@@ -5,16 +5,16 @@ use std::ops::Range;
 use saphyr_parser::ScalarStyle;
 
 use crate::{
-    diagnostics::Place,
-    manifest::{source::Source, yaml::tree::What},
+        manifest::{source::SourcePath, yaml::tree::What},
+    model::Place,
 };
 
 /// Where a part of a text is in the YAML file that holds it.
-pub(crate) fn place_in(source: &Source, text: &str, range: Range<usize>) -> Place {
+pub(crate) fn place_in(source: &SourcePath, text: &str, range: Range<usize>) -> Place {
     find_in(source, text, range).unwrap_or_else(|| source.place())
 }
 
-fn find_in(source: &Source, text: &str, range: Range<usize>) -> Option<Place> {
+fn find_in(source: &SourcePath, text: &str, range: Range<usize>) -> Option<Place> {
     let (file, tree, node) = source.node()?;
     let node = tree.node(tree.resolve(node));
     let What::Scalar { style, .. } = &node.what else { return None };
@@ -74,7 +74,7 @@ mod tests {
     /// Where `{{ x }}` is found in the field `text` of a YAML file.
     fn found(yaml: &str) -> (u32, u32) {
         let file = Arc::new(SourceFile::new("a.yaml".into(), yaml.to_owned()));
-        let source = Source::root(&file).child("text");
+        let source = SourcePath::root(&file).child("text");
         let (_, tree, node) = source.node().expect("a node");
         let text = tree.text(node).expect("a text").to_owned();
         let start = text.find("{{ x }}").expect("the part");

@@ -1,15 +1,16 @@
 use super::world::*;
 use crate::{
-    desired::{OnMissing, OnUnknown, Presence},
-    diagnostics::Place,
-    model::{Kind, MessageId, Sender},
+    model::{
+        Drift, Kind, MessageId, OnMissing, OnUnknown, Place, Record, Sender, Superseded,
+        WindowState,
+    },
     plan::{
         Action, Operation, PlanError, Reason,
         planner::{Import, plan},
         safety::{self, Limit, Limits, Refusal},
         wire,
     },
-    state::{Drift, Known, Located, Record, StateError, Superseded},
+    state::{Known, Located, StateError},
 };
 
 fn only(world: &World) -> (Action, Reason, Operation) {
@@ -88,9 +89,9 @@ fn a_delete_says_why_the_message_is_not_wanted() {
     let world = with_record(record("hello@v", "Hi"));
     assert_eq!(only(&world).1, Reason::NotInManifest);
     for (presence, reason) in [
-        (Presence::Active, Reason::NotInAudience),
-        (Presence::NotYet(at(200)), Reason::WindowNotYet),
-        (Presence::Over(at(50)), Reason::WindowOver),
+        (WindowState::Active, Reason::NotInAudience),
+        (WindowState::NotYet(at(200)), Reason::WindowNotYet),
+        (WindowState::Over(at(50)), Reason::WindowOver),
     ] {
         let mut world = world.clone();
         world.presence.insert(key("hello"), presence);
@@ -291,7 +292,7 @@ fn a_manifest_that_resolves_to_nothing_is_refused() {
     ));
     let allowed = Limits { deletes: Limit::All, ..limits };
     assert_eq!(safety::check(&world.planned(), allowed), []);
-    world.presence.insert(key("hello"), Presence::Over(at(1)));
+    world.presence.insert(key("hello"), WindowState::Over(at(1)));
     assert_eq!(safety::check(&world.planned(), limits), [], "a window may close");
     world.presence.clear();
     world.destroy = true;

@@ -4,10 +4,8 @@ use proptest::{prelude::*, sample::select};
 
 use super::world::*;
 use crate::{
-    desired::{OnMissing, OnUnknown, Spec},
-    model::{Kind, MessageId, Sender},
+    model::{Drift, Kind, MessageId, OnMissing, OnUnknown, Record, Sender, Spec, Superseded},
     plan::{Action, Inputs, Selection, planner, wire},
-    state::{Drift, Record, Superseded},
 };
 
 fn senders() -> impl Strategy<Value = (Kind, Sender)> {

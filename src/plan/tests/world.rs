@@ -10,14 +10,16 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::{
-    desired::{Delivery, OnMissing, OnUnknown, Presence, Source, Spec},
     fuzzing::now,
-    model::{Address, BaseUrl, Content, Endpoint, Key, Kind, MessageId, Sender},
+    model::{
+        Address, BaseUrl, Content, Delivery, Drift, Endpoint, Intent, Key, Kind, MessageId,
+        OnMissing, OnUnknown, Record, Sender, Source, Spec, WindowState,
+    },
     plan::{
         Budget, Declared, Inputs, Operation, Plan, PlanError, Selection, StateRef,
         planner::{Import, plan},
     },
-    state::{Drift, Intent, Located, MemoryStore, Record, Sketch, Store, Write},
+    state::{Located, MemoryStore, Sketch, Store, Write},
 };
 
 pub(super) fn address(text: &str) -> Address {
@@ -91,7 +93,7 @@ pub(super) struct World {
     pub(super) desired: Vec<Delivery>,
     pub(super) records: BTreeMap<Address, Record>,
     pub(super) intents: BTreeMap<Address, Intent>,
-    pub(super) presence: BTreeMap<Key, Presence>,
+    pub(super) presence: BTreeMap<Key, WindowState>,
     pub(super) moved: BTreeMap<Key, Key>,
     pub(super) removed: BTreeMap<Key, bool>,
     pub(super) imports: Vec<Import>,
@@ -110,7 +112,7 @@ impl World {
             let protect = delivery.spec.protect;
             declared.insert(
                 delivery.spec.key.clone(),
-                Declared { presence: Presence::Active, protect },
+                Declared { presence: WindowState::Active, protect },
             );
         }
         Inputs {

@@ -7,8 +7,8 @@ use serde_json::Value;
 use super::plans::{address, change, content, everything, of, sized};
 use crate::{
     apply::{self, Failure, Outcome, Stop, api},
-    diagnostics::{Code, Diagnostic, Place},
-    model::{CommitId, Endpoint, Kind, Sender},
+    diagnostics::{Code, Diagnostic},
+    model::{CommitId, Endpoint, Kind, Place, Sender},
     plan::{self, Action, Commit, Operation, Plan, ProtectMark, Reason, wire},
 };
 

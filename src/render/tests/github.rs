@@ -4,7 +4,8 @@ use super::{
     show,
 };
 use crate::{
-    diagnostics::{Code, Diagnostic, Place},
+    diagnostics::{Code, Diagnostic},
+    model::Place,
     plan::{Action, Plan, safety::Refusal},
 };
 

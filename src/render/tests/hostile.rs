@@ -12,11 +12,12 @@ use super::{
     show,
 };
 use crate::{
-    diagnostics::{Code, Diagnostic, Place, Report, Sources, show::Style},
-    model::{Address, Content, Key, Kind, MessageId, Sender, VisitorId, is_hostile},
+    diagnostics::{Code, Diagnostic, Report, Sources, show::Style},
+    model::{
+        Address, Content, Key, Kind, MessageId, Place, Sender, Superseded, VisitorId, is_hostile,
+    },
     plan::{Change, Operation, Plan, ProtectMark, Reason, safety::Refusal, wire},
     render::words,
-    state::Superseded,
 };
 
 const FORMATS: [Format; 5] =

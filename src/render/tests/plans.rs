@@ -6,14 +6,16 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::{
-    desired::{Delivery, OnMissing, OnUnknown, Presence, Source, Spec},
-    diagnostics::Place,
-    model::{Address, BaseUrl, CommitId, Content, Endpoint, Key, Kind, MessageId, Sender},
+    model::{
+        Address, BaseUrl, CommitId, Content, Delivery, Drift, Endpoint, Intent, Key, Kind,
+        MessageId, OnMissing, OnUnknown, Place, Record, Sender, Source, Spec, Superseded,
+        WindowState,
+    },
     plan::{
         Budget, Change, Commit, Declared, Import, Inputs, Operation, Plan, Reason, Selection,
         StateRef, Summary, plan,
     },
-    state::{Drift, Intent, Located, Record, Superseded},
+    state::Located,
 };
 
 const LONG: &str = "Dark mode is here! Turn it on under Settings > Appearance, and tell us what \
@@ -102,7 +104,7 @@ pub(super) fn everything() -> Plan {
     let declared = desired
         .iter()
         .map(|delivery| {
-            let declared = Declared { presence: Presence::Active, protect: None };
+            let declared = Declared { presence: WindowState::Active, protect: None };
             (delivery.spec.key.clone(), declared)
         })
         .collect();

@@ -1,0 +1,31 @@
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::{Address, Content, Kind};
+
+/// delivery: it may or may not exist.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Intent {
+    /// The delivery.
+    pub address: Address,
+    /// Its kind.
+    pub kind: Kind,
+    /// What is sent.
+    pub content: Content,
+    /// Whether the message is protected once it exists.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub protect: bool,
+    /// When the note was written; the request left after it.
+    pub at: Timestamp,
+    /// The run that wrote it.
+    pub run: Uuid,
+    /// What became of the request, as far as it is known: "timed out after 30 s". Empty while
+    /// it is under way, and after a crash.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<String>,
+    /// `sib-request-id` of the answer, if there was one: Brevo's support can look it up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+}
