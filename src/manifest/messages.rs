@@ -17,7 +17,7 @@ use super::{
         self,
         checks::{self, Form, Refusal},
     },
-    unions::{From, To},
+    unions::NameOr,
 };
 use crate::{
     diagnostics::{Code, Diagnostic},
@@ -130,7 +130,7 @@ fn from(
         return Some(Sender::Random);
     };
     let sender = match form {
-        From::Name(name) => match world.senders.known.get(name) {
+        NameOr::Name(name) => match world.senders.known.get(name) {
             Some(sender) => sender.clone(),
             None => {
                 if world.senders.lacks(name) {
@@ -141,10 +141,10 @@ fn from(
                 return None;
             }
         },
-        From::Map(_) => {
+        NameOr::Map(_) => {
             let mut inner = layers.inner("from", |raw| match raw.from.as_ref()? {
-                From::Map(map) => Some(&**map),
-                From::Name(_) => None,
+                NameOr::Map(map) => Some(&**map),
+                NameOr::Name(_) => None,
             });
             // A name below is replaced, and so is all below it.
             for layer in &mut inner.0 {
@@ -186,12 +186,12 @@ fn to(
         missing(cx, layers, "this message has no `to`", help);
         return None;
     };
-    if let To::Name(name) = form {
+    if let NameOr::Name(name) = form {
         return Some((audiences.table(cx, name, &at)?, None));
     }
     let mut inner = layers.inner("to", |raw| match raw.to.as_ref()? {
-        To::Map(map) => Some(&**map),
-        To::Name(_) => None,
+        NameOr::Map(map) => Some(&**map),
+        NameOr::Name(_) => None,
     });
     inner.one_form(|raw| {
         u8::from(raw.visitor.is_some())

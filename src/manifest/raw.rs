@@ -7,9 +7,18 @@ use serde_json::json;
 
 use super::{
     settings::MOST_CONCURRENT,
-    unions::{Entries, From, Threshold, To, Var},
+    unions::{Entries, Forms, NameOr, Threshold, Var},
 };
 use crate::model::{Kind, OnMissing, OnUnknown};
+
+impl Forms for Sender {
+    const EXPECTED: &str =
+        "a sender's name, { group: ID }, { agent: ID } or { email, name, received_from }";
+}
+
+impl Forms for Recipients {
+    const EXPECTED: &str = "an audience's name, { visitor: ID }, { visitors: [ID, …] } or { audience: NAME, where: EXPRESSION }";
+}
 
 macro_rules! raw {
     ($($(#[$meta:meta])* $expected:literal $name:ident { $($(#[$field_meta:meta])* $field:ident: $type:ty,)+ })+) => {
@@ -196,10 +205,10 @@ raw! {
         kind: Kind,
         /// Who speaks: a sender's name, or a sender. Without it, a random agent; `kind: agent` must have one.
         #[schemars(example = &json!("support"))]
-        from: From,
+        from: NameOr<Sender>,
         /// Who gets it: an audience's name, visitors, or a part of an audience.
         #[schemars(example = &json!("beta"))]
-        to: To,
+        to: NameOr<Recipients>,
         /// What they get: a template, unless `raw: true`.
         #[schemars(example = &json!("Dark mode is here, {{ name | default('there') }}!"))]
         text: String,

@@ -12,7 +12,10 @@ use super::{
     comments,
     limits::Limits,
     suspects::{self, Suspect, Words},
-    yaml::tree::{Flaw, NodeId, Span, Tree, What},
+    yaml::{
+        tree::{Flaw, NodeId, Places, Span, Tree, What},
+        values::{ValueId, Values},
+    },
 };
 use crate::{
     diagnostics::{Excerpts, Names, Secrets},
@@ -33,7 +36,7 @@ pub struct SourceFile {
     limits: Limits,
     lines: OnceLock<Lines>,
     tree: OnceLock<Result<Tree, Flaw>>,
-    /// What is left of lists of which something was passed over because of errors.
+    /// The rest of lists of which something was passed over because of errors.
     shortened: OnceLock<HashMap<NodeId, Vec<NodeId>>>,
     suspects: OnceLock<(Vec<Suspect>, Vec<Box<str>>)>,
     words: OnceLock<Words>,
@@ -71,13 +74,33 @@ impl SourceFile {
         &self.text
     }
 
+    /// Where the values of the file are written. A node that is not the value at its path is strange.
     pub(crate) fn tree(&self) -> Result<&Tree, &Flaw> {
-        self.tree.get_or_init(|| Tree::parse(&self.text, &self.limits)).as_ref()
+        let made = self.tree.get_or_init(|| {
+            let mut tree = Tree::parse(&self.text, &self.limits)?;
+            if let Ok(values) = Values::read(&self.text, &self.limits) {
+                tree.fit(&values);
+            }
+            Ok(tree)
+        });
+        made.as_ref()
     }
 
-    /// Remembers which nodes were passed over because of errors: they do not count in lists.
-    pub(crate) fn drop_nodes(&self, nodes: &HashSet<NodeId>) {
+    /// The places of all values.
+    pub(crate) fn places(&self, values: &Values<'_>) -> Places {
+        let mut places = Places::default();
+        self.tree.get_or_init(|| {
+            let mut tree = Tree::parse(&self.text, &self.limits)?;
+            places = tree.fit(values);
+            Ok(tree)
+        });
+        places
+    }
+
+    /// Remembers which values were passed over because of errors: they do not count in lists.
+    pub(crate) fn drop_values(&self, dropped: &HashSet<ValueId>, places: &Places) {
         let Ok(tree) = self.tree() else { return };
+        let nodes: HashSet<NodeId> = dropped.iter().filter_map(|id| places.node(*id)).collect();
         let lists = tree.nodes().filter_map(|(id, node)| match &node.what {
             What::Seq(items) if items.iter().any(|item| nodes.contains(item)) => Some((id, items)),
             _ => None,
@@ -163,6 +186,7 @@ impl Excerpts for SourceFile {
         let Ok(tree) = self.tree() else {
             return Secrets::Ids(self.words().of_line(number));
         };
+        let strange = tree.has_strange().then(|| self.words().of_line(number));
         let (suspects, _) = self.suspects(tree);
         let here = |span: Span| (span.start.line..=span.end.line).contains(&number);
         let before = suspects.partition_point(|suspect| suspect.span.start.line <= number);
@@ -176,8 +200,8 @@ impl Excerpts for SourceFile {
                     if span.end.line == number { span.end.column as usize } else { usize::MAX };
                 start..end.max(start).min(line.len())
             });
-        let comment = comments::hidden(line);
-        Secrets::Ids(hidden.chain(comment).filter(|span| span.start < span.end).collect())
+        let others = strange.into_iter().flatten().chain(comments::hidden(line));
+        Secrets::Ids(hidden.chain(others).filter(|span| span.start < span.end).collect())
     }
 
     fn names(&self, names: &mut Names) {
@@ -187,30 +211,31 @@ impl Excerpts for SourceFile {
     }
 
     fn ids(&self, names: &Names, found: &mut dyn FnMut(&str)) {
-        match self.tree() {
-            Ok(tree) => {
-                let suspects = self.suspects(tree).0.iter();
-                suspects.filter(|one| one.counts(names)).for_each(|one| found(&one.text));
-            }
-            Err(_) => self.words().texts.iter().for_each(|text| found(text)),
+        let tree = self.tree();
+        if let Ok(tree) = tree {
+            let suspects = self.suspects(tree).0.iter();
+            suspects.filter(|one| one.counts(names)).for_each(|one| found(&one.text));
+        }
+        if tree.map_or(true, Tree::has_strange) {
+            self.words().texts.iter().for_each(|text| found(text));
         }
     }
 }
 
 /// One step into a document.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Step {
+pub(crate) enum PathStep {
     Key(Arc<str>),
     Index(usize),
 }
 
-impl From<&str> for Step {
+impl From<&str> for PathStep {
     fn from(key: &str) -> Self {
         Self::Key(key.into())
     }
 }
 
-impl From<usize> for Step {
+impl From<usize> for PathStep {
     fn from(index: usize) -> Self {
         Self::Index(index)
     }
@@ -221,7 +246,7 @@ impl From<usize> for Step {
 #[derive(Clone)]
 pub struct SourcePath {
     file: Arc<SourceFile>,
-    steps: Arc<[Step]>,
+    steps: Arc<[PathStep]>,
     key: bool,
 }
 
@@ -236,7 +261,7 @@ impl SourcePath {
     }
 
     /// What is written under `step`.
-    pub(crate) fn child(&self, step: impl Into<Step>) -> Self {
+    pub(crate) fn child(&self, step: impl Into<PathStep>) -> Self {
         let steps = self.steps.iter().cloned().chain([step.into()]).collect();
         Self { file: self.file.clone(), steps, key: false }
     }
@@ -275,13 +300,19 @@ impl From<SourcePath> for Source {
 }
 
 /// The node at the end of the path, or the last one on the way to it.
-fn find(file: &SourceFile, tree: &Tree, steps: &[Step], key: bool) -> Option<NodeId> {
+fn find(file: &SourceFile, tree: &Tree, steps: &[PathStep], key: bool) -> Option<NodeId> {
     let mut node = tree.root?;
     let mut shown = node;
     for (at, step) in steps.iter().enumerate() {
         match step {
-            Step::Key(name) => {
+            PathStep::Key(name) => {
                 let Some((name, value)) = tree.entry(node, name) else { return Some(shown) };
+                if tree.is_strange(name) {
+                    return Some(shown);
+                }
+                if tree.is_strange(value) {
+                    return Some(name);
+                }
                 node = value;
                 let last = at + 1 == steps.len();
                 // A place inside another value is shown by the key: a mapping's own span is long.
@@ -289,8 +320,11 @@ fn find(file: &SourceFile, tree: &Tree, steps: &[Step], key: bool) -> Option<Nod
                 let nothing = span.start == span.end;
                 shown = if (last && !key && !nothing) || (!last && nothing) { value } else { name };
             }
-            Step::Index(index) => {
+            PathStep::Index(index) => {
                 let Some(item) = file.items(tree, node).get(*index) else { return Some(shown) };
+                if tree.is_strange(*item) {
+                    return Some(shown);
+                }
                 node = *item;
                 shown = *item;
             }

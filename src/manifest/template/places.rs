@@ -5,7 +5,7 @@ use std::ops::Range;
 use saphyr_parser::ScalarStyle;
 
 use crate::{
-        manifest::{source::SourcePath, yaml::tree::What},
+    manifest::{source::SourcePath, yaml::tree::What},
     model::Place,
 };
 

@@ -41,15 +41,6 @@ fn large_mappings_are_found_like_small_ones() {
 }
 
 #[test]
-fn duplicates_are_found_at_every_depth() {
-    let tree = tree("a: { x: 1, y: 2, x: 3 }\nb:\n- { z: 1, 'z': 2 }\na: 4\n");
-    let mut names: Vec<_> =
-        tree.duplicates().iter().map(|(_, again)| tree.text(*again).expect("a key")).collect();
-    names.sort_unstable();
-    assert_eq!(names, ["a", "x", "z"]);
-}
-
-#[test]
 fn aliases_may_repeat_a_little_and_not_explode() {
     let good = "a: &a [1, 2, 3]\nb: [*a, *a]\n";
     assert!(Tree::parse(good, &Limits::default()).is_ok());

@@ -7,9 +7,12 @@ use std::{
     fmt,
 };
 
-use serde::de::{
-    self, DeserializeSeed, Deserializer, EnumAccess, Error as _, IgnoredAny, MapAccess, SeqAccess,
-    VariantAccess, Visitor,
+use serde::{
+    Deserialize as _,
+    de::{
+        self, DeserializeSeed, Deserializer, EnumAccess, Error as _, IgnoredAny, MapAccess,
+        SeqAccess, VariantAccess, Visitor,
+    },
 };
 
 use super::{MAX_DEPTH, parts};
@@ -258,10 +261,9 @@ impl<'t> Visitor<'t> for Next<'_, 't> {
     }
 
     /// A value with a tag.
-    fn visit_enum<A: EnumAccess<'t>>(mut self, input: A) -> Result<ValueId, A::Error> {
+    fn visit_enum<A: EnumAccess<'t>>(self, input: A) -> Result<ValueId, A::Error> {
         let (tag, value) = input.variant::<String>()?;
-        let depth = self.depth;
-        let id = value.newtype_variant_seed(Next { depth, ..self.inside() })?;
+        let id = value.newtype_variant_seed(Next { reader: self.reader, depth: self.depth })?;
         // A lone `!` only says that no other tag is to be guessed.
         if tag != "!" {
             self.reader.tags.push((id, tag));
@@ -277,8 +279,8 @@ struct Written<'v, 't> {
     found: &'v mut HashMap<ValueId, Box<str>>,
 }
 
-impl<'v> Written<'v, '_> {
-    fn of(&mut self, id: ValueId) -> Written<'_, '_> {
+impl<'t> Written<'_, 't> {
+    fn of(&mut self, id: ValueId) -> Written<'_, 't> {
         Written { values: self.values, id, found: self.found }
     }
 }
@@ -291,9 +293,42 @@ impl<'de> DeserializeSeed<'de> for Written<'_, '_> {
             Value::List(_) => input.deserialize_seq(self),
             Value::Map(_) => input.deserialize_map(self),
             Value::Text(_) => IgnoredAny::deserialize(input).map(|_| ()),
-            // Nothing at all is not a text.
-            Value::Null => input.deserialize_option(self),
             _ => input.deserialize_str(self),
+        }
+    }
+}
+
+impl<'de> Visitor<'de> for Written<'_, '_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the same value as before")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<(), E> {
+        self.found.insert(self.id, text.into());
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut input: A) -> Result<(), A::Error> {
+        let Value::List(items) = self.values.get(self.id) else { return Ok(()) };
+        for item in items {
+            input.next_element_seed(self.of(*item))?;
+        }
+        match input.next_element::<IgnoredAny>()? {
+            None => Ok(()),
+            Some(_) => Err(A::Error::custom("there are more values than before")),
+        }
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, mut input: A) -> Result<(), A::Error> {
+        for (key, value) in self.values.entries(self.id) {
+            input.next_key_seed(self.of(*key))?;
+            input.next_value_seed(self.of(*value))?;
+        }
+        match input.next_key::<IgnoredAny>()? {
+            None => Ok(()),
+            Some(_) => Err(A::Error::custom("there are more entries than before")),
         }
     }
 }
