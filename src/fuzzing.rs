@@ -19,7 +19,7 @@ use std::{
 pub use crate::state::fuzzing::{export, marker, record};
 pub use answer::answer;
 pub use diagnostics::diagnostics;
-pub use manifest::{csv, template, yaml};
+pub use manifest::{csv, parsers, template, yaml};
 pub use plan::planfile;
 
 use crate::model::is_hostile;
@@ -28,12 +28,13 @@ use crate::model::is_hostile;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: [Target; 9] = [
+pub const TARGETS: [Target; 10] = [
     ("answer", answer),
     ("csv", csv),
     ("diagnostics", diagnostics),
     ("export", export),
     ("marker", marker),
+    ("parsers", parsers),
     ("planfile", planfile),
     ("record", record),
     ("template", template),

@@ -148,7 +148,7 @@ impl Context {
             return Ok((project, loaded.report));
         }
         // Errors that only rendering finds are told together with the others.
-        loaded.check();
+        crate::desired::check(&mut loaded);
         self.report(&loaded.report)?;
         Err(Failure::silent())
     }

@@ -2,9 +2,9 @@
 
 use std::{borrow::Cow, ops::Range, sync::Arc};
 
-use super::{Diagnostic, Place, Related, Sources, sources::Names};
+use super::{Diagnostic, Related, Sources, sources::Names};
 use crate::model::{
-    IdSource, KnownIds, Redactor,
+    IdSource, KnownIds, Place, Redactor,
     redact::{likely_ids, merged, replaced, visitors_of_addresses},
 };
 

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{Code, Diagnostic, Place, Severity, show::clean, workflow::in_repository};
+use super::{Code, Diagnostic, Severity, show::clean, workflow::in_repository};
+use crate::model::Place;
 
 /// The file that a diagnostic is about if it is about the project as a whole: code scanning shows
 /// nothing that is nowhere.

@@ -7,8 +7,8 @@ use std::borrow::Cow;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 
-use super::{Code, Diagnostic, Masks, Place, Severity, Sources};
-use crate::model::is_hostile;
+use super::{Code, Diagnostic, Masks, Severity, Sources};
+use crate::model::{Place, is_hostile};
 
 /// How to show.
 #[derive(Debug, Clone, Copy, Default)]

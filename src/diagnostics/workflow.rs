@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::{Diagnostic, Place, Severity, show::clean};
+use super::{Diagnostic, Severity, show::clean};
+use crate::model::Place;
 
 /// What an annotation looks like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -3,13 +3,13 @@
 use std::{num::NonZeroUsize, time::Duration};
 
 use super::{
+    context::Context,
     duration,
+    files::Files,
     layers::{Layer, Layers},
-    load::Files,
     raw,
-    resolve::Context,
     settings::{MOST_CONCURRENT, Settings, StateSetting, Threshold},
-    source::SourcePath,
+    source_path::SourcePath,
     unions::Threshold as RawThreshold,
 };
 use crate::{

@@ -91,7 +91,7 @@ impl Desk {
 
     fn reload(&self) {
         let mut loaded = (self.options.load)();
-        loaded.check();
+        crate::desired::check(&mut loaded);
         let problems = loaded.report.text(show::Style { color: false, mask: true });
         let mut read = self.read();
         read.problems = problems;

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     diagnostics::{Code, Diagnostic},
-    manifest::{files::not_utf8, limits::Limits, suggest},
+    manifest::{folder::not_utf8, limits::Limits, suggest},
     model::{Place, number},
 };
 

@@ -3,7 +3,7 @@ use std::{collections::HashMap, fmt, sync::Arc};
 use super::{ENOUGH, VISITOR_COLUMN, check_visitor};
 use crate::{
     diagnostics::{Code, Diagnostic},
-    manifest::source::SourcePath,
+    manifest::source_path::SourcePath,
     model::{Place, VisitorId},
 };
 

@@ -1,7 +1,7 @@
 use proptest::{collection::vec, prelude::*, sample::select};
 
 use super::*;
-use crate::{diagnostics::Diagnostic, manifest::Limits};
+use crate::{diagnostics::Diagnostic, manifest::limits::Limits};
 
 fn csv(text: &str) -> Result<Table, Vec<Diagnostic>> {
     Table::from_csv(&"a.csv".into(), text.as_bytes(), &Limits::default())

@@ -5,7 +5,7 @@ use std::ops::Range;
 use saphyr_parser::ScalarStyle;
 
 use crate::{
-    manifest::{source::SourcePath, yaml::tree::What},
+    manifest::{source_path::SourcePath, yaml::tree::What},
     model::Place,
 };
 
@@ -69,7 +69,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::manifest::source::SourceFile;
+    use crate::manifest::source_file::SourceFile;
 
     /// Where `{{ x }}` is found in the field `text` of a YAML file.
     fn found(yaml: &str) -> (u32, u32) {

@@ -5,14 +5,14 @@ use std::{collections::HashSet, sync::Arc};
 use serde::{Deserialize as _, de::DeserializeOwned};
 
 use super::{
-    Document, SECTIONS,
     decode::{At, Fault, FaultKind},
+    document::{Document, SECTIONS},
     tree::{Flaw, Places},
     values::{Value, ValueId, Values},
 };
 use crate::{
     diagnostics::{Code, Diagnostic},
-    manifest::{raw, source::SourceFile, suggest},
+    manifest::{raw, source_file::SourceFile, suggest},
     model::Place,
 };
 
@@ -183,7 +183,7 @@ impl Run<'_> {
             && let Ok(tree) = self.file.tree()
         {
             let foreign = tree.nodes().filter_map(|(_, node)| Some((node, node.tag.as_deref()?)));
-            for (node, tag) in foreign.filter(|(_, tag)| !tag.starts_with('!')) {
+            for (node, tag) in foreign {
                 self.diagnostics.push(problem(tag).at(self.file.place_of(node.span)));
                 self.incomplete = true;
             }

@@ -5,19 +5,17 @@
 //! asked for, and a node of it that is not the value at its path is passed over. It also stops files
 //! that `serde_yaml` would take too long for, and finds the tags that `serde_yaml` passes over.
 
-pub(crate) mod decode;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod agreement;
+mod decode;
+mod document;
 mod faults;
 mod read;
+#[cfg(test)]
+mod tests;
 pub(crate) mod tree;
 pub(crate) mod values;
 
-pub(crate) use read::{Document, parts, read};
-
-/// Where an entry of [`Document::faulty`] begins.
-pub(crate) const SECTIONS: [&str; 3] = ["messages", "senders", "audiences"];
-
-/// Deeper nesting than this is refused: the deepest field of a project is at 8.
-const MAX_DEPTH: usize = 64;
-
-#[cfg(test)]
-mod tests;
+pub(crate) use document::Document;
+pub(crate) use read::read;
+pub(crate) use values::parts;

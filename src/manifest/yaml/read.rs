@@ -1,36 +1,15 @@
-use std::{collections::HashSet, sync::Arc};
+//! Reading one file.
 
 use super::{
+    document::Document,
     faults,
     tree::{Flaw, Tree},
     values::Values,
 };
 use crate::{
     diagnostics::{Code, Diagnostic},
-    manifest::{raw, source::SourceFile},
+    manifest::source_file::SourceFile,
 };
-
-/// A decoded file.
-#[derive(Debug, Default)]
-pub(crate) struct Document {
-    /// The part that could be decoded.
-    pub(crate) raw: raw::File,
-    /// The entries in which something was wrong: `["messages", "dark-mode"]`, or
-    /// `["environments", "staging", "messages", "dark-mode"]`. A field may be missing there
-    /// only because of that.
-    pub(crate) faulty: HashSet<Vec<Arc<str>>>,
-    /// Whole senders or audiences may be missing because of what is wrong.
-    pub(crate) incomplete: bool,
-    /// The problems of the file.
-    pub(crate) diagnostics: Vec<Diagnostic>,
-}
-
-impl Document {
-    /// Of a file that could not be read at all.
-    fn unreadable(problem: Diagnostic) -> Self {
-        Self { diagnostics: vec![problem], incomplete: true, ..Self::default() }
-    }
-}
 
 /// Decodes a file, and reports everything that is wrong with its shape.
 pub(crate) fn read(file: &SourceFile) -> Document {
@@ -76,13 +55,6 @@ fn forbidden(text: &str) -> Option<(u32, u32, u32)> {
     let before = text[..at].rsplit('\n').next().unwrap_or_default();
     let column = u32::try_from(before.chars().count()).ok()? + 1;
     Some((line, column, u32::from(text[at..].chars().next()?)))
-}
-
-/// How many values there may be at most: each begins after one of these signs.
-pub(crate) fn parts(text: &str) -> u64 {
-    let begins =
-        |byte: &u8| matches!(byte, b'\n' | b'\r' | b',' | b':' | b'-' | b'?' | b'[' | b'{');
-    text.bytes().filter(|byte| begins(byte)).count() as u64
 }
 
 /// Whether the text may hold an alias.

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::manifest::{
-    source::SourceFile,
+    source_file::SourceFile,
     unions::{Entries, NameOr, Var},
 };
 

@@ -4,11 +4,8 @@ use std::collections::{HashMap, HashSet};
 
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Span as ParserSpan};
 
-use super::{
-    MAX_DEPTH,
-    values::{Value, ValueId, Values},
-};
-use crate::manifest::Limits;
+use super::values::{MAX_DEPTH, Value, ValueId, Values};
+use crate::manifest::limits::Limits;
 
 /// A point in a file.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,7 +30,7 @@ pub(crate) type NodeId = u32;
 pub(crate) struct Node {
     pub(crate) span: Span,
     pub(crate) what: What,
-    /// A tag such as `!secret`, not one of YAML's own.
+    /// A tag that `serde_yaml` passes over: see [`uri`].
     pub(crate) tag: Option<Box<str>>,
 }
 
@@ -185,14 +182,14 @@ impl Tree {
                     let size = Size { nodes: 1, bytes: value.len() as u64 };
                     all.add(size);
                     let what = What::Scalar { value: value.into(), style };
-                    let id = tree.push(at, what, foreign(tag.as_deref()));
+                    let id = tree.push(at, what, uri(tag.as_deref()));
                     if anchor != 0 {
                         anchors.insert(anchor, (id, size));
                     }
                     id
                 }
                 Event::SequenceStart(anchor, tag) => {
-                    let id = tree.push(at, What::Seq(Vec::new()), foreign(tag.as_deref()));
+                    let id = tree.push(at, What::Seq(Vec::new()), uri(tag.as_deref()));
                     open.push(Open::Seq(id, anchor, all, Vec::new()));
                     all.add(Size { nodes: 1, bytes: 0 });
                     if open.len() > MAX_DEPTH {
@@ -201,7 +198,7 @@ impl Tree {
                     continue;
                 }
                 Event::MappingStart(anchor, tag) => {
-                    let id = tree.push(at, What::Map(Vec::new()), foreign(tag.as_deref()));
+                    let id = tree.push(at, What::Map(Vec::new()), uri(tag.as_deref()));
                     open.push(Open::Map(id, anchor, all, Vec::new(), None));
                     all.add(Size { nodes: 1, bytes: 0 });
                     if open.len() > MAX_DEPTH {
@@ -394,11 +391,11 @@ fn around_all(values: &Values<'_>, value: ValueId, around: Span, places: &mut Pl
     }
 }
 
-/// The tag, if it is not one of YAML's own (`!!str`, or the empty `!`).
-fn foreign(tag: Option<&saphyr_parser::Tag>) -> Option<Box<str>> {
+/// The tag as a URI, if it is one that `serde_yaml` passes over: not `!name`, and not one of YAML's own.
+fn uri(tag: Option<&saphyr_parser::Tag>) -> Option<Box<str>> {
     let tag = tag?;
-    let own = tag.is_yaml_core_schema() || (tag.handle.is_empty() && tag.suffix == "!");
-    (!own).then(|| tag.to_string().into())
+    let uri = format!("{}{}", tag.handle, tag.suffix);
+    (!tag.is_yaml_core_schema() && !uri.starts_with('!')).then(|| uri.into())
 }
 
 #[cfg(test)]

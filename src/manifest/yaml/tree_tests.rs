@@ -75,10 +75,10 @@ fn a_second_document_is_refused_where_it_begins() {
 }
 
 #[test]
-fn tags_of_other_schemas_are_remembered() {
-    let tree = tree("a: !include x\nb: !!str 5\nc: ! d\n");
+fn tags_that_are_uris_are_remembered() {
+    let tree = tree("a: !include x\nb: !!str 5\nc: ! d\ne: !<tag:x,2000:y> f\n");
     let tags: Vec<_> = tree.nodes().filter_map(|(_, node)| node.tag.as_deref()).collect();
-    assert_eq!(tags, ["!include"]);
+    assert_eq!(tags, ["tag:x,2000:y"]);
 }
 
 #[test]

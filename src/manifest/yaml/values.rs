@@ -15,8 +15,10 @@ use serde::{
     },
 };
 
-use super::{MAX_DEPTH, parts};
-use crate::manifest::Limits;
+use crate::manifest::limits::Limits;
+
+/// Deeper nesting than this is refused: the deepest field of a project is at 8.
+pub(super) const MAX_DEPTH: usize = 64;
 
 /// A value of [`Values`]. Each comes before the values inside it, in the order of the file.
 pub(crate) type ValueId = u32;
@@ -331,4 +333,11 @@ impl<'de> Visitor<'de> for Written<'_, '_> {
             Some(_) => Err(A::Error::custom("there are more entries than before")),
         }
     }
+}
+
+/// How many values there may be at most: each begins after one of these signs.
+pub(crate) fn parts(text: &str) -> u64 {
+    let begins =
+        |byte: &u8| matches!(byte, b'\n' | b'\r' | b',' | b':' | b'-' | b'?' | b'[' | b'{');
+    text.bytes().filter(|byte| begins(byte)).count() as u64
 }

@@ -1,191 +1,29 @@
-//! Names → things: senders and audiences, each checked once and shared.
+//! Audiences: what is declared, and the rows of each, read once and shared.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
-    path::PathBuf,
+    collections::HashMap,
+    path::{Path, PathBuf},
     sync::Arc,
 };
 
 use super::{
-    LoadOptions,
     audience::{FileLines, Table},
-    files::{Folder, unreadable},
+    context::Context,
+    declared::Declared,
+    folder::{ProjectFolder, unreadable},
     layers::Layers,
     limits::Limits,
     raw,
-    source::SourcePath,
-    suggest,
+    source_path::SourcePath,
     variables::Interpolated,
 };
 use crate::{
-    diagnostics::{Code, Diagnostic, Sources},
-    model::{Place, Sender},
+    diagnostics::{Code, Diagnostic},
+    model::Place,
 };
-
-/// What all steps of loading share.
-pub(crate) struct Context<'a> {
-    pub(crate) options: &'a LoadOptions<'a>,
-    pub(crate) folder: &'a Folder,
-    pub(crate) sources: Sources,
-    pub(crate) problems: Vec<Diagnostic>,
-}
-
-impl Context<'_> {
-    /// The environment, unless it is the one that is there without being declared.
-    pub(crate) fn chosen(&self) -> Option<&str> {
-        let name = self.options.environment.as_deref();
-        name.filter(|name| *name != super::DEFAULT_ENVIRONMENT)
-    }
-
-    /// Whether enough problems were found to stop looking for more.
-    pub(crate) fn is_full(&self) -> bool {
-        self.problems.len() as u64 >= self.options.limits.problems
-    }
-
-    pub(crate) fn error(&mut self, code: Code, message: impl Into<String>, at: &SourcePath) {
-        self.problems.push(Diagnostic::error(code, message).at(at.place()));
-    }
-
-    pub(crate) fn error_with(
-        &mut self,
-        code: Code,
-        message: impl Into<String>,
-        at: &SourcePath,
-        help: Option<String>,
-    ) {
-        let mut problem = Diagnostic::error(code, message).at(at.place());
-        problem.help = help;
-        self.problems.push(problem);
-    }
-
-    /// `${NAME}` replaced, or a report.
-    pub(crate) fn interpolated(&mut self, text: &str, at: &SourcePath) -> Option<Interpolated> {
-        match Interpolated::new(text, self.options.env) {
-            Ok(text) => Some(text),
-            Err(error) => {
-                self.error_with(Code::EnvironmentVariable, error.to_string(), at, error.help());
-                None
-            }
-        }
-    }
-}
 
 /// The folder of the file that something is written in: relative paths start there.
 pub(crate) type FolderOf<'a> = dyn Fn(&SourcePath) -> PathBuf + 'a;
-
-/// A sender as written; `None` if it was reported.
-pub(crate) fn sender(cx: &mut Context<'_>, mut layers: Layers<'_, raw::Sender>) -> Option<Sender> {
-    layers.one_form(|raw| {
-        u8::from(raw.group.is_some())
-            | u8::from(raw.agent.is_some()) << 1
-            | u8::from(raw.email.is_some()) << 2
-    });
-    let field = |name, get: fn(&raw::Sender) -> Option<&String>| layers.get(name, get);
-    let group = field("group", |raw| raw.group.as_ref());
-    let agent = field("agent", |raw| raw.agent.as_ref());
-    let email = field("email", |raw| raw.email.as_ref());
-    let name = field("name", |raw| raw.name.as_ref());
-    let mark = field("received_from", |raw| raw.received_from.as_ref());
-    let before = cx.problems.len();
-    for (text, at) in [&group, &agent, &email, &name, &mark].into_iter().flatten() {
-        if text.trim().is_empty() {
-            cx.error(Code::BadSender, "this is empty", at);
-        } else if text.chars().any(char::is_control) {
-            cx.error(Code::BadSender, "this has a control character", at);
-        }
-    }
-    for (id, at) in [&group, &agent].into_iter().flatten() {
-        if !id.trim().is_empty() && id.contains(char::is_whitespace) {
-            cx.error(Code::BadSender, "an id has no white space", at);
-        }
-    }
-    let at = layers.source()?.clone();
-    let one = "a sender is { group: ID }, { agent: ID }, or { email, name, received_from }";
-    if layers.faulty() {
-        return None;
-    }
-    let chosen: Vec<_> = [&group, &agent, &email].into_iter().flatten().collect();
-    if let [_, (_, second), ..] = chosen[..] {
-        let message = if group.is_some() && agent.is_some() {
-            "a sender has a group or an agent, not both"
-        } else {
-            "a sender has a group, an agent, or an e-mail address: only one of them"
-        };
-        cx.error_with(Code::BadSender, message, &second.key(), Some(one.into()));
-        return None;
-    }
-    let stray = |cx: &mut Context<'_>, field: &Option<(&String, SourcePath)>, what: &str| {
-        if let Some((_, at)) = field {
-            cx.error_with(Code::BadSender, what, &at.key(), Some(one.into()));
-        }
-    };
-    let sender = if let Some((id, _)) = group {
-        stray(cx, &name, "a group has no `name` here");
-        stray(cx, &mark, "a group has no `received_from`: that is for an agent's own messages");
-        Sender::Group(id.clone())
-    } else if let Some((id, _)) = agent {
-        stray(cx, &name, "`name` goes with `email`, not with `agent`");
-        let received_from = mark.map(|(mark, _)| mark.clone());
-        Sender::Agent { id: id.clone(), received_from }
-    } else if let Some((email, email_at)) = email {
-        if !email.contains('@') && !email.trim().is_empty() {
-            cx.error(Code::BadSender, "this is no e-mail address", &email_at);
-        }
-        let (Some((name, _)), Some((mark, _))) = (&name, &mark) else {
-            let missing = if name.is_none() { "name" } else { "received_from" };
-            let message = format!("with `email`, a sender also needs `{missing}`");
-            cx.error(Code::MissingField, message, &email_at.key());
-            return None;
-        };
-        Sender::Helpdesk {
-            email: email.clone(),
-            name: (*name).clone(),
-            received_from: (*mark).clone(),
-        }
-    } else {
-        cx.error_with(Code::BadSender, "this names no sender", &at.key(), Some(one.into()));
-        return None;
-    };
-    (cx.problems.len() == before).then_some(sender)
-}
-
-/// Declared things by name: those that are wrong are there too, so that they are not reported
-/// as missing.
-pub(crate) struct Declared<T> {
-    pub(crate) known: BTreeMap<String, T>,
-    pub(crate) broken: HashSet<String>,
-    /// There may be more than is known.
-    pub(crate) incomplete: bool,
-}
-
-impl<T> Declared<T> {
-    pub(crate) fn new(incomplete: bool) -> Self {
-        Self { known: BTreeMap::new(), broken: HashSet::new(), incomplete }
-    }
-
-    /// Whether a name that is not known is certainly wrong.
-    pub(crate) fn lacks(&self, name: &str) -> bool {
-        !self.incomplete && !self.broken.contains(name)
-    }
-
-    /// `did you mean …?`
-    pub(crate) fn help(&self, name: &str, what: &str) -> Option<String> {
-        if !suggest::has_room_for(self.known.len() + self.broken.len()) {
-            return None;
-        }
-        let names = self.known.keys().map(String::as_str);
-        let names = names.chain(self.broken.iter().map(String::as_str));
-        let mut names: Vec<&str> = names.collect();
-        names.sort_unstable();
-        if let Some(near) = suggest::nearest(name, names.iter().copied()) {
-            return Some(format!("did you mean `{near}`?"));
-        }
-        Some(match suggest::list(names) {
-            Some(list) => format!("declared {what}: {list}"),
-            None => format!("there are no {what} yet"),
-        })
-    }
-}
 
 /// An audience, not yet read.
 pub(crate) enum Audience {
@@ -299,8 +137,8 @@ impl Audience {
 
 /// That the file is there and inside the project.
 fn readable(
-    folder: &Folder,
-    path: &std::path::Path,
+    folder: &ProjectFolder,
+    path: &Path,
     name: &str,
     text: &Interpolated,
 ) -> Result<(), Diagnostic> {
