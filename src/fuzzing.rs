@@ -64,7 +64,7 @@ pub(crate) fn assert_harmless(text: &str) {
     assert!(bad.is_none(), "{bad:?} in {text:?}");
 }
 
-/// Waits for what is ready at once: stores in memory, and bodies that are there.
+/// Waits for futures that are ready at once: stores in memory, and bodies that are there.
 pub(crate) fn now<T>(future: impl Future<Output = T>) -> Option<T> {
     let mut future = pin!(future);
     for _ in 0..10_000 {

@@ -1,4 +1,4 @@
-//! What can be said of a project without state and network.
+//! Checks that need neither state nor network.
 
 use std::collections::HashMap;
 
@@ -17,7 +17,7 @@ pub fn check(loaded: &mut Loaded) {
         return;
     }
     let room = project.limits.problems.saturating_sub(before.len() as u64);
-    // After thousands of problems, nobody needs more of them.
+    // After thousands of problems, more of them do not help.
     if room > 0 {
         let found = problems(project, room);
         loaded.add(found);

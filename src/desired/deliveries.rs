@@ -70,7 +70,7 @@ impl<'p> Deliveries<'p> {
         self
     }
 
-    /// What is worth a warning; complete once the stream has ended.
+    /// The warnings; complete once the stream has ended.
     pub fn take_warnings(&mut self) -> Vec<Diagnostic> {
         let mut warnings = std::mem::take(&mut self.warnings);
         warnings.extend(self.duplicates.warnings(&self.project.messages));

@@ -29,7 +29,7 @@ pub(super) struct MessageRows<'p> {
     pub(super) written_condition: Written,
     pub(super) rows: std::ops::Range<usize>,
     pub(super) whole: bool,
-    /// Of a long text that all visitors get, what is found by reading it whole.
+    /// The length and the digest of a long text that all visitors get.
     pub(super) literal: OnceCell<Literal>,
     pub(super) sent: usize,
     pub(super) failed: usize,

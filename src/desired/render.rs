@@ -27,7 +27,7 @@ struct Row {
     /// One object is all rows, one after the other.
     row: Arc<AtomicU32>,
     vars: Arc<Vars>,
-    /// In `where`, an empty cell is an empty text; in texts, it is as good as no cell.
+    /// In `where`, an empty cell is an empty text; in texts, it counts as missing.
     empty: bool,
 }
 

@@ -30,7 +30,7 @@ pub struct Diagnostic {
     pub severity: Severity,
     /// The kind of problem, stable over releases: `unknown-field`.
     pub code: Code,
-    /// What is wrong: a lower-case fragment without a full stop.
+    /// The problem: a lower-case fragment without a full stop.
     pub message: String,
     /// Where, if it is in a file.
     #[serde(flatten)]

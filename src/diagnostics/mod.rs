@@ -1,4 +1,4 @@
-//! What is wrong with the input, where, and what to do about it.
+//! Problems of the input, their places, and their cures.
 //!
 //! A [`Diagnostic`] is a value; [`show`] shows it, with the lines of the source, a caret and colours.
 

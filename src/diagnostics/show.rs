@@ -56,7 +56,7 @@ pub fn text(
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
-    // What is refused as the place of a state may hold a password.
+    // A refused location of a state may hold a password.
     let secret = *code == Code::BadState;
     let mut first = Group::with_title(level.primary_title(clean(message)).id(code.as_str()));
     // What a file is called may be masked; its lines are found by its name.

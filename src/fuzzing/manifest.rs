@@ -82,7 +82,7 @@ fn run(folder: &Path, environment: Option<&str>) {
     assert_eq!(loaded.project.is_none(), loaded.report.errors() > 0, "a project with errors");
 }
 
-/// A text that is no template is as long as it is written.
+/// A text that is not a template is as long as it is written.
 fn folder_size(folder: &Path) -> usize {
     let size = fs::metadata(folder.join(PROJECT_FILE)).map_or(0, |meta| meta.len());
     usize::try_from(size).unwrap_or(usize::MAX)

@@ -1,4 +1,4 @@
-//! Audiences: what is declared, and the rows of each, read once and shared.
+//! Declared audiences, and the rows of each, read once and shared.
 
 use std::{
     collections::HashMap,
@@ -43,7 +43,7 @@ pub(crate) enum Audience {
 pub(crate) struct Unused(Audience, Limits);
 
 impl Unused {
-    /// Reads it, and says what is wrong with it. `seen` has the files that were looked at, and
+    /// Reads it, and returns its problems. `seen` has the files that were looked at, and
     /// whether they are empty.
     pub(crate) fn check(&self, seen: &mut HashMap<PathBuf, bool>) -> Vec<Diagnostic> {
         let known = self.0.file().and_then(|path| seen.get(path).copied());
@@ -81,7 +81,7 @@ impl Audience {
                     return None;
                 }
                 let path = folder_of(&at).join(text.value());
-                // It is called by what is written, and not by what a variable holds.
+                // Its name is the text as it is written, without the values of variables.
                 let name = cx.folder.name(&folder_of(&at).join(text.written()));
                 if let Err(mut problem) = readable(cx.folder, &path, &name, &text) {
                     problem.place = Some(at.place());
@@ -211,7 +211,7 @@ impl Audiences {
         table
     }
 
-    /// Those that nobody asked for.
+    /// The audiences that no message uses.
     pub(crate) fn unused(self, limits: Limits) -> Vec<Unused> {
         let used = self.tables;
         let all = self.declared.known.into_iter();
@@ -219,7 +219,7 @@ impl Audiences {
     }
 }
 
-/// Reads an audience, and reports what is wrong with it.
+/// Reads an audience, and reports its problems.
 pub(crate) fn read(cx: &mut Context<'_>, audience: &Audience) -> Option<Arc<Table>> {
     match audience.read(&cx.options.limits) {
         Ok(table) => {

@@ -39,7 +39,7 @@ impl Files {
         Layers(layers)
     }
 
-    /// What is wrong is reported, and has its default.
+    /// A setting with an error is reported, and has its default.
     pub(crate) fn settings(&self, cx: &mut Context<'_>) -> Settings {
         let api = self.section("api", |raw| raw.api.as_ref(), |raw| raw.api.as_ref());
         let limits = self.section("limits", |raw| raw.limits.as_ref(), |raw| raw.limits.as_ref());

@@ -1,4 +1,4 @@
-//! Which files a project has, and that they are its own.
+//! The folder of a project: which files it has, and that they lie inside it.
 
 use std::{
     fs, io,
@@ -81,7 +81,7 @@ impl ProjectFolder {
 
     /// The files that a pattern stands for, sorted. A pattern without wildcards must name one.
     ///
-    /// `room` is how many files and folders may still be looked at; what is looked at is subtracted.
+    /// `room` is how many files and folders may still be looked at; each one is subtracted.
     pub(crate) fn matching(
         &self,
         pattern: &str,

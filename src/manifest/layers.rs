@@ -8,7 +8,7 @@ use crate::diagnostics::Code;
 pub(crate) struct Layer<'a, T> {
     pub(crate) raw: &'a T,
     pub(crate) at: SourcePath,
-    /// Something was wrong with its shape, so what is missing may have been dropped.
+    /// Its shape has an error, so a field that is missing may have been dropped.
     pub(crate) faulty: bool,
 }
 

@@ -1,4 +1,4 @@
-//! Messages, from what is written to what can be resolved.
+//! Messages, from their layers.
 
 use std::sync::Arc;
 
@@ -24,7 +24,7 @@ use crate::{
     model::{Key, Kind, Sender, Spec, Window, number},
 };
 
-/// One message; `None` if so much is wrong with it that its texts cannot be rendered.
+/// One message; `None` if its texts cannot be rendered because of errors.
 pub(crate) fn message(
     cx: &mut Context<'_>,
     world: &World<'_>,
@@ -194,7 +194,7 @@ fn window(cx: &mut Context<'_>, layers: &Layers<'_, raw::Message>) -> Option<Win
             Ok(instant) => Some(instant),
             Err(_) => {
                 good = false;
-                let message = format!("{text:?} is no instant");
+                let message = format!("{text:?} is not an instant");
                 let help = "write a date, a time and an offset: 2026-12-01T09:00:00Z".to_owned();
                 cx.error_with(Code::BadValue, message, at, Some(help));
                 None

@@ -11,11 +11,11 @@
 //!   Mappings merge. A sender, an audience or a `to` that chooses another form (a list instead of
 //!   a file) replaces the one below.
 //! - In `vars`, plain `true`, `false` and whole numbers are what they look like, all else is the
-//!   text as written; an empty value or `~` is as good as no variable.
-//! - In texts, an empty cell of a CSV file is as good as no cell: a variable of that name shows
+//!   text as written; an empty value or `~` counts as no variable.
+//! - In texts, an empty cell of a CSV file counts as missing: a variable of that name shows
 //!   through, and without one `{{ name }}` is an error and `default(…)` applies. In `where`, an
 //!   empty cell is an empty text. All cells are texts: `age | int > 18`.
-//! - `visitor_id` is no template variable.
+//! - `visitor_id` is not a template variable.
 //! - Wildcards pass over files and folders whose names begin with a dot.
 //! - `version` may be left out.
 

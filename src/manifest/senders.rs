@@ -59,7 +59,7 @@ pub(crate) fn sender(cx: &mut Context<'_>, mut layers: Layers<'_, raw::Sender>) 
         Sender::Agent { id: id.clone(), received_from }
     } else if let Some((email, email_at)) = email {
         if !email.contains('@') && !email.trim().is_empty() {
-            cx.error(Code::BadSender, "this is no e-mail address", &email_at);
+            cx.error(Code::BadSender, "this is not an e-mail address", &email_at);
         }
         let (Some((name, _)), Some((mark, _))) = (&name, &mark) else {
             let missing = if name.is_none() { "name" } else { "received_from" };

@@ -24,7 +24,7 @@ use crate::{
 /// No id is written over more lines.
 const MOST_LINES: u32 = 1_000;
 
-/// A line with more bytes is not shown: nobody reads it, and to copy it takes time.
+/// A line with more bytes is not shown: it is too long to read, and takes time to copy.
 pub(super) const MOST_SHOWN: usize = 100_000;
 
 /// A YAML file that was read. Its tree is made when a place in it is asked for.

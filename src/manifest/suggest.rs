@@ -7,7 +7,7 @@ use crate::model::Key;
 /// A longer name is not compared: to compare two takes as many steps as their lengths multiplied.
 const MOST_CHARS: usize = 64;
 /// At most this number of names is compared for the suggestions of one project. A typo is one among others: after
-/// thousands of them, suggestions help nobody.
+/// thousands of them, suggestions do not help.
 const MOST_COMPARED: usize = 200_000;
 
 thread_local! {

@@ -1,5 +1,5 @@
-//! Values that may have one of several forms, decoded by hand: serde's untagged enums cannot say
-//! what is wrong.
+//! Values that may have one of several forms, decoded by hand: the errors of serde's untagged enums
+//! say too little.
 
 use std::{borrow::Cow, fmt, marker::PhantomData};
 
@@ -109,7 +109,7 @@ impl<'de> Deserialize<'de> for Threshold {
 /// A value for templates.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Var {
-    /// Written as `~`, or not at all: as good as not declared.
+    /// Written as `~`, or not at all: it counts as not declared.
     Null,
     Bool(bool),
     Int(i64),

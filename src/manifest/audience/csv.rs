@@ -99,7 +99,7 @@ fn unreadable(error: ::csv::Error) -> Vec<Diagnostic> {
     vec![Diagnostic::error(Code::CsvRow, error.to_string())]
 }
 
-/// What is wrong with a row.
+/// A problem of a row.
 enum Wrong {
     /// It has this number of cells, and the header another one.
     Width(usize),

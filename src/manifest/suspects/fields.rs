@@ -115,7 +115,7 @@ const OTHERS: &[&str] = &[
     "zone",
 ];
 
-/// What a field holds; `None` for a name that is no field's.
+/// What a field holds; `None` if no field has this name.
 pub(super) fn exactly(name: &str) -> Option<Holds> {
     let known = KNOWN.iter().find(|(known, _)| *known == name).map(|(_, holds)| *holds);
     known.or_else(|| OTHERS.contains(&name).then_some(Holds::Other))

@@ -240,7 +240,7 @@ impl Walk<'_> {
         }
     }
 
-    /// What follows the first `@`; or all, if there is none and `or_all`.
+    /// The part behind the first `@`; without one, the whole text if `or_all`.
     fn behind_at(&mut self, node: NodeId, or_all: bool) {
         let text = self.tree.text(node).unwrap_or_default();
         match text.split_once('@') {
@@ -260,7 +260,7 @@ impl Walk<'_> {
         }
     }
 
-    /// The texts in a condition that asks for visitors, and words that are no name of a column.
+    /// The texts in a condition that asks for visitors, and words that are not the name of a column.
     fn literals(&mut self, node: NodeId) {
         let text = self.tree.text(node).unwrap_or_default();
         let lower = text.to_lowercase();

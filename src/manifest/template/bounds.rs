@@ -56,7 +56,7 @@ const LARGE: usize = 128;
 /// The bytes that filters handle, or that are written, in one step.
 const HANDLED: usize = 16;
 
-/// What is looked up has its price: an error in its place if it is too large.
+/// Counts a value that is looked up; an error replaces a value that is too large.
 pub(crate) fn looked_up(value: Value) -> Value {
     match charge(&value) {
         Ok(_) => value,
@@ -116,7 +116,7 @@ fn guarded(
         forecast(&args)?;
         let made = filter.call(state, &args)?;
         let made = match made.kind() {
-            // What is made only when it is asked for would pile up.
+            // Values that are only made on demand would pile up.
             ValueKind::Iterable => {
                 let items = made.try_iter()?.take(MAX_VALUE / ELEMENT + 1);
                 Value::from(items.collect::<Vec<_>>())

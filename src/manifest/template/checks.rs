@@ -389,7 +389,7 @@ fn check_shown(text: &str, shown: &[&Expr<'_>]) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Where the sign of an operation stands: only brackets and blanks are between it and what is before.
+/// The place of the sign of an operation: it follows the left side, brackets and blanks.
 fn sign(text: &str, operation: &Expr<'_>) -> Range<usize> {
     let Expr::BinOp(two) = operation else { return range(operation.span()) };
     let sign = match two.op {

@@ -6,7 +6,7 @@ use super::{
     engine,
 };
 
-/// The text, or why there is none.
+/// The text, or why it is refused.
 fn made(text: &str) -> Result<String, String> {
     let engine = engine();
     checks::fits(text, Form::Text).map_err(|refusal| refusal.message)?;

@@ -82,19 +82,19 @@ fn holds(file: &SourceFile, tree: &Tree, node: &Node, values: &Values<'_>, id: V
     let lines = node.span.start.line..=node.span.end.line;
     let lines = lines.filter_map(|line| Some(file.part_of_line(line, node.span)?.0));
     let written = words(&lines.collect::<Vec<_>>().join(" "));
-    let written = without_properties(&written);
+    // Without a block, the place begins at the tag or the anchor.
+    let scalar = without_properties(&written);
     match style {
         // A block may begin below its place, and end above it.
         ScalarStyle::Literal | ScalarStyle::Folded => written.contains(&words(meant)),
-        ScalarStyle::Plain => *written == words(meant),
-        ScalarStyle::SingleQuoted => unquoted(written, '\'')
+        ScalarStyle::Plain => *scalar == words(meant),
+        ScalarStyle::SingleQuoted => unquoted(scalar, '\'')
             .is_some_and(|inside| words(&inside.replace("''", "'")) == words(meant)),
-        ScalarStyle::DoubleQuoted => unquoted(written, '"')
+        ScalarStyle::DoubleQuoted => unquoted(scalar, '"')
             .is_some_and(|inside| inside.contains('\\') || words(inside) == words(meant)),
     }
 }
 
-/// A place begins at the tag or the anchor of its scalar, if it has them.
 fn without_properties(mut written: &str) -> &str {
     while written.starts_with(['!', '&']) {
         written = written.split_once(' ').map_or("", |(_, rest)| rest);

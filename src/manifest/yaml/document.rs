@@ -16,7 +16,7 @@ pub(crate) struct Document {
     /// `["environments", "staging", "messages", "dark-mode"]`. A field may be missing there
     /// only because of that.
     pub(crate) faulty: HashSet<Vec<Arc<str>>>,
-    /// Whole senders or audiences may be missing because of what is wrong.
+    /// Whole senders or audiences may be missing because of errors.
     pub(crate) incomplete: bool,
     /// The problems of the file.
     pub(crate) diagnostics: Vec<Diagnostic>,

@@ -1,4 +1,4 @@
-//! All that is wrong with the shape of one file.
+//! All problems with the shape of one file.
 
 use std::{collections::HashSet, sync::Arc};
 
@@ -43,7 +43,7 @@ pub(super) fn flaw(file: &SourceFile, flaw: &Flaw) -> Diagnostic {
     diagnostic.at(file.place_at(at.line.max(1), at.column + 1, 1))
 }
 
-/// Decodes the file. If anything is wrong, decodes each entry apart, and drops what is wrong until the
+/// Decodes the file. If that fails, decodes each entry apart, and drops values with problems until the
 /// rest can be decoded.
 pub(super) fn decode(file: &SourceFile, values: &Values<'_>) -> Document {
     let duplicates = values.duplicates();
@@ -137,7 +137,7 @@ impl Run<'_> {
         }
     }
 
-    /// Whether there is no more use in looking for problems.
+    /// Whether enough problems were found.
     fn is_full(&self) -> bool {
         self.diagnostics.len() as u64 >= self.file.limits().problems
     }
@@ -238,8 +238,8 @@ impl Run<'_> {
         }
     }
 
-    /// Decodes a value, dropping (and reporting) what is wrong inside it. `None` if the value
-    /// itself is.
+    /// Decodes a value, dropping and reporting the values with problems inside it. `None` if the value
+    /// itself has one.
     fn peel<T: DeserializeOwned>(&mut self, id: ValueId) -> Option<T> {
         for _ in 0..ENOUGH {
             let at = At { values: self.values, id, dropped: &self.dropped };

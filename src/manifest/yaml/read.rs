@@ -27,7 +27,7 @@ pub(crate) fn read(file: &SourceFile) -> Document {
     }
 }
 
-/// What is wrong with a file that is not YAML. If the parser of places finds a flaw too, it says more of it.
+/// The problem of a file that is not YAML. If the parser of places finds a flaw too, its words are better.
 fn syntax(file: &SourceFile, error: &serde_yaml::Error) -> Diagnostic {
     if let Err(flaw) = Tree::parse(file.text(), file.limits()) {
         return faults::flaw(file, &flaw);
