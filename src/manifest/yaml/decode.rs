@@ -2,9 +2,12 @@
 
 use std::{collections::HashSet, fmt};
 
-use serde::de::{
-    self, DeserializeSeed, Deserializer, Expected, IntoDeserializer, MapAccess, SeqAccess,
-    Unexpected, Visitor,
+use serde::{
+    de::{
+        self, Deserializer, Expected, IntoDeserializer, Unexpected, Visitor,
+        value::{MapDeserializer, SeqDeserializer},
+    },
+    forward_to_deserialize_any,
 };
 
 use super::values::{Value, ValueId, Values};
@@ -129,20 +132,12 @@ impl<'v> At<'v> {
     }
 }
 
-macro_rules! numbers {
-    ($($method:ident $visit:ident $type:ty,)+) => {
-        $(fn $method<V: Visitor<'v>>(self, visitor: V) -> Result<V::Value, Fault> {
-            let number = match self.value() {
-                Value::Int(number) => <$type>::try_from(*number).ok(),
-                _ => None,
-            };
-            match number {
-                Some(number) => visitor.$visit(number),
-                None => Err(self.wrong(&visitor)),
-            }
-            .map_err(|fault| fault.at(self.id))
-        })+
-    };
+impl<'v> IntoDeserializer<'v, Fault> for At<'v> {
+    type Deserializer = Self;
+
+    fn into_deserializer(self) -> Self {
+        self
+    }
 }
 
 macro_rules! same_as {
@@ -160,9 +155,17 @@ impl<'v> Deserializer<'v> for At<'v> {
     /// as written.
     fn deserialize_any<V: Visitor<'v>>(self, visitor: V) -> Result<V::Value, Fault> {
         let text = || self.text().unwrap_or_default();
+        let kept = |id: &&ValueId| !self.dropped.contains(*id);
         let visited: Result<_, Fault> = match self.value() {
-            Value::List(_) => return self.deserialize_seq(visitor),
-            Value::Map(_) => return self.deserialize_map(visitor),
+            Value::List(items) => {
+                let items = items.iter().filter(kept).map(|id| self.of(*id));
+                visitor.visit_seq(SeqDeserializer::new(items))
+            }
+            Value::Map(entries) => {
+                let entries = entries.iter().filter(|(key, value)| kept(&key) && kept(&value));
+                let entries = entries.map(|(key, value)| (self.of(*key), self.of(*value)));
+                visitor.visit_map(MapDeserializer::new(entries))
+            }
             Value::Null => visitor.visit_unit(),
             Value::Bool(value) if value.to_string() == text() => visitor.visit_bool(*value),
             Value::Int(number) if number.to_string() == text() => match i64::try_from(*number) {
@@ -182,15 +185,16 @@ impl<'v> Deserializer<'v> for At<'v> {
         .map_err(|fault| fault.at(self.id))
     }
 
-    numbers! {
-        deserialize_i8 visit_i8 i8,
-        deserialize_i16 visit_i16 i16,
-        deserialize_i32 visit_i32 i32,
-        deserialize_i64 visit_i64 i64,
-        deserialize_u8 visit_u8 u8,
-        deserialize_u16 visit_u16 u16,
-        deserialize_u32 visit_u32 u32,
-        deserialize_u64 visit_u64 u64,
+    fn deserialize_i64<V: Visitor<'v>>(self, visitor: V) -> Result<V::Value, Fault> {
+        let Value::Int(number) = self.value() else {
+            return Err(self.wrong(&visitor).at(self.id));
+        };
+        let visited = match (i64::try_from(*number), u64::try_from(*number)) {
+            (Ok(number), _) => visitor.visit_i64(number),
+            (_, Ok(number)) => visitor.visit_u64(number),
+            _ => Err(self.wrong(&visitor)),
+        };
+        visited.map_err(|fault: Fault| fault.at(self.id))
     }
 
     fn deserialize_str<V: Visitor<'v>>(self, visitor: V) -> Result<V::Value, Fault> {
@@ -201,9 +205,9 @@ impl<'v> Deserializer<'v> for At<'v> {
         .map_err(|fault| fault.at(self.id))
     }
 
-    same_as!(deserialize_str: deserialize_string deserialize_char deserialize_identifier
-        deserialize_bytes deserialize_byte_buf);
-    same_as!(deserialize_any: deserialize_f32 deserialize_f64 deserialize_unit);
+    same_as!(deserialize_i64: deserialize_i8 deserialize_i16 deserialize_i32 deserialize_u8
+        deserialize_u16 deserialize_u32 deserialize_u64);
+    same_as!(deserialize_str: deserialize_string deserialize_identifier);
 
     fn deserialize_option<V: Visitor<'v>>(self, visitor: V) -> Result<V::Value, Fault> {
         match self.value() {
@@ -213,53 +217,22 @@ impl<'v> Deserializer<'v> for At<'v> {
         .map_err(|fault| fault.at(self.id))
     }
 
-    fn deserialize_unit_struct<V: Visitor<'v>>(
-        self,
-        _: &'static str,
-        visitor: V,
-    ) -> Result<V::Value, Fault> {
-        self.deserialize_any(visitor)
-    }
-
-    fn deserialize_newtype_struct<V: Visitor<'v>>(
-        self,
-        _: &'static str,
-        visitor: V,
-    ) -> Result<V::Value, Fault> {
-        visitor.visit_newtype_struct(self)
-    }
-
     fn deserialize_seq<V: Visitor<'v>>(self, visitor: V) -> Result<V::Value, Fault> {
         match self.value() {
-            Value::List(items) => visitor.visit_seq(Items { at: self, items: items.iter() }),
-            Value::Null => visitor.visit_seq(Items { at: self, items: [].iter() }),
-            _ => Err(self.wrong(&visitor)),
+            Value::List(_) => self.deserialize_any(visitor),
+            Value::Null => visitor.visit_seq(SeqDeserializer::new(std::iter::empty::<Self>())),
+            _ => Err(self.wrong(&visitor).at(self.id)),
         }
-        .map_err(|fault| fault.at(self.id))
-    }
-
-    fn deserialize_tuple<V: Visitor<'v>>(self, _: usize, visitor: V) -> Result<V::Value, Fault> {
-        self.deserialize_seq(visitor)
-    }
-
-    fn deserialize_tuple_struct<V: Visitor<'v>>(
-        self,
-        _: &'static str,
-        _: usize,
-        visitor: V,
-    ) -> Result<V::Value, Fault> {
-        self.deserialize_seq(visitor)
     }
 
     fn deserialize_map<V: Visitor<'v>>(self, visitor: V) -> Result<V::Value, Fault> {
-        let entries: &[(ValueId, ValueId)] = match self.value() {
-            Value::Map(entries) => entries,
-            Value::Null => &[],
-            _ => return Err(self.wrong(&visitor).at(self.id)),
-        };
-        visitor
-            .visit_map(Entries { at: self, entries: entries.iter(), value: None })
-            .map_err(|fault| fault.at(self.id))
+        match self.value() {
+            Value::Map(_) => self.deserialize_any(visitor),
+            Value::Null => {
+                visitor.visit_map(MapDeserializer::new(std::iter::empty::<(Self, Self)>()))
+            }
+            _ => Err(self.wrong(&visitor).at(self.id)),
+        }
     }
 
     fn deserialize_struct<V: Visitor<'v>>(
@@ -287,59 +260,9 @@ impl<'v> Deserializer<'v> for At<'v> {
     fn deserialize_ignored_any<V: Visitor<'v>>(self, visitor: V) -> Result<V::Value, Fault> {
         visitor.visit_unit()
     }
-}
 
-struct Items<'v> {
-    at: At<'v>,
-    items: std::slice::Iter<'v, ValueId>,
-}
-
-impl<'v> SeqAccess<'v> for Items<'v> {
-    type Error = Fault;
-
-    fn next_element_seed<T: DeserializeSeed<'v>>(
-        &mut self,
-        seed: T,
-    ) -> Result<Option<T::Value>, Fault> {
-        let dropped = self.at.dropped;
-        match self.items.by_ref().find(|item| !dropped.contains(item)) {
-            Some(item) => {
-                seed.deserialize(self.at.of(*item)).map(Some).map_err(|fault| fault.at(*item))
-            }
-            None => Ok(None),
-        }
-    }
-}
-
-struct Entries<'v> {
-    at: At<'v>,
-    entries: std::slice::Iter<'v, (ValueId, ValueId)>,
-    value: Option<ValueId>,
-}
-
-impl<'v> MapAccess<'v> for Entries<'v> {
-    type Error = Fault;
-
-    fn next_key_seed<K: DeserializeSeed<'v>>(
-        &mut self,
-        seed: K,
-    ) -> Result<Option<K::Value>, Fault> {
-        let dropped = self.at.dropped;
-        let kept =
-            |(key, value): &&(ValueId, ValueId)| !dropped.contains(key) && !dropped.contains(value);
-        match self.entries.by_ref().find(kept) {
-            Some((key, value)) => {
-                self.value = Some(*value);
-                seed.deserialize(self.at.of(*key)).map(Some).map_err(|fault| fault.at(*key))
-            }
-            None => Ok(None),
-        }
-    }
-
-    fn next_value_seed<V: DeserializeSeed<'v>>(&mut self, seed: V) -> Result<V::Value, Fault> {
-        match self.value.take() {
-            Some(value) => seed.deserialize(self.at.of(value)).map_err(|fault| fault.at(value)),
-            None => Err(de::Error::custom("a value before its key")),
-        }
+    forward_to_deserialize_any! {
+        <V: Visitor<'v>>
+        char bytes byte_buf f32 f64 unit unit_struct newtype_struct tuple tuple_struct
     }
 }

@@ -181,6 +181,9 @@ impl Tree {
                 Event::Scalar(value, style, anchor, tag) => {
                     let size = Size { nodes: 1, bytes: value.len() as u64 };
                     all.add(size);
+                    // The parser gives nothing the place of the sign behind it.
+                    let nothing = value.is_empty() && style == ScalarStyle::Plain;
+                    let at = if nothing { Span { end: at.start, ..at } } else { at };
                     let what = What::Scalar { value: value.into(), style };
                     let id = tree.push(at, what, uri(tag.as_deref()));
                     if anchor != 0 {

@@ -1,11 +1,6 @@
 //! What a YAML file means: the values that `serde_yaml` reads in it.
 
-use std::{
-    borrow::Cow,
-    cell::OnceCell,
-    collections::{HashMap, HashSet},
-    fmt,
-};
+use std::{borrow::Cow, cell::OnceCell, collections::HashMap, fmt};
 
 use serde::{
     Deserialize as _,
@@ -49,9 +44,6 @@ pub(crate) struct Values<'t> {
     /// How scalars are written that look like something else than a text.
     written: OnceCell<HashMap<ValueId, Box<str>>>,
 }
-
-/// Mappings with more entries than this are looked through by means of a set.
-const SMALL: usize = 16;
 
 impl<'t> Values<'t> {
     /// Reads a file. The error is in the words of `serde_yaml`.
@@ -103,29 +95,15 @@ impl<'t> Values<'t> {
     /// Every key that its mapping already has: the first one and the repetition.
     pub(crate) fn duplicates(&self) -> Vec<(ValueId, ValueId)> {
         let mut found = Vec::new();
-        for value in &self.values {
-            let Value::Map(entries) = value else { continue };
-            let names = || entries.iter().filter_map(|(key, _)| Some((self.text(*key)?, *key)));
-            let twice = match entries.len() {
-                0..=SMALL => (1..entries.len()).any(|at| {
-                    let name = self.text(entries[at].0);
-                    entries[..at].iter().any(|(key, _)| name.is_some() && self.text(*key) == name)
-                }),
-                _ => {
-                    let mut seen = HashSet::with_capacity(entries.len());
-                    names().any(|(name, _)| !seen.insert(name))
+        let mut first: HashMap<&str, ValueId> = HashMap::new();
+        for id in self.ids() {
+            first.clear();
+            for (key, _) in self.entries(id) {
+                let Some(name) = self.text(*key) else { continue };
+                match first.get(name) {
+                    Some(first) => found.push((*first, *key)),
+                    None => _ = first.insert(name, *key),
                 }
-            };
-            if twice {
-                let mut first = HashMap::new();
-                let again = names().filter_map(|(name, key)| match first.get(name) {
-                    Some(first) => Some((*first, key)),
-                    None => {
-                        first.insert(name, key);
-                        None
-                    }
-                });
-                found.extend(again);
             }
         }
         found
