@@ -424,8 +424,8 @@ fn is_number(expr: &Expr<'_>) -> bool {
             }
             // `|int("…")` may be that text.
             Expr::Filter(filter) => {
-                let plain = |arg: &CallArg<'_>| matches!(arg, CallArg::Pos(arg) if is_digits(arg));
-                NUMERIC.contains(&filter.name) && filter.args.iter().all(plain)
+                let number = |arg: &CallArg<'_>| matches!(arg, CallArg::Pos(arg) if is_number(arg));
+                NUMERIC.contains(&filter.name) && filter.args.iter().all(number)
             }
             Expr::BinOp(two) => match two.op {
                 BinOpKind::Add | BinOpKind::Mul => {
@@ -446,15 +446,6 @@ fn is_number(expr: &Expr<'_>) -> bool {
         }
     }
     true
-}
-
-/// A number as it is written, with or without a sign.
-fn is_digits(expr: &Expr<'_>) -> bool {
-    match expr {
-        Expr::Const(constant) => constant.value.kind() == ValueKind::Number,
-        Expr::UnaryOp(one) => matches!(one.op, UnaryOpKind::Neg) && is_digits(&one.expr),
-        _ => false,
-    }
 }
 
 /// Whether this is a list or a mapping of values that are not all written there.
