@@ -21,15 +21,15 @@ pub(super) fn digest(text: &str) -> u64 {
 /// Remembers 64 bits of each visitor and text: with a million of each, the chance of one false
 /// warning is one in many millions.
 #[derive(Default)]
-pub(super) struct Twins {
-    /// The messages that may have a twin at all.
+pub(super) struct Duplicates {
+    /// The messages that can have a duplicate.
     candidates: HashSet<usize>,
     seen: HashMap<u64, u32>,
     /// The first and the second message, how often, and one visitor.
     found: BTreeMap<(usize, usize), (u64, String)>,
 }
 
-impl Twins {
+impl Duplicates {
     /// Literal texts that differ can never be the same, so most projects remember nothing.
     pub(super) fn new(messages: &[(usize, &Message)]) -> Self {
         let mut literals: HashMap<&str, u32> = HashMap::new();

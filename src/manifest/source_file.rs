@@ -1,6 +1,4 @@
-//! Files as text, and places in them that are only looked up when they are shown.
-
-mod lines;
+//! YAML files as text, with the places in them.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -11,19 +9,22 @@ use std::{
 use super::{
     comments,
     limits::Limits,
+    line_index::Lines,
     suspects::{self, Suspect, Words},
-    yaml::tree::{Flaw, NodeId, Span, Tree, What},
+    yaml::{
+        tree::{Flaw, NodeId, Places, Span, Tree, What},
+        values::{ValueId, Values},
+    },
 };
 use crate::{
     diagnostics::{Excerpts, Names, Secrets},
-    model::{FindPlace, Place, Source},
+    model::Place,
 };
-use lines::Lines;
 
 /// No id is written over more lines.
 const MOST_LINES: u32 = 1_000;
 
-/// A line with more bytes is not shown: nobody reads it, and to copy it takes time.
+/// A line with more bytes is not shown: it is too long to read, and takes time to copy.
 pub(super) const MOST_SHOWN: usize = 100_000;
 
 /// A YAML file that was read. Its tree is made when a place in it is asked for.
@@ -33,7 +34,7 @@ pub struct SourceFile {
     limits: Limits,
     lines: OnceLock<Lines>,
     tree: OnceLock<Result<Tree, Flaw>>,
-    /// What is left of lists of which something was passed over because of errors.
+    /// The rest of lists of which something was passed over because of errors.
     shortened: OnceLock<HashMap<NodeId, Vec<NodeId>>>,
     suspects: OnceLock<(Vec<Suspect>, Vec<Box<str>>)>,
     words: OnceLock<Words>,
@@ -71,13 +72,33 @@ impl SourceFile {
         &self.text
     }
 
+    /// Where the values of the file are written. A node that is not the value at its path is strange.
     pub(crate) fn tree(&self) -> Result<&Tree, &Flaw> {
-        self.tree.get_or_init(|| Tree::parse(&self.text, &self.limits)).as_ref()
+        let made = self.tree.get_or_init(|| {
+            let mut tree = Tree::parse(&self.text, &self.limits)?;
+            if let Ok(values) = Values::read(&self.text, &self.limits) {
+                tree.fit(&values);
+            }
+            Ok(tree)
+        });
+        made.as_ref()
     }
 
-    /// Remembers which nodes were passed over because of errors: they do not count in lists.
-    pub(crate) fn drop_nodes(&self, nodes: &HashSet<NodeId>) {
+    /// The places of all values.
+    pub(crate) fn places(&self, values: &Values<'_>) -> Places {
+        let mut places = Places::default();
+        self.tree.get_or_init(|| {
+            let mut tree = Tree::parse(&self.text, &self.limits)?;
+            places = tree.fit(values);
+            Ok(tree)
+        });
+        places
+    }
+
+    /// Remembers which values were passed over because of errors: they do not count in lists.
+    pub(crate) fn drop_values(&self, dropped: &HashSet<ValueId>, places: &Places) {
         let Ok(tree) = self.tree() else { return };
+        let nodes: HashSet<NodeId> = dropped.iter().filter_map(|id| places.node(*id)).collect();
         let lists = tree.nodes().filter_map(|(id, node)| match &node.what {
             What::Seq(items) if items.iter().any(|item| nodes.contains(item)) => Some((id, items)),
             _ => None,
@@ -92,7 +113,7 @@ impl SourceFile {
     }
 
     /// The elements of a list that were not passed over.
-    fn items<'t>(&'t self, tree: &'t Tree, list: NodeId) -> &'t [NodeId] {
+    pub(super) fn items<'t>(&'t self, tree: &'t Tree, list: NodeId) -> &'t [NodeId] {
         let shortened = self.shortened.get().and_then(|lists| lists.get(&tree.resolve(list)));
         shortened.map_or_else(|| tree.items(list), Vec::as_slice)
     }
@@ -163,6 +184,7 @@ impl Excerpts for SourceFile {
         let Ok(tree) = self.tree() else {
             return Secrets::Ids(self.words().of_line(number));
         };
+        let strange = tree.has_strange().then(|| self.words().of_line(number));
         let (suspects, _) = self.suspects(tree);
         let here = |span: Span| (span.start.line..=span.end.line).contains(&number);
         let before = suspects.partition_point(|suspect| suspect.span.start.line <= number);
@@ -176,8 +198,8 @@ impl Excerpts for SourceFile {
                     if span.end.line == number { span.end.column as usize } else { usize::MAX };
                 start..end.max(start).min(line.len())
             });
-        let comment = comments::hidden(line);
-        Secrets::Ids(hidden.chain(comment).filter(|span| span.start < span.end).collect())
+        let others = strange.into_iter().flatten().chain(comments::hidden(line));
+        Secrets::Ids(hidden.chain(others).filter(|span| span.start < span.end).collect())
     }
 
     fn names(&self, names: &mut Names) {
@@ -187,129 +209,13 @@ impl Excerpts for SourceFile {
     }
 
     fn ids(&self, names: &Names, found: &mut dyn FnMut(&str)) {
-        match self.tree() {
-            Ok(tree) => {
-                let suspects = self.suspects(tree).0.iter();
-                suspects.filter(|one| one.counts(names)).for_each(|one| found(&one.text));
-            }
-            Err(_) => self.words().texts.iter().for_each(|text| found(text)),
+        let tree = self.tree();
+        if let Ok(tree) = tree {
+            let suspects = self.suspects(tree).0.iter();
+            suspects.filter(|one| one.counts(names)).for_each(|one| found(&one.text));
         }
-    }
-}
-
-/// One step into a document.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Step {
-    Key(Arc<str>),
-    Index(usize),
-}
-
-impl From<&str> for Step {
-    fn from(key: &str) -> Self {
-        Self::Key(key.into())
-    }
-}
-
-impl From<usize> for Step {
-    fn from(index: usize) -> Self {
-        Self::Index(index)
-    }
-}
-
-/// Where something is written: the way to it through its document. The line is only looked up when it is
-/// asked for.
-#[derive(Clone)]
-pub struct SourcePath {
-    file: Arc<SourceFile>,
-    steps: Arc<[Step]>,
-    key: bool,
-}
-
-impl SourcePath {
-    pub(crate) fn root(file: &Arc<SourceFile>) -> Self {
-        Self { file: file.clone(), steps: [].into(), key: false }
-    }
-
-    /// The name of its file.
-    pub(crate) fn file(&self) -> &Arc<str> {
-        &self.file.name
-    }
-
-    /// What is written under `step`.
-    pub(crate) fn child(&self, step: impl Into<Step>) -> Self {
-        let steps = self.steps.iter().cloned().chain([step.into()]).collect();
-        Self { file: self.file.clone(), steps, key: false }
-    }
-
-    /// The key of an entry, instead of its value.
-    pub(crate) fn key(&self) -> Self {
-        Self { key: true, ..self.clone() }
-    }
-
-    /// The place. If it cannot be found any more, the nearest one around it.
-    pub fn place(&self) -> Place {
-        match self.node() {
-            Some((file, tree, node)) => file.place_of(tree.node(node).span),
-            None => self.file.place_at(1, 1, 1),
+        if tree.map_or(true, Tree::has_strange) {
+            self.words().texts.iter().for_each(|text| found(text));
         }
-    }
-
-    /// The file, the tree and the node of a value, for what must know how it is written.
-    pub(crate) fn node(&self) -> Option<(&Arc<SourceFile>, &Tree, NodeId)> {
-        let Self { file, steps, key } = self;
-        let tree = file.tree().ok()?;
-        Some((file, tree, find(file, tree, steps, *key)?))
-    }
-}
-
-impl FindPlace for SourcePath {
-    fn place(&self) -> Place {
-        Self::place(self)
-    }
-}
-
-impl From<SourcePath> for Source {
-    fn from(path: SourcePath) -> Self {
-        Self::new(path)
-    }
-}
-
-/// The node at the end of the path, or the last one on the way to it.
-fn find(file: &SourceFile, tree: &Tree, steps: &[Step], key: bool) -> Option<NodeId> {
-    let mut node = tree.root?;
-    let mut shown = node;
-    for (at, step) in steps.iter().enumerate() {
-        match step {
-            Step::Key(name) => {
-                let Some((name, value)) = tree.entry(node, name) else { return Some(shown) };
-                node = value;
-                let last = at + 1 == steps.len();
-                // A place inside another value is shown by the key: a mapping's own span is long.
-                let span = tree.node(value).span;
-                let nothing = span.start == span.end;
-                shown = if (last && !key && !nothing) || (!last && nothing) { value } else { name };
-            }
-            Step::Index(index) => {
-                let Some(item) = file.items(tree, node).get(*index) else { return Some(shown) };
-                node = *item;
-                shown = *item;
-            }
-        }
-    }
-    Some(shown)
-}
-
-impl PartialEq for SourcePath {
-    fn eq(&self, other: &Self) -> bool {
-        let Self { file, steps, key } = self;
-        file.name == other.file.name && *steps == other.steps && *key == other.key
-    }
-}
-
-impl Eq for SourcePath {}
-
-impl fmt::Debug for SourcePath {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{:?}", self.file.name, self.steps)
     }
 }

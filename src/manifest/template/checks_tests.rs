@@ -1,16 +1,17 @@
 use minijinja::{Value, context};
 
 use super::{
-    bounds, engine,
-    grammar::{self, Form},
+    bounds,
+    checks::{self, Form},
+    engine,
 };
 
-/// The text, or why there is none.
+/// The text, or why it is refused.
 fn made(text: &str) -> Result<String, String> {
     let engine = engine();
-    grammar::fits(text, Form::Text).map_err(|refusal| refusal.message)?;
+    checks::fits(text, Form::Text).map_err(|refusal| refusal.message)?;
     let template = engine.template_from_named_str("text", text).map_err(|e| e.to_string())?;
-    grammar::check(text, Form::Text).map_err(|refusal| refusal.message)?;
+    checks::check(text, Form::Text).map_err(|refusal| refusal.message)?;
     bounds::start();
     let context = context! {
         name => "Ada", seats => "40", price => "9.5", xs => vec!["b", "a", "b"],
@@ -69,6 +70,8 @@ fn a_small_text_cannot_grow_into_a_huge_one() {
         again,
     );
     refused("{% set x = 1 + name|int('xx') %}{% set y = x + 1 %}", again);
+    let around = "{% for c in [x] %}{% set z = loop.previtem ~ loop.previtem %}{% endfor %}";
+    refused(&format!("{{% set x = name ~ name %}}{around}"), again);
     refused(
         "{% set x = name ~ name ~ name ~ name ~ name ~ name ~ name ~ name ~ name ~ name %}",
         "8 parts",
@@ -77,12 +80,12 @@ fn a_small_text_cannot_grow_into_a_huge_one() {
     refused("{% set x = [name, name] %}", "list of other values");
     refused("{% set x = (name, name) %}", "list of other values");
     refused("{% set x = {'a': name} %}", "list of other values");
-    refused("{% set x = name, name %}", "several values");
+    refused("{% set x = name, name %}", "list of other values");
     refused("{% set x = name|default([name]) %}", "list of other values");
     refused("{% set x = xs[:] %}", "part of a list");
     refused("{% set x %}{{ name }}{{ name }}{% endset %}", "one name to one value");
     refused("{% set a, b = xs %}", "one name to one value");
-    refused("{% for x in [name ~ name] %}{% endfor %}", "there already");
+    refused("{% for x in [name ~ name] %}{% endfor %}", "exists already");
     refused("{% for x in [[name, name]] %}{% endfor %}", "list of other values");
     refused("{% for x in [(name, name)] %}{% endfor %}", "list of other values");
     refused("{% for x in [name], [name] %}{% endfor %}", "syntax error");
@@ -114,9 +117,9 @@ fn a_small_text_cannot_grow_into_a_huge_one() {
     refused("{{ [name, name] ~ name }}", "lists cannot be put together");
     refused("{{ name ~ (name, name) }}", "lists cannot be put together");
     refused("{{ range(*xs) }}", "stand for arguments");
-    assert!(grammar::check("'x' * 99999999 == name", Form::Expression).is_err());
+    assert!(checks::check("'x' * 99999999 == name", Form::Expression).is_err());
     let good = "seats|int * 2 > 3 and name in ['a', name]";
-    assert_eq!(grammar::check(good, Form::Expression), Ok(()));
+    assert_eq!(checks::check(good, Form::Expression), Ok(()));
 }
 
 #[test]

@@ -9,7 +9,7 @@ const STEP: usize = 128;
 
 /// The lines of a text. A place in it is found without reading a whole line.
 #[derive(Debug)]
-pub(super) struct Lines {
+pub(crate) struct Lines {
     /// The offsets at which lines begin.
     starts: Vec<usize>,
     /// Of long lines: where in the line each 128th character begins.
@@ -18,7 +18,7 @@ pub(super) struct Lines {
 
 impl Lines {
     /// `\n`, `\r\n` and a lone `\r` end a line, as in YAML.
-    pub(super) fn new(text: &str) -> Self {
+    pub(crate) fn new(text: &str) -> Self {
         let bytes = text.as_bytes();
         let mut starts = vec![0];
         for (at, byte) in bytes.iter().enumerate() {
@@ -45,12 +45,12 @@ impl Lines {
     }
 
     /// Line `number`, from 1, without its line break.
-    pub(super) fn get<'t>(&self, text: &'t str, number: u32) -> Option<&'t str> {
+    pub(crate) fn get<'t>(&self, text: &'t str, number: u32) -> Option<&'t str> {
         self.text(text, (number as usize).checked_sub(1)?)
     }
 
     /// Where a character of this line (from 0) begins; its end if it has no more.
-    pub(super) fn offset(&self, line: &str, number: u32, column: u32) -> usize {
+    pub(crate) fn offset(&self, line: &str, number: u32, column: u32) -> usize {
         let column = column as usize;
         let marks = (number as usize).checked_sub(1).and_then(|at| self.marks.get(&at));
         let (from, rest) = match marks {
