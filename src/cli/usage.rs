@@ -9,7 +9,7 @@ use clap::{
 
 use super::{failure::status, surroundings, variables};
 use crate::{
-    model::redact::{likely_ids, masked as masked_id, merged, replaced, visitors_of_addresses},
+    model::mask::{likely_ids, masked as masked_id, merged, replaced, visitors_of_addresses},
     render::words,
 };
 

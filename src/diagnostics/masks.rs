@@ -5,7 +5,7 @@ use std::{borrow::Cow, ops::Range, sync::Arc};
 use super::{Diagnostic, Place, Related, Sources, sources::Names};
 use crate::model::{
     IdSource, KnownIds, Redactor,
-    redact::{likely_ids, merged, replaced, visitors_of_addresses},
+    mask::{likely_ids, merged, replaced, visitors_of_addresses},
 };
 
 /// What is masked in the diagnostics of one project: the ids that are known, whatever stands where an id

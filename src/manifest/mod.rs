@@ -61,6 +61,7 @@ pub use project::{Adoption, Message, Move, Project, Removed};
 pub(crate) use project::{Body, Vars};
 pub use settings::{MOST_CONCURRENT, MaskVisitors, Settings, StateSetting, Threshold};
 pub use source::{SourceFile, SourcePath};
+pub use template::engine as template_engine;
 pub use variables::{Interpolated, VARIABLE_PREFIX};
 
 use crate::{

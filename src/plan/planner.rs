@@ -4,90 +4,16 @@ use std::{
     sync::Arc,
 };
 
-use super::{Budget, Change, Operation, Plan, ProtectMark, Reason, StateRef, Summary, Unchanged};
+use super::{
+    Change, Declared, Import, Inputs, Operation, Plan, ProtectMark, Reason, Summary, Unchanged,
+};
 use crate::{
     diagnostics::{Code, Diagnostic},
     model::{
-        Address, Content, Delivery, Drift, Endpoint, Intent, Key, Located, MessageId, OnMissing,
-        OnUnknown, Place, Record, Spec, Superseded, UnreadableRecord, WindowState, number,
+        Address, Content, Delivery, Drift, Intent, Located, OnMissing, OnUnknown, Place, Record,
+        Spec, Superseded, UnreadableRecord, WindowState, number,
     },
 };
-
-/// What the planner must know beside the two streams.
-#[derive(Debug, Clone)]
-pub struct Inputs {
-    /// The environment.
-    pub environment: String,
-    /// The API that it is for.
-    pub api: Endpoint,
-    /// The instant planned for: windows are open or closed as of it.
-    pub as_of: jiff::Timestamp,
-    /// Which state this is about.
-    pub state: StateRef,
-    /// Every message of the manifest.
-    pub declared: BTreeMap<Key, Declared>,
-    /// Every `import` entry.
-    pub imports: Vec<Import>,
-    /// Every `removed` entry: whether its deliveries are deleted, or left where they are.
-    pub removed: BTreeMap<Key, bool>,
-    /// Every `moved` entry, chains resolved: old key → new key.
-    pub moved: BTreeMap<Key, Key>,
-    /// Creates without outcome.
-    pub intents: Vec<Intent>,
-    /// What the plan is limited to.
-    pub selection: Selection,
-    /// Whether nothing should exist.
-    pub destroy: bool,
-    /// The API's budget at the time of planning.
-    pub budget: Budget,
-    /// Whether to list what is as it should be; otherwise it is only counted.
-    pub keep_unchanged: bool,
-    /// How many bytes all changes may have, with their texts.
-    pub most_bytes: u64,
-}
-
-/// What the planner must know of a message whether or not it has deliveries.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Declared {
-    /// Whether its window is open.
-    pub presence: WindowState,
-    /// Whether it is protected; `None`: not said.
-    pub protect: Option<bool>,
-}
-
-/// An `import` entry.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Import {
-    /// The delivery.
-    pub to: Address,
-    /// The message that it is.
-    pub id: MessageId,
-    /// Where it is written.
-    pub place: Place,
-}
-
-/// Which deliveries a plan is about (`--target`).
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Selection {
-    /// All deliveries of these messages.
-    pub keys: BTreeSet<Key>,
-    /// These deliveries.
-    pub addresses: BTreeSet<Address>,
-}
-
-impl Selection {
-    /// Whether nothing is left out.
-    pub fn is_all(&self) -> bool {
-        self.keys.is_empty() && self.addresses.is_empty()
-    }
-
-    /// Whether the plan is about this delivery.
-    pub fn contains(&self, address: &Address) -> bool {
-        self.is_all()
-            || self.addresses.contains(address)
-            || (!self.keys.is_empty() && self.keys.contains(&address.key()))
-    }
-}
 
 /// Why there is no plan.
 #[derive(Debug, thiserror::Error)]
@@ -100,7 +26,7 @@ pub enum PlanError<E> {
     Records(E),
 }
 
-/// Compares what should exist with what is known to exist.
+/// Compares the deliveries that should exist with the records of those that do.
 ///
 /// Both streams must be in address order ([`Address`] says which); each is read once, and only
 /// what changes is kept. A record is only decoded if it is not certainly as it should be.
@@ -138,7 +64,7 @@ pub fn plan<E: From<UnreadableRecord>>(
                     planner.desired_only(&wanted);
                     (next_good(&mut desired, &mut errors), Some(known))
                 }
-                // A record that could not move keeps its old address, and is nobody's match.
+                // A record that could not move keeps its old address and matches no delivery.
                 Ordering::Equal if !known.blocked => {
                     if !planner.unchanged(&wanted, &known) {
                         planner.both(&wanted, decode(known)?);
@@ -499,7 +425,7 @@ impl Planner {
 
     /// Creates without outcome: nothing is sent for them, unless the manifest says so.
     fn unknown(&mut self, intents: Vec<Intent>, delivery: Option<&Delivery>) {
-        // After a rename two intents can stand for one delivery; then nobody knows what one more
+        // After a rename two intents can stand for one delivery; then it is not known what one more
         // would add to.
         if let (Some(delivery), [intent]) = (delivery, &intents[..])
             && delivery.spec.on_unknown == OnUnknown::Resend

@@ -7,8 +7,7 @@ use crate::{
         Sender, Superseded, UnreadableRecord, WindowState, packed_record::pack,
     },
     plan::{
-        Action, Operation, PlanError, Reason,
-        planner::{Import, plan},
+        Action, Import, Operation, PlanError, Reason, plan,
         safety::{self, Limit, Limits, Refusal},
         wire,
     },

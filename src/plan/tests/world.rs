@@ -15,8 +15,7 @@ use crate::{
         UnreadableRecord, WindowState, packed_record::pack,
     },
     plan::{
-        Budget, Declared, Inputs, Operation, Plan, PlanError, Selection, StateRef,
-        planner::{Import, plan},
+        Budget, Declared, Import, Inputs, Operation, Plan, PlanError, Selection, StateRef, plan,
     },
 };
 
