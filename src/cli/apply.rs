@@ -18,7 +18,7 @@ use super::{
     unrecorded::Recorder,
 };
 use crate::{
-    apply::{self, Outcome, Session, Stop, Stopper, api::Problem},
+    apply::{self, Outcome, Problem, Session, Stop, Stopper},
     manifest::Project,
     plan::{Plan, safety},
     render::{self, Format, View, words},

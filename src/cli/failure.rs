@@ -4,7 +4,7 @@ use std::{fmt, io};
 
 use super::hidden;
 use crate::{
-    apply::{ApplyError, api::Problem},
+    apply::{ApplyError, Problem},
     plan::safety::Refusal,
     state::StateError,
 };
@@ -111,7 +111,7 @@ impl From<ApplyError> for Failure {
 
 impl From<&Problem> for Failure {
     fn from(problem: &Problem) -> Self {
-        Self { help: problem.hint.clone(), ..Self::new(problem.to_string()) }
+        Self { help: problem.hint(), ..Self::new(problem.to_string()) }
     }
 }
 

@@ -11,7 +11,9 @@ use super::{
 };
 use crate::{
     apply::{self, PING_EVERY, Stop, Stopper},
+    brevo::SenderMismatch,
     manifest::suggest,
+    model::Kind,
     render::words,
 };
 
@@ -30,7 +32,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
     let runtime = context.runtime()?;
     let link = context.link(&runtime, &project, &place)?;
     let client = link.client.clone();
-    let ping = apply::ping(&client, sender).map_err(|_| {
+    SenderMismatch::check(Kind::Agent, sender).map_err(|_| {
         Failure::new(format!("`{}` is {sender}: presence is that of one agent", args.from))
             .help("name a sender with `agent:`, or with `email:`, `name:` and `received_from:`")
     })?;
@@ -53,7 +55,8 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
     let progress = Arc::new(Progress::new(&context.global, context.output.clone()));
     let stopper = Stopper::default();
     let presence = runtime.block_on(async {
-        let kept = apply::keep_online(ping, times, &options, progress.clone(), stopper.clone());
+        let reporter = progress.clone();
+        let kept = apply::keep_online(&client, sender, times, &options, reporter, stopper.clone());
         signals::heed(stopper.clone(), kept).await
     });
     progress.finish();

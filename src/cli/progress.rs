@@ -117,9 +117,9 @@ impl Progress {
             words::one_line(&problem.to_string())
         ));
         // The same advice for every change would bury what differs.
-        let told = match &problem.hint {
+        let told = match problem.hint() {
             Some(hint) if self.lines().advised.insert(hint.clone()) => {
-                told.help(words::one_line(hint))
+                told.help(words::one_line(&hint))
             }
             _ => told,
         };
@@ -161,11 +161,11 @@ impl Progress {
                     "address": address(&failure.address),
                     "action": failure.action,
                     "status": failure.problem.status(),
-                    "message": failure.problem.message,
-                    "request_id": failure.problem.request_id,
+                    "message": failure.problem.to_string(),
+                    "request_id": failure.problem.request_id(),
                 })
             }
-            Event::Missed(problem) => json!({ "event": "missed", "message": problem.message }),
+            Event::Missed(problem) => json!({ "event": "missed", "message": problem.to_string() }),
             Event::Repeating { address: of, why, pause } => json!({
                 "event": "repeating",
                 "address": of.as_ref().map(address),

@@ -7,7 +7,8 @@ use std::{
 };
 
 use crate::{
-    apply::api::{Api, Call, Found},
+    apply::api::{Api, Call},
+    brevo::Message,
     model::{Address, Content, Intent, Kind, MessageId, Record, VisitorId},
     state::{Amendment, Answer, Meta, Page, Run, StateError, Store, Verification, Write},
 };
@@ -140,11 +141,11 @@ impl Api for MortalApi {
         kind: Kind,
         visitor: &'a VisitorId,
         content: &'a Content,
-    ) -> Call<'a, MessageId> {
+    ) -> Call<'a, Message> {
         self.around(self.inner.create(kind, visitor, content))
     }
 
-    fn update<'a>(&'a self, kind: Kind, id: &'a MessageId, text: &'a str) -> Call<'a, ()> {
+    fn update<'a>(&'a self, kind: Kind, id: &'a MessageId, text: &'a str) -> Call<'a, Message> {
         self.around(self.inner.update(kind, id, text))
     }
 
@@ -152,7 +153,7 @@ impl Api for MortalApi {
         self.around(self.inner.delete(kind, id))
     }
 
-    fn get<'a>(&'a self, kind: Kind, id: &'a MessageId) -> Call<'a, Found> {
+    fn get<'a>(&'a self, kind: Kind, id: &'a MessageId) -> Call<'a, Message> {
         self.around(self.inner.get(kind, id))
     }
 }

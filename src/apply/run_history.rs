@@ -1,11 +1,11 @@
-use std::sync::{
-    Arc, Mutex, PoisonError,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    mem,
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use jiff::Timestamp;
 
-use super::{Clock, RunInfo, Stop, line::Line, pace::Pacer};
+use super::{Clock, RunInfo, Stop, request_sender::RequestSender};
 use crate::{
     model::BaseUrl,
     state::{Run, RunChange, RunPart, Write},
@@ -16,13 +16,12 @@ use crate::{
 ///
 /// So a run that is killed has its changes in the history as well: those whose end was committed,
 /// and perhaps some of which the API's answer was known and the commit still under way.
-pub(super) struct Chronicle {
+pub(super) struct RunHistory {
     info: RunInfo,
     started_at: Timestamp,
     clock: Clock,
-    pacer: Arc<Pacer>,
+    sender: Arc<RequestSender>,
     api_url: Option<BaseUrl>,
-    answered: Arc<AtomicBool>,
     pages: Mutex<Pages>,
 }
 
@@ -34,11 +33,15 @@ struct Pages {
     parts: u32,
 }
 
-impl Chronicle {
-    pub(super) fn new(info: RunInfo, clock: Clock, api_url: Option<BaseUrl>, line: &Line) -> Self {
+impl RunHistory {
+    pub(super) fn new(
+        info: RunInfo,
+        clock: Clock,
+        api_url: Option<BaseUrl>,
+        sender: Arc<RequestSender>,
+    ) -> Self {
         let started_at = clock();
-        let (pacer, answered) = (Arc::clone(&line.pacer), Arc::clone(&line.answered));
-        Self { info, started_at, clock, pacer, api_url, answered, pages: Mutex::default() }
+        Self { info, started_at, clock, sender, api_url, pages: Mutex::default() }
     }
 
     /// The next commit takes this along.
@@ -59,8 +62,8 @@ impl Chronicle {
     fn writes(&self, stopped: Option<&str>) -> Vec<Write> {
         let RunInfo { id, command, commit, dirty } = self.info.clone();
         let started_at = self.started_at;
-        let mut writes: Vec<Write> = self.pacer.note().map(Write::Budget).into_iter().collect();
-        if self.answered.load(Ordering::Acquire) {
+        let mut writes: Vec<Write> = self.sender.budget().map(Write::Budget).into_iter().collect();
+        if self.sender.has_answered() {
             writes.extend(self.api_url.clone().map(Write::Api));
         }
         writes.push(Write::Run(Box::new(Run {
@@ -70,12 +73,12 @@ impl Chronicle {
             ended_at: (self.clock)(),
             commit,
             dirty,
-            requests: self.pacer.sent(),
+            requests: self.sender.sent(),
             stopped: stopped.map(str::to_owned),
             changes: Vec::new(),
         })));
         let mut pages = self.pages.lock().unwrap_or_else(PoisonError::into_inner);
-        let changes = std::mem::take(&mut pages.waiting);
+        let changes = mem::take(&mut pages.waiting);
         if !changes.is_empty() {
             pages.parts += 1;
             let part = pages.parts;

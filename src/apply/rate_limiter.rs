@@ -6,8 +6,8 @@ use std::{
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Notify;
 
-use super::{Clock, Stop, Stopper, api::Reading};
-use crate::model::BudgetNote;
+use super::{Clock, Options, Stop, Stopper};
+use crate::{brevo::BudgetReading, model::BudgetNote};
 
 /// The API counts by the hour, as long as its headers do not say when the period ends.
 const PERIOD: SignedDuration = SignedDuration::from_hours(1);
@@ -19,30 +19,25 @@ const UNTOLD_RESET: SignedDuration = SignedDuration::from_secs(60);
 /// seconds, and answers take their time.
 const SAME_PERIOD: SignedDuration = SignedDuration::from_secs(5);
 
-/// What bounds the requests of a run.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Bounds {
-    /// No more requests than this in the run.
-    pub(super) max_requests: Option<u64>,
-    /// No new request after this.
-    pub(super) deadline: Option<Timestamp>,
-    /// No sleep longer than this.
-    pub(super) max_wait: Duration,
-}
-
 /// Lets requests go while the API will take them.
 ///
 /// What the headers say is believed. Requests under way count as spent, so that concurrency does
 /// not overshoot; an answer without headers is counted down.
-pub(super) struct Pacer {
-    books: Mutex<Books>,
+pub(super) struct RateLimiter {
+    period: Mutex<Period>,
     answered: Notify,
-    bounds: Bounds,
+    /// No more requests than this in the run.
+    max_requests: Option<u64>,
+    /// No new request after this.
+    deadline: Option<Timestamp>,
+    /// No sleep longer than this.
+    max_wait: Duration,
     clock: Clock,
     stopper: Stopper,
 }
 
-struct Books {
+/// The period in which the API counts, as far as it is known.
+struct Period {
     limit: u64,
     /// Requests that may still start in this period.
     left: u64,
@@ -59,12 +54,13 @@ struct Books {
     /// tells may be that there is no room for a second one.
     tried: bool,
     under_way: u64,
+    /// In the whole run.
     sent: u64,
 }
 
 /// The right to send one request. It counts as under way until [`Permit::answered`].
 pub(super) struct Permit {
-    pacer: Arc<Pacer>,
+    limiter: Arc<RateLimiter>,
 }
 
 enum Go {
@@ -75,19 +71,14 @@ enum Go {
     Never(Stop),
 }
 
-impl Pacer {
-    pub(super) fn new(
-        known: Option<BudgetNote>,
-        assumed: u64,
-        bounds: Bounds,
-        clock: Clock,
-        stopper: Stopper,
-    ) -> Self {
+impl RateLimiter {
+    pub(super) fn new(known: Option<BudgetNote>, options: &Options, stopper: Stopper) -> Self {
+        let clock = Arc::clone(&options.clock);
         let now = clock();
         let lasts = known.is_some_and(|note| note.resets_at > now);
-        let note = BudgetNote::at(known.as_ref(), now, assumed);
+        let note = BudgetNote::at(known.as_ref(), now, options.requests_per_hour);
         let BudgetNote { limit, remaining, resets_at, seen_at, assumed } = note;
-        let books = Books {
+        let period = Period {
             limit,
             left: remaining,
             least: remaining,
@@ -99,29 +90,38 @@ impl Pacer {
             under_way: 0,
             sent: 0,
         };
-        Self { books: Mutex::new(books), answered: Notify::new(), bounds, clock, stopper }
+        Self {
+            period: Mutex::new(period),
+            answered: Notify::new(),
+            max_requests: options.max_requests,
+            // A moment that no clock can tell never comes.
+            deadline: options.max_duration.and_then(|duration| now.checked_add(duration).ok()),
+            max_wait: options.max_wait,
+            clock,
+            stopper,
+        }
     }
 
-    fn books(&self) -> MutexGuard<'_, Books> {
-        // The books are plain numbers: a panic elsewhere leaves them usable.
-        self.books.lock().unwrap_or_else(PoisonError::into_inner)
+    fn period(&self) -> MutexGuard<'_, Period> {
+        // Plain numbers: a panic elsewhere leaves them usable.
+        self.period.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How many requests were sent.
     pub(super) fn sent(&self) -> u64 {
-        self.books().sent
+        self.period().sent
     }
 
     /// The budget as the API told it, or as it was assumed, counted down since. None before the
     /// first request: there is nothing to remember.
     pub(super) fn note(&self) -> Option<BudgetNote> {
-        let books = self.books();
-        (books.told || books.sent > 0).then_some(BudgetNote {
-            limit: books.limit,
-            remaining: books.left,
-            resets_at: books.resets_at,
-            seen_at: books.seen_at,
-            assumed: books.assumed,
+        let period = self.period();
+        (period.told || period.sent > 0).then_some(BudgetNote {
+            limit: period.limit,
+            remaining: period.left,
+            resets_at: period.resets_at,
+            seen_at: period.seen_at,
+            assumed: period.assumed,
         })
     }
 
@@ -134,7 +134,7 @@ impl Pacer {
             // Made before looking, so that an answer in between is not missed.
             let answered = self.answered.notified();
             match self.look() {
-                Go::Now => return Ok(Permit { pacer: Arc::clone(self) }),
+                Go::Now => return Ok(Permit { limiter: Arc::clone(self) }),
                 Go::Never(stop) => {
                     self.stopper.stop(stop);
                     return Err(stop);
@@ -154,47 +154,42 @@ impl Pacer {
         }
     }
 
-    /// The right to send one more request, if it may start now.
-    pub(super) fn permit_now(self: &Arc<Self>) -> Option<Permit> {
-        matches!(self.look(), Go::Now).then(|| Permit { pacer: Arc::clone(self) })
-    }
-
     fn look(&self) -> Go {
         if let Some(stop) = self.stopper.reason() {
             return Go::Never(stop);
         }
         let now = (self.clock)();
-        if self.bounds.deadline.is_some_and(|deadline| now >= deadline) {
+        if self.deadline.is_some_and(|deadline| now >= deadline) {
             return Go::Never(Stop::Duration);
         }
-        let mut books = self.books();
-        if self.bounds.max_requests.is_some_and(|most| books.sent >= most) {
+        let mut period = self.period();
+        if self.max_requests.is_some_and(|most| period.sent >= most) {
             return Go::Never(Stop::Budget);
         }
-        if now >= books.resets_at {
-            books.left = books.limit.saturating_sub(books.under_way);
-            books.resets_at = now + PERIOD;
-            books.told = false;
-            books.tried = false;
+        if now >= period.resets_at {
+            period.left = period.limit.saturating_sub(period.under_way);
+            period.resets_at = now + PERIOD;
+            period.told = false;
+            period.tried = false;
         }
-        if !books.tried && books.under_way > 0 {
+        if !period.tried && period.under_way > 0 {
             return Go::AfterAnswers;
         }
-        if books.left > 0 {
-            books.left -= 1;
-            books.under_way += 1;
-            books.sent += 1;
+        if period.left > 0 {
+            period.left -= 1;
+            period.under_way += 1;
+            period.sent += 1;
             return Go::Now;
         }
-        if books.under_way > 0 {
+        if period.under_way > 0 {
             return Go::AfterAnswers;
         }
         // A second more than told: the header has whole seconds.
-        let wait = books.resets_at.duration_since(now) + SignedDuration::from_secs(1);
+        let wait = period.resets_at.duration_since(now) + SignedDuration::from_secs(1);
         let pause = Duration::try_from(wait).unwrap_or_default();
-        if pause > self.bounds.max_wait {
+        if pause > self.max_wait {
             Go::Never(Stop::Budget)
-        } else if self.bounds.deadline.is_some_and(|deadline| now + wait > deadline) {
+        } else if self.deadline.is_some_and(|deadline| now + wait > deadline) {
             Go::Never(Stop::Duration)
         } else {
             Go::After(pause)
@@ -205,110 +200,118 @@ impl Pacer {
 impl Permit {
     /// The request is over; `reading` is what the answer's headers said, if there was one, and
     /// `refused` whether it was a 429.
-    pub(super) fn answered(self, reading: Option<Reading>, refused: bool) {
-        let now = (self.pacer.clock)();
-        let mut books = self.pacer.books();
+    pub(super) fn answered(self, reading: Option<BudgetReading>, refused: bool) {
+        let now = (self.limiter.clock)();
+        let mut period = self.limiter.period();
         // Dropping the permit takes this request off; until then it counts.
-        let others = books.under_way.saturating_sub(1);
-        if let Some(Reading { limit, remaining, resets_in }) = reading {
-            let resets_at = SignedDuration::try_from(resets_in)
+        let others = period.under_way.saturating_sub(1);
+        if let Some(BudgetReading { limit, remaining, reset }) = reading {
+            let resets_at = SignedDuration::try_from(reset)
                 .ok()
-                .and_then(|resets_in| now.checked_add(resets_in).ok())
-                .unwrap_or(books.resets_at);
+                .and_then(|reset| now.checked_add(reset).ok())
+                .unwrap_or(period.resets_at);
             let same_period =
-                books.told && resets_at.duration_since(books.resets_at).abs() < SAME_PERIOD;
-            books.least = if same_period { remaining.min(books.least) } else { remaining };
+                period.told && resets_at.duration_since(period.resets_at).abs() < SAME_PERIOD;
+            period.least = if same_period { remaining.min(period.least) } else { remaining };
             // Requests under way may or may not be counted in that answer: assume they are not.
-            books.left = books.least.saturating_sub(others);
-            books.limit = limit.unwrap_or(books.limit);
+            period.left = period.least.saturating_sub(others);
+            period.limit = limit.unwrap_or(period.limit);
             if !same_period {
-                books.resets_at = resets_at;
+                period.resets_at = resets_at;
             }
-            books.seen_at = now;
-            books.told = true;
-            books.assumed &= limit.is_none();
+            period.seen_at = now;
+            period.told = true;
+            period.assumed &= limit.is_none();
         } else {
             // Counted, as far as anybody knows.
-            books.least = books.least.saturating_sub(1);
+            period.least = period.least.saturating_sub(1);
         }
         if reading.is_none() && refused {
-            books.resets_at = if books.told && books.resets_at > now {
-                books.resets_at
+            period.resets_at = if period.told && period.resets_at > now {
+                period.resets_at
             } else {
                 now + UNTOLD_RESET
             };
         }
         if refused {
-            books.left = 0;
-            books.least = 0;
+            period.left = 0;
+            period.least = 0;
         }
     }
-}
 
-impl Permit {
     /// The request never left this machine: it costs nothing.
     pub(super) fn unsent(self) {
-        let mut books = self.pacer.books();
-        books.left += 1;
-        books.sent = books.sent.saturating_sub(1);
+        let mut period = self.limiter.period();
+        period.left += 1;
+        period.sent = period.sent.saturating_sub(1);
     }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        let mut books = self.pacer.books();
-        books.under_way = books.under_way.saturating_sub(1);
-        books.tried = true;
-        drop(books);
-        self.pacer.answered.notify_waiters();
+        let mut period = self.limiter.period();
+        period.under_way = period.under_way.saturating_sub(1);
+        period.tried = true;
+        drop(period);
+        self.limiter.answered.notify_waiters();
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroUsize;
+
     use super::*;
 
-    fn pacer(known: Option<BudgetNote>) -> Arc<Pacer> {
-        let bounds = Bounds { max_requests: None, deadline: None, max_wait: Duration::ZERO };
-        let clock: Clock = Arc::new(|| Timestamp::UNIX_EPOCH);
-        Arc::new(Pacer::new(known, 100, bounds, clock, Stopper::default()))
+    fn limiter(known: Option<BudgetNote>) -> Arc<RateLimiter> {
+        let options = Options {
+            concurrency: NonZeroUsize::MIN,
+            requests_per_hour: 100,
+            max_requests: None,
+            max_duration: None,
+            max_wait: Duration::ZERO,
+            seed: 1,
+            clock: Arc::new(|| Timestamp::UNIX_EPOCH),
+        };
+        Arc::new(RateLimiter::new(known, &options, Stopper::default()))
     }
 
-    fn go(pacer: &Arc<Pacer>) -> Option<Permit> {
-        pacer.permit_now()
+    /// The right to send one more request, if it may start now.
+    fn go(limiter: &Arc<RateLimiter>) -> Option<Permit> {
+        matches!(limiter.look(), Go::Now).then(|| Permit { limiter: Arc::clone(limiter) })
     }
 
-    fn left(remaining: u64) -> Option<Reading> {
-        Some(Reading { limit: Some(5), remaining, resets_in: Duration::from_secs(60) })
+    fn left(remaining: u64) -> Option<BudgetReading> {
+        Some(BudgetReading { limit: Some(5), remaining, reset: Duration::from_secs(60) })
     }
 
     #[test]
     fn the_first_request_goes_alone() {
-        let pacer = pacer(None);
-        let first = go(&pacer).expect("the first");
-        assert!(go(&pacer).is_none());
+        let limiter = limiter(None);
+        let first = go(&limiter).expect("the first");
+        assert!(go(&limiter).is_none());
         first.answered(left(1), false);
-        let second = go(&pacer).expect("there is room for one");
-        assert!(go(&pacer).is_none());
+        let second = go(&limiter).expect("there is room for one");
+        assert!(go(&limiter).is_none());
         second.answered(None, false);
-        assert!(go(&pacer).is_none(), "an answer without headers counts, too");
+        assert!(go(&limiter).is_none(), "an answer without headers counts, too");
     }
 
     #[test]
     fn answers_without_headers_are_counted_down_and_remembered() {
-        let first = pacer(None);
+        let first = limiter(None);
         assert_eq!(first.note(), None, "nothing was sent yet");
         for _ in 0..60 {
             go(&first).expect("there is room").answered(None, false);
         }
         let note = first.note().expect("something to remember");
         assert_eq!((note.limit, note.remaining, note.assumed), (100, 40, true));
-        let next = pacer(Some(note));
+        let next = limiter(Some(note));
         for _ in 0..40 {
             go(&next).expect("there is room").answered(None, false);
         }
         assert!(go(&next).is_none(), "the second run goes on where the first one stopped");
-        let told = pacer(None);
+        let told = limiter(None);
         go(&told).expect("the first").answered(left(3), false);
         go(&told).expect("there is room").answered(None, false);
         let note = told.note().expect("told");
@@ -317,13 +320,13 @@ mod tests {
 
     #[test]
     fn an_answer_that_was_overtaken_does_not_raise_what_is_left() {
-        let pacer = pacer(None);
-        go(&pacer).expect("the first").answered(left(4), false);
-        let [a, b, c] = [(); 3].map(|()| go(&pacer).expect("there is room"));
+        let limiter = limiter(None);
+        go(&limiter).expect("the first").answered(left(4), false);
+        let [a, b, c] = [(); 3].map(|()| go(&limiter).expect("there is room"));
         c.answered(left(1), false);
         a.answered(left(3), false);
         b.answered(left(2), false);
-        assert!(go(&pacer).is_some(), "one is left");
-        assert!(go(&pacer).is_none());
+        assert!(go(&limiter).is_some(), "one is left");
+        assert!(go(&limiter).is_none());
     }
 }

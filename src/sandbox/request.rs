@@ -1,9 +1,15 @@
 //! From a request to an operation with checked parameters.
 
+use std::borrow::Cow;
+
+use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 
 use super::reply::Reply;
-use crate::brevo::Operation;
+use crate::{
+    brevo::Operation,
+    model::{Kind, Sender},
+};
 
 /// A method and a path that the API has.
 #[derive(Debug, PartialEq, Eq)]
@@ -45,45 +51,13 @@ pub(super) fn route(method: &str, path: &str) -> Result<Route, Reply> {
     })
 }
 
-/// Undoes percent-encoding; `None` if the result is no UTF-8.
+/// Undoes percent-encoding; `None` if the result is not UTF-8.
 fn decode(segment: &str) -> Option<String> {
-    let bytes = segment.as_bytes();
-    let mut out = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while let Some(byte) = bytes.get(at) {
-        let digit = |at: usize| bytes.get(at).and_then(|digit| char::from(*digit).to_digit(16));
-        match (byte, digit(at + 1), digit(at + 2)) {
-            (b'%', Some(high), Some(low)) => {
-                // Two hexadecimal digits are at most 255.
-                out.push((high * 16 + low) as u8);
-                at += 3;
-            }
-            _ => {
-                out.push(*byte);
-                at += 1;
-            }
-        }
-    }
-    String::from_utf8(out).ok()
+    percent_decode_str(segment).decode_utf8().ok().map(Cow::into_owned)
 }
 
 /// The body of a request, to be asked for its fields.
 pub(super) struct Fields(Map<String, Value>);
-
-/// Who is to be shown as the sender of an agent's message, or to be online.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Who {
-    Id { id: String, received_from: Option<String> },
-    Email { email: String, name: String, received_from: String },
-}
-
-/// Who is to be shown as the sender of an automated message.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Team {
-    All,
-    Group(String),
-    Agent(String),
-}
 
 impl Fields {
     pub(super) fn read(body: &[u8]) -> Result<Self, Reply> {
@@ -91,7 +65,7 @@ impl Fields {
             Ok(Value::Object(object)) => Ok(Self(object)),
             Ok(_) => Err(Reply::invalid("the body must be a JSON object")),
             Err(_) if body.trim_ascii().is_empty() => Err(Reply::missing("the body is missing")),
-            Err(error) => Err(Reply::invalid(format!("the body is no valid JSON: {error}"))),
+            Err(error) => Err(Reply::invalid(format!("the body is not valid JSON: {error}"))),
         }
     }
 
@@ -111,31 +85,40 @@ impl Fields {
         self.optional(name)?.ok_or_else(|| Reply::missing(format!("{name} is missing")))
     }
 
-    pub(super) fn team(&self) -> Result<Team, Reply> {
+    /// On whose behalf messages of this kind are sent; an agent is pinged like the sender of an
+    /// agent's message.
+    pub(super) fn sender(&self, kind: Kind) -> Result<Sender, Reply> {
+        match kind {
+            Kind::Pushed => self.agent_or_group(),
+            Kind::Agent => self.agent(),
+        }
+    }
+
+    fn agent_or_group(&self) -> Result<Sender, Reply> {
         match (self.optional("agentId")?, self.optional("groupId")?) {
-            (None, None) => Ok(Team::All),
-            (None, Some(group)) => Ok(Team::Group(group)),
-            (Some(agent), None) => Ok(Team::Agent(agent)),
+            (None, None) => Ok(Sender::Random),
+            (None, Some(group)) => Ok(Sender::Group(group)),
+            (Some(id), None) => Ok(Sender::Agent { id, received_from: None }),
             (Some(_), Some(_)) => {
                 Err(Reply::invalid("agentId and groupId exclude each other (the sandbox's rule)"))
             }
         }
     }
 
-    pub(super) fn who(&self) -> Result<Who, Reply> {
+    fn agent(&self) -> Result<Sender, Reply> {
         let received_from = self.optional("receivedFrom")?;
         let by_email = (self.optional("agentEmail")?, self.optional("agentName")?);
         match (self.optional("agentId")?, by_email, received_from) {
-            (Some(id), (None, None), received_from) => Ok(Who::Id { id, received_from }),
+            (Some(id), (None, None), received_from) => Ok(Sender::Agent { id, received_from }),
             (Some(_), _, _) => Err(Reply::invalid(
                 "either agentId alone, or agentEmail, agentName and receivedFrom, not both",
             )),
             (None, (Some(email), Some(name)), Some(received_from)) => {
                 let (user, host) = email.split_once('@').unwrap_or_default();
                 if user.is_empty() || host.is_empty() || email.contains(char::is_whitespace) {
-                    return Err(Reply::invalid("agentEmail is no e-mail address"));
+                    return Err(Reply::invalid("agentEmail is not an e-mail address"));
                 }
-                Ok(Who::Email { email, name, received_from })
+                Ok(Sender::Helpdesk { email, name, received_from })
             }
             (None, _, _) => Err(Reply::missing(
                 "either agentId, or all of agentEmail, agentName and receivedFrom",

@@ -9,18 +9,21 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{
-    Clock, Counts, Faults, SandboxMessage,
-    api::{self, Fields, Route, Team, Who},
-    ids,
+    Clock, Counts, Faults, SandboxMessage, ids,
     journal::{Journal, Replay},
-    quota::{Quota, Reading},
+    quota::Quota,
     reply::Reply,
-    world::{DummyAgent, Happening, World},
+    request::{self, Fields, Route},
+    world::{DummyAgent, JournalEntry, World},
 };
-use crate::{brevo::Operation, chats::Bell, model::Kind};
+use crate::{
+    brevo::{BudgetReading, Operation},
+    chats::ChangeNotifier,
+    model::{Kind, Sender},
+};
 
 /// A request, as far as it matters.
-pub(super) struct Ask<'a> {
+pub(super) struct ApiRequest<'a> {
     pub(super) method: &'a str,
     pub(super) path: &'a str,
     pub(super) has_key: bool,
@@ -29,45 +32,46 @@ pub(super) struct Ask<'a> {
 }
 
 /// What the server does with it.
-pub(super) struct Outcome {
+pub(super) struct HandledRequest {
     pub(super) request_id: String,
     pub(super) reply: Reply,
-    pub(super) budget: Option<Reading>,
+    pub(super) budget: Option<BudgetReading>,
     /// The connection is closed instead of an answer.
     pub(super) dropped: bool,
 }
 
-pub(super) struct Core {
-    pub(super) bell: Arc<Bell>,
+pub(super) struct Handler {
+    pub(super) notifier: Arc<ChangeNotifier>,
     clock: Clock,
     faults: Faults,
     inner: Mutex<Inner>,
 }
 
 struct Inner {
-    bell: Arc<Bell>,
+    notifier: Arc<ChangeNotifier>,
     world: World,
-    journal: Log,
+    storage: Storage,
     quota: Quota,
     counts: Counts,
-    dice: fastrand::Rng,
+    random: fastrand::Rng,
     pings: BTreeMap<String, Timestamp>,
 }
 
-enum Log {
+/// Where what happens is written down.
+enum Storage {
     Memory,
     File(Journal),
     Closed,
 }
 
 /// Drawn for every request to an operation, so that they depend on nothing but their order.
-struct Dice {
+struct DrawnFaults {
     fail: bool,
     before: bool,
     drop: bool,
 }
 
-impl Core {
+impl Handler {
     pub(super) fn new(
         clock: Clock,
         faults: Faults,
@@ -75,17 +79,17 @@ impl Core {
         journal: Option<Journal>,
         replay: Replay,
     ) -> Self {
-        let bell = Arc::<Bell>::default();
+        let notifier = Arc::<ChangeNotifier>::default();
         let inner = Inner {
-            bell: Arc::clone(&bell),
+            notifier: Arc::clone(&notifier),
             world: replay.world,
-            journal: journal.map_or(Log::Memory, Log::File),
+            storage: journal.map_or(Storage::Memory, Storage::File),
             quota: Quota::new(budget, replay.window),
             counts: Counts::default(),
-            dice: fastrand::Rng::with_seed(faults.seed),
+            random: fastrand::Rng::with_seed(faults.seed),
             pings: BTreeMap::new(),
         };
-        Self { bell, clock, faults, inner: Mutex::new(inner) }
+        Self { notifier, clock, faults, inner: Mutex::new(inner) }
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -110,7 +114,7 @@ impl Core {
 
     /// Lets go of the file; what is asked from now on is refused.
     pub(super) fn close(&self) {
-        self.lock().journal = Log::Closed;
+        self.lock().storage = Storage::Closed;
     }
 
     /// The answer for those who look into the sandbox; `None` if the path is the API's.
@@ -134,16 +138,16 @@ impl Core {
     }
 
     /// Carries one request out, faults included.
-    pub(super) fn handle(&self, ask: &Ask<'_>) -> Outcome {
+    pub(super) fn handle(&self, request: &ApiRequest<'_>) -> HandledRequest {
         // As fine as the API tells it and the journal keeps it.
         let now = (self.clock)();
         let now = Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now);
         let mut inner = self.lock();
-        let route = api::route(ask.method, ask.path);
+        let route = request::route(request.method, request.path);
         let operation = route.as_ref().ok().map(|route| route.operation);
         let request_id = format!("sandbox-{:08}", inner.counts.total + 1);
 
-        let (reply, budget, dropped) = if !ask.has_key {
+        let (reply, budget, dropped) = if !request.has_key {
             (Reply::no_key(), None, false)
         } else {
             match inner.spend(now) {
@@ -152,10 +156,10 @@ impl Core {
                 }
                 Err(Refusal::Broken(reply)) => (reply, None, false),
                 Ok(reading) => {
-                    let (reply, dropped) = match (route, ask.body) {
+                    let (reply, dropped) = match (route, request.body) {
                         (Ok(route), Some(body)) => {
-                            let dice = inner.roll(&self.faults);
-                            inner.operate(&route, body, now, &dice)
+                            let faults = inner.draw(&self.faults);
+                            inner.operate(&route, body, now, &faults)
                         }
                         (Ok(_), None) => (Reply::too_long(), false),
                         (Err(reply), _) => (reply, false),
@@ -166,7 +170,7 @@ impl Core {
         };
         let status = reply.status.to_string();
         inner.counts.add(operation, if dropped { "dropped" } else { &status });
-        Outcome { request_id, reply, budget, dropped }
+        HandledRequest { request_id, reply, budget, dropped }
     }
 }
 
@@ -178,26 +182,26 @@ fn look_at(message: &SandboxMessage) -> Value {
 }
 
 enum Refusal {
-    Budget(Reading),
+    Budget(BudgetReading),
     Broken(Reply),
 }
 
 impl Inner {
-    fn spend(&mut self, now: Timestamp) -> Result<Reading, Refusal> {
+    fn spend(&mut self, now: Timestamp) -> Result<BudgetReading, Refusal> {
         let reading = self.quota.take(now).map_err(Refusal::Budget)?;
         match self.quota.window() {
             Some(window) => {
-                self.happen(Happening::Window(window)).map_err(Refusal::Broken)?;
+                self.record(JournalEntry::Window(window)).map_err(Refusal::Broken)?;
                 Ok(reading)
             }
             None => Ok(reading),
         }
     }
 
-    fn roll(&mut self, faults: &Faults) -> Dice {
+    fn draw(&mut self, faults: &Faults) -> DrawnFaults {
         // Always three draws.
-        let (fail, before, drop) = (self.dice.f64(), self.dice.bool(), self.dice.f64());
-        Dice { fail: fail < faults.fail, before, drop: drop < faults.drop_replies }
+        let (fail, before, drop) = (self.random.f64(), self.random.bool(), self.random.f64());
+        DrawnFaults { fail: fail < faults.fail, before, drop: drop < faults.drop_replies }
     }
 
     fn operate(
@@ -205,21 +209,21 @@ impl Inner {
         route: &Route,
         body: &[u8],
         now: Timestamp,
-        dice: &Dice,
+        faults: &DrawnFaults,
     ) -> (Reply, bool) {
-        if dice.fail && dice.before {
+        if faults.fail && faults.before {
             return (Reply::fault("before"), false);
         }
         let reply = self.answer(route, body, now).unwrap_or_else(|refused| refused);
-        if dice.fail { (Reply::fault("after"), false) } else { (reply, dice.drop) }
+        if faults.fail { (Reply::fault("after"), false) } else { (reply, faults.drop) }
     }
 
     fn answer(&mut self, route: &Route, body: &[u8], now: Timestamp) -> Result<Reply, Reply> {
         let Route { operation, id } = route;
         match operation {
-            Operation::SendPushedMessage => self.send_pushed(&Fields::read(body)?, now),
-            Operation::SendAgentMessage => self.send_as_agent(&Fields::read(body)?, now),
-            Operation::PingAgentOnline => self.ping(&Fields::read(body)?, now),
+            Operation::SendPushedMessage => self.send(Kind::Pushed, body, now),
+            Operation::SendAgentMessage => self.send(Kind::Agent, body, now),
+            Operation::PingAgentOnline => self.ping(body, now),
             Operation::GetPushedMessage => {
                 self.of_kind(id, Kind::Pushed).map(|message| Reply::json(message.to_api()))
             }
@@ -239,65 +243,53 @@ impl Inner {
         message.ok_or_else(Reply::not_found)
     }
 
-    fn send_pushed(&mut self, fields: &Fields, now: Timestamp) -> Result<Reply, Reply> {
+    fn send(&mut self, kind: Kind, body: &[u8], now: Timestamp) -> Result<Reply, Reply> {
+        let fields = Fields::read(body)?;
         let visitor_id = fields.required("visitorId")?;
         let text = fields.required("text")?;
-        let (agent_id, group_id) = match fields.team()? {
-            Team::All => (ids::agent("", &visitor_id), None),
-            Team::Group(group) => (ids::agent(&group, &visitor_id), Some(group)),
-            Team::Agent(agent) => (agent, None),
+        let sender = fields.sender(kind)?;
+        let group_id = match &sender {
+            Sender::Group(group) => Some(group.clone()),
+            Sender::Random | Sender::Agent { .. } | Sender::Helpdesk { .. } => None,
         };
-        let agent_name = ids::name(&agent_id).to_owned();
-        self.send(SandboxMessage {
+        let (agent_id, agent_name, received_from) = self.agent(sender, &visitor_id)?;
+        let message = SandboxMessage {
             id: self.world.free_id(now, &visitor_id),
-            kind: Kind::Pushed,
+            kind,
             visitor_id,
             text,
             agent_id,
             agent_name,
             group_id,
-            received_from: None,
-            created_at: now,
-            updated_at: None,
-            deleted_at: None,
-        })
-    }
-
-    fn send_as_agent(&mut self, fields: &Fields, now: Timestamp) -> Result<Reply, Reply> {
-        let visitor_id = fields.required("visitorId")?;
-        let text = fields.required("text")?;
-        let (agent_id, agent_name, received_from) = self.meet(fields.who()?)?;
-        self.send(SandboxMessage {
-            id: self.world.free_id(now, &visitor_id),
-            kind: Kind::Agent,
-            visitor_id,
-            text,
-            agent_id,
-            agent_name,
-            group_id: None,
             received_from,
             created_at: now,
             updated_at: None,
             deleted_at: None,
-        })
+        };
+        let reply = Reply::json(message.to_api());
+        self.record(JournalEntry::Message(Box::new(message)))?;
+        Ok(reply)
     }
 
-    fn ping(&mut self, fields: &Fields, now: Timestamp) -> Result<Reply, Reply> {
-        let (agent, _, _) = self.meet(fields.who()?)?;
-        self.pings.insert(agent, now);
+    fn ping(&mut self, body: &[u8], now: Timestamp) -> Result<Reply, Reply> {
+        let agent = Fields::read(body)?.sender(Kind::Agent)?;
+        let (id, _, _) = self.agent(agent, "")?;
+        self.pings.insert(id, now);
         Ok(Reply::empty(201))
     }
 
-    /// Id, name and mark of an agent; one who is named by an unknown e-mail address is made.
-    fn meet(&mut self, who: Who) -> Result<(String, String, Option<String>), Reply> {
-        match who {
-            Who::Id { id, received_from } => {
-                let known = self.world.agents().iter().find(|agent| agent.id == id);
-                let name =
-                    known.map_or_else(|| ids::name(&id).to_owned(), |agent| agent.name.clone());
-                Ok((id, name, received_from))
-            }
-            Who::Email { email, name, received_from } => {
+    /// Id, name and mark of the agent whom this visitor meets. An agent who is named by an unknown
+    /// e-mail address is made.
+    fn agent(
+        &mut self,
+        sender: Sender,
+        visitor: &str,
+    ) -> Result<(String, String, Option<String>), Reply> {
+        let (id, received_from) = match sender {
+            Sender::Random => (ids::agent("", visitor), None),
+            Sender::Group(group) => (ids::agent(&group, visitor), None),
+            Sender::Agent { id, received_from } => (id, received_from),
+            Sender::Helpdesk { email, name, received_from } => {
                 let known = self.world.agent(&email);
                 let id = known.map_or_else(
                     || ids::id(&[b"email", email.as_bytes()]),
@@ -305,46 +297,43 @@ impl Inner {
                 );
                 if known.is_none_or(|agent| agent.name != name) {
                     let agent = DummyAgent { email, id: id.clone(), name: name.clone() };
-                    self.happen(Happening::Agent(agent))?;
+                    self.record(JournalEntry::Agent(agent))?;
                 }
-                Ok((id, name, Some(received_from)))
+                return Ok((id, name, Some(received_from)));
             }
-        }
-    }
-
-    fn send(&mut self, message: SandboxMessage) -> Result<Reply, Reply> {
-        let reply = Reply::json(message.to_api());
-        self.happen(Happening::Message(Box::new(message)))?;
-        Ok(reply)
+        };
+        let known = self.world.agents().iter().find(|agent| agent.id == id);
+        let name = known.map_or_else(|| ids::name(&id).to_owned(), |agent| agent.name.clone());
+        Ok((id, name, received_from))
     }
 
     fn update(&mut self, id: &str, kind: Kind, body: &[u8], at: Timestamp) -> Result<Reply, Reply> {
         self.of_kind(id, kind)?;
         let text = Fields::read(body)?.required("text")?;
-        self.happen(Happening::Text { id: id.to_owned(), text, at })?;
+        self.record(JournalEntry::Text { id: id.to_owned(), text, at })?;
         self.of_kind(id, kind).map(|message| Reply::json(message.to_api()))
     }
 
     fn delete(&mut self, id: &str, kind: Kind, at: Timestamp) -> Result<Reply, Reply> {
         self.of_kind(id, kind)?;
-        self.happen(Happening::Deleted { id: id.to_owned(), at })?;
+        self.record(JournalEntry::Deleted { id: id.to_owned(), at })?;
         Ok(Reply::empty(204))
     }
 
     /// Writes it down, then lets it happen: what was answered survives the process.
-    fn happen(&mut self, happening: Happening) -> Result<(), Reply> {
-        let written = match &mut self.journal {
-            Log::Memory => Ok(()),
-            Log::File(journal) => journal
-                .write(&happening)
+    fn record(&mut self, entry: JournalEntry) -> Result<(), Reply> {
+        let written = match &mut self.storage {
+            Storage::Memory => Ok(()),
+            Storage::File(journal) => journal
+                .write(&entry)
                 .map_err(|error| format!("the sandbox could not write its data: {error}")),
-            Log::Closed => Err("the sandbox is stopping".to_owned()),
+            Storage::Closed => Err("the sandbox is stopping".to_owned()),
         };
         written.map_err(|why| Reply::error(503, "service_unavailable", why))?;
-        let shows = !matches!(happening, Happening::Window(_));
-        self.world.happen(happening);
+        let shows = !matches!(entry, JournalEntry::Window(_));
+        self.world.apply(entry);
         if shows {
-            self.bell.ring();
+            self.notifier.notify();
         }
         Ok(())
     }
