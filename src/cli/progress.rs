@@ -1,4 +1,4 @@
-//! How a run is followed on stderr: a bar on a terminal, a line now and then without one.
+//! The progress of a run on stderr: a bar on a terminal, or a line every ten seconds.
 
 use std::{
     collections::HashSet,
@@ -11,20 +11,21 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use serde_json::json;
 
 use super::{
-    args::{Global, LogFormat},
+    args::{GlobalOptions, LogFormat},
     failure,
     output::Output,
 };
 use crate::{
     apply::{Event, Failure, Reporter, Stop},
-    render::words,
+    model::one_line,
+    render::humanize,
     state::unrecorded::CreateOutcome,
 };
 
-/// How often a line is written where there is no terminal.
-const NOW_AND_THEN: Duration = Duration::from_secs(10);
+/// How often a line is written without a terminal.
+const LINE_EVERY: Duration = Duration::from_secs(10);
 
-/// Follows one run.
+/// The progress of one run.
 pub(super) struct Progress {
     output: Output,
     bar: Option<ProgressBar>,
@@ -32,21 +33,21 @@ pub(super) struct Progress {
     verbose: bool,
     quiet: bool,
     json: bool,
-    lines: Mutex<Lines>,
+    counts: Mutex<Counts>,
 }
 
-struct Lines {
+struct Counts {
     changes: u64,
     done: u64,
     requests: u64,
     last: Instant,
     started: Instant,
-    /// What was said to do about problems.
+    /// The help that was shown already.
     advised: HashSet<String>,
 }
 
 impl Progress {
-    pub(super) fn new(global: &Global, output: Output) -> Self {
+    pub(super) fn new(global: &GlobalOptions, output: Output) -> Self {
         let mask = output.masks_err();
         let json = global.log_format == LogFormat::Json;
         let terminal = io::stderr().is_terminal() && !global.quiet && !json;
@@ -59,7 +60,7 @@ impl Progress {
                         let _ = write!(out, "{:.1}/s", state.per_sec());
                     })
                     .with_key("left", |state: &ProgressState, out: &mut dyn std::fmt::Write| {
-                        let _ = write!(out, "{} left  ", words::duration(state.eta()));
+                        let _ = write!(out, "{} left  ", humanize::duration(state.eta()));
                     });
             let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());
             bar.set_style(style);
@@ -73,7 +74,7 @@ impl Progress {
             verbose: global.verbose > 0,
             quiet: global.quiet,
             json,
-            lines: Mutex::new(Lines {
+            counts: Mutex::new(Counts {
                 changes: 0,
                 done: 0,
                 requests: 0,
@@ -96,11 +97,11 @@ impl Progress {
         self.beside_bar(|| self.output.note(&text));
     }
 
-    fn lines(&self) -> MutexGuard<'_, Lines> {
-        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
+    fn counts(&self) -> MutexGuard<'_, Counts> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Says something around the bar.
+    /// Hides the bar while something is printed.
     fn beside_bar(&self, say: impl FnOnce()) {
         match &self.bar {
             Some(bar) => bar.suspend(say),
@@ -108,44 +109,42 @@ impl Progress {
         }
     }
 
-    /// What is wrong with one change.
+    /// Prints the failure of one change.
     fn failed(&self, failure: &Failure, what: &str) {
         let Failure { address, action, problem } = failure;
-        let address = words::address(address, self.mask);
+        let address = humanize::address(address, self.mask);
         let told = failure::Failure::new(format!(
             "{action} {address}{what}: {}",
-            words::one_line(&problem.to_string())
+            one_line(&problem.to_string())
         ));
-        // The same advice for every change would bury what differs.
+        // The same help for every change would bury the differences.
         let told = match problem.hint() {
-            Some(hint) if self.lines().advised.insert(hint.clone()) => {
-                told.help(words::one_line(&hint))
-            }
+            Some(hint) if self.counts().advised.insert(hint.clone()) => told.help(one_line(&hint)),
             _ => told,
         };
         self.beside_bar(|| self.output.failure(&told));
     }
 
     fn step(&self) {
-        let mut lines = self.lines();
-        lines.done += 1;
+        let mut counts = self.counts();
+        counts.done += 1;
         if let Some(bar) = &self.bar {
-            bar.set_position(lines.done);
-        } else if lines.last.elapsed() >= NOW_AND_THEN {
-            lines.last = Instant::now();
-            let rate = lines.done as f64 / lines.started.elapsed().as_secs_f64();
+            bar.set_position(counts.done);
+        } else if counts.last.elapsed() >= LINE_EVERY {
+            counts.last = Instant::now();
+            let rate = counts.done as f64 / counts.started.elapsed().as_secs_f64();
             let text = format!(
                 "{} of {} changes done, {rate:.1} a second",
-                words::number(lines.done),
-                words::number(lines.changes)
+                humanize::number(counts.done),
+                humanize::number(counts.changes)
             );
-            drop(lines);
+            drop(counts);
             self.say(&text);
         }
     }
 
     fn log(&self, event: &Event) {
-        let address = |address: &crate::model::Address| words::address(address, self.mask);
+        let address = |address: &crate::model::Address| humanize::address(address, self.mask);
         let line = match event {
             Event::Started { changes, requests } => {
                 json!({ "event": "started", "changes": changes, "requests": requests })
@@ -193,7 +192,7 @@ impl Progress {
 impl Reporter for Progress {
     fn report(&self, event: &Event) {
         if matches!(event, Event::Requested) {
-            self.lines().requests += 1;
+            self.counts().requests += 1;
             return;
         }
         if self.json {
@@ -203,7 +202,7 @@ impl Reporter for Progress {
         match event {
             Event::Requested => {}
             Event::Started { changes, .. } => {
-                self.lines().changes = *changes;
+                self.counts().changes = *changes;
                 if let Some(bar) = &self.bar {
                     bar.set_length(*changes);
                 }
@@ -211,7 +210,7 @@ impl Reporter for Progress {
             Event::Applied { address, action, id } => {
                 if self.verbose {
                     let id = id.as_ref().map_or_else(String::new, |id| format!("  {id}"));
-                    let address = words::address(address, self.mask);
+                    let address = humanize::address(address, self.mask);
                     self.say(&format!("  {} {action} {address}{id}", action.sign()));
                 }
                 self.step();
@@ -227,17 +226,17 @@ impl Reporter for Progress {
             Event::Missed(problem) => self.say(&format!("  a ping failed: {problem}")),
             Event::Repeating { address, why, pause } => {
                 let of = address.as_ref().map_or_else(String::new, |address| {
-                    format!(" of {}", words::address(address, self.mask))
+                    format!(" of {}", humanize::address(address, self.mask))
                 });
                 self.say(&format!(
                     "  again in {}: the request{of}: {}",
-                    words::duration(*pause),
-                    words::one_line(why)
+                    humanize::duration(*pause),
+                    one_line(why)
                 ));
             }
             Event::Waiting { pause } => self.say(&format!(
                 "  the API's budget is used up; going on in {}",
-                words::duration(*pause)
+                humanize::duration(*pause)
             )),
             Event::Stopping(stop) => self.say(match stop {
                 Stop::Signal => {
@@ -247,7 +246,7 @@ impl Reporter for Progress {
                 Stop::Duration => "  stopping: the time is over",
                 Stop::Fatal => "  stopping: no further request would fare better",
             }),
-            // Who keeps it says so.
+            // The recorder reports it.
             Event::Unrecorded(_) => {}
         }
     }

@@ -35,6 +35,6 @@ pub use place::{FindPlace, Place, Source};
 pub use record::{Drift, Record, Superseded};
 pub use redact::{IdSource, KnownIds, Redactor};
 pub use state_location::{ParseStateLocationError, StateLocation};
-pub use text::{is_hostile, number};
+pub use text::{is_hostile, number, one_line, printable, visible};
 pub use visitor::{ParseVisitorError, VisitorId};
 pub use window::{Window, WindowState};

@@ -6,13 +6,14 @@
 use std::cmp::Reverse;
 
 use super::{
-    View,
-    diff::{Line, lines},
+    diff::{DiffLine, line_diff},
     groups::{Group, Shown, groups, shown},
-    summary, words as say,
+    humanize, summary,
+    view::View,
 };
 use crate::{
     diagnostics::workflow::{self, Level, Spot},
+    model::printable,
     plan::{Action, Plan},
 };
 
@@ -96,18 +97,18 @@ fn totals(plan: &Plan, (entries, changes): (u64, u64)) -> String {
     } else {
         let counts = Action::ALL.into_iter().filter_map(|action| {
             let n = plan.summary.count(action);
-            (n > 0).then(|| format!("{} {}", say::number(n), summary::verb(action)))
+            (n > 0).then(|| format!("{} {}", humanize::number(n), summary::verb(action)))
         });
         let counts = counts.collect::<Vec<_>>().join(", ");
-        let unchanged = say::number(plan.summary.unchanged);
+        let unchanged = humanize::number(plan.summary.unchanged);
         format!("{counts}, {unchanged} unchanged.\n{}.", summary::requests(plan))
     };
     for mark in plan.protect.iter().take(MOST) {
-        let now = if mark.protect { "is protected from now on" } else { "is no longer protected" };
+        let now = summary::protection(mark);
         out.push_str(&format!("\n{} {now}.", mark.key));
     }
     if plan.protect.len() > MOST {
-        let more = say::number((plan.protect.len() - MOST) as u64);
+        let more = humanize::number((plan.protect.len() - MOST) as u64);
         out.push_str(&format!("\n… and the protection of {more} more changes."));
     }
     if let Some(commit) = &plan.commit {
@@ -117,8 +118,8 @@ fn totals(plan: &Plan, (entries, changes): (u64, u64)) -> String {
     if entries > 0 {
         out.push_str(&format!(
             "\nWithout annotations of their own: {} ({}); --format markdown, html and json show more.",
-            say::count(entries, "entry", "entries"),
-            say::count(changes, "change", "changes")
+            humanize::count(entries, "entry", "entries"),
+            humanize::count(changes, "change", "changes")
         ));
     }
     out
@@ -128,8 +129,8 @@ fn annotation(group: &Group<'_>, level: Level, view: View<'_>) -> String {
     let first = group.first();
     let action = group.action();
     let (name, visitors) = match group.len() {
-        1 => (say::address(&first.address, view.mask), String::new()),
-        n => (group.key().to_owned(), format!("{} visitors: ", say::number(n as u64))),
+        1 => (humanize::address(&first.address, view.mask), String::new()),
+        n => (group.key().to_owned(), format!("{} visitors: ", humanize::number(n as u64))),
     };
     let mut message = format!("{visitors}{}", first.reason.explained());
     let variants = group.variants();
@@ -142,7 +143,7 @@ fn annotation(group: &Group<'_>, level: Level, view: View<'_>) -> String {
         }
     }
     if variants.len() > 1 {
-        let more = say::count(variants.len() as u64 - 1, "more text", "more texts");
+        let more = humanize::count(variants.len() as u64 - 1, "more text", "more texts");
         message.push_str(&format!("\n… and {more}"));
     }
     let place = first.source.as_ref();
@@ -153,7 +154,7 @@ fn annotation(group: &Group<'_>, level: Level, view: View<'_>) -> String {
 /// The first lines of what a visitor sees of it.
 fn sample(shown: &Shown<'_>) -> Vec<String> {
     let whole = |sign: &str, text: &str| -> Vec<String> {
-        say::printable(text).split('\n').map(|line| format!("{sign} {line}")).collect()
+        printable(text).split('\n').map(|line| format!("{sign} {line}")).collect()
     };
     let mut all = match shown {
         Shown::New(after) => whole("+", &after.text),
@@ -161,8 +162,8 @@ fn sample(shown: &Shown<'_>) -> Vec<String> {
         Shown::Kept(content) => whole(" ", &content.text),
         Shown::Doubtful(sent) => whole("?", &sent.text),
         Shown::Changed(before, after) => {
-            let lines = lines(&say::printable(&before.text), &say::printable(&after.text));
-            lines.iter().map(Line::to_text).collect()
+            let lines = line_diff(&printable(&before.text), &printable(&after.text));
+            lines.iter().map(DiffLine::to_text).collect()
         }
         Shown::Nothing => Vec::new(),
     };
@@ -175,7 +176,7 @@ fn sample(shown: &Shown<'_>) -> Vec<String> {
         }
     }
     if more > 0 {
-        all.push(format!("… {}", say::count(more as u64, "more line", "more lines")));
+        all.push(format!("… {}", humanize::count(more as u64, "more line", "more lines")));
     }
     all
 }

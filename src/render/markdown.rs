@@ -3,20 +3,18 @@
 //! Words that are not ours stand in code spans, in fenced blocks, or escaped in an HTML block:
 //! nothing of them is taken for Markdown, a link, a mention or HTML.
 
-mod safe;
-
-use safe::{code, comment, fence, html};
-
 use super::{
-    View,
-    diff::lines,
-    fit::{Entry, LeftOut, Size, biggest_first},
+    diff::line_diff,
     groups::{Group, Shown, Variant, groups, shown},
-    summary, words as say,
+    humanize,
+    markdown_escape::{code, comment, fence, html},
+    size_limit::{Entry, LeftOut, Size, biggest_first},
+    summary,
+    view::View,
 };
 use crate::{
     diagnostics::Diagnostic,
-    model::Endpoint,
+    model::{Endpoint, printable},
     plan::{Action, Plan, wire},
 };
 
@@ -48,7 +46,7 @@ pub(super) fn plan(plan: &Plan, view: View<'_>) -> String {
         })
         .collect();
     entries.extend(plan.protect.iter().map(|mark| {
-        let now = if mark.protect { "is protected from now on" } else { "is no longer protected" };
+        let now = summary::protection(mark);
         Entry::line(format!("- {} {now}\n", code(mark.key.as_str())), 1)
     }));
     entries.extend(unchanged(plan, view));
@@ -106,11 +104,14 @@ fn head(plan: &Plan, view: View<'_>) -> String {
         for action in Action::ALL {
             let n = plan.summary.count(action);
             if n > 0 {
-                let n = say::number(n);
+                let n = humanize::number(n);
                 out.push_str(&format!("| `{}` | {} | {n} |\n", action.sign(), action.as_str()));
             }
         }
-        out.push_str(&format!("| | unchanged | {} |\n\n", say::number(plan.summary.unchanged)));
+        out.push_str(&format!(
+            "| | unchanged | {} |\n\n",
+            humanize::number(plan.summary.unchanged)
+        ));
         out.push_str(&format!("{}.\n", summary::requests(plan)));
     }
     if let Some(commit) = &plan.commit {
@@ -149,15 +150,15 @@ fn marker(environment: &str, plan: &Plan, view: View<'_>) -> String {
 /// `text` with the number, if there are that many.
 fn more(n: usize, text: &str, out: &mut String) {
     if n > 0 {
-        out.push_str(&text.replace("{}", &say::number(n as u64)));
+        out.push_str(&text.replace("{}", &humanize::number(n as u64)));
     }
 }
 
 /// Whose it is.
 fn who(group: &Group<'_>, view: View<'_>) -> (String, String) {
     match group.len() {
-        1 => (say::address(&group.first().address, view.mask), String::new()),
-        n => (group.key().to_owned(), format!(", {} visitors", say::number(n as u64))),
+        1 => (humanize::address(&group.first().address, view.mask), String::new()),
+        n => (group.key().to_owned(), format!(", {} visitors", humanize::number(n as u64))),
     }
 }
 
@@ -206,8 +207,8 @@ fn full(group: &Group<'_>, view: View<'_>) -> String {
         let rest: usize = hidden.iter().map(|variant| variant.changes.len()).sum();
         out.push_str(&format!(
             "… and {} for {}\n\n",
-            say::count(hidden.len() as u64, "more text", "more texts"),
-            say::count(rest as u64, "visitor", "visitors"),
+            humanize::count(hidden.len() as u64, "more text", "more texts"),
+            humanize::count(rest as u64, "visitor", "visitors"),
         ));
     }
     out.push_str("</details>\n");
@@ -219,7 +220,7 @@ fn visitors_of(variant: &Variant<'_>, view: View<'_>) -> String {
         .changes
         .iter()
         .take(MOST_VISITORS)
-        .map(|change| code(&say::visitor(&change.address.visitor(), view.mask)))
+        .map(|change| code(&humanize::visitor(&change.address.visitor(), view.mask)))
         .collect();
     let mut out = shown.join(", ");
     more(variant.changes.len().saturating_sub(MOST_VISITORS), " and {} more", &mut out);
@@ -231,7 +232,7 @@ fn visitors_of(variant: &Variant<'_>, view: View<'_>) -> String {
 fn texts(variant: &Variant<'_>) -> String {
     let mut out = String::new();
     let mut whole = |sign: char, text: &str| {
-        for line in say::printable(text).split('\n') {
+        for line in printable(text).split('\n') {
             out.push_str(&format!("{sign} {line}\n"));
         }
     };
@@ -241,7 +242,7 @@ fn texts(variant: &Variant<'_>) -> String {
         Shown::Kept(content) => whole(' ', &content.text),
         Shown::Doubtful(sent) => whole('?', &sent.text),
         Shown::Changed(before, after) => {
-            for line in lines(&say::printable(&before.text), &say::printable(&after.text)) {
+            for line in line_diff(&printable(&before.text), &printable(&after.text)) {
                 out.push_str(&line.to_text());
                 out.push('\n');
             }
@@ -257,13 +258,13 @@ fn unchanged(plan: &Plan, view: View<'_>) -> Option<Entry> {
     (n > 0).then(|| {
         let mut list = String::new();
         for unchanged in plan.unchanged.iter().take(MOST_LISTED) {
-            list.push_str(&say::address(&unchanged.address, view.mask));
+            list.push_str(&humanize::address(&unchanged.address, view.mask));
             list.push('\n');
         }
         more(n.saturating_sub(MOST_LISTED), "… and {} more\n", &mut list);
         let full = format!(
             "<details>\n<summary>{} unchanged</summary>\n\n{}</details>\n",
-            say::number(n as u64),
+            humanize::number(n as u64),
             fence("text", &list)
         );
         Entry { full: Some(full), line: String::new(), changes: 0, rank: u8::MAX }
@@ -280,7 +281,7 @@ fn warnings(diagnostics: &[Diagnostic]) -> Option<Entry> {
             list.push('\n');
         }
         more(n.saturating_sub(MOST_LISTED), "… and {} more\n", &mut list);
-        let title = say::count(n as u64, "warning", "warnings");
+        let title = humanize::count(n as u64, "warning", "warnings");
         let full = format!(
             "<details>\n<summary>{title}</summary>\n\n{}</details>\n",
             fence("text", &list)

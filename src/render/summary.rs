@@ -1,11 +1,11 @@
 //! The words about a whole plan, and about a change, that all formats share. They are plain text:
 //! each format escapes them.
 
-use super::words as say;
+use super::humanize;
 use crate::{
     diagnostics::{Diagnostic, Severity},
-    model::{BaseUrl, Content, Endpoint, Place},
-    plan::{Action, Change, Commit, Forecast, Operation, Plan},
+    model::{BaseUrl, Content, Endpoint, Place, one_line},
+    plan::{Action, Change, Commit, Forecast, Operation, Plan, ProtectMark},
 };
 
 /// What stands after the count: `3 to create`.
@@ -31,7 +31,7 @@ pub(super) fn unchanged(plan: &Plan) -> String {
         (0, false) => "the targets name no deliveries".to_owned(),
         (n, _) => format!(
             "{} as {} should be",
-            say::count(n, "delivery is", "deliveries are"),
+            humanize::count(n, "delivery is", "deliveries are"),
             if n == 1 { "it" } else { "they" }
         ),
     }
@@ -40,14 +40,18 @@ pub(super) fn unchanged(plan: &Plan) -> String {
 /// The requests, and when they can be made.
 pub(super) fn requests(plan: &Plan) -> String {
     let requests = plan.summary.requests;
-    let asked = say::count(requests, "request", "requests");
+    let asked = humanize::count(requests, "request", "requests");
     match plan.budget.forecast(requests) {
         Forecast::Fits { .. } if requests == 0 => asked,
         Forecast::Fits { left } => {
-            format!("{asked}; {} left in this hour: fits", say::number(left))
+            format!("{asked}; {} left in this hour: fits", humanize::number(left))
         }
         Forecast::Takes { per_hour, about } => {
-            format!("{asked} at {} an hour: about {}", say::number(per_hour), say::duration(about))
+            format!(
+                "{asked} at {} an hour: about {}",
+                humanize::number(per_hour),
+                humanize::duration(about)
+            )
         }
     }
 }
@@ -70,7 +74,7 @@ pub(super) fn api_url(url: &BaseUrl) -> String {
 pub(super) fn whereabouts(plan: &Plan) -> Option<String> {
     let environment = match &*plan.environment {
         "default" => None,
-        name => Some(format!("for the environment {}", say::one_line(name))),
+        name => Some(format!("for the environment {}", one_line(name))),
     };
     match (environment, at_api(plan), &plan.api) {
         (Some(environment), Some(api), _) => Some(format!("{environment}, {api}")),
@@ -82,7 +86,12 @@ pub(super) fn whereabouts(plan: &Plan) -> Option<String> {
 
 /// Twelve digits of a commit, as in the history.
 pub(super) fn short(commit: &Commit) -> String {
-    say::one_line(&commit.id.as_str().chars().take(12).collect::<String>())
+    one_line(&commit.id.as_str().chars().take(12).collect::<String>())
+}
+
+/// What changes about the protection of a key: stands after the key.
+pub(super) fn protection(mark: &ProtectMark) -> &'static str {
+    if mark.protect { "is protected from now on" } else { "is no longer protected" }
 }
 
 /// What stands after a commit.
@@ -107,15 +116,15 @@ pub(super) fn facts(change: &Change, mask: bool) -> Vec<String> {
         | Operation::Replace { .. }
         | Operation::Delete { .. }
         | Operation::Forget { .. } => Vec::new(),
-        Operation::Adopt { id, .. } => vec![format!("message {}", say::one_line(id.as_str()))],
+        Operation::Adopt { id, .. } => vec![format!("message {}", one_line(id.as_str()))],
         Operation::FinishReplace { old, .. } => {
-            vec![format!("delete message {}", say::one_line(old.id.as_str()))]
+            vec![format!("delete message {}", one_line(old.id.as_str()))]
         }
-        Operation::Move { from, .. } => vec![format!("was {}", say::address(from, mask))],
+        Operation::Move { from, .. } => vec![format!("was {}", humanize::address(from, mask))],
         Operation::Unknown { at, trouble, request_id, .. } => {
             let mut fact = format!("sent {at:.0}; {}", cause(trouble.as_deref()));
             if let Some(id) = request_id {
-                fact.push_str(&format!(" (sib-request-id {})", say::one_line(id)));
+                fact.push_str(&format!(" (sib-request-id {})", one_line(id)));
             }
             vec![fact, resolve(change, mask)]
         }
@@ -124,19 +133,19 @@ pub(super) fn facts(change: &Change, mask: bool) -> Vec<String> {
 
 /// Why nobody knows of an unknown delivery.
 pub(super) fn cause(trouble: Option<&str>) -> String {
-    say::one_line(trouble.unwrap_or("the run that sent it did not live to see the answer"))
+    one_line(trouble.unwrap_or("the run that sent it did not live to see the answer"))
 }
 
 /// What to do about an unknown delivery.
 pub(super) fn resolve(change: &Change, mask: bool) -> String {
     format!(
         "look at the visitor's chat in Brevo, then: pushsync state resolve {} --sent ID, or --not-sent",
-        say::address(&change.address, mask)
+        humanize::address(&change.address, mask)
     )
 }
 
 fn sender(content: &Content) -> String {
-    say::one_line(&content.from.to_string())
+    one_line(&content.from.to_string())
 }
 
 /// Where the message is written.
@@ -147,7 +156,7 @@ pub(super) fn source(change: &Change) -> Option<String> {
 /// `FILE:LINE`. Of a very long name, the end.
 fn place(place: &Place) -> String {
     const MOST: usize = 200;
-    let file = say::one_line(&place.file);
+    let file = one_line(&place.file);
     let start = file.char_indices().rev().nth(MOST - 1).map_or(0, |(at, _)| at);
     let cut = if start > 0 { "…" } else { "" };
     format!("{cut}{}:{}", &file[start..], place.line)
@@ -160,12 +169,12 @@ pub(super) fn diagnostic(diagnostic: &Diagnostic) -> String {
         Severity::Error => "error",
         Severity::Warning => "warning",
     };
-    let mut out = format!("{severity}[{}]: {}", code.as_str(), say::one_line(message));
+    let mut out = format!("{severity}[{}]: {}", code.as_str(), one_line(message));
     if let Some(at) = at {
         out.push_str(&format!(" ({})", place(at)));
     }
     if let Some(help) = help {
-        out.push_str(&format!("; {}", say::one_line(help)));
+        out.push_str(&format!("; {}", one_line(help)));
     }
     out
 }

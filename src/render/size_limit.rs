@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 
-use super::words as say;
+use super::humanize;
 
 /// Something to review.
 pub(super) struct Entry {
@@ -121,11 +121,11 @@ impl LeftOut {
         let Self { texts, entries, changes } = self;
         let mut parts = Vec::new();
         if texts > 0 {
-            parts.push(format!("the texts of {}", say::count(texts, "entry", "entries")));
+            parts.push(format!("the texts of {}", humanize::count(texts, "entry", "entries")));
         }
         if entries > 0 {
-            let entries = say::count(entries, "entry", "entries");
-            parts.push(format!("{entries} ({})", say::count(changes, "change", "changes")));
+            let entries = humanize::count(entries, "entry", "entries");
+            parts.push(format!("{entries} ({})", humanize::count(changes, "change", "changes")));
         }
         (!parts.is_empty()).then(|| parts.join(", and "))
     }

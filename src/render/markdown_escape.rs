@@ -1,10 +1,16 @@
-use std::fmt::Write as _;
+//! Text of others in Markdown, so that nothing in it is taken for Markdown or HTML.
 
-use super::say;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+use super::escape;
+use crate::model::one_line;
+
+/// The bytes that stay as they are in a name inside a comment: letters, digits, `.`, `_` and `-`.
+const IN_COMMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'.').remove(b'_').remove(b'-');
 
 /// A code span: one line, and nothing in it is Markdown.
 pub(super) fn code(text: &str) -> String {
-    let text = say::one_line(text);
+    let text = one_line(text);
     let ticks = "`".repeat(longest_run(&text) + 1);
     // One space at each end is not shown; an empty span would be none.
     let pad = text.is_empty() || text.starts_with(['`', ' ']) || text.ends_with(['`', ' ']);
@@ -20,21 +26,12 @@ pub(super) fn fence(language: &str, lines: &str) -> String {
 
 /// One line inside HTML.
 pub(super) fn html(text: &str) -> String {
-    crate::render::escape::html(&say::one_line(text))
+    escape::html(&one_line(text))
 }
 
 /// A name inside a comment that ends in ` -->`, as programs look for it.
 pub(super) fn comment(name: &str) -> String {
-    let mut out = String::with_capacity(name.len());
-    for byte in name.bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-') {
-            out.push(char::from(byte));
-        } else {
-            // Writing to a String does not fail.
-            let _ = write!(out, "%{byte:02X}");
-        }
-    }
-    out
+    utf8_percent_encode(name, IN_COMMENT).to_string()
 }
 
 fn longest_run(text: &str) -> usize {

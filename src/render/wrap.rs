@@ -3,7 +3,7 @@ use std::io::{self, Write};
 use anstyle::Style;
 
 /// Running text in a column: words go to the next line where they do not fit, line breaks stay.
-pub(super) struct Flow<'a> {
+pub(super) struct TextWrapper<'a> {
     out: &'a mut dyn Write,
     indent: usize,
     width: usize,
@@ -13,7 +13,7 @@ pub(super) struct Flow<'a> {
     spaces: usize,
 }
 
-impl<'a> Flow<'a> {
+impl<'a> TextWrapper<'a> {
     /// Text between column `indent` and column `width`.
     pub(super) fn new(out: &'a mut dyn Write, indent: usize, width: usize) -> Self {
         // Even in a very narrow terminal a few words fit.
@@ -88,7 +88,7 @@ mod tests {
 
     fn flow(width: usize, text: &str) -> String {
         let mut out = Vec::new();
-        let mut flow = Flow::new(&mut out, 2, width);
+        let mut flow = TextWrapper::new(&mut out, 2, width);
         flow.push(Style::new(), text).expect("a Vec takes all");
         flow.end().expect("a Vec takes all");
         String::from_utf8(out).expect("utf-8")

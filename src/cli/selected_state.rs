@@ -1,26 +1,24 @@
-//! Where the state of a command is, and what lies beside it.
+//! The state of a command: where it is, and the files beside it.
 
 use std::path::PathBuf;
 
-use super::{failure::Failure, hidden};
+use super::failure::Failure;
 use crate::state::{Location, StateError, backup};
 
-/// Where the state of this command is.
-pub(super) struct Place {
+/// The state that a command works on.
+pub(super) struct SelectedState {
     location: Location,
-    /// A folder on this machine for what does not go elsewhere: the sandbox's messages. The state
-    /// itself, if it is kept in a folder.
+    /// A folder on this machine, for the sandbox's messages: the state's own, if it is in a folder.
     local: PathBuf,
-    /// The environment's name in the state; the sandbox has states of its own, so that nothing
-    /// that was only sent there is taken for sent.
+    /// The environment's name in the store. A sandbox has a name of its own, so that its deliveries are
+    /// never taken for sent.
     namespace: String,
 }
 
-/// What precedes an environment in the name of its sandbox. No environment can be called so: ':'
-/// is in no name.
+/// The prefix of a sandbox's name. No environment has a ':' in its name.
 const SANDBOX: &str = "sandbox:";
 
-impl Place {
+impl SelectedState {
     pub(super) fn new(location: Location, local: PathBuf, environment: String) -> Self {
         Self { location, local, namespace: environment }
     }
@@ -32,11 +30,6 @@ impl Place {
 
     pub(super) fn location(&self) -> &Location {
         &self.location
-    }
-
-    /// Where it is, for messages: as it is written in the project, if there are variables in that.
-    pub(super) fn shown(&self) -> String {
-        hidden::in_words(self.location.to_string())
     }
 
     pub(super) fn environment(&self) -> &str {
@@ -51,8 +44,7 @@ impl Place {
         &self.namespace
     }
 
-    /// Where exports are kept that are made before changes. A store elsewhere keeps older states
-    /// itself.
+    /// The folder of the exports that are made before changes. Other stores keep older states themselves.
     pub(super) fn backups(&self) -> Option<PathBuf> {
         match &self.location {
             Location::Folder(folder) => Some(folder.join("backups")),
@@ -65,7 +57,7 @@ impl Place {
         self.local.join(format!("sandbox-{}.jsonl", self.environment()))
     }
 
-    /// An error of the state; of damage it is also said how to get the state back.
+    /// The failure of an error of the state. For damage, it says how to get the state back.
     pub(super) fn failure(&self, error: StateError) -> Failure {
         if !matches!(error, StateError::Damaged { .. }) {
             return error.into();
@@ -76,16 +68,16 @@ impl Place {
                 let newest = backup::list(&exports, &self.namespace).ok().and_then(|mut all| all.pop());
                 match newest {
                     Some(path) => format!(
-                        "move sled/ and pushsync.* out of {} (keep them), then read the last export back: pushsync state import {}. What was sent after that export is not in it and would be sent again: read the plan before you apply it",
+                        "move sled/ and pushsync.* out of {} (keep them), then read the last export back: pushsync state import {}. Messages that were sent after that export are not in it, and would be sent again: read the plan before you apply it",
                         folder.display(),
                         path.display()
                     ),
-                    None => "no export was made by itself yet; if you have one, read it back into a fresh folder: pushsync state import FILE --state DIR".to_owned(),
+                    None => "there is no automatic export yet; if you have an export, read it back into a fresh folder: pushsync state import FILE --state DIR".to_owned(),
                 }
             }
             Location::Postgres(_) => "restore the database from its own backup, or read an export back into a fresh one: pushsync state import FILE --state URL".to_owned(),
             Location::Bucket(_) => "pushsync state restore lists older snapshots and brings one back; or read an export back under a fresh prefix: pushsync state import FILE --state URL".to_owned(),
         };
-        Failure::from(error).help(hidden::in_words(cure))
+        Failure::from(error).help(cure)
     }
 }

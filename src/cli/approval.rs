@@ -1,4 +1,4 @@
-//! What entitles a run to apply a plan: that somebody saw it, and that it is still that plan.
+//! The checks before a plan is applied: someone has agreed to it, and it is still that plan.
 
 use std::{
     fs,
@@ -9,7 +9,7 @@ use std::{
 
 use tokio::runtime::Runtime;
 
-use super::{context::Context, failure::Failure, git::Repository, place::Place};
+use super::{context::Context, failure::Failure, git::Repository, selected_state::SelectedState};
 use crate::{
     model::{CommitId, Endpoint},
     plan::{Plan, StateRef, wire},
@@ -17,20 +17,24 @@ use crate::{
 };
 
 /// Reads a saved plan.
-pub(super) fn saved(path: &Path) -> Result<Plan, Failure> {
+pub(super) fn saved_plan(path: &Path) -> Result<Plan, Failure> {
     let failed = |why: String| Failure::new(format!("could not use {}: {why}", path.display()));
     let bytes = fs::read(path).map_err(|error| failed(error.to_string()))?;
     wire::decode(&bytes)
         .map_err(|error| failed(error.to_string()).help("make a new one: pushsync plan --out FILE"))
 }
 
-/// That the plan is for this environment, and for the API that this run is for.
-pub(super) fn for_here(plan: &Plan, api: &Endpoint, place: &Place) -> Result<(), Failure> {
-    let why = if plan.environment != place.environment() {
+/// Refuses a plan for another environment or another API.
+pub(super) fn check_target(
+    plan: &Plan,
+    api: &Endpoint,
+    state: &SelectedState,
+) -> Result<(), Failure> {
+    let why = if plan.environment != state.environment() {
         format!(
             "the plan is for the environment `{}`, this run is for `{}`",
             plan.environment,
-            place.environment()
+            state.environment()
         )
     } else {
         match (&plan.api, api) {
@@ -51,8 +55,8 @@ pub(super) fn for_here(plan: &Plan, api: &Endpoint, place: &Place) -> Result<(),
     Err(Failure::new(why).help("nothing was done; make a new plan and review it"))
 }
 
-/// That the plan was made from the state as it is now.
-pub(super) fn fresh(
+/// Refuses a plan that was made from another state, or from an earlier one.
+pub(super) fn check_fresh(
     plan: &Plan,
     runtime: &Runtime,
     store: Option<&Arc<dyn Store>>,
@@ -65,7 +69,7 @@ pub(super) fn fresh(
         None => StateRef { lineage: None, serial: 0 },
     };
     let why = if plan.state.lineage.is_some() && now.lineage.is_none() {
-        "the plan was made from a state, and here is none".to_owned()
+        "the plan was made from a state, and there is no state here".to_owned()
     } else if plan.state.lineage.is_some() && plan.state.lineage != now.lineage {
         "the plan was made from another state (its lineage differs)".to_owned()
     } else if plan.state.serial != now.serial {
@@ -79,7 +83,8 @@ pub(super) fn fresh(
     Err(Failure::new(why).help("nothing was done; make a new plan and review it"))
 }
 
-pub(super) fn agreed(context: &Context) -> Result<bool, Failure> {
+/// Asks whether to apply the plan.
+pub(super) fn ask(context: &Context) -> Result<bool, Failure> {
     let mut err = context.output.err();
     write!(err, "\nApply these changes? Only `yes` is accepted: ")?;
     err.flush()?;
@@ -92,22 +97,22 @@ pub(super) fn agreed(context: &Context) -> Result<bool, Failure> {
     Ok(answer.trim() == "yes")
 }
 
-/// That the changes are those of the plan that was reviewed. What is done already needs no review.
-pub(super) fn reviewed(context: &Context, plan: &Plan, digest: &str) -> Result<(), Failure> {
+/// Refuses changes that differ from those of the plan that was reviewed.
+pub(super) fn check_reviewed(context: &Context, plan: &Plan, digest: &str) -> Result<(), Failure> {
     let now = wire::changes_digest(plan)?;
     if plan.is_empty() || now == digest {
         return Ok(());
     }
     Err(Failure::new(format!(
-        "what would be done now is not what was reviewed: the changes have the digest {now}, the reviewed ones {digest}"
+        "the changes are not those that were reviewed: they have the digest {now}, the reviewed ones {digest}"
     ))
     .help(format!(
-        "nothing was done. The state or the manifest has changed since; review what is to be done now: {}",
+        "nothing was done. The state or the manifest has changed since; review the changes again: {}",
         context.command("plan")
     )))
 }
 
-/// Whether the last apply stopped early, so that there is something to go on with.
+/// Whether the last apply stopped early, so that this one can go on with it.
 pub(super) fn resumes(
     context: &Context,
     runtime: &Runtime,
@@ -124,19 +129,19 @@ pub(super) fn resumes(
     let Some(why @ ("budget" | "duration" | "signal" | "killed")) = run.stopped.as_deref() else {
         context.output.note(&match &run.stopped {
             None => format!("nothing to resume: the apply of {:.0} came to its end", run.started_at),
-            // Nobody has looked at it yet, or it would have been applied again since.
+            // If someone had looked at it, it would have been applied again since.
             Some(_) => format!(
-                "nothing to resume: the apply of {:.0} was refused by the API, not cut short; apply again once that is mended",
+                "nothing to resume: the apply of {:.0} was refused by the API, not cut short; apply again once that is fixed",
                 run.started_at
             ),
         });
         return Ok(false);
     };
-    // What else was merged since matters only if it is in the project's folder.
-    let here = Here::at(&context.global.directory);
-    if !here.has(run.commit.as_deref()) {
+    // Other commits matter only if they change the project's folder.
+    let here = Checkout::of(&context.global.directory);
+    if !here.is_at(run.commit.as_deref()) {
         return Err(Failure::new(format!(
-            "the apply of {:.0} stopped early ({why}) with the manifest of {}, and here is {}",
+            "the apply of {:.0} stopped early ({why}) with the manifest of {}, and this is {}",
             run.started_at,
             named(run.commit.as_deref()),
             here.named()
@@ -151,15 +156,15 @@ pub(super) fn resumes(
 }
 
 /// The project's files, as git knows them.
-struct Here {
+struct Checkout {
     repository: Option<Repository>,
     commit: Option<CommitId>,
-    /// Why git does not say.
+    /// Why git does not know.
     why: Option<String>,
 }
 
-impl Here {
-    fn at(project: &Path) -> Self {
+impl Checkout {
+    fn of(project: &Path) -> Self {
         let asked = Repository::of(project, project).and_then(|repository| {
             let commit = repository.as_ref().map(Repository::commit).transpose()?.flatten();
             Ok((repository, commit.map(|commit| commit.id)))
@@ -170,12 +175,12 @@ impl Here {
         }
     }
 
-    /// Whether they are those of the commit that a run noted.
-    fn has(&self, then: Option<&str>) -> bool {
+    /// Whether the files are those of the commit that a run noted.
+    fn is_at(&self, then: Option<&str>) -> bool {
         match (&self.commit, then) {
             (None, None) => self.why.is_none(),
             (Some(here), Some(then)) if here.as_str() == then => true,
-            // The text comes out of the state: unless it is a whole hash, it is not handed to git.
+            // The text comes from the state: only a whole hash is passed to git.
             (Some(_), Some(then)) => CommitId::parse(then)
                 .is_ok_and(|then| self.repository.as_ref().is_some_and(|git| git.is_as_of(&then))),
             _ => false,
@@ -190,7 +195,7 @@ impl Here {
     }
 }
 
-/// A commit that a run noted.
+/// The words for a commit that a run noted.
 fn named(commit: Option<&str>) -> String {
     match commit {
         None => "no commit".to_owned(),
@@ -201,7 +206,7 @@ fn named(commit: Option<&str>) -> String {
 
 /// The newest run that was an apply.
 fn last_apply(runtime: &Runtime, store: &Arc<dyn Store>) -> Result<Option<Run>, Failure> {
-    // Nearly always it is among the newest; a state that is refreshed every hour may have many after it.
+    // It is nearly always among the newest runs, but a state may be refreshed every hour.
     for most in [20, usize::MAX] {
         let runs = runtime.block_on(store.runs(most))?;
         if let Some(run) = runs.into_iter().find(|run| run.command == "apply") {

@@ -1,4 +1,4 @@
-//! What surrounds the process: the clock, the environment, the machine.
+//! The clock, the environment variables, and the machine.
 
 use std::{env, ffi::OsString, fs, sync::Arc};
 
@@ -11,7 +11,7 @@ pub(super) fn now() -> Timestamp {
     Timestamp::now()
 }
 
-/// The time, for what asks again and again.
+/// The clock itself.
 pub(super) fn clock() -> Clock {
     Arc::new(now)
 }

@@ -13,13 +13,12 @@ use crate::{
     state::{Amendment, Answer, Meta, Page, Run, StateError, Store, Verification, Write},
 };
 
-/// Counts down to its moment.
-#[derive(Clone)]
-struct Fuse(Arc<AtomicU64>);
+/// Counts down to a moment.
+struct Countdown(AtomicU64);
 
-impl Fuse {
-    /// Whether so many have passed; then it stays so.
-    fn is_out(&self) -> bool {
+impl Countdown {
+    /// Counts one down, and returns whether the moment has come; after that it stays so.
+    fn has_come(&self) -> bool {
         let left = self.0.load(Ordering::SeqCst);
         if left > 1 {
             self.0.store(left - 1, Ordering::SeqCst);
@@ -27,45 +26,50 @@ impl Fuse {
         left == 1
     }
 
-    fn burn(&self) {
+    /// Counts one down, and crashes if the moment has come.
+    fn crash_if_due(&self) {
         if self.0.fetch_sub(1, Ordering::SeqCst) == 1 {
-            // No destructor runs, as after SIGKILL.
+            // No destructor runs, like after SIGKILL.
             std::process::abort();
         }
     }
 }
 
-/// `moment` is `WHAT:COUNT`; what makes no sense never comes.
+/// `moment` is `EVENT:COUNT`; a moment that makes no sense never comes.
 pub(super) fn wrap(
     moment: &str,
     store: Arc<dyn Store>,
     api: Arc<dyn Api>,
 ) -> (Arc<dyn Store>, Arc<dyn Api>) {
-    let (what, count) = moment.split_once(':').unwrap_or((moment, "1"));
-    let fuse = |name: &str| {
-        let count = if what == name { count.parse().unwrap_or(0) } else { 0 };
-        Fuse(Arc::new(AtomicU64::new(count)))
+    let (event, count) = moment.split_once(':').unwrap_or((moment, "1"));
+    let countdown = |name: &str| {
+        let count = if event == name { count.parse().unwrap_or(0) } else { 0 };
+        Countdown(AtomicU64::new(count))
     };
     (
-        Arc::new(Mortal {
+        Arc::new(CrashingStore {
             inner: store,
-            commit: fuse("commit"),
-            lose: fuse("lose"),
-            mute: fuse("mute"),
+            commit: countdown("commit"),
+            lose: countdown("lose"),
+            mute: countdown("mute"),
         }),
-        Arc::new(MortalApi { inner: api, request: fuse("request"), answer: fuse("answer") }),
+        Arc::new(CrashingApi {
+            inner: api,
+            request: countdown("request"),
+            answer: countdown("answer"),
+        }),
     )
 }
 
-/// Dies right after a commit is durable, or is lost after some of them.
-struct Mortal {
+/// Crashes right after a commit is durable, or fails from some commit on.
+struct CrashingStore {
     inner: Arc<dyn Store>,
-    commit: Fuse,
-    lose: Fuse,
-    mute: Fuse,
+    commit: Countdown,
+    lose: Countdown,
+    mute: Countdown,
 }
 
-impl Store for Mortal {
+impl Store for CrashingStore {
     fn place(&self) -> &str {
         self.inner.place()
     }
@@ -96,14 +100,14 @@ impl Store for Mortal {
                 place: self.place().to_owned(),
                 why: "the connection was lost, on request".to_owned(),
             };
-            if self.lose.is_out() {
+            if self.lose.has_come() {
                 return Err(lost());
             }
             let result = self.inner.commit(writes).await;
-            if self.mute.is_out() {
+            if self.mute.has_come() {
                 return Err(lost());
             }
-            self.commit.burn();
+            self.commit.crash_if_due();
             result
         })
     }
@@ -117,25 +121,25 @@ impl Store for Mortal {
     }
 }
 
-/// Dies right before a request leaves, or right after its answer came.
-struct MortalApi {
+/// Crashes right before a request leaves, or right after its answer came.
+struct CrashingApi {
     inner: Arc<dyn Api>,
-    request: Fuse,
-    answer: Fuse,
+    request: Countdown,
+    answer: Countdown,
 }
 
-impl MortalApi {
+impl CrashingApi {
     fn around<'a, T: Send + 'a>(&'a self, call: Call<'a, T>) -> Call<'a, T> {
         Box::pin(async move {
-            self.request.burn();
+            self.request.crash_if_due();
             let result = call.await;
-            self.answer.burn();
+            self.answer.crash_if_due();
             result
         })
     }
 }
 
-impl Api for MortalApi {
+impl Api for CrashingApi {
     fn create<'a>(
         &'a self,
         kind: Kind,
