@@ -68,7 +68,7 @@ fn same(values: &Values<'_>, id: ValueId, expected: &Expected) {
                 same(values, *value, expected);
             }
         }
-        (found, expected) => assert!(false, "{found:?} instead of {expected:?}"),
+        (found, expected) => assert_eq!(format!("{found:?}"), format!("{expected:?}")),
     }
     if matches!(values.get(id), Value::Bool(_) | Value::Int(_) | Value::Number) {
         assert!(values.text(id).is_some_and(|text| !text.is_empty()), "{id} has no text");
