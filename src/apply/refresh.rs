@@ -67,7 +67,7 @@ pub async fn refresh(
     }
     let changes = queue.len() as u64;
     let executor = Executor::start(session).await?;
-    executor.reporter.report(&Event::Started { changes, requests: changes });
+    executor.session.reporter.report(&Event::Started { changes, requests: changes });
     let refresh = Arc::new(Refresh { executor, found: Mutex::default() });
     let work = |address, permit| Arc::clone(&refresh).ask(address, permit);
     let left = refresh.executor.carry_out(queue, |_| false, work).await?;
@@ -131,19 +131,19 @@ impl Refresh {
         address: Address,
         permit: Option<Permit>,
     ) -> Result<(), ApplyError> {
-        let Executor { store, api, sender, reporter, clock, .. } = &self.executor;
-        let Some(record) = store.record(&address).await? else {
+        let Executor { session, sender, .. } = &self.executor;
+        let Some(record) = session.store.record(&address).await? else {
             permit.map(Permit::unsent);
             return Ok(());
         };
-        let get = || api.get(record.kind, &record.id);
+        let get = || session.api.get(record.kind, &record.id);
         let drift = match sender.send(Some(&address), permit, get).await {
             Ok(found) => difference(&record, &found),
             Err(Undone::Refused(error)) if error.is_gone() => Some(Drift::Gone),
             Err(Undone::Refused(error) | Undone::Lost(error)) => {
                 let problem = Problem::Api(error);
                 let failure = Failure { address, action: "refresh", problem };
-                reporter.report(&Event::Failed(failure.clone()));
+                session.reporter.report(&Event::Failed(failure.clone()));
                 self.so_far().failed.push(failure);
                 return Ok(());
             }
@@ -173,7 +173,7 @@ impl Refresh {
                 error: None,
             });
         }
-        let record = Record { drift, verified_at: clock(), ..record };
+        let record = Record { drift, verified_at: (session.options.clock)(), ..record };
         self.executor.commit(vec![Write::Put(Box::new(record))]).await
     }
 

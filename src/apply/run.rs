@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    Event, Failure, Outcome, Session,
+    ApplyError, Event, Failure, Outcome, Session,
     delivery_machine::{DeliveryInput, DeliveryMachine, End, Step},
     executor::Executor,
     rate_limiter::Permit,
@@ -20,23 +20,6 @@ use crate::{
     },
 };
 
-/// Why a run could not go on.
-#[derive(Debug, thiserror::Error)]
-pub enum ApplyError {
-    /// The state could not be read or written. What was under way is noted as intents.
-    #[error(transparent)]
-    State(#[from] Arc<StateError>),
-    /// A part of the run ended without a word: a defect of this program.
-    #[error("a worker of the run died: {0}")]
-    Worker(String),
-}
-
-impl From<StateError> for ApplyError {
-    fn from(error: StateError) -> Self {
-        Self::State(Arc::new(error))
-    }
-}
-
 /// Carries `plan` out.
 ///
 /// The caller holds the state's lock, and has made sure that the plan was made from this state.
@@ -48,12 +31,12 @@ pub async fn apply(plan: Plan, session: Session) -> Result<Outcome, ApplyError> 
         return Ok(Outcome::default());
     }
     let executor = Executor::start(session).await?;
-    executor.reporter.report(&Event::Started {
+    executor.session.reporter.report(&Event::Started {
         changes: plan.changes.len() as u64,
         requests: plan.summary.requests,
     });
     for mark in &plan.protect {
-        remember_protection(&*executor.store, &mark.key, mark.protect).await?;
+        remember_protection(&*executor.session.store, &mark.key, mark.protect).await?;
     }
     let run = Arc::new(Run { executor, outcome: Mutex::default() });
     let costs_nothing =
@@ -161,12 +144,13 @@ impl Run {
         change: Change,
         mut permit: Option<Permit>,
     ) -> Result<(), ApplyError> {
-        let Executor { api, sender, clock, run, .. } = &self.executor;
+        let Executor { session, sender, .. } = &self.executor;
+        let (api, clock, run) = (&session.api, &session.options.clock, session.info.id);
         let record = self.record_of(&change).await?;
         let (address, action, kind) = (change.address.clone(), change.action(), change.kind);
         let visitor = address.visitor();
         let of = Some(&address);
-        let (mut machine, mut step) = DeliveryMachine::start(change, record, *run, clock());
+        let (mut machine, mut step) = DeliveryMachine::start(change, record, run, clock());
         loop {
             let input = match step {
                 Step::Intend(intent) => {
@@ -220,11 +204,11 @@ impl Run {
             | Operation::Adopt { .. }
             | Operation::Delete { .. }
             | Operation::Unknown { .. } => Ok(None),
-            Operation::Move { from, .. } => self.executor.store.record(from).await,
+            Operation::Move { from, .. } => self.executor.session.store.record(from).await,
             Operation::Update { .. }
             | Operation::Restore { .. }
             | Operation::FinishReplace { .. }
-            | Operation::Forget { .. } => self.executor.store.record(&change.address).await,
+            | Operation::Forget { .. } => self.executor.session.store.record(&change.address).await,
         }
     }
 
@@ -236,9 +220,9 @@ impl Run {
     ) -> Result<(), ApplyError> {
         let result = self.executor.commit(writes).await;
         if let (Err(_), Some(create)) = (&result, outcome) {
-            let Executor { lineage, run, reporter, .. } = &self.executor;
-            let outcome = UnrecordedOutcome { lineage: *lineage, run: *run, create };
-            reporter.report(&Event::Unrecorded(outcome));
+            let Executor { session, lineage, .. } = &self.executor;
+            let outcome = UnrecordedOutcome { lineage: *lineage, run: session.info.id, create };
+            session.reporter.report(&Event::Unrecorded(outcome));
         }
         result
     }
@@ -281,7 +265,7 @@ impl Run {
             End::Abandoned => return self.so_far().remaining += 1,
             End::Held => return self.so_far().unknown.push(address),
         };
-        self.executor.reporter.report(&event);
+        self.executor.session.reporter.report(&event);
     }
 }
 
