@@ -75,7 +75,7 @@ fn not_found(options: &OpenOptions, location: &str) -> StateError {
 }
 
 /// Opens the state of one environment. Called on the thread that will use it.
-pub(super) fn open(
+pub(super) fn open_engine(
     folder: &Path,
     options: &OpenOptions,
     location: &str,
