@@ -14,7 +14,7 @@ use pushsync::{
     desired::Deliveries,
     manifest::{Limits, LoadOptions, Project, load},
     model::{Content, MessageId, Record},
-    state::{self, Access, LockHolder, Mode, OpenOptions, StateTarget, Store, Write},
+    state::{self, Access, LockHolder, Mode, OpenOptions, StateTarget, Write},
 };
 use uuid::Uuid;
 

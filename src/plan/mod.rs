@@ -4,6 +4,7 @@
 //! same plan out.
 
 mod action;
+mod adopt;
 mod budget;
 mod change;
 mod inputs;
@@ -17,6 +18,7 @@ mod value;
 pub mod wire;
 
 pub use action::{Action, Reason};
+pub use adopt::adopt;
 pub use budget::{Budget, Forecast};
 pub use change::{Change, Operation};
 pub use inputs::{Declared, Import, Inputs};

@@ -6,6 +6,7 @@ use std::{
 
 use super::{
     Change, Declared, Import, Inputs, Operation, Plan, ProtectMark, Reason, Summary, Unchanged,
+    adopt,
 };
 use crate::{
     diagnostics::{Code, Diagnostic},
@@ -197,16 +198,21 @@ impl Planner {
         if !self.inputs.selection.contains(&delivery.address) {
             return;
         }
-        let after = wanted(delivery);
         if let Some(intents) = self.unknown.remove(&delivery.address) {
             self.unknown(intents, Some(delivery));
             return;
         }
-        let (reason, operation) = match import {
-            Some(import) => (Reason::Import, Operation::Adopt { id: import.id, after }),
-            None => (Reason::New, Operation::Create { after }),
-        };
-        self.change_desired(delivery, delivery.spec.protect.unwrap_or(false), reason, operation);
+        if let Some(import) = import {
+            self.keep(adopt(delivery, import.id));
+            return;
+        }
+        let protect = delivery.spec.protect.unwrap_or(false);
+        self.change_desired(
+            delivery,
+            protect,
+            Reason::New,
+            Operation::Create { after: wanted(delivery) },
+        );
     }
 
     /// In the manifest and in the state: whether that is all there is to say. What [`Self::both`]

@@ -197,6 +197,15 @@ impl StateError {
         Self::Unavailable { location: location.to_owned(), why: why.into() }
     }
 
+    /// An error if what was found at `location` is of another environment than this one.
+    pub(crate) fn check_environment(location: &str, found: &str, wanted: &str) -> Result<(), Self> {
+        if found == wanted {
+            return Ok(());
+        }
+        let (location, found, wanted) = (location.to_owned(), found.to_owned(), wanted.to_owned());
+        Err(Self::OtherEnvironment { location, found, wanted })
+    }
+
     pub(crate) fn unstorable(what: &'static str) -> impl FnOnce(serde_json::Error) -> Self {
         move |error| Self::Unstorable { what, why: error.to_string() }
     }

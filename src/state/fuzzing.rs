@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     fuzzing::{assert_harmless, choice, folder, now},
-    render::words::printable,
+    model::printable,
 };
 
 const LINEAGE: Uuid = Uuid::from_u128(7);

@@ -126,13 +126,7 @@ impl StateHeader {
     ) -> Result<Option<Self>, StateError> {
         let Some(bytes) = kv.get(keys::HEADER)? else { return Ok(None) };
         let header = Self::decode(location, &bytes)?;
-        if header.meta.environment != environment {
-            return Err(StateError::OtherEnvironment {
-                location: location.to_owned(),
-                found: header.meta.environment,
-                wanted: environment.to_owned(),
-            });
-        }
+        StateError::check_environment(location, &header.meta.environment, environment)?;
         Ok(Some(header))
     }
 

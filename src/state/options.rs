@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use uuid::Uuid;
 
-use super::{LockHolder, StateKey, bucket::Bucket, postgres};
+use super::{LockHolder, StateError, StateKey, bucket::Bucket, postgres};
 use crate::model::StateLocation;
 
 /// Where a state is.
@@ -50,7 +50,7 @@ impl fmt::Display for StateTarget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Folder(path) => write!(f, "{}", path.display()),
-            Self::Postgres(url) => f.write_str(&postgres::place(url)),
+            Self::Postgres(url) => f.write_str(&postgres::location(url)),
             Self::Bucket(bucket) => fmt::Display::fmt(bucket, f),
         }
     }
@@ -106,6 +106,13 @@ pub struct OpenOptions {
     pub now: Timestamp,
     /// The key, if it is encrypted.
     pub key: Option<StateKey>,
+}
+
+impl OpenOptions {
+    pub(super) fn not_found(&self, location: &str) -> StateError {
+        let (location, environment) = (location.to_owned(), self.environment.clone());
+        StateError::NotFound { location, environment }
+    }
 }
 
 #[cfg(test)]

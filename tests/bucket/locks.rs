@@ -65,7 +65,7 @@ fn a_lease_that_ran_out_is_taken_over_and_who_had_it_writes_nothing_more() {
     proxy.decide(|_| Fate::Pass);
     commit(&*second, vec![put("b@v", "second")]);
     let said = refused(&*dead, "c@v");
-    assert!(said.contains("somebody else has written commit 2"), "{said}");
+    assert!(said.contains("another process has written commit 2"), "{said}");
     drop(dead);
     // What the first did when it was closed did not take the lock from the second.
     let locked = state::open(place.options_of(79, 121)).expect_err("is locked");
@@ -122,7 +122,7 @@ fn breaking_a_lock_says_whose_it_was_and_stops_the_holder() {
     let second = state::open(place.options_of(78, 1)).expect("is free");
     commit(&*second, vec![put("b@v", "x")]);
     let said = refused(&*first, "c@v");
-    assert!(said.contains("somebody else has written"), "{said}");
+    assert!(said.contains("another process has written"), "{said}");
     assert!(refused(&*first, "c@v").contains("could not be written before"));
     drop((first, second));
     assert_eq!(scan(&*place.open().expect("opens")).expect("reads").len(), 2);

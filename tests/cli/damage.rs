@@ -168,7 +168,7 @@ fn what_the_refusal_says_brings_the_state_back_and_nothing_is_sent_twice() {
     fs::write(scene.state().join("sled/db"), "").expect("writable");
     let ran = scene.project.run("plan").exits(1);
     let (_, rest) = ran.err.split_once("pushsync state import ").expect("the cure");
-    let (export, _) = rest.split_once(". What was sent").expect("its end");
+    let (export, _) = rest.split_once(". Messages that were sent").expect("its end");
     let away = tempfile::tempdir().expect("a temporary folder");
     for name in ["sled", "pushsync.json", "pushsync.heads", "pushsync.seal", "pushsync.lock"] {
         let path = scene.state().join(name);

@@ -129,7 +129,7 @@ fn a_replica_can_be_looked_at_and_is_not_written_to() {
 fn a_user_without_a_schema_is_told() {
     let database = server!().database();
     let said = said(&format!("{}?options=-csearch_path%3Dnowhere", database.url()));
-    assert!(said.contains("no schema of its search_path"), "{said}");
+    assert!(said.contains("its search_path has no schema"), "{said}");
 }
 
 #[test]

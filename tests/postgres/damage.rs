@@ -128,11 +128,11 @@ fn every_value_has_a_checksum_and_all_are_counted() {
     }
     let database = server!(filled());
     database.admin(&format!(
-        "UPDATE pushsync_states SET ledger = {}",
-        broken.replace("value", "ledger")
+        "UPDATE pushsync_states SET header = {}",
+        broken.replace("value", "header")
     ));
     let said = damaged(&database);
-    assert!(said.contains("the ledger does not match its checksum"), "{said}");
+    assert!(said.contains("the header does not match its checksum"), "{said}");
 }
 
 #[test]
@@ -173,13 +173,13 @@ fn a_ledger_that_was_not_written_under_the_key_is_refused() {
     let columns = [
         Forgery {
             name: "an older serial",
-            change: |ledger| ledger["meta"]["serial"] = serde_json::json!(1),
+            change: |header| header["meta"]["serial"] = serde_json::json!(1),
         },
         Forgery {
             name: "without its records",
-            change: |ledger| {
-                ledger["meta"]["records"] = serde_json::json!(0);
-                ledger["meta"]["digest"] = serde_json::json!("0".repeat(32));
+            change: |header| {
+                header["meta"]["records"] = serde_json::json!(0);
+                header["meta"]["digest"] = serde_json::json!("0".repeat(32));
             },
         },
     ];
@@ -189,13 +189,13 @@ fn a_ledger_that_was_not_written_under_the_key_is_refused() {
         commit(&*store, vec![put("a@v", "x"), intend("b@v"), log(1)]);
         commit(&*store, vec![put("a@v", "y"), Write::Budget(budget(42))]);
         drop(store);
-        let hex = database.admin("SELECT encode(ledger, 'hex') FROM pushsync_states").concat();
+        let hex = database.admin("SELECT encode(header, 'hex') FROM pushsync_states").concat();
         let hex = hex.concat();
         let byte = |at: usize| u8::from_str_radix(&hex[at..at + 2], 16).expect("hex");
         let stored: Vec<u8> = (0..hex.len()).step_by(2).map(byte).collect();
         let hex: String =
             forged(&stored, change).iter().map(|byte| format!("{byte:02x}")).collect();
-        database.admin(&format!("UPDATE pushsync_states SET ledger = decode('{hex}', 'hex')"));
+        database.admin(&format!("UPDATE pushsync_states SET header = decode('{hex}', 'hex')"));
         match *name {
             "an older serial" => _ = database.admin("UPDATE pushsync_states SET serial = 1"),
             "without its records" => {

@@ -37,7 +37,7 @@ fn a_reader_cannot_write() {
     let writer = database.open().expect("opens");
     let reader = state::open(reader(&database)).expect("opens");
     let said = refused(&*reader, vec![put("a@v", "x")]);
-    assert!(said.contains("was opened to be looked at"), "{said}");
+    assert!(said.contains("was opened for reading"), "{said}");
     assert_eq!(runtime().block_on(writer.meta()).expect("answers").records, 0);
     commit(&*writer, vec![put("a@v", "x")]);
 }

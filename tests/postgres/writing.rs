@@ -27,8 +27,8 @@ fn a_commit_of_a_hundred_intents_is_one_statement_that_reads_and_one_that_writes
     commit(&*store, (0..100).map(|n| intend(&format!("key@visitor-{n}"))).collect());
     let all = database.statements();
     let [reads, writes] = &all[before..] else { panic!("more than two: {:#?}", &all[before..]) };
-    assert!(reads.contains("SELECT place, value"), "{reads}");
-    assert!(writes.contains("WITH ledger AS"), "{writes}");
+    assert!(reads.contains("SELECT number, value"), "{reads}");
+    assert!(writes.contains("WITH header AS"), "{writes}");
     assert_eq!(rows(&database), "0 100 0 1");
 }
 

@@ -1,3 +1,5 @@
+//! Writes an export.
+
 use std::{
     io::{self, Write},
     ops::Bound,
@@ -7,12 +9,12 @@ use serde::Serialize;
 
 use crate::state::{Digest, RunPart, StateError, Store, header::Tally, keys::Table};
 
-use super::{CHANGES, Counts, End, Header, Line, NAME, VERSION};
+use super::format::{CHANGES, Counts, End, Header, Line, NAME, VERSION};
 
 const PAGE: usize = 1024;
 
-/// Writes the whole state, and answers with how much that was. What is written is checked as
-/// [`super::super::scan::Records`] does: on an error, throw away what has come out so far.
+/// Writes the whole state, and answers with its counts. The records are checked as
+/// [`crate::state::scan::Records`] checks them: after an error, throw the output away.
 ///
 /// # Errors
 ///
