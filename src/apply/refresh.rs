@@ -1,7 +1,6 @@
 use std::{
     collections::{BinaryHeap, VecDeque},
     mem,
-    ops::Bound,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -15,7 +14,7 @@ use crate::{
     brevo::Message,
     model::{Address, Drift, Record},
     plan::Selection,
-    state::{RunChange, StateError, Store, Write},
+    state::{RunChange, StateError, Store, Write, scan::RecordPages},
 };
 
 /// What a refresh found.
@@ -82,19 +81,13 @@ async fn oldest(
     selection: &Selection,
     most: Option<u64>,
 ) -> Result<(VecDeque<Address>, u64), StateError> {
-    const PAGE: usize = 1024;
     let most = most.map_or(usize::MAX, |most| usize::try_from(most).unwrap_or(usize::MAX));
     // The newest of the oldest on top, to be pushed out by an older one.
     let mut heap: BinaryHeap<(Timestamp, Address)> = BinaryHeap::new();
     let mut others = 0;
-    let mut from = Bound::Unbounded;
-    loop {
-        let bound = from.as_ref().map(String::as_str);
-        let page = store.page(bound, Bound::Unbounded, PAGE).await?;
-        let records = page.records()?;
-        let whole = records.len() == PAGE;
-        let last = records.last().map(|record| record.address.as_str().to_owned());
-        for record in records {
+    let mut pages = RecordPages::all(store);
+    while let Some(page) = pages.next().await? {
+        for record in page.records()? {
             let resting = record.drift == Some(Drift::Forgotten);
             if resting || !selection.contains(&record.address) {
                 continue;
@@ -104,10 +97,6 @@ async fn oldest(
                 heap.pop();
                 others += 1;
             }
-        }
-        match last {
-            Some(last) if whole => from = Bound::Excluded(last),
-            _ => break,
         }
     }
     let queue = heap.into_sorted_vec().into_iter().map(|(_, address)| address).collect();

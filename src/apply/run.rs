@@ -1,7 +1,6 @@
 use std::{
     collections::{HashMap, VecDeque},
     mem,
-    ops::Bound,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -16,6 +15,7 @@ use crate::{
     plan::{Action, Change, Operation, Plan},
     state::{
         RunChange, StateError, Store, Write,
+        scan::RecordPages,
         unrecorded::{CreateOutcome, UnrecordedOutcome},
     },
 };
@@ -69,17 +69,10 @@ async fn remember_protection(
     key: &Key,
     protect: bool,
 ) -> Result<(), StateError> {
-    const PAGE: usize = 1024;
-    // 'A' follows '@': the end of the message's deliveries.
-    let end = format!("{key}A");
-    let mut from = Bound::Included(format!("{key}@"));
-    loop {
-        let page =
-            store.page(from.as_ref().map(String::as_str), Bound::Excluded(&end), PAGE).await?;
-        let records = page.records()?;
-        let whole = records.len() == PAGE;
-        let last = records.last().map(|record| record.address.as_str().to_owned());
-        let writes: Vec<Write> = records
+    let mut pages = RecordPages::of(store, key);
+    while let Some(page) = pages.next().await? {
+        let writes: Vec<Write> = page
+            .records()?
             .into_iter()
             .filter(|record| record.protect != protect)
             .map(|record| Write::Put(Box::new(Record { protect, ..record })))
@@ -87,11 +80,8 @@ async fn remember_protection(
         if !writes.is_empty() {
             store.commit(writes).await?;
         }
-        match last {
-            Some(last) if whole => from = Bound::Excluded(last),
-            _ => return Ok(()),
-        }
     }
+    Ok(())
 }
 
 /// A plan that is being carried out.
