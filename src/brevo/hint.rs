@@ -1,6 +1,6 @@
 use std::{fmt, time::Duration};
 
-use super::{Error, ErrorKind, key::KeyProblem};
+use super::key::KeyProblem;
 
 /// What to do about an error, as far as the answer tells. `Display` is a sentence for people.
 ///
@@ -27,27 +27,6 @@ pub enum Hint {
     WrongPath,
     /// 429: the budget is used up; with the time until it is renewed, if the headers said so.
     Wait(Option<Duration>),
-}
-
-impl Hint {
-    pub(super) fn of(error: &Error, key: Option<KeyProblem>) -> Option<Self> {
-        let ErrorKind::Status { status, message, .. } = error.kind() else { return None };
-        let said = message.as_deref().unwrap_or_default().to_ascii_lowercase();
-        match status {
-            401 if said.contains("unrecognised ip") || said.contains("unrecognized ip") => {
-                Some(Self::UnrecognisedIp)
-            }
-            401 if said.contains("not found in headers") => Some(Self::NoKey),
-            401 if said.contains("key not found") => Some(Self::WrongKey(key)),
-            401 => Some(Self::Unauthorized(key)),
-            402 => Some(Self::Plan),
-            403 => Some(Self::Forbidden),
-            404 if error.is_gone() => Some(Self::Gone),
-            404 => Some(Self::WrongPath),
-            429 => Some(Self::Wait(error.budget().map(|budget| budget.reset))),
-            _ => None,
-        }
-    }
 }
 
 impl fmt::Display for Hint {

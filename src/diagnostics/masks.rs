@@ -1,12 +1,15 @@
 //! Diagnostics without visitors' ids, by value: no place that makes a message has to think of them.
 
-use std::{borrow::Cow, ops::Range, sync::Arc};
+use std::{borrow::Cow, collections::HashSet, ops::Range, sync::Arc};
 
-use super::{Diagnostic, Related, Sources, sources::Names};
+use super::{Diagnostic, Related};
 use crate::model::{
-    IdSource, KnownIds, Place, Redactor,
+    KnownIds, Place, Redactor,
     mask::{likely_ids, merged, replaced, visitors_of_addresses},
 };
+
+/// The names that audiences are declared under: they may stand where an id may stand too.
+pub type Names = HashSet<String>;
 
 /// The texts that are masked in the diagnostics of one project: the ids that are known, anything where an id
 /// belongs, what looks like an id, and what follows the `@` of an address.
@@ -19,18 +22,9 @@ pub struct Masks {
     names: Names,
 }
 
-/// The ids of files, and of whatever they have where ids belong.
-impl IdSource for Sources {
-    fn ids(&self, found: &mut dyn FnMut(&str)) {
-        self.ids(&self.names(), found);
-    }
-}
-
 impl Masks {
-    /// From the files, and what else is known.
-    pub fn new(sources: &Sources, known: &KnownIds) -> Self {
-        let names = sources.names();
-        let ids = Redactor::of([sources as &dyn IdSource]);
+    /// With the ids of files, the names of their audiences, and the ids that are known besides.
+    pub(super) fn new(ids: Redactor, names: Names, known: &KnownIds) -> Self {
         let known = Some(known.redactor()).filter(|known| !known.is_empty());
         Self { ids, known, names }
     }

@@ -1,15 +1,7 @@
-use std::{
-    collections::{BTreeMap, HashSet},
-    fmt,
-    ops::Range,
-    sync::Arc,
-};
+use std::{collections::BTreeMap, fmt, ops::Range, sync::Arc};
 
-use super::Masks;
-use crate::model::mask::shown;
-
-/// The names that audiences are declared under: they may stand where an id may stand too.
-pub type Names = HashSet<String>;
+use super::{Masks, masks::Names};
+use crate::model::{IdSource, KnownIds, Redactor, mask::shown};
 
 /// A file whose lines can be shown.
 pub trait Excerpts: Send + Sync {
@@ -39,6 +31,13 @@ pub enum Secrets {
 #[derive(Clone, Default)]
 pub struct Sources(BTreeMap<Arc<str>, Arc<dyn Excerpts>>);
 
+/// The ids of files, and anything that stands where ids belong in them.
+impl IdSource for Sources {
+    fn ids(&self, found: &mut dyn FnMut(&str)) {
+        self.ids(&self.names(), found);
+    }
+}
+
 impl Sources {
     /// Adds a file, or replaces the one of that name.
     pub fn add(&mut self, name: Arc<str>, file: Arc<dyn Excerpts>) {
@@ -60,6 +59,11 @@ impl Sources {
     /// Calls `found` with all that stands where visitors' ids stand, in any file.
     pub fn ids(&self, names: &Names, found: &mut dyn FnMut(&str)) {
         self.0.values().for_each(|file| file.ids(names, found));
+    }
+
+    /// The masks of all files, with the ids that are known besides.
+    pub fn masks(&self, known: &KnownIds) -> Masks {
+        Masks::new(Redactor::of([self as &dyn IdSource]), self.names(), known)
     }
 
     /// A line of a file. With masks, visitors' ids in it are masked; its length in characters
