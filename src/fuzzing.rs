@@ -19,7 +19,7 @@ use std::{
 pub use crate::state::fuzzing::{export, marker, record};
 pub use answer::answer;
 pub use diagnostics::diagnostics;
-pub use manifest::{csv, template, yaml};
+pub use manifest::{csv, parsers, template, yaml};
 pub use plan::planfile;
 
 use crate::model::is_hostile;
@@ -28,12 +28,13 @@ use crate::model::is_hostile;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: [Target; 9] = [
+pub const TARGETS: [Target; 10] = [
     ("answer", answer),
     ("csv", csv),
     ("diagnostics", diagnostics),
     ("export", export),
     ("marker", marker),
+    ("parsers", parsers),
     ("planfile", planfile),
     ("record", record),
     ("template", template),
@@ -63,7 +64,7 @@ pub(crate) fn assert_harmless(text: &str) {
     assert!(bad.is_none(), "{bad:?} in {text:?}");
 }
 
-/// Waits for what is ready at once: stores in memory, and bodies that are there.
+/// Waits for futures that are ready at once: stores in memory, and bodies that are there.
 pub(crate) fn now<T>(future: impl Future<Output = T>) -> Option<T> {
     let mut future = pin!(future);
     for _ in 0..10_000 {

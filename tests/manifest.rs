@@ -49,7 +49,7 @@ fn load(folder: &Path, options: &str) -> Loaded {
 fn outcome(folder: &Path) -> String {
     let options = fs::read_to_string(folder.join("options.txt")).unwrap_or_default();
     let mut loaded = load(folder, &options);
-    loaded.check();
+    pushsync::desired::check(&mut loaded);
     let mask = options.lines().any(|line| line == "mask");
     let mut out = loaded.report.text(Style { color: false, mask });
     // The folder of the checkout is none of the fixture's business.
@@ -243,7 +243,7 @@ proptest! {
         let csv = if header { [b"visitor_id,a\n", &csv[..]].concat() } else { csv };
         fs::write(folder.path().join("b.csv"), csv).expect("writable");
         let mut loaded = load(folder.path(), "");
-        loaded.check();
+        pushsync::desired::check(&mut loaded);
         for (color, mask) in [(false, true), (true, false)] {
             let shown = loaded.report.text(Style { color, mask });
             prop_assert!(color || !shown.contains(|c: char| c.is_control() && c != '\n'));

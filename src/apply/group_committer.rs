@@ -10,7 +10,7 @@ use crate::state::{StateError, Store, Write};
 /// one. So the number of fsyncs is that of the commits, not that of the deliveries.
 pub(super) struct GroupCommitter {
     queue: mpsc::UnboundedSender<Entry>,
-    place: Arc<str>,
+    location: Arc<str>,
 }
 
 struct Entry {
@@ -26,7 +26,7 @@ impl GroupCommitter {
         along: impl Fn() -> Vec<Write> + Send + 'static,
     ) -> Self {
         let (queue, mut entries) = mpsc::unbounded_channel::<Entry>();
-        let place = store.place().into();
+        let location = store.location().into();
         tokio::spawn(async move {
             while let Some(first) = entries.recv().await {
                 // Those whose answers have just come get the chance to come along.
@@ -47,13 +47,13 @@ impl GroupCommitter {
                 }
             }
         });
-        Self { queue, place }
+        Self { queue, location }
     }
 
     /// Returns once `writes` are durable.
     pub(super) async fn commit(&self, writes: Vec<Write>) -> Result<(), Arc<StateError>> {
         let (done, answer) = oneshot::channel();
-        let gone = || Arc::new(StateError::Failed { place: self.place.to_string() });
+        let gone = || Arc::new(StateError::Failed { location: self.location.to_string() });
         self.queue.send(Entry { writes, done }).map_err(|_| gone())?;
         answer.await.map_err(|_| gone())?
     }

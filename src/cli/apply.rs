@@ -4,11 +4,9 @@ use super::{
     approval,
     args::{ApplyArgs, DataFormat},
     context::Context,
-    environment,
     execution::{Execution, execute},
     failure::{Failure, status},
     planning::{self, PlanRequest},
-    refresh,
 };
 use crate::{
     apply::{Outcome, Problem, Stop},
@@ -47,28 +45,15 @@ fn attempt(context: &Context, args: &ApplyArgs, asks: bool) -> Result<u8, Failur
             plan
         }
         None => {
-            if let Some(status) = refresh::before_plan(
-                context,
-                &runtime,
-                &project,
-                &state,
-                store.as_ref(),
-                &args.selection,
-                &args.bounds,
-            )? {
-                return Ok(status);
-            }
-            let now = environment::now();
             let request = PlanRequest {
                 selection: &args.selection,
-                now,
-                as_of: args.selection.at.unwrap_or(now),
+                bounds: &args.bounds,
                 keep_unchanged: false,
                 commit,
             };
-            let handle = runtime.handle();
+            let store = store.as_ref();
             let (plan, report) =
-                planning::make(context, &project, report, &state, store.as_ref(), handle, request)?;
+                planning::make(context, &project, report, &state, store, &runtime, request)?;
             context.output.report(&report);
             plan
         }

@@ -9,7 +9,7 @@ use std::{
 use percent_encoding::percent_decode_str;
 use url::Url;
 
-use crate::{manifest::Interpolated, model::StateLocation, state::Location};
+use crate::{manifest::Interpolated, model::StateLocation, state::StateTarget};
 
 /// A value that is shorter than this is part of too many words.
 const SHORTEST: usize = 3;
@@ -31,7 +31,7 @@ impl HiddenValues {
             found.push((decoded(value), variable.to_owned()));
         }
         if location.is_url() {
-            found.push((Location::from(location.clone()).to_string(), written.to_owned()));
+            found.push((StateTarget::from(location.clone()).to_string(), written.to_owned()));
             if let Ok(url) = Url::parse(text.value()) {
                 let parts = [
                     url.username(),

@@ -109,6 +109,11 @@ impl Output {
         self.quiet
     }
 
+    /// Whether every line on stderr is a JSON object.
+    pub(super) fn writes_json(&self) -> bool {
+        self.json
+    }
+
     /// The width of stdout, or a usual one.
     pub(super) fn width(&self) -> usize {
         terminal_size::terminal_size()

@@ -3,11 +3,9 @@ use std::{fs::File, path::Path};
 use super::{
     args::{Bounds, PlanArgs, PlanFormat},
     context::Context,
-    environment,
     failure::{Failure, status},
     masking::Readers,
     planning::{self, PlanRequest},
-    refresh,
 };
 use crate::{
     plan::{Plan, safety},
@@ -21,29 +19,14 @@ pub(super) fn run(context: &Context, args: &PlanArgs) -> Result<u8, Failure> {
     let state = context.selected_state(&project.settings)?;
     let runtime = context.runtime()?;
     let store = context.open_to_read(&state, "plan")?;
-    let bounds = Bounds::default();
-    if let Some(status) = refresh::before_plan(
-        context,
-        &runtime,
-        &project,
-        &state,
-        store.as_ref(),
-        &args.selection,
-        &bounds,
-    )? {
-        return Ok(status);
-    }
-    let now = environment::now();
     let request = PlanRequest {
         selection: &args.selection,
-        now,
-        as_of: args.selection.at.unwrap_or(now),
+        bounds: &Bounds::default(),
         keep_unchanged: args.show_unchanged,
         commit,
     };
-    let handle = runtime.handle();
     let (plan, report) =
-        planning::make(context, &project, report, &state, store.as_ref(), handle, request)?;
+        planning::make(context, &project, report, &state, store.as_ref(), &runtime, request)?;
     let other_api = match &store {
         Some(store) => context.check_same_api(&plan.api, &runtime.block_on(store.meta())?).err(),
         None => None,

@@ -2,21 +2,22 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use jiff::Timestamp;
-use tokio::runtime::Handle;
+use tokio::runtime::{Handle, Runtime};
 
 use super::{
-    args::{Amount, SelectionArgs, Target},
+    args::{Amount, Bounds, SelectionArgs, Target},
     context::Context,
+    environment,
     failure::Failure,
     git::CommitLookup,
+    refresh::{self, RefreshRequest},
     selected_state::SelectedState,
 };
 use crate::{
     desired::Deliveries,
     diagnostics::Report,
     manifest::{Project, Threshold},
-    model::{Key, Record},
+    model::Key,
     plan::{
         Budget, Declared, Import, Inputs, Plan, PlanError, StateRef, plan,
         safety::{Limit, Limits},
@@ -25,16 +26,28 @@ use crate::{
     state::{Records, Store},
 };
 
-/// Makes the plan. Errors that only planning finds are reported, and end the command.
+/// Makes the plan, after a refresh if the command line asks for one. Errors that only planning finds are reported, and end the command.
 pub(super) fn make(
     context: &Context,
     project: &Project,
     report: Report,
     state: &SelectedState,
     store: Option<&Arc<dyn Store>>,
-    handle: &Handle,
+    runtime: &Runtime,
     request: PlanRequest<'_>,
 ) -> Result<(Plan, Report), Failure> {
+    if let (Some(store), Some(amount)) = (store, request.selection.refresh) {
+        let most = match amount {
+            Amount::Count(most) => Some(most),
+            Amount::All => None,
+        };
+        let (targets, bounds) = (&request.selection.target, request.bounds);
+        let refresh = RefreshRequest { project, state, store, targets, most, bounds };
+        refresh::before_plan(context, runtime, &refresh)?;
+    }
+    let now = environment::now();
+    let as_of = request.selection.at.unwrap_or(now);
+    let handle = runtime.handle();
     let (meta, intents) = match store {
         Some(store) => (Some(handle.block_on(store.meta())?), handle.block_on(store.intents())?),
         None => (None, Vec::new()),
@@ -43,7 +56,7 @@ pub(super) fn make(
     report.knows(Arc::new(unknown));
     let targets = &request.selection.target;
     let declared: BTreeMap<Key, Declared> = project
-        .keys_at(request.as_of)
+        .keys_at(as_of)
         .into_iter()
         .map(|(key, presence)| {
             let protect = project.message(&key).and_then(|message| message.spec.protect);
@@ -53,7 +66,7 @@ pub(super) fn make(
     let inputs = Inputs {
         environment: state.environment().to_owned(),
         api: context.endpoint(&project.settings)?,
-        as_of: request.as_of,
+        as_of,
         state: StateRef {
             lineage: meta.as_ref().map(|meta| meta.lineage),
             serial: meta.as_ref().map_or(0, |meta| meta.serial),
@@ -78,14 +91,14 @@ pub(super) fn make(
         selection: Target::selection(targets),
         destroy: request.selection.destroy,
         budget: Budget::at(
-            request.now,
+            now,
             meta.as_ref().and_then(|meta| meta.budget.as_ref()),
             project.settings.requests_per_hour,
         ),
         keep_unchanged: request.keep_unchanged,
         most_bytes: project.limits.plan_bytes,
     };
-    let mut deliveries = Deliveries::new(project, request.as_of);
+    let mut deliveries = Deliveries::new(project, as_of);
     if !targets.is_empty() {
         let named = |key: &Key| targets.iter().any(|target| target.key_str() == key.as_str());
         deliveries = deliveries.only(named);
@@ -95,9 +108,9 @@ pub(super) fn make(
     let planned = match store {
         Some(store) => {
             let records = Records::with_moves(&**store, handle.clone(), &moves);
-            plan(inputs, deliveries.by_ref(), records.undecoded())
+            plan(inputs, deliveries.by_ref(), records)
         }
-        None => plan::<Record>(inputs, deliveries.by_ref(), std::iter::empty()),
+        None => plan(inputs, deliveries.by_ref(), std::iter::empty()),
     };
     let mut report = report;
     report.extend(deliveries.take_warnings());
@@ -119,15 +132,15 @@ pub(super) fn make(
             context.output.report(&report);
             Err(Failure::silent())
         }
-        Err(PlanError::State(error)) => Err(state.failure(error)),
+        Err(PlanError::Records(error)) => Err(state.failure(error)),
     }
 }
 
-/// What to plan, and for which instant.
+/// The options of a plan.
 pub(super) struct PlanRequest<'a> {
     pub(super) selection: &'a SelectionArgs,
-    pub(super) now: Timestamp,
-    pub(super) as_of: Timestamp,
+    /// The bounds of the refresh.
+    pub(super) bounds: &'a Bounds,
     pub(super) keep_unchanged: bool,
     pub(super) commit: CommitLookup,
 }

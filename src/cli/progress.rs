@@ -10,14 +10,10 @@ use std::{
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use serde_json::json;
 
-use super::{
-    args::{GlobalOptions, LogFormat},
-    failure,
-    output::Output,
-};
+use super::{args::GlobalOptions, failure, output::Output};
 use crate::{
     apply::{Event, Failure, Reporter, Stop},
-    model::one_line,
+    model::{Address, one_line},
     render::humanize,
     state::unrecorded::CreateOutcome,
 };
@@ -29,10 +25,7 @@ const LINE_EVERY: Duration = Duration::from_secs(10);
 pub(super) struct Progress {
     output: Output,
     bar: Option<ProgressBar>,
-    mask: bool,
     verbose: bool,
-    quiet: bool,
-    json: bool,
     counts: Mutex<Counts>,
 }
 
@@ -48,9 +41,7 @@ struct Counts {
 
 impl Progress {
     pub(super) fn new(global: &GlobalOptions, output: Output) -> Self {
-        let mask = output.masks_err();
-        let json = global.log_format == LogFormat::Json;
-        let terminal = io::stderr().is_terminal() && !global.quiet && !json;
+        let terminal = io::stderr().is_terminal() && !output.is_quiet() && !output.writes_json();
         let bar = terminal.then(|| {
             let style =
                 ProgressStyle::with_template("  {bar:24} {pos}/{len}  {rate}  {left}{wide_msg}")
@@ -70,10 +61,7 @@ impl Progress {
         Self {
             output,
             bar,
-            mask,
             verbose: global.verbose > 0,
-            quiet: global.quiet,
-            json,
             counts: Mutex::new(Counts {
                 changes: 0,
                 done: 0,
@@ -90,6 +78,10 @@ impl Progress {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
+    }
+
+    fn shown(&self, address: &Address) -> String {
+        humanize::address(address, self.output.masks_err())
     }
 
     fn say(&self, text: &str) {
@@ -112,7 +104,7 @@ impl Progress {
     /// Prints the failure of one change.
     fn failed(&self, failure: &Failure, what: &str) {
         let Failure { address, action, problem } = failure;
-        let address = humanize::address(address, self.mask);
+        let address = self.shown(address);
         let told = failure::Failure::new(format!(
             "{action} {address}{what}: {}",
             one_line(&problem.to_string())
@@ -144,20 +136,19 @@ impl Progress {
     }
 
     fn log(&self, event: &Event) {
-        let address = |address: &crate::model::Address| humanize::address(address, self.mask);
         let line = match event {
             Event::Started { changes, requests } => {
                 json!({ "event": "started", "changes": changes, "requests": requests })
             }
             Event::Requested => return,
             Event::Applied { address: of, action, id } => {
-                json!({ "event": "applied", "address": address(of), "action": action, "id": id })
+                json!({ "event": "applied", "address": self.shown(of), "action": action, "id": id })
             }
             Event::Failed(failure) | Event::Unknown(failure) => {
                 let event = if matches!(event, Event::Failed(_)) { "failed" } else { "unknown" };
                 json!({
                     "event": event,
-                    "address": address(&failure.address),
+                    "address": self.shown(&failure.address),
                     "action": failure.action,
                     "status": failure.problem.status(),
                     "message": failure.problem.to_string(),
@@ -167,7 +158,7 @@ impl Progress {
             Event::Missed(problem) => json!({ "event": "missed", "message": problem.to_string() }),
             Event::Repeating { address: of, why, pause } => json!({
                 "event": "repeating",
-                "address": of.as_ref().map(address),
+                "address": of.as_ref().map(|of| self.shown(of)),
                 "why": why,
                 "pause_s": pause.as_secs_f64(),
             }),
@@ -180,10 +171,10 @@ impl Progress {
                     CreateOutcome::Sent(record) => Some(&record.id),
                     CreateOutcome::NotSent(_) => None,
                 };
-                json!({ "event": "unrecorded", "address": address(outcome.address()), "id": id })
+                json!({ "event": "unrecorded", "address": self.shown(outcome.address()), "id": id })
             }
         };
-        if !self.quiet {
+        if !self.output.is_quiet() {
             self.output.event(&line);
         }
     }
@@ -195,7 +186,7 @@ impl Reporter for Progress {
             self.counts().requests += 1;
             return;
         }
-        if self.json {
+        if self.output.writes_json() {
             self.log(event);
             return;
         }
@@ -210,7 +201,7 @@ impl Reporter for Progress {
             Event::Applied { address, action, id } => {
                 if self.verbose {
                     let id = id.as_ref().map_or_else(String::new, |id| format!("  {id}"));
-                    let address = humanize::address(address, self.mask);
+                    let address = self.shown(address);
                     self.say(&format!("  {} {action} {address}{id}", action.sign()));
                 }
                 self.step();
@@ -225,9 +216,9 @@ impl Reporter for Progress {
             }
             Event::Missed(problem) => self.say(&format!("  a ping failed: {problem}")),
             Event::Repeating { address, why, pause } => {
-                let of = address.as_ref().map_or_else(String::new, |address| {
-                    format!(" of {}", humanize::address(address, self.mask))
-                });
+                let of = address
+                    .as_ref()
+                    .map_or_else(String::new, |address| format!(" of {}", self.shown(address)));
                 self.say(&format!(
                     "  again in {}: the request{of}: {}",
                     humanize::duration(*pause),

@@ -7,7 +7,7 @@ use serde_json::json;
 use tokio::runtime::Runtime;
 
 use super::{
-    args::{Amount, Bounds, DataFormat, RefreshArgs, SelectionArgs, Target},
+    args::{Bounds, DataFormat, RefreshArgs, Target},
     context::Context,
     failure::{Failure, status},
     progress::Progress,
@@ -55,36 +55,28 @@ pub(super) fn run(context: &Context, args: &RefreshArgs) -> Result<u8, Failure> 
     Ok(print(context, &found))
 }
 
-/// For `--refresh` of `plan` and `apply`. Returns the exit status if the refresh did not come to its end.
+/// For `--refresh` of `plan` and `apply`. Fails if the refresh stopped early; it has printed the result then.
 pub(super) fn before_plan(
     context: &Context,
     runtime: &Runtime,
-    project: &Project,
-    state: &SelectedState,
-    store: Option<&Arc<dyn Store>>,
-    selection: &SelectionArgs,
-    bounds: &Bounds,
-) -> Result<Option<u8>, Failure> {
-    let (Some(store), Some(amount)) = (store, selection.refresh) else { return Ok(None) };
-    let most = match amount {
-        Amount::Count(most) => Some(most),
-        Amount::All => None,
-    };
-    let targets = &selection.target;
-    let request = RefreshRequest { project, state, store, targets, most, bounds };
-    let found = refresh(context, runtime, &request)?;
-    Ok((found.exit_status() != status::DONE).then(|| print(context, &found)))
+    request: &RefreshRequest<'_>,
+) -> Result<(), Failure> {
+    let found = refresh(context, runtime, request)?;
+    if found.exit_status() == status::DONE {
+        return Ok(());
+    }
+    Err(Failure::silent().status(print(context, &found)))
 }
 
 /// The deliveries to refresh, and the bounds of the run.
-struct RefreshRequest<'a> {
-    project: &'a Project,
-    state: &'a SelectedState,
-    store: &'a Arc<dyn Store>,
-    targets: &'a [Target],
+pub(super) struct RefreshRequest<'a> {
+    pub(super) project: &'a Project,
+    pub(super) state: &'a SelectedState,
+    pub(super) store: &'a Arc<dyn Store>,
+    pub(super) targets: &'a [Target],
     /// The largest number of deliveries.
-    most: Option<u64>,
-    bounds: &'a Bounds,
+    pub(super) most: Option<u64>,
+    pub(super) bounds: &'a Bounds,
 }
 
 /// Asks the API, and records the differences.

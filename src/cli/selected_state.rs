@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 
 use super::failure::Failure;
-use crate::state::{Location, StateError, backup};
+use crate::state::{StateError, StateTarget, backup};
 
 /// The state that a command works on.
 pub(super) struct SelectedState {
-    location: Location,
+    location: StateTarget,
     /// A folder on this machine, for the sandbox's messages: the state's own, if it is in a folder.
     local: PathBuf,
     /// The environment's name in the store. A sandbox has a name of its own, so that its deliveries are
@@ -19,16 +19,16 @@ pub(super) struct SelectedState {
 const SANDBOX: &str = "sandbox:";
 
 impl SelectedState {
-    pub(super) fn new(location: Location, local: PathBuf, environment: String) -> Self {
+    pub(super) fn new(location: StateTarget, local: PathBuf, environment: String) -> Self {
         Self { location, local, namespace: environment }
     }
 
     pub(super) fn sandbox(folder: PathBuf, environment: &str) -> Self {
         let namespace = format!("{SANDBOX}{environment}");
-        Self { location: Location::Folder(folder.clone()), local: folder, namespace }
+        Self { location: StateTarget::Folder(folder.clone()), local: folder, namespace }
     }
 
-    pub(super) fn location(&self) -> &Location {
+    pub(super) fn location(&self) -> &StateTarget {
         &self.location
     }
 
@@ -47,8 +47,8 @@ impl SelectedState {
     /// The folder of the exports that are made before changes. Other stores keep older states themselves.
     pub(super) fn backups(&self) -> Option<PathBuf> {
         match &self.location {
-            Location::Folder(folder) => Some(folder.join("backups")),
-            Location::Postgres(_) | Location::Bucket(_) => None,
+            StateTarget::Folder(folder) => Some(folder.join("backups")),
+            StateTarget::Postgres(_) | StateTarget::Bucket(_) => None,
         }
     }
 
@@ -63,7 +63,7 @@ impl SelectedState {
             return error.into();
         }
         let cure = match &self.location {
-            Location::Folder(folder) => {
+            StateTarget::Folder(folder) => {
                 let exports = folder.join("backups");
                 let newest = backup::list(&exports, &self.namespace).ok().and_then(|mut all| all.pop());
                 match newest {
@@ -75,8 +75,8 @@ impl SelectedState {
                     None => "there is no automatic export yet; if you have an export, read it back into a fresh folder: pushsync state import FILE --state DIR".to_owned(),
                 }
             }
-            Location::Postgres(_) => "restore the database from its own backup, or read an export back into a fresh one: pushsync state import FILE --state URL".to_owned(),
-            Location::Bucket(_) => "pushsync state restore lists older snapshots and brings one back; or read an export back under a fresh prefix: pushsync state import FILE --state URL".to_owned(),
+            StateTarget::Postgres(_) => "restore the database from its own backup, or read an export back into a fresh one: pushsync state import FILE --state URL".to_owned(),
+            StateTarget::Bucket(_) => "pushsync state restore lists older snapshots and brings one back; or read an export back under a fresh prefix: pushsync state import FILE --state URL".to_owned(),
         };
         Failure::from(error).help(cure)
     }

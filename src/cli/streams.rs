@@ -39,14 +39,6 @@ impl<W: Write> Write for Results<W> {
         self.forgive(written, bytes.len())
     }
 
-    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
-        if self.closed {
-            return Ok(());
-        }
-        let written = self.inner.write_all(bytes);
-        self.forgive(written, ())
-    }
-
     fn flush(&mut self) -> io::Result<()> {
         if self.closed {
             return Ok(());
@@ -61,13 +53,8 @@ pub(super) struct Notices<W>(pub(super) W);
 
 impl<W: Write> Write for Notices<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.write_all(bytes)?;
-        Ok(bytes.len())
-    }
-
-    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
         let _dropped = self.0.write_all(bytes);
-        Ok(())
+        Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -9,7 +9,7 @@ use crate::{diagnostics::show::Style, model::one_line, render::humanize};
 
 pub(super) fn run(context: &Context, args: &ValidateArgs) -> Result<u8, Failure> {
     let mut loaded = context.load();
-    loaded.check();
+    crate::desired::check(&mut loaded);
     let report = &loaded.report;
     let mut out = context.output.out();
     match args.format {

@@ -1,8 +1,12 @@
 //! Project, environment and instant → the deliveries that should exist, as a stream in the
 //! order of their addresses.
 
+mod check;
 mod deliveries;
+mod duplicates;
+mod failures;
+mod message_rows;
 mod render;
-mod twins;
 
-pub use deliveries::{Deliveries, check};
+pub use check::check;
+pub use deliveries::Deliveries;

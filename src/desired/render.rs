@@ -27,19 +27,14 @@ struct Row {
     /// One object is all rows, one after the other.
     row: Arc<AtomicU32>,
     vars: Arc<Vars>,
-    /// In `where`, an empty cell is an empty text; in texts, it is as good as no cell.
+    /// In `where`, an empty cell is an empty text; in texts, it counts as missing.
     empty: bool,
 }
 
 impl Row {
     fn lookup(&self, name: &str) -> Option<Value> {
-        let row = || self.row.load(Ordering::Relaxed);
-        let cell = self.table.column(name).map(|column| {
-            // Cells are found by passing those before: see `Table`.
-            let cell = self.table.cell(row(), column);
-            bounds::passed(self.table.distance(row(), cell));
-            cell
-        });
+        let row = self.row.load(Ordering::Relaxed);
+        let cell = self.table.column(name).map(|column| self.table.cell(row, column));
         match cell {
             Some(cell) if !cell.is_empty() => Some(Value::from(cell)),
             other => {
@@ -75,7 +70,7 @@ impl Object for Row {
 
 /// Why a text could not be rendered.
 #[derive(Debug)]
-pub(super) enum Trouble {
+pub(super) enum RenderError {
     Template(Error),
     TooLarge,
     Empty,
@@ -123,7 +118,7 @@ impl Renderer {
         template: &Template<'_, '_>,
         written: Written,
         row: u32,
-    ) -> Result<Arc<str>, Trouble> {
+    ) -> Result<Arc<str>, RenderError> {
         self.row.store(row, Ordering::Relaxed);
         let context = self.in_text.clone();
         self.buffer.clear();
@@ -139,8 +134,8 @@ impl Renderer {
         };
         self.steps += bounds::cost(steps, written.bytes, written.joins, self.buffer.len());
         match result {
-            _ if full => return Err(Trouble::TooLarge),
-            Err(error) => return Err(Trouble::Template(error)),
+            _ if full => return Err(RenderError::TooLarge),
+            Err(error) => return Err(RenderError::Template(error)),
             Ok(_) => {}
         }
         // The engine writes whole texts only.
@@ -171,9 +166,9 @@ impl Renderer {
 }
 
 /// Without line breaks at its end; it must say something.
-fn finished(text: &str) -> Result<Arc<str>, Trouble> {
+fn finished(text: &str) -> Result<Arc<str>, RenderError> {
     let text = text.trim_end_matches(['\n', '\r']);
-    if text.trim_start().is_empty() { Err(Trouble::Empty) } else { Ok(text.into()) }
+    if text.trim_start().is_empty() { Err(RenderError::Empty) } else { Ok(text.into()) }
 }
 
 struct Capped<'a> {

@@ -90,11 +90,11 @@ codes! {
     CsvHeader = "csv-header",
     /// A row with more or fewer cells than the header, or with a broken quote.
     CsvRow = "csv-row",
-    /// A `where` that is no expression, names no column, or fails for a row.
+    /// A `where` that is not an expression, names something that is neither a column nor a variable, or fails for a row.
     BadWhere = "bad-where",
     /// A text with nothing in it.
     EmptyText = "empty-text",
-    /// A text that is no template.
+    /// A text that is not a template.
     TemplateSyntax = "template-syntax",
     /// A template variable that a row lacks.
     UndefinedVariable = "undefined-variable",

@@ -2,13 +2,13 @@
 
 use std::{borrow::Cow, ops::Range, sync::Arc};
 
-use super::{Diagnostic, Place, Related, Sources, sources::Names};
+use super::{Diagnostic, Related, Sources, sources::Names};
 use crate::model::{
-    IdSource, KnownIds, Redactor,
+    IdSource, KnownIds, Place, Redactor,
     mask::{likely_ids, merged, replaced, visitors_of_addresses},
 };
 
-/// What is masked in the diagnostics of one project: the ids that are known, whatever stands where an id
+/// The texts that are masked in the diagnostics of one project: the ids that are known, anything where an id
 /// belongs, what looks like an id, and what follows the `@` of an address.
 #[derive(Debug, Default)]
 pub struct Masks {

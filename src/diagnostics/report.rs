@@ -5,11 +5,11 @@ use serde_json::{Value, json};
 use super::{Diagnostic, Masks, Severity, Sources, sarif, show, workflow};
 use crate::model::{IdSource, KnownIds};
 
-/// More excerpts than that nobody reads.
+/// Nobody reads more excerpts.
 const MOST_IN_TEXT: usize = 500;
 /// GitHub shows ten of each level for a step.
 const MOST_FOR_GITHUB: usize = 100;
-/// GitHub shows so many results of a run, and refuses a file with more than 25,000 (its
+/// GitHub shows this number of results of a run, and refuses a file with more than 25,000 (its
 /// documentation of SARIF support for code scanning).
 const MOST_IN_SARIF: usize = 5_000;
 
@@ -63,7 +63,7 @@ impl Report {
         &self.known
     }
 
-    /// What is masked.
+    /// The masks of these problems.
     fn masks(&self) -> Masks {
         match self.diagnostics.is_empty() {
             true => Masks::default(),
@@ -147,7 +147,7 @@ impl Report {
         sarif::document(&shown, left_out, folder)
     }
 
-    /// At most so many, errors before warnings, in the order of their places; and how many are
+    /// At most `most`, errors before warnings, in the order of their places; and how many are
     /// left out.
     fn most(&self, most: usize) -> (Vec<&Diagnostic>, usize) {
         let errors = self.errors().min(most);
@@ -172,7 +172,7 @@ mod tests {
     use super::*;
     use crate::{diagnostics::Code, model::Place};
 
-    /// So many warnings, and after them so many errors.
+    /// A number of warnings, and after them a number of errors.
     fn report(warnings: u32, errors: u32) -> Report {
         let at = |line| Place { file: "a.yaml".into(), line, column: 1, length: 1 };
         let warning = |line| Diagnostic::warning(Code::ALL[0], "odd").at(at(line));
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_can_read_is_counted_and_errors_come_before_warnings() {
+    fn problems_beyond_the_most_are_counted_and_errors_come_before_warnings() {
         let report = report(30_000, 50);
         let text = report.text(show::Style::default());
         assert_eq!(text.matches("error[").count(), 50);

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{Code, Diagnostic, Place, Severity, workflow::in_repository};
-use crate::model::visible;
+use super::{Code, Diagnostic, Severity, workflow::in_repository};
+use crate::model::{Place, visible};
 
 /// The file that a diagnostic is about if it is about the project as a whole: code scanning shows
 /// nothing that is nowhere.

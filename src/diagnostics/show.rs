@@ -5,8 +5,8 @@
 
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 
-use super::{Code, Diagnostic, Masks, Place, Severity, Sources};
-use crate::model::visible;
+use super::{Code, Diagnostic, Masks, Severity, Sources};
+use crate::model::{Place, visible};
 
 /// How to show.
 #[derive(Debug, Clone, Copy, Default)]
@@ -34,7 +34,7 @@ pub fn text(
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
-    // What is refused as the place of a state may hold a password.
+    // A refused location of a state may hold a password.
     let secret = *code == Code::BadState;
     let mut first = Group::with_title(level.primary_title(visible(message)).id(code.as_str()));
     // What a file is called may be masked; its lines are found by its name.

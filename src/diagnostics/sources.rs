@@ -13,7 +13,7 @@ pub type Names = HashSet<String>;
 
 /// A file whose lines can be shown.
 pub trait Excerpts: Send + Sync {
-    /// Line `number` (from 1), without its line break. `None` if there is none, or it cannot be read.
+    /// Line `number` (from 1), without its line break. `None` if it does not exist or cannot be read.
     fn line(&self, number: u32) -> Option<String>;
 
     /// What of that line stands where visitors' ids stand.
@@ -31,7 +31,7 @@ pub trait Excerpts: Send + Sync {
 pub enum Secrets {
     /// These characters, counted from 0: each is an id, of which the ends may be shown.
     Ids(Vec<Range<usize>>),
-    /// All of it but delimiters and quotes, because nobody can tell where the ids are.
+    /// All of it but delimiters and quotes, because the places of the ids are unknown.
     Line,
 }
 

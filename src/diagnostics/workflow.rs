@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::{Diagnostic, Place, Severity};
-use crate::model::visible;
+use super::{Diagnostic, Severity};
+use crate::model::{Place, visible};
 
 /// What an annotation looks like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

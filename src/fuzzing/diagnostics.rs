@@ -61,7 +61,7 @@ fn check(folder: &Path) {
         limits: Default::default(),
     };
     let mut loaded = load(folder, &options);
-    loaded.check();
+    crate::desired::check(&mut loaded);
     let report = &loaded.report;
     let shown = [
         report.text(Style { color: false, mask: true }),

@@ -15,6 +15,13 @@ pub fn yaml(data: &[u8]) {
     run(&folder, Some("staging"));
 }
 
+/// Any text as YAML, for both parsers.
+pub fn parsers(data: &[u8]) {
+    if let Ok(text) = std::str::from_utf8(data) {
+        crate::manifest::yaml::agreement::check(text);
+    }
+}
+
 /// Any bytes as the audience of a manifest.
 pub fn csv(data: &[u8]) {
     let folder = folder("csv");
@@ -70,12 +77,12 @@ fn run(folder: &Path, environment: Option<&str>) {
         }
         let _ = deliveries.take_warnings();
     }
-    loaded.check();
+    crate::desired::check(&mut loaded);
     show(&loaded);
     assert_eq!(loaded.project.is_none(), loaded.report.errors() > 0, "a project with errors");
 }
 
-/// A text that is no template is as long as it is written.
+/// A text that is not a template is as long as it is written.
 fn folder_size(folder: &Path) -> usize {
     let size = fs::metadata(folder.join(PROJECT_FILE)).map_or(0, |meta| meta.len());
     usize::try_from(size).unwrap_or(usize::MAX)

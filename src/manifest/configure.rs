@@ -3,13 +3,13 @@
 use std::{num::NonZeroUsize, time::Duration};
 
 use super::{
+    context::Context,
     duration,
+    files::Files,
     layers::{Layer, Layers},
-    load::Files,
     raw,
-    resolve::Context,
     settings::{MOST_CONCURRENT, Settings, StateSetting, Threshold},
-    source::SourcePath,
+    source_path::SourcePath,
     unions::Threshold as RawThreshold,
 };
 use crate::{
@@ -39,7 +39,7 @@ impl Files {
         Layers(layers)
     }
 
-    /// What is wrong is reported, and has its default.
+    /// A setting with an error is reported, and has its default.
     pub(crate) fn settings(&self, cx: &mut Context<'_>) -> Settings {
         let api = self.section("api", |raw| raw.api.as_ref(), |raw| raw.api.as_ref());
         let limits = self.section("limits", |raw| raw.limits.as_ref(), |raw| raw.limits.as_ref());

@@ -1,251 +1,302 @@
-//! Which files a project has, and that they are its own.
+//! The files of a project.
 
 use std::{
-    fs, io,
-    path::{Component, Path, PathBuf},
+    collections::{HashMap, HashSet},
+    path::{Path, PathBuf},
     sync::Arc,
 };
 
-use globset::GlobBuilder;
-use walkdir::WalkDir;
+use super::{
+    audience::FileLines,
+    context::Context,
+    limits::Limits,
+    options::PROJECT_FILE,
+    raw,
+    source_file::SourceFile,
+    source_path::SourcePath,
+    yaml::{self, Document},
+};
+use crate::{
+    diagnostics::{Code, Diagnostic},
+    model::{Place, number},
+};
 
-use super::{audience::not_utf8, limits::Limits, source::SourceFile};
-use crate::diagnostics::{Code, Diagnostic};
+const DEFAULT_INCLUDE: &str = "messages/**/*.yaml";
 
-/// A path of the system has no more.
-const MOST_PATTERN: usize = 4096;
-
-/// A link to a folder counts as this number of files.
-const LINK: u64 = 100;
-
-/// The folder of a project.
-#[derive(Debug)]
-pub(crate) struct Folder {
-    root: PathBuf,
-    real: PathBuf,
-    allow_outside: bool,
+pub(super) struct FileOf {
+    pub(super) source: SourcePath,
+    pub(super) folder: PathBuf,
+    pub(super) document: Document,
 }
 
-impl Folder {
-    pub(crate) fn new(root: &Path, allow_outside: bool) -> io::Result<Self> {
-        Ok(Self { root: root.to_owned(), real: fs::canonicalize(root)?, allow_outside })
-    }
+/// All files of a project, `pushsync.yaml` first.
+pub(crate) struct Files {
+    pub(super) files: Vec<FileOf>,
+    pub(super) folders: HashMap<Arc<str>, PathBuf>,
+    pub(super) environment: Option<String>,
+    /// Some files, or parts of them, could not be read: what seems to be missing may be there.
+    pub(super) incomplete: bool,
+}
 
-    pub(crate) fn root(&self) -> &Path {
-        &self.root
-    }
+/// A file that was read, or why it could not be read.
+type Read = Result<Arc<SourceFile>, Diagnostic>;
 
-    /// What diagnostics call a file: relative to the project's folder, with `/`.
-    pub(crate) fn name(&self, path: &Path) -> Arc<str> {
-        plain(path.strip_prefix(&self.root).unwrap_or(path))
-            .to_string_lossy()
-            .replace('\\', "/")
-            .into()
-    }
+type Decoded = Result<(Arc<SourceFile>, Document), Diagnostic>;
 
-    /// That a file that exists lies inside the folder, links resolved.
-    pub(crate) fn check(&self, path: &Path) -> Result<(), Diagnostic> {
-        self.check_named(path, &self.name(path))
+/// Reads and decodes files. There is `None` for those that were not decoded because there is too much.
+fn read_all<'p>(
+    cx: &Context<'_>,
+    paths: impl Iterator<Item = &'p Path>,
+    room: &mut Room,
+) -> Vec<Option<Decoded>> {
+    let paths: Vec<&Path> = paths.collect();
+    let size = |path: &&Path| std::fs::metadata(path).map_or(0, |file| file.len());
+    let bytes = paths.iter().map(size).sum();
+    if let Err(problem) = room.take_bytes(bytes) {
+        return vec![Some(Err(problem))];
     }
+    let (folder, limits) = (cx.folder, &cx.options.limits);
+    let read = |path| -> Read {
+        let file = folder.check(path).and_then(|()| folder.read(path, limits)).map(Arc::new)?;
+        room.take_parts(&file)?;
+        Ok(file)
+    };
+    let files: Vec<Read> = paths.into_iter().map(read).collect();
+    // Nothing is decoded that would be too much.
+    let too_much = room.parts_passed;
+    let decode = |file: Read| match file {
+        Ok(_) if too_much => None,
+        Ok(file) => {
+            let document = yaml::read(&file);
+            Some(Ok((file, document)))
+        }
+        Err(problem) => Some(Err(problem)),
+    };
+    files.into_iter().map(decode).collect()
+}
 
-    /// The same, for a file that is not called by its path.
-    pub(crate) fn check_named(&self, path: &Path, name: &str) -> Result<(), Diagnostic> {
-        let real = fs::canonicalize(path).map_err(|error| unreadable(name, &error))?;
-        if self.allow_outside || real.starts_with(&self.real) {
+/// What all YAML files together may still have.
+struct Room {
+    limits: Limits,
+    bytes: u64,
+    parts: u64,
+    parts_passed: bool,
+}
+
+impl Room {
+    fn take_bytes(&mut self, bytes: u64) -> Result<(), Diagnostic> {
+        self.bytes = self.bytes.saturating_add(bytes);
+        if self.bytes <= self.limits.yaml_bytes {
             return Ok(());
         }
-        let message = format!("`{name}` lies outside the project's folder");
-        Err(Diagnostic::error(Code::OutsideProject, message)
-            .help("move it inside, or allow it with --allow-outside"))
+        let found = format!("the YAML files have {} bytes", number(self.bytes));
+        let cure = "put visitors and their texts into CSV files";
+        Err(Diagnostic::limit("yaml-bytes", self.limits.yaml_bytes, found, cure))
     }
 
-    /// Reads a YAML file. The diagnostic has a place only if the file could be opened.
-    pub(crate) fn read(&self, path: &Path, limits: &Limits) -> Result<SourceFile, Diagnostic> {
-        let name = self.name(path);
-        let bytes = fs::read(path).map_err(|error| unreadable(&name, &error))?;
-        let bytes = match bytes.strip_prefix(b"\xef\xbb\xbf") {
-            Some(rest) => rest.to_vec(),
-            None => bytes,
-        };
-        match String::from_utf8(bytes) {
-            Ok(text) => Ok(SourceFile::new(name, text).within(limits)),
-            Err(error) => {
-                let at = error.utf8_error().valid_up_to();
-                Err(not_utf8(&name, error.as_bytes(), at))
-            }
-        }
-    }
-
-    /// The files that a pattern stands for, sorted. A pattern without wildcards must name one.
-    ///
-    /// `room` is how many files and folders may still be looked at; what is looked at is subtracted.
-    pub(crate) fn matching(
-        &self,
-        pattern: &str,
-        most: u64,
-        room: &mut u64,
-    ) -> Result<Vec<PathBuf>, Diagnostic> {
-        let bad = |message: String| Diagnostic::error(Code::BadInclude, message);
-        let wild = |part: &str| part.contains(['*', '?', '[', '{', '\\']);
-        if pattern.len() > MOST_PATTERN {
-            return Err(bad(format!("a pattern has at most {MOST_PATTERN} bytes")));
-        }
-        if !wild(pattern) {
-            let path = self.root.join(pattern);
-            self.may_leave(pattern)?;
-            return match fs::metadata(&path) {
-                Ok(meta) if meta.is_dir() => Err(bad(format!(
-                    "`{pattern}` is a folder, and include names files"
-                ))
-                .help(format!("for all its files: {}/**/*.yaml", pattern.trim_end_matches('/')))),
-                Ok(_) => Ok(vec![path]),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                    let problem = bad(format!("there is no file `{pattern}`"));
-                    Err(match self.near(&path) {
-                        Some(near) => problem.help(format!("did you mean `{near}`?")),
-                        None => problem,
-                    })
-                }
-                Err(error) => Err(bad(format!("could not read `{pattern}`: {error}"))),
-            };
-        }
-        let glob = GlobBuilder::new(pattern.trim_start_matches("./"))
-            .literal_separator(true)
-            .build()
-            .map_err(|error| bad(format!("this pattern is broken: {}", error.kind())))?
-            .compile_matcher();
-        // Only what can match is walked: the folder before the first wildcard.
-        let fixed: Vec<&str> = pattern.split('/').take_while(|part| !wild(part)).collect();
-        let fixed = fixed.join("/");
-        self.may_leave(&fixed).map_err(|mut problem| {
-            problem.message =
-                problem.message.replace(&format!("`{fixed}`"), &format!("`{pattern}`"));
-            problem
-        })?;
-        let base = self.root.join(fixed);
-        if !base.exists() {
-            return Ok(Vec::new());
-        }
-        // Like a shell, wildcards pass over hidden files and folders.
-        let visible = |entry: &walkdir::DirEntry| {
-            entry.depth() == 0 || !entry.file_name().to_string_lossy().starts_with('.')
-        };
-        let mut found = Vec::new();
-        let walk = WalkDir::new(&base).follow_links(true).sort_by_file_name();
-        for entry in walk.into_iter().filter_entry(visible) {
-            // To see whether a link goes round, each folder above it is opened.
-            let link =
-                |entry: &walkdir::DirEntry| entry.path_is_symlink() && entry.file_type().is_dir();
-            let cost = if entry.as_ref().is_ok_and(link) { LINK } else { 1 };
-            let Some(left) = room.checked_sub(cost) else {
-                let found = "the patterns are compared with too many files and folders";
-                let cure = "name folders in the patterns, and leave links out";
-                return Err(Diagnostic::limit("entries", most, found, cure));
-            };
-            *room = left;
-            let entry = match entry {
-                Ok(entry) => entry,
-                Err(error) => {
-                    let path = error.path().map(|path| self.name(path)).unwrap_or_default();
-                    let cause = match error.io_error() {
-                        Some(error) => error.to_string(),
-                        None => "its links go round in a circle".to_owned(),
-                    };
-                    return Err(Diagnostic::error(
-                        Code::Unreadable,
-                        format!("could not read `{path}`: {cause}"),
-                    ));
-                }
-            };
-            let path = entry.path();
-            let relative = path.strip_prefix(&self.root).unwrap_or(path);
-            let relative = relative.strip_prefix(".").unwrap_or(relative);
-            let relative = relative.to_string_lossy().replace('\\', "/");
-            if entry.file_type().is_file() && glob.is_match(relative) {
-                found.push(path.to_owned());
-            }
-        }
-        found.sort();
-        Ok(found)
-    }
-
-    /// That a path does not climb out by its very words, before anything there is touched.
-    fn may_leave(&self, path: &str) -> Result<(), Diagnostic> {
-        let mut depth = 0_i32;
-        let mut leaves = false;
-        if Path::new(path).is_absolute()
-            && (Path::new(path).starts_with(&self.real) || Path::new(path).starts_with(&self.root))
-        {
+    /// The first file that is too much is told.
+    fn take_parts(&mut self, file: &SourceFile) -> Result<(), Diagnostic> {
+        self.parts = self.parts.saturating_add(yaml::parts(file.text()));
+        if self.parts <= self.limits.yaml_parts || self.parts_passed {
             return Ok(());
         }
-        for part in Path::new(path).components() {
-            match part {
-                Component::ParentDir => depth -= 1,
-                Component::Normal(_) => depth += 1,
-                Component::CurDir => {}
-                Component::RootDir | Component::Prefix(_) => leaves = true,
-            }
-            leaves |= depth < 0;
-        }
-        if !leaves || self.allow_outside {
-            return Ok(());
-        }
-        let message = format!("`{path}` lies outside the project's folder");
-        Err(Diagnostic::error(Code::OutsideProject, message)
-            .help("move it inside, or allow it with --allow-outside"))
+        self.parts_passed = true;
+        let found = format!(
+            "up to this file, the YAML files have {} lines, commas, colons, dashes and brackets",
+            number(self.parts)
+        );
+        let cure = "put visitors and their texts into CSV files";
+        let problem = Diagnostic::limit("yaml-parts", self.limits.yaml_parts, found, cure);
+        Err(problem.at(Place { file: file.name().clone(), line: 1, column: 1, length: 1 }))
     }
+}
 
-    /// A file beside `path` with nearly its name.
-    pub(crate) fn near(&self, path: &Path) -> Option<Arc<str>> {
-        const MOST: usize = 1000;
-        if !super::suggest::has_room_for(MOST) {
+impl Files {
+    /// Reads them all. `None` if there is no project.
+    pub(crate) fn read(cx: &mut Context<'_>) -> Option<Self> {
+        let path = cx.folder.root().join(PROJECT_FILE);
+        if !path.exists() {
+            cx.problems.push(no_project(cx.folder.root()));
             return None;
         }
-        let wanted = path.file_name()?.to_string_lossy().into_owned();
-        let entries = fs::read_dir(path.parent()?).ok()?;
-        let mut names: Vec<String> = entries
-            .take(MOST)
-            .filter_map(|entry| Some(entry.ok()?.file_name().to_string_lossy().into_owned()))
-            .collect();
-        names.sort();
-        let near = super::suggest::nearest(&wanted, names.iter().map(String::as_str))?;
-        Some(self.name(&path.with_file_name(near)))
-    }
-}
-
-pub(crate) fn unreadable(name: &str, error: &io::Error) -> Diagnostic {
-    let cause = match error.kind() {
-        io::ErrorKind::NotFound => "it does not exist".to_owned(),
-        io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
-        _ => error.to_string(),
-    };
-    Diagnostic::error(Code::Unreadable, format!("could not read `{name}`: {cause}"))
-}
-
-/// The path without `.`, and without `..` where that is possible by words alone.
-fn plain(path: &Path) -> PathBuf {
-    let mut out = PathBuf::new();
-    for part in path.components() {
-        match part {
-            Component::CurDir => {}
-            Component::ParentDir
-                if matches!(out.components().next_back(), Some(Component::Normal(_))) =>
-            {
-                out.pop();
-            }
-            part => out.push(part),
+        let mut files = Self {
+            files: Vec::new(),
+            folders: HashMap::new(),
+            environment: cx.chosen().map(str::to_owned),
+            incomplete: false,
+        };
+        let limits = cx.options.limits;
+        let mut room = Room { limits, bytes: 0, parts: 0, parts_passed: false };
+        for read in read_all(cx, [&*path].into_iter(), &mut room).into_iter().flatten() {
+            files.add(cx, &path, None, read);
         }
+        let main = files.files.first()?;
+        files.check_main(cx);
+        let main_file = &main.source;
+        let main_has_no_include = main.document.raw.include.is_none();
+        let patterns: Vec<(String, SourcePath)> = match &main.document.raw.include {
+            Some(patterns) => {
+                let at = main_file.child("include");
+                let patterns = patterns.iter().enumerate();
+                patterns.map(|(index, pattern)| (pattern.clone(), at.child(index))).collect()
+            }
+            None => vec![(DEFAULT_INCLUDE.to_owned(), main_file.clone())],
+        };
+        if patterns.len() as u64 > limits.patterns {
+            let found =
+                format!("`include` has {} patterns and names", number(patterns.len() as u64));
+            let cure = "write one pattern for many files";
+            let problem = Diagnostic::limit("patterns", limits.patterns, found, cure);
+            cx.problems.push(problem.at(main_file.child("include").key().place()));
+            files.incomplete = true;
+            return Some(files);
+        }
+        let own = std::fs::canonicalize(&path).ok();
+        let mut seen: HashSet<PathBuf> = own.into_iter().collect();
+        let mut parts = Vec::new();
+        let mut entries = limits.entries;
+        for (pattern, at) in &patterns {
+            match cx.folder.matching(pattern, limits.entries, &mut entries) {
+                Ok(paths) => {
+                    for path in paths {
+                        let real = std::fs::canonicalize(&path).unwrap_or_else(|_| path.clone());
+                        if seen.insert(real) {
+                            parts.push(Ok((path, at)));
+                        }
+                    }
+                }
+                Err(problem) => {
+                    let enough = problem.code == Code::Limit;
+                    parts.push(Err(problem.at(at.place())));
+                    if enough {
+                        break;
+                    }
+                }
+            }
+        }
+        let paths = parts.iter().flatten().map(|(path, _)| &**path);
+        let mut read = read_all(cx, paths, &mut room).into_iter();
+        for part in parts {
+            match part {
+                Ok((path, at)) => {
+                    if let Some(Some(read)) = read.next()
+                        && !cx.is_full()
+                    {
+                        files.add(cx, &path, Some(at), read);
+                    }
+                }
+                Err(problem) => {
+                    files.incomplete = true;
+                    cx.problems.push(problem);
+                }
+            }
+        }
+        if main_has_no_include && !cx.problems.iter().any(|problem| problem.code == Code::Limit) {
+            left_out(cx);
+        }
+        Some(files)
     }
-    out
+
+    /// Adds a file that was read. `at` names it; `pushsync.yaml` names itself.
+    fn add(&mut self, cx: &mut Context<'_>, path: &Path, at: Option<&SourcePath>, read: Decoded) {
+        let (file, mut document) = match read {
+            Ok(read) => read,
+            Err(mut problem) => {
+                if let (None, Some(at)) = (&problem.place, at)
+                    && problem.code != Code::Limit
+                {
+                    problem.place = Some(at.place());
+                }
+                if problem.code == Code::NotUtf8 {
+                    let lines = FileLines::new(path.to_owned(), false);
+                    cx.sources.add(cx.folder.name(path), Arc::new(lines));
+                }
+                cx.problems.push(problem);
+                self.incomplete = true;
+                return;
+            }
+        };
+        cx.sources.add(file.name().clone(), file.clone());
+        self.incomplete |= document.incomplete;
+        cx.problems.append(&mut document.diagnostics);
+        let source = SourcePath::root(&file);
+        if at.is_some() {
+            misplaced(cx, &document.raw, &source);
+        }
+        let folder = path.parent().unwrap_or(Path::new("")).to_owned();
+        self.folders.insert(file.name().clone(), folder.clone());
+        self.files.push(FileOf { source, folder, document });
+    }
+
+    pub(super) fn main(&self) -> Option<&FileOf> {
+        self.files.first()
+    }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn paths_are_named_from_the_project_on() {
-        assert_eq!(plain(Path::new("./a/./b/../c.csv")), Path::new("a/c.csv"));
-        assert_eq!(plain(Path::new("../a")), Path::new("../a"));
+/// Fields that only `pushsync.yaml` may have, found elsewhere.
+fn misplaced(cx: &mut Context<'_>, raw: &raw::File, source: &SourcePath) {
+    let raw::File {
+        version,
+        include,
+        state,
+        api,
+        limits,
+        safety,
+        privacy,
+        vars,
+        environments,
+        senders: _,
+        audiences: _,
+        messages: _,
+        moved: _,
+        import: _,
+        removed: _,
+    } = raw;
+    let fields = [
+        // A version does no harm, if it is the right one.
+        ("version", version.is_some_and(|version| version != 1)),
+        ("include", include.is_some()),
+        ("state", state.is_some()),
+        ("api", api.is_some()),
+        ("limits", limits.is_some()),
+        ("safety", safety.is_some()),
+        ("privacy", privacy.is_some()),
+        ("vars", vars.is_some()),
+        ("environments", environments.is_some()),
+    ];
+    for (field, _) in fields.into_iter().filter(|(_, there)| *there) {
+        let message = format!("`{field}` belongs in {PROJECT_FILE} only");
+        let help = Some(format!("move it to {PROJECT_FILE}"));
+        cx.error_with(Code::MisplacedField, message, &source.child(field).key(), help);
     }
+}
+
+/// `.yml` is so common an ending that a file left out because of it is worth a warning.
+fn left_out(cx: &mut Context<'_>) {
+    let most = cx.options.limits.entries;
+    let paths = cx.folder.matching("messages/**/*.yml", most, &mut most.clone());
+    let paths = paths.unwrap_or_default();
+    let Some(first) = paths.first() else { return };
+    let name = cx.folder.name(first);
+    let message = match paths.len() - 1 {
+        0 => format!("`{name}` is not included: it does not end in .yaml"),
+        more => format!("`{name}` and {more} more are not included: they do not end in .yaml"),
+    };
+    let place = Place { file: name, line: 1, column: 1, length: 1 };
+    cx.sources.add(place.file.clone(), Arc::new(FileLines::new(first.clone(), false)));
+    cx.problems.push(
+        Diagnostic::warning(Code::NotIncluded, message).at(place).help(format!(
+            "rename it, or say `include: [\"messages/**/*.yml\"]` in {PROJECT_FILE}"
+        )),
+    );
+}
+
+fn no_project(root: &Path) -> Diagnostic {
+    let near = ["pushsync.yml", "Pushsync.yaml", "pushsync.yaml.txt", ".pushsync.yaml"];
+    let near = near.into_iter().find(|name| root.join(name).exists());
+    let message = format!("there is no {PROJECT_FILE} in `{}`", root.display());
+    Diagnostic::error(Code::NoProject, message).help(match near {
+        Some(near) => format!("rename `{near}` to {PROJECT_FILE}"),
+        None => "start one with `pushsync init`, or name its folder with -C DIR".to_owned(),
+    })
 }

@@ -1,13 +1,14 @@
 //! One thing as it is written in several places: the base, and what the environment lays over it.
 
-use super::source::SourcePath;
+use super::{context::Context, source_path::SourcePath};
+use crate::diagnostics::Code;
 
 /// How one place writes a thing.
 #[derive(Debug)]
 pub(crate) struct Layer<'a, T> {
     pub(crate) raw: &'a T,
     pub(crate) at: SourcePath,
-    /// Something was wrong with its shape, so what is missing may have been dropped.
+    /// Its shape has an error, so a field that is missing may have been dropped.
     pub(crate) faulty: bool,
 }
 
@@ -59,5 +60,12 @@ impl<'a, T> Layers<'a, T> {
     /// Where the thing is first written.
     pub(crate) fn source(&self) -> Option<&SourcePath> {
         self.0.first().map(|layer| &layer.at)
+    }
+
+    /// Reports a field that is missing, unless it may be so because of another problem.
+    pub(crate) fn missing(&self, cx: &mut Context<'_>, message: &str, help: &str) {
+        if let (Some(source), false) = (self.source(), self.faulty()) {
+            cx.error_with(Code::MissingField, message, &source.key(), Some(help.to_owned()));
+        }
     }
 }

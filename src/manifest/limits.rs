@@ -1,11 +1,11 @@
-//! What a project may cost. A pull request can bring any file, so what it may take of the machine
-//! is bounded; the bounds have names, and can be raised where the program is started, never in YAML.
+//! Limits of what a project may cost. A pull request can bring any file, so memory and time are
+//! bounded; the bounds have names, and can be raised where the program is started, never in YAML.
 
 use std::fmt;
 
 use crate::{diagnostics::Diagnostic, model::number};
 
-/// A bound: its name, and what it allows unless somebody says otherwise.
+/// A bound: its name, and its value unless another one is given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limit {
     /// The name, as `--raise-limit` takes it.
@@ -78,7 +78,7 @@ limits! {
 /// Why a bound could not be set.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ParseLimitError {
-    /// There is no `=`, or no number behind it.
+    /// It lacks a `=`, or a number behind it.
     #[error("a limit is NAME=NUMBER, for example deliveries=5000000")]
     Shape,
     /// No bound has this name.

@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::{
+    context::Context,
     layers::Layer,
-    messages::suggestion,
     project::{Adoption, Move, Removed},
     raw,
-    resolve::Context,
-    source::SourcePath,
+    source_path::SourcePath,
+    suggest,
 };
 use crate::{
     diagnostics::{Code, Diagnostic},
@@ -40,7 +40,7 @@ fn key(cx: &mut Context<'_>, text: &str, at: &SourcePath) -> Option<Key> {
     match Key::parse(text) {
         Ok(key) => Some(key),
         Err(error) => {
-            let help = suggestion(text).map(|key| format!("did you mean `{key}`?"));
+            let help = suggest::key(text).map(|key| format!("did you mean `{key}`?"));
             cx.error_with(Code::BadKey, error.to_string(), at, help);
             None
         }

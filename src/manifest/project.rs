@@ -8,10 +8,11 @@ use std::{
 };
 
 use jiff::Timestamp;
-use minijinja::{Environment, Value};
+use minijinja::Environment;
 
 use super::{
-    audience::Table, limits::Limits, resolve::Unused, settings::Settings, source::SourcePath,
+    audience::Table, audiences::Unused, limits::Limits, settings::Settings,
+    source_path::SourcePath, vars::Vars,
 };
 use crate::model::{
     Address, IdSource, Key, MessageId, Sender, Spec, VisitorId, Window, WindowState,
@@ -64,7 +65,7 @@ impl Project {
 
     /// A message by its key.
     pub fn message(&self, key: &Key) -> Option<&Message> {
-        let order = |message: &Message| super::address_order(&message.spec.key, key);
+        let order = |message: &Message| address_order(&message.spec.key, key);
         let at = self.messages.binary_search_by(order).ok()?;
         self.messages.get(at)
     }
@@ -97,9 +98,6 @@ impl IdSource for Visitors {
         self.adopted.ids(found);
     }
 }
-
-/// Variables for templates.
-pub(crate) type Vars = BTreeMap<String, Value>;
 
 /// One entry under `messages:`.
 #[derive(Debug)]
@@ -176,4 +174,10 @@ pub struct Removed {
     pub delete: bool,
     /// Where it is written.
     pub source: SourcePath,
+}
+
+/// The order of `KEY@…`, whatever follows.
+pub(crate) fn address_order(a: &Key, b: &Key) -> std::cmp::Ordering {
+    let bytes = |key: &Key| key.as_str().as_bytes().to_owned().into_iter().chain([b'@']);
+    bytes(a).cmp(bytes(b))
 }

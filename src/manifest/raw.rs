@@ -1,5 +1,4 @@
-//! What YAML files hold, as serde sees it: every field may be missing, and nothing is checked
-//! beyond its shape.
+//! The fields of YAML files, as serde sees them: each may be missing, and only shapes are checked.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -7,9 +6,18 @@ use serde_json::json;
 
 use super::{
     settings::MOST_CONCURRENT,
-    unions::{Entries, From, Threshold, To, Var},
+    unions::{Entries, Forms, NameOr, Threshold, Var},
 };
 use crate::model::{Kind, OnMissing, OnUnknown};
+
+impl Forms for Sender {
+    const EXPECTED: &str =
+        "a sender's name, { group: ID }, { agent: ID } or { email, name, received_from }";
+}
+
+impl Forms for Recipients {
+    const EXPECTED: &str = "an audience's name, { visitor: ID }, { visitors: [ID, …] } or { audience: NAME, where: EXPRESSION }";
+}
 
 macro_rules! raw {
     ($($(#[$meta:meta])* $expected:literal $name:ident { $($(#[$field_meta:meta])* $field:ident: $type:ty,)+ })+) => {
@@ -24,73 +32,46 @@ macro_rules! raw {
     };
 }
 
-raw! {
-    /// A whole file. Some fields belong in `pushsync.yaml` only.
-    "a mapping with `messages`, `senders`, `audiences`, …"
-    File {
+macro_rules! files {
+    ({ $($own:tt)* } { $($shared:tt)* }) => {
+        raw! {
+            /// A whole file. Some fields belong in `pushsync.yaml` only.
+            "a mapping with `messages`, `senders`, `audiences`, …"
+            File { $($own)* $($shared)* }
+
+            /// The fields that an environment may lay over the rest.
+            "a mapping of the differences of this environment"
+            Environment { $($shared)* }
+        }
+    };
+}
+
+files! {
+    {
         /// The version of this format; only 1 is known.
         #[schemars(example = &json!(1), extend("default" = 1))]
         version: u64,
         /// Which other files belong to the project: globs, relative to this file.
         #[schemars(example = &json!(["messages/**/*.yaml"]), extend("default" = ["messages/**/*.yaml"]))]
         include: Vec<String>,
-        /// Where the state is: a folder, `postgres://…`, or `s3://bucket/prefix`. `${PUSHSYNC_VAR_NAME}` takes that environment variable.
+        /// The differences of each environment, by its name: `--env NAME` lays them over the rest.
+        #[schemars(example = &json!({"staging": {"vars": {"product": "Acme staging"}}}))]
+        environments: Entries<Environment>,
+    }
+    {
+        /// Where the state is kept: a folder, `postgres://…`, or `s3://bucket/prefix`. `${PUSHSYNC_VAR_NAME}` takes that environment variable.
         #[schemars(example = &json!("s3://acme-pushsync/announcements"), extend("default" = "state"))]
         state: String,
         /// How the API is reached.
         #[schemars(example = &json!({"concurrency": 4, "timeout": "30s"}))]
         api: Api,
-        /// What pushsync assumes of the account until the API says otherwise.
+        /// Assumptions about the account, until the API says otherwise.
         #[schemars(example = &json!({"requests_per_hour": 100}))]
         limits: Limits,
         /// Which plans are refused.
         #[schemars(example = &json!({"max_deletes": "20%", "max_resends": 50}))]
         safety: Safety,
-        /// How output shows visitors.
-        #[schemars(example = &json!({"mask_visitors": "auto"}))]
-        privacy: Privacy,
-        /// Variables for templates: texts, whole numbers, true and false, lists, mappings. A number with a fraction is a text.
-        #[schemars(example = &json!({"product": "Acme"}))]
-        vars: Entries<Var>,
-        /// The differences of environments, by their names: `--env NAME` lays them over the rest.
-        #[schemars(example = &json!({"staging": {"vars": {"product": "Acme staging"}}}))]
-        environments: Entries<Environment>,
-        /// The senders of messages, by the names that messages use.
-        #[schemars(example = &json!({"support": {"group": "PjRBMhWGen6aRHjif"}}))]
-        senders: Entries<Sender>,
-        /// The visitors who get messages, by the names that messages use.
-        #[schemars(example = &json!({"beta": {"file": "audiences/beta.csv"}}))]
-        audiences: Entries<Audience>,
-        /// The messages that should exist, by their keys.
-        #[schemars(example = &json!({"dark-mode": {"from": "support", "to": "beta", "text": "Dark mode is here!"}}))]
-        messages: Entries<Message>,
-        /// New keys of messages: nothing is sent.
-        #[schemars(example = &json!([{"from": "dark-mode", "to": "dark-mode-launch"}]))]
-        moved: Vec<Move>,
-        /// Messages that exist and are adopted.
-        #[schemars(example = &json!([{"to": "welcome@kZMvWhf8npAu3H6qd57w2Hv6nh6rnxvg", "id": "AXCR3k9bpSY7bpuh7"}]))]
-        import: Vec<Import>,
-        /// Messages that are not managed any more.
-        #[schemars(example = &json!([{"key": "old-banner", "delete": false}]))]
-        removed: Vec<Removed>,
-    }
-
-    /// The fields that an environment lays over the rest.
-    "a mapping of what is different in this environment"
-    Environment {
-        /// Where the state is: a folder, `postgres://…`, or `s3://bucket/prefix`. `${PUSHSYNC_VAR_NAME}` takes that environment variable.
-        #[schemars(example = &json!("s3://acme-pushsync/announcements"))]
-        state: String,
-        /// How the API is reached.
-        #[schemars(example = &json!({"concurrency": 4, "timeout": "30s"}))]
-        api: Api,
-        /// What pushsync assumes of the account until the API says otherwise.
-        #[schemars(example = &json!({"requests_per_hour": 100}))]
-        limits: Limits,
-        /// Which plans are refused.
-        #[schemars(example = &json!({"max_deletes": "20%", "max_resends": 50}))]
-        safety: Safety,
-        /// How output shows visitors.
+        /// How visitors are shown.
         #[schemars(example = &json!({"mask_visitors": "auto"}))]
         privacy: Privacy,
         /// Variables for templates: texts, whole numbers, true and false, lists, mappings. A number with a fraction is a text.
@@ -111,11 +92,13 @@ raw! {
         /// Messages that exist and are adopted.
         #[schemars(example = &json!([{"to": "welcome@kZMvWhf8npAu3H6qd57w2Hv6nh6rnxvg", "id": "AXCR3k9bpSY7bpuh7"}]))]
         import: Vec<Import>,
-        /// Messages that are not managed any more.
+        /// Messages that are no longer managed.
         #[schemars(example = &json!([{"key": "old-banner", "delete": false}]))]
         removed: Vec<Removed>,
     }
+}
 
+raw! {
     /// How the API is reached.
     "a mapping with `base_url`, `concurrency`, `timeout`"
     Api {
@@ -130,7 +113,7 @@ raw! {
         timeout: String,
     }
 
-    /// What pushsync assumes of the account until the API says otherwise.
+    /// Assumptions about the account, until the API says otherwise.
     "a mapping with `requests_per_hour`"
     Limits {
         /// The budget of requests, until the API's own headers say otherwise.
@@ -149,7 +132,7 @@ raw! {
         max_resends: Threshold,
     }
 
-    /// How output shows visitors.
+    /// How visitors are shown.
     "a mapping with `mask_visitors`"
     Privacy {
         /// Whether output masks visitor ids; `auto`: unless stdout is a terminal.
@@ -166,7 +149,7 @@ raw! {
         /// This agent.
         #[schemars(example = &json!("d9nKoegKSjmCtyK78"))]
         agent: String,
-        /// The agent with this address; only for `kind: agent`. If there is none, Brevo makes a dummy agent.
+        /// The agent with this address; only for `kind: agent`. If there is no such agent, Brevo makes a dummy agent.
         #[schemars(example = &json!("liz@example.com"))]
         email: String,
         /// The agent's name, with `email`.
@@ -188,7 +171,7 @@ raw! {
         visitors: Vec<String>,
     }
 
-    /// A message: its text in the chat, its sender, and the visitors who get it.
+    /// A message: the text that a visitor reads in the chat, and who gets it.
     "a mapping with `to`, `text`, …"
     Message {
         /// `pushed`: an automated message; `agent`: as if the agent had written it.
@@ -196,11 +179,11 @@ raw! {
         kind: Kind,
         /// A sender's name, or a sender. Without it, a random agent; `kind: agent` must have one.
         #[schemars(example = &json!("support"))]
-        from: From,
-        /// The visitors who get it: an audience's name, ids, or a part of an audience.
+        from: NameOr<Sender>,
+        /// Who gets it: an audience's name, visitors, or a part of an audience.
         #[schemars(example = &json!("beta"))]
-        to: To,
-        /// The text: a template, unless `raw: true`.
+        to: NameOr<Recipients>,
+        /// The text that they get: a template, unless `raw: true`.
         #[schemars(example = &json!("Dark mode is here, {{ name | default('there') }}!"))]
         text: String,
         /// When it should exist. Outside of it, the next apply deletes it.
@@ -274,7 +257,7 @@ raw! {
         id: String,
     }
 
-    /// A message that is not managed any more.
+    /// A message that is no longer managed.
     "{ key: KEY, delete: true or false }"
     Removed {
         /// The key of a message that is no longer declared.

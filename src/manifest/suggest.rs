@@ -2,10 +2,12 @@
 
 use std::cell::Cell;
 
+use crate::model::Key;
+
 /// A longer name is not compared: to compare two takes as many steps as their lengths multiplied.
 const MOST_CHARS: usize = 64;
 /// At most this number of names is compared for the suggestions of one project. A typo is one among others: after
-/// thousands of them, suggestions help nobody.
+/// thousands of them, suggestions do not help.
 const MOST_COMPARED: usize = 200_000;
 
 thread_local! {
@@ -102,6 +104,19 @@ fn quoted(name: &str) -> String {
         Some((at, _)) => format!("`{}…`", &name[..at]),
         None => format!("`{name}`"),
     }
+}
+
+/// The key that a name was probably meant to be.
+pub(crate) fn key(name: &str) -> Option<String> {
+    // What follows an `@` is a visitor's.
+    let name = name.split('@').next().unwrap_or_default();
+    let lower = name.trim().to_lowercase();
+    let fixed: String = lower
+        .chars()
+        .map(|c| if matches!(c, 'a'..='z' | '0'..='9' | '.' | '_' | '-') { c } else { '-' })
+        .collect();
+    let fixed: String = fixed.trim_matches(['.', '_', '-']).chars().take(128).collect();
+    Key::parse(&fixed).is_ok().then_some(fixed)
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
-//! Values that may have one of several forms, decoded by hand: serde's untagged enums cannot say
-//! what is wrong.
+//! Values that may have one of several forms, decoded by hand: the errors of serde's untagged enums
+//! say too little.
 
-use std::{borrow::Cow, collections::HashSet, fmt, marker::PhantomData};
+use std::{borrow::Cow, fmt, marker::PhantomData};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{
@@ -9,10 +9,7 @@ use serde::{
     de::{self, MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer},
 };
 
-use super::{raw, yaml::read_again};
-
-/// A mapping with names of the user's choice, in the order of the file. A name that comes twice
-/// is an error.
+/// A mapping with names of the user's choice, in the order of the file.
 #[derive(Debug, Clone)]
 pub(crate) struct Entries<T>(pub(crate) Vec<(String, T)>);
 
@@ -34,12 +31,8 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Entries<T> {
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let mut entries = Vec::new();
-                let mut seen = HashSet::new();
-                while let Some(name) = map.next_key::<String>()? {
-                    if !seen.insert(name.clone()) {
-                        return Err(de::Error::custom(format!("duplicate key `{name}`")));
-                    }
-                    entries.push((name, map.next_value()?));
+                while let Some(entry) = map.next_entry()? {
+                    entries.push(entry);
                 }
                 Ok(Entries(entries))
             }
@@ -48,78 +41,48 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Entries<T> {
     }
 }
 
-/// A name, or a mapping `T`.
-macro_rules! name_or {
-    ($(#[$meta:meta])* $name:ident, $map:ty, $expected:literal) => {
-        $(#[$meta])*
-        #[derive(Debug, Clone)]
-        pub(crate) enum $name {
-            /// The name of something declared elsewhere.
-            Name(String),
-            /// Written in place.
-            Map(Box<$map>),
-        }
-
-        impl<'de> Deserialize<'de> for $name {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                struct Forms {
-                    exact: bool,
-                }
-                impl<'de> Visitor<'de> for Forms {
-                    type Value = $name;
-
-                    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                        f.write_str($expected)
-                    }
-
-                    fn visit_str<E: de::Error>(self, name: &str) -> Result<Self::Value, E> {
-                        Ok($name::Name(name.to_owned()))
-                    }
-
-                    fn visit_bool<E: de::Error>(self, name: bool) -> Result<Self::Value, E> {
-                        read_again(self.exact)?;
-                        Ok($name::Name(name.to_string()))
-                    }
-
-                    fn visit_i64<E: de::Error>(self, name: i64) -> Result<Self::Value, E> {
-                        read_again(self.exact)?;
-                        Ok($name::Name(name.to_string()))
-                    }
-
-                    fn visit_u64<E: de::Error>(self, _: u64) -> Result<Self::Value, E> {
-                        read_again(self.exact)?;
-                        Err(E::custom(concat!("expected ", $expected)))
-                    }
-
-                    fn visit_f64<E: de::Error>(self, _: f64) -> Result<Self::Value, E> {
-                        read_again(self.exact)?;
-                        Err(E::custom(concat!("expected ", $expected)))
-                    }
-
-                    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
-                        let map = <$map>::deserialize(MapAccessDeserializer::new(map))?;
-                        Ok($name::Map(Box::new(map)))
-                    }
-                }
-                let exact = !deserializer.is_human_readable();
-                deserializer.deserialize_any(Forms { exact })
-            }
-        }
-    };
+/// The name of something that is declared elsewhere, or a `T` that is written in place.
+#[derive(Debug, Clone)]
+pub(crate) enum NameOr<T> {
+    Name(String),
+    Map(Box<T>),
 }
 
-name_or!(
-    /// On whose behalf.
-    From,
-    raw::Sender,
-    "a sender's name, { group: ID }, { agent: ID } or { email, name, received_from }"
-);
-name_or!(
-    /// To whom.
-    To,
-    raw::Recipients,
-    "an audience's name, { visitor: ID }, { visitors: [ID, …] } or { audience: NAME, where: EXPRESSION }"
-);
+/// How messages name the forms of a field.
+pub(crate) trait Forms {
+    const EXPECTED: &'static str;
+}
+
+impl<'de, T: Deserialize<'de> + Forms> Deserialize<'de> for NameOr<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Either<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de> + Forms> Visitor<'de> for Either<T> {
+            type Value = NameOr<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(T::EXPECTED)
+            }
+
+            fn visit_str<E: de::Error>(self, name: &str) -> Result<Self::Value, E> {
+                Ok(NameOr::Name(name.to_owned()))
+            }
+
+            fn visit_bool<E: de::Error>(self, name: bool) -> Result<Self::Value, E> {
+                Ok(NameOr::Name(name.to_string()))
+            }
+
+            fn visit_i64<E: de::Error>(self, name: i64) -> Result<Self::Value, E> {
+                Ok(NameOr::Name(name.to_string()))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+                let map = T::deserialize(MapAccessDeserializer::new(map))?;
+                Ok(NameOr::Map(Box::new(map)))
+            }
+        }
+        deserializer.deserialize_any(Either(PhantomData))
+    }
+}
 
 /// `20%` or `5`, as written.
 #[derive(Debug, Clone)]
@@ -146,7 +109,7 @@ impl<'de> Deserialize<'de> for Threshold {
 /// A value for templates.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Var {
-    /// Written as `~`, or not at all: as good as not declared.
+    /// Written as `~`, or not at all: it counts as not declared.
     Null,
     Bool(bool),
     Int(i64),
@@ -193,8 +156,6 @@ impl<'de> Deserialize<'de> for Var {
                 Entries::deserialize(MapAccessDeserializer::new(map)).map(|Entries(e)| Var::Map(e))
             }
         }
-        // The fast path cannot tell `1.10` from `1.1`, nor "true" from true.
-        read_again(!deserializer.is_human_readable())?;
         deserializer.deserialize_any(Any)
     }
 }
@@ -214,27 +175,20 @@ impl<T: JsonSchema> JsonSchema for Entries<T> {
     }
 }
 
-macro_rules! forms {
-    ($name:ident, $map:ty) => {
-        impl JsonSchema for $name {
-            fn inline_schema() -> bool {
-                true
-            }
+impl<T: JsonSchema> JsonSchema for NameOr<T> {
+    fn inline_schema() -> bool {
+        true
+    }
 
-            fn schema_name() -> Cow<'static, str> {
-                stringify!($name).into()
-            }
+    fn schema_name() -> Cow<'static, str> {
+        format!("NameOr{}", T::schema_name()).into()
+    }
 
-            fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-                let map = generator.subschema_for::<$map>();
-                json_schema!({ "anyOf": [{ "type": "string" }, map] })
-            }
-        }
-    };
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let map = generator.subschema_for::<T>();
+        json_schema!({ "anyOf": [{ "type": "string" }, map] })
+    }
 }
-
-forms!(From, raw::Sender);
-forms!(To, raw::Recipients);
 
 impl JsonSchema for Threshold {
     fn inline_schema() -> bool {

@@ -6,8 +6,8 @@ use std::fmt;
 /// reach any other, such as a key or a password, nor find out whether it is set.
 pub const VARIABLE_PREFIX: &str = "PUSHSYNC_VAR_";
 
-/// A text with its variables replaced. What is shown is always the text as it is written: what a
-/// variable holds may be a secret.
+/// A text with its variables replaced. Only the text as it is written is ever shown: the value of a
+/// variable may be a secret.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Interpolated {
     written: Box<str>,

@@ -84,7 +84,7 @@ impl LiveProject {
 
     fn reload(&self) {
         let mut loaded = (self.options.load)();
-        loaded.check();
+        crate::desired::check(&mut loaded);
         let problems = loaded.report.text(show::Style { color: false, mask: true });
         let mut last = self.last_load();
         last.problems = problems;

@@ -1,6 +1,6 @@
 use similar::{Algorithm, ChangeTag, DiffOp, TextDiff, capture_diff_slices};
 
-/// A stretch of a text that stayed, went or came.
+/// A part of a text that is in both texts, only in the old one, or only in the new one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum DiffPart {
     Same(String),
@@ -12,24 +12,24 @@ pub(super) enum DiffPart {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum DiffLine {
     Same(String),
-    /// So many lines that are the same are left out.
+    /// This number of unchanged lines is left out.
     Skipped(usize),
-    /// With what goes marked.
+    /// An old line, with its removed words marked.
     Old(Vec<DiffPart>),
-    /// With what comes marked.
+    /// A new line, with its added words marked.
     New(Vec<DiffPart>),
 }
 
-/// How much the changed middles of two texts may measure, multiplied with each other, for a
-/// comparison word by word: it takes as much time.
+/// The time of a comparison grows with the product of the lengths. Above this product, the changed middles
+/// of two texts are not compared.
 const MOST_WORK: usize = 16_000_000;
 /// How many lines are shown around a change.
 const AROUND: usize = 3;
 
-/// What of `old` stays, goes and comes in `new`, word by word.
+/// The differences between two texts, word by word.
 ///
-/// Single spaces between two changed words are drawn into the change: `[-a b-]` reads better
-/// than `[-a-] [-b-]`. Where two long texts have little in common, one goes and the other comes.
+/// A single space between two changed words counts as changed, because `[-a b-]` reads better than
+/// `[-a-] [-b-]`. Two long texts with little in common differ as a whole.
 pub(super) fn word_diff(old: &str, new: &str) -> Vec<DiffPart> {
     let (head, tail) = common(old, new);
     let (old_middle, new_middle) = (&old[head..old.len() - tail], &new[head..new.len() - tail]);
@@ -45,7 +45,8 @@ pub(super) fn word_diff(old: &str, new: &str) -> Vec<DiffPart> {
     parts.into_iter().filter(|piece| !piece.text().is_empty()).collect()
 }
 
-/// The same line by line, with the changed words marked, and without what is far from a change.
+/// The differences line by line, with the changed words marked. Lines that are far from a change are left
+/// out.
 pub(super) fn line_diff(old: &str, new: &str) -> Vec<DiffLine> {
     let (olds, news): (Vec<&str>, Vec<&str>) =
         (old.split('\n').collect(), new.split('\n').collect());
@@ -92,12 +93,12 @@ pub(super) fn line_diff(old: &str, new: &str) -> Vec<DiffLine> {
     out
 }
 
-/// The first `head` and the last `tail` of lines that are the same.
+/// The first `head` and the last `tail` of unchanged lines.
 fn context(lines: &[&str], head: usize, tail: usize, out: &mut Vec<DiffLine>) {
     let same = |lines: &[&str]| -> Vec<DiffLine> {
         lines.iter().map(|line| DiffLine::Same((*line).to_owned())).collect()
     };
-    // One line that is left out would be told in one line.
+    // To say that one line is left out would take a line, too.
     if lines.len() <= head + tail + 1 {
         return out.extend(same(lines));
     }
@@ -106,7 +107,7 @@ fn context(lines: &[&str], head: usize, tail: usize, out: &mut Vec<DiffLine>) {
     out.extend(same(&lines[lines.len() - tail..]));
 }
 
-/// The pieces of each line.
+/// The parts of each line.
 fn split<'a>(pieces: impl Iterator<Item = &'a DiffPart>) -> Vec<Vec<DiffPart>> {
     let mut lines = vec![Vec::new()];
     for piece in pieces {
@@ -123,7 +124,7 @@ fn split<'a>(pieces: impl Iterator<Item = &'a DiffPart>) -> Vec<Vec<DiffPart>> {
 }
 
 impl DiffLine {
-    /// With its sign, and with what changed in it marked unless that is the whole line.
+    /// The line after its sign. The changed words are marked, unless the whole line changed.
     pub(super) fn to_text(&self) -> String {
         match self {
             Self::Same(text) => format!("  {text}"),
@@ -163,7 +164,7 @@ impl DiffPart {
     }
 }
 
-/// How many bytes both texts have in common at their start and at their end, in whole words.
+/// The number of bytes that both texts share at their start and at their end, in whole words.
 fn common(old: &str, new: &str) -> (usize, usize) {
     let pairs = old.char_indices().zip(new.chars());
     let head =
@@ -183,7 +184,7 @@ fn common(old: &str, new: &str) -> (usize, usize) {
 fn by_word(old: &str, new: &str) -> Vec<DiffPart> {
     let diff = TextDiff::from_unicode_words(old, new);
     let mut pieces: Vec<(String, String, String)> = Vec::new();
-    // Triples of (same, old, new): what stayed, then what changed after it.
+    // Triples of (same, old, new): an unchanged part, and the change after it.
     for change in diff.iter_all_changes() {
         let value = change.value();
         match change.tag() {

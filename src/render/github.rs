@@ -1,34 +1,32 @@
 //! A plan as annotations of a workflow: one for each entry, beside the line that it comes from.
 //!
-//! GitHub shows ten annotations of each level for a step, so what must be seen comes first and the
-//! summary says what is missing.
+//! GitHub shows ten annotations of each level for a step. So the most important ones come first, and the
+//! summary counts the others.
 
 use std::cmp::Reverse;
 
 use super::{
-    diff::{DiffLine, line_diff},
-    groups::{Group, Shown, groups, shown},
+    groups::{Group, groups, text_lines},
     humanize, summary,
     view::View,
 };
 use crate::{
     diagnostics::workflow::{self, Level, Spot},
-    model::printable,
-    plan::{Action, Plan},
+    plan::{Action, Change, Plan},
 };
 
-/// GitHub's limit for each level; of the notices one is the summary.
+/// GitHub's limit for each level; the summary is one of the notices.
 const MOST: usize = 10;
 /// How much of a text an annotation shows.
 const MOST_LINES: usize = 12;
 const MOST_CHARS: usize = 300;
 
-/// An annotation that may find room.
+/// An annotation that is shown if there is room.
 struct Note<'a> {
     level: Level,
-    /// The lower, the sooner.
+    /// A lower order comes first.
     order: (u8, Reverse<usize>, u8),
-    /// Made only if it does: to compare texts takes time.
+    /// Made only if it is shown, because comparing texts takes time.
     command: Box<dyn Fn() -> String + 'a>,
     changes: usize,
 }
@@ -57,7 +55,7 @@ pub(super) fn plan(plan: &Plan, view: View<'_>) -> String {
         let command = Box::new(|| workflow::diagnostic(diagnostic, view.folder));
         notes.push(Note { level, order: (2, Reverse(0), 0), command, changes: 0 });
     }
-    // Stable: within the same weight, as in the plan.
+    // The sort is stable: equal notes stay in the order of the plan.
     notes.sort_by_key(|note| (note.level, note.order));
     let (mut shown, mut left) = (String::new(), (0u64, 0u64));
     for level in Level::ALL {
@@ -77,7 +75,7 @@ pub(super) fn plan(plan: &Plan, view: View<'_>) -> String {
     format!("{}\n{shown}", workflow::command(Level::Notice, None, &title, &told))
 }
 
-/// What must be decided is an error, what takes something away from visitors a warning.
+/// A decision is an error; a change that takes a message away from visitors is a warning.
 fn level(action: Action) -> Level {
     match action {
         Action::Unknown => Level::Error,
@@ -138,7 +136,7 @@ fn annotation(group: &Group<'_>, level: Level, view: View<'_>) -> String {
         for fact in summary::facts(variant.first, view.mask) {
             message.push_str(&format!("\n{fact}"));
         }
-        for line in sample(&shown(variant.first)) {
+        for line in sample(variant.first) {
             message.push_str(&format!("\n{line}"));
         }
     }
@@ -151,22 +149,9 @@ fn annotation(group: &Group<'_>, level: Level, view: View<'_>) -> String {
     workflow::command(level, spot, &format!("{action} {name}"), &message)
 }
 
-/// The first lines of what a visitor sees of it.
-fn sample(shown: &Shown<'_>) -> Vec<String> {
-    let whole = |sign: &str, text: &str| -> Vec<String> {
-        printable(text).split('\n').map(|line| format!("{sign} {line}")).collect()
-    };
-    let mut all = match shown {
-        Shown::New(after) => whole("+", &after.text),
-        Shown::Gone(before) => whole("-", &before.text),
-        Shown::Kept(content) => whole(" ", &content.text),
-        Shown::Doubtful(sent) => whole("?", &sent.text),
-        Shown::Changed(before, after) => {
-            let lines = line_diff(&printable(&before.text), &printable(&after.text));
-            lines.iter().map(DiffLine::to_text).collect()
-        }
-        Shown::Nothing => Vec::new(),
-    };
+/// The first lines of the texts that a visitor sees.
+fn sample(change: &Change) -> Vec<String> {
+    let mut all = text_lines(change);
     let more = all.len().saturating_sub(MOST_LINES);
     all.truncate(MOST_LINES);
     for line in &mut all {

@@ -199,7 +199,7 @@ struct ShownVariant {
     folded: Vec<String>,
     folded_count: Option<String>,
     unlisted_count: Option<String>,
-    /// None if they are those of the variant before.
+    /// Empty if they are those of the previous variant.
     facts: Vec<String>,
     bubbles: Vec<bubble::Bubble>,
 }

@@ -15,7 +15,7 @@ pub fn address(address: &Address, mask: bool) -> String {
     if mask { one_line(&address.masked()) } else { one_line(address.as_str()) }
 }
 
-/// `1 request`, `2 requests`; thousands are set apart: `5,000 requests`.
+/// `1 request`, `2 requests`; with commas between thousands: `5,000 requests`.
 pub fn count(n: u64, one: &str, many: &str) -> String {
     format!("{} {}", number(n), if n == 1 { one } else { many })
 }

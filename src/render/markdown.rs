@@ -1,11 +1,10 @@
 //! A plan as a comment on a pull request.
 //!
-//! Words that are not ours stand in code spans, in fenced blocks, or escaped in an HTML block:
-//! nothing of them is taken for Markdown, a link, a mention or HTML.
+//! Text of others stands in code spans, in fenced blocks, or escaped in an HTML block, so that nothing in
+//! it is taken for Markdown, a link, a mention or HTML.
 
 use super::{
-    diff::line_diff,
-    groups::{Group, Shown, Variant, groups, shown},
+    groups::{Group, Variant, groups, text_lines},
     humanize,
     markdown_escape::{code, comment, fence, html},
     size_limit::{Entry, LeftOut, Size, biggest_first},
@@ -14,7 +13,7 @@ use super::{
 };
 use crate::{
     diagnostics::Diagnostic,
-    model::{Endpoint, printable},
+    model::Endpoint,
     plan::{Action, Plan, wire},
 };
 
@@ -23,11 +22,10 @@ const MOST_BYTES: usize = 65_536;
 /// How many visitors and how many different texts of one message are shown.
 const MOST_VISITORS: usize = 4;
 const MOST_TEXTS: usize = 3;
-/// How many refusals of one plan are told, and how many lines of a list.
+/// How many refusals are shown, and how many lines of a list.
 const MOST_REFUSALS: usize = 5;
 const MOST_LISTED: usize = 100;
-/// Entries whose texts are longer than this, together, are not compared: not even the smallest
-/// differences among them would find room.
+/// Entries whose texts are longer than this, together, are not compared: their differences would not fit.
 const MOST_COMPARED: usize = 4 << 20;
 
 pub(super) fn plan(plan: &Plan, view: View<'_>) -> String {
@@ -57,7 +55,7 @@ pub(super) fn plan(plan: &Plan, view: View<'_>) -> String {
 }
 
 fn assemble(head: String, entries: &[Entry], foot: &str) -> String {
-    // What is told of what is left out, and the empty lines between lists and blocks.
+    // For the note about the entries that are left out, and for the empty lines between lists and blocks.
     const TOLD: usize = 400;
     let room = MOST_BYTES.saturating_sub(head.len() + foot.len() + TOLD);
     let sizes = biggest_first(entries, room as u64);
@@ -69,7 +67,7 @@ fn assemble(head: String, entries: &[Entry], foot: &str) -> String {
             Size::Line => &entry.line,
             Size::Counted => continue,
         };
-        // A block ends at an empty line; items of a list are of one list without it.
+        // An empty line ends a block, but it would also end a list.
         let item = text.starts_with("- ");
         if (!list || !item) && !out.ends_with("\n\n") {
             out.push('\n');
@@ -87,7 +85,7 @@ fn assemble(head: String, entries: &[Entry], foot: &str) -> String {
 }
 
 fn head(plan: &Plan, view: View<'_>) -> String {
-    // As long as a name may be; a plan that was made by hand may have a longer one.
+    // The longest name that is valid; a plan that was written by hand may have a longer one.
     let environment: String = plan.environment.chars().take(128).collect();
     let environment = &environment;
     let mut out = format!("{}\n", marker(environment, plan, view));
@@ -133,28 +131,28 @@ fn head(plan: &Plan, view: View<'_>) -> String {
     out
 }
 
-/// By which programs find the comment of this project and environment, and in it what
-/// `apply --reviewed` takes.
+/// The marker by which programs find the comment of this project and environment. It also has the digest
+/// for `apply --reviewed`.
 fn marker(environment: &str, plan: &Plan, view: View<'_>) -> String {
     let mut marker = format!("<!-- pushsync:plan environment={}", comment(environment));
     if !view.folder.is_empty() {
         marker.push_str(&format!(" project={}", comment(view.folder.trim_end_matches('/'))));
     }
-    // A plan in memory can always be written as JSON; what has no digest cannot be applied by it.
+    // A plan in memory can always be written as JSON, so there is always a digest.
     if let Ok(digest) = wire::changes_digest(plan) {
         marker.push_str(&format!(" changes={digest}"));
     }
     marker + " -->"
 }
 
-/// `text` with the number, if there are that many.
+/// Appends `text` with the number, unless the number is zero.
 fn more(n: usize, text: &str, out: &mut String) {
     if n > 0 {
         out.push_str(&text.replace("{}", &humanize::number(n as u64)));
     }
 }
 
-/// Whose it is.
+/// The name of the entry, and the number of its visitors if there are several.
 fn who(group: &Group<'_>, view: View<'_>) -> (String, String) {
     match group.len() {
         1 => (humanize::address(&group.first().address, view.mask), String::new()),
@@ -162,7 +160,7 @@ fn who(group: &Group<'_>, view: View<'_>) -> (String, String) {
     }
 }
 
-/// One line of a list.
+/// An entry as one line of a list.
 fn line(group: &Group<'_>, view: View<'_>) -> String {
     let (name, visitors) = who(group, view);
     let (action, reason) = (group.action(), group.first().reason.explained());
@@ -175,7 +173,7 @@ fn line(group: &Group<'_>, view: View<'_>) -> String {
     )
 }
 
-/// Folded, with its texts.
+/// An entry with its texts, folded.
 fn full(group: &Group<'_>, view: View<'_>) -> String {
     let (name, visitors) = who(group, view);
     let (action, reason) = (group.action(), group.first().reason.explained());
@@ -194,7 +192,7 @@ fn full(group: &Group<'_>, view: View<'_>) -> String {
         if group.len() > 1 {
             out.push_str(&visitors_of(variant, view));
         }
-        // Often the same for all.
+        // The facts of the previous variant are not repeated.
         let facts = summary::facts(variant.first, view.mask);
         if told.as_ref() != Some(&facts) {
             facts.iter().for_each(|fact| out.push_str(&format!("{}\n\n", code(fact))));
@@ -228,31 +226,13 @@ fn visitors_of(variant: &Variant<'_>, view: View<'_>) -> String {
     out
 }
 
-/// What a visitor sees of it, as a diff that GitHub colours.
+/// The texts that a visitor sees, as a diff that GitHub colours.
 fn texts(variant: &Variant<'_>) -> String {
-    let mut out = String::new();
-    let mut whole = |sign: char, text: &str| {
-        for line in printable(text).split('\n') {
-            out.push_str(&format!("{sign} {line}\n"));
-        }
-    };
-    match shown(variant.first) {
-        Shown::New(after) => whole('+', &after.text),
-        Shown::Gone(before) => whole('-', &before.text),
-        Shown::Kept(content) => whole(' ', &content.text),
-        Shown::Doubtful(sent) => whole('?', &sent.text),
-        Shown::Changed(before, after) => {
-            for line in line_diff(&printable(&before.text), &printable(&after.text)) {
-                out.push_str(&line.to_text());
-                out.push('\n');
-            }
-        }
-        Shown::Nothing => return String::new(),
-    }
-    fence("diff", &out)
+    let lines = text_lines(variant.first);
+    if lines.is_empty() { String::new() } else { fence("diff", &(lines.join("\n") + "\n")) }
 }
 
-/// What is as it should be, if that was asked for.
+/// The unchanged deliveries, if they were asked for.
 fn unchanged(plan: &Plan, view: View<'_>) -> Option<Entry> {
     let n = plan.unchanged.len();
     (n > 0).then(|| {
@@ -271,7 +251,7 @@ fn unchanged(plan: &Plan, view: View<'_>) -> Option<Entry> {
     })
 }
 
-/// What was noticed on the way.
+/// The warnings about the project.
 fn warnings(diagnostics: &[Diagnostic]) -> Option<Entry> {
     let n = diagnostics.len();
     (n > 0).then(|| {

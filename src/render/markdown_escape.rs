@@ -1,18 +1,18 @@
-//! Text of others in Markdown, so that nothing in it is taken for Markdown or HTML.
+//! Escapes for Markdown: nothing in a text of others is taken for Markdown or HTML.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::escape;
 use crate::model::one_line;
 
-/// The bytes that stay as they are in a name inside a comment: letters, digits, `.`, `_` and `-`.
+/// A name in a comment keeps its letters, digits, `.`, `_` and `-`.
 const IN_COMMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'.').remove(b'_').remove(b'-');
 
 /// A code span: one line, and nothing in it is Markdown.
 pub(super) fn code(text: &str) -> String {
     let text = one_line(text);
     let ticks = "`".repeat(longest_run(&text) + 1);
-    // One space at each end is not shown; an empty span would be none.
+    // Markdown drops one space at each end, and does not know an empty span.
     let pad = text.is_empty() || text.starts_with(['`', ' ']) || text.ends_with(['`', ' ']);
     let pad = if pad { " " } else { "" };
     format!("{ticks}{pad}{text}{pad}{ticks}")
@@ -24,7 +24,7 @@ pub(super) fn fence(language: &str, lines: &str) -> String {
     format!("{ticks}{language}\n{lines}{ticks}\n\n")
 }
 
-/// One line inside HTML.
+/// A text on one line inside HTML.
 pub(super) fn html(text: &str) -> String {
     escape::html(&one_line(text))
 }

@@ -1,7 +1,7 @@
 //! Plans → bytes, one file for each format.
 //!
-//! Nothing here decides anything. Texts come out with ANSI colours; the caller's stream drops
-//! them where they do not belong.
+//! Nothing here decides anything. The text has ANSI colours, which the caller's stream drops where they do
+//! not belong.
 
 mod diff;
 mod escape;

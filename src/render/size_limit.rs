@@ -1,23 +1,23 @@
-//! What of a plan is shown where there is not room for all.
+//! Which parts of a plan are shown if not all of them fit.
 
 use std::cmp::Reverse;
 
 use super::humanize;
 
-/// Something to review.
+/// A part of a plan.
 pub(super) struct Entry {
-    /// With its texts; none if it would not find room anyway.
+    /// The entry with its texts; `None` if they would not fit anyway.
     pub(super) full: Option<String>,
-    /// In one line; empty if nothing is lost without it.
+    /// The entry in one line; empty if the line would say nothing.
     pub(super) line: String,
-    /// How many changes it stands for.
+    /// The number of its changes.
     pub(super) changes: usize,
-    /// The lower, the sooner it must be seen.
+    /// A lower rank is more important.
     pub(super) rank: u8,
 }
 
-/// What an entry counts that was not written out; so many of them are no overflow.
-const ENDLESS: u64 = 1 << 40;
+/// The cost of an entry without its texts: too large for any limit, and small enough to add up.
+const TOO_LARGE: u64 = 1 << 40;
 
 /// How an entry is shown.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -28,33 +28,33 @@ pub(super) enum Size {
 }
 
 impl Entry {
-    /// That has nothing but its line.
+    /// An entry without texts.
     pub(super) fn line(line: String, rank: u8) -> Self {
         Self { full: Some(line.clone()), line, changes: 0, rank }
     }
 
-    /// In bytes, with an empty line before the next one.
+    /// The bytes that it takes, with an empty line before the next entry.
     fn cost(&self, size: Size) -> u64 {
         match size {
-            Size::Full => self.full.as_ref().map_or(ENDLESS, |text| text.len() as u64) + 1,
+            Size::Full => self.full.as_ref().map_or(TOO_LARGE, |text| text.len() as u64) + 1,
             Size::Line => self.line.len() as u64 + 1,
             Size::Counted => 0,
         }
     }
 }
 
-/// What did not find room.
+/// The entries that do not fit.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct LeftOut {
-    /// Entries without their texts.
+    /// The number of entries without their texts.
     texts: u64,
-    /// Entries that are only counted, and the changes that they stand for.
+    /// The number of entries that are only counted, and of their changes.
     entries: u64,
     changes: u64,
 }
 
-/// How each entry is shown, so that all together fit: the biggest texts go first, then entries
-/// that matter less.
+/// The size of each entry so that all fit in `room` bytes. The biggest texts are left out first, then the
+/// less important entries.
 pub(super) fn biggest_first(entries: &[Entry], room: u64) -> Vec<Size> {
     let mut sizes = vec![Size::Full; entries.len()];
     let mut total: u64 = entries.iter().map(|entry| entry.cost(Size::Full)).sum();
@@ -70,7 +70,7 @@ pub(super) fn biggest_first(entries: &[Entry], room: u64) -> Vec<Size> {
     if total <= room { sizes } else { least_first(entries, room, room / 2) }
 }
 
-/// The same, but what matters less goes first; texts have so much of the room.
+/// The same, but less important entries are left out first. The texts may take `texts` bytes of the room.
 pub(super) fn least_first(entries: &[Entry], room: u64, texts: u64) -> Vec<Size> {
     let total: u64 = entries.iter().map(|entry| entry.cost(Size::Full)).sum();
     if total <= room {
@@ -90,7 +90,7 @@ pub(super) fn least_first(entries: &[Entry], room: u64, texts: u64) -> Vec<Size>
     sizes
 }
 
-/// What must be decided first, then what concerns the most visitors.
+/// The entries in order: decisions first, then those with the most visitors.
 fn by_weight(entries: &[Entry]) -> Vec<usize> {
     let mut order: Vec<usize> = (0..entries.len()).collect();
     order.sort_by_key(|n| {
@@ -116,7 +116,7 @@ impl LeftOut {
         left
     }
 
-    /// In words; none if nothing is missing.
+    /// The entries that are left out, in words; `None` if there are none.
     pub(super) fn told(self) -> Option<String> {
         let Self { texts, entries, changes } = self;
         let mut parts = Vec::new();

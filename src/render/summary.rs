@@ -1,5 +1,5 @@
-//! The words about a whole plan, and about a change, that all formats share. They are plain text:
-//! each format escapes them.
+//! The phrases about a plan, or about a change, that all formats share. They are plain text: each format
+//! escapes them.
 
 use super::humanize;
 use crate::{
@@ -8,7 +8,7 @@ use crate::{
     plan::{Action, Change, Commit, Forecast, Operation, Plan, ProtectMark},
 };
 
-/// What stands after the count: `3 to create`.
+/// The words after a count: `3 to create`.
 pub(super) fn verb(action: Action) -> &'static str {
     match action {
         Action::Create => "to create",
@@ -24,7 +24,7 @@ pub(super) fn verb(action: Action) -> &'static str {
     }
 }
 
-/// Why there are no changes: ends the sentence `No changes: …`.
+/// The reason why there are no changes; it ends the sentence `No changes: …`.
 pub(super) fn unchanged(plan: &Plan) -> String {
     match (plan.summary.unchanged, plan.selection.is_all()) {
         (0, true) => "the manifest has no deliveries, and so has the state".to_owned(),
@@ -37,7 +37,7 @@ pub(super) fn unchanged(plan: &Plan) -> String {
     }
 }
 
-/// The requests, and when they can be made.
+/// The number of requests, and how long they take.
 pub(super) fn requests(plan: &Plan) -> String {
     let requests = plan.summary.requests;
     let asked = humanize::count(requests, "request", "requests");
@@ -56,7 +56,7 @@ pub(super) fn requests(plan: &Plan) -> String {
     }
 }
 
-/// Which API it is for, unless that is Brevo's own: stands after the environment.
+/// The API, unless it is Brevo's own; it follows the environment.
 pub(super) fn at_api(plan: &Plan) -> Option<String> {
     match &plan.api {
         api if api.is_brevo() => None,
@@ -65,12 +65,12 @@ pub(super) fn at_api(plan: &Plan) -> Option<String> {
     }
 }
 
-/// As long as a URL is shown; a plan that was made by hand may have a longer one.
+/// The start of a URL: a plan that was written by hand may have a very long one.
 pub(super) fn api_url(url: &BaseUrl) -> String {
     url.as_str().chars().take(200).collect()
 }
 
-/// What a plan is for, unless that is the default environment at Brevo's API: ends `This plan is …`.
+/// The environment and the API, unless they are the default ones; it ends the sentence `This plan is …`.
 pub(super) fn whereabouts(plan: &Plan) -> Option<String> {
     let environment = match &*plan.environment {
         "default" => None,
@@ -89,17 +89,17 @@ pub(super) fn short(commit: &Commit) -> String {
     one_line(&commit.id.as_str().chars().take(12).collect::<String>())
 }
 
-/// What changes about the protection of a key: stands after the key.
+/// The change of the protection of a key; it follows the key.
 pub(super) fn protection(mark: &ProtectMark) -> &'static str {
     if mark.protect { "is protected from now on" } else { "is no longer protected" }
 }
 
-/// What stands after a commit.
+/// Whether the files differ from the commit; it follows the commit.
 pub(super) fn dirt(commit: &Commit) -> &'static str {
     if commit.dirty { ", with changes that are not committed" } else { "" }
 }
 
-/// What is to be known of a change besides its texts, one line each.
+/// The facts about a change besides its texts, each on one line.
 pub(super) fn facts(change: &Change, mask: bool) -> Vec<String> {
     let senders = |before: &Content, after: &Content| {
         format!("from {}, not {} as before", sender(after), sender(before))
@@ -131,13 +131,13 @@ pub(super) fn facts(change: &Change, mask: bool) -> Vec<String> {
     }
 }
 
-/// Why nobody knows of an unknown delivery.
-pub(super) fn cause(trouble: Option<&str>) -> String {
+/// The reason why a delivery is unknown.
+fn cause(trouble: Option<&str>) -> String {
     one_line(trouble.unwrap_or("the run that sent it did not live to see the answer"))
 }
 
-/// What to do about an unknown delivery.
-pub(super) fn resolve(change: &Change, mask: bool) -> String {
+/// The steps to resolve an unknown delivery.
+fn resolve(change: &Change, mask: bool) -> String {
     format!(
         "look at the visitor's chat in Brevo, then: pushsync state resolve {} --sent ID, or --not-sent",
         humanize::address(&change.address, mask)
@@ -148,12 +148,12 @@ fn sender(content: &Content) -> String {
     one_line(&content.from.to_string())
 }
 
-/// Where the message is written.
+/// The place of the message in the manifest.
 pub(super) fn source(change: &Change) -> Option<String> {
     change.source.as_ref().map(place)
 }
 
-/// `FILE:LINE`. Of a very long name, the end.
+/// `FILE:LINE`, with only the end of a very long name.
 fn place(place: &Place) -> String {
     const MOST: usize = 200;
     let file = one_line(&place.file);
@@ -179,7 +179,7 @@ pub(super) fn diagnostic(diagnostic: &Diagnostic) -> String {
     out
 }
 
-/// The lower, the sooner a reviewer must see it.
+/// A lower rank is more important for a reviewer.
 pub(super) fn rank(action: Action) -> u8 {
     match action {
         Action::Unknown => 0,

@@ -18,7 +18,7 @@ use crate::{
 /// always complete.
 const MOST_VISITORS: usize = 4;
 const MOST_TEXTS: usize = 3;
-/// How many lines of a text that is new, or goes, are shown.
+/// How many lines of a new or removed text are shown.
 const MOST_LINES: usize = 8;
 
 const BOLD: Style = Style::new().effects(Effects::BOLD);
@@ -134,16 +134,12 @@ fn show(group: &Group<'_>, view: View<'_>, out: &mut dyn Write) -> io::Result<()
     if hidden > 0 {
         let rest: usize =
             variants.iter().skip(MOST_TEXTS).map(|variant| variant.changes.len()).sum();
-        let mut line = TextWrapper::new(out, 6, view.width);
-        line.push(
-            DIM,
-            &format!(
-                "… and {} for {}; --format json has all",
-                humanize::count(hidden as u64, "more text", "more texts"),
-                humanize::count(rest as u64, "visitor", "visitors"),
-            ),
-        )?;
-        line.end()?;
+        let more = format!(
+            "… and {} for {}; --format json has all",
+            humanize::count(hidden as u64, "more text", "more texts"),
+            humanize::count(rest as u64, "visitor", "visitors"),
+        );
+        wrapped(&more, DIM, 6, view, out)?;
     }
     writeln!(out)
 }
@@ -158,18 +154,20 @@ fn visitors(changes: &[&Change], view: View<'_>, out: &mut dyn Write) -> io::Res
         names
             .push(format!("and {} more", humanize::number((changes.len() - MOST_VISITORS) as u64)));
     }
-    let mut line = TextWrapper::new(out, 4, view.width);
-    line.push(DIM, &names.join(", "))?;
-    line.end()
+    wrapped(&names.join(", "), DIM, 4, view, out)
 }
 
 fn content(change: &Change, view: View<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let facts = summary::facts(change, view.mask);
+    let fact = |n: usize, style: Style, out: &mut dyn Write| {
+        facts.get(n).map_or(Ok(()), |fact| wrapped(fact, style, 6, view, out))
+    };
     match &change.operation {
         Operation::Create { after } | Operation::Resend { after, .. } => {
             whole("+", NEW, &after.text, view, out)
         }
-        Operation::Adopt { id, after } => {
-            writeln!(out, "      message {}", one_line(id.as_str()))?;
+        Operation::Adopt { after, .. } => {
+            fact(0, Style::new(), out)?;
             whole(" ", Style::new(), &after.text, view, out)
         }
         Operation::Update { before, after, .. } | Operation::Restore { before, after, .. } => {
@@ -184,26 +182,26 @@ fn content(change: &Change, view: View<'_>, out: &mut dyn Write) -> io::Result<(
         Operation::Delete { before, .. } | Operation::Forget { before, .. } => {
             whole("-", OLD, &before.text, view, out)
         }
-        Operation::FinishReplace { old, .. } => {
-            writeln!(out, "      delete message {}", one_line(old.id.as_str()))
-        }
-        Operation::Move { from, .. } => {
-            writeln!(out, "      was {}", humanize::address(from, view.mask))
-        }
-        Operation::Unknown { sent, at, trouble, request_id } => {
-            let mut line = TextWrapper::new(out, 6, view.width);
-            line.push(Style::new(), &format!("sent {at:.0}"))?;
-            line.push(Style::new(), &format!("; {}", summary::cause(trouble.as_deref())))?;
-            if let Some(id) = request_id {
-                line.push(Style::new(), &format!(" (sib-request-id {})", one_line(id)))?;
-            }
-            line.end()?;
+        Operation::FinishReplace { .. } | Operation::Move { .. } => fact(0, Style::new(), out),
+        Operation::Unknown { sent, .. } => {
+            fact(0, Style::new(), out)?;
             whole("?", OLD, &sent.text, view, out)?;
-            let mut line = TextWrapper::new(out, 6, view.width);
-            line.push(DIM, &summary::resolve(change, view.mask))?;
-            line.end()
+            fact(1, DIM, out)
         }
     }
+}
+
+/// A text between column `indent` and the width of the view.
+fn wrapped(
+    text: &str,
+    style: Style,
+    indent: usize,
+    view: View<'_>,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let mut line = TextWrapper::new(out, indent, view.width);
+    line.push(style, text)?;
+    line.end()
 }
 
 fn sender_change(
@@ -219,7 +217,7 @@ fn sender_change(
     line.end()
 }
 
-/// A text that is new, or goes.
+/// A new or removed text.
 fn whole(
     sign: &str,
     style: Style,
@@ -245,7 +243,7 @@ fn whole(
     Ok(())
 }
 
-/// A text before and after, word by word.
+/// The differences of a text, word by word.
 fn changed(before: &str, after: &str, view: View<'_>, out: &mut dyn Write) -> io::Result<()> {
     let mut flow = TextWrapper::new(out, 8, view.width);
     for piece in word_diff(&printable(before), &printable(after)) {
@@ -258,7 +256,7 @@ fn changed(before: &str, after: &str, view: View<'_>, out: &mut dyn Write) -> io
     flow.end()
 }
 
-/// A stretch that stays, without its middle if it is long: what changed is what matters.
+/// An unchanged part, without its middle if it is long.
 fn shortened(text: &str) -> String {
     const AROUND: usize = 3;
     let lines: Vec<_> = text.split('\n').collect();

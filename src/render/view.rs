@@ -2,7 +2,7 @@
 
 use crate::plan::safety::Refusal;
 
-/// How a plan is shown.
+/// The format of a plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
     /// For people, at a terminal or in a log.
@@ -11,23 +11,22 @@ pub enum Format {
     Json,
     /// For a comment on a pull request: at most 65,536 bytes.
     Markdown,
-    /// A page of its own, without anything from elsewhere.
+    /// A page that loads nothing from elsewhere.
     Html,
     /// Annotations of a workflow at GitHub.
     Github,
 }
 
-/// What a reader may see, and how much room there is.
+/// What a reader may see, and the width.
 #[derive(Debug, Clone, Copy)]
 pub struct View<'a> {
-    /// Whether visitor ids are masked. JSON is complete all the same.
+    /// Whether visitor ids are masked. JSON is always complete.
     pub mask: bool,
     /// Columns. Only for [`Format::Text`].
     pub width: usize,
-    /// Why `apply` would refuse the plan. For the formats that are read elsewhere than where the
-    /// command ran: [`Format::Text`] leaves it to the caller.
+    /// The reasons why `apply` would refuse the plan. [`Format::Text`] leaves them to the caller.
     pub refusals: &'a [Refusal],
-    /// The project's folder from the root of its repository on: empty, or ending in `/`. Only for
+    /// The project's folder, relative to the root of its repository: empty, or ending in `/`. Only for
     /// [`Format::Github`] and the marker of [`Format::Markdown`].
     pub folder: &'a str,
 }

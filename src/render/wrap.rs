@@ -2,12 +2,12 @@ use std::io::{self, Write};
 
 use anstyle::Style;
 
-/// Running text in a column: words go to the next line where they do not fit, line breaks stay.
+/// Wraps text in a column: words that do not fit go to the next line, and line breaks stay.
 pub(super) struct TextWrapper<'a> {
     out: &'a mut dyn Write,
     indent: usize,
     width: usize,
-    /// The column that comes next; 0 before the indentation is written.
+    /// The next column; 0 before the indentation is written.
     column: usize,
     /// Spaces that were pushed and not written yet.
     spaces: usize,
@@ -16,11 +16,11 @@ pub(super) struct TextWrapper<'a> {
 impl<'a> TextWrapper<'a> {
     /// Text between column `indent` and column `width`.
     pub(super) fn new(out: &'a mut dyn Write, indent: usize, width: usize) -> Self {
-        // Even in a very narrow terminal a few words fit.
+        // A few words fit even in a very narrow terminal.
         Self { out, indent, width: width.max(indent + 20), column: 0, spaces: 0 }
     }
 
-    /// Starts the first line with a sign, in the column before the text.
+    /// Starts the first line with a sign before the text.
     pub(super) fn lead(&mut self, style: Style, sign: &str) -> io::Result<()> {
         let before = self.indent.saturating_sub(2);
         write!(self.out, "{:before$}{style}{sign}{style:#} ", "")?;
@@ -36,14 +36,14 @@ impl<'a> TextWrapper<'a> {
             }
             for part in line.split_inclusive(' ') {
                 self.word(style, part.trim_end_matches(' '))?;
-                // A space is written once something follows it on the same line.
+                // A space is written when a word follows it on the same line.
                 self.spaces += part.len() - part.trim_end_matches(' ').len();
             }
         }
         Ok(())
     }
 
-    /// Writes `text` on one line, however many words it has.
+    /// Writes `text` without wrapping it.
     pub(super) fn keep(&mut self, style: Style, text: &str) -> io::Result<()> {
         self.word(style, text)
     }
@@ -58,7 +58,7 @@ impl<'a> TextWrapper<'a> {
         }
         let command = self.column == 0 && word.starts_with("::");
         let (spelled, word) = if command { ("\\u{3a}", &word[1..]) } else { ("", word) };
-        // Spaces at the start of a line belong to the text.
+        // Spaces at the start of a line are part of the text.
         let before = self.spaces + if self.column == 0 { self.indent } else { 0 };
         self.column += before + columns;
         self.spaces = 0;
@@ -77,7 +77,7 @@ impl<'a> TextWrapper<'a> {
     }
 }
 
-/// Columns on a terminal.
+/// The number of columns on a terminal.
 pub(super) fn display_width(text: &str) -> usize {
     unicode_width::UnicodeWidthStr::width(text)
 }

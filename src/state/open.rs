@@ -1,165 +1,31 @@
-//! Where a state is, and how it is opened.
-
-use std::{ffi::OsString, fmt, path::PathBuf, time::Duration};
-
-use jiff::Timestamp;
-use secrecy::{ExposeSecret, SecretString};
-use uuid::Uuid;
-
-use super::{
-    HostedStore, LockHolder, StateError, StateKey, bucket, bucket::Bucket, postgres, sled,
-    sled::Compacted,
-};
-use crate::model::StateLocation;
-
-/// Where a state is.
-#[derive(Clone)]
-pub enum Location {
-    /// In a folder on this machine.
-    Folder(PathBuf),
-    /// In a Postgres database: `postgres://user:password@host/database`.
-    Postgres(SecretString),
-    /// In a bucket: `s3://bucket/prefix`.
-    Bucket(Bucket),
-}
-
-impl From<StateLocation> for Location {
-    fn from(location: StateLocation) -> Self {
-        match location {
-            StateLocation::Folder(folder) => Self::Folder(folder),
-            StateLocation::Postgres(url) => Self::Postgres(url),
-            StateLocation::Bucket(url) => Self::Bucket(Bucket::new(url.expose_secret())),
-        }
-    }
-}
-
-impl Location {
-    /// The same, with what it leaves open and the environment says: the `AWS_*` variables of a
-    /// bucket; `PGPASSWORD`, or the file that `PGPASSFILE` names, for a database whose URL has no
-    /// password. `variable` reads the environment.
-    #[must_use]
-    pub fn complete(self, variable: impl Fn(&str) -> Option<OsString>) -> Self {
-        let text = |name: &str| variable(name).and_then(|value| value.into_string().ok());
-        match self {
-            Self::Bucket(bucket) => Self::Bucket(bucket.with_variables(&text)),
-            Self::Postgres(url) => Self::Postgres(postgres::with_variables(url, &text)),
-            other => other,
-        }
-    }
-}
-
-/// Fit for messages: without user and password.
-impl fmt::Display for Location {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Folder(path) => write!(f, "{}", path.display()),
-            Self::Postgres(url) => f.write_str(&postgres::place(url)),
-            Self::Bucket(bucket) => fmt::Display::fmt(bucket, f),
-        }
-    }
-}
-
-impl fmt::Debug for Location {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Folder(path) => write!(f, "Folder({path:?})"),
-            Self::Postgres(_) => f.write_str("Postgres(…)"),
-            Self::Bucket(bucket) => fmt::Debug::fmt(bucket, f),
-        }
-    }
-}
-
-/// Whether a state that is not there is made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
-    /// Make an empty one.
-    CreateIfAbsent,
-    /// It is an error, [`StateError::NotFound`], and nothing is created.
-    MustExist,
-}
-
-/// What a state is opened for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Access {
-    /// To look at it. A store that others share lets them go on, and shows it as it was when it
-    /// was opened; a folder is locked for as long as it is open. Nothing can be committed.
-    Read,
-    /// To change it: nobody else can meanwhile.
-    Write,
-}
-
-/// How to open a state.
-#[derive(Debug, Clone)]
-pub struct OpenOptions {
-    /// Where it is.
-    pub location: Location,
-    /// The environment; each has a state of its own at the same place.
-    pub environment: String,
-    /// What to do when there is no state yet.
-    pub mode: Mode,
-    /// What it is opened for.
-    pub access: Access,
-    /// Who wants it, for those who come while it is open.
-    pub holder: LockHolder,
-    /// How long to wait for another process.
-    pub lock_timeout: Duration,
-    /// The lineage of the state, if it is made.
-    pub new_lineage: Uuid,
-    /// The time at which it is made, if it is.
-    pub now: Timestamp,
-    /// What it is encrypted under.
-    pub key: Option<StateKey>,
-}
+use super::{Compacted, OpenOptions, StateError, StateTarget, Store, bucket, folder, postgres};
 
 /// Opens the state of one environment. This blocks: on the lock up to
-/// [`OpenOptions::lock_timeout`], and while what is there is checked.
+/// [`OpenOptions::lock_timeout`], and while the stored bytes are checked.
 ///
 /// # Errors
 ///
 /// See [`StateError`]: `Damaged`, `Newer`, `OtherEnvironment`, `Locked`, `NotFound`, `Io`, and
 /// `Unavailable` for a store that cannot be reached.
-pub fn open(options: OpenOptions) -> Result<HostedStore, StateError> {
-    match options.location.clone() {
-        Location::Folder(folder) => sled::open(folder, options),
-        Location::Bucket(bucket) => bucket::open(bucket, options),
-        Location::Postgres(url) => postgres::open(&url, options),
+pub fn open(options: OpenOptions) -> Result<Box<dyn Store>, StateError> {
+    match options.target.clone() {
+        StateTarget::Folder(folder) => folder::open(folder, options),
+        StateTarget::Bucket(bucket) => bucket::open(bucket, options),
+        StateTarget::Postgres(url) => postgres::open(&url, options),
     }
 }
 
-/// Rewrites the files of a folder, all its environments, without the room of what was removed. The options are
+/// Rewrites the files of a folder, all its environments, without the room of removed entries. The options are
 /// those of one of its environments, which is verified first.
 ///
 /// `None` for other stores: a database and a bucket do that by themselves.
 ///
 /// # Errors
 ///
-/// As [`open`]; and `Unavailable` if the new files are not what the old ones are, which stay then.
+/// As [`open`]; and `Unavailable` if the new files do not have the same entries; the old ones stay then.
 pub fn compact(options: OpenOptions) -> Result<Option<Compacted>, StateError> {
-    match options.location.clone() {
-        Location::Folder(folder) => sled::compact(folder, options).map(Some),
-        Location::Bucket(_) | Location::Postgres(_) => Ok(None),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_password_is_in_no_message() {
-        for url in [
-            "postgres://me:secret@db.example.com/pushsync",
-            "postgres://me:secret@db.example.com/pushsync?sslmode=require",
-            "postgresql://me:se?cret@db.example.com/pushsync",
-            "postgres://me:s@cret@db.example.com/pushsync#x",
-            "postgres://db.example.com/pushsync?password=secret&user=me",
-        ] {
-            let location = StateLocation::parse(url, "".as_ref()).expect("a store");
-            let location = Location::from(location);
-            let shown = location.to_string();
-            let known = ["postgres://db.example.com:5432/pushsync", "postgres://…"];
-            assert!(known.contains(&&*shown), "{url}: {shown}");
-            assert!(!format!("{location:?}").contains("cret"), "{url}");
-        }
+    match options.target.clone() {
+        StateTarget::Folder(folder) => folder::compact(folder, options).map(Some),
+        StateTarget::Bucket(_) | StateTarget::Postgres(_) => Ok(None),
     }
 }

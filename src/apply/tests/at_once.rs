@@ -17,7 +17,8 @@ use crate::{
     apply::{Outcome, Stop, apply},
     model::{Address, Intent, Record},
     state::{
-        Amendment, Answer, MemoryStore, Meta, Page, Run, StateError, Store, Verification, Write,
+        Amendment, MemoryStore, Meta, Page, Run, StateError, Store, StoreFuture, Verification,
+        Write,
     },
 };
 
@@ -34,7 +35,7 @@ struct Slow {
 }
 
 impl Store for Slow {
-    fn commit(&self, writes: Vec<Write>) -> Answer<'_, Meta> {
+    fn commit(&self, writes: Vec<Write>) -> StoreFuture<'_, Meta> {
         Box::pin(async move {
             sleep(self.takes).await;
             let meta = self.inner.commit(writes).await?;
@@ -45,35 +46,35 @@ impl Store for Slow {
         })
     }
 
-    fn place(&self) -> &str {
-        self.inner.place()
+    fn location(&self) -> &str {
+        self.inner.location()
     }
 
-    fn meta(&self) -> Answer<'_, Meta> {
+    fn meta(&self) -> StoreFuture<'_, Meta> {
         self.inner.meta()
     }
 
-    fn page(&self, from: Bound<&str>, to: Bound<&str>, limit: usize) -> Answer<'_, Page> {
+    fn page(&self, from: Bound<&str>, to: Bound<&str>, limit: usize) -> StoreFuture<'_, Page> {
         self.inner.page(from, to, limit)
     }
 
-    fn record<'a>(&'a self, address: &'a Address) -> Answer<'a, Option<Record>> {
+    fn record<'a>(&'a self, address: &'a Address) -> StoreFuture<'a, Option<Record>> {
         self.inner.record(address)
     }
 
-    fn intents(&self) -> Answer<'_, Vec<Intent>> {
+    fn intents(&self) -> StoreFuture<'_, Vec<Intent>> {
         self.inner.intents()
     }
 
-    fn runs(&self, limit: usize) -> Answer<'_, Vec<Run>> {
+    fn runs(&self, limit: usize) -> StoreFuture<'_, Vec<Run>> {
         self.inner.runs(limit)
     }
 
-    fn amend(&self, amendment: Amendment) -> Answer<'_, Meta> {
+    fn amend(&self, amendment: Amendment) -> StoreFuture<'_, Meta> {
         self.inner.amend(amendment)
     }
 
-    fn verify(&self) -> Answer<'_, Verification> {
+    fn verify(&self) -> StoreFuture<'_, Verification> {
         self.inner.verify()
     }
 }

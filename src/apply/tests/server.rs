@@ -18,11 +18,11 @@ use crate::{
     },
     brevo::{self, Answer, BudgetReading, ErrorKind, Message, Operation},
     model::{
-        Address, BaseUrl, Content, Delivery, Endpoint, Key, Kind, MessageId, OnMissing, OnUnknown,
-        Record, Sender, Source, Spec, VisitorId, WindowState,
+        Address, BaseUrl, Content, Delivery, Endpoint, Key, Kind, Located, MessageId, OnMissing,
+        OnUnknown, Record, Sender, Source, Spec, UnreadableRecord, VisitorId, WindowState,
     },
     plan::{Budget, Declared, Inputs, Plan, Selection, StateRef, plan},
-    state::{Located, MemoryStore, Store},
+    state::{MemoryStore, Store},
 };
 
 pub(super) fn epoch() -> Timestamp {
@@ -305,7 +305,8 @@ impl Scene {
             .records()
             .await
             .into_iter()
-            .map(|record| Ok(Located { record, moved_from: None, blocked: false }));
+            .map(|record| Located { record: record.into(), moved_from: None, blocked: false })
+            .map(Ok::<_, UnreadableRecord>);
         plan(inputs, wanted.into_iter().map(Ok), records).expect("a plan")
     }
 

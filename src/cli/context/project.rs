@@ -118,7 +118,7 @@ impl Context {
             return Ok((project, loaded.report));
         }
         // Report the errors that only rendering finds together with the others.
-        loaded.check();
+        crate::desired::check(&mut loaded);
         self.output.report(&loaded.report);
         Err(Failure::silent())
     }

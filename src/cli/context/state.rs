@@ -20,7 +20,7 @@ use crate::{
     model::{ParseStateLocationError, StateLocation},
     render::humanize,
     state::{
-        self, Access, Answer, Location, Mode, OpenOptions, StateError, StateKey, Store,
+        self, Access, Mode, OpenOptions, StateError, StateKey, StateTarget, Store, StoreFuture,
         unrecorded::UnrecordedOutcomes,
     },
 };
@@ -96,8 +96,8 @@ impl Context {
             // The sandbox is on this machine, wherever the state is kept.
             return Ok(SelectedState::sandbox(local, &environment));
         }
-        let location =
-            Location::from(location).complete(|name| environment::variable(name).map(Into::into));
+        let location = StateTarget::from(location)
+            .complete(|name| environment::variable(name).map(Into::into));
         Ok(SelectedState::new(location, local, environment))
     }
 
@@ -146,8 +146,8 @@ impl Context {
             Err(StateError::NotFound { .. }) => return Ok(None),
             Err(error) => return Err(error),
         };
-        self.recover_unrecorded(state, &store, access, key.as_ref())?;
-        Ok(Some(Arc::new(store)))
+        self.recover_unrecorded(state, &*store, access, key.as_ref())?;
+        Ok(Some(Arc::from(store)))
     }
 
     /// The options to open a state. Other readers finish soon, so a reader waits for them by default.
@@ -163,7 +163,7 @@ impl Context {
             Access::Write => Duration::ZERO,
         };
         Ok(OpenOptions {
-            location: state.location().clone(),
+            target: state.location().clone(),
             environment: state.namespace().to_owned(),
             mode,
             access,
@@ -178,8 +178,8 @@ impl Context {
     /// The folder of outcomes that a state could not record: the state's own, or one of the user.
     pub(crate) fn unrecorded_folder(&self, state: &SelectedState) -> Result<PathBuf, String> {
         match state.location() {
-            Location::Folder(folder) => Ok(folder.clone()),
-            Location::Postgres(_) | Location::Bucket(_) => {
+            StateTarget::Folder(folder) => Ok(folder.clone()),
+            StateTarget::Postgres(_) | StateTarget::Bucket(_) => {
                 unrecorded::user_folder(&self.global.directory)
             }
         }
@@ -220,7 +220,7 @@ impl Context {
 
     /// Refuses a folder that git tracks, and warns once about a folder that git does not ignore.
     pub(crate) fn check_folder(&self, state: &SelectedState, mode: Mode) -> Result<(), Failure> {
-        let Location::Folder(folder) = state.location() else { return Ok(()) };
+        let StateTarget::Folder(folder) = state.location() else { return Ok(()) };
         if mode == Mode::MustExist && !folder.exists() {
             return Ok(());
         }
@@ -259,7 +259,7 @@ impl Context {
     /// The error for a state that must exist and does not.
     pub(crate) fn no_state(&self, state: &SelectedState) -> Failure {
         let missing = Failure::from(StateError::NotFound {
-            place: state.location().to_string(),
+            location: state.location().to_string(),
             environment: state.namespace().to_owned(),
         });
         if self.only_sandbox_has_state(state) {
@@ -276,7 +276,7 @@ impl Context {
 }
 
 /// Waits for a store before the command has a runtime.
-fn block_on<T>(answer: Answer<'_, T>) -> Result<T, StateError> {
+fn block_on<T>(answer: StoreFuture<'_, T>) -> Result<T, StateError> {
     let runtime = Builder::new_current_thread().build().map_err(|source| StateError::Io {
         action: "start for",
         path: "the state".into(),

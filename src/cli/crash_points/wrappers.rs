@@ -10,7 +10,7 @@ use crate::{
     apply::api::{Api, Call},
     brevo::Message,
     model::{Address, Content, Intent, Kind, MessageId, Record, VisitorId},
-    state::{Amendment, Answer, Meta, Page, Run, StateError, Store, Verification, Write},
+    state::{Amendment, Meta, Page, Run, StateError, Store, StoreFuture, Verification, Write},
 };
 
 /// Counts down to a moment.
@@ -70,34 +70,34 @@ struct CrashingStore {
 }
 
 impl Store for CrashingStore {
-    fn place(&self) -> &str {
-        self.inner.place()
+    fn location(&self) -> &str {
+        self.inner.location()
     }
 
-    fn meta(&self) -> Answer<'_, Meta> {
+    fn meta(&self) -> StoreFuture<'_, Meta> {
         self.inner.meta()
     }
 
-    fn page(&self, from: Bound<&str>, to: Bound<&str>, limit: usize) -> Answer<'_, Page> {
+    fn page(&self, from: Bound<&str>, to: Bound<&str>, limit: usize) -> StoreFuture<'_, Page> {
         self.inner.page(from, to, limit)
     }
 
-    fn record<'a>(&'a self, address: &'a Address) -> Answer<'a, Option<Record>> {
+    fn record<'a>(&'a self, address: &'a Address) -> StoreFuture<'a, Option<Record>> {
         self.inner.record(address)
     }
 
-    fn intents(&self) -> Answer<'_, Vec<Intent>> {
+    fn intents(&self) -> StoreFuture<'_, Vec<Intent>> {
         self.inner.intents()
     }
 
-    fn runs(&self, limit: usize) -> Answer<'_, Vec<Run>> {
+    fn runs(&self, limit: usize) -> StoreFuture<'_, Vec<Run>> {
         self.inner.runs(limit)
     }
 
-    fn commit(&self, writes: Vec<Write>) -> Answer<'_, Meta> {
+    fn commit(&self, writes: Vec<Write>) -> StoreFuture<'_, Meta> {
         Box::pin(async move {
             let lost = || StateError::Unavailable {
-                place: self.place().to_owned(),
+                location: self.location().to_owned(),
                 why: "the connection was lost, on request".to_owned(),
             };
             if self.lose.has_come() {
@@ -112,11 +112,11 @@ impl Store for CrashingStore {
         })
     }
 
-    fn amend(&self, amendment: Amendment) -> Answer<'_, Meta> {
+    fn amend(&self, amendment: Amendment) -> StoreFuture<'_, Meta> {
         self.inner.amend(amendment)
     }
 
-    fn verify(&self) -> Answer<'_, Verification> {
+    fn verify(&self) -> StoreFuture<'_, Verification> {
         self.inner.verify()
     }
 }

@@ -9,7 +9,7 @@ use crate::{
     cli::{context::Context, environment, failure::Failure, selected_state::SelectedState},
     model::{Address, Record},
     render::humanize,
-    state::{Answer, Mode, Run, RunChange, Store, Write},
+    state::{Mode, Run, RunChange, Store, StoreFuture, Write},
 };
 
 pub(super) struct StateCommand<'a> {
@@ -38,7 +38,7 @@ impl<'a> StateCommand<'a> {
         store.ok_or_else(|| self.context.no_state(&self.state))
     }
 
-    pub(super) fn block_on<T>(&self, answer: Answer<'_, T>) -> Result<T, Failure> {
+    pub(super) fn block_on<T>(&self, answer: StoreFuture<'_, T>) -> Result<T, Failure> {
         Ok(self.runtime.block_on(answer)?)
     }
 

@@ -77,7 +77,7 @@ pub(super) fn list(
     let mut documents = Vec::new();
     let mut shown = 0_u64;
     for located in records {
-        let record = located?.record;
+        let record = located?.record.decode().map_err(crate::state::StateError::from)?;
         if !selection.contains(&record.address) {
             continue;
         }

@@ -10,7 +10,7 @@ use crate::{
         selected_state::SelectedState,
     },
     render::humanize,
-    state::{Access, Amendment, Meta, Mode, StateError, Store, Write as StateWrite, export, scan},
+    state::{Access, Amendment, Meta, Mode, StateError, Store, Write as StateWrite, export},
 };
 
 /// Copies the state of this environment elsewhere, compares both, and marks the old one as moved. If there
@@ -33,9 +33,7 @@ pub(super) fn migrate(command: &StateCommand<'_>, to: &str, plain: bool) -> Resu
         opened => opened,
     };
     let old = old.map_err(|error| state.failure(error))?.ok_or_else(|| context.no_state(state))?;
-    // An older version may have written the old state, so its digest is computed anew.
-    let digest = command.block_on(scan::digest_now(&*old))?;
-    let there = Meta { digest, ..command.block_on(old.meta())? };
+    let there = command.block_on(old.meta())?;
     let new = open(&target, Mode::CreateIfAbsent, !plain)?
         .map_err(|error| target.failure(error))?
         .ok_or_else(|| Failure::new("the state could not be created"))?;

@@ -11,7 +11,7 @@ use crate::{
     model::one_line,
     render::humanize,
     state::{
-        Access, Location, Mode, backup,
+        Access, Mode, StateTarget, backup,
         bucket::{self, Bucket},
     },
 };
@@ -24,8 +24,8 @@ pub(super) fn restore(
 ) -> Result<u8, Failure> {
     let StateCommand { context, state, .. } = command;
     match (state.location(), name) {
-        (Location::Bucket(bucket), None) => list_snapshots(command, bucket, format),
-        (Location::Bucket(bucket), Some(name)) => {
+        (StateTarget::Bucket(bucket), None) => list_snapshots(command, bucket, format),
+        (StateTarget::Bucket(bucket), Some(name)) => {
             let options =
                 context.open_options(state, Mode::MustExist, Access::Write, "state restore")?;
             let meta = bucket::restore(bucket, &options, name)
@@ -37,8 +37,8 @@ pub(super) fn restore(
             ));
             Ok(status::DONE)
         }
-        (Location::Folder(_), _) => list_exports(command, format),
-        (Location::Postgres(_), _) => Err(Failure::new("older states of a database are in its own backups")
+        (StateTarget::Folder(_), _) => list_exports(command, format),
+        (StateTarget::Postgres(_), _) => Err(Failure::new("older states of a database are in its own backups")
             .help("restore the database, or read an export back into a fresh one: pushsync state import FILE --state URL")),
     }
 }

@@ -3,7 +3,7 @@ use crate::{
     cli::failure::{Failure, status},
     model::one_line,
     state::{
-        Location,
+        StateTarget,
         bucket::{self, HeldLock},
     },
 };
@@ -11,14 +11,14 @@ use crate::{
 /// Breaks the lock of a bucket, or says who holds it.
 pub(super) fn unlock(command: &StateCommand<'_>, force: bool) -> Result<u8, Failure> {
     let bucket = match command.state.location() {
-        Location::Bucket(bucket) => bucket,
-        Location::Folder(_) => {
+        StateTarget::Bucket(bucket) => bucket,
+        StateTarget::Folder(_) => {
             return Err(Failure::new(
                 "the lock of a folder goes with its process: there is none to break",
             )
             .help("the message about the lock names the process: wait for it, or end it"));
         }
-        Location::Postgres(_) => {
+        StateTarget::Postgres(_) => {
             return Err(Failure::new("the lock in a database goes with its session: there is none to break")
                 .help("the message about the lock names the process; to end its session: SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'"));
         }

@@ -5,14 +5,13 @@ use std::{collections::HashMap, sync::Arc};
 use memchr::{memchr, memchr_iter};
 
 use super::{
-    ENOUGH, Origin, Table, VISITOR_COLUMN, check_visitor,
+    ENOUGH, VISITOR_COLUMN, check_visitor,
     lines::cell_span,
-    order::{Keys, Sortable},
-    plain::{self, Columns, Wrong},
+    table::{Origin, Rows, Table},
 };
 use crate::{
     diagnostics::{Code, Diagnostic},
-    manifest::{limits::Limits, suggest, threads::Threads},
+    manifest::{folder::not_utf8, limits::Limits, suggest},
     model::{Place, number},
 };
 
@@ -21,7 +20,6 @@ impl Table {
     pub(crate) fn from_csv(
         file: &Arc<str>,
         bytes: impl Into<Vec<u8>>,
-        threads: Threads,
         limits: &Limits,
     ) -> Result<Self, Vec<Diagnostic>> {
         let place = |line, column, length| Place { file: file.clone(), line, column, length };
@@ -37,8 +35,9 @@ impl Table {
             let problem = "a CSV file has at most 4 GiB: split the audience";
             return Err(vec![Diagnostic::error(Code::Unreadable, problem).at(place(1, 1, 1))]);
         }
-        let quotes = memchr(b'"', bytes).is_some();
-        if quotes && let Some(at) = unclosed_quote(bytes) {
+        if memchr(b'"', bytes).is_some()
+            && let Some(at) = unclosed_quote(bytes)
+        {
             let (line, column) = line_and_column(text, at);
             let problem = Diagnostic::error(Code::CsvRow, "this quote is never closed")
                 .at(place(line, column, 1))
@@ -58,26 +57,41 @@ impl Table {
             let problem = Diagnostic::limit("columns", limits.columns, found, cure);
             return Err(vec![problem.at(place(1, 1, 1))]);
         }
-        let mut lines_of = LineCounter { bytes, at: 0, line: 1 };
-        let header_line = lines_of.start_of(&record);
-        let (names, visitor) = header(file, text, lines_of.at, header_line, &record)?;
+        let mut counter = LineCounter { bytes, at: 0, line: 1 };
+        let header_line = counter.start_of(&record);
+        let (names, visitor) = header(file, text, counter.at, header_line, &record)?;
 
-        let columns = Columns { width: names.len(), visitor };
-        let problems = Problems { file, text, columns, found: Vec::new(), more: 0 };
-        let end = usize::try_from(reader.position().byte()).unwrap_or(usize::MAX);
-        let rows = if quotes {
-            Rows::with_quotes(reader, lines_of, problems)?
-        } else {
-            Rows::without_quotes(end.min(bytes.len()), lines_of, problems, threads)
-        };
-        let Rows { rows, keys, quoted, problems } = rows;
+        let width = names.len();
+        let mut problems = Problems { file, text, width, visitor, found: Vec::new(), more: 0 };
+        let mut cells = Vec::with_capacity(bytes.len());
+        let most = memchr_iter(b'\n', bytes).count() + 1;
+        let (mut ends, mut lines) =
+            (Vec::with_capacity((most * width).min(bytes.len())), Vec::with_capacity(most));
+        while reader.read_byte_record(&mut record).map_err(unreadable)? {
+            let line = counter.start_of(&record);
+            if record.len() != width {
+                problems.add(counter.at, line, Wrong::Width(record.len()));
+                continue;
+            }
+            let id = record.get(visitor).unwrap_or_default();
+            if let Err(error) = check_visitor(&String::from_utf8_lossy(id)) {
+                problems.add(counter.at, line, Wrong::Visitor(error));
+            }
+            let start = cells.len();
+            cells.extend_from_slice(record.as_slice());
+            // The file is small enough, and the cells are no larger.
+            let end = |at| record.range(at).map(|cell: std::ops::Range<usize>| start + cell.end);
+            ends.extend(
+                (0..width).filter_map(end).map(|end| u32::try_from(end).unwrap_or(u32::MAX)),
+            );
+            lines.push(line);
+        }
         let found = problems.finish(place(header_line, 1, 1));
-        let origin = Origin::Csv { file: file.clone() };
-        let columns = names;
-        let places = columns.iter().enumerate().map(|(at, name)| (name.clone(), at)).collect();
-        let table =
-            Self { columns, places, visitor, text: whole, order: Vec::new(), quoted, origin };
-        table.sorted(rows, &keys, found, threads)
+        drop(whole);
+        let cells = String::from_utf8(cells)
+            .map_err(|error| vec![Diagnostic::error(Code::NotUtf8, error.to_string())])?;
+        let origin = Origin::Csv { file: file.clone(), lines };
+        Self::sorted(names, visitor, Rows { cells, ends }, origin, found)
     }
 }
 
@@ -85,75 +99,19 @@ fn unreadable(error: ::csv::Error) -> Vec<Diagnostic> {
     vec![Diagnostic::error(Code::CsvRow, error.to_string())]
 }
 
-/// What comes after the header.
-struct Rows<'t> {
-    rows: Vec<Sortable>,
-    keys: Keys,
-    quoted: HashMap<u32, Box<[Box<str>]>>,
-    problems: Problems<'t>,
-}
-
-impl<'t> Rows<'t> {
-    fn without_quotes(
-        start: usize,
-        mut lines_of: LineCounter<'_>,
-        mut problems: Problems<'t>,
-        threads: Threads,
-    ) -> Self {
-        let (rows, found) = plain::scan(problems.text.as_bytes(), start, problems.columns, threads);
-        for (at, wrong) in found.wrong {
-            let line = lines_of.line_of(at);
-            problems.add(at, line, wrong);
-        }
-        problems.more += found.more;
-        Self { rows, keys: found.keys, quoted: HashMap::new(), problems }
-    }
-
-    fn with_quotes(
-        mut reader: ::csv::Reader<&[u8]>,
-        mut lines_of: LineCounter<'_>,
-        mut problems: Problems<'t>,
-    ) -> Result<Self, Vec<Diagnostic>> {
-        let Columns { width, visitor } = problems.columns;
-        let (mut rows, mut keys) = (Vec::new(), Keys::default());
-        let mut quoted = HashMap::new();
-        let mut record = ::csv::ByteRecord::new();
-        // A row with a quote in it ends before the next one begins, or later.
-        let mut quotes = memchr_iter(b'"', problems.text.as_bytes());
-        let mut quote = quotes.next();
-        while reader.read_byte_record(&mut record).map_err(unreadable)? {
-            let line = lines_of.start_of(&record);
-            let at = lines_of.at;
-            if record.len() != width {
-                problems.add(at, line, Wrong::Width(record.len()));
-                continue;
-            }
-            let id = record.get(visitor).unwrap_or_default();
-            if !plain::is_plain(id)
-                && let Err(error) = check_visitor(&String::from_utf8_lossy(id))
-            {
-                problems.add(at, line, Wrong::Visitor(error));
-            }
-            // Checked to fit at the start.
-            let row = u32::try_from(at).unwrap_or(u32::MAX);
-            let end = usize::try_from(reader.position().byte()).unwrap_or(usize::MAX);
-            while quote.is_some_and(|quote| quote < at) {
-                quote = quotes.next();
-            }
-            if quote.is_some_and(|quote| quote < end) {
-                let cell = |cell: &[u8]| String::from_utf8_lossy(cell).into_owned().into();
-                quoted.insert(row, record.iter().map(cell).collect());
-            }
-            rows.push(keys.note(id, row));
-        }
-        Ok(Self { rows, keys, quoted, problems })
-    }
+/// A problem of a row.
+enum Wrong {
+    /// It has this number of cells, and the header another one.
+    Width(usize),
+    /// Its visitor's id is not one.
+    Visitor(String),
 }
 
 struct Problems<'t> {
     file: &'t Arc<str>,
     text: &'t str,
-    columns: Columns,
+    width: usize,
+    visitor: usize,
     found: Vec<Diagnostic>,
     more: usize,
 }
@@ -167,7 +125,7 @@ impl Problems<'_> {
         }
         let place = |column, length| Place { file: self.file.clone(), line, column, length };
         let row = line_around(self.text, at);
-        let Columns { width, visitor } = self.columns;
+        let Self { width, visitor, .. } = *self;
         self.found.push(match wrong {
             Wrong::Width(count) => {
                 let cells = if count == 1 { "cell" } else { "cells" };
@@ -262,23 +220,6 @@ fn header(
     }
 }
 
-/// A file that is not UTF-8: which byte, and where.
-pub(crate) fn not_utf8(file: &Arc<str>, bytes: &[u8], at: usize) -> Diagnostic {
-    let before = &bytes[..at.min(bytes.len())];
-    let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
-    let start = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-    let column = String::from_utf8_lossy(&before[start..]).chars().count() + 1;
-    let value = bytes.get(at).copied().unwrap_or_default();
-    Diagnostic::error(Code::NotUtf8, format!("byte {at} (0x{value:02x}) is not UTF-8"))
-        .at(Place {
-            file: file.clone(),
-            line: u32::try_from(line).unwrap_or(u32::MAX),
-            column: u32::try_from(column).unwrap_or(u32::MAX),
-            length: 1,
-        })
-        .help("save the file as UTF-8")
-}
-
 /// Counts lines itself: the reader's own count is behind by the line breaks before a record.
 struct LineCounter<'a> {
     bytes: &'a [u8],
@@ -287,19 +228,15 @@ struct LineCounter<'a> {
 }
 
 impl LineCounter<'_> {
+    /// The line that a record begins in. It is not before the last one.
     fn start_of(&mut self, record: &::csv::ByteRecord) -> u32 {
         let start = record.position().map_or(self.at as u64, ::csv::Position::byte);
         let start = usize::try_from(start).unwrap_or(usize::MAX).clamp(self.at, self.bytes.len());
         let blank = self.bytes[start..].iter().take_while(|byte| matches!(byte, b'\r' | b'\n'));
         let start = start + blank.count();
-        self.line_of(start)
-    }
-
-    /// The line of a place that is not before the last one.
-    fn line_of(&mut self, at: usize) -> u32 {
-        let passed = memchr_iter(b'\n', &self.bytes[self.at..at]).count();
+        let passed = memchr_iter(b'\n', &self.bytes[self.at..start]).count();
         self.line = self.line.saturating_add(u32::try_from(passed).unwrap_or(u32::MAX));
-        self.at = at;
+        self.at = start;
         self.line
     }
 }

@@ -6,7 +6,7 @@ use super::VISITOR_COLUMN;
 use crate::{
     diagnostics::{Excerpts, Names, Secrets},
     manifest::{
-        source::MOST_SHOWN,
+        source_file::MOST_SHOWN,
         suggest,
         suspects::{self, Words},
     },

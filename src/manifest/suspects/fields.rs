@@ -39,86 +39,22 @@ const KNOWN: &[(&str, Holds)] = &[
     ("where", Holds::Where),
 ];
 
-/// Names that people give to what holds ids.
-const SYNONYMS: &[&str] = &[
-    "contact",
-    "contacts",
-    "customer",
-    "customers",
-    "for",
-    "ids",
-    "recipient",
-    "recipients",
-    "user",
-    "users",
-    "user_id",
-    "user_ids",
-    "visitor_ids",
-    "who",
-];
+/// Names that people give to fields with ids.
+const SYNONYMS: &str = "contact contacts customer customers for ids recipient recipients user users user_id \
+    user_ids visitor_ids who";
 
-/// All other fields.
-const OTHERS: &[&str] = &[
-    "active",
-    "agent",
-    "api",
-    "base_url",
-    "by",
-    "change",
-    "column",
-    "columns",
-    "concurrency",
-    "database",
-    "delete",
-    "delimiter",
-    "email",
-    "encoding",
-    "expect",
-    "fallback",
-    "file",
-    "from",
-    "group",
-    "hmac_sha256",
-    "id",
-    "include",
-    "key",
-    "kind",
-    "length",
-    "limits",
-    "locale",
-    "mask_visitors",
-    "max_deletes",
-    "max_resends",
-    "missing",
-    "name",
-    "on_leave",
-    "on_missing",
-    "on_unknown",
-    "percent",
-    "priority",
-    "privacy",
-    "protect",
-    "query",
-    "raw",
-    "received_from",
-    "requests_per_hour",
-    "rows",
-    "safety",
-    "salt",
-    "senders",
-    "state",
-    "text",
-    "timeout",
-    "until",
-    "vars",
-    "version",
-    "zone",
-];
+/// The names of all other fields.
+const OTHERS: &str = "active agent api base_url by change column columns concurrency database delete \
+    delimiter email encoding expect fallback file from group hmac_sha256 id include key \
+    kind length limits locale mask_visitors max_deletes max_resends missing name \
+    on_leave on_missing on_unknown percent priority privacy protect query raw \
+    received_from requests_per_hour rows safety salt senders state text timeout until \
+    vars version zone";
 
-/// What a field holds; `None` for a name that is no field's.
+/// What a field holds; `None` if no field has this name.
 pub(super) fn exactly(name: &str) -> Option<Holds> {
     let known = KNOWN.iter().find(|(known, _)| *known == name).map(|(_, holds)| *holds);
-    known.or_else(|| OTHERS.contains(&name).then_some(Holds::Other))
+    known.or_else(|| OTHERS.split(' ').any(|other| other == name).then_some(Holds::Other))
 }
 
 /// What a field was probably meant to hold; `None` if it is near no field.
@@ -127,7 +63,7 @@ pub(super) fn probably(name: &str) -> Option<Holds> {
         return Some(holds);
     }
     let plain = name.trim().to_lowercase().replace(['-', ' ', '.'], "_");
-    if SYNONYMS.contains(&&*plain) {
+    if SYNONYMS.split(' ').any(|other| other == plain) {
         return Some(Holds::Ids);
     }
     let plain = plain.replace('_', "");
@@ -144,7 +80,7 @@ pub(super) fn probably(name: &str) -> Option<Holds> {
     // Of two that are as near, what holds ids.
     let known = KNOWN.iter().filter_map(|(other, holds)| Some((near(other)?, *holds)));
     let known = known.min_by_key(|(distance, _)| *distance);
-    let other = OTHERS.iter().filter_map(|other| near(other)).min();
+    let other = OTHERS.split(' ').filter_map(near).min();
     match (known, other) {
         (Some((distance, holds)), other) if other.is_none_or(|other| distance <= other) => {
             Some(holds)

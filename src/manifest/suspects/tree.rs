@@ -44,9 +44,9 @@ fn is_name(text: &str, names: &Names) -> bool {
     names.contains(text) || (names.len() <= MOST_NAMES && typo(text))
 }
 
-/// What a node belongs to.
+/// What a node is part of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum Parent {
     /// The document, or an environment.
     Top,
     /// The value of a field.
@@ -63,7 +63,7 @@ enum Place {
 pub(in crate::manifest) fn of(tree: &Tree) -> (Vec<Suspect>, Vec<Box<str>>) {
     let mut walk = Walk { tree, found: Vec::new(), names: Vec::new(), seen: HashSet::new() };
     if let Some(root) = tree.root {
-        walk.node(root, Place::Top);
+        walk.node(root, Parent::Top);
     }
     let Walk { mut found, names, .. } = walk;
     found.sort_by_key(|suspect| suspect.span.start);
@@ -79,29 +79,29 @@ struct Walk<'t> {
 }
 
 impl Walk<'_> {
-    fn node(&mut self, node: NodeId, place: Place) {
+    fn node(&mut self, node: NodeId, parent: Parent) {
         match &self.tree.node(node).what {
             What::Alias(_) => {
-                let kind = match place {
-                    Place::Field(holds) => holds as u8,
-                    Place::Top => 100,
-                    Place::Message => 101,
-                    Place::Audience => 102,
-                    Place::Nowhere => 103,
+                let kind = match parent {
+                    Parent::Field(holds) => holds as u8,
+                    Parent::Top => 100,
+                    Parent::Message => 101,
+                    Parent::Audience => 102,
+                    Parent::Nowhere => 103,
                 };
                 let target = self.tree.resolve(node);
                 if self.seen.insert((target, kind)) {
-                    self.node(target, place);
+                    self.node(target, parent);
                 }
             }
-            What::Scalar { .. } => self.scalar(node, place),
+            What::Scalar { .. } => self.scalar(node, parent),
             What::Seq(items) => {
-                let inside = match place {
+                let inside = match parent {
                     // A list of ids in place of a mapping.
-                    Place::Audience | Place::Top => Place::Field(Holds::Ids),
-                    Place::Field(Holds::Messages) => Place::Message,
-                    Place::Field(Holds::Audiences) => Place::Audience,
-                    place => place,
+                    Parent::Audience | Parent::Top => Parent::Field(Holds::Ids),
+                    Parent::Field(Holds::Messages) => Parent::Message,
+                    Parent::Field(Holds::Audiences) => Parent::Audience,
+                    parent => parent,
                 };
                 for item in items {
                     self.node(*item, inside);
@@ -109,103 +109,109 @@ impl Walk<'_> {
             }
             What::Map(entries) => {
                 for (key, value) in entries {
-                    self.entry(*key, *value, place);
+                    self.entry(*key, *value, parent);
                 }
             }
         }
     }
 
-    fn entry(&mut self, key: NodeId, value: NodeId, place: Place) {
+    fn entry(&mut self, key: NodeId, value: NodeId, parent: Parent) {
         let Some(name) = self.tree.text(key) else {
             // A list or a mapping as a key.
-            self.node(key, place);
-            return self.node(value, place);
+            self.node(key, parent);
+            return self.node(value, parent);
         };
         let nothing = self.tree.text(value).is_some_and(|text| matches!(text, "" | "~" | "null"));
-        let inside = match place {
-            Place::Field(Holds::Messages) => {
+        let inside = match parent {
+            Parent::Field(Holds::Messages) => {
                 self.behind_at(key, false);
-                Place::Message
+                Parent::Message
             }
-            Place::Field(Holds::Environments) => Place::Top,
-            Place::Field(Holds::Audiences) if nothing => {
+            Parent::Field(Holds::Environments) => Parent::Top,
+            Parent::Field(Holds::Audiences) if nothing => {
                 return self.suspect(key, false);
             }
-            Place::Field(Holds::Audiences) => {
+            Parent::Field(Holds::Audiences) => {
                 if !self.tree.entries(value).is_empty() {
                     self.names.push(name.into());
                 } else {
                     self.suspect(key, true);
                 }
-                Place::Audience
+                Parent::Audience
             }
             // Whatever the keys are, ids stand below.
-            Place::Field(Holds::Ids) => {
+            Parent::Field(Holds::Ids) => {
                 if exactly(name).is_none() {
                     self.suspect(key, false);
                 }
-                place
+                parent
             }
             // Ids as keys.
-            Place::Audience | Place::Message if nothing && probably(name).is_none() => {
+            Parent::Audience | Parent::Message if nothing && probably(name).is_none() => {
                 return self.suspect(key, false);
             }
-            Place::Field(Holds::Recipients | Holds::Adoptions | Holds::Keys)
+            Parent::Field(Holds::Recipients | Holds::Adoptions | Holds::Keys)
                 if probably(name).is_none() =>
             {
-                match place {
-                    Place::Field(Holds::Adoptions | Holds::Keys) => {
-                        self.behind_at(key, place == Place::Field(Holds::Adoptions));
+                match parent {
+                    Parent::Field(Holds::Adoptions | Holds::Keys) => {
+                        self.behind_at(key, parent == Parent::Field(Holds::Adoptions));
                     }
                     _ => self.suspect(key, false),
                 }
-                place
+                parent
             }
-            Place::Field(kept @ (Holds::Keys | Holds::Adoptions)) => match exactly(name) {
-                Some(Holds::Other) if name != "from" && name != "key" => Place::Field(Holds::Other),
-                Some(Holds::Ids) => Place::Field(Holds::Ids),
-                _ => Place::Field(kept),
+            Parent::Field(kept @ (Holds::Keys | Holds::Adoptions)) => match exactly(name) {
+                Some(Holds::Other) if name != "from" && name != "key" => {
+                    Parent::Field(Holds::Other)
+                }
+                Some(Holds::Ids) => Parent::Field(Holds::Ids),
+                _ => Parent::Field(kept),
             },
             // A column, or how the id is derived.
-            Place::Audience if name == "visitor" => match self.tree.text(value) {
+            Parent::Audience if name == "visitor" => match self.tree.text(value) {
                 Some(column) if column.chars().all(|c| c.is_alphabetic() || c == '_') => {
-                    Place::Field(Holds::Other)
+                    Parent::Field(Holds::Other)
                 }
-                None if !self.tree.entries(value).is_empty() => Place::Field(Holds::Other),
-                _ => Place::Field(Holds::Ids),
+                None if !self.tree.entries(value).is_empty() => Parent::Field(Holds::Other),
+                _ => Parent::Field(Holds::Ids),
             },
-            _ => match (probably(name), place) {
-                (Some(holds), _) => Place::Field(holds),
+            _ => match (probably(name), parent) {
+                (Some(holds), _) => Parent::Field(holds),
                 (
                     None,
-                    Place::Message | Place::Audience | Place::Top | Place::Field(Holds::Recipients),
+                    Parent::Message
+                    | Parent::Audience
+                    | Parent::Top
+                    | Parent::Field(Holds::Recipients),
                 ) => {
                     // No field is called like that.
                     if is_strange(name) {
                         self.suspect(key, false);
                     }
-                    Place::Nowhere
+                    Parent::Nowhere
                 }
-                (None, place) => place,
+                (None, parent) => parent,
             },
         };
         self.node(value, inside);
     }
 
-    fn scalar(&mut self, node: NodeId, place: Place) {
-        match place {
-            Place::Field(Holds::Ids | Holds::Audiences) | Place::Audience => {
+    fn scalar(&mut self, node: NodeId, parent: Parent) {
+        match parent {
+            Parent::Field(Holds::Ids | Holds::Audiences) | Parent::Audience => {
                 self.suspect(node, false);
             }
-            Place::Field(Holds::Recipients) => self.suspect(node, true),
-            Place::Field(Holds::Adoptions) => self.behind_at(node, true),
-            Place::Field(Holds::Keys) => self.behind_at(node, false),
-            Place::Field(Holds::Where) => self.literals(node),
+            Parent::Field(Holds::Recipients) => self.suspect(node, true),
+            Parent::Field(Holds::Adoptions) => self.behind_at(node, true),
+            Parent::Field(Holds::Keys) => self.behind_at(node, false),
+            Parent::Field(Holds::Where) => self.literals(node),
             // One word: it may be anything.
-            Place::Message | Place::Nowhere | Place::Top => {
+            Parent::Message | Parent::Nowhere | Parent::Top => {
                 let text = self.tree.text(node).unwrap_or_default();
                 if !text.is_empty() && !text.contains(char::is_whitespace) {
-                    let text = if is_strange(text) || place != Place::Nowhere { text } else { "" };
+                    let text =
+                        if is_strange(text) || parent != Parent::Nowhere { text } else { "" };
                     self.found.push(Suspect {
                         span: inside(self.tree, node),
                         text: text.into(),
@@ -213,7 +219,7 @@ impl Walk<'_> {
                     });
                 }
             }
-            Place::Field(Holds::Messages | Holds::Environments | Holds::Other) => {}
+            Parent::Field(Holds::Messages | Holds::Environments | Holds::Other) => {}
         }
     }
 
@@ -234,7 +240,7 @@ impl Walk<'_> {
         }
     }
 
-    /// What follows the first `@`; or all, if there is none and `or_all`.
+    /// The part behind the first `@`; without one, the whole text if `or_all`.
     fn behind_at(&mut self, node: NodeId, or_all: bool) {
         let text = self.tree.text(node).unwrap_or_default();
         match text.split_once('@') {
@@ -254,7 +260,7 @@ impl Walk<'_> {
         }
     }
 
-    /// The texts in a condition that asks for visitors, and words that are no name of a column.
+    /// The texts in a condition that asks for visitors, and words that are not the name of a column.
     fn literals(&mut self, node: NodeId) {
         let text = self.tree.text(node).unwrap_or_default();
         let lower = text.to_lowercase();
@@ -294,7 +300,7 @@ fn inside(tree: &Tree, node: NodeId) -> Span {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::manifest::Limits;
+    use crate::manifest::limits::Limits;
 
     fn suspects(yaml: &str) -> Vec<String> {
         let tree = Tree::parse(yaml, &Limits::default()).expect("YAML");

@@ -24,20 +24,12 @@ thread_local! {
     static WORK: Cell<usize> = const { Cell::new(0) };
     /// The largest value since then.
     static LARGEST: Cell<usize> = const { Cell::new(0) };
-    /// How many bytes of rows were passed to find cells since then.
-    static PASSED: Cell<usize> = const { Cell::new(0) };
 }
 
 /// A text begins.
 pub(crate) fn start() {
     WORK.set(0);
     LARGEST.set(0);
-    PASSED.set(0);
-}
-
-/// The bytes of a row that were passed to find a cell.
-pub(crate) fn passed(bytes: usize) {
-    PASSED.set(PASSED.get().saturating_add(bytes));
 }
 
 /// What a text took, of which the engine made `steps` steps, in about as long steps: one step may
@@ -49,7 +41,7 @@ pub(crate) fn cost(steps: u64, written: usize, joins: bool, made: usize) -> u64 
     let parts = if joins { JOINED } else { 1 };
     let largest = (LARGEST.get().max(written) * parts).saturating_sub(SMALL);
     let steps = (steps + START).saturating_mul(1 + (largest / LARGE) as u64);
-    let handled = (WORK.get() / HANDLED + PASSED.get() / SCANNED + made / HANDLED) as u64;
+    let handled = (WORK.get() / HANDLED + made / HANDLED) as u64;
     steps.saturating_add(handled)
 }
 
@@ -63,10 +55,8 @@ const SMALL: usize = 1024;
 const LARGE: usize = 128;
 /// The bytes that filters handle, or that are written, in one step.
 const HANDLED: usize = 16;
-/// The bytes of a row that are passed in one step.
-const SCANNED: usize = 512;
 
-/// What is looked up has its price: an error in its place if it is too large.
+/// Counts a value that is looked up; an error replaces a value that is too large.
 pub(crate) fn looked_up(value: Value) -> Value {
     match charge(&value) {
         Ok(_) => value,
@@ -126,7 +116,7 @@ fn guarded(
         forecast(&args)?;
         let made = filter.call(state, &args)?;
         let made = match made.kind() {
-            // What is made only when it is asked for would pile up.
+            // Values that are only made on demand would pile up.
             ValueKind::Iterable => {
                 let items = made.try_iter()?.take(MAX_VALUE / ELEMENT + 1);
                 Value::from(items.collect::<Vec<_>>())

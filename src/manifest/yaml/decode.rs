@@ -1,21 +1,22 @@
-//! The raw models, decoded from a [`Tree`]: the same types as on the fast path, but every error
-//! knows its node.
+//! The raw models, decoded from [`Values`]: every error knows its value.
 
 use std::{collections::HashSet, fmt};
 
-use saphyr_parser::ScalarStyle;
-use serde::de::{
-    self, DeserializeSeed, Deserializer, EnumAccess, Expected, MapAccess, SeqAccess, Unexpected,
-    VariantAccess, Visitor, value::StrDeserializer,
+use serde::{
+    de::{
+        self, Deserializer, Expected, IntoDeserializer, Unexpected, Visitor,
+        value::{MapDeserializer, SeqDeserializer},
+    },
+    forward_to_deserialize_any,
 };
 
-use super::tree::{NodeId, Tree, What};
+use super::values::{Value, ValueId, Values};
 
-/// What went wrong while a node was decoded.
+/// What went wrong while a value was decoded.
 #[derive(Debug)]
 pub(crate) struct Fault {
-    /// The innermost node that is to blame.
-    pub(crate) node: Option<NodeId>,
+    /// The innermost value to blame.
+    pub(crate) id: Option<ValueId>,
     pub(crate) kind: FaultKind,
 }
 
@@ -29,11 +30,11 @@ pub(crate) enum FaultKind {
 
 impl Fault {
     fn new(kind: FaultKind) -> Self {
-        Self { node: None, kind }
+        Self { id: None, kind }
     }
 
-    fn at(mut self, node: NodeId) -> Self {
-        self.node.get_or_insert(node);
+    fn at(mut self, id: ValueId) -> Self {
+        self.id.get_or_insert(id);
         self
     }
 }
@@ -98,197 +99,143 @@ impl de::Error for Fault {
     }
 }
 
-/// One node as the input of serde. Nodes in `dropped` are passed over.
+/// One value as the input of serde. Values in `dropped` are passed over.
 #[derive(Clone, Copy)]
-pub(crate) struct At<'t> {
-    pub(crate) tree: &'t Tree,
-    pub(crate) node: NodeId,
-    pub(crate) dropped: &'t HashSet<NodeId>,
+pub(crate) struct At<'v> {
+    pub(crate) values: &'v Values<'v>,
+    pub(crate) id: ValueId,
+    pub(crate) dropped: &'v HashSet<ValueId>,
 }
 
-impl<'t> At<'t> {
-    fn of(self, node: NodeId) -> Self {
-        Self { node, ..self }
+impl<'v> At<'v> {
+    fn of(self, id: ValueId) -> Self {
+        Self { id, ..self }
     }
 
-    fn what(self) -> &'t What {
-        &self.tree.node(self.tree.resolve(self.node)).what
+    fn value(self) -> &'v Value<'v> {
+        self.values.get(self.id)
     }
 
-    /// A scalar's text, and whether it is plain.
-    fn scalar(self) -> Option<(&'t str, bool)> {
-        match self.what() {
-            What::Scalar { value, style } => Some((value, *style == ScalarStyle::Plain)),
-            _ => None,
-        }
-    }
-
-    fn is_null(self) -> bool {
-        matches!(self.scalar(), Some(("" | "~" | "null" | "Null" | "NULL", true)))
+    /// A scalar as it is written.
+    fn text(self) -> Option<&'v str> {
+        self.values.text(self.id)
     }
 
     fn wrong(self, expected: &dyn Expected) -> Fault {
-        let found = match self.what() {
-            What::Seq(_) => Unexpected::Seq,
-            What::Map(_) => Unexpected::Map,
-            _ if self.is_null() => Unexpected::Unit,
-            What::Scalar { value, .. } => Unexpected::Str(value),
-            What::Alias(_) => Unexpected::Other("an alias"),
+        let found = match self.value() {
+            Value::List(_) => Unexpected::Seq,
+            Value::Map(_) => Unexpected::Map,
+            Value::Null => Unexpected::Unit,
+            _ => Unexpected::Str(self.text().unwrap_or_default()),
         };
         de::Error::invalid_type(found, expected)
     }
+}
 
-    fn whole<T: std::str::FromStr>(self) -> Option<T> {
-        let (text, plain) = self.scalar()?;
-        if plain { text.parse().ok() } else { None }
+impl<'v> IntoDeserializer<'v, Fault> for At<'v> {
+    type Deserializer = Self;
+
+    fn into_deserializer(self) -> Self {
+        self
     }
-}
-
-/// A whole number as YAML and JSON both write it: no plus, no leading zeros.
-fn canonical(text: &str) -> Option<i64> {
-    let value: i64 = text.parse().ok()?;
-    (value.to_string() == text).then_some(value)
-}
-
-macro_rules! numbers {
-    ($($method:ident $visit:ident $type:ty,)+) => {
-        $(fn $method<V: Visitor<'t>>(self, visitor: V) -> Result<V::Value, Fault> {
-            match self.whole::<$type>() {
-                Some(value) => visitor.$visit(value),
-                None => Err(self.wrong(&visitor)),
-            }
-            .map_err(|fault| fault.at(self.node))
-        })+
-    };
 }
 
 macro_rules! same_as {
     ($other:ident: $($method:ident)+) => {
-        $(fn $method<V: Visitor<'t>>(self, visitor: V) -> Result<V::Value, Fault> {
+        $(fn $method<V: Visitor<'v>>(self, visitor: V) -> Result<V::Value, Fault> {
             self.$other(visitor)
         })+
     };
 }
 
-impl<'t> Deserializer<'t> for At<'t> {
+impl<'v> Deserializer<'v> for At<'v> {
     type Error = Fault;
 
-    /// Tells the models that here scalars are exactly as they were written: see
-    /// [`super::read_again`].
-    fn is_human_readable(&self) -> bool {
-        false
-    }
-
-    /// Plain `true`, `false`, whole numbers and null are what they look like; all else is the
-    /// text as written.
-    fn deserialize_any<V: Visitor<'t>>(self, visitor: V) -> Result<V::Value, Fault> {
-        match self.what() {
-            What::Seq(_) => return self.deserialize_seq(visitor),
-            What::Map(_) => return self.deserialize_map(visitor),
-            What::Scalar { value, style: ScalarStyle::Plain } => {
-                if self.is_null() {
-                    visitor.visit_unit()
-                } else if let "true" | "false" = &**value {
-                    visitor.visit_bool(&**value == "true")
-                } else if let Some(number) = canonical(value) {
-                    visitor.visit_i64(number)
-                } else {
-                    visitor.visit_borrowed_str(value)
-                }
+    /// `true`, `false` and whole numbers without quotes are what they look like; all else is the text
+    /// as written.
+    fn deserialize_any<V: Visitor<'v>>(self, visitor: V) -> Result<V::Value, Fault> {
+        let text = || self.text().unwrap_or_default();
+        let kept = |id: &&ValueId| !self.dropped.contains(*id);
+        let visited: Result<_, Fault> = match self.value() {
+            Value::List(items) => {
+                let items = items.iter().filter(kept).map(|id| self.of(*id));
+                visitor.visit_seq(SeqDeserializer::new(items))
             }
-            What::Scalar { value, .. } => visitor.visit_borrowed_str(value),
-            What::Alias(_) => Err(self.wrong(&visitor)),
-        }
-        .map_err(|fault| fault.at(self.node))
+            Value::Map(entries) => {
+                let entries = entries.iter().filter(|(key, value)| kept(&key) && kept(&value));
+                let entries = entries.map(|(key, value)| (self.of(*key), self.of(*value)));
+                visitor.visit_map(MapDeserializer::new(entries))
+            }
+            Value::Null => visitor.visit_unit(),
+            Value::Bool(value) if value.to_string() == text() => visitor.visit_bool(*value),
+            Value::Int(number) if number.to_string() == text() => match i64::try_from(*number) {
+                Ok(number) => visitor.visit_i64(number),
+                Err(_) => visitor.visit_borrowed_str(text()),
+            },
+            _ => visitor.visit_borrowed_str(text()),
+        };
+        visited.map_err(|fault| fault.at(self.id))
     }
 
-    fn deserialize_bool<V: Visitor<'t>>(self, visitor: V) -> Result<V::Value, Fault> {
-        match self.scalar() {
-            Some(("true" | "True" | "TRUE", true)) => visitor.visit_bool(true),
-            Some(("false" | "False" | "FALSE", true)) => visitor.visit_bool(false),
+    fn deserialize_bool<V: Visitor<'v>>(self, visitor: V) -> Result<V::Value, Fault> {
+        match self.value() {
+            Value::Bool(value) => visitor.visit_bool(*value),
             _ => Err(self.wrong(&visitor)),
         }
-        .map_err(|fault| fault.at(self.node))
+        .map_err(|fault| fault.at(self.id))
     }
 
-    numbers! {
-        deserialize_i8 visit_i8 i8,
-        deserialize_i16 visit_i16 i16,
-        deserialize_i32 visit_i32 i32,
-        deserialize_i64 visit_i64 i64,
-        deserialize_u8 visit_u8 u8,
-        deserialize_u16 visit_u16 u16,
-        deserialize_u32 visit_u32 u32,
-        deserialize_u64 visit_u64 u64,
+    fn deserialize_i64<V: Visitor<'v>>(self, visitor: V) -> Result<V::Value, Fault> {
+        let Value::Int(number) = self.value() else {
+            return Err(self.wrong(&visitor).at(self.id));
+        };
+        let visited = match (i64::try_from(*number), u64::try_from(*number)) {
+            (Ok(number), _) => visitor.visit_i64(number),
+            (_, Ok(number)) => visitor.visit_u64(number),
+            _ => Err(self.wrong(&visitor)),
+        };
+        visited.map_err(|fault: Fault| fault.at(self.id))
     }
 
-    fn deserialize_str<V: Visitor<'t>>(self, visitor: V) -> Result<V::Value, Fault> {
-        match self.scalar() {
-            Some((text, _)) => visitor.visit_borrowed_str(text),
+    fn deserialize_str<V: Visitor<'v>>(self, visitor: V) -> Result<V::Value, Fault> {
+        match self.text() {
+            Some(text) => visitor.visit_borrowed_str(text),
             None => Err(self.wrong(&visitor)),
         }
-        .map_err(|fault| fault.at(self.node))
+        .map_err(|fault| fault.at(self.id))
     }
 
-    same_as!(deserialize_str: deserialize_string deserialize_char deserialize_identifier
-        deserialize_bytes deserialize_byte_buf);
-    same_as!(deserialize_any: deserialize_f32 deserialize_f64 deserialize_unit);
+    same_as!(deserialize_i64: deserialize_i8 deserialize_i16 deserialize_i32 deserialize_u8
+        deserialize_u16 deserialize_u32 deserialize_u64);
+    same_as!(deserialize_str: deserialize_string deserialize_identifier);
 
-    fn deserialize_option<V: Visitor<'t>>(self, visitor: V) -> Result<V::Value, Fault> {
-        if self.is_null() { visitor.visit_none() } else { visitor.visit_some(self) }
-            .map_err(|fault| fault.at(self.node))
-    }
-
-    fn deserialize_unit_struct<V: Visitor<'t>>(
-        self,
-        _: &'static str,
-        visitor: V,
-    ) -> Result<V::Value, Fault> {
-        self.deserialize_any(visitor)
-    }
-
-    fn deserialize_newtype_struct<V: Visitor<'t>>(
-        self,
-        _: &'static str,
-        visitor: V,
-    ) -> Result<V::Value, Fault> {
-        visitor.visit_newtype_struct(self)
-    }
-
-    fn deserialize_seq<V: Visitor<'t>>(self, visitor: V) -> Result<V::Value, Fault> {
-        match self.what() {
-            What::Seq(items) => visitor.visit_seq(Items { at: self, items: items.iter() }),
-            _ if self.is_null() => visitor.visit_seq(Items { at: self, items: [].iter() }),
-            _ => Err(self.wrong(&visitor)),
+    fn deserialize_option<V: Visitor<'v>>(self, visitor: V) -> Result<V::Value, Fault> {
+        match self.value() {
+            Value::Null => visitor.visit_none(),
+            _ => visitor.visit_some(self),
         }
-        .map_err(|fault| fault.at(self.node))
+        .map_err(|fault| fault.at(self.id))
     }
 
-    fn deserialize_tuple<V: Visitor<'t>>(self, _: usize, visitor: V) -> Result<V::Value, Fault> {
-        self.deserialize_seq(visitor)
+    fn deserialize_seq<V: Visitor<'v>>(self, visitor: V) -> Result<V::Value, Fault> {
+        match self.value() {
+            Value::List(_) => self.deserialize_any(visitor),
+            Value::Null => visitor.visit_seq(SeqDeserializer::new(std::iter::empty::<Self>())),
+            _ => Err(self.wrong(&visitor).at(self.id)),
+        }
     }
 
-    fn deserialize_tuple_struct<V: Visitor<'t>>(
-        self,
-        _: &'static str,
-        _: usize,
-        visitor: V,
-    ) -> Result<V::Value, Fault> {
-        self.deserialize_seq(visitor)
+    fn deserialize_map<V: Visitor<'v>>(self, visitor: V) -> Result<V::Value, Fault> {
+        match self.value() {
+            Value::Map(_) => self.deserialize_any(visitor),
+            Value::Null => {
+                visitor.visit_map(MapDeserializer::new(std::iter::empty::<(Self, Self)>()))
+            }
+            _ => Err(self.wrong(&visitor).at(self.id)),
+        }
     }
 
-    fn deserialize_map<V: Visitor<'t>>(self, visitor: V) -> Result<V::Value, Fault> {
-        let entries: &[(NodeId, NodeId)] = match self.what() {
-            What::Map(entries) => entries,
-            _ if self.is_null() => &[],
-            _ => return Err(self.wrong(&visitor).at(self.node)),
-        };
-        visitor
-            .visit_map(Entries { at: self, entries: entries.iter(), value: None })
-            .map_err(|fault| fault.at(self.node))
-    }
-
-    fn deserialize_struct<V: Visitor<'t>>(
+    fn deserialize_struct<V: Visitor<'v>>(
         self,
         _: &'static str,
         _: &'static [&'static str],
@@ -297,110 +244,25 @@ impl<'t> Deserializer<'t> for At<'t> {
         self.deserialize_map(visitor)
     }
 
-    fn deserialize_enum<V: Visitor<'t>>(
+    fn deserialize_enum<V: Visitor<'v>>(
         self,
         _: &'static str,
         _: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Fault> {
-        match self.scalar() {
-            Some((text, _)) => visitor.visit_enum(Variant(text)),
+        match self.text() {
+            Some(text) => visitor.visit_enum(text.into_deserializer()),
             None => Err(self.wrong(&visitor)),
         }
-        .map_err(|fault| fault.at(self.node))
+        .map_err(|fault| fault.at(self.id))
     }
 
-    fn deserialize_ignored_any<V: Visitor<'t>>(self, visitor: V) -> Result<V::Value, Fault> {
+    fn deserialize_ignored_any<V: Visitor<'v>>(self, visitor: V) -> Result<V::Value, Fault> {
         visitor.visit_unit()
     }
-}
 
-struct Items<'t> {
-    at: At<'t>,
-    items: std::slice::Iter<'t, NodeId>,
-}
-
-impl<'t> SeqAccess<'t> for Items<'t> {
-    type Error = Fault;
-
-    fn next_element_seed<T: DeserializeSeed<'t>>(
-        &mut self,
-        seed: T,
-    ) -> Result<Option<T::Value>, Fault> {
-        let dropped = self.at.dropped;
-        match self.items.by_ref().find(|item| !dropped.contains(item)) {
-            Some(item) => {
-                seed.deserialize(self.at.of(*item)).map(Some).map_err(|fault| fault.at(*item))
-            }
-            None => Ok(None),
-        }
-    }
-}
-
-struct Entries<'t> {
-    at: At<'t>,
-    entries: std::slice::Iter<'t, (NodeId, NodeId)>,
-    value: Option<NodeId>,
-}
-
-impl<'t> MapAccess<'t> for Entries<'t> {
-    type Error = Fault;
-
-    fn next_key_seed<K: DeserializeSeed<'t>>(
-        &mut self,
-        seed: K,
-    ) -> Result<Option<K::Value>, Fault> {
-        let dropped = self.at.dropped;
-        let kept =
-            |(key, value): &&(NodeId, NodeId)| !dropped.contains(key) && !dropped.contains(value);
-        match self.entries.by_ref().find(kept) {
-            Some((key, value)) => {
-                self.value = Some(*value);
-                seed.deserialize(self.at.of(*key)).map(Some).map_err(|fault| fault.at(*key))
-            }
-            None => Ok(None),
-        }
-    }
-
-    fn next_value_seed<V: DeserializeSeed<'t>>(&mut self, seed: V) -> Result<V::Value, Fault> {
-        match self.value.take() {
-            Some(value) => seed.deserialize(self.at.of(value)).map_err(|fault| fault.at(value)),
-            None => Err(de::Error::custom("a value before its key")),
-        }
-    }
-}
-
-struct Variant<'t>(&'t str);
-
-impl<'t> EnumAccess<'t> for Variant<'t> {
-    type Error = Fault;
-    type Variant = Self;
-
-    fn variant_seed<V: DeserializeSeed<'t>>(self, seed: V) -> Result<(V::Value, Self), Fault> {
-        Ok((seed.deserialize(StrDeserializer::<Fault>::new(self.0))?, self))
-    }
-}
-
-impl<'t> VariantAccess<'t> for Variant<'t> {
-    type Error = Fault;
-
-    fn unit_variant(self) -> Result<(), Fault> {
-        Ok(())
-    }
-
-    fn newtype_variant_seed<T: DeserializeSeed<'t>>(self, _: T) -> Result<T::Value, Fault> {
-        Err(de::Error::custom("expected a word"))
-    }
-
-    fn tuple_variant<V: Visitor<'t>>(self, _: usize, _: V) -> Result<V::Value, Fault> {
-        Err(de::Error::custom("expected a word"))
-    }
-
-    fn struct_variant<V: Visitor<'t>>(
-        self,
-        _: &'static [&'static str],
-        _: V,
-    ) -> Result<V::Value, Fault> {
-        Err(de::Error::custom("expected a word"))
+    forward_to_deserialize_any! {
+        <V: Visitor<'v>>
+        char bytes byte_buf f32 f64 unit unit_struct newtype_struct tuple tuple_struct
     }
 }

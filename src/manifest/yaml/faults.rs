@@ -1,20 +1,22 @@
-//! All that is wrong with the shape of one file.
+//! All problems with the shape of one file.
 
 use std::{collections::HashSet, sync::Arc};
 
-use serde::de::DeserializeOwned;
+use serde::{Deserialize as _, de::DeserializeOwned};
 
 use super::{
-    Document, SECTIONS,
     decode::{At, Fault, FaultKind},
-    tree::{Flaw, NodeId, Tree, What},
+    document::{Document, SECTIONS},
+    tree::{Flaw, Places},
+    values::{Value, ValueId, Values},
 };
 use crate::{
     diagnostics::{Code, Diagnostic},
-    manifest::{raw, source::SourceFile, suggest},
+    manifest::{raw, source_file::SourceFile, suggest},
+    model::Place,
 };
 
-/// After so many problems in one entry, the rest of it is passed over.
+/// After this number of problems in one entry, the rest of it is passed over.
 const ENOUGH: usize = 50;
 
 pub(super) fn flaw(file: &SourceFile, flaw: &Flaw) -> Diagnostic {
@@ -41,124 +43,161 @@ pub(super) fn flaw(file: &SourceFile, flaw: &Flaw) -> Diagnostic {
     diagnostic.at(file.place_at(at.line.max(1), at.column + 1, 1))
 }
 
-/// Decodes each entry apart, and drops what is wrong until the rest can be decoded.
-pub(super) fn decode(file: &SourceFile, tree: &Tree) -> Document {
+/// Decodes the file. If that fails, decodes each entry apart, and drops values with problems until the
+/// rest can be decoded.
+pub(super) fn decode(file: &SourceFile, values: &Values<'_>) -> Document {
+    let duplicates = values.duplicates();
+    let none = HashSet::new();
+    let at = At { values, id: Values::ROOT, dropped: &none };
+    if duplicates.is_empty()
+        && values.tags.is_empty()
+        && !has_tags(file.text())
+        && let Ok(raw) = raw::File::deserialize(at)
+    {
+        return Document { raw, ..Document::default() };
+    }
     let mut run = Run {
         file,
-        tree,
+        values,
+        places: file.places(values),
         dropped: HashSet::new(),
         diagnostics: Vec::new(),
         faulty: HashSet::new(),
         owners: Vec::new(),
-        section_nodes: HashSet::new(),
+        section_values: HashSet::new(),
         incomplete: false,
     };
-    let Some(root) = tree.root else { return Document::default() };
-    run.note_owners(root);
-    run.duplicates();
-    run.tags_and_keys();
-    run.sections::<true>(root);
-    let raw = if run.is_full() { None } else { run.peel::<raw::File>(root) };
+    run.note_owners();
+    run.duplicates(duplicates);
+    run.tags();
+    run.keys();
+    run.sections::<true>(Values::ROOT);
+    let raw = if run.is_full() { None } else { run.peel::<raw::File>(Values::ROOT) };
     run.incomplete |= raw.is_none();
     let raw = raw.unwrap_or_default();
-    file.drop_nodes(&run.dropped);
+    file.drop_values(&run.dropped, &run.places);
     Document { raw, faulty: run.faulty, incomplete: run.incomplete, diagnostics: run.diagnostics }
 }
 
-struct Run<'t> {
-    file: &'t SourceFile,
-    tree: &'t Tree,
-    dropped: HashSet<NodeId>,
+/// Whether the text may hold a tag that `serde_yaml` passes over: one that is written as a URI.
+fn has_tags(text: &str) -> bool {
+    text.contains("!<") || text.contains("%TAG")
+}
+
+struct Run<'v> {
+    file: &'v SourceFile,
+    values: &'v Values<'v>,
+    places: Places,
+    dropped: HashSet<ValueId>,
     diagnostics: Vec<Diagnostic>,
     faulty: HashSet<Vec<Arc<str>>>,
-    /// The entries, in the order of the file: their keys, and the nodes before which (in the
+    /// The entries, in the order of the file: their keys, and the values before which (in the
     /// order of ids) they end.
-    owners: Vec<(NodeId, NodeId, Vec<Arc<str>>)>,
+    owners: Vec<(ValueId, ValueId, Vec<Arc<str>>)>,
     /// The values of `messages`, `senders` and `audiences`.
-    section_nodes: HashSet<NodeId>,
+    section_values: HashSet<ValueId>,
     incomplete: bool,
 }
 
 impl Run<'_> {
-    /// Remembers which nodes belong to which entry.
-    fn note_owners(&mut self, root: NodeId) {
-        let owners = &mut self.owners;
-        let section_nodes = &mut self.section_nodes;
-        let tree = self.tree;
-        let mut walk = |node: NodeId, before: &[Arc<str>]| {
+    /// Remembers which values belong to which entry.
+    fn note_owners(&mut self) {
+        let Self { owners, section_values, values, .. } = self;
+        let mut walk = |top: ValueId, before: &[Arc<str>]| {
             for section in SECTIONS {
-                let Some((_, section_node)) = tree.entry(node, section) else { continue };
-                section_nodes.insert(section_node);
-                let entries = tree.entries(section_node);
+                let Some(all) = values.entry(top, section) else { continue };
+                section_values.insert(all);
+                let entries = values.entries(all);
                 for (at, (key, value)) in entries.iter().enumerate() {
-                    let Some(name) = tree.text(*key) else { continue };
-                    let end = entries.get(at + 1).map_or(last_inside(tree, *value) + 1, |e| e.0);
+                    let Some(name) = values.text(*key) else { continue };
+                    let end = entries.get(at + 1).map_or(last_inside(values, *value) + 1, |e| e.0);
                     let mut path = before.to_vec();
                     path.extend([section.into(), name.into()]);
                     owners.push((*key, end, path));
                 }
             }
         };
-        walk(root, &[]);
-        if let Some((_, environments)) = tree.entry(root, "environments") {
-            for (name, environment) in tree.entries(environments) {
-                let Some(name) = tree.text(*name) else { continue };
+        walk(Values::ROOT, &[]);
+        if let Some(environments) = values.entry(Values::ROOT, "environments") {
+            for (name, environment) in values.entries(environments) {
+                let Some(name) = values.text(*name) else { continue };
                 walk(*environment, &["environments".into(), name.into()]);
             }
         }
         self.owners.sort_by_key(|(start, ..)| *start);
     }
 
-    fn blame(&mut self, node: NodeId) {
-        // Keys precede their values, so the entry is the last one that begins before the node.
-        let after = self.owners.partition_point(|(start, ..)| *start <= node);
+    fn blame(&mut self, value: ValueId) {
+        // Keys precede their values, so the entry is the last one that begins before the value.
+        let after = self.owners.partition_point(|(start, ..)| *start <= value);
         if let Some((_, end, path)) = after.checked_sub(1).map(|at| &self.owners[at])
-            && node < *end
+            && value < *end
         {
             self.faulty.insert(path.clone());
         }
     }
 
-    /// Whether there is no more use in looking for problems.
+    /// Whether enough problems were found.
     fn is_full(&self) -> bool {
         self.diagnostics.len() as u64 >= self.file.limits().problems
     }
 
-    fn report(&mut self, node: NodeId, diagnostic: Diagnostic) {
-        self.blame(node);
-        let place = self.file.place_of(self.tree.node(node).span);
+    fn place(&self, value: ValueId) -> Place {
+        self.file.place_of(self.places.span(value))
+    }
+
+    fn report(&mut self, value: ValueId, diagnostic: Diagnostic) {
+        self.blame(value);
+        let place = self.place(value);
         self.diagnostics.push(diagnostic.at(place));
     }
 
-    fn duplicates(&mut self) {
-        for (first, again) in self.tree.duplicates() {
+    fn duplicates(&mut self, duplicates: Vec<(ValueId, ValueId)>) {
+        for (first, again) in duplicates {
             if self.is_full() {
                 break;
             }
-            let name = self.tree.text(again).unwrap_or_default();
-            let place = self.file.place_of(self.tree.node(first).span);
+            let name = self.values.text(again).unwrap_or_default();
             let diagnostic =
                 Diagnostic::error(Code::DuplicateKey, format!("`{name}` is here a second time"))
-                    .related(place, "the first time is here");
+                    .related(self.place(first), "the first time is here");
             self.report(again, diagnostic);
             self.dropped.insert(again);
         }
     }
 
-    fn tags_and_keys(&mut self) {
-        for (id, node) in self.tree.nodes() {
+    fn tags(&mut self) {
+        let problem = |tag: &str| {
+            let message = format!("the tag `{tag}` means nothing here");
+            Diagnostic::error(Code::YamlTag, message)
+                .help("if it is part of the text, put quotes around the whole")
+        };
+        let values = self.values;
+        for (id, tag) in &values.tags {
             if self.is_full() {
-                break;
+                return;
             }
-            if let Some(tag) = &node.tag {
-                let diagnostic =
-                    Diagnostic::error(Code::YamlTag, format!("the tag `{tag}` means nothing here"))
-                        .help("if it is part of the text, put quotes around the whole");
-                self.report(id, diagnostic);
+            self.report(*id, problem(&format!("!{tag}")));
+        }
+        if has_tags(self.file.text())
+            && let Ok(tree) = self.file.tree()
+        {
+            let foreign = tree.nodes().filter_map(|(_, node)| Some((node, node.tag.as_deref()?)));
+            for (node, tag) in foreign {
+                self.diagnostics.push(problem(tag).at(self.file.place_of(node.span)));
+                self.incomplete = true;
             }
-            let What::Map(entries) = &node.what else { continue };
-            for (key, _) in entries {
-                if self.tree.text(*key).is_none() && !self.is_full() {
+        }
+    }
+
+    fn keys(&mut self) {
+        let values = self.values;
+        for id in values.ids() {
+            for (key, _) in values.entries(id) {
+                if self.is_full() {
+                    return;
+                }
+                if matches!(values.get(*key), Value::List(_) | Value::Map(_)) {
                     let message = "a key must be a word, not a list or a mapping";
                     self.report(*key, Diagnostic::error(Code::WrongType, message));
                     self.dropped.insert(*key);
@@ -169,10 +208,11 @@ impl Run<'_> {
 
     /// Peels the entries of the large sections one by one, so that a problem costs the decoding
     /// of its entry and not of the file.
-    fn sections<const TOP: bool>(&mut self, node: NodeId) {
-        for (key, value) in self.tree.entries(node) {
-            let entries = self.tree.entries(*value);
-            match self.tree.text(*key) {
+    fn sections<const TOP: bool>(&mut self, top: ValueId) {
+        let values = self.values;
+        for (key, value) in values.entries(top) {
+            let entries = values.entries(*value);
+            match values.text(*key) {
                 Some("messages") => self.each::<raw::Message>(entries),
                 Some("senders") => self.each::<raw::Sender>(entries),
                 Some("audiences") => self.each::<raw::Audience>(entries),
@@ -187,7 +227,7 @@ impl Run<'_> {
         }
     }
 
-    fn each<T: DeserializeOwned>(&mut self, entries: &[(NodeId, NodeId)]) {
+    fn each<T: DeserializeOwned>(&mut self, entries: &[(ValueId, ValueId)]) {
         for (key, value) in entries {
             if self.is_full() {
                 break;
@@ -198,27 +238,27 @@ impl Run<'_> {
         }
     }
 
-    /// Decodes a node, dropping (and reporting) what is wrong inside it. `None` if the node
-    /// itself is.
-    fn peel<T: DeserializeOwned>(&mut self, node: NodeId) -> Option<T> {
+    /// Decodes a value, dropping and reporting the values with problems inside it. `None` if the value
+    /// itself has one.
+    fn peel<T: DeserializeOwned>(&mut self, id: ValueId) -> Option<T> {
         for _ in 0..ENOUGH {
-            let at = At { tree: self.tree, node, dropped: &self.dropped };
+            let at = At { values: self.values, id, dropped: &self.dropped };
             let fault = match T::deserialize(at) {
                 Ok(value) => return Some(value),
                 Err(fault) => fault,
             };
-            let culprit = fault.node.unwrap_or(node);
+            let culprit = fault.id.unwrap_or(id);
             self.fault(culprit, fault);
-            if culprit == node || !self.dropped.insert(culprit) {
+            if culprit == id || !self.dropped.insert(culprit) {
                 return None;
             }
         }
         None
     }
 
-    fn fault(&mut self, node: NodeId, fault: Fault) {
+    fn fault(&mut self, value: ValueId, fault: Fault) {
         let message = fault.to_string();
-        self.incomplete |= self.section_nodes.contains(&node);
+        self.incomplete |= self.section_values.contains(&value);
         let diagnostic = match fault.kind {
             FaultKind::UnknownField { name, expected } => {
                 let diagnostic = Diagnostic::error(Code::UnknownField, message);
@@ -252,7 +292,7 @@ impl Run<'_> {
             }
             FaultKind::Other(message) => Diagnostic::error(Code::WrongType, message),
         };
-        self.report(node, diagnostic);
+        self.report(value, diagnostic);
     }
 }
 
@@ -263,11 +303,11 @@ fn helped(diagnostic: Diagnostic, help: Option<String>) -> Diagnostic {
     }
 }
 
-/// The last node that is written inside another one.
-fn last_inside(tree: &Tree, node: NodeId) -> NodeId {
-    match &tree.node(node).what {
-        What::Seq(items) => items.last().map_or(node, |last| last_inside(tree, *last)),
-        What::Map(entries) => entries.last().map_or(node, |(_, last)| last_inside(tree, *last)),
-        What::Scalar { .. } | What::Alias(_) => node,
+/// The last value that is written inside another one.
+fn last_inside(values: &Values<'_>, id: ValueId) -> ValueId {
+    match values.get(id) {
+        Value::List(items) => items.last().map_or(id, |last| last_inside(values, *last)),
+        Value::Map(entries) => entries.last().map_or(id, |(_, last)| last_inside(values, *last)),
+        _ => id,
     }
 }

@@ -1,7 +1,10 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::manifest::unions::{Entries, From, To, Var};
+use crate::manifest::{
+    source_file::SourceFile,
+    unions::{Entries, NameOr, Var},
+};
 
 fn read_text(text: &str) -> Document {
     read(&SourceFile::new("a.yaml".into(), text.to_owned()))
@@ -11,22 +14,16 @@ fn codes(text: &str) -> Vec<&'static str> {
     read_text(text).diagnostics.iter().map(|d| d.code.as_str()).collect()
 }
 
-/// The texts of all messages, on the path that is taken, and on the slow one.
-fn texts(text: &str) -> (Vec<Option<String>>, Vec<Option<String>>) {
-    let of = |raw: &raw::File| {
-        let Some(Entries(messages)) = &raw.messages else { return Vec::new() };
-        messages.iter().map(|(_, message)| message.text.clone()).collect()
-    };
-    let file = SourceFile::new("a.yaml".into(), text.to_owned());
-    let document = read(&file);
+/// The texts of all messages.
+fn texts(text: &str) -> Vec<Option<String>> {
+    let document = read_text(text);
     assert!(document.diagnostics.is_empty(), "{:?}", document.diagnostics);
-    let slow = faults::decode(&file, file.tree().expect("a tree"));
-    assert!(slow.diagnostics.is_empty(), "{:?}", slow.diagnostics);
-    (of(&document.raw), of(&slow.raw))
+    let Some(Entries(messages)) = document.raw.messages else { return Vec::new() };
+    messages.into_iter().map(|(_, message)| message.text).collect()
 }
 
 #[test]
-fn both_ways_of_reading_keep_scalars_as_written() {
+fn scalars_stay_as_they_are_written() {
     for (written, meant) in [
         ("NO", "NO"),
         ("012", "012"),
@@ -44,13 +41,13 @@ fn both_ways_of_reading_keep_scalars_as_written() {
         (".inf", ".inf"),
         ("!!str 5", "5"),
     ] {
-        let (fast, slow) = texts(&format!("messages:\n  m:\n   text: {written}\n"));
-        assert_eq!(fast, [Some(meant.to_owned())], "{written}");
-        assert_eq!(slow, fast, "{written}");
+        for other in ["", "vars: { n: 1 }\n", "senders: { s: { group: 12 } }\n"] {
+            let texts = texts(&format!("{other}messages:\n  m:\n   text: {written}\n"));
+            assert_eq!(texts, [Some(meant.to_owned())], "{written} after {other}");
+        }
     }
     for nothing in ["~", "null", ""] {
-        let (fast, slow) = texts(&format!("messages:\n  m:\n   text: {nothing}\n"));
-        assert_eq!((fast, slow), (vec![None], vec![None]), "{nothing}");
+        assert_eq!(texts(&format!("messages:\n  m:\n   text: {nothing}\n")), [None], "{nothing}");
     }
 }
 
@@ -60,7 +57,7 @@ fn names_that_look_like_numbers_stay_as_written() {
         let document = read_text(&format!("messages: {{ m: {{ from: {name}, to: {name} }} }}"));
         assert!(document.diagnostics.is_empty(), "{name}: {:?}", document.diagnostics);
         let Some(Entries(messages)) = document.raw.messages else { panic!("messages") };
-        let (From::Name(from), To::Name(to)) =
+        let (NameOr::Name(from), NameOr::Name(to)) =
             (messages[0].1.from.as_ref().expect("from"), messages[0].1.to.as_ref().expect("to"))
         else {
             panic!("names")
@@ -136,4 +133,15 @@ fn a_tag_is_never_silently_dropped() {
         assert!(found.contains(&"yaml-tag"), "{text}: {found:?}");
     }
     assert!(codes("messages: { a: { text: 'hello !there' } }").is_empty());
+}
+
+#[test]
+fn duplicates_are_found_at_every_depth() {
+    let text = "a: { x: 1, y: 2, x: 3 }\nb:\n- { z: 1, 'z': 2 }\na: 4\n";
+    let values = values::Values::read(text, &Default::default()).expect("YAML");
+    let again = values.duplicates();
+    let mut names: Vec<_> =
+        again.iter().map(|(_, again)| values.text(*again).expect("a key")).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["a", "x", "z"]);
 }

@@ -1,13 +1,11 @@
-//! A YAML document with the place of every node.
+//! Where the values of a YAML document are written.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Span as ParserSpan};
 
-use crate::manifest::Limits;
-
-/// Deeper nesting than this is refused: the deepest field of a project is at 8.
-const MAX_DEPTH: usize = 64;
+use super::values::{MAX_DEPTH, Value, ValueId, Values};
+use crate::manifest::limits::Limits;
 
 /// A point in a file.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,7 +30,7 @@ pub(crate) type NodeId = u32;
 pub(crate) struct Node {
     pub(crate) span: Span,
     pub(crate) what: What,
-    /// A tag such as `!secret`, that is none of YAML's own.
+    /// A tag that `serde_yaml` passes over: see [`uri`].
     pub(crate) tag: Option<Box<str>>,
 }
 
@@ -44,7 +42,7 @@ pub(crate) enum What {
     Alias(NodeId),
 }
 
-/// Why a text is no [`Tree`].
+/// Why a text has no [`Tree`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Flaw {
     Syntax {
@@ -75,6 +73,28 @@ pub(crate) struct Tree {
     pub(crate) root: Option<NodeId>,
     /// Entries of large mappings by their keys; small ones are searched.
     index: HashMap<NodeId, HashMap<Box<str>, usize>>,
+    /// Nodes that are not the value at their path: their places count for nothing.
+    strange: HashSet<NodeId>,
+}
+
+/// The places of values.
+#[derive(Debug, Default)]
+pub(crate) struct Places {
+    /// The span of each value, or the nearest known one around it.
+    spans: Vec<Span>,
+    /// The nodes of values.
+    nodes: HashMap<ValueId, NodeId>,
+}
+
+impl Places {
+    pub(crate) fn span(&self, value: ValueId) -> Span {
+        self.spans.get(value as usize).copied().unwrap_or_default()
+    }
+
+    /// The node of a value, if it has one of its own.
+    pub(crate) fn node(&self, value: ValueId) -> Option<NodeId> {
+        self.nodes.get(&value).copied()
+    }
 }
 
 /// Mappings with more entries than this are indexed.
@@ -161,15 +181,18 @@ impl Tree {
                 Event::Scalar(value, style, anchor, tag) => {
                     let size = Size { nodes: 1, bytes: value.len() as u64 };
                     all.add(size);
+                    // The parser gives nothing the place of the sign behind it.
+                    let nothing = value.is_empty() && style == ScalarStyle::Plain;
+                    let at = if nothing { Span { end: at.start, ..at } } else { at };
                     let what = What::Scalar { value: value.into(), style };
-                    let id = tree.push(at, what, foreign(tag.as_deref()));
+                    let id = tree.push(at, what, uri(tag.as_deref()));
                     if anchor != 0 {
                         anchors.insert(anchor, (id, size));
                     }
                     id
                 }
                 Event::SequenceStart(anchor, tag) => {
-                    let id = tree.push(at, What::Seq(Vec::new()), foreign(tag.as_deref()));
+                    let id = tree.push(at, What::Seq(Vec::new()), uri(tag.as_deref()));
                     open.push(Open::Seq(id, anchor, all, Vec::new()));
                     all.add(Size { nodes: 1, bytes: 0 });
                     if open.len() > MAX_DEPTH {
@@ -178,7 +201,7 @@ impl Tree {
                     continue;
                 }
                 Event::MappingStart(anchor, tag) => {
-                    let id = tree.push(at, What::Map(Vec::new()), foreign(tag.as_deref()));
+                    let id = tree.push(at, What::Map(Vec::new()), uri(tag.as_deref()));
                     open.push(Open::Map(id, anchor, all, Vec::new(), None));
                     all.add(Size { nodes: 1, bytes: 0 });
                     if open.len() > MAX_DEPTH {
@@ -290,30 +313,92 @@ impl Tree {
         }
     }
 
-    /// Every key that its mapping already has: the first one and the repetition.
-    pub(crate) fn duplicates(&self) -> Vec<(NodeId, NodeId)> {
-        let mut found = Vec::new();
-        let mut seen: HashMap<&str, NodeId> = HashMap::new();
-        for node in &self.nodes {
-            let What::Map(entries) = &node.what else { continue };
-            seen.clear();
-            for (key, _) in entries {
-                let Some(text) = self.text(*key) else { continue };
-                match seen.get(text) {
-                    Some(first) => found.push((*first, *key)),
-                    None => _ = seen.insert(text, *key),
+    /// Compares the nodes with the values, and forgets the places of those that differ.
+    pub(crate) fn fit(&mut self, values: &Values<'_>) -> Places {
+        let spans = vec![Span::default(); values.ids().count()];
+        let mut places = Places { spans, nodes: HashMap::new() };
+        if let Some(root) = self.root {
+            self.fit_node(values, Values::ROOT, root, Span::default(), &mut places);
+        }
+        places
+    }
+
+    fn fit_node(
+        &mut self,
+        values: &Values<'_>,
+        value: ValueId,
+        node: NodeId,
+        around: Span,
+        places: &mut Places,
+    ) {
+        let target = self.resolve(node);
+        let same = match (values.get(value), &self.node(target).what) {
+            (Value::List(items), What::Seq(nodes)) => items.len() == nodes.len(),
+            (Value::Map(entries), What::Map(nodes)) => entries.len() == nodes.len(),
+            (Value::Null, What::Scalar { value: text, .. }) => {
+                matches!(&**text, "" | "~" | "null" | "Null" | "NULL")
+            }
+            (_, What::Scalar { value: text, .. }) => values.text(value) == Some(text),
+            _ => false,
+        };
+        if !same {
+            self.strange.insert(node);
+            return around_all(values, value, around, places);
+        }
+        let span = self.node(node).span;
+        places.spans[value as usize] = span;
+        places.nodes.insert(value, node);
+        match values.get(value) {
+            Value::List(items) => {
+                for (item, node) in items.iter().zip(self.items(target).to_vec()) {
+                    self.fit_node(values, *item, node, span, places);
                 }
             }
+            Value::Map(entries) => {
+                let nodes = self.entries(target).to_vec();
+                for ((key, value), (key_node, node)) in entries.iter().zip(nodes) {
+                    self.fit_node(values, *key, key_node, span, places);
+                    let key = places.span(*key);
+                    self.fit_node(values, *value, node, key, places);
+                }
+            }
+            _ => {}
         }
-        found
+    }
+
+    /// Whether the place of a node is that of the value at its path.
+    pub(crate) fn is_strange(&self, node: NodeId) -> bool {
+        self.strange.contains(&node)
+    }
+
+    /// Whether any node is not the value at its path.
+    pub(crate) fn has_strange(&self) -> bool {
+        !self.strange.is_empty()
     }
 }
 
-/// The tag, if it is none of YAML's own (`!!str`, or the empty `!`).
-fn foreign(tag: Option<&saphyr_parser::Tag>) -> Option<Box<str>> {
+/// Gives a value and all inside it the place around it.
+fn around_all(values: &Values<'_>, value: ValueId, around: Span, places: &mut Places) {
+    places.spans[value as usize] = around;
+    match values.get(value) {
+        Value::List(items) => {
+            items.iter().for_each(|item| around_all(values, *item, around, places));
+        }
+        Value::Map(entries) => {
+            for (key, value) in entries {
+                around_all(values, *key, around, places);
+                around_all(values, *value, around, places);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// The tag as a URI, if it is one that `serde_yaml` passes over: not `!name`, and not one of YAML's own.
+fn uri(tag: Option<&saphyr_parser::Tag>) -> Option<Box<str>> {
     let tag = tag?;
-    let own = tag.is_yaml_core_schema() || (tag.handle.is_empty() && tag.suffix == "!");
-    (!own).then(|| tag.to_string().into())
+    let uri = format!("{}{}", tag.handle, tag.suffix);
+    (!tag.is_yaml_core_schema() && !uri.starts_with('!')).then(|| uri.into())
 }
 
 #[cfg(test)]

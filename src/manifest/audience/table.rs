@@ -1,0 +1,177 @@
+use std::{collections::HashMap, fmt, sync::Arc};
+
+use super::{ENOUGH, VISITOR_COLUMN, check_visitor};
+use crate::{
+    diagnostics::{Code, Diagnostic},
+    manifest::source_path::SourcePath,
+    model::{Place, VisitorId},
+};
+
+/// Up to this number, names are found sooner without an index.
+const FEW: usize = 16;
+
+/// Visitors with their columns, as compact as a million rows need it.
+///
+/// A row is named by its number in the file, from 0.
+pub struct Table {
+    columns: Vec<Arc<str>>,
+    /// Where each column is, by its name.
+    places: HashMap<Arc<str>, usize>,
+    visitor: usize,
+    rows: Rows,
+    /// The rows in the order of visitors' ids.
+    order: Vec<u32>,
+    origin: Origin,
+}
+
+/// The cells of all rows, one after the other, and where each ends.
+#[derive(Default)]
+pub(super) struct Rows {
+    pub(super) cells: String,
+    pub(super) ends: Vec<u32>,
+}
+
+pub(super) enum Origin {
+    /// The file, and the line of each row.
+    Csv { file: Arc<str>, lines: Vec<u32> },
+    /// The list of ids.
+    List(SourcePath),
+}
+
+impl Table {
+    /// How many visitors there are.
+    pub fn len(&self) -> usize {
+        self.order.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.order.is_empty()
+    }
+
+    /// The columns beside the visitor's id.
+    pub fn columns(&self) -> impl Iterator<Item = &str> + Clone {
+        let names = self.columns.iter().enumerate();
+        names.filter(|(at, _)| *at != self.visitor).map(|(_, name)| &**name)
+    }
+
+    pub(crate) fn column(&self, name: &str) -> Option<usize> {
+        let at = match self.columns.len() {
+            0..=FEW => self.columns.iter().position(|column| **column == *name)?,
+            _ => *self.places.get(name)?,
+        };
+        (at != self.visitor).then_some(at)
+    }
+
+    /// The row at `position` in the order of visitors' ids.
+    pub(crate) fn row(&self, position: usize) -> u32 {
+        self.order[position]
+    }
+
+    pub(crate) fn cell(&self, row: u32, column: usize) -> &str {
+        let at = row as usize * self.columns.len() + column;
+        let end = |at: usize| self.rows.ends.get(at).map_or(0, |end| *end as usize);
+        let start = at.checked_sub(1).map_or(0, end);
+        self.rows.cells.get(start..end(at)).unwrap_or_default()
+    }
+
+    /// A visitor's id, checked when the table was made.
+    pub(crate) fn visitor(&self, row: u32) -> &str {
+        self.cell(row, self.visitor)
+    }
+
+    /// The visitors in the order of their ids.
+    pub fn visitors(&self) -> impl Iterator<Item = &str> {
+        self.order.iter().map(|row| self.visitor(*row))
+    }
+
+    /// The position of `visitor` in the order of ids.
+    pub(crate) fn find(&self, visitor: &str) -> Option<usize> {
+        self.order.binary_search_by(|row| self.visitor(*row).cmp(visitor)).ok()
+    }
+
+    /// Where a row is written.
+    pub(crate) fn place(&self, row: u32) -> Place {
+        match &self.origin {
+            Origin::Csv { file, lines } => {
+                let line = lines.get(row as usize).copied().unwrap_or(1);
+                Place { file: file.clone(), line, column: 1, length: 1 }
+            }
+            Origin::List(source) => source.child(row as usize).place(),
+        }
+    }
+
+    /// Whether the rows are those of a CSV file.
+    pub(crate) fn is_csv(&self) -> bool {
+        matches!(self.origin, Origin::Csv { .. })
+    }
+
+    /// A list of ids; `source` is the list.
+    pub(crate) fn from_list(ids: &[String], source: SourcePath) -> Result<Self, Vec<Diagnostic>> {
+        let mut problems = Vec::new();
+        let mut rows = Rows::default();
+        for (at, id) in ids.iter().enumerate() {
+            if let Err(error) = check_visitor(id) {
+                let place = source.child(at).place();
+                problems.push(Diagnostic::error(Code::BadVisitor, error).at(place));
+            }
+            rows.cells.push_str(id);
+            rows.ends.push(u32::try_from(rows.cells.len()).unwrap_or(u32::MAX));
+        }
+        Self::sorted(vec![VISITOR_COLUMN.into()], 0, rows, Origin::List(source), problems)
+    }
+
+    /// Brings the rows in the order of their ids, and finds ids that come twice.
+    pub(super) fn sorted(
+        columns: Vec<Arc<str>>,
+        visitor: usize,
+        rows: Rows,
+        origin: Origin,
+        mut problems: Vec<Diagnostic>,
+    ) -> Result<Self, Vec<Diagnostic>> {
+        let places = columns.iter().enumerate().map(|(at, name)| (name.clone(), at)).collect();
+        let count = u32::try_from(rows.ends.len() / columns.len().max(1)).unwrap_or(u32::MAX);
+        let mut table = Self { columns, places, visitor, rows, order: Vec::new(), origin };
+        let mut order: Vec<u32> = (0..count).collect();
+        let ids = || (0..count).map(|row| table.visitor(row).as_bytes());
+        let first = ids().next().unwrap_or_default();
+        let common = ids().fold(first.len(), |common, id| in_common(&first[..common], id));
+        // Nearly all ids differ in the bytes after their common start: no other memory is read.
+        order.sort_by_cached_key(|row| {
+            let id = table.visitor(*row);
+            (number(&id.as_bytes()[common..]), id)
+        });
+        let same = |a: &u32, b: &u32| table.visitor(*a) == table.visitor(*b);
+        let again = order.chunk_by(same).filter(|rows| !table.visitor(rows[0]).is_empty());
+        let again = again.flat_map(|rows| rows[1..].iter().map(|row| (rows[0], *row)));
+        for (first, row) in again.take(ENOUGH) {
+            let id = VisitorId::parse(table.visitor(row)).map(|id| id.masked()).unwrap_or_default();
+            let message = format!("the visitor {id} is here a second time");
+            let problem = Diagnostic::error(Code::DuplicateVisitor, message).at(table.place(row));
+            problems.push(problem.related(table.place(first), "the first time is here"));
+        }
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        table.order = order;
+        Ok(table)
+    }
+}
+
+fn in_common(one: &[u8], other: &[u8]) -> usize {
+    one.iter().zip(other).take_while(|(a, b)| a == b).count()
+}
+
+/// The first eight bytes as a number of the same order.
+fn number(bytes: &[u8]) -> u64 {
+    let mut first = [0; 8];
+    let some = bytes.len().min(first.len());
+    first[..some].copy_from_slice(&bytes[..some]);
+    u64::from_be_bytes(first)
+}
+
+impl fmt::Debug for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Table({} rows, columns {:?})", self.order.len(), self.columns)
+    }
+}

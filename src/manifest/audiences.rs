@@ -1,0 +1,236 @@
+//! Declared audiences, and the rows of each, read once and shared.
+
+use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use super::{
+    audience::{FileLines, Table},
+    context::Context,
+    declared::Declared,
+    folder::{ProjectFolder, unreadable},
+    layers::Layers,
+    limits::Limits,
+    raw,
+    source_path::SourcePath,
+    variables::Interpolated,
+};
+use crate::{
+    diagnostics::{Code, Diagnostic},
+    model::Place,
+};
+
+/// The folder of the file that something is written in: relative paths start there.
+pub(crate) type FolderOf<'a> = dyn Fn(&SourcePath) -> PathBuf + 'a;
+
+/// An audience, not yet read.
+pub(crate) enum Audience {
+    /// The path is as the system knows it: audiences with the same one share its rows.
+    File {
+        path: PathBuf,
+        name: Arc<str>,
+        at: SourcePath,
+    },
+    List {
+        ids: Vec<String>,
+        at: SourcePath,
+    },
+}
+
+/// An audience that no message uses: read only when everything is checked.
+pub(crate) struct Unused(Audience, Limits);
+
+impl Unused {
+    /// Reads it, and returns its problems. `seen` has the files that were looked at, and
+    /// whether they are empty.
+    pub(crate) fn check(&self, seen: &mut HashMap<PathBuf, bool>) -> Vec<Diagnostic> {
+        let known = self.0.file().and_then(|path| seen.get(path).copied());
+        let read = match known {
+            Some(empty) => Ok(empty),
+            None => self.0.read(&self.1).map(|table| table.is_empty()),
+        };
+        if let (Some(path), None) = (self.0.file(), known) {
+            seen.insert(path.to_owned(), read.as_ref().is_ok_and(|empty| *empty));
+        }
+        match read {
+            Ok(true) => vec![self.0.empty()],
+            Ok(false) => Vec::new(),
+            Err(problems) => problems,
+        }
+    }
+}
+
+impl Audience {
+    /// From its declaration; `None` if it was reported.
+    pub(crate) fn declared(
+        cx: &mut Context<'_>,
+        mut layers: Layers<'_, raw::Audience>,
+        folder_of: &FolderOf<'_>,
+    ) -> Option<Self> {
+        layers.one_form(|raw| u8::from(raw.file.is_some()) | u8::from(raw.visitors.is_some()) << 1);
+        let file = layers.get("file", |raw| raw.file.as_ref());
+        let visitors = layers.get("visitors", |raw| raw.visitors.as_ref());
+        let at = layers.source()?.clone();
+        match (file, visitors) {
+            (Some((text, at)), None) => {
+                let text = cx.interpolated(text, &at)?;
+                if text.value().is_empty() {
+                    cx.error(Code::BadRecipients, "this names no file", &at);
+                    return None;
+                }
+                let path = folder_of(&at).join(text.value());
+                // Its name is the text as it is written, without the values of variables.
+                let name = cx.folder.name(&folder_of(&at).join(text.written()));
+                if let Err(mut problem) = readable(cx.folder, &path, &name, &text) {
+                    problem.place = Some(at.place());
+                    cx.problems.push(problem);
+                    return None;
+                }
+                let path = std::fs::canonicalize(&path).unwrap_or(path);
+                cx.sources.add(name.clone(), Arc::new(FileLines::new(path.clone(), true)));
+                Some(Self::File { path, name, at })
+            }
+            (None, Some((ids, at))) => Some(Self::List { ids: ids.clone(), at }),
+            (Some(_), Some((_, second))) => {
+                let message = "an audience has a file or a list of visitors, not both";
+                cx.error(Code::BadRecipients, message, &second.key());
+                None
+            }
+            (None, None) => {
+                if !layers.faulty() {
+                    let message = "an audience is { file: FILE } or { visitors: [ID, …] }";
+                    cx.error(Code::BadRecipients, message, &at.key());
+                }
+                None
+            }
+        }
+    }
+
+    fn read(&self, limits: &Limits) -> Result<Table, Vec<Diagnostic>> {
+        match self {
+            Self::File { path, name, at } => {
+                let bytes = std::fs::read(path)
+                    .map_err(|error| vec![unreadable(name, &error).at(at.place())])?;
+                Table::from_csv(name, bytes, limits)
+            }
+            Self::List { ids, at } => Table::from_list(ids, at.clone()),
+        }
+    }
+
+    /// Its file, if it has one.
+    fn file(&self) -> Option<&PathBuf> {
+        match self {
+            Self::File { path, .. } => Some(path),
+            Self::List { .. } => None,
+        }
+    }
+
+    fn empty(&self) -> Diagnostic {
+        let place: Place = match self {
+            Self::File { at, .. } | Self::List { at, .. } => at.place(),
+        };
+        Diagnostic::warning(Code::EmptyAudience, "this audience has no visitors").at(place)
+    }
+}
+
+/// That the file is there and inside the project.
+fn readable(
+    folder: &ProjectFolder,
+    path: &Path,
+    name: &str,
+    text: &Interpolated,
+) -> Result<(), Diagnostic> {
+    folder.check_named(path, name).map_err(|mut problem| {
+        // Files near a path tell of the path.
+        if problem.code == Code::Unreadable
+            && !text.has_variables()
+            && let Some(near) = folder.near(path)
+        {
+            problem.help = Some(format!("did you mean `{near}`?"));
+        }
+        problem
+    })?;
+    if std::fs::metadata(path).is_ok_and(|file| !file.is_dir() && !file.is_file()) {
+        let message = format!("`{}` is a device or a pipe, not a CSV file", folder.name(path));
+        return Err(Diagnostic::error(Code::Unreadable, message));
+    }
+    if path.is_dir() {
+        let message = format!("`{name}` is a folder, not a CSV file");
+        return Err(Diagnostic::error(Code::Unreadable, message));
+    }
+    Ok(())
+}
+
+/// The audiences, each read when the first message asks for it.
+pub(crate) struct Audiences {
+    declared: Declared<Audience>,
+    tables: HashMap<String, Option<Arc<Table>>>,
+    /// By file, where it has been read.
+    files: HashMap<PathBuf, Option<Arc<Table>>>,
+}
+
+impl Audiences {
+    pub(crate) fn new(declared: Declared<Audience>) -> Self {
+        Self { declared, tables: HashMap::new(), files: HashMap::new() }
+    }
+
+    /// The table of an audience; `None` if it was reported.
+    pub(crate) fn table(
+        &mut self,
+        cx: &mut Context<'_>,
+        name: &str,
+        at: &SourcePath,
+    ) -> Option<Arc<Table>> {
+        if let Some(table) = self.tables.get(name) {
+            return table.clone();
+        }
+        let Some(audience) = self.declared.known.get(name) else {
+            if self.declared.lacks(name) {
+                let help = self.declared.help(name, "audiences");
+                let message = format!("there is no audience `{name}`");
+                cx.error_with(Code::UnknownAudience, message, at, help);
+            }
+            return None;
+        };
+        let file = audience.file();
+        let table = match file.and_then(|path| self.files.get(path)) {
+            Some(table) => {
+                if table.as_ref().is_some_and(|table| table.is_empty()) {
+                    cx.problems.push(audience.empty());
+                }
+                table.clone()
+            }
+            None => read(cx, audience),
+        };
+        if let Some(path) = file {
+            self.files.insert(path.clone(), table.clone());
+        }
+        self.tables.insert(name.to_owned(), table.clone());
+        table
+    }
+
+    /// The audiences that no message uses.
+    pub(crate) fn unused(self, limits: Limits) -> Vec<Unused> {
+        let used = self.tables;
+        let all = self.declared.known.into_iter();
+        all.filter(|(name, _)| !used.contains_key(name)).map(|(_, a)| Unused(a, limits)).collect()
+    }
+}
+
+/// Reads an audience, and reports its problems.
+pub(crate) fn read(cx: &mut Context<'_>, audience: &Audience) -> Option<Arc<Table>> {
+    match audience.read(&cx.options.limits) {
+        Ok(table) => {
+            if table.is_empty() {
+                cx.problems.push(audience.empty());
+            }
+            Some(Arc::new(table))
+        }
+        Err(problems) => {
+            cx.problems.extend(problems);
+            None
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! What all parts of loading share.
+
+use minijinja::Environment;
+
+use super::{
+    declared::Declared,
+    folder::ProjectFolder,
+    options::{DEFAULT_ENVIRONMENT, LoadOptions},
+    source_path::SourcePath,
+    template::{self, checks::Refusal},
+    variables::Interpolated,
+    vars::Vars,
+};
+use crate::{
+    diagnostics::{Code, Diagnostic, Sources},
+    model::Sender,
+};
+
+/// The options, the files and the problems of one run.
+pub(crate) struct Context<'a> {
+    pub(crate) options: &'a LoadOptions<'a>,
+    pub(crate) folder: &'a ProjectFolder,
+    pub(crate) sources: Sources,
+    pub(crate) problems: Vec<Diagnostic>,
+}
+
+impl Context<'_> {
+    /// The environment, unless it is the one that is there without being declared.
+    pub(crate) fn chosen(&self) -> Option<&str> {
+        let name = self.options.environment.as_deref();
+        name.filter(|name| *name != DEFAULT_ENVIRONMENT)
+    }
+
+    /// Whether enough problems were found to stop looking for more.
+    pub(crate) fn is_full(&self) -> bool {
+        self.problems.len() as u64 >= self.options.limits.problems
+    }
+
+    pub(crate) fn error(&mut self, code: Code, message: impl Into<String>, at: &SourcePath) {
+        self.problems.push(Diagnostic::error(code, message).at(at.place()));
+    }
+
+    pub(crate) fn error_with(
+        &mut self,
+        code: Code,
+        message: impl Into<String>,
+        at: &SourcePath,
+        help: Option<String>,
+    ) {
+        let mut problem = Diagnostic::error(code, message).at(at.place());
+        problem.help = help;
+        self.problems.push(problem);
+    }
+
+    /// `${NAME}` replaced, or a report.
+    pub(crate) fn interpolated(&mut self, text: &str, at: &SourcePath) -> Option<Interpolated> {
+        match Interpolated::new(text, self.options.env) {
+            Ok(text) => Some(text),
+            Err(error) => {
+                self.error_with(Code::EnvironmentVariable, error.to_string(), at, error.help());
+                None
+            }
+        }
+    }
+
+    /// Reports a template or condition that is refused.
+    pub(crate) fn refuse(&mut self, code: Code, refusal: Refusal, source: &SourcePath, text: &str) {
+        let Refusal { range, message, help } = refusal;
+        let place = template::place_in(source, text, range);
+        self.problems.push(Diagnostic::error(code, message).at(place).help(help));
+    }
+}
+
+/// What messages refer to.
+pub(crate) struct World<'a> {
+    pub(crate) senders: &'a Declared<Sender>,
+    pub(crate) engine: &'a Environment<'static>,
+    pub(crate) vars: &'a Vars,
+}

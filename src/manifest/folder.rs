@@ -1,0 +1,271 @@
+//! The folder of a project: which files it has, and that they lie inside it.
+
+use std::{
+    fs, io,
+    path::{Component, Path, PathBuf},
+    sync::Arc,
+};
+
+use globset::GlobBuilder;
+use walkdir::WalkDir;
+
+use super::{limits::Limits, source_file::SourceFile};
+use crate::{
+    diagnostics::{Code, Diagnostic},
+    model::Place,
+};
+
+/// A path of the system has no more.
+const MOST_PATTERN: usize = 4096;
+
+/// A link to a folder counts as this number of files.
+const LINK: u64 = 100;
+
+/// The folder of a project.
+#[derive(Debug)]
+pub(crate) struct ProjectFolder {
+    root: PathBuf,
+    real: PathBuf,
+    allow_outside: bool,
+}
+
+impl ProjectFolder {
+    pub(crate) fn new(root: &Path, allow_outside: bool) -> io::Result<Self> {
+        Ok(Self { root: root.to_owned(), real: fs::canonicalize(root)?, allow_outside })
+    }
+
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// What diagnostics call a file: relative to the project's folder, with `/`.
+    pub(crate) fn name(&self, path: &Path) -> Arc<str> {
+        plain(path.strip_prefix(&self.root).unwrap_or(path))
+            .to_string_lossy()
+            .replace('\\', "/")
+            .into()
+    }
+
+    /// That a file that exists lies inside the folder, links resolved.
+    pub(crate) fn check(&self, path: &Path) -> Result<(), Diagnostic> {
+        self.check_named(path, &self.name(path))
+    }
+
+    /// The same, for a file that is not called by its path.
+    pub(crate) fn check_named(&self, path: &Path, name: &str) -> Result<(), Diagnostic> {
+        let real = fs::canonicalize(path).map_err(|error| unreadable(name, &error))?;
+        if self.allow_outside || real.starts_with(&self.real) {
+            return Ok(());
+        }
+        let message = format!("`{name}` lies outside the project's folder");
+        Err(Diagnostic::error(Code::OutsideProject, message)
+            .help("move it inside, or allow it with --allow-outside"))
+    }
+
+    /// Reads a YAML file. The diagnostic has a place only if the file could be opened.
+    pub(crate) fn read(&self, path: &Path, limits: &Limits) -> Result<SourceFile, Diagnostic> {
+        let name = self.name(path);
+        let bytes = fs::read(path).map_err(|error| unreadable(&name, &error))?;
+        let bytes = match bytes.strip_prefix(b"\xef\xbb\xbf") {
+            Some(rest) => rest.to_vec(),
+            None => bytes,
+        };
+        match String::from_utf8(bytes) {
+            Ok(text) => Ok(SourceFile::new(name, text).within(limits)),
+            Err(error) => {
+                let at = error.utf8_error().valid_up_to();
+                Err(not_utf8(&name, error.as_bytes(), at))
+            }
+        }
+    }
+
+    /// The files that a pattern stands for, sorted. A pattern without wildcards must name one.
+    ///
+    /// `room` is how many files and folders may still be looked at; each one is subtracted.
+    pub(crate) fn matching(
+        &self,
+        pattern: &str,
+        most: u64,
+        room: &mut u64,
+    ) -> Result<Vec<PathBuf>, Diagnostic> {
+        let bad = |message: String| Diagnostic::error(Code::BadInclude, message);
+        let wild = |part: &str| part.contains(['*', '?', '[', '{', '\\']);
+        if pattern.len() > MOST_PATTERN {
+            return Err(bad(format!("a pattern has at most {MOST_PATTERN} bytes")));
+        }
+        if !wild(pattern) {
+            let path = self.root.join(pattern);
+            self.may_leave(pattern)?;
+            return match fs::metadata(&path) {
+                Ok(meta) if meta.is_dir() => Err(bad(format!(
+                    "`{pattern}` is a folder, and include names files"
+                ))
+                .help(format!("for all its files: {}/**/*.yaml", pattern.trim_end_matches('/')))),
+                Ok(_) => Ok(vec![path]),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    let problem = bad(format!("there is no file `{pattern}`"));
+                    Err(match self.near(&path) {
+                        Some(near) => problem.help(format!("did you mean `{near}`?")),
+                        None => problem,
+                    })
+                }
+                Err(error) => Err(bad(format!("could not read `{pattern}`: {error}"))),
+            };
+        }
+        let glob = GlobBuilder::new(pattern.trim_start_matches("./"))
+            .literal_separator(true)
+            .build()
+            .map_err(|error| bad(format!("this pattern is broken: {}", error.kind())))?
+            .compile_matcher();
+        // Only what can match is walked: the folder before the first wildcard.
+        let fixed: Vec<&str> = pattern.split('/').take_while(|part| !wild(part)).collect();
+        let fixed = fixed.join("/");
+        self.may_leave(&fixed).map_err(|mut problem| {
+            problem.message =
+                problem.message.replace(&format!("`{fixed}`"), &format!("`{pattern}`"));
+            problem
+        })?;
+        let base = self.root.join(fixed);
+        if !base.exists() {
+            return Ok(Vec::new());
+        }
+        // Like a shell, wildcards pass over hidden files and folders.
+        let visible = |entry: &walkdir::DirEntry| {
+            entry.depth() == 0 || !entry.file_name().to_string_lossy().starts_with('.')
+        };
+        let mut found = Vec::new();
+        let walk = WalkDir::new(&base).follow_links(true).sort_by_file_name();
+        for entry in walk.into_iter().filter_entry(visible) {
+            // To see whether a link goes round, each folder above it is opened.
+            let link =
+                |entry: &walkdir::DirEntry| entry.path_is_symlink() && entry.file_type().is_dir();
+            let cost = if entry.as_ref().is_ok_and(link) { LINK } else { 1 };
+            let Some(left) = room.checked_sub(cost) else {
+                let found = "the patterns are compared with too many files and folders";
+                let cure = "name folders in the patterns, and leave links out";
+                return Err(Diagnostic::limit("entries", most, found, cure));
+            };
+            *room = left;
+            let entry = match entry {
+                Ok(entry) => entry,
+                Err(error) => {
+                    let path = error.path().map(|path| self.name(path)).unwrap_or_default();
+                    let cause = match error.io_error() {
+                        Some(error) => error.to_string(),
+                        None => "its links go round in a circle".to_owned(),
+                    };
+                    return Err(Diagnostic::error(
+                        Code::Unreadable,
+                        format!("could not read `{path}`: {cause}"),
+                    ));
+                }
+            };
+            let path = entry.path();
+            let relative = path.strip_prefix(&self.root).unwrap_or(path);
+            let relative = relative.strip_prefix(".").unwrap_or(relative);
+            let relative = relative.to_string_lossy().replace('\\', "/");
+            if entry.file_type().is_file() && glob.is_match(relative) {
+                found.push(path.to_owned());
+            }
+        }
+        found.sort();
+        Ok(found)
+    }
+
+    /// That a path does not climb out by its very words, before anything there is touched.
+    fn may_leave(&self, path: &str) -> Result<(), Diagnostic> {
+        let mut depth = 0_i32;
+        let mut leaves = false;
+        if Path::new(path).is_absolute()
+            && (Path::new(path).starts_with(&self.real) || Path::new(path).starts_with(&self.root))
+        {
+            return Ok(());
+        }
+        for part in Path::new(path).components() {
+            match part {
+                Component::ParentDir => depth -= 1,
+                Component::Normal(_) => depth += 1,
+                Component::CurDir => {}
+                Component::RootDir | Component::Prefix(_) => leaves = true,
+            }
+            leaves |= depth < 0;
+        }
+        if !leaves || self.allow_outside {
+            return Ok(());
+        }
+        let message = format!("`{path}` lies outside the project's folder");
+        Err(Diagnostic::error(Code::OutsideProject, message)
+            .help("move it inside, or allow it with --allow-outside"))
+    }
+
+    /// A file beside `path` with nearly its name.
+    pub(crate) fn near(&self, path: &Path) -> Option<Arc<str>> {
+        const MOST: usize = 1000;
+        if !super::suggest::has_room_for(MOST) {
+            return None;
+        }
+        let wanted = path.file_name()?.to_string_lossy().into_owned();
+        let entries = fs::read_dir(path.parent()?).ok()?;
+        let mut names: Vec<String> = entries
+            .take(MOST)
+            .filter_map(|entry| Some(entry.ok()?.file_name().to_string_lossy().into_owned()))
+            .collect();
+        names.sort();
+        let near = super::suggest::nearest(&wanted, names.iter().map(String::as_str))?;
+        Some(self.name(&path.with_file_name(near)))
+    }
+}
+
+pub(crate) fn unreadable(name: &str, error: &io::Error) -> Diagnostic {
+    let cause = match error.kind() {
+        io::ErrorKind::NotFound => "it does not exist".to_owned(),
+        io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
+        _ => error.to_string(),
+    };
+    Diagnostic::error(Code::Unreadable, format!("could not read `{name}`: {cause}"))
+}
+
+/// A file that is not UTF-8: which byte, and where.
+pub(crate) fn not_utf8(file: &Arc<str>, bytes: &[u8], at: usize) -> Diagnostic {
+    let before = &bytes[..at.min(bytes.len())];
+    let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+    let start = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+    let column = String::from_utf8_lossy(&before[start..]).chars().count() + 1;
+    let value = bytes.get(at).copied().unwrap_or_default();
+    Diagnostic::error(Code::NotUtf8, format!("byte {at} (0x{value:02x}) is not UTF-8"))
+        .at(Place {
+            file: file.clone(),
+            line: u32::try_from(line).unwrap_or(u32::MAX),
+            column: u32::try_from(column).unwrap_or(u32::MAX),
+            length: 1,
+        })
+        .help("save the file as UTF-8")
+}
+
+/// The path without `.`, and without `..` where that is possible by words alone.
+fn plain(path: &Path) -> PathBuf {
+    let mut out = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir
+                if matches!(out.components().next_back(), Some(Component::Normal(_))) =>
+            {
+                out.pop();
+            }
+            part => out.push(part),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_named_from_the_project_on() {
+        assert_eq!(plain(Path::new("./a/./b/../c.csv")), Path::new("a/c.csv"));
+        assert_eq!(plain(Path::new("../a")), Path::new("../a"));
+    }
+}

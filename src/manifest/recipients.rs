@@ -1,0 +1,145 @@
+//! Who gets a message: its `to`, with `where`.
+
+use std::sync::Arc;
+
+use super::{
+    audience::Table,
+    audiences::{Audience, Audiences, read},
+    context::{Context, World},
+    layers::Layers,
+    project::Condition,
+    raw,
+    source_path::SourcePath,
+    suggest,
+    template::{
+        self,
+        checks::{self, Form},
+    },
+    unions::NameOr,
+};
+use crate::diagnostics::{Code, Diagnostic};
+
+/// The rows, and which of them.
+type Recipients = (Arc<Table>, Option<Condition>);
+
+/// `None` if it was reported.
+pub(crate) fn to(
+    cx: &mut Context<'_>,
+    world: &World<'_>,
+    audiences: &mut Audiences,
+    layers: &Layers<'_, raw::Message>,
+) -> Option<Recipients> {
+    let Some((form, at)) = layers.get("to", |raw| raw.to.as_ref()) else {
+        let help = "add `to:` with an audience, or with { visitor: ID }";
+        layers.missing(cx, "this message has no `to`", help);
+        return None;
+    };
+    if let NameOr::Name(name) = form {
+        return Some((audiences.table(cx, name, &at)?, None));
+    }
+    let mut inner = layers.inner("to", |raw| match raw.to.as_ref()? {
+        NameOr::Map(map) => Some(&**map),
+        NameOr::Name(_) => None,
+    });
+    inner.one_form(|raw| {
+        u8::from(raw.visitor.is_some())
+            | u8::from(raw.visitors.is_some()) << 1
+            | u8::from(raw.audience.is_some()) << 2
+    });
+    let visitor = inner.get("visitor", |raw| raw.visitor.as_ref());
+    let visitors = inner.get("visitors", |raw| raw.visitors.as_ref());
+    let audience = inner.get("audience", |raw| raw.audience.as_ref());
+    let condition = inner.get("where", |raw| raw.condition.as_ref());
+    let forms = [
+        visitor.as_ref().map(|(_, at)| at.clone()),
+        visitors.as_ref().map(|(_, at)| at.clone()),
+        audience.as_ref().map(|(_, at)| at.clone()),
+    ];
+    let mut forms = forms.into_iter().flatten();
+    match (forms.next(), forms.next()) {
+        (None, _) => {
+            if !layers.faulty() {
+                let message =
+                    "`to` is an audience's name, { visitor }, { visitors }, or { audience, where }";
+                cx.error(Code::BadRecipients, message, &at.key());
+            }
+            return None;
+        }
+        (_, Some(second)) => {
+            let message = "`to` has a visitor, visitors, or an audience: only one of them";
+            cx.error(Code::BadRecipients, message, &second.key());
+            return None;
+        }
+        (Some(_), None) => {}
+    }
+    if let (None, Some((_, at))) = (&audience, &condition) {
+        cx.error(Code::BadRecipients, "`where` goes with `audience`", &at.key());
+        return None;
+    }
+    if let Some((id, id_at)) = visitor {
+        let audience = Audience::List { ids: vec![id.clone()], at: id_at };
+        return Some((read(cx, &audience)?, None));
+    }
+    if let Some((ids, ids_at)) = visitors {
+        let audience = Audience::List { ids: ids.clone(), at: ids_at };
+        return Some((read(cx, &audience)?, None));
+    }
+    let (name, name_at) = audience?;
+    let table = audiences.table(cx, name, &name_at);
+    let condition = match condition {
+        None => None,
+        Some((text, condition_at)) => {
+            let columns = table.as_deref();
+            Some(check_condition(cx, world, columns, text, condition_at)?)
+        }
+    };
+    Some((table?, condition))
+}
+
+fn check_condition(
+    cx: &mut Context<'_>,
+    world: &World<'_>,
+    table: Option<&Table>,
+    text: &str,
+    source: SourcePath,
+) -> Option<Condition> {
+    if let Err(refusal) = checks::fits(text, Form::Expression) {
+        cx.refuse(Code::BadWhere, refusal, &source, text);
+        return None;
+    }
+    let expression = match world.engine.compile_expression_owned(text.to_owned()) {
+        Ok(expression) => expression,
+        Err(error) => {
+            let place = template::place_in(&source, text, template::range_of(&error, text));
+            let message = template::message_of(&error);
+            cx.problems.push(Diagnostic::error(Code::BadWhere, message).at(place));
+            return None;
+        }
+    };
+    if let Err(refusal) = checks::check(text, Form::Expression) {
+        cx.refuse(Code::BadWhere, refusal, &source, text);
+        return None;
+    }
+    let table = table?;
+    let mut unknown: Vec<String> = expression
+        .undeclared_variables(false)
+        .into_iter()
+        .filter(|name| table.column(name).is_none() && !world.vars.contains_key(name))
+        .filter(|name| world.engine.globals().all(|(global, _)| global != name))
+        .collect();
+    unknown.sort();
+    for name in &unknown {
+        let start = text.find(name.as_str()).unwrap_or(0);
+        let place = template::place_in(&source, text, start..(start + name.len()).min(text.len()));
+        let names: Vec<&str> =
+            table.columns().chain(world.vars.keys().map(String::as_str)).collect();
+        let mut problem =
+            Diagnostic::error(Code::BadWhere, format!("there is no column `{name}`")).at(place);
+        problem.help = match suggest::nearest(name, names.iter().copied()) {
+            Some(near) => Some(format!("did you mean `{near}`?")),
+            None => suggest::list(table.columns()).map(|list| format!("the columns are {list}")),
+        };
+        cx.problems.push(problem);
+    }
+    unknown.is_empty().then(|| Condition { text: text.into(), source })
+}

@@ -1,0 +1,84 @@
+//! Reading one file.
+
+use super::{
+    document::Document,
+    faults,
+    tree::{Flaw, Tree},
+    values::Values,
+};
+use crate::{
+    diagnostics::{Code, Diagnostic},
+    manifest::source_file::SourceFile,
+};
+
+/// Decodes a file, and reports everything that is wrong with its shape.
+pub(crate) fn read(file: &SourceFile) -> Document {
+    let text = file.text();
+    let deep = is_deep(text);
+    if (deep || has_aliases(text))
+        && let Err(flaw) = Tree::parse(text, file.limits())
+        && (deep || !matches!(flaw, Flaw::Syntax { .. } | Flaw::SeveralDocuments { .. }))
+    {
+        return Document::unreadable(faults::flaw(file, &flaw));
+    }
+    match Values::read(text, file.limits()) {
+        Ok(values) => faults::decode(file, &values),
+        Err(error) => Document::unreadable(syntax(file, &error)),
+    }
+}
+
+/// The problem of a file that is not YAML. If the parser of places finds a flaw too, its words are better.
+fn syntax(file: &SourceFile, error: &serde_yaml::Error) -> Diagnostic {
+    if let Err(flaw) = Tree::parse(file.text(), file.limits()) {
+        return faults::flaw(file, &flaw);
+    }
+    if let Some((line, column, sign)) = forbidden(file.text()) {
+        let message = format!("YAML must not hold the control character U+{sign:04X}");
+        return Diagnostic::error(Code::YamlSyntax, message)
+            .at(file.place_at(line, column, 1))
+            .help("in a double-quoted text it can be written as an escape");
+    }
+    let number = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+    let (line, column) =
+        error.location().map_or((1, 1), |at| (number(at.line()), number(at.column())));
+    Diagnostic::error(Code::YamlSyntax, format!("this is not YAML: {error}"))
+        .at(file.place_at(line, column, 1))
+}
+
+/// The first character that YAML forbids, and where it is.
+fn forbidden(text: &str) -> Option<(u32, u32, u32)> {
+    let at = text.find(|c: char| {
+        (c.is_control() && !matches!(c, '\t' | '\n' | '\r' | '\u{85}'))
+            || matches!(c, '\u{fffe}' | '\u{ffff}')
+    })?;
+    let line = u32::try_from(text[..at].matches('\n').count()).ok()? + 1;
+    let before = text[..at].rsplit('\n').next().unwrap_or_default();
+    let column = u32::try_from(before.chars().count()).ok()? + 1;
+    Some((line, column, u32::from(text[at..].chars().next()?)))
+}
+
+/// Whether the text may hold an alias.
+fn has_aliases(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let begins = |at: usize| {
+        let before = at.checked_sub(1).map_or(b'\n', |at| bytes[at]);
+        matches!(before, b' ' | b'\t' | b'\n' | b'\r' | b'[' | b'{' | b',' | b':' | b'-')
+            && bytes.get(at + 1).is_some_and(|next| !next.is_ascii_whitespace())
+    };
+    let sign = |sign: u8| memchr::memchr_iter(sign, bytes).any(begins);
+    sign(b'*') && sign(b'&')
+}
+
+/// Whether brackets are nested so deeply that `serde_yaml` would take long: with each it looks at all
+/// those around it.
+fn is_deep(text: &str) -> bool {
+    let mut depth = 0_u32;
+    text.bytes().any(|byte| {
+        match byte {
+            b'[' | b'{' => depth += 1,
+            b']' | b'}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        depth > 100
+    })
+}
