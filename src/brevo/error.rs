@@ -185,23 +185,10 @@ impl Error {
 
     /// What to do now, if the answer tells.
     pub fn hint(&self) -> Option<Hint> {
-        let ErrorKind::Status { status, message, .. } = self.kind() else { return None };
-        let key = self.inner.key;
-        let said = message.as_deref().unwrap_or_default().to_ascii_lowercase();
-        match status {
-            401 if said.contains("unrecognised ip") || said.contains("unrecognized ip") => {
-                Some(Hint::UnrecognisedIp)
-            }
-            401 if said.contains("not found in headers") => Some(Hint::NoKey),
-            401 if said.contains("key not found") => Some(Hint::WrongKey(key)),
-            401 => Some(Hint::Unauthorized(key)),
-            402 => Some(Hint::Plan),
-            403 => Some(Hint::Forbidden),
-            404 if self.is_gone() => Some(Hint::Gone),
-            404 => Some(Hint::WrongPath),
-            429 => Some(Hint::Wait(self.budget().map(|budget| budget.reset))),
-            _ => None,
-        }
+        let Inner { kind, budget, key, .. } = &*self.inner;
+        let ErrorKind::Status { status, message, .. } = kind else { return None };
+        let message = message.as_deref().unwrap_or_default();
+        Hint::of(*status, message, self.is_gone(), *budget, *key)
     }
 }
 

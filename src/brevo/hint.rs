@@ -1,6 +1,6 @@
 use std::{fmt, time::Duration};
 
-use super::key::KeyProblem;
+use super::{BudgetReading, key::KeyProblem};
 
 /// What to do about an error, as far as the answer tells. `Display` is a sentence for people.
 ///
@@ -27,6 +27,33 @@ pub enum Hint {
     WrongPath,
     /// 429: the budget is used up; with the time until it is renewed, if the headers said so.
     Wait(Option<Duration>),
+}
+
+impl Hint {
+    /// What to do about an error status with this message, if that is known.
+    pub(super) fn of(
+        status: u16,
+        message: &str,
+        is_gone: bool,
+        budget: Option<BudgetReading>,
+        key: Option<KeyProblem>,
+    ) -> Option<Self> {
+        let said = message.to_ascii_lowercase();
+        match status {
+            401 if said.contains("unrecognised ip") || said.contains("unrecognized ip") => {
+                Some(Self::UnrecognisedIp)
+            }
+            401 if said.contains("not found in headers") => Some(Self::NoKey),
+            401 if said.contains("key not found") => Some(Self::WrongKey(key)),
+            401 => Some(Self::Unauthorized(key)),
+            402 => Some(Self::Plan),
+            403 => Some(Self::Forbidden),
+            404 if is_gone => Some(Self::Gone),
+            404 => Some(Self::WrongPath),
+            429 => Some(Self::Wait(budget.map(|budget| budget.reset))),
+            _ => None,
+        }
+    }
 }
 
 impl fmt::Display for Hint {
