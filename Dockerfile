@@ -6,17 +6,17 @@
 FROM docker.io/library/rust:1.95.0-alpine3.23 AS build
 WORKDIR /source
 COPY . .
-# On Alpine the host is a musl target, whose programs are static. Named, so that a host of another kind
+# On Alpine the host is a musl target, whose programs are static. The target is named, so that a build on another host
 # fails here.
 RUN target="$(uname -m)-unknown-linux-musl" \
     && cargo build --release --locked --bin pushsync --target "$target" \
     && cp "target/$target/release/pushsync" /pushsync
 
 FROM scratch
-# Roots of trust are those of the system.
+# The certificates of the public authorities.
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 COPY --from=build /pushsync /pushsync
 COPY LICENSE-APACHE LICENSE-MIT /licenses/
-# Nobody: a number, so that Kubernetes can see that it is not root.
+# A user without rights. It is a number, so that Kubernetes can see that it is not root.
 USER 65532:65532
 ENTRYPOINT ["/pushsync"]

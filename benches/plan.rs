@@ -8,7 +8,11 @@ mod project;
 use std::{fmt::Write as _, hint::black_box, time::Duration};
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use pushsync::{desired::Deliveries, model::Record, plan::plan, state::Located};
+use pushsync::{
+    desired::Deliveries,
+    model::{Located, Record, UnreadableRecord},
+    plan::plan,
+};
 use tempfile::TempDir;
 
 use project::{NOW, audience, inputs, project, record, write};
@@ -70,7 +74,8 @@ fn planning(criterion: &mut Criterion) {
             let known = records
                 .iter()
                 .cloned()
-                .map(|record| Ok(Located { record, moved_from: None, blocked: false }));
+                .map(|record| Located { record: record.into(), moved_from: None, blocked: false })
+                .map(Ok::<_, UnreadableRecord>);
             let plan = plan(inputs(&project), Deliveries::new(&project, NOW), known);
             assert_eq!(plan.expect("a plan").summary.unchanged, 100_000);
         });

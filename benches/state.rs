@@ -9,8 +9,7 @@ use jiff::Timestamp;
 use pushsync::{
     model::{Address, Content, Kind, MessageId, Record, Sender},
     state::{
-        self, Access, HostedStore, Location, LockHolder, Mode, OpenOptions, Store, Write,
-        scan::Records,
+        self, Access, LockHolder, Mode, OpenOptions, StateTarget, Store, Write, scan::Records,
     },
 };
 use tokio::runtime::Runtime;
@@ -36,9 +35,9 @@ fn record(number: u32, round: u32) -> Write {
     }))
 }
 
-fn open(folder: &Path) -> HostedStore {
+fn open(folder: &Path) -> Box<dyn Store> {
     state::open(OpenOptions {
-        location: Location::Folder(folder.into()),
+        target: StateTarget::Folder(folder.into()),
         environment: "default".into(),
         mode: Mode::CreateIfAbsent,
         access: Access::Write,
@@ -56,14 +55,14 @@ fn open(folder: &Path) -> HostedStore {
     .expect("opens")
 }
 
-fn fill(runtime: &Runtime, store: &HostedStore, count: u32) {
+fn fill(runtime: &Runtime, store: &dyn Store, count: u32) {
     for start in (0..count).step_by(1000) {
         let writes = (start..count.min(start + 1000)).map(|i| record(i, 0)).collect();
         runtime.block_on(store.commit(writes)).expect("commits");
     }
 }
 
-fn scan(runtime: &Runtime, store: &HostedStore) -> usize {
+fn scan(runtime: &Runtime, store: &dyn Store) -> usize {
     let mut count = 0;
     for located in Records::new(store, runtime.handle().clone()) {
         located.expect("reads");
@@ -81,7 +80,7 @@ fn stores(criterion: &mut Criterion) {
         bench.iter_batched(
             || tempfile::tempdir().expect("a folder"),
             |folder| {
-                fill(&runtime, &open(folder.path()), MANY);
+                fill(&runtime, &*open(folder.path()), MANY);
                 folder
             },
             BatchSize::PerIteration,
@@ -90,19 +89,19 @@ fn stores(criterion: &mut Criterion) {
 
     for count in [10, MANY] {
         let folder = tempfile::tempdir().expect("a folder");
-        fill(&runtime, &open(folder.path()), count);
+        fill(&runtime, &*open(folder.path()), count);
         group.bench_function(format!("open and close with {count}"), |bench| {
             bench.iter(|| open(folder.path()));
         });
         let store = open(folder.path());
         group.bench_function(format!("scan {count}"), |bench| {
-            bench.iter(|| assert_eq!(scan(&runtime, &store), count as usize));
+            bench.iter(|| assert_eq!(scan(&runtime, &*store), count as usize));
         });
     }
 
     let folder = tempfile::tempdir().expect("a folder");
     let store = open(folder.path());
-    fill(&runtime, &store, MANY);
+    fill(&runtime, &*store, MANY);
     let mut round = 0;
     for size in [1, 100, 1000] {
         group.bench_function(format!("commit {size} into 100k"), |bench| {

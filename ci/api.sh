@@ -1,15 +1,14 @@
 # shellcheck shell=bash disable=SC2154,SC2034 # variables of the script that sources this
 # Requests to the API of GitHub or GitLab. Sourced.
 #
-# A request that the other side could not answer is made again where that can do no harm. None follows a
-# redirect, and the token goes to the API alone: curl reads it from a pipe, so it is in no argument, no
-# environment and no file.
+# A request without a usable answer is repeated where that cannot do harm. No request follows a redirect, and the
+# token goes to the API alone: curl reads it from a pipe, so it is in no argument, no environment and no file.
 
 # api METHOD URL [FILE]: the answer's body is in $work/answer, its headers in $work/headers, its status in
 # $http (000: none).
 api() {
   local method=$1 url=$2 body=${3:-} try=0 pause
-  # First of all -q: no .curlrc is read.
+  # -q comes first: curl reads no .curlrc.
   local args=(-q --silent --show-error --globoff --proto "=https,http" --connect-timeout 10 --max-time 60
     --max-filesize 50000000 --request "$method" --header @- --header "accept: application/json"
     --header "user-agent: pushsync-ci" --dump-header "$work/headers" --output "$work/answer"
@@ -20,13 +19,13 @@ api() {
   while :; do
     : >"$work/answer"
     : >"$work/headers"
-    # One that is hostile must not name a file to curl: everything but the URL is ours.
+    # A hostile URL must not name a file to curl: everything except the URL is ours.
     http=$(printf '%s\n' "$authorization" | curl "${args[@]}" --url "$url" 2>"$work/curl") || http=000
     case $http in
       2??) return 0 ;;
       429) ;;
       403) limited || return 1 ;;
-      # It may have taken effect all the same: who asked for it looks first.
+      # It may have taken effect all the same: the caller looks first.
       5?? | 000) if [ "$method" = POST ]; then return 1; fi ;;
       *) return 1 ;;
     esac
@@ -42,7 +41,7 @@ header() {
   tr -d '\r' <"$work/headers" | awk -v name="$1:" 'tolower($1) == name { sub(/^[^:]*:[ \t]*/, ""); value = $0 } END { print value }'
 }
 
-# Whether 403 means: not now.
+# Whether a 403 means that we should wait.
 limited() {
   [ -n "$(header retry-after)" ] || [ "$(header x-ratelimit-remaining)" = 0 ]
 }
@@ -63,7 +62,7 @@ pause_before() {
   echo "$((asked > 0 ? asked : 0))"
 }
 
-# What the last answer said.
+# The words of the last answer.
 why_not() {
   local said
   if [ "$http" = 000 ]; then
@@ -75,8 +74,7 @@ why_not() {
   fi
 }
 
-# every_page URL FILTER [--arg NAME VALUE]…: what jq's FILTER makes of each page's JSON, one line each, in
-# $work/pages.
+# every_page URL FILTER [--arg NAME VALUE]…: the output of jq's FILTER for the JSON of each page, in $work/pages.
 every_page() {
   local url=$1 filter=$2 pages=0
   shift 2
@@ -94,7 +92,7 @@ every_page() {
       return 1
     fi
     url=$(header link | tr ',' '\n' | sed -n 's/^[[:space:]]*<\([^>]*\)>.*;[[:space:]]*rel="\{0,1\}next"\{0,1\}.*$/\1/p' | head -n 1)
-    # The token goes nowhere else.
+    # The token goes to no other host.
     case $url in
       "" | "$api_url"/*) ;;
       *)

@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2154,SC2034 # variables of the script that sources this
-# Which pushsync runs: an installed one, or a release. Sourced.
+# Finds the pushsync to run: an installed one, or a release. Sourced.
 
 binary=${PUSHSYNC_CI_BINARY:-}
 version=${PUSHSYNC_CI_VERSION:-}

@@ -29,7 +29,7 @@ start_clean() {
         case $name in
           *_KEY* | *_SECRET*) if [ -n "${!name-}" ]; then kept+=(has_key=yes); fi ;;
         esac
-        # A plan needs no key, so it does not come this far.
+        # A plan needs no key, so it gets none.
         case $command in
           apply | resume) ;;
           *) continue ;;

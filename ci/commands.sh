@@ -25,7 +25,7 @@ tell() {
     jq -Rsr -L "$here" --argjson most 64000 'include "text"; fit($most)' <"$body"
     foot
   } >"$work/comment.md"
-  # First: whatever becomes of the comment, nothing is lost.
+  # The summary comes first: if the comment fails, nothing is lost.
   summarise "$work/comment.md"
   if [ -z "$request" ] || ! is_true "$comment"; then return 0; fi
   if [ -z "$has_token" ]; then
@@ -52,7 +52,7 @@ validate() {
   return 1
 }
 
-# Plans as JSON, Markdown and annotations, which must be of the same changes: somebody may apply meanwhile.
+# Plans as JSON, Markdown and annotations. They must have the same changes: another run may apply meanwhile.
 make_plan() {
   local try changes
   for try in 1 2 3; do
@@ -71,7 +71,7 @@ make_plan() {
   return 1
 }
 
-# The digest in the hidden line of a plan, which is one of the first two.
+# The digest in the hidden line of a plan: the first or the second line.
 changes_in() {
   sed -n '1,2s/^<!-- pushsync:plan [^>]* changes=\([0-9a-f]\{64\}\) -->.\{0,1\}$/\1/p' | head -n 1
 }
@@ -192,7 +192,7 @@ do_apply() {
     outcome
     return
   fi
-  # Nothing to review is no reason to fail.
+  # If nothing is to be reviewed, the job does not fail.
   run "$work/plan.json" "$work/err" plan --format json
   if [ "$status" -eq 0 ] && is_empty "$work/plan.json"; then
     notice "pushsync: nothing to apply" "Nobody reviewed a plan ($doubt), and there are no changes."
@@ -223,7 +223,7 @@ do_apply() {
   return 1
 }
 
-# Whether a run came so far as to say what became of it.
+# Whether a run got as far as printing its outcome.
 has_outcome() {
   jq -es 'length == 1 and .[0].format == "pushsync/apply/1"' <"$work/out.json" >/dev/null 2>&1
 }
@@ -245,7 +245,7 @@ do_resume() {
   outcome
 }
 
-# What became of a run: its summary, its comment, its outputs, and whether the job fails.
+# The outcome of a run: its summary, its comment, its outputs, and whether the job fails.
 outcome() {
   local end=$status stopped="" found
   output status "$end"
@@ -268,7 +268,7 @@ outcome() {
   output remaining "$(jq '.remaining | numbers' <"$work/out.json")"
   output requests "$(jq '.requests | numbers' <"$work/out.json")"
   output stopped "$stopped"
-  # The runs so far, if this goes on with one.
+  # The runs so far, if this one continues them.
   : >"$work/rows"
   if [ -n "$request" ] && is_true "$comment" && find_comments "$request" outcome; then
     found=$(last_found body)

@@ -1,16 +1,16 @@
 # shellcheck shell=bash disable=SC2154,SC2034 # variables of the script that sources this
 # One comment for each matter, updated in place. Sourced.
 #
-# A comment is ours if the forge says that we wrote it and its first line is the marker; nothing else of
-# it is searched, because texts of others stand there.
+# A comment is ours if the forge says that we wrote it and its first line is the marker. We search nothing else of
+# it, because it has texts of others.
 
-# The line by which a comment is found: marker KIND.
+# The first line of a comment, by which we find it: marker KIND.
 marker() {
   jq -nr --arg kind "$1" --arg environment "$environment" --arg directory "$directory" -L "$here" \
     'include "text"; "<!-- pushsync:\($kind) environment=\($environment | marker) directory=\($directory | marker) -->"'
 }
 
-# find_comments REQUEST KIND: those of that matter in $work/found, the oldest first: {id, body, url}.
+# find_comments REQUEST KIND: our comments of this kind in $work/found, the oldest first: {id, body, url}.
 find_comments() {
   comments_of "$1" || return 1
   jq -c --arg marker "$(marker "$2")" \
@@ -18,12 +18,12 @@ find_comments() {
     <"$work/pages" >"$work/found"
 }
 
-# The last one that was found: last_found FIELD.
+# A field of the last comment that was found: last_found FIELD.
 last_found() {
   tail -n 1 "$work/found" | jq -r ".$1 // empty"
 }
 
-# put_comment REQUEST KIND FILE [MODE]: with the mode `only-update`, none is made. $comment_url says where.
+# put_comment REQUEST KIND FILE [MODE]: the mode `only-update` makes no new comment. Sets $comment_url.
 put_comment() {
   local request=$1 kind=$2 file=$3 mode=${4:-} id try=0 surplus
   comment_url=""
@@ -34,7 +34,7 @@ put_comment() {
     if [ -n "$id" ]; then
       if update_comment "$request" "$id" "$work/body.json"; then
         comment_url=$(last_found url)
-        # Two jobs at once may have made one each.
+        # Two jobs at once may each have made one.
         for surplus in $(jq -r .id <"$work/found" | sed '$d'); do
           delete_comment "$request" "$surplus" || true
         done

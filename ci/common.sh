@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2154,SC2034 # variables of the script that sources this
-# What the scripts for GitHub and GitLab share. Sourced, in strict mode, by one that has set $here and
+# The common parts of the scripts for GitHub and GitLab. Sourced, in strict mode, by a script that has set $here and
 # $checkout.
 #
 # For bash 3.2 and later, curl and jq. Words of others are data: they are in files and variables, never in
@@ -43,7 +43,7 @@ needs() {
   done
 }
 
-# take_token NAME HEADER: from a variable into the header of requests, in no file and no environment.
+# take_token NAME HEADER: takes the token from a variable into the header of requests; no file and no environment has it.
 take_token() {
   local value=${!1:-}
   unset "$1"
@@ -54,7 +54,7 @@ take_token() {
   authorization="$2 $value"
 }
 
-# Ends the script, with what to do.
+# Ends the script, with words on what to do.
 refuse() {
   error_note "$1" "$2"
   printf '%s.\n%s\n' "$1" "$2" >"$work/refusal"
@@ -68,8 +68,8 @@ refuse() {
   exit 1
 }
 
-# start SUBCOMMAND ARGS…: pushsync, in the place of a subshell. Its environment has what the subcommand
-# needs and nothing else: to validate a project takes no secret, to plan takes no key, and a fork gets none.
+# start SUBCOMMAND ARGS…: runs pushsync in place of a subshell. Its environment has the variables that the subcommand
+# needs and nothing else: `validate` takes no secret, `plan` takes no key, and a fork gets neither.
 start() {
   local name
   for name in ${given[@]+"${given[@]}"}; do
@@ -83,12 +83,12 @@ start() {
       BREVO_*) [ "$1" = apply ] || continue ;;
       *) continue ;;
     esac
-    # A secret that is not there is an empty variable.
+    # A secret that does not exist is an empty variable.
     if [ -n "${!name}" ]; then export "${name?}"; fi
   done
   # With it, pushsync masks visitors whatever the manifest says.
   export CI=true
-  # A home in the checkout is none: a pull request could put a configuration there.
+  # A home in the checkout does not count: a pull request could put a configuration there.
   if [ -n "$home" ]; then export HOME=$home; else unset HOME; fi
   if [ "$environment" != default ]; then export PUSHSYNC_ENV=$environment; fi
   if [ "$1" != validate ]; then
@@ -98,8 +98,8 @@ start() {
   exec "$pushsync" --color never -C "$directory" "$@"
 }
 
-# run OUT ERR ARGS…: pushsync; its exit status is in $status. What it says on stderr is shown as it comes.
-# A signal to this script is passed on, so that it stops in good order and what is under way is awaited.
+# run OUT ERR ARGS…: runs pushsync; its exit status is in $status. Its stderr is shown as it comes. A signal to this
+# script is passed on, so that pushsync stops in good order and awaits the requests under way.
 run() {
   local out=$1 err=$2 passed="" again teller
   shift 2
@@ -114,7 +114,7 @@ run() {
   status=0
   wait "$child" || status=$?
   if [ -n "$passed" ]; then
-    # The wait was cut short; if it was not, there is nobody to wait for any more.
+    # A signal cut the wait short; otherwise the process is gone, and this wait returns at once.
     again=0
     wait "$child" 2>/dev/null || again=$?
     if [ "$again" -ne 127 ]; then status=$again; fi
@@ -124,7 +124,7 @@ run() {
   unhush
 }
 
-# The same, quietly: for what is only asked.
+# The same, quietly: for questions.
 ask() {
   local out=$1 err=$2
   shift 2
@@ -138,7 +138,7 @@ read_inputs() {
   local option name
   for option in max-requests max-duration max-wait allow-deletes allow-resends lock-timeout; do
     name=PUSHSYNC_CI_$(printf '%s' "$option" | tr 'a-z-' 'A-Z_')
-    # With `=`, nothing is taken for another option.
+    # With `=`, a value cannot become another option.
     if [ -n "${!name:-}" ]; then bounds+=("--$option=${!name}"); fi
   done
   if is_true "$allow_state_url"; then allow_state_url=yes; else allow_state_url=""; fi

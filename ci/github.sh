@@ -2,7 +2,7 @@
 # shellcheck disable=SC2016 # the variables in filters are those of jq
 # What action.yml runs: pushsync in a job of GitHub Actions. See docs/ci.md.
 #
-# Everything comes by environment variables, and nothing of them is taken for code.
+# All input comes by environment variables, and none of it is code.
 set -euo pipefail
 # shellcheck source=ci/clean.sh
 . "${BASH_SOURCE[0]%/*}/clean.sh"
@@ -19,13 +19,13 @@ author=${PUSHSYNC_CI_COMMENT_AUTHOR:-github-actions[bot]}
 branch=${PUSHSYNC_CI_BRANCH:-}
 commit=${GITHUB_SHA:-}
 ref=${GITHUB_REF:-}
-# Releases are where the action is from. In a composite action GitHub says where only by the folder.
+# Releases come from the repository of the action. In a composite action, only the folder says which one that is.
 if [ -z "${PUSHSYNC_RELEASES:-}" ] && [[ ${GITHUB_ACTION_PATH:-} =~ [/\\]_actions[/\\]([A-Za-z0-9_.-]+)[/\\]([A-Za-z0-9_.-]+)[/\\] ]]; then
   PUSHSYNC_RELEASES="${GITHUB_SERVER_URL:-https://github.com}/${BASH_REMATCH[1]}/${BASH_REMATCH[2]}/releases/download"
 fi
 link="${GITHUB_SERVER_URL:-https://github.com}/$repository/actions/runs/${GITHUB_RUN_ID:-0}"
 elsewhere="in the job's summary"
-# Why the job gets no secret, in words, if it gets none.
+# The reason, in words, if the job gets no secret.
 fork=""
 request=""
 
@@ -47,7 +47,7 @@ notice() { tell_workflow notice "$1" "$2"; }
 warning() { tell_workflow warning "$1" "$2"; }
 error_note() { tell_workflow error "$1" "$2"; }
 
-# Between these, no line of a log is a command: the word that ends it cannot be guessed.
+# Between these two, no line of a log is a command: nobody can guess the word that ends it.
 hush() {
   hushed=$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')
   echo "::stop-commands::$hushed"
@@ -63,7 +63,7 @@ show() {
 # pushsync's own annotations, and nothing else. For the runner, a carriage return ends a line too.
 annotate() { tr '\r' '\n' <"$1" | grep -E '^::(error|warning|notice) ' || true; }
 
-# Only numbers, words and what jq wrote on one line. A value of several lines could set other outputs.
+# Only numbers, words and single lines of jq. A value of several lines could set other outputs.
 output() {
   if [[ $2 == *[[:cntrl:]]* ]]; then return 0; fi
   printf '%s=%s\n' "$1" "$2" >>"${GITHUB_OUTPUT:-/dev/null}"
@@ -111,14 +111,14 @@ is_superseded() {
   [ -n "$now" ] && [ "$now" != "$ours" ]
 }
 
-# Whether this is true of the event; not if there is none.
+# Whether this is true of the event; false without an event.
 event_says() { jq -e --arg repository "$repository" "$1" <"$event" >/dev/null 2>&1; }
 
-# Whether what this job plans may come from outside of the repository. Then $fork says why.
+# Whether the files that this job plans may come from outside of the repository. Then $fork says why.
 look_for_fork() {
   case $event_name in
     pull_request)
-      # A fork that was deleted has no name.
+      # A deleted fork has no name.
       if ! event_says '.pull_request | .head.repo.full_name == $repository and .base.repo.full_name == $repository'; then
         fork="This comes from a fork"
         if [ -n "$has_key" ]; then
@@ -126,9 +126,9 @@ look_for_fork() {
         fi
       fi
       ;;
-    # The commits of all requests that wait before it are in it, and GitHub does not say whose they are.
+    # It contains the commits of all requests before it in the queue, and GitHub does not say whose they are.
     merge_group) fork="A merge group can hold commits of forks" ;;
-    # A fork that pushes, or runs its own workflow, is the repository of the job, and has only its own secrets.
+    # A fork that pushes, or runs its own workflow, is itself the repository of the job, and has only its own secrets.
     *)
       if ! event_says '(.repository.full_name // $repository) == $repository'; then
         fork="The event does not say that it is of this repository"
@@ -141,7 +141,7 @@ look_for_fork() {
   esac
 }
 
-# What this job may do.
+# The commands that this job may run.
 guard() {
   case $command/$event_name in
     plan/pull_request | plan/merge_group | plan/push | plan/workflow_dispatch) ;;

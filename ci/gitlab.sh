@@ -2,8 +2,8 @@
 # shellcheck disable=SC2016 # the variables in filters are those of jq
 # pushsync in a job of GitLab CI: gitlab.sh plan, apply or resume. See docs/ci.md.
 #
-# The same as github.sh, but for what differs between the two; settings come by the same variables,
-# PUSHSYNC_CI_…. The token for notes is in PUSHSYNC_GITLAB_TOKEN.
+# The counterpart of github.sh. Settings come by the same variables, PUSHSYNC_CI_…. The token for notes is in
+# PUSHSYNC_GITLAB_TOKEN.
 set -euo pipefail
 # shellcheck source=ci/clean.sh
 . "${BASH_SOURCE[0]%/*}/clean.sh"
@@ -21,7 +21,7 @@ commit=${CI_COMMIT_SHA:-}
 link=${CI_JOB_URL:-https://gitlab.com}
 elsewhere="in the job's log"
 author=""
-# Why the job gets no secret, in words, if it gets none.
+# The reason, in words, if the job gets no secret.
 fork=""
 request=""
 # The template's folder with the release is removed at the end, if these scripts are from it.
@@ -41,7 +41,7 @@ summarise() {
   echo
 }
 
-# The notes of the token's user are ours.
+# Notes by the token's user are ours.
 find_author() {
   if [ -n "$author" ]; then return 0; fi
   api GET "$api_url/user" || return 1
@@ -76,7 +76,7 @@ is_superseded() {
   [ -n "$now" ] && [ "$now" != "${CI_MERGE_REQUEST_SOURCE_BRANCH_SHA:-$commit}" ]
 }
 
-# Whether what this job plans may come from outside of the project. Then $fork says why.
+# Whether the files that this job plans may come from outside of the project. Then $fork says why.
 look_for_fork() {
   local ours=${CI_PROJECT_ID:-?}
   # A member of the project can run the pipeline of a fork's request here, with the variables of the project.
@@ -93,7 +93,7 @@ look_for_fork() {
   fi
 }
 
-# What this job may do.
+# The commands that this job may run.
 guard() {
   case $command/$source_of_pipeline in
     plan/merge_request_event) look_for_fork ;;

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Downloads a release of pushsync for this machine, compares its checksum, and prints the program's path:
-# install.sh FOLDER [VERSION [SHA256]]. FOLDER is empty, and of the caller alone. Without a version, the one
-# of these scripts is taken. SHA256 is that of the archive; without it, SHA256SUMS of the release decides.
+# install.sh FOLDER [VERSION [SHA256]]. FOLDER is empty, and belongs to the caller alone. Without a version, it takes
+# that of these scripts. SHA256 is the checksum of the archive; without it, SHA256SUMS of the release decides.
 #
-# PUSHSYNC_RELEASES says where releases are: https://HOST/OWNER/pushsync/releases/download
+# PUSHSYNC_RELEASES is the URL of the releases: https://HOST/OWNER/pushsync/releases/download
 set -euo pipefail
 here=$(cd "${BASH_SOURCE[0]%/*}" && pwd)
 

@@ -25,7 +25,7 @@ def fence: lines | ticks(3) as $ticks | "\($ticks)text\n\(sub("\n+$"; ""))\n\($t
 # For a comment in HTML that ends in ` -->`, as programs look for it.
 def marker: @uri | gsub("--"; "%2D%2D");
 
-# As pushsync masks them (src/model/visitor.rs): whoever knows a visitor id can open that chat.
+# As pushsync masks them (src/model/visitor.rs): anyone who knows a visitor id can open that chat.
 def masked:
   length as $n
   | (if $n < 4 then [0, 0] elif $n < 8 then [1, 1] elif $n < 14 then [2, 2] else [4, 3] end) as [$head, $tail]

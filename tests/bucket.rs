@@ -15,7 +15,6 @@ mod bucket {
     mod damage;
     mod faults;
     #[path = "../state/forge.rs"]
-    #[expect(dead_code, reason = "other stores use more of it")]
     mod forge;
     mod locks;
     mod place;

@@ -9,7 +9,6 @@ mod state {
     mod export;
     mod folder;
     mod forge;
-    mod format_1;
     mod header;
     mod laws;
     mod log;

@@ -14,7 +14,7 @@ use pushsync::{
     desired::Deliveries,
     manifest::{Limits, LoadOptions, Project, load},
     model::{Content, MessageId, Record},
-    state::{self, Access, Location, LockHolder, Mode, OpenOptions, Store, Write},
+    state::{self, Access, LockHolder, Mode, OpenOptions, StateTarget, Store, Write},
 };
 use uuid::Uuid;
 
@@ -139,7 +139,7 @@ pub(crate) fn made(folder: &Path, kind: Kind, count: usize) {
 pub(crate) fn opening(folder: &Path, mode: Mode, access: Access) -> OpenOptions {
     let now = Timestamp::now();
     OpenOptions {
-        location: Location::Folder(folder.join("state")),
+        target: StateTarget::Folder(folder.join("state")),
         environment: "default".into(),
         mode,
         access,

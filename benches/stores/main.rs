@@ -27,7 +27,7 @@ use std::time::{Duration, Instant};
 use pushsync::{
     desired::Deliveries,
     plan::plan,
-    state::{self, Location, OpenOptions, Records, Store, Write},
+    state::{self, OpenOptions, Records, StateTarget, Write},
 };
 use tokio::runtime::Runtime;
 
@@ -41,11 +41,13 @@ fn main() {
     let cluster = postgres::cluster::shared();
     let database = cluster.map(|cluster| cluster.database());
     let bucket = bucket::server::get().map(bucket::server::Server::place);
-    let mut stores = vec![("folder", Location::Folder(folder.path().into()))];
+    let mut stores = vec![("folder", StateTarget::Folder(folder.path().into()))];
     stores.extend(
-        database.as_ref().map(|database| ("Postgres", Location::Postgres(database.url().into()))),
+        database
+            .as_ref()
+            .map(|database| ("Postgres", StateTarget::Postgres(database.url().into()))),
     );
-    stores.extend(bucket.as_ref().map(|place| ("bucket", Location::Bucket(place.bucket()))));
+    stores.extend(bucket.as_ref().map(|place| ("bucket", StateTarget::Bucket(place.bucket()))));
     let files = project::audience(RECORDS);
     let project = project::project(files.path());
     let records: Vec<Write> = Deliveries::new(&project, project::NOW)
@@ -60,7 +62,7 @@ fn main() {
     );
     for (name, location) in stores {
         let options = |environment: &str| OpenOptions {
-            location: location.clone(),
+            target: location.clone(),
             environment: environment.to_owned(),
             ..support::folder(folder.path())
         };
@@ -73,7 +75,7 @@ fn main() {
         drop(store);
         let (open, store) = timed(|| state::open(options("full")).expect("opens"));
         let (planned, unchanged) = timed(|| {
-            let known = Records::new(&store, runtime.handle().clone());
+            let known = Records::new(&*store, runtime.handle().clone());
             let deliveries = Deliveries::new(&project, project::NOW);
             let plan = plan(project::inputs(&project), deliveries, known).expect("a plan");
             plan.summary.unchanged

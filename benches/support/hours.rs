@@ -12,9 +12,10 @@ use jiff::Timestamp;
 use pushsync::{
     apply::{
         Clock, Options, RunInfo, Session, Silent, Stopper,
-        api::{Api, Call, Found, Problem, Reach, Reading, Reply},
+        api::{Api, Call},
         apply, resolution,
     },
+    brevo::{Answer, BudgetReading, Error, ErrorKind, Message, Operation as ApiOperation},
     model::{Address, BaseUrl, Content, Endpoint, Kind, MessageId, Sender, VisitorId},
     plan::{Budget, Change, Operation, Plan, Reason, Selection, StateRef, Summary},
     state::{MemoryStore, Store},
@@ -304,7 +305,7 @@ impl Hourly {
         (part(hash >> 8), part(hash >> 20))
     }
 
-    fn accept(&self, visitor: &str) -> Result<Reply<MessageId>, Problem> {
+    fn accept(&self, visitor: &str) -> Result<Answer<Message>, Error> {
         let clock = Arc::clone(&*self.clock.lock().unwrap_or_else(PoisonError::into_inner));
         let seconds = clock().as_second().unsigned_abs();
         let mut books = self.books();
@@ -322,23 +323,22 @@ impl Hourly {
         } else {
             books.refused += 1;
         }
-        let budget = Some(Reading {
+        let budget = Some(BudgetReading {
             limit: Some(self.limit),
             remaining: self.limit - books.used,
-            resets_in: Duration::from_secs(3600 - seconds % 3600),
+            reset: Duration::from_secs(3600 - seconds % 3600),
         });
         if accepted {
-            return Ok(Reply { value: MessageId::new(visitor), request_id: None, budget });
+            let body = Message::with_id(MessageId::new(visitor));
+            return Ok(Answer { body, request_id: None, budget });
         }
-        Err(Problem {
-            reach: Reach::Answered(429),
-            gone: false,
+        let kind = ErrorKind::Status {
+            status: 429,
             code: None,
-            message: "too many requests".to_owned(),
-            hint: None,
-            request_id: None,
-            budget,
-        })
+            message: Some("too many requests".to_owned()),
+            json: true,
+        };
+        Err(Error::new(ApiOperation::SendPushedMessage, kind).with_answer(None, budget))
     }
 }
 
@@ -347,7 +347,7 @@ fn not_asked<'a, T>() -> Call<'a, T> {
 }
 
 impl Api for Hourly {
-    fn create<'a>(&'a self, _: Kind, to: &'a VisitorId, _: &'a Content) -> Call<'a, MessageId> {
+    fn create<'a>(&'a self, _: Kind, to: &'a VisitorId, _: &'a Content) -> Call<'a, Message> {
         Box::pin(async {
             let (there, back) = self.way(to.as_str());
             sleep(there).await;
@@ -357,7 +357,7 @@ impl Api for Hourly {
         })
     }
 
-    fn update<'a>(&'a self, _: Kind, _: &'a MessageId, _: &'a str) -> Call<'a, ()> {
+    fn update<'a>(&'a self, _: Kind, _: &'a MessageId, _: &'a str) -> Call<'a, Message> {
         not_asked()
     }
 
@@ -365,7 +365,7 @@ impl Api for Hourly {
         not_asked()
     }
 
-    fn get<'a>(&'a self, _: Kind, _: &'a MessageId) -> Call<'a, Found> {
+    fn get<'a>(&'a self, _: Kind, _: &'a MessageId) -> Call<'a, Message> {
         not_asked()
     }
 }

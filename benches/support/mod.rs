@@ -19,8 +19,8 @@ use pushsync::{
     plan::{Budget, Change, Operation, Plan, Reason, Selection, StateRef, Summary},
     sandbox::{self, Running, Sandbox},
     state::{
-        Access, Amendment, Answer, HostedStore, Location, LockHolder, Meta, Mode, OpenOptions,
-        Page, Run, Store, Verification, Write,
+        Access, Amendment, LockHolder, Meta, Mode, OpenOptions, Page, Run, StateTarget, Store,
+        StoreFuture, Verification, Write,
     },
 };
 use uuid::Uuid;
@@ -32,7 +32,7 @@ pub(crate) async fn server() -> Running {
 
 pub(crate) fn folder(path: &Path) -> OpenOptions {
     OpenOptions {
-        location: Location::Folder(path.into()),
+        target: StateTarget::Folder(path.into()),
         environment: "default".into(),
         mode: Mode::CreateIfAbsent,
         access: Access::Write,
@@ -51,7 +51,7 @@ pub(crate) fn folder(path: &Path) -> OpenOptions {
 
 /// Applies so many creates; how long that took, and with how many commits.
 pub(crate) async fn creates(
-    store: HostedStore,
+    store: Box<dyn Store>,
     server: &Running,
     count: usize,
     concurrency: usize,
@@ -130,45 +130,45 @@ fn plan(count: usize) -> Plan {
 
 /// Counts commits; each costs the same few fsyncs, however many writes it holds.
 struct Counting {
-    inner: HostedStore,
+    inner: Box<dyn Store>,
     commits: AtomicU64,
 }
 
 impl Store for Counting {
-    fn place(&self) -> &str {
-        self.inner.place()
+    fn location(&self) -> &str {
+        self.inner.location()
     }
 
-    fn meta(&self) -> Answer<'_, Meta> {
+    fn meta(&self) -> StoreFuture<'_, Meta> {
         self.inner.meta()
     }
 
-    fn page(&self, from: Bound<&str>, to: Bound<&str>, limit: usize) -> Answer<'_, Page> {
+    fn page(&self, from: Bound<&str>, to: Bound<&str>, limit: usize) -> StoreFuture<'_, Page> {
         self.inner.page(from, to, limit)
     }
 
-    fn record<'a>(&'a self, address: &'a Address) -> Answer<'a, Option<Record>> {
+    fn record<'a>(&'a self, address: &'a Address) -> StoreFuture<'a, Option<Record>> {
         self.inner.record(address)
     }
 
-    fn intents(&self) -> Answer<'_, Vec<Intent>> {
+    fn intents(&self) -> StoreFuture<'_, Vec<Intent>> {
         self.inner.intents()
     }
 
-    fn runs(&self, limit: usize) -> Answer<'_, Vec<Run>> {
+    fn runs(&self, limit: usize) -> StoreFuture<'_, Vec<Run>> {
         self.inner.runs(limit)
     }
 
-    fn commit(&self, writes: Vec<Write>) -> Answer<'_, Meta> {
+    fn commit(&self, writes: Vec<Write>) -> StoreFuture<'_, Meta> {
         self.commits.fetch_add(1, Ordering::Relaxed);
         self.inner.commit(writes)
     }
 
-    fn amend(&self, amendment: Amendment) -> Answer<'_, Meta> {
+    fn amend(&self, amendment: Amendment) -> StoreFuture<'_, Meta> {
         self.inner.amend(amendment)
     }
 
-    fn verify(&self) -> Answer<'_, Verification> {
+    fn verify(&self) -> StoreFuture<'_, Verification> {
         self.inner.verify()
     }
 }

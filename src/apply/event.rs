@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use super::{Failure, Stop, api::Problem};
+use super::{Failure, Problem, Stop};
 use crate::{
     model::{Address, MessageId},
     plan::Action,

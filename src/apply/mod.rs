@@ -1,25 +1,27 @@
 //! Carries a plan out: the only room that changes the world.
 //!
-//! One delivery is one state machine ([`delivery`]): it says what to commit and what to send, and
-//! is told what came of it; it does neither itself. The driver (`run`) does, with the budget
-//! (`pace`), a place for each request (`line`), the rules for repeating ([`repeat`]) and one committer for all (`journal`), with the history that is
-//! committed along (`chronicle`).
+//! One delivery is one state machine (`delivery_machine`): it says what to commit and what to send, and
+//! is told what came of it; it does neither itself. A run of a plan (`run`) and a `refresh` hand their
+//! work to one `executor`: a pool of deliveries under way, each request sent by `request_sender` as far
+//! as `rate_limiter` and `retry_table` allow, each write committed by `group_committer` together with
+//! `run_history`.
 
 pub mod api;
-mod chronicle;
-mod client;
-pub mod delivery;
+mod delivery_machine;
 mod event;
-mod journal;
-mod line;
+mod executor;
+mod group_committer;
 mod options;
 mod outcome;
-mod pace;
 mod presence;
+mod problem;
+mod rate_limiter;
 mod refresh;
-pub mod repeat;
+mod request_sender;
+mod resolution;
+mod retry_table;
 mod run;
-mod tempo;
+mod run_history;
 
 #[cfg(test)]
 mod tests;
@@ -27,11 +29,11 @@ mod tests;
 /// The JSON Schema of the document of an [`Outcome`].
 pub const SCHEMA: &str = include_str!("../../schemas/apply.json");
 
-pub use client::ping;
-pub use delivery::resolution;
 pub use event::{Event, Reporter, Silent};
 pub use options::{Clock, Options, RunInfo, Session, Stopper};
 pub use outcome::{Failure, Outcome, Stop};
 pub use presence::{EVERY as PING_EVERY, Presence, keep_online};
+pub use problem::Problem;
 pub use refresh::{Refreshed, refresh};
+pub use resolution::resolution;
 pub use run::{ApplyError, apply};

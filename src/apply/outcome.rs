@@ -1,7 +1,7 @@
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 
-use super::api::Problem;
-use crate::{model::Address, plan::Change};
+use super::Problem;
+use crate::model::Address;
 
 /// What a run did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -59,21 +59,15 @@ pub struct Failure {
     pub problem: Problem,
 }
 
-impl Failure {
-    pub(super) fn new(change: &Change, problem: Problem) -> Self {
-        Self { address: change.address.clone(), action: change.action().as_str(), problem }
-    }
-}
-
 impl Serialize for Failure {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut document = serializer.serialize_struct("Failure", 6)?;
         document.serialize_field("address", &self.address)?;
         document.serialize_field("action", &self.action)?;
         document.serialize_field("status", &self.problem.status())?;
-        document.serialize_field("code", &self.problem.code)?;
-        document.serialize_field("message", &self.problem.message)?;
-        document.serialize_field("request_id", &self.problem.request_id)?;
+        document.serialize_field("code", &self.problem.code())?;
+        document.serialize_field("message", &self.problem.to_string())?;
+        document.serialize_field("request_id", &self.problem.request_id())?;
         document.end()
     }
 }

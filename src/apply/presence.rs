@@ -1,11 +1,11 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    Event, Options, Reporter, Stop, Stopper,
-    api::{Call, Problem},
-    line::{Line, Ready, Sent},
-    repeat::Method,
+    Event, Options, Problem, Reporter, Stop, Stopper,
+    api::Call,
+    request_sender::{RequestSender, Undone},
 };
+use crate::{brevo::Client, model::Sender};
 
 /// Brevo recommends a ping a minute; one lasts 2 to 3 minutes (its specification of
 /// `agentOnlinePing`).
@@ -24,15 +24,16 @@ pub struct Presence {
     pub fatal: Option<Problem>,
 }
 
-/// Pings every minute, `times` times (for ever without it), until stopped.
-pub async fn keep_online<'a>(
-    ping: impl Fn() -> Call<'a, ()> + 'a,
+/// Pings an agent every minute, `times` times (for ever without it), until stopped.
+pub async fn keep_online(
+    client: &Client,
+    agent: &Sender,
     times: Option<u64>,
     options: &Options,
     reporter: Arc<dyn Reporter>,
     stopper: Stopper,
 ) -> Presence {
-    let line = Line::new(None, options, Arc::clone(&reporter), stopper.clone());
+    let sender = RequestSender::new(None, options, Arc::clone(&reporter), stopper.clone());
     let mut presence = Presence::default();
     let mut minutes = tokio::time::interval(EVERY);
     minutes.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -41,19 +42,19 @@ pub async fn keep_online<'a>(
             _ = minutes.tick() => {}
             _ = stopper.stopped() => break,
         }
-        // To be online twice is the same as once.
-        match line.send(None, Method::Put, Ready::default(), &ping).await {
-            Sent::Answered(()) => presence.pings += 1,
-            Sent::Refused(problem) | Sent::Lost(problem) => {
+        let ping = || -> Call<'_, ()> { Box::pin(client.ping_agent_online(agent)) };
+        match sender.send(None, None, ping).await {
+            Ok(()) => presence.pings += 1,
+            Err(Undone::Refused(error) | Undone::Lost(error)) => {
                 presence.missed += 1;
                 if stopper.reason().is_none() {
-                    reporter.report(&Event::Missed(problem));
+                    reporter.report(&Event::Missed(Problem::Api(error)));
                 }
             }
-            Sent::Abandoned => break,
+            Err(Undone::Abandoned) => break,
         }
     }
     presence.stopped = stopper.reason();
-    presence.fatal = line.fatal();
+    presence.fatal = sender.fatal();
     presence
 }

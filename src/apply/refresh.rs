@@ -1,21 +1,18 @@
 use std::{
     collections::{BinaryHeap, VecDeque},
+    mem,
     ops::Bound,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use jiff::Timestamp;
 
 use super::{
-    ApplyError, Clock, Event, Failure, Session, Stop,
-    api::{Api, Found, Problem},
-    chronicle::Chronicle,
-    journal::Journal,
-    line::{Line, Ready, Sent},
-    repeat::Method,
-    run::work_together,
+    ApplyError, Event, Failure, Problem, Session, Stop, executor::Executor, rate_limiter::Permit,
+    request_sender::Undone,
 };
 use crate::{
+    brevo::Message,
     model::{Address, Drift, Record},
     plan::Selection,
     state::{RunChange, StateError, Store, Write},
@@ -64,37 +61,18 @@ pub async fn refresh(
     most: Option<u64>,
     session: Session,
 ) -> Result<Refreshed, ApplyError> {
-    let Session { store, api, api_url, options, info, reporter, stopper } = session;
-    let known = store.meta().await?.budget;
-    let (queue, left) = oldest(&*store, selection, most).await?;
+    let (queue, others) = oldest(&*session.store, selection, most).await?;
     if queue.is_empty() {
         return Ok(Refreshed::default());
     }
     let changes = queue.len() as u64;
-    let workers = options.concurrency.get().min(queue.len());
-    reporter.report(&Event::Started { changes, requests: changes });
-    let line = Line::new(known, &options, reporter, stopper.clone());
-    let chronicle = Arc::new(Chronicle::new(info, Arc::clone(&options.clock), api_url, &line));
-    let along = Arc::clone(&chronicle);
-    let journal =
-        Journal::start(Arc::clone(&store), Arc::clone(&line.tempo), move || along.so_far());
-    let crew = Arc::new(Crew {
-        queue: Mutex::new(queue),
-        found: Mutex::new(Refreshed::default()),
-        store,
-        api,
-        journal: journal.clone(),
-        chronicle: Arc::clone(&chronicle),
-        line,
-        clock: Arc::clone(&options.clock),
-    });
-    work_together(workers, &stopper, || {
-        let crew = Arc::clone(&crew);
-        async move { crew.work().await }
-    })
-    .await?;
-    let found = crew.finish(left);
-    journal.commit(chronicle.end(found.stopped)).await?;
+    let executor = Executor::start(session).await?;
+    executor.reporter.report(&Event::Started { changes, requests: changes });
+    let refresh = Arc::new(Refresh { executor, found: Mutex::default() });
+    let work = |address, permit| Arc::clone(&refresh).ask(address, permit);
+    let left = refresh.executor.carry_out(queue, |_| false, work).await?;
+    let found = refresh.found(left.len() as u64, others);
+    refresh.executor.end(found.stopped).await?;
     Ok(found)
 }
 
@@ -136,86 +114,78 @@ async fn oldest(
     Ok((queue, others))
 }
 
-struct Crew {
-    queue: Mutex<VecDeque<Address>>,
+/// A refresh that is being carried out.
+struct Refresh {
+    executor: Executor,
     found: Mutex<Refreshed>,
-    store: Arc<dyn Store>,
-    api: Arc<dyn Api>,
-    journal: Journal,
-    chronicle: Arc<Chronicle>,
-    line: Line,
-    clock: Clock,
 }
 
-impl Crew {
-    fn take(&self) -> Option<Address> {
-        if self.line.stopper.reason().is_some() {
-            return None;
-        }
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+impl Refresh {
+    fn so_far(&self) -> MutexGuard<'_, Refreshed> {
+        self.found.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn note(&self, note: impl FnOnce(&mut Refreshed)) {
-        note(&mut self.found.lock().unwrap_or_else(PoisonError::into_inner));
-    }
-
-    async fn work(&self) -> Result<(), ApplyError> {
-        while let Some(address) = self.take() {
-            let Some(record) = self.store.record(&address).await? else { continue };
-            let get = || self.api.get(record.kind, &record.id);
-            let drift =
-                match self.line.send(Some(&address), Method::Get, Ready::default(), get).await {
-                    Sent::Answered(found) => difference(&record, &found),
-                    Sent::Refused(problem) if problem.gone => Some(Drift::Gone),
-                    Sent::Refused(problem) | Sent::Lost(problem) => {
-                        let failure = Failure { address, action: "refresh", problem };
-                        self.line.reporter.report(&Event::Failed(failure.clone()));
-                        self.note(|found| found.failed.push(failure));
-                        continue;
-                    }
-                    Sent::Abandoned => {
-                        self.note(|found| found.remaining += 1);
-                        continue;
-                    }
-                };
-            self.note(|found| {
-                found.verified += 1;
-                match &drift {
-                    Some(Drift::Gone) => found.gone.push(address.clone()),
-                    Some(Drift::Text(_)) => found.changed.push(address.clone()),
-                    Some(Drift::Forgotten) | None => {}
-                }
-            });
-            let seen = match &drift {
-                Some(Drift::Gone) => Some("gone"),
-                Some(Drift::Text(_)) => Some("changed"),
-                Some(Drift::Forgotten) | None => None,
-            };
-            if let Some(outcome) = seen {
-                self.chronicle.note(RunChange {
-                    address,
-                    action: "refresh".to_owned(),
-                    outcome: outcome.to_owned(),
-                    id: None,
-                    error: None,
-                });
+    /// Asks about one delivery.
+    async fn ask(
+        self: Arc<Self>,
+        address: Address,
+        permit: Option<Permit>,
+    ) -> Result<(), ApplyError> {
+        let Executor { store, api, sender, reporter, clock, .. } = &self.executor;
+        let Some(record) = store.record(&address).await? else {
+            permit.map(Permit::unsent);
+            return Ok(());
+        };
+        let get = || api.get(record.kind, &record.id);
+        let drift = match sender.send(Some(&address), permit, get).await {
+            Ok(found) => difference(&record, &found),
+            Err(Undone::Refused(error)) if error.is_gone() => Some(Drift::Gone),
+            Err(Undone::Refused(error) | Undone::Lost(error)) => {
+                let problem = Problem::Api(error);
+                let failure = Failure { address, action: "refresh", problem };
+                reporter.report(&Event::Failed(failure.clone()));
+                self.so_far().failed.push(failure);
+                return Ok(());
             }
-            let record = Record { drift, verified_at: (self.clock)(), ..record };
-            self.journal.commit(vec![Write::Put(Box::new(record))]).await?;
+            Err(Undone::Abandoned) => {
+                self.so_far().remaining += 1;
+                return Ok(());
+            }
+        };
+        self.so_far().verified += 1;
+        let outcome = match &drift {
+            Some(Drift::Gone) => {
+                self.so_far().gone.push(address.clone());
+                Some("gone")
+            }
+            Some(Drift::Text(_)) => {
+                self.so_far().changed.push(address.clone());
+                Some("changed")
+            }
+            Some(Drift::Forgotten) | None => None,
+        };
+        if let Some(outcome) = outcome {
+            self.executor.note(RunChange {
+                address,
+                action: "refresh".to_owned(),
+                outcome: outcome.to_owned(),
+                id: None,
+                error: None,
+            });
         }
-        Ok(())
+        let record = Record { drift, verified_at: clock(), ..record };
+        self.executor.commit(vec![Write::Put(Box::new(record))]).await
     }
 
-    fn finish(&self, others: u64) -> Refreshed {
-        let left = self.queue.lock().unwrap_or_else(PoisonError::into_inner).len() as u64;
-        let mut found =
-            std::mem::take(&mut *self.found.lock().unwrap_or_else(PoisonError::into_inner));
-        let unasked = found.remaining + left;
-        found.remaining = unasked + others;
-        found.requests = self.line.pacer.sent();
-        found.stopped =
-            self.line.stopper.reason().filter(|stop| unasked > 0 || *stop == Stop::Fatal);
-        found.fatal = self.line.fatal();
+    /// What was found, if this many were left when it stopped, beside others that it was not to
+    /// ask about.
+    fn found(&self, left: u64, others: u64) -> Refreshed {
+        let mut found = mem::take(&mut *self.so_far());
+        found.remaining += left;
+        found.stopped = self.executor.stopped(found.remaining);
+        found.remaining += others;
+        found.requests = self.executor.sender.sent();
+        found.fatal = self.executor.sender.fatal();
         found.gone.sort();
         found.changed.sort();
         found
@@ -224,7 +194,7 @@ impl Crew {
 
 /// What the visitor sees instead, if it is another text than was applied. Line breaks at the end
 /// do not count: the manifest drops them as well.
-fn difference(record: &Record, found: &Found) -> Option<Drift> {
+fn difference(record: &Record, found: &Message) -> Option<Drift> {
     let text = found.text.as_deref()?.trim_end_matches(['\n', '\r']);
     (text != &*record.content.text).then(|| Drift::Text(text.to_owned()))
 }

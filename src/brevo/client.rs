@@ -1,5 +1,6 @@
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, time::Duration};
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
 use reqwest::{
     Url,
     header::{HeaderMap, HeaderValue},
@@ -7,15 +8,14 @@ use reqwest::{
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{
-    AgentIdentity, BudgetReading, Error, ErrorKind, Message, NewAgentMessage, NewPushedMessage,
-    Operation,
+    BudgetReading, Error, ErrorKind, Message, Operation, SenderMismatch,
     key::{self, KeyProblem},
     message::NoMessage,
     request::Body,
     scrub::Scrub,
     transport::{self, Success},
 };
-use crate::model::{BaseUrl, KnownIds, MessageId, VisitorId};
+use crate::model::{BaseUrl, Content, Kind, KnownIds, MessageId, Sender, VisitorId, causes};
 
 /// What a [`Client`] needs to know.
 #[derive(Debug, Clone)]
@@ -74,29 +74,7 @@ pub struct Client {
     api_key: SecretString,
     partner_key: Option<SecretString>,
     key_problem: Option<KeyProblem>,
-    targets: Arc<Targets>,
     visitors: KnownIds,
-}
-
-/// What is the same for every request to a server: parsing URLs is a tenth of what a request costs.
-struct Targets {
-    /// Scheme, host and port: what a message may show.
-    origin: String,
-    /// Each collection of the API with its URL.
-    collections: Vec<(&'static str, Url)>,
-}
-
-impl Targets {
-    fn new(base: &BaseUrl) -> Self {
-        let mut collections: Vec<(&'static str, Url)> = Vec::new();
-        for collection in Operation::ALL.map(Operation::collection) {
-            let known = collections.iter().any(|(known, _)| *known == collection);
-            if let (false, Ok(url)) = (known, Url::parse(&format!("{base}{collection}"))) {
-                collections.push((collection, url));
-            }
-        }
-        Self { origin: base.origin(), collections }
-    }
 }
 
 impl Client {
@@ -135,13 +113,14 @@ impl Client {
             http = http.no_proxy();
         }
         let http = http.build().map_err(|error| {
-            let cause = std::error::Error::source(&error);
-            ConfigError::Setup(cause.map_or_else(|| error.to_string(), ToString::to_string))
+            ConfigError::Setup(match causes(&error).next() {
+                Some(cause) => cause.to_string(),
+                None => error.to_string(),
+            })
         })?;
         let key_problem = key::inspect(api_key.expose_secret());
-        let targets = Arc::new(Targets::new(&base_url));
         let visitors = KnownIds::default();
-        Ok(Self { http, base_url, api_key, partner_key, key_problem, targets, visitors })
+        Ok(Self { http, base_url, api_key, partner_key, key_problem, visitors })
     }
 
     /// The same, which masks these visitors in all that the API answers with an error: only a
@@ -156,77 +135,72 @@ impl Client {
         &self.base_url
     }
 
-    /// Sends an automated message: `POST /conversations/pushedMessages`.
-    pub async fn send_pushed_message(
+    /// Sends a message: `POST /conversations/pushedMessages`, or `…/messages` as an agent.
+    ///
+    /// The API documents no limit of a text's length and no markup. A sender that messages of
+    /// this kind cannot have is an [`ErrorKind::NotBuilt`]: nothing is sent.
+    pub async fn send(
         &self,
-        message: &NewPushedMessage<'_>,
+        kind: Kind,
+        visitor: &VisitorId,
+        content: &Content,
     ) -> Result<Answer<Message>, Error> {
-        let body = Body::pushed(message);
-        self.message(Operation::SendPushedMessage, None, Some(body), Some(message.visitor)).await
+        let operation = match kind {
+            Kind::Pushed => Operation::SendPushedMessage,
+            Kind::Agent => Operation::SendAgentMessage,
+        };
+        let body = Body::message(kind, visitor, content).map_err(not_from(operation))?;
+        self.message(operation, None, Some(body), Some(visitor)).await
     }
 
-    /// Reads an automated message: `GET /conversations/pushedMessages/{id}`.
-    pub async fn get_pushed_message(&self, id: &MessageId) -> Result<Answer<Message>, Error> {
-        self.message(Operation::GetPushedMessage, Some(id), None, None).await
+    /// Reads a message: `GET /conversations/pushedMessages/{id}`, or `…/messages/{id}`. With
+    /// [`Kind::Agent`] it may turn out to be a visitor's.
+    pub async fn get(&self, kind: Kind, id: &MessageId) -> Result<Answer<Message>, Error> {
+        let operation = match kind {
+            Kind::Pushed => Operation::GetPushedMessage,
+            Kind::Agent => Operation::GetAgentMessage,
+        };
+        self.message(operation, Some(id), None, None).await
     }
 
-    /// Changes the text of an automated message: `PUT /conversations/pushedMessages/{id}`.
-    /// Nothing else can be changed.
+    /// Changes the text of a message: `PUT /conversations/pushedMessages/{id}`, or
+    /// `…/messages/{id}`. Nothing else can be changed.
     ///
     /// A success with an empty body counts, as a [`Message`] of which only the id is known.
-    pub async fn update_pushed_message(
+    pub async fn update(
         &self,
+        kind: Kind,
         id: &MessageId,
         text: &str,
     ) -> Result<Answer<Message>, Error> {
-        let body = Body::text(text);
-        self.message(Operation::UpdatePushedMessage, Some(id), Some(body), None).await
+        let operation = match kind {
+            Kind::Pushed => Operation::UpdatePushedMessage,
+            Kind::Agent => Operation::UpdateAgentMessage,
+        };
+        self.message(operation, Some(id), Some(Body::text(text)), None).await
     }
 
-    /// Deletes an automated message: `DELETE /conversations/pushedMessages/{id}`.
-    pub async fn delete_pushed_message(&self, id: &MessageId) -> Result<Answer<()>, Error> {
-        self.done(Operation::DeletePushedMessage, Some(id), None).await
-    }
-
-    /// Sends a message as an agent: `POST /conversations/messages`.
-    pub async fn send_agent_message(
-        &self,
-        message: &NewAgentMessage<'_>,
-    ) -> Result<Answer<Message>, Error> {
-        let body = Body::agent(message);
-        self.message(Operation::SendAgentMessage, None, Some(body), Some(message.visitor)).await
-    }
-
-    /// Reads a message: `GET /conversations/messages/{id}`. It may be a visitor's.
-    pub async fn get_agent_message(&self, id: &MessageId) -> Result<Answer<Message>, Error> {
-        self.message(Operation::GetAgentMessage, Some(id), None, None).await
-    }
-
-    /// Changes the text of an agent's message: `PUT /conversations/messages/{id}`.
-    ///
-    /// A success with an empty body counts, as a [`Message`] of which only the id is known.
-    pub async fn update_agent_message(
-        &self,
-        id: &MessageId,
-        text: &str,
-    ) -> Result<Answer<Message>, Error> {
-        let body = Body::text(text);
-        self.message(Operation::UpdateAgentMessage, Some(id), Some(body), None).await
-    }
-
-    /// Deletes an agent's message: `DELETE /conversations/messages/{id}`.
-    pub async fn delete_agent_message(&self, id: &MessageId) -> Result<Answer<()>, Error> {
-        self.done(Operation::DeleteAgentMessage, Some(id), None).await
+    /// Deletes a message: `DELETE /conversations/pushedMessages/{id}`, or `…/messages/{id}`.
+    pub async fn delete(&self, kind: Kind, id: &MessageId) -> Result<Answer<()>, Error> {
+        let operation = match kind {
+            Kind::Pushed => Operation::DeletePushedMessage,
+            Kind::Agent => Operation::DeleteAgentMessage,
+        };
+        self.done(operation, Some(id), None).await
     }
 
     /// Marks an agent online for 2 to 3 minutes: `POST /conversations/agentOnlinePing`. Brevo
     /// recommends one a minute, which is 60 of the hourly requests.
-    pub async fn ping_agent_online(&self, agent: &AgentIdentity<'_>) -> Result<Answer<()>, Error> {
-        self.done(Operation::PingAgentOnline, None, Some(Body::identity(agent))).await
+    ///
+    /// A sender that is not one agent is an [`ErrorKind::NotBuilt`]: nothing is sent.
+    pub async fn ping_agent_online(&self, agent: &Sender) -> Result<Answer<()>, Error> {
+        let operation = Operation::PingAgentOnline;
+        let body = Body::sender(Kind::Agent, agent).map_err(not_from(operation))?;
+        self.done(operation, None, Some(body)).await
     }
 
     /// An operation that answers with a message.
-    pub(super) async fn message(
+    async fn message(
         &self,
         operation: Operation,
         id: Option<&MessageId>,
@@ -236,24 +210,6 @@ impl Client {
         let scrub = self.scrub(visitor);
         let success = self.exchange(operation, id, body, &scrub).await?;
         message_in(success, operation, id, &scrub)
-    }
-
-    /// An operation that answers with a message, of which only the id is wanted.
-    pub(super) async fn id(
-        &self,
-        operation: Operation,
-        body: Body<'_>,
-        visitor: &VisitorId,
-    ) -> Result<Answer<MessageId>, Error> {
-        let scrub = self.scrub(Some(visitor));
-        let success = self.exchange(operation, None, Some(body), &scrub).await?;
-        match Message::id_in(&success.body) {
-            Ok(body) => {
-                let Success { request_id, budget, .. } = success;
-                Ok(Answer { body, request_id, budget })
-            }
-            Err(why) => Err(success.unreadable(operation, why.as_str(), &scrub)),
-        }
     }
 
     /// An operation that answers with nothing.
@@ -282,20 +238,22 @@ impl Client {
             .map(|body| serde_json::to_vec(&body))
             .transpose()
             .map_err(|_| not_built("its body is no JSON"))?;
-        transport::exchange(&self.http, operation, url, &self.targets.origin, body, scrub)
-            .await
-            .map_err(|error| error.with_key(self.key_problem))
+        let answer =
+            transport::exchange(&self.http, operation, url, &self.base_url.origin(), body, scrub)
+                .await;
+        if let Ok(Success { request_id, .. }) = &answer {
+            tracing::debug!(%operation, request_id, "answered");
+        }
+        answer.map_err(|error| error.with_key(self.key_problem))
     }
 
     fn url(&self, operation: Operation, id: Option<&MessageId>) -> Result<Url, &'static str> {
-        let bad = "its path is no URL";
-        let collection = operation.collection();
-        let known = self.targets.collections.iter().find(|(known, _)| *known == collection);
-        let (_, url) = known.ok_or(bad)?;
-        match id {
-            None => Ok(url.clone()),
-            Some(id) => Url::parse(&format!("{url}/{}", segment(id.as_str())?)).map_err(|_| bad),
-        }
+        let (base, collection) = (&self.base_url, operation.collection());
+        let url = match id {
+            None => format!("{base}{collection}"),
+            Some(id) => format!("{base}{collection}/{}", segment(id.as_str())?),
+        };
+        Url::parse(&url).map_err(|_| "its path is no URL")
     }
 
     fn scrub<'a>(&'a self, visitor: Option<&'a VisitorId>) -> Scrub<'a> {
@@ -311,6 +269,11 @@ impl fmt::Debug for Client {
     }
 }
 
+/// That a sender cannot send what is asked for.
+fn not_from(operation: Operation) -> impl Fn(SenderMismatch) -> Error {
+    move |mismatch| Error::new(operation, ErrorKind::NotBuilt { why: mismatch.to_string() })
+}
+
 /// The message in a success.
 pub(super) fn message_in(
     success: Success,
@@ -321,7 +284,7 @@ pub(super) fn message_in(
     let message = match (Message::parse(&success.body), id) {
         (Ok(message), _) => message,
         (Err(NoMessage::Empty), Some(id)) if operation.method() == "PUT" => {
-            Message::bare(id.clone())
+            Message::with_id(id.clone())
         }
         (Err(why), _) => return Err(success.unreadable(operation, why.as_str(), scrub)),
     };
@@ -356,23 +319,15 @@ fn secret_header(key: &SecretString) -> Result<HeaderValue, KeyProblem> {
     Ok(value)
 }
 
+/// What an id may hold in a path as it is.
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+
 /// An id as one segment of a path, whatever it holds.
-fn segment(id: &str) -> Result<String, &'static str> {
-    use std::fmt::Write as _;
-    if id.is_empty() {
-        return Err("the message id is empty");
+fn segment(id: &str) -> Result<PercentEncode<'_>, &'static str> {
+    match id {
+        "" => Err("the message id is empty"),
+        // URLs give these a meaning of their own, percent-encoded as well.
+        "." | ".." => Err("the message id is dots only, which no path can hold"),
+        _ => Ok(utf8_percent_encode(id, SEGMENT)),
     }
-    // URLs give these a meaning of their own, percent-encoded as well.
-    if id == "." || id == ".." {
-        return Err("the message id is dots only, which no path can hold");
-    }
-    let mut out = String::with_capacity(id.len());
-    for byte in id.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            let _ = write!(out, "%{byte:02X}");
-        }
-    }
-    Ok(out)
 }

@@ -1,23 +1,12 @@
 use std::fmt;
 
 use super::{BudgetReading, Hint, Operation, key::KeyProblem};
+use crate::model::{IdSource, Redactor, VisitorId};
 
-/// How far a request came. It decides what may be repeated.
+/// What went wrong, and so how far the request came. It decides what may be repeated.
 ///
 /// Brevo has no idempotency key: a POST that is not certainly without effect must not be sent
 /// again unasked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reach {
-    /// No connection was made (or no request was even built): it had no effect.
-    NotConnected,
-    /// There was a connection and no status came back: it may have had its effect.
-    Sent,
-    /// The server answered with this status. A 4xx had no effect; a 5xx may have had; a 2xx
-    /// (whose body could not be read) had.
-    Answered(u16),
-}
-
-/// What went wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ErrorKind {
@@ -88,13 +77,16 @@ struct Inner {
 }
 
 impl Error {
-    pub(super) fn new(operation: Operation, kind: ErrorKind) -> Self {
+    /// An error without an answer: of the client, or of what stands in for it.
+    pub fn new(operation: Operation, kind: ErrorKind) -> Self {
         Self {
             inner: Box::new(Inner { operation, kind, request_id: None, budget: None, key: None }),
         }
     }
 
-    pub(super) fn with_answer(
+    /// The same, with what the answer's headers said.
+    #[must_use]
+    pub fn with_answer(
         mut self,
         request_id: Option<String>,
         budget: Option<BudgetReading>,
@@ -106,6 +98,29 @@ impl Error {
 
     pub(super) fn with_key(mut self, key: Option<KeyProblem>) -> Self {
         self.inner.key = key;
+        self
+    }
+
+    /// The same with this visitor masked: a server may echo whose message it was.
+    #[must_use]
+    pub(crate) fn masking(mut self, visitor: &VisitorId) -> Self {
+        let redactor = Redactor::of([visitor as &dyn IdSource]);
+        let redact = |text: &mut String| *text = redactor.redact(text).into_owned();
+        let Inner { kind, request_id, .. } = &mut *self.inner;
+        match kind {
+            ErrorKind::NotBuilt { why }
+            | ErrorKind::NotConnected { why, origin: _ }
+            | ErrorKind::Lost { why, timed_out: _ } => redact(why),
+            ErrorKind::Status { code, message, status: _, json: _ } => {
+                code.iter_mut().chain(message).for_each(redact);
+            }
+            ErrorKind::Redirect { to, status: _ } => to.iter_mut().for_each(redact),
+            ErrorKind::Unreadable { why, excerpt, status: _ } => {
+                redact(why);
+                excerpt.iter_mut().for_each(redact);
+            }
+        }
+        request_id.iter_mut().for_each(redact);
         self
     }
 
@@ -131,9 +146,13 @@ impl Error {
 
     /// The status of the answer, if there was one.
     pub fn status(&self) -> Option<u16> {
-        match self.reach() {
-            Reach::Answered(status) => Some(status),
-            Reach::NotConnected | Reach::Sent => None,
+        match &self.inner.kind {
+            ErrorKind::NotBuilt { .. }
+            | ErrorKind::NotConnected { .. }
+            | ErrorKind::Lost { .. } => None,
+            ErrorKind::Status { status, .. }
+            | ErrorKind::Redirect { status, .. }
+            | ErrorKind::Unreadable { status, .. } => Some(*status),
         }
     }
 
@@ -151,23 +170,6 @@ impl Error {
             ErrorKind::Status { message, .. } => message.as_deref(),
             _ => None,
         }
-    }
-
-    /// How far the request came. When in doubt, further.
-    pub fn reach(&self) -> Reach {
-        match &self.inner.kind {
-            ErrorKind::NotBuilt { .. } | ErrorKind::NotConnected { .. } => Reach::NotConnected,
-            ErrorKind::Lost { .. } => Reach::Sent,
-            ErrorKind::Status { status, .. }
-            | ErrorKind::Redirect { status, .. }
-            | ErrorKind::Unreadable { status, .. } => Reach::Answered(*status),
-        }
-    }
-
-    /// Whether the request certainly had no effect: no connection was made, or the answer was a
-    /// 4xx.
-    pub fn had_no_effect(&self) -> bool {
-        matches!(self.reach(), Reach::NotConnected | Reach::Answered(400..=499))
     }
 
     /// Whether the API said that the message does not exist: a 404 for an id, unless its body is

@@ -5,30 +5,18 @@ use axum::http::{HeaderName, HeaderValue, Response, StatusCode, response::Builde
 use super::{Operation, client, scrub::Scrub, transport};
 use crate::model::{KnownIds, MessageId, VisitorId};
 
-const OPERATIONS: [Operation; 9] = [
-    Operation::SendPushedMessage,
-    Operation::GetPushedMessage,
-    Operation::UpdatePushedMessage,
-    Operation::DeletePushedMessage,
-    Operation::SendAgentMessage,
-    Operation::GetAgentMessage,
-    Operation::UpdateAgentMessage,
-    Operation::DeleteAgentMessage,
-    Operation::PingAgentOnline,
-];
-
 /// An answer, and what was made of it.
-pub(crate) struct Outcome {
+pub(crate) struct FuzzedAnswer {
     operation: Operation,
     head: Builder,
     /// All texts that may be shown.
     pub(crate) shown: Vec<String>,
 }
 
-impl Outcome {
+impl FuzzedAnswer {
     pub(crate) fn new(operation: usize, status: u16) -> Option<Self> {
         let status = StatusCode::from_u16(status).ok()?;
-        let operation = OPERATIONS[operation % OPERATIONS.len()];
+        let operation = Operation::ALL[operation % Operation::ALL.len()];
         Some(Self { operation, head: Response::builder().status(status), shown: Vec::new() })
     }
 
@@ -41,8 +29,13 @@ impl Outcome {
 }
 
 /// Reads an answer as the client does.
-pub(crate) async fn read(answer: Outcome, body: Vec<u8>, key: &str, visitor: &str) -> Outcome {
-    let Outcome { operation, head, mut shown } = answer;
+pub(crate) async fn read(
+    answer: FuzzedAnswer,
+    body: Vec<u8>,
+    key: &str,
+    visitor: &str,
+) -> FuzzedAnswer {
+    let FuzzedAnswer { operation, head, mut shown } = answer;
     let visitor = VisitorId::parse(visitor).ok();
     let known = KnownIds::default();
     let scrub = Scrub { secrets: vec![key], visitor: visitor.as_ref(), known: &known };
@@ -73,7 +66,7 @@ pub(crate) async fn read(answer: Outcome, body: Vec<u8>, key: &str, visitor: &st
                 .flatten()
                 .map(str::to_owned),
         );
-        let _ = (error.is_gone(), error.had_no_effect(), error.budget(), error.status());
+        let _ = (error.is_gone(), error.budget(), error.status());
     }
-    Outcome { operation, head: Response::builder(), shown }
+    FuzzedAnswer { operation, head: Response::builder(), shown }
 }

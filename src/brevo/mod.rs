@@ -2,7 +2,7 @@
 //! from headers.
 //!
 //! It sends each request once. It never repeats one, never follows a redirect, and every
-//! [`Error`] says how far the request came ([`Error::reach`]): the caller decides what may be
+//! [`Error`] says how far the request came ([`Error::kind`]): the caller decides what may be
 //! repeated, because a POST whose answer was lost may have taken effect, and the API has no
 //! idempotency key and no list to look it up in.
 //!
@@ -13,8 +13,8 @@
 //! use std::time::Duration;
 //!
 //! use pushsync::{
-//!     brevo::{Client, Config, NewPushedMessage, PushedFrom},
-//!     model::{BaseUrl, VisitorId},
+//!     brevo::{Client, Config},
+//!     model::{BaseUrl, Content, Kind, Sender, VisitorId},
 //! };
 //! use secrecy::SecretString;
 //!
@@ -27,20 +27,18 @@
 //!     user_agent: "example/1.0".to_owned(),
 //! })?;
 //! let visitor = VisitorId::parse("kZMvWhf8npAu3H6qd57w2Hv6nh6rnxvg")?;
-//! let sent = client
-//!     .send_pushed_message(&NewPushedMessage {
-//!         visitor: &visitor,
-//!         text: "Your order has shipped!",
-//!         from: PushedFrom::Group("PjRBMhWGen6aRHjif"),
-//!     })
-//!     .await?;
+//! let content = Content {
+//!     text: "Your order has shipped!".into(),
+//!     from: Sender::Group("PjRBMhWGen6aRHjif".to_owned()),
+//! };
+//! let sent = client.send(Kind::Pushed, &visitor, &content).await?;
 //! // Keep the id: the API cannot list messages, so a lost id cannot be found again.
 //! println!("{}", sent.body.id);
 //! if let Some(budget) = sent.budget {
 //!     println!("{} requests left for the next {:?}", budget.remaining, budget.reset);
 //! }
-//! client.update_pushed_message(&sent.body.id, "It has arrived!").await?;
-//! client.delete_pushed_message(&sent.body.id).await?;
+//! client.update(Kind::Pushed, &sent.body.id, "It has arrived!").await?;
+//! client.delete(Kind::Pushed, &sent.body.id).await?;
 //! # Ok(())
 //! # }
 //! ```
@@ -49,24 +47,23 @@
 //!
 //! ```no_run
 //! # async fn example(client: pushsync::brevo::Client, id: pushsync::model::MessageId) {
-//! use pushsync::brevo::Reach;
+//! use pushsync::{brevo::ErrorKind, model::Kind};
 //!
-//! if let Err(error) = client.get_pushed_message(&id).await {
+//! if let Err(error) = client.get(Kind::Pushed, &id).await {
 //!     println!("{error}");
 //!     if let Some(hint) = error.hint() {
 //!         println!("{hint}");
 //!     }
-//!     match error.reach() {
-//!         Reach::NotConnected => println!("nothing was sent"),
-//!         Reach::Sent => println!("it may have taken effect"),
-//!         Reach::Answered(status) => println!("the API answered {status}"),
+//!     match (error.kind(), error.status()) {
+//!         (ErrorKind::NotConnected { .. }, _) => println!("nothing was sent"),
+//!         (_, None) => println!("it may have taken effect"),
+//!         (_, Some(status)) => println!("the API answered {status}"),
 //!     }
 //! }
 //! # }
 //! ```
 
 mod budget;
-mod by_kind;
 mod client;
 mod error;
 #[cfg(any(test, feature = "fuzzing"))]
@@ -81,8 +78,8 @@ mod transport;
 
 pub use budget::BudgetReading;
 pub use client::{Answer, Client, Config, ConfigError};
-pub use error::{Error, ErrorKind, Reach};
+pub use error::{Error, ErrorKind};
 pub use hint::Hint;
 pub use message::{Attachment, Message, MessageType};
 pub use operation::Operation;
-pub use request::{AgentIdentity, NewAgentMessage, NewPushedMessage, PushedFrom, SenderMismatch};
+pub use request::SenderMismatch;

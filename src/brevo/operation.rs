@@ -47,6 +47,12 @@ impl Operation {
         }
     }
 
+    /// Whether it makes a message: then twice is two messages. All others are the same twice as
+    /// once.
+    pub fn creates(self) -> bool {
+        matches!(self, Self::SendPushedMessage | Self::SendAgentMessage)
+    }
+
     /// The path below the base URL, without the id.
     pub fn collection(self) -> &'static str {
         match self {

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::model::{
     IdSource, KnownIds, Redactor, VisitorId, is_hostile,
-    redact::{likely_ids, masked, merged, replaced},
+    mask::{likely_ids, masked, merged, replaced},
 };
 
 /// Makes text from a server fit to be shown: no secrets, no control characters, short.

@@ -9,6 +9,7 @@ use reqwest::{
 use serde_json::Value;
 
 use super::{BudgetReading, Error, ErrorKind, Operation, scrub::Scrub};
+use crate::model::http_causes;
 
 /// More than any message has; a body beyond it is not read on.
 const LONGEST_BODY: usize = 4 << 20;
@@ -77,7 +78,7 @@ pub(super) async fn exchange(
 
 /// Why no status came back.
 fn broken(error: reqwest::Error, origin: &str, scrub: &Scrub<'_>) -> ErrorKind {
-    let why = scrub.clean(&causes(&error), LONGEST_TEXT);
+    let why = scrub.clean(&http_causes(&error), LONGEST_TEXT);
     if error.is_builder() {
         ErrorKind::NotBuilt { why }
     } else if error.is_connect() {
@@ -86,20 +87,6 @@ fn broken(error: reqwest::Error, origin: &str, scrub: &Scrub<'_>) -> ErrorKind {
     } else {
         ErrorKind::Lost { timed_out: error.is_timeout(), why }
     }
-}
-
-/// The causes of an error, without the layers that say nothing.
-fn causes(error: &reqwest::Error) -> String {
-    let mut said: Vec<String> = Vec::new();
-    let mut next = std::error::Error::source(error);
-    while let Some(cause) = next {
-        let text = cause.to_string();
-        if !text.starts_with("client error (") && said.last() != Some(&text) {
-            said.push(text);
-        }
-        next = cause.source();
-    }
-    if said.is_empty() { "the request failed".to_owned() } else { said.join(": ") }
 }
 
 /// Reads the whole answer.
@@ -135,7 +122,7 @@ pub(super) async fn read(
             Ok(Some(chunk)) => body.extend_from_slice(&chunk),
             Ok(None) => break,
             Err(error) => {
-                let why = scrub.clean(&causes(&error), LONGEST_TEXT);
+                let why = scrub.clean(&http_causes(&error), LONGEST_TEXT);
                 trouble = Some(format!("its body broke off: {why}"));
                 break;
             }

@@ -2,18 +2,18 @@
 
 use std::{ffi::OsStr, io::Write, path::PathBuf};
 
-use clap::{ArgMatches, CommandFactory};
+use clap::{Arg, ArgMatches, Command, CommandFactory};
 use clap_complete::{
     CompleteEnv, Shell,
-    engine::CompletionCandidate,
+    engine::{ArgValueCompleter, CompletionCandidate},
     env::{EnvCompleter, Shells},
 };
 
 use super::{
-    args::{Cli, Completions as Args},
+    args::{Cli, CompletionsArgs},
     context::Context,
+    environment,
     failure::{Failure, status},
-    surroundings,
 };
 use crate::{
     desired::Deliveries,
@@ -22,72 +22,78 @@ use crate::{
     model::Key,
 };
 
-/// Set by the script when it asks. Not the usual `COMPLETE`, which may be set for something else.
-const ASKED: &str = "PUSHSYNC_COMPLETE";
-/// More visitors than that are of no help.
+/// The variable that the script sets. It is not the usual `COMPLETE`, which may be set for another program.
+const VARIABLE: &str = "PUSHSYNC_COMPLETE";
+/// A longer list of visitors helps nobody.
 const MOST_VISITORS: usize = 100;
 
-/// Addresses have an `@` in them.
+/// Lets bash complete addresses, which have an `@` in them.
 const AT_IN_BASH: &str = include_str!("completions/at.bash");
 
 /// Prints the script.
-pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
+pub(super) fn run(context: &Context, args: &CompletionsArgs) -> Result<u8, Failure> {
     let shells = Shells::builtins();
     let name = args.shell.to_string();
     let shell: &dyn EnvCompleter = shells
         .completer(&name)
         .ok_or_else(|| Failure::new(format!("there are no completions for {name}")))?;
     let mut out = context.output.out();
-    shell.write_registration(ASKED, "pushsync", "pushsync", "pushsync", &mut out)?;
+    shell.write_registration(VARIABLE, "pushsync", "pushsync", "pushsync", &mut out)?;
     if args.shell == Shell::Bash {
         out.write_all(AT_IN_BASH.as_bytes())?;
     }
     Ok(status::DONE)
 }
 
-/// Answers the script, if it is that who asks.
-pub(super) fn answer() -> Result<bool, clap::Error> {
-    CompleteEnv::with_factory(Cli::command)
-        .var(ASKED)
+/// Answers the script, if the script started the process.
+pub(super) fn complete() -> Result<bool, clap::Error> {
+    CompleteEnv::with_factory(|| with_completers(Cli::command()))
+        .var(VARIABLE)
         .bin("pushsync")
         .try_complete(std::env::args_os(), std::env::current_dir().ok().as_deref())
 }
 
-/// Environments.
-pub(super) fn environments(typed: &OsStr) -> Vec<CompletionCandidate> {
-    with_project(typed, |project| project.environments.clone())
+/// Gives the arguments of a command, and of those below it, the completions that know the project.
+fn with_completers(command: Command) -> Command {
+    command.mut_args(with_completer).mut_subcommands(with_completers)
 }
 
-/// Names of senders.
-pub(super) fn senders(typed: &OsStr) -> Vec<CompletionCandidate> {
-    with_project(typed, |project| project.senders.keys().cloned().collect())
+fn with_completer(arg: Arg) -> Arg {
+    let completer: fn(&OsStr) -> Vec<CompletionCandidate> = match arg.get_id().as_str() {
+        "env" => |typed| with_project(typed, |project| project.environments.clone()),
+        "from" => |typed| with_project(typed, |project| project.senders.keys().cloned().collect()),
+        "key" => keys,
+        "target" | "targets" => targets,
+        "address" | "addresses" | "old" | "new" => addresses,
+        "code" => codes,
+        _ => return arg,
+    };
+    arg.add(ArgValueCompleter::new(completer))
 }
 
-/// Keys of messages.
-pub(super) fn keys(typed: &OsStr) -> Vec<CompletionCandidate> {
+fn keys(typed: &OsStr) -> Vec<CompletionCandidate> {
     with_project(typed, all_keys)
 }
 
-/// Keys, and once there is an `@`, addresses.
-pub(super) fn targets(typed: &OsStr) -> Vec<CompletionCandidate> {
+/// Keys; after an `@`, addresses.
+fn targets(typed: &OsStr) -> Vec<CompletionCandidate> {
     match key_of(typed) {
-        Some(key) => with_project(typed, |project| addresses(project, &key)),
+        Some(key) => with_project(typed, |project| addresses_of(project, &key)),
         None => keys(typed),
     }
 }
 
 /// Addresses: first up to the `@`.
-pub(super) fn only_addresses(typed: &OsStr) -> Vec<CompletionCandidate> {
+fn addresses(typed: &OsStr) -> Vec<CompletionCandidate> {
     match key_of(typed) {
-        Some(key) => with_project(typed, |project| addresses(project, &key)),
+        Some(key) => with_project(typed, |project| addresses_of(project, &key)),
         None => with_project(typed, |project| {
             all_keys(project).into_iter().map(|key| format!("{key}@")).collect()
         }),
     }
 }
 
-/// Names of problems.
-pub(super) fn problems(typed: &OsStr) -> Vec<CompletionCandidate> {
+fn codes(typed: &OsStr) -> Vec<CompletionCandidate> {
     let named = |code: &Code| {
         CompletionCandidate::new(code.as_str()).help(Some(code.description().to_owned().into()))
     };
@@ -98,12 +104,12 @@ fn all_keys(project: &Project) -> Vec<String> {
     project.messages().map(|message| message.spec.key.to_string()).collect()
 }
 
-/// What is typed before an `@`.
+/// The key before an `@`.
 fn key_of(typed: &OsStr) -> Option<Key> {
     Key::parse(typed.to_str()?.split_once('@')?.0).ok()
 }
 
-fn addresses(project: &Project, wanted: &Key) -> Vec<String> {
+fn addresses_of(project: &Project, wanted: &Key) -> Vec<String> {
     Deliveries::everything(project)
         .only(|key| key == wanted)
         .filter_map(Result::ok)
@@ -116,19 +122,18 @@ fn begins(name: &str, typed: &OsStr) -> bool {
     typed.to_str().is_some_and(|typed| name.starts_with(typed))
 }
 
-/// What the project that the line is about has to offer. A line without a project gets nothing.
+/// The names that the project of the typed line has; none without a project.
 fn with_project(
     typed: &OsStr,
-    offer: impl Fn(&Project) -> Vec<String>,
+    names: impl Fn(&Project) -> Vec<String>,
 ) -> Vec<CompletionCandidate> {
-    let loaded = load();
-    let offered = loaded.at_least().map(offer).unwrap_or_default();
-    offered.into_iter().filter(|name| begins(name, typed)).map(CompletionCandidate::new).collect()
+    let names = load().at_least().map(names).unwrap_or_default();
+    names.into_iter().filter(|name| begins(name, typed)).map(CompletionCandidate::new).collect()
 }
 
-/// Loads the project of the line that is being typed, without a word about its faults.
+/// Loads the project of the line that is being typed, without a report of its errors.
 fn load() -> Loaded {
-    // What is asked about comes after `--`.
+    // The line comes after `--`.
     let line = std::env::args_os().skip_while(|word| word != "--").skip(1);
     let typed = Cli::command().ignore_errors(true).try_get_matches_from(line).unwrap_or_default();
     let directory = last::<PathBuf>(&typed, "directory").unwrap_or_else(|| ".".into());
@@ -137,9 +142,9 @@ fn load() -> Loaded {
         &LoadOptions {
             environment: last(&typed, "env"),
             allow_outside: false,
-            env: &surroundings::variable,
+            env: &environment::variable,
             limits: Default::default(),
-            now: surroundings::now(),
+            now: environment::now(),
         },
     )
 }

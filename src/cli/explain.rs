@@ -3,26 +3,26 @@ use std::io::Write;
 use serde_json::json;
 
 use super::{
-    args::{DataFormat, Explain as Args},
+    args::{DataFormat, ExplainArgs},
     context::Context,
     failure::{Failure, status},
 };
-use crate::{diagnostics::Code, manifest::suggest};
+use crate::diagnostics::Code;
 
 /// A section for each code.
 const PROBLEMS: &str = include_str!("../../docs/problems.md");
 
-pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
+pub(super) fn run(context: &Context, args: &ExplainArgs) -> Result<u8, Failure> {
     let Some(code) = &args.code else { return list(context, args.format) };
     // As it stands in the message: `error[unknown-field]`.
     let name = code.rsplit('[').next().unwrap_or_default().trim_end_matches(']');
     let Some(section) = section(name) else {
         let known = Code::ALL.iter().map(|code| code.as_str());
-        let failure = Failure::new(format!("there is no problem called {name:?}"));
-        return Err(match suggest::nearest(name, known) {
-            Some(near) => failure.help(format!("did you mean `{near}`?")),
-            None => failure.help("the name stands in brackets: error[unknown-field]"),
-        });
+        return Err(Failure::new(format!("there is no problem called {name:?}")).suggest(
+            name,
+            known,
+            "the name stands in brackets: error[unknown-field]",
+        ));
     };
     if args.format == DataFormat::Json {
         let document =

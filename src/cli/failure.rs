@@ -1,15 +1,15 @@
-//! Why a command failed, in words, and the exit status that says so.
+//! The error that ends a command: its messages and its exit status.
 
 use std::{fmt, io};
 
-use super::hidden;
 use crate::{
-    apply::{ApplyError, api::Problem},
+    apply::{ApplyError, Problem},
+    manifest::suggest,
     plan::safety::Refusal,
     state::StateError,
 };
 
-/// Exit statuses: see the contract in `pushsync --help`.
+/// Exit statuses, as `pushsync --help` explains them.
 pub(super) mod status {
     pub(in crate::cli) const DONE: u8 = 0;
     pub(in crate::cli) const FAILED: u8 = 1;
@@ -21,20 +21,27 @@ pub(super) mod status {
 /// An error that ends a command.
 #[derive(Debug)]
 pub(super) struct Failure {
-    /// What went wrong: lower-case fragments.
+    /// The errors, each a lower-case fragment.
     pub(super) messages: Vec<String>,
     /// What to do now.
     pub(super) help: Option<String>,
     /// The exit status.
     pub(super) status: u8,
+    /// Whether the text may hold the values of variables in `state:`, which are not shown.
+    pub(super) about_state: bool,
 }
 
 impl Failure {
     pub(super) fn new(message: impl Into<String>) -> Self {
-        Self { messages: vec![message.into()], help: None, status: status::FAILED }
+        Self {
+            messages: vec![message.into()],
+            help: None,
+            status: status::FAILED,
+            about_state: false,
+        }
     }
 
-    /// Everything was said already; only the exit status is left.
+    /// An error that was reported already; only the exit status is left.
     pub(super) fn silent() -> Self {
         Self { messages: Vec::new(), ..Self::new("") }
     }
@@ -48,12 +55,22 @@ impl Failure {
         self
     }
 
-    /// The same, its words as `reword` gives them back.
-    pub(super) fn reworded(self, reword: impl Fn(String) -> String) -> Self {
-        Self {
-            messages: self.messages.into_iter().map(&reword).collect(),
-            help: self.help.map(&reword),
-            ..self
+    /// Marks the error as one about the state, so that it does not show what variables in `state:` hold.
+    pub(super) fn about_state(self) -> Self {
+        Self { about_state: true, ..self }
+    }
+
+    /// Adds the name that was probably meant instead of `wrong`, or else this help.
+    pub(super) fn suggest<'a>(
+        self,
+        wrong: &str,
+        known: impl Iterator<Item = &'a str>,
+        otherwise: &str,
+    ) -> Self {
+        match suggest::nearest(wrong, known) {
+            Some(near) => self.help(format!("did you mean `{near}`?")),
+            None if otherwise.is_empty() => self,
+            None => self.help(otherwise),
         }
     }
 }
@@ -65,7 +82,7 @@ impl fmt::Display for Failure {
 }
 
 impl From<io::Error> for Failure {
-    /// Only for what goes to stdout: files have errors that name them.
+    /// Only for stdout: errors of files name the file.
     fn from(error: io::Error) -> Self {
         Self::new(format!("could not write the output: {error}"))
     }
@@ -83,21 +100,21 @@ impl From<StateError> for Failure {
             StateError::Io { source, .. } => cure_of(source.kind()),
             _ => None,
         };
-        Self { help: help.map(str::to_owned), ..Self::new(hidden::in_words(error.to_string())) }
+        Self { help: help.map(str::to_owned), ..Self::new(error.to_string()).about_state() }
     }
 }
 
-/// What to do about a file of the state.
+/// The cure for a file of the state that cannot be used.
 fn cure_of(kind: io::ErrorKind) -> Option<&'static str> {
     Some(match kind {
         io::ErrorKind::PermissionDenied => {
-            "the state belongs to the user who made it, and only that one may read it: run as that user, or give the folder and all in it to this one"
+            "only the user who created the state may read it: run as that user, or give the folder and everything in it to this one"
         }
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            "make room on the disk, and run again: what was not written was not done, or is unknown and will be told"
+            "free space on the disk, and run again: a change that was not written was not made, or is unknown and will be reported"
         }
         io::ErrorKind::ReadOnlyFilesystem => {
-            "the folder cannot be written: choose another with --state, or copy the state to one that can"
+            "the folder is read-only: choose another with --state, or copy the state to a folder that can be written"
         }
         _ => return None,
     })
@@ -105,13 +122,13 @@ fn cure_of(kind: io::ErrorKind) -> Option<&'static str> {
 
 impl From<ApplyError> for Failure {
     fn from(error: ApplyError) -> Self {
-        Self::new(hidden::in_words(error.to_string()))
+        Self::new(error.to_string()).about_state()
     }
 }
 
 impl From<&Problem> for Failure {
     fn from(problem: &Problem) -> Self {
-        Self { help: problem.hint.clone(), ..Self::new(problem.to_string()) }
+        Self { help: problem.hint(), ..Self::new(problem.to_string()) }
     }
 }
 

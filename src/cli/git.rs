@@ -1,4 +1,4 @@
-//! What git knows of a folder. Git is a program, and nothing that lies in the repository is run by it: see
+//! Questions to git about a folder. Git is a program, and it runs nothing that lies in the repository: see
 //! `docs/decisions/git-is-a-program.md`.
 
 mod hardened;
@@ -13,26 +13,29 @@ use std::{
 };
 
 use self::program::Program;
-use crate::{model::CommitId, plan::Commit, render::words};
+use crate::{
+    model::{CommitId, one_line},
+    plan::Commit,
+};
 
-/// Why git is not asked, or does not answer.
+/// Git was not asked, or did not answer.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum GitError {
-    /// No program of that name is in `PATH`, or only ones that lie in the checkout.
+    /// There is no git in `PATH` outside of the checkout.
     #[error("there is no git in PATH outside of the repository")]
     Missing,
-    /// Something about the repository could make git run what lies in it.
+    /// The repository could make git run a program that lies in it.
     #[error("git is not asked about {}: {why}", root.display())]
     Unsafe {
         /// The repository's top folder.
         root: PathBuf,
-        /// What is wrong with it.
+        /// Why it is unsafe.
         why: String,
     },
     /// The program could not be started.
     #[error("git could not be started: {0}")]
     Start(#[from] io::Error),
-    /// Git says no: a repository of somebody else, or a damaged one.
+    /// Git refused: the repository belongs to another user, or is damaged.
     #[error("git refuses: {0}")]
     Refused(String),
 }
@@ -41,21 +44,21 @@ pub(super) enum GitError {
 #[derive(Debug, Clone)]
 pub(super) struct Repository {
     root: PathBuf,
-    /// The folder from there on.
+    /// The folder, relative to the root.
     folder: PathBuf,
-    /// Above it, git does not look.
+    /// Git does not look above this folder.
     ceiling: OsString,
     program: Program,
 }
 
 impl Repository {
-    /// The repository of a folder that exists, if it is in one. Where there is none, nothing is started.
-    /// `project` is the folder of the project: no program that lies in its checkout is run, either.
+    /// The repository of a folder that exists, if it is in one. `project` is the folder of the project: no
+    /// program that lies in its checkout is run either.
     pub(super) fn of(folder: &Path, project: &Path) -> Result<Option<Self>, GitError> {
         let Ok(folder) = folder.canonicalize() else { return Ok(None) };
         let Some(root) = root_of(&folder) else { return Ok(None) };
         let refused = |why: &str| GitError::Unsafe { root: root.to_owned(), why: why.to_owned() };
-        // A version that does not know safe.bareRepository would take it for the repository.
+        // A git that does not know safe.bareRepository would take it for a bare repository.
         if ["HEAD", "objects", "refs"].iter().all(|name| root.join(name).symlink_metadata().is_ok())
         {
             return Err(refused("its files look like those of a bare repository"));
@@ -80,12 +83,13 @@ impl Repository {
         &self.root
     }
 
-    /// The folder, from the top folder on.
+    /// The folder, relative to the top folder.
     pub(super) fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// The commit that is checked out, and whether the folder has other changes; none before the first.
+    /// The commit that is checked out, and whether the folder has changes since; `None` before the first
+    /// commit.
     pub(super) fn commit(&self) -> Result<Option<Commit>, GitError> {
         let names = self.git(&[], ["config", "--list", "-z", "--name-only"])?;
         let overrides = hardened::overrides(&names)
@@ -112,11 +116,11 @@ impl Repository {
         Ok(Some(Commit { id, dirty }))
     }
 
-    /// Whether the files of the folder are those of another commit. One that is not there, as in a clone
-    /// without its history, has others.
+    /// Whether the files of the folder are those of another commit. A commit that is missing, as in a shallow
+    /// clone, has other files.
     pub(super) fn is_as_of(&self, commit: &CommitId) -> bool {
         let tree = |commit: &str| {
-            // The names of two trees: nothing is compared, so no driver for differences is asked for.
+            // This compares the names of two trees, so git runs no diff driver.
             let mut tree = OsString::from(format!("{commit}:"));
             tree.push(&self.folder);
             self.git(
@@ -130,8 +134,8 @@ impl Repository {
         }
     }
 
-    /// Of the files at a path from the top folder on: those that git tracks, and those that it neither tracks
-    /// nor ignores.
+    /// The files at a path (relative to the top folder) that git tracks, and those that it neither tracks nor
+    /// ignores.
     pub(super) fn files(&self, path: &Path) -> Result<Vec<Listed>, GitError> {
         let list = ["ls-files", "-z", "-t", "--cached", "--others", "--exclude-standard", "--"];
         let listed = self.git(&[], list.map(OsStr::new).into_iter().chain([pathspec(path)]))?;
@@ -144,9 +148,9 @@ impl Repository {
             .collect())
     }
 
-    /// Whether git would ignore a file that is not there yet, by its path from the top folder on.
+    /// Whether git would ignore a file that does not exist yet, by its path relative to the top folder.
     pub(super) fn ignores(&self, file: &Path) -> Result<bool, GitError> {
-        // This command does not know literal paths: with "./" before it, a path has no other meaning.
+        // This command does not know literal paths; a path after "./" is always literal.
         let mut command = self.command(&[]);
         command.env_remove("GIT_LITERAL_PATHSPECS");
         command.args(["check-ignore", "-q", "--"]).arg(Path::new(".").join(file));
@@ -158,7 +162,7 @@ impl Repository {
         }
     }
 
-    /// What git says if it is content.
+    /// The output of git.
     fn git(
         &self,
         overrides: &[String],
@@ -181,45 +185,42 @@ impl Repository {
 /// A file that git was asked about.
 #[derive(Debug)]
 pub(super) struct Listed {
-    /// It is tracked; else it is not, and not ignored.
+    /// Whether it is tracked. A file that is not tracked is not ignored either.
     pub(super) tracked: bool,
-    /// From the top folder on.
+    /// Relative to the top folder.
     pub(super) path: PathBuf,
 }
 
-/// The commit of a folder, found out while something else is done.
-pub(super) struct Ahead(JoinHandle<Option<Commit>>);
+/// A thread that looks up the commit of a folder.
+pub(super) struct CommitLookup(JoinHandle<Option<Commit>>);
 
-impl Ahead {
-    /// Starts to ask.
+impl CommitLookup {
+    /// Starts the thread.
     pub(super) fn start(folder: &Path) -> Self {
         let folder = folder.to_owned();
         Self(thread::spawn(move || commit(&folder)))
     }
 
-    /// The answer.
+    /// Waits for the answer.
     pub(super) fn get(self) -> Option<Commit> {
         self.0.join().ok().flatten()
     }
 }
 
-/// The commit of a folder, if it has one that git tells.
+/// The commit of a folder, if git knows one.
 pub(super) fn commit(folder: &Path) -> Option<Commit> {
-    try_commit(folder).unwrap_or_else(|error| {
+    let repository = Repository::of(folder, folder);
+    let commit = repository.and_then(|repository| match repository {
+        Some(repository) => repository.commit(),
+        None => Ok(None),
+    });
+    commit.unwrap_or_else(|error| {
         tracing::info!("the commit of the project is not known: {error}");
         None
     })
 }
 
-/// The same, for those who must know why there is none.
-pub(super) fn try_commit(folder: &Path) -> Result<Option<Commit>, GitError> {
-    match Repository::of(folder, folder)? {
-        Some(repository) => repository.commit(),
-        None => Ok(None),
-    }
-}
-
-/// A folder from the top folder of its repository on: empty, or ending in `/`.
+/// A folder, relative to the top folder of its repository: empty, or ending in `/`.
 pub(super) fn folder_in_repository(folder: &Path) -> String {
     let Ok(folder) = folder.canonicalize() else { return String::new() };
     let inside = root_of(&folder).and_then(|root| folder.strip_prefix(root).ok());
@@ -229,13 +230,13 @@ pub(super) fn folder_in_repository(folder: &Path) -> String {
     }
 }
 
-/// The nearest folder with a `.git`, of one whose links are resolved.
+/// The nearest folder with a `.git`, for a folder whose links are resolved.
 fn root_of(folder: &Path) -> Option<&Path> {
     folder.ancestors().find(|folder| folder.join(".git").symlink_metadata().is_ok())
 }
 
-/// All that came with the checkout that a folder is in, links resolved: the repository, and the one around
-/// it where it is a submodule or a linked work tree. Outside of any, the folder itself.
+/// The top folder of the checkout that a folder is in, links resolved. For a submodule or a linked work tree
+/// inside another repository, that is the outer one. Outside of any repository, it is the folder itself.
 pub(super) fn checkout_of(folder: &Path) -> PathBuf {
     let Some(mut root) = root_of(folder) else { return folder.to_owned() };
     while root.join(".git").is_file()
@@ -246,7 +247,7 @@ pub(super) fn checkout_of(folder: &Path) -> PathBuf {
     root.to_owned()
 }
 
-/// A folder as an argument: the top folder's own path is empty.
+/// A folder as an argument of git.
 fn pathspec(folder: &Path) -> &OsStr {
     if folder.as_os_str().is_empty() { OsStr::new(".") } else { folder.as_os_str() }
 }
@@ -267,5 +268,5 @@ fn refusal(stderr: &[u8]) -> GitError {
     let line =
         said.lines().find(|line| !line.trim().is_empty()).unwrap_or("it failed without a word");
     let line = line.strip_prefix("fatal: ").unwrap_or(line);
-    GitError::Refused(words::one_line(line))
+    GitError::Refused(one_line(line))
 }

@@ -1,53 +1,48 @@
 use std::sync::Arc;
 
 use super::{
-    apply::{Run, carry_out},
-    args::{Bounds, Import as Args},
+    args::{Bounds, ImportArgs},
     context::Context,
+    environment,
+    execution::{Execution, execute},
     failure::{Failure, status},
-    surroundings,
 };
 use crate::{
     desired::Deliveries,
-    model::{Content, MessageId},
-    plan::{Budget, Change, Operation, Plan, Reason, Selection, StateRef, Summary},
-    render::words,
-    state::Mode,
+    model::MessageId,
+    plan::{Budget, Plan, Selection, StateRef, Summary, adopt},
+    render::humanize,
 };
 
-pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
-    let (project, report) = context.project()?;
-    context.report(&report)?;
-    let place = context.place(&project.settings)?;
+pub(super) fn run(context: &Context, args: ImportArgs) -> Result<u8, Failure> {
+    let ImportArgs { address, id } = args;
+    let (project, mut report) = context.project()?;
+    context.output.report(&report);
+    let state = context.selected_state(&project.settings)?;
     let runtime = context.runtime()?;
-    let now = surroundings::now();
-    let mask = context.masks();
-    context.output.masking().known().add(Arc::new(vec![args.address.clone()]));
-    let shown = words::address(&args.address, mask);
+    let now = environment::now();
+    context.output.masking().known().add(Arc::new(vec![address.clone()]));
+    let shown = humanize::address(&address, context.masks());
 
     let delivery = Deliveries::new(&project, now)
-        .only(|key| key.as_str() == args.address.key_str())
-        .for_visitor(&args.address.visitor())
+        .only(|key| key.as_str() == address.key_str())
+        .for_visitor(&address.visitor())
         .next();
     let delivery = match delivery {
         Some(Ok(delivery)) => delivery,
         Some(Err(problem)) => {
-            let mut report = report;
             report.extend([problem]);
-            context.report(&report)?;
+            context.output.report(&report);
             return Err(Failure::silent());
         }
         None => {
             return Err(Failure::new(format!("{shown} is not in the manifest now")).help(
-                "declare it first: what the manifest does not want, the next apply would delete",
+                "declare it first: the next apply would delete a message that the manifest does not want",
             ));
         }
     };
-    let store = context.open(&place, Mode::CreateIfAbsent, "import")?;
-    let Some(store) = store else {
-        return Err(Failure::new("the state could not be made"));
-    };
-    if let Some(record) = runtime.block_on(store.record(&args.address))? {
+    let store = context.open_or_create(&state, "import")?;
+    if let Some(record) = runtime.block_on(store.record(&address))? {
         return Err(Failure::new(format!(
             "{shown} is in the state already, as message {}",
             record.id
@@ -55,27 +50,17 @@ pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
         .help("to let go of that one first: pushsync state rm ADDRESS"));
     }
     let intents = runtime.block_on(store.intents())?;
-    if intents.iter().any(|intent| intent.address == args.address) {
+    if intents.iter().any(|intent| intent.address == address) {
         return Err(Failure::new(format!("{shown} is unknown")).help(format!(
-            "say that this is it: pushsync state resolve ADDRESS --sent {}",
-            args.id
+            "if this is its message, say so: pushsync state resolve ADDRESS --sent {id}"
         )));
     }
     let meta = runtime.block_on(store.meta())?;
     let api = context.endpoint(&project.settings)?;
-    context.same_api(&api, &meta)?;
-    let after = Content { text: delivery.text.clone(), from: delivery.spec.sender.clone() };
-    let changes = vec![Change {
-        address: args.address,
-        kind: delivery.spec.kind,
-        reason: Reason::Import,
-        priority: 0,
-        protect: delivery.spec.protect.unwrap_or(false),
-        source: Some(delivery.spec.source.place()),
-        operation: Operation::Adopt { id: MessageId::new(args.id), after },
-    }];
+    context.check_same_api(&api, &meta)?;
+    let changes = vec![adopt(&delivery, MessageId::new(id))];
     let plan = Plan {
-        environment: place.environment().to_owned(),
+        environment: state.environment().to_owned(),
         api,
         as_of: now,
         state: StateRef { lineage: Some(meta.lineage), serial: meta.serial },
@@ -92,8 +77,9 @@ pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
         diagnostics: Vec::new(),
     };
     let bounds = Bounds::default();
-    let run = Run { project: &project, place: &place, store, bounds: &bounds, command: "import" };
-    let outcome = carry_out(context, &runtime, run, plan)?;
+    let execution =
+        Execution { project: &project, state: &state, store, bounds: &bounds, command: "import" };
+    let outcome = execute(context, &runtime, execution, plan)?;
     if let Some(fatal) = &outcome.fatal {
         return Err(fatal.into());
     }

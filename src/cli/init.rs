@@ -7,13 +7,13 @@ use std::{
 use serde_json::Value;
 
 use super::{
-    args::Init as Args,
+    args::InitArgs,
     context::Context,
     failure::{Failure, status},
 };
 use crate::manifest::schema;
 
-/// The project: a file and what is in it. Editors find the schemas beside it, those of this version.
+/// The files of the project. Editors find the schemas of this version beside it.
 fn files() -> [(&'static str, String); 6] {
     let schema = |value: Value| format!("{value:#}\n");
     [
@@ -26,7 +26,7 @@ fn files() -> [(&'static str, String); 6] {
     ]
 }
 
-pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
+pub(super) fn run(context: &Context, args: InitArgs) -> Result<u8, Failure> {
     let folder = args.dir.unwrap_or_else(|| context.global.directory.clone());
     let files = files();
     let there: Vec<_> =

@@ -1,63 +1,63 @@
-//! The log: on stderr, each event one line of printable characters.
+//! The log on stderr: one line of printable characters for each event.
 //!
-//! What an event says may come from the API or from a file. So a line break in it does not begin a
-//! line of its own, which a runner could take for a command, and nothing in it steers a terminal. An
-//! event that cannot be written is dropped: a run does not depend on who reads its log.
+//! The text of an event may come from the API or from a file. It stays on one line, because a runner of CI
+//! could take the next line for a command, and it cannot steer a terminal. An event that cannot be written
+//! is dropped: a run does not depend on the reader of its log.
 
 use std::io::{self, Write};
 
 use tracing_subscriber::{filter::LevelFilter, fmt::MakeWriter};
 
-use super::args::{Global, LogFormat};
-use crate::{model::harmless_json, render::words};
+use super::args::{GlobalOptions, LogFormat};
+use crate::model::{harmless_json, one_line};
 
-/// Warnings, with `-v` what is done, with `-vv` each request.
-pub(super) fn start(global: &Global) {
+/// Starts the log: warnings; with `-v` also steps; with `-vv` also each request.
+pub(super) fn start(global: &GlobalOptions) {
     let level = match (global.quiet, global.verbose) {
         (true, _) => LevelFilter::ERROR,
         (false, 0) => LevelFilter::WARN,
         (false, 1) => LevelFilter::INFO,
         (false, _) => LevelFilter::DEBUG,
     };
-    let lines = Lines { format: global.log_format, to: io::stderr };
-    // What the library has to say of itself it would print to stderr, and panic if it cannot.
+    let writer = SafeWriter { format: global.log_format, to: io::stderr };
+    // The library would print its own errors to stderr, and panic if it cannot.
     let log = tracing_subscriber::fmt()
         .with_max_level(level)
         .log_internal_errors(false)
-        .with_writer(lines);
-    // Only one can be set; tests that call `main` twice in a process keep the first.
+        .with_writer(writer);
+    // A process can set one log. Tests that call `main` twice keep the first.
     let _ = match global.log_format {
         LogFormat::Text => log.with_ansi(false).with_target(false).try_init(),
         LogFormat::Json => log.json().try_init(),
     };
 }
 
-/// Makes each event one line. `to` gives what it is written to.
-struct Lines<F> {
+/// Makes an [`EventWriter`] for each event. `to` opens the output.
+struct SafeWriter<F> {
     format: LogFormat,
     to: F,
 }
 
-impl<'a, W: Write, F: Fn() -> W + 'a> MakeWriter<'a> for Lines<F> {
-    type Writer = Line<W>;
+impl<'a, W: Write, F: Fn() -> W + 'a> MakeWriter<'a> for SafeWriter<F> {
+    type Writer = EventWriter<W>;
 
-    fn make_writer(&'a self) -> Line<W> {
-        Line { format: self.format, to: (self.to)() }
+    fn make_writer(&'a self) -> EventWriter<W> {
+        EventWriter { format: self.format, to: (self.to)() }
     }
 }
 
-/// Is given one event, whole.
-struct Line<W> {
+/// Writes one event, which it is given whole, as one line.
+struct EventWriter<W> {
     format: LogFormat,
     to: W,
 }
 
-impl<W: Write> Write for Line<W> {
+impl<W: Write> Write for EventWriter<W> {
     fn write(&mut self, event: &[u8]) -> io::Result<usize> {
         let text = String::from_utf8_lossy(event);
         let text = text.strip_suffix('\n').unwrap_or(&text);
         let mut line = match self.format {
-            LogFormat::Text => words::one_line(text),
+            LogFormat::Text => one_line(text),
             LogFormat::Json => harmless_json(text),
         };
         line.push('\n');
@@ -110,7 +110,7 @@ mod tests {
     fn logged(format: LogFormat) -> String {
         let kept = Kept::default();
         let to = kept.clone();
-        let log = fmt().with_writer(Lines { format, to: move || to.clone() });
+        let log = fmt().with_writer(SafeWriter { format, to: move || to.clone() });
         let event = || {
             tracing::info!(id = HOSTILE, other = ?HOSTILE, "{HOSTILE}");
         };
@@ -146,7 +146,7 @@ mod tests {
     #[test]
     fn an_event_that_cannot_be_written_is_dropped() {
         for format in [LogFormat::Text, LogFormat::Json] {
-            let mut line = Line { format, to: Full };
+            let mut line = EventWriter { format, to: Full };
             assert!(line.write_all(b"an event\n").is_ok() && line.flush().is_ok());
         }
     }

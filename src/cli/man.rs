@@ -3,12 +3,12 @@ use std::{fs, path::Path};
 use clap::CommandFactory;
 
 use super::{
-    args::{Cli, Man as Args},
+    args::{Cli, ManArgs},
     context::Context,
     failure::{Failure, status},
 };
 
-pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
+pub(super) fn run(context: &Context, args: &ManArgs) -> Result<u8, Failure> {
     let mut command = Cli::command();
     command.build();
     match &args.dir {
@@ -23,7 +23,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
     Ok(status::DONE)
 }
 
-/// One page for the command, and one for each of those below it.
+/// Writes a page for the command, and one for each command below it.
 fn write(command: &clap::Command, name: &str, folder: &Path) -> Result<(), Failure> {
     let path = folder.join(format!("{name}.1"));
     let failed = |error| Failure::new(format!("could not write {}: {error}", path.display()));

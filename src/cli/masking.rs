@@ -1,34 +1,34 @@
-//! Whether visitors' ids are masked in what is written, and which ids are known.
+//! Whether visitors' ids are masked in the output, and which ids are known.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::surroundings;
+use super::environment;
 use crate::{manifest::MaskVisitors, model::KnownIds};
 
-/// What decides about masks. Copies share what they know.
+/// Decides whether ids are masked. Copies share the known ids.
 #[derive(Debug, Clone)]
 pub(super) struct Masking {
-    /// What the command line says, or the environment.
+    /// The setting of the command line, or of the environment.
     option: Option<MaskVisitors>,
-    /// Whether this is a job of a CI: what it prints is read by many, and its manifest may be anybody's.
+    /// Whether this is a job of a CI: many people read its output, and anyone may have written its manifest.
     ci: bool,
-    /// What the manifest says, once it is read.
+    /// The setting of the manifest, once it is read.
     manifest: Arc<Mutex<MaskVisitors>>,
     known: KnownIds,
 }
 
-/// Who reads it.
+/// The people who read an output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Readers {
-    /// Those at this terminal, or of this file.
+    /// The user at this terminal, or of this file.
     Here,
-    /// Everybody who may read a comment or an annotation.
+    /// Everyone who may read a comment or an annotation.
     Elsewhere,
 }
 
 impl Masking {
     pub(super) fn new(option: Option<MaskVisitors>) -> Self {
-        let ci = surroundings::variable("CI")
+        let ci = environment::variable("CI")
             .is_some_and(|value| !matches!(value.trim(), "" | "0" | "false"));
         Self { option, ci, manifest: Arc::default(), known: KnownIds::default() }
     }
@@ -38,19 +38,19 @@ impl Masking {
         &self.known
     }
 
-    /// Remembers what the manifest says.
-    pub(super) fn manifest_says(&self, setting: MaskVisitors) {
+    /// Remembers the setting of the manifest.
+    pub(super) fn set_manifest_setting(&self, setting: MaskVisitors) {
         *self.manifest.lock().unwrap_or_else(PoisonError::into_inner) = setting;
     }
 
-    /// Whether ids are masked for these readers. The manifest cannot unmask what leaves the machine: a pull
-    /// request would unmask itself.
+    /// Whether ids are masked for these readers. The manifest cannot unmask output that leaves the machine:
+    /// otherwise a pull request could unmask itself.
     pub(super) fn masks(&self, readers: Readers, terminal: bool) -> bool {
         let manifest = *self.manifest.lock().unwrap_or_else(PoisonError::into_inner);
-        let believed = readers == Readers::Here && !self.ci;
+        let trusted = readers == Readers::Here && !self.ci;
         match self.option.unwrap_or(manifest) {
             MaskVisitors::Always => true,
-            MaskVisitors::Never if self.option.is_some() || believed => false,
+            MaskVisitors::Never if self.option.is_some() || trusted => false,
             MaskVisitors::Never | MaskVisitors::Auto => !terminal,
         }
     }
@@ -64,7 +64,7 @@ mod tests {
     fn a_manifest_unmasks_only_what_stays_on_this_machine() {
         let masks = |option, ci, manifest, readers, terminal| {
             let masking = Masking { ci, ..Masking::new(option) };
-            masking.manifest_says(manifest);
+            masking.set_manifest_setting(manifest);
             masking.masks(readers, terminal)
         };
         let (auto, always, never) = (MaskVisitors::Auto, MaskVisitors::Always, MaskVisitors::Never);

@@ -1,4 +1,4 @@
-//! Where words go: results to stdout, everything else to stderr.
+//! Results go to stdout, everything else to stderr.
 
 use std::{
     borrow::Cow,
@@ -10,23 +10,23 @@ use anstyle::{AnsiColor, Effects, Style};
 use serde_json::{Value, json};
 
 use super::{
-    args::{Color, Global, LogFormat, Mask},
+    args::{Color, GlobalOptions, LogFormat, Mask},
     failure::{Failure, status},
+    hidden_values::HiddenValues,
     masking::{Masking, Readers},
     streams::{Notices, Results},
 };
 use crate::{
     diagnostics::{Report, show},
     manifest::MaskVisitors,
-    model::{Redactor, json_line, write_json},
-    render::words,
+    model::{Redactor, json_line, one_line, write_json},
 };
 
 const ERROR: Style = AnsiColor::Red.on_default().effects(Effects::BOLD);
 const WARNING: Style = AnsiColor::Yellow.on_default().effects(Effects::BOLD);
 const HELP: Style = AnsiColor::Cyan.on_default().effects(Effects::BOLD);
 
-/// What a command knows of its surroundings.
+/// The streams of a command: their colours, masks and format.
 #[derive(Debug, Clone)]
 pub(super) struct Output {
     color: ColorChoice,
@@ -34,10 +34,11 @@ pub(super) struct Output {
     /// Whether every line on stderr is a JSON object.
     json: bool,
     masking: Masking,
+    hidden_values: HiddenValues,
 }
 
 impl Output {
-    pub(super) fn new(global: &Global) -> Self {
+    pub(super) fn new(global: &GlobalOptions) -> Self {
         let color = match global.color {
             Color::Auto => ColorChoice::Auto,
             Color::Always => ColorChoice::Always,
@@ -48,13 +49,21 @@ impl Output {
             Mask::Always => MaskVisitors::Always,
             Mask::Never => MaskVisitors::Never,
         });
-        let masking = Masking::new(option);
-        Self { color, quiet: global.quiet, json: global.log_format == LogFormat::Json, masking }
+        Self {
+            color,
+            quiet: global.quiet,
+            json: global.log_format == LogFormat::Json,
+            masking: Masking::new(option),
+            hidden_values: HiddenValues::default(),
+        }
     }
 
-    /// What decides about masks.
     pub(super) fn masking(&self) -> &Masking {
         &self.masking
+    }
+
+    pub(super) fn hidden_values(&self) -> &HiddenValues {
+        &self.hidden_values
     }
 
     /// Whether visitors' ids are masked on stdout.
@@ -64,11 +73,11 @@ impl Output {
 
     /// Whether visitors' ids are masked on stderr.
     pub(super) fn masks_err(&self) -> bool {
-        // A line of a log in JSON is for a file, wherever it is written.
+        // A log in JSON ends up in a file, wherever it is written.
         self.json || self.masking.masks(Readers::Here, io::stderr().is_terminal())
     }
 
-    /// A text for stderr, with each id masked that is known.
+    /// A text for stderr, with known ids masked where they must be.
     pub(super) fn masked<'t>(&self, text: &'t str) -> Cow<'t, str> {
         match self.masks_err() {
             true => Cow::Owned(self.masking.known().redactor().redact(text).into_owned()),
@@ -76,12 +85,12 @@ impl Output {
         }
     }
 
-    /// Results. ANSI colours are dropped where they do not belong.
+    /// Stdout, for results. Colours are dropped where they do not belong.
     pub(super) fn out(&self) -> Results<AutoStream<io::StdoutLock<'static>>> {
         Results::new(AutoStream::new(io::stdout().lock(), self.color))
     }
 
-    /// Diagnostics and progress.
+    /// Stderr, for diagnostics and progress.
     pub(super) fn err(&self) -> Notices<AutoStream<io::StderrLock<'static>>> {
         Notices(AutoStream::new(io::stderr().lock(), self.color))
     }
@@ -100,6 +109,11 @@ impl Output {
         self.quiet
     }
 
+    /// Whether every line on stderr is a JSON object.
+    pub(super) fn writes_json(&self) -> bool {
+        self.json
+    }
+
     /// The width of stdout, or a usual one.
     pub(super) fn width(&self) -> usize {
         terminal_size::terminal_size()
@@ -114,16 +128,15 @@ impl Output {
         Ok(())
     }
 
-    /// For a command that has done what it was for: its results could not be written. That is told, and
-    /// changes nothing else.
-    pub(super) fn go_on_without(&self, written: Result<(), impl Into<Failure>>) {
+    /// For a command that has done its work: warns if its results could not be written, and goes on.
+    pub(super) fn warn_if_lost(&self, written: Result<(), impl Into<Failure>>) {
         if let Err(error) = written {
             self.warning(&format!("{}: going on without it", error.into()));
         }
     }
 
-    /// The exit status of a command that has done what it was for, and then had this to say about it.
-    pub(super) fn ended(&self, written: Result<(), impl Into<Failure>>, status: u8) -> u8 {
+    /// The exit status of a command that ended with `status` and then wrote its results.
+    pub(super) fn exit_status(&self, written: Result<(), impl Into<Failure>>, status: u8) -> u8 {
         match written {
             Ok(()) => status,
             Err(error) => {
@@ -136,7 +149,7 @@ impl Output {
         }
     }
 
-    /// A word on the way; nothing with `--quiet`.
+    /// A note about progress; nothing with `--quiet`.
     pub(super) fn note(&self, text: &str) {
         if self.quiet {
         } else if self.json {
@@ -146,9 +159,9 @@ impl Output {
         }
     }
 
-    /// One line on stderr. `label` is ours, and the rest may come from anywhere.
+    /// One line on stderr. `label` is ours; the text may come from anywhere.
     fn line(&self, label: &str, text: &str) {
-        let _ = writeln!(self.err(), "{label}{}", words::one_line(text));
+        let _ = writeln!(self.err(), "{label}{}", one_line(text));
     }
 
     pub(super) fn hint(&self, text: &str) {
@@ -170,9 +183,14 @@ impl Output {
     }
 
     pub(super) fn failure(&self, failure: &Failure) {
-        let Failure { messages, help, status: _ } = failure;
-        let messages: Vec<_> = messages.iter().map(|message| self.masked(message)).collect();
-        let help = help.as_ref().map(|help| self.masked(help));
+        let Failure { messages, help, status: _, about_state } = failure;
+        let safe = |text: &String| {
+            let text = text.clone();
+            let text = if *about_state { self.hidden_values.replace(text) } else { text };
+            self.masked(&text).into_owned()
+        };
+        let messages: Vec<_> = messages.iter().map(safe).collect();
+        let help = help.as_ref().map(safe);
         if self.json {
             for message in &messages {
                 self.event(&json!({ "event": "error", "message": message, "help": help }));
@@ -187,7 +205,7 @@ impl Output {
         }
     }
 
-    /// Problems of the project; with `--quiet`, only if there is an error among them.
+    /// Problems of the project; with `--quiet`, only if one of them is an error.
     pub(super) fn report(&self, report: &Report) {
         if report.errors() == 0 && self.quiet {
             return;
@@ -202,14 +220,14 @@ impl Output {
         let _ = self.err().write_all(report.text(style).as_bytes());
     }
 
-    /// One line of a log in JSON, with each id masked that is known.
+    /// One line of a log in JSON, with known ids masked.
     pub(super) fn event(&self, event: &Value) {
         fn redact(value: &mut Value, redactor: &Redactor) {
             match value {
                 Value::String(text) => *text = redactor.redact(text).into_owned(),
                 Value::Array(items) => items.iter_mut().for_each(|item| redact(item, redactor)),
                 Value::Object(fields) => {
-                    // The names of events are words of ours.
+                    // The name of the event is ours.
                     let texts = fields.iter_mut().filter(|(name, _)| *name != "event");
                     texts.for_each(|(_, field)| redact(field, redactor));
                 }

@@ -1,12 +1,11 @@
 use std::{fs::File, path::Path};
 
 use super::{
-    args::{Amount, Bounds, Plan as Args, PlanFormat},
+    args::{Bounds, PlanArgs, PlanFormat},
     context::Context,
     failure::{Failure, status},
     masking::Readers,
-    planning::{self, Wanted},
-    refresh, surroundings,
+    planning::{self, PlanRequest},
 };
 use crate::{
     plan::{Plan, safety},
@@ -14,62 +13,30 @@ use crate::{
     state::private_file,
 };
 
-pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
-    let commit = context.commit_ahead();
+pub(super) fn run(context: &Context, args: &PlanArgs) -> Result<u8, Failure> {
+    let commit = context.start_commit_lookup();
     let (project, report) = context.project()?;
-    let place = context.place(&project.settings)?;
+    let state = context.selected_state(&project.settings)?;
     let runtime = context.runtime()?;
-    let store = context.open_to_read(&place, "plan")?;
-    if let (Some(store), Some(amount)) = (&store, args.selection.refresh) {
-        let most = match amount {
-            Amount::Count(most) => Some(most),
-            Amount::All => None,
-        };
-        let refreshing = refresh::Refreshing {
-            project: &project,
-            place: &place,
-            store,
-            targets: &args.selection.target,
-            most,
-            bounds: &Bounds::default(),
-        };
-        let found = refresh::refresh(context, &runtime, &refreshing)?;
-        if found.exit_status() != status::DONE {
-            return Ok(refresh::told(context, &found, context.masks()));
-        }
-    }
-    let now = surroundings::now();
-    let wanted = Wanted {
-        selected: &args.selection,
-        now,
-        as_of: args.selection.at.unwrap_or(now),
+    let store = context.open_to_read(&state, "plan")?;
+    let request = PlanRequest {
+        selection: &args.selection,
+        bounds: &Bounds::default(),
         keep_unchanged: args.show_unchanged,
         commit,
     };
-    let (plan, report) = planning::make(
-        context,
-        &project,
-        report,
-        &place,
-        store.as_ref(),
-        runtime.handle(),
-        wanted,
-    )?;
+    let (plan, report) =
+        planning::make(context, &project, report, &state, store.as_ref(), &runtime, request)?;
     let other_api = match &store {
-        Some(store) => context.same_api(&plan.api, &runtime.block_on(store.meta())?).err(),
+        Some(store) => context.check_same_api(&plan.api, &runtime.block_on(store.meta())?).err(),
         None => None,
     };
-    // Nobody has to wait for the plan to be read.
+    // Other commands need not wait until the plan is read.
     drop(store);
     let refusals = safety::check(&plan, planning::limits(&project, None, None));
-    let folder = match args.format {
-        PlanFormat::Github | PlanFormat::Markdown => context.folder_in_repository(),
-        _ => String::new(),
-    };
-    let readers = match args.format {
-        PlanFormat::Github | PlanFormat::Markdown => Readers::Elsewhere,
-        _ => Readers::Here,
-    };
+    let published = matches!(args.format, PlanFormat::Github | PlanFormat::Markdown);
+    let folder = if published { context.folder_in_repository() } else { String::new() };
+    let readers = if published { Readers::Elsewhere } else { Readers::Here };
     let view = View {
         mask: context.output.masks_out(readers),
         width: context.output.width(),
@@ -84,7 +51,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
         PlanFormat::Github => Format::Github,
     };
     if format == Format::Text {
-        context.report(&report)?;
+        context.output.report(&report);
     }
     render::plan(&plan, format, view, &mut context.output.out())?;
 
@@ -92,10 +59,10 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
         context.output.warning(&format!("apply will refuse: {failure}"));
         context.output.note(&format!("  {}", failure.help.as_deref().unwrap_or_default()));
     }
-    let (protected, warned): (Vec<_>, Vec<_>) = refusals
+    let (protected, others): (Vec<_>, Vec<_>) = refusals
         .into_iter()
         .partition(|refusal| matches!(refusal, safety::Refusal::Protected { .. }));
-    for refusal in &warned {
+    for refusal in &others {
         context.output.warning(&format!("apply will refuse: {refusal}"));
         context.output.note(&format!("  {}", refusal.help()));
     }
@@ -108,7 +75,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
             context.output.hint(&context.command(&format!("apply {}", path.display())));
         }
     } else if format == Format::Text {
-        if store_is_elsewhere(context, &place, &plan) {
+        if plan.state.lineage.is_none() && context.only_sandbox_has_state(&state) {
             context.output.note(
                 "this is what apply would do for real; add --sandbox to plan against what was applied in the sandbox",
             );
@@ -117,14 +84,6 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
         }
     }
     Ok(if args.detailed_exitcode && !plan.is_empty() { status::CHANGES } else { status::DONE })
-}
-
-fn store_is_elsewhere(
-    context: &Context,
-    place: &super::place::Place,
-    plan: &crate::plan::Plan,
-) -> bool {
-    plan.state.lineage.is_none() && context.has_sandbox_state(place)
 }
 
 fn save(path: &Path, plan: &Plan) -> Result<(), Failure> {

@@ -2,47 +2,61 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use jiff::Timestamp;
-use tokio::runtime::Handle;
+use tokio::runtime::{Handle, Runtime};
 
 use super::{
-    args::{Amount, Selection as Selected, Target},
-    context::{Context, selection},
+    args::{Amount, Bounds, SelectionArgs, Target},
+    context::Context,
+    environment,
     failure::Failure,
-    git::Ahead,
-    place::Place,
+    git::CommitLookup,
+    refresh::{self, RefreshRequest},
+    selected_state::SelectedState,
 };
 use crate::{
     desired::Deliveries,
     diagnostics::Report,
-    manifest::{Project, Threshold, suggest},
-    model::{Key, Record},
+    manifest::{Project, Threshold},
+    model::Key,
     plan::{
         Budget, Declared, Import, Inputs, Plan, PlanError, StateRef, plan,
         safety::{Limit, Limits},
     },
-    render::words,
+    render::humanize,
     state::{Records, Store},
 };
 
-/// Makes the plan. Problems that only show on the way are told, and end the command.
+/// Makes the plan, after a refresh if the command line asks for one. Errors that only planning finds are reported, and end the command.
 pub(super) fn make(
     context: &Context,
     project: &Project,
     report: Report,
-    place: &Place,
+    state: &SelectedState,
     store: Option<&Arc<dyn Store>>,
-    handle: &Handle,
-    wanted: Wanted<'_>,
+    runtime: &Runtime,
+    request: PlanRequest<'_>,
 ) -> Result<(Plan, Report), Failure> {
+    if let (Some(store), Some(amount)) = (store, request.selection.refresh) {
+        let most = match amount {
+            Amount::Count(most) => Some(most),
+            Amount::All => None,
+        };
+        let (targets, bounds) = (&request.selection.target, request.bounds);
+        let refresh = RefreshRequest { project, state, store, targets, most, bounds };
+        refresh::before_plan(context, runtime, &refresh)?;
+    }
+    let now = environment::now();
+    let as_of = request.selection.at.unwrap_or(now);
+    let handle = runtime.handle();
     let (meta, intents) = match store {
         Some(store) => (Some(handle.block_on(store.meta())?), handle.block_on(store.intents())?),
         None => (None, Vec::new()),
     };
     let unknown: Vec<_> = intents.iter().map(|intent| intent.address.clone()).collect();
     report.knows(Arc::new(unknown));
+    let targets = &request.selection.target;
     let declared: BTreeMap<Key, Declared> = project
-        .keys_at(wanted.as_of)
+        .keys_at(as_of)
         .into_iter()
         .map(|(key, presence)| {
             let protect = project.message(&key).and_then(|message| message.spec.protect);
@@ -50,9 +64,9 @@ pub(super) fn make(
         })
         .collect();
     let inputs = Inputs {
-        environment: place.environment().to_owned(),
+        environment: state.environment().to_owned(),
         api: context.endpoint(&project.settings)?,
-        as_of: wanted.as_of,
+        as_of,
         state: StateRef {
             lineage: meta.as_ref().map(|meta| meta.lineage),
             serial: meta.as_ref().map_or(0, |meta| meta.serial),
@@ -74,29 +88,29 @@ pub(super) fn make(
         moved: project.moved.iter().map(|moved| (moved.from.clone(), moved.to.clone())).collect(),
         declared,
         intents,
-        selection: selection(&wanted.selected.target),
-        destroy: wanted.selected.destroy,
+        selection: Target::selection(targets),
+        destroy: request.selection.destroy,
         budget: Budget::at(
-            wanted.now,
+            now,
             meta.as_ref().and_then(|meta| meta.budget.as_ref()),
             project.settings.requests_per_hour,
         ),
-        keep_unchanged: wanted.keep_unchanged,
+        keep_unchanged: request.keep_unchanged,
         most_bytes: project.limits.plan_bytes,
     };
-    let keys = wanted_keys(&wanted.selected.target);
-    let mut deliveries = Deliveries::new(project, wanted.as_of);
-    if let Some(keys) = &keys {
-        deliveries = deliveries.only(|key| keys.contains(&key.as_str()));
+    let mut deliveries = Deliveries::new(project, as_of);
+    if !targets.is_empty() {
+        let named = |key: &Key| targets.iter().any(|target| target.key_str() == key.as_str());
+        deliveries = deliveries.only(named);
     }
     let moves: Vec<_> =
         project.moved.iter().map(|moved| (moved.from.clone(), moved.to.clone())).collect();
     let planned = match store {
         Some(store) => {
             let records = Records::with_moves(&**store, handle.clone(), &moves);
-            plan(inputs, deliveries.by_ref(), records.undecoded())
+            plan(inputs, deliveries.by_ref(), records)
         }
-        None => plan::<Record>(inputs, deliveries.by_ref(), std::iter::empty()),
+        None => plan(inputs, deliveries.by_ref(), std::iter::empty()),
     };
     let mut report = report;
     report.extend(deliveries.take_warnings());
@@ -107,63 +121,44 @@ pub(super) fn make(
                 let planned = plan.changes.iter().map(|change| change.address.clone());
                 report.knows(Arc::new(planned.collect::<Vec<_>>()));
             }
-            check_targets(project, &plan, &wanted.selected.target)?;
-            check_addresses(context, project, &plan, store, handle, &wanted.selected.target)?;
+            check_keys(project, &plan, targets)?;
+            check_addresses(context, project, &plan, store, handle, targets)?;
             let diagnostics = report.masked();
-            let commit = wanted.commit.get();
+            let commit = request.commit.get();
             Ok((Plan { commit, diagnostics, ..plan }, report))
         }
         Err(PlanError::Manifest(errors)) => {
             report.extend(errors);
-            context.report(&report)?;
+            context.output.report(&report);
             Err(Failure::silent())
         }
-        Err(PlanError::State(error)) => Err(place.failure(error)),
+        Err(PlanError::Records(error)) => Err(state.failure(error)),
     }
 }
 
-/// What is planned, and for when.
-pub(super) struct Wanted<'a> {
-    pub(super) selected: &'a Selected,
-    pub(super) now: Timestamp,
-    pub(super) as_of: Timestamp,
+/// The options of a plan.
+pub(super) struct PlanRequest<'a> {
+    pub(super) selection: &'a SelectionArgs,
+    /// The bounds of the refresh.
+    pub(super) bounds: &'a Bounds,
     pub(super) keep_unchanged: bool,
-    pub(super) commit: Ahead,
-}
-
-/// The keys that targets name; `None` for all.
-fn wanted_keys(targets: &[Target]) -> Option<Vec<&str>> {
-    (!targets.is_empty()).then(|| {
-        targets
-            .iter()
-            .map(|target| match target {
-                Target::Key(key) => key.as_str(),
-                Target::Address(address) => address.key_str(),
-            })
-            .collect()
-    })
+    pub(super) commit: CommitLookup,
 }
 
 /// A target that names nothing is a typo.
-fn check_targets(project: &Project, plan: &Plan, targets: &[Target]) -> Result<(), Failure> {
-    let known: Vec<_> =
-        project.messages().map(|message| message.spec.key.as_str().to_owned()).collect();
-    for key in wanted_keys(targets).unwrap_or_default() {
+fn check_keys(project: &Project, plan: &Plan, targets: &[Target]) -> Result<(), Failure> {
+    let known = || project.messages().map(|message| message.spec.key.as_str());
+    for key in targets.iter().map(Target::key_str) {
         let planned = plan.changes.iter().any(|change| change.address.key_str() == key);
-        if planned || known.iter().any(|known| known == key) {
-            continue;
+        if !planned && !known().any(|known| known == key) {
+            let message = format!("--target {key}: neither the manifest nor the state has it");
+            return Err(Failure::new(message).suggest(key, known(), ""));
         }
-        let failure =
-            Failure::new(format!("--target {key}: neither the manifest nor the state has it"));
-        return Err(match suggest::nearest(key, known.iter().map(String::as_str)) {
-            Some(near) => failure.help(format!("did you mean `{near}`?")),
-            None => failure,
-        });
     }
     Ok(())
 }
 
-/// So is an address whose message is there, and whose visitor is nowhere.
+/// An address is a typo too if its message exists and its visitor does not.
 fn check_addresses(
     context: &Context,
     project: &Project,
@@ -187,7 +182,7 @@ fn check_addresses(
             None => Ok(false),
         };
         if !in_plan && !in_manifest() && !in_state()? {
-            let shown = words::address(address, context.masks());
+            let shown = humanize::address(address, context.masks());
             return Err(Failure::new(format!(
                 "--target {shown}: neither the manifest nor the state has this visitor for `{}`",
                 address.key_str()
@@ -197,7 +192,7 @@ fn check_addresses(
     Ok(())
 }
 
-/// What the project allows, unless the command line says otherwise.
+/// The limits of the command line, or else of the project.
 pub(super) fn limits(
     project: &Project,
     deletes: Option<Amount>,

@@ -3,7 +3,7 @@ use std::{io::Write, sync::Arc};
 use serde_json::json;
 
 use super::{
-    args::{Bounds, DataFormat, Presence as Args},
+    args::{Bounds, DataFormat, PresenceArgs},
     context::Context,
     failure::{Failure, status},
     progress::Progress,
@@ -11,27 +11,28 @@ use super::{
 };
 use crate::{
     apply::{self, PING_EVERY, Stop, Stopper},
-    manifest::suggest,
-    render::words,
+    brevo::SenderMismatch,
+    model::{Kind, one_line},
+    render::humanize,
 };
 
-pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
+pub(super) fn run(context: &Context, args: &PresenceArgs) -> Result<u8, Failure> {
     let (project, report) = context.project()?;
-    context.report(&report)?;
+    context.output.report(&report);
     let Some(sender) = project.senders.get(&args.from) else {
-        let failure = Failure::new(format!("there is no sender `{}`", args.from));
         let names = project.senders.keys().map(String::as_str);
-        return Err(match suggest::nearest(&args.from, names) {
-            Some(near) => failure.help(format!("did you mean `{near}`?")),
-            None => failure.help("senders are declared under `senders:`"),
-        });
+        return Err(Failure::new(format!("there is no sender `{}`", args.from)).suggest(
+            &args.from,
+            names,
+            "senders are declared under `senders:`",
+        ));
     };
-    let place = context.place(&project.settings)?;
+    let state = context.selected_state(&project.settings)?;
     let runtime = context.runtime()?;
-    let link = context.link(&runtime, &project, &place)?;
-    let client = link.client.clone();
-    let ping = apply::ping(&client, sender).map_err(|_| {
-        Failure::new(format!("`{}` is {sender}: presence is that of one agent", args.from))
+    let connection = context.connect(&runtime, &project, &state)?;
+    let client = connection.client.clone();
+    SenderMismatch::check(Kind::Agent, sender).map_err(|_| {
+        Failure::new(format!("`{}` is {sender}: only one agent can be online", args.from))
             .help("name a sender with `agent:`, or with `email:`, `name:` and `received_from:`")
     })?;
     let minute = PING_EVERY.as_secs();
@@ -42,29 +43,32 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
     };
     let limit = project.settings.requests_per_hour;
     let cost = match times {
-        Some(1) => format!("one ping: 1 of {} an hour", words::count(limit, "request", "requests")),
+        Some(1) => {
+            format!("one ping: 1 of {} an hour", humanize::count(limit, "request", "requests"))
+        }
         _ => format!(
             "one ping a minute: 60 of {} an hour",
-            words::count(limit, "request", "requests")
+            humanize::count(limit, "request", "requests")
         ),
     };
-    context.output.note(&format!("{} is online; {cost}", words::one_line(&sender.to_string())));
+    context.output.note(&format!("{} is online; {cost}", one_line(&sender.to_string())));
     let options = context.options(&project, &Bounds::default());
     let progress = Arc::new(Progress::new(&context.global, context.output.clone()));
     let stopper = Stopper::default();
     let presence = runtime.block_on(async {
-        let kept = apply::keep_online(ping, times, &options, progress.clone(), stopper.clone());
-        signals::heed(stopper.clone(), kept).await
+        let reporter = progress.clone();
+        let kept = apply::keep_online(&client, sender, times, &options, reporter, stopper.clone());
+        signals::run_until_signalled(stopper.clone(), kept).await
     });
     progress.finish();
-    runtime.block_on(link.close());
+    runtime.block_on(connection.close());
     let presence = presence?;
     let written = match args.format {
         DataFormat::Text => writeln!(
             context.output.out(),
             "{} answered, {} not.",
-            words::count(presence.pings, "ping", "pings"),
-            words::number(presence.missed)
+            humanize::count(presence.pings, "ping", "pings"),
+            humanize::number(presence.missed)
         )
         .map_err(Failure::from),
         DataFormat::Json => context.output.json(&json!({
@@ -79,11 +83,11 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
     }
     let status = match presence.stopped {
         Some(Stop::Fatal) => status::FAILED,
-        // Without an end of its own, being stopped is how it ends.
+        // A run without a duration ends by a signal.
         Some(Stop::Signal) if times.is_none() => status::DONE,
         Some(_) => status::STOPPED,
         None if presence.pings == 0 => status::FAILED,
         None => status::DONE,
     };
-    Ok(context.output.ended(written, status))
+    Ok(context.output.exit_status(written, status))
 }

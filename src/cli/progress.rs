@@ -1,4 +1,4 @@
-//! How a run is followed on stderr: a bar on a terminal, a line now and then without one.
+//! The progress of a run on stderr: a bar on a terminal, or a line every ten seconds.
 
 use std::{
     collections::HashSet,
@@ -10,46 +10,38 @@ use std::{
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use serde_json::json;
 
-use super::{
-    args::{Global, LogFormat},
-    failure,
-    output::Output,
-};
+use super::{args::GlobalOptions, failure, output::Output};
 use crate::{
     apply::{Event, Failure, Reporter, Stop},
-    render::words,
+    model::{Address, one_line},
+    render::humanize,
     state::unrecorded::CreateOutcome,
 };
 
-/// How often a line is written where there is no terminal.
-const NOW_AND_THEN: Duration = Duration::from_secs(10);
+/// How often a line is written without a terminal.
+const LINE_EVERY: Duration = Duration::from_secs(10);
 
-/// Follows one run.
+/// The progress of one run.
 pub(super) struct Progress {
     output: Output,
     bar: Option<ProgressBar>,
-    mask: bool,
     verbose: bool,
-    quiet: bool,
-    json: bool,
-    lines: Mutex<Lines>,
+    counts: Mutex<Counts>,
 }
 
-struct Lines {
+struct Counts {
     changes: u64,
     done: u64,
     requests: u64,
     last: Instant,
     started: Instant,
-    /// What was said to do about problems.
+    /// The help that was shown already.
     advised: HashSet<String>,
 }
 
 impl Progress {
-    pub(super) fn new(global: &Global, output: Output) -> Self {
-        let mask = output.masks_err();
-        let json = global.log_format == LogFormat::Json;
-        let terminal = io::stderr().is_terminal() && !global.quiet && !json;
+    pub(super) fn new(global: &GlobalOptions, output: Output) -> Self {
+        let terminal = io::stderr().is_terminal() && !output.is_quiet() && !output.writes_json();
         let bar = terminal.then(|| {
             let style =
                 ProgressStyle::with_template("  {bar:24} {pos}/{len}  {rate}  {left}{wide_msg}")
@@ -59,7 +51,7 @@ impl Progress {
                         let _ = write!(out, "{:.1}/s", state.per_sec());
                     })
                     .with_key("left", |state: &ProgressState, out: &mut dyn std::fmt::Write| {
-                        let _ = write!(out, "{} left  ", words::duration(state.eta()));
+                        let _ = write!(out, "{} left  ", humanize::duration(state.eta()));
                     });
             let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());
             bar.set_style(style);
@@ -69,11 +61,8 @@ impl Progress {
         Self {
             output,
             bar,
-            mask,
             verbose: global.verbose > 0,
-            quiet: global.quiet,
-            json,
-            lines: Mutex::new(Lines {
+            counts: Mutex::new(Counts {
                 changes: 0,
                 done: 0,
                 requests: 0,
@@ -91,16 +80,20 @@ impl Progress {
         }
     }
 
+    fn shown(&self, address: &Address) -> String {
+        humanize::address(address, self.output.masks_err())
+    }
+
     fn say(&self, text: &str) {
         let text = self.output.masked(text);
         self.beside_bar(|| self.output.note(&text));
     }
 
-    fn lines(&self) -> MutexGuard<'_, Lines> {
-        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
+    fn counts(&self) -> MutexGuard<'_, Counts> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Says something around the bar.
+    /// Hides the bar while something is printed.
     fn beside_bar(&self, say: impl FnOnce()) {
         match &self.bar {
             Some(bar) => bar.suspend(say),
@@ -108,67 +101,64 @@ impl Progress {
         }
     }
 
-    /// What is wrong with one change.
+    /// Prints the failure of one change.
     fn failed(&self, failure: &Failure, what: &str) {
         let Failure { address, action, problem } = failure;
-        let address = words::address(address, self.mask);
+        let address = self.shown(address);
         let told = failure::Failure::new(format!(
             "{action} {address}{what}: {}",
-            words::one_line(&problem.to_string())
+            one_line(&problem.to_string())
         ));
-        // The same advice for every change would bury what differs.
-        let told = match &problem.hint {
-            Some(hint) if self.lines().advised.insert(hint.clone()) => {
-                told.help(words::one_line(hint))
-            }
+        // The same help for every change would bury the differences.
+        let told = match problem.hint() {
+            Some(hint) if self.counts().advised.insert(hint.clone()) => told.help(one_line(&hint)),
             _ => told,
         };
         self.beside_bar(|| self.output.failure(&told));
     }
 
     fn step(&self) {
-        let mut lines = self.lines();
-        lines.done += 1;
+        let mut counts = self.counts();
+        counts.done += 1;
         if let Some(bar) = &self.bar {
-            bar.set_position(lines.done);
-        } else if lines.last.elapsed() >= NOW_AND_THEN {
-            lines.last = Instant::now();
-            let rate = lines.done as f64 / lines.started.elapsed().as_secs_f64();
+            bar.set_position(counts.done);
+        } else if counts.last.elapsed() >= LINE_EVERY {
+            counts.last = Instant::now();
+            let rate = counts.done as f64 / counts.started.elapsed().as_secs_f64();
             let text = format!(
                 "{} of {} changes done, {rate:.1} a second",
-                words::number(lines.done),
-                words::number(lines.changes)
+                humanize::number(counts.done),
+                humanize::number(counts.changes)
             );
-            drop(lines);
+            drop(counts);
             self.say(&text);
         }
     }
 
     fn log(&self, event: &Event) {
-        let address = |address: &crate::model::Address| words::address(address, self.mask);
         let line = match event {
             Event::Started { changes, requests } => {
                 json!({ "event": "started", "changes": changes, "requests": requests })
             }
             Event::Requested => return,
             Event::Applied { address: of, action, id } => {
-                json!({ "event": "applied", "address": address(of), "action": action, "id": id })
+                json!({ "event": "applied", "address": self.shown(of), "action": action, "id": id })
             }
             Event::Failed(failure) | Event::Unknown(failure) => {
                 let event = if matches!(event, Event::Failed(_)) { "failed" } else { "unknown" };
                 json!({
                     "event": event,
-                    "address": address(&failure.address),
+                    "address": self.shown(&failure.address),
                     "action": failure.action,
                     "status": failure.problem.status(),
-                    "message": failure.problem.message,
-                    "request_id": failure.problem.request_id,
+                    "message": failure.problem.to_string(),
+                    "request_id": failure.problem.request_id(),
                 })
             }
-            Event::Missed(problem) => json!({ "event": "missed", "message": problem.message }),
+            Event::Missed(problem) => json!({ "event": "missed", "message": problem.to_string() }),
             Event::Repeating { address: of, why, pause } => json!({
                 "event": "repeating",
-                "address": of.as_ref().map(address),
+                "address": of.as_ref().map(|of| self.shown(of)),
                 "why": why,
                 "pause_s": pause.as_secs_f64(),
             }),
@@ -181,10 +171,10 @@ impl Progress {
                     CreateOutcome::Sent(record) => Some(&record.id),
                     CreateOutcome::NotSent(_) => None,
                 };
-                json!({ "event": "unrecorded", "address": address(outcome.address()), "id": id })
+                json!({ "event": "unrecorded", "address": self.shown(outcome.address()), "id": id })
             }
         };
-        if !self.quiet {
+        if !self.output.is_quiet() {
             self.output.event(&line);
         }
     }
@@ -193,17 +183,17 @@ impl Progress {
 impl Reporter for Progress {
     fn report(&self, event: &Event) {
         if matches!(event, Event::Requested) {
-            self.lines().requests += 1;
+            self.counts().requests += 1;
             return;
         }
-        if self.json {
+        if self.output.writes_json() {
             self.log(event);
             return;
         }
         match event {
             Event::Requested => {}
             Event::Started { changes, .. } => {
-                self.lines().changes = *changes;
+                self.counts().changes = *changes;
                 if let Some(bar) = &self.bar {
                     bar.set_length(*changes);
                 }
@@ -211,7 +201,7 @@ impl Reporter for Progress {
             Event::Applied { address, action, id } => {
                 if self.verbose {
                     let id = id.as_ref().map_or_else(String::new, |id| format!("  {id}"));
-                    let address = words::address(address, self.mask);
+                    let address = self.shown(address);
                     self.say(&format!("  {} {action} {address}{id}", action.sign()));
                 }
                 self.step();
@@ -226,18 +216,18 @@ impl Reporter for Progress {
             }
             Event::Missed(problem) => self.say(&format!("  a ping failed: {problem}")),
             Event::Repeating { address, why, pause } => {
-                let of = address.as_ref().map_or_else(String::new, |address| {
-                    format!(" of {}", words::address(address, self.mask))
-                });
+                let of = address
+                    .as_ref()
+                    .map_or_else(String::new, |address| format!(" of {}", self.shown(address)));
                 self.say(&format!(
                     "  again in {}: the request{of}: {}",
-                    words::duration(*pause),
-                    words::one_line(why)
+                    humanize::duration(*pause),
+                    one_line(why)
                 ));
             }
             Event::Waiting { pause } => self.say(&format!(
                 "  the API's budget is used up; going on in {}",
-                words::duration(*pause)
+                humanize::duration(*pause)
             )),
             Event::Stopping(stop) => self.say(match stop {
                 Stop::Signal => {
@@ -247,7 +237,7 @@ impl Reporter for Progress {
                 Stop::Duration => "  stopping: the time is over",
                 Stop::Fatal => "  stopping: no further request would fare better",
             }),
-            // Who keeps it says so.
+            // The recorder reports it.
             Event::Unrecorded(_) => {}
         }
     }

@@ -7,41 +7,40 @@ use serde_json::json;
 use tokio::runtime::Runtime;
 
 use super::{
-    args::{Bounds, DataFormat, Refresh as Args, Target},
-    context::{Context, selection},
+    args::{Bounds, DataFormat, RefreshArgs, Target},
+    context::Context,
     failure::{Failure, status},
-    place::Place,
     progress::Progress,
+    selected_state::SelectedState,
     signals,
 };
 use crate::{
     apply::{self, Refreshed, Session, Stopper},
     manifest::Project,
-    render::words,
+    render::humanize,
     state::{Mode, Store},
 };
 
-pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
+pub(super) fn run(context: &Context, args: &RefreshArgs) -> Result<u8, Failure> {
     let (project, report) = context.project()?;
-    context.report(&report)?;
-    let place = context.place(&project.settings)?;
+    context.output.report(&report);
+    let state = context.selected_state(&project.settings)?;
     let runtime = context.runtime()?;
-    let Some(store) = context.open(&place, Mode::MustExist, "refresh")? else {
-        // Nothing was sent, so there is nothing to ask about.
+    let Some(store) = context.open(&state, Mode::MustExist, "refresh")? else {
         context.output.note("there is no state yet: nothing was sent");
         return Ok(status::DONE);
     };
-    let refreshing = Refreshing {
+    let request = RefreshRequest {
         project: &project,
-        place: &place,
+        state: &state,
         store: &store,
         targets: &args.target,
         most: args.bounds.max_requests,
         bounds: &args.bounds,
     };
-    let found = refresh(context, &runtime, &refreshing)?;
+    let found = refresh(context, &runtime, &request)?;
     if args.format == DataFormat::Json {
-        let told = context.output.json(&json!({
+        let written = context.output.json(&json!({
             "format": "pushsync/refresh/1",
             "verified": found.verified,
             "gone": found.gone,
@@ -51,76 +50,90 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
             "requests": found.requests,
             "stopped": found.stopped,
         }));
-        return Ok(context.output.ended(told, found.exit_status()));
+        return Ok(context.output.exit_status(written, found.exit_status()));
     }
-    Ok(told(context, &found, context.masks()))
+    Ok(print(context, &found))
 }
 
-/// What is refreshed, and how.
-pub(super) struct Refreshing<'a> {
+/// For `--refresh` of `plan` and `apply`. Fails if the refresh stopped early; it has printed the result then.
+pub(super) fn before_plan(
+    context: &Context,
+    runtime: &Runtime,
+    request: &RefreshRequest<'_>,
+) -> Result<(), Failure> {
+    let found = refresh(context, runtime, request)?;
+    if found.exit_status() == status::DONE {
+        return Ok(());
+    }
+    Err(Failure::silent().status(print(context, &found)))
+}
+
+/// The deliveries to refresh, and the bounds of the run.
+pub(super) struct RefreshRequest<'a> {
     pub(super) project: &'a Project,
-    pub(super) place: &'a Place,
+    pub(super) state: &'a SelectedState,
     pub(super) store: &'a Arc<dyn Store>,
     pub(super) targets: &'a [Target],
-    /// No more deliveries than this.
+    /// The largest number of deliveries.
     pub(super) most: Option<u64>,
     pub(super) bounds: &'a Bounds,
 }
 
-/// Asks the API, and records what differs.
-pub(super) fn refresh(
+/// Asks the API, and records the differences.
+fn refresh(
     context: &Context,
     runtime: &Runtime,
-    refreshing: &Refreshing<'_>,
+    request: &RefreshRequest<'_>,
 ) -> Result<Refreshed, Failure> {
-    let Refreshing { project, place, store, targets, most, bounds } = *refreshing;
+    let RefreshRequest { project, state, store, targets, most, bounds } = *request;
     let endpoint = context.endpoint(&project.settings)?;
-    let api_url = context.same_api(&endpoint, &runtime.block_on(store.meta())?)?;
-    let link = context.link(runtime, project, place)?;
+    let api_url = context.check_same_api(&endpoint, &runtime.block_on(store.meta())?)?;
+    let connection = context.connect(runtime, project, state)?;
     let progress = Arc::new(Progress::new(&context.global, context.output.clone()));
     let stopper = Stopper::default();
     let session = Session {
         store: Arc::clone(store),
-        api: Arc::new(link.client.clone()),
+        api: Arc::new(connection.client.clone()),
         api_url,
         options: context.options(project, bounds),
         info: context.run_info("refresh", context.commit()),
         reporter: progress.clone(),
         stopper: stopper.clone(),
     };
-    let selection = selection(targets);
+    let selection = Target::selection(targets);
     let found = runtime.block_on(async {
-        let found = signals::heed(stopper, apply::refresh(&selection, most, session)).await;
-        link.close().await;
+        let work = apply::refresh(&selection, most, session);
+        let found = signals::run_until_signalled(stopper, work).await;
+        connection.close().await;
         found
     });
     progress.finish();
     Ok(found??)
 }
 
-/// Tells what was found, and answers with the exit status.
-pub(super) fn told(context: &Context, found: &Refreshed, mask: bool) -> u8 {
-    let written = list(found, mask, &mut context.output.out());
+/// Prints the result, and returns the exit status.
+fn print(context: &Context, found: &Refreshed) -> u8 {
+    let written = list(found, context.masks(), &mut context.output.out());
     if let Some(fatal) = &found.fatal {
         context.output.failure(&fatal.into());
     } else if !found.gone.is_empty() || !found.changed.is_empty() {
         context.output.hint(&context.command("plan"));
     }
-    context.output.ended(written, found.exit_status())
+    context.output.exit_status(written, found.exit_status())
 }
 
 fn list(found: &Refreshed, mask: bool, out: &mut impl Write) -> io::Result<()> {
     for (addresses, what) in [(&found.gone, "gone"), (&found.changed, "changed")] {
         for address in addresses {
-            writeln!(out, "  {what}: {}", words::address(address, mask))?;
+            writeln!(out, "  {what}: {}", humanize::address(address, mask))?;
         }
     }
     writeln!(
         out,
         "{} verified: {} gone, {} changed; {} not asked for.",
-        words::count(found.verified, "delivery", "deliveries"),
-        words::number(found.gone.len() as u64),
-        words::number(found.changed.len() as u64),
-        words::number(found.remaining),
+        humanize::count(found.verified, "delivery", "deliveries"),
+        humanize::number(found.gone.len() as u64),
+        humanize::number(found.changed.len() as u64),
+        humanize::number(found.remaining),
     )
 }

@@ -1,60 +1,40 @@
-use std::{
-    io::Write,
-    net::{Ipv4Addr, SocketAddr},
-};
+use std::net::{Ipv4Addr, SocketAddr};
 
 use serde_json::json;
 
 use super::{
-    args::{DataFormat, Sandbox as Args},
+    args::SandboxArgs,
     context::Context,
+    environment,
     failure::{Failure, status},
-    signals, surroundings,
+    serving,
 };
-use crate::{
-    apply::Stopper,
-    sandbox::{Faults, Options, Sandbox},
-};
+use crate::sandbox::{Faults, Options, Sandbox};
 
-pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
-    let Args { port, data, limit, latency, fail, drop_replies, seed, format } = args;
-    let runtime = context.servers_runtime()?;
+pub(super) fn run(context: &Context, args: SandboxArgs) -> Result<u8, Failure> {
+    let SandboxArgs { port, data, limit, latency, fail, drop_replies, seed, format } = args;
+    let runtime = context.server_runtime()?;
     runtime.block_on(async {
         let running = Sandbox::start(Options {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
             data,
             budget: limit,
             faults: Faults { latency, fail, drop_replies, seed },
-            clock: surroundings::clock(),
+            clock: environment::clock(),
         })
         .await
-        .map_err(|error| {
-            Failure::new(error.to_string()).help("--port 0 takes a port that is free")
-        })?;
+        .map_err(serving::not_started)?;
         for warning in running.warnings() {
             context.output.warning(warning);
         }
-        // Scripts wait for this line. It serves whether anybody reads it or not.
-        let mut out = context.output.out();
-        let page = format!("http://{}", running.address());
-        let written = match format {
-            DataFormat::Text => writeln!(out, "listening on {page}"),
-            DataFormat::Json => writeln!(
-                out,
-                "{}",
-                json!({ "format": "pushsync/sandbox/1", "page": page, "base_url": running.base_url() })
-            ),
-        };
-        let written = written.and_then(|()| out.flush());
-        drop(out);
-        context.output.go_on_without(written);
+        let (page, base_url) = (format!("http://{}", running.address()), running.base_url());
+        let document =
+            json!({ "format": "pushsync/sandbox/1", "page": page, "base_url": base_url });
+        serving::announce(context, format, &format!("listening on {page}"), &document);
         context.output.note(&format!(
-            "any key is accepted; try: BREVO_API_KEY=any pushsync apply --base-url {} --state sandbox-state; Ctrl-C stops",
-            running.base_url()
+            "any key is accepted; try: BREVO_API_KEY=any pushsync apply --base-url {base_url} --state sandbox-state; Ctrl-C stops"
         ));
-        let stopper = Stopper::default();
-        let stopped = stopper.clone();
-        signals::heed(stopper, async move { stopped.stopped().await }).await?;
+        serving::until_stopped().await?;
         running.stop().await;
         Ok(status::DONE)
     })

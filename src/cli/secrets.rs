@@ -1,11 +1,6 @@
-//! Where keys come from: the environment, or a file. Never an argument, never YAML.
+//! Keys and passphrases, from the environment or a file. They are never arguments, and never in YAML.
 
-use std::{
-    ffi::OsString,
-    fs::File,
-    io::Read,
-    path::{Path, PathBuf},
-};
+use std::{ffi::OsString, fs::File, io::Read, path::Path};
 
 use secrecy::SecretString;
 use zeroize::Zeroizing;
@@ -13,23 +8,20 @@ use zeroize::Zeroizing;
 use super::failure::Failure;
 use crate::state::StateKey;
 
-/// The path of a file that holds a key. Not shown by `--help` or errors of clap.
-pub(super) type KeyFile = PathBuf;
-
 /// The longest file with a secret, in bytes.
 const LONGEST: usize = 64 << 10;
 
-/// What goes into the headers.
-pub(super) struct Keys {
+/// The keys that the headers of a request carry.
+pub(super) struct ApiKeys {
     pub(super) api: SecretString,
     pub(super) partner: Option<SecretString>,
 }
 
 /// Reads the keys. `env` gives environment variables.
 pub(super) fn keys(
-    file: Option<&KeyFile>,
+    file: Option<&Path>,
     env: impl Fn(&str) -> Option<String>,
-) -> Result<Keys, Failure> {
+) -> Result<ApiKeys, Failure> {
     let filled = |name: &str| {
         let value = env(name).map(Zeroizing::new);
         value.filter(|text| !text.trim().is_empty())
@@ -44,7 +36,7 @@ pub(super) fn keys(
         }
     };
     let partner = filled("BREVO_PARTNER_KEY").map(|key| SecretString::from(key.trim()));
-    Ok(Keys { api: SecretString::from(api.as_str()), partner })
+    Ok(ApiKeys { api: SecretString::from(api.as_str()), partner })
 }
 
 /// The first line of a file, without white space around it.
@@ -60,13 +52,13 @@ fn first_line(path: &Path, what: &str) -> Result<Zeroizing<String>, Failure> {
     Ok(Zeroizing::new(line.to_owned()))
 }
 
-/// A file with a secret, which nobody writes longer than [`LONGEST`].
+/// The text of a file with a secret; one of more than [`LONGEST`] bytes is refused.
 fn whole(path: &Path, what: &str) -> Result<Zeroizing<String>, Failure> {
     let failed = |why: &dyn std::fmt::Display| {
         Failure::new(format!("could not read {what} from {}: {why}", path.display()))
     };
     let file = File::open(path).map_err(|error| failed(&error))?;
-    // Room for all of it: where a buffer grows, it leaves copies behind.
+    // Large enough at once: a buffer that grows leaves copies behind.
     let mut bytes = Zeroizing::new(Vec::with_capacity(LONGEST + 1));
     file.take(LONGEST as u64 + 1).read_to_end(&mut bytes).map_err(|error| failed(&error))?;
     if bytes.len() > LONGEST {
@@ -79,9 +71,9 @@ fn whole(path: &Path, what: &str) -> Result<Zeroizing<String>, Failure> {
 }
 
 /// The passphrase under which the state is encrypted: in the variable `name`, or in the first line
-/// of the file that `name_FILE` names. Both lose the end of the line, and nothing else.
+/// of the file that `name_FILE` names. The end of the line is dropped from both, and nothing else.
 ///
-/// One that is set and cannot be used is an error: a state must not stay plain because of a typo.
+/// A passphrase that cannot be used is an error: a typo must not leave a state unencrypted.
 pub(super) fn state_key(
     name: &str,
     env: impl Fn(&str) -> Option<OsString>,
@@ -121,7 +113,7 @@ pub(super) fn state_key(
         .map_err(|length| unusable(format!("has {length} characters: it takes at least 20")))
 }
 
-/// The value of a variable, which must be one line.
+/// The value of a variable, which must have one line.
 fn in_variable(name: &str, value: OsString) -> Result<Zeroizing<String>, Failure> {
     let value = value.into_string().map_err(|value| {
         drop(Zeroizing::new(value.into_encoded_bytes()));
@@ -137,7 +129,7 @@ fn in_variable(name: &str, value: OsString) -> Result<Zeroizing<String>, Failure
     Ok(Zeroizing::new(line.to_owned()))
 }
 
-/// The first line without its end, which is `\n` or `\r\n`, and what comes after it.
+/// The first line without its end (`\n` or `\r\n`), and the rest.
 fn split_line(text: &str) -> (&str, &str) {
     match text.split_once('\n') {
         Some((line, rest)) => (line.strip_suffix('\r').unwrap_or(line), rest),

@@ -3,21 +3,25 @@ use std::io::Write;
 use serde_json::json;
 
 use super::{
-    args::{DataFormat, Show as Args},
+    args::{DataFormat, ShowArgs},
     context::Context,
     failure::{Failure, status},
 };
-use crate::{desired::Deliveries, manifest::suggest, render::words};
+use crate::{
+    desired::Deliveries,
+    model::{one_line, printable},
+    render::humanize,
+};
 
-pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
+pub(super) fn run(context: &Context, args: &ShowArgs) -> Result<u8, Failure> {
     let (project, mut report) = context.project()?;
     let Some(message) = project.message(&args.key) else {
-        let failure = Failure::new(format!("there is no message `{}`", args.key));
         let keys = project.messages().map(|message| message.spec.key.as_str());
-        return Err(match suggest::nearest(args.key.as_str(), keys) {
-            Some(near) => failure.help(format!("did you mean `{near}`?")),
-            None => failure,
-        });
+        return Err(Failure::new(format!("there is no message `{}`", args.key)).suggest(
+            args.key.as_str(),
+            keys,
+            "",
+        ));
     };
     let mut deliveries = Deliveries::everything(&project).only(|key| *key == args.key);
     if let Some(visitor) = &args.visitor {
@@ -27,7 +31,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
         Some(Ok(delivery)) => delivery,
         Some(Err(problem)) => {
             report.extend([problem]);
-            context.report(&report)?;
+            context.output.report(&report);
             return Err(Failure::silent());
         }
         None => {
@@ -61,9 +65,9 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
         writeln!(
             err,
             "{} ({}, from {})",
-            words::address(&delivery.address, mask),
+            humanize::address(&delivery.address, mask),
             delivery.spec.kind,
-            words::one_line(&delivery.spec.sender.to_string())
+            one_line(&delivery.spec.sender.to_string())
         )?;
         match (from, until) {
             (None, None) => {}
@@ -74,6 +78,6 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
         writeln!(err)?;
     }
     drop(err);
-    writeln!(context.output.out(), "{}", words::printable(&delivery.text))?;
+    writeln!(context.output.out(), "{}", printable(&delivery.text))?;
     Ok(status::DONE)
 }

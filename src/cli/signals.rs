@@ -7,9 +7,12 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::failure::{Failure, status};
 use crate::apply::{Stop, Stopper};
 
-/// Runs `work`. The first signal tells `stopper`; `work` is expected to end soon. The second one
-/// drops `work` where it is: what was under way is noted in the state as intents.
-pub(super) async fn heed<T>(stopper: Stopper, work: impl Future<Output = T>) -> Result<T, Failure> {
+/// Runs `work`. The first signal stops `stopper`, and `work` ends soon after. The second signal drops
+/// `work` at once: the state keeps the intents of the requests under way.
+pub(super) async fn run_until_signalled<T>(
+    stopper: Stopper,
+    work: impl Future<Output = T>,
+) -> Result<T, Failure> {
     tokio::pin!(work);
     let failed = |error| Failure::new(format!("could not listen for signals: {error}"));
     let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;

@@ -1,4 +1,4 @@
-//! A state in a folder is not for a repository: what git tracks could be from anybody.
+//! A state in a folder must not be in a repository: anyone could have written a file that git tracks.
 
 use std::{
     ffi::OsStr,
@@ -9,24 +9,24 @@ use super::{
     failure::Failure,
     git::{GitError, Repository},
 };
-use crate::render::words;
+use crate::{model::one_line, render::humanize};
 
-/// What git has to do with a folder that holds a state.
+/// How git treats a folder that holds a state.
 #[derive(Debug, PartialEq, Eq)]
 enum Tracking {
-    /// Nothing: there is no repository, or it ignores what is in the folder.
+    /// There is no repository, or it ignores the files of the folder.
     None,
-    /// It would be committed with all the rest.
+    /// Git would commit it with the other files.
     NotIgnored,
-    /// The first of the files that are tracked, from the repository's top folder on, and how many there are.
+    /// The first tracked file, relative to the repository's top folder, and the number of tracked files.
     Tracked(PathBuf, usize),
 }
 
-/// Refuses a folder of which git tracks more than what explains or ignores it. Answers with a warning if git
-/// does not ignore it. `project` is the folder of the project; its `pushsync.yaml` need not be there.
+/// Refuses a folder if git tracks files in it, other than a README or .gitignore. Returns a warning if git
+/// does not ignore it. `project` is the folder of the project, which need not have a `pushsync.yaml`.
 pub(super) fn check(folder: &Path, project: &Path) -> Result<Option<String>, Failure> {
     if folder.exists() && !folder.is_dir() {
-        // Whatever it is, no state is in it: opening it says so.
+        // It is not a folder; opening the state reports that.
         return Ok(None);
     }
     let nearest = folder.ancestors().find(|above| above.exists()).unwrap_or(Path::new("."));
@@ -39,7 +39,7 @@ pub(super) fn check(folder: &Path, project: &Path) -> Result<Option<String>, Fai
         Ok((Some(link), _)) => {
             return Err(Failure::new(format!(
                 "the state is looked for behind {}, a symbolic link that git tracks. Anyone whose changes are merged could say with it what was sent",
-                words::one_line(&link.display().to_string())
+                one_line(&link.display().to_string())
             ))
             .help("nothing was done. Take the link out of git, or name the folder that it leads to under `state:` or with --state"));
         }
@@ -51,7 +51,7 @@ pub(super) fn check(folder: &Path, project: &Path) -> Result<Option<String>, Fai
         }
     };
     let root = repository.root();
-    // Without the slash that joining nothing would leave.
+    // Joined by components, because joining an empty path would add a slash.
     let inside: PathBuf = repository
         .folder()
         .components()
@@ -59,7 +59,7 @@ pub(super) fn check(folder: &Path, project: &Path) -> Result<Option<String>, Fai
         .collect();
     let own = !project.canonicalize().is_ok_and(|project| project.starts_with(root.join(&inside)));
     let line = gitignore_line(&inside);
-    let top = words::one_line(&root.join(".gitignore").display().to_string());
+    let top = one_line(&root.join(".gitignore").display().to_string());
     match tracking {
         Tracking::None => Ok(None),
         Tracking::NotIgnored if own => Ok(Some(format!(
@@ -73,12 +73,12 @@ pub(super) fn check(folder: &Path, project: &Path) -> Result<Option<String>, Fai
         Tracking::Tracked(first, count) => {
             let others = match count {
                 1 => String::new(),
-                n => format!(" and {}", words::count(n as u64 - 1, "other file", "other files")),
+                n => format!(" and {}", humanize::count(n as u64 - 1, "other file", "other files")),
             };
             let failure = Failure::new(format!(
                 "git tracks the state in {}: {}{others} in {}. Anyone whose changes are merged could say there what was sent",
                 folder.display(),
-                words::one_line(&first.display().to_string()),
+                one_line(&first.display().to_string()),
                 root.display()
             ));
             Err(if own {
@@ -98,7 +98,7 @@ pub(super) fn check(folder: &Path, project: &Path) -> Result<Option<String>, Fai
 
 fn tracking(repository: &Repository, folder: &Path, nearest: &Path) -> Result<Tracking, GitError> {
     if nearest != folder {
-        // It is about to be made.
+        // The folder is about to be created.
         let rest = folder.strip_prefix(nearest).unwrap_or(Path::new(""));
         let file = repository.folder().join(rest).join("pushsync.json");
         return Ok(if repository.ignores(&file)? { Tracking::None } else { Tracking::NotIgnored });
@@ -113,7 +113,7 @@ fn tracking(repository: &Repository, folder: &Path, nearest: &Path) -> Result<Tr
     })
 }
 
-/// The first link on the way to a folder that git tracks: anyone who commits one says where the state is.
+/// The first symbolic link on the path that git tracks: anyone who commits one decides where the state is.
 fn tracked_link(folder: &Path, project: &Path) -> Result<Option<PathBuf>, GitError> {
     let absolute = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
     for link in absolute.ancestors().filter(|path| path.is_symlink()) {
@@ -127,7 +127,7 @@ fn tracked_link(folder: &Path, project: &Path) -> Result<Option<PathBuf>, GitErr
     Ok(None)
 }
 
-/// Files that say what the folder is for, or that the rest is ignored.
+/// Whether a file explains the folder, or makes git ignore the other files.
 fn explains(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     matches!(&*name, ".gitignore" | ".gitkeep") || name.starts_with("README")

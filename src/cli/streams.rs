@@ -2,8 +2,8 @@
 
 use std::io::{self, ErrorKind, Write};
 
-/// Stdout. A reader that has seen enough is no error: what is written after that is dropped, and the
-/// command ends as if it had been read. Any other failure is one.
+/// Stdout. A reader that closes the pipe early is not an error: the rest is dropped, and the command ends
+/// as if it had been read. Any other failure is an error.
 pub(super) struct Results<W> {
     inner: W,
     closed: bool,
@@ -19,7 +19,7 @@ impl<W: Write> Results<W> {
         self.closed
     }
 
-    fn read<T>(&mut self, written: io::Result<T>, dropped: T) -> io::Result<T> {
+    fn forgive<T>(&mut self, written: io::Result<T>, dropped: T) -> io::Result<T> {
         match written {
             Err(error) if error.kind() == ErrorKind::BrokenPipe => {
                 self.closed = true;
@@ -36,15 +36,7 @@ impl<W: Write> Write for Results<W> {
             return Ok(bytes.len());
         }
         let written = self.inner.write(bytes);
-        self.read(written, bytes.len())
-    }
-
-    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
-        if self.closed {
-            return Ok(());
-        }
-        let written = self.inner.write_all(bytes);
-        self.read(written, ())
+        self.forgive(written, bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -52,23 +44,17 @@ impl<W: Write> Write for Results<W> {
             return Ok(());
         }
         let flushed = self.inner.flush();
-        self.read(flushed, ())
+        self.forgive(flushed, ())
     }
 }
 
-/// Stderr. What cannot be written there is dropped: there is nobody left to tell, and nothing that a
-/// command does depends on it.
+/// Stderr. Text that cannot be written there is dropped: nothing that a command does depends on it.
 pub(super) struct Notices<W>(pub(super) W);
 
 impl<W: Write> Write for Notices<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.write_all(bytes)?;
-        Ok(bytes.len())
-    }
-
-    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
         let _dropped = self.0.write_all(bytes);
-        Ok(())
+        Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -94,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_reader_that_is_gone_is_no_error_on_stdout() {
+    fn only_a_reader_that_is_gone_is_not_an_error_on_stdout() {
         let mut gone = Results::new(Failing(ErrorKind::BrokenPipe));
         assert!(!gone.is_closed());
         assert!(write!(gone, "a").is_ok() && gone.write(b"bc").is_ok_and(|n| n == 2));

@@ -1,4 +1,4 @@
-//! Writes down what the state could not record, until it can: outside of the project's checkout.
+//! Keeps the outcomes that the state could not record, outside of the project's checkout.
 
 use std::{
     env,
@@ -6,19 +6,20 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use super::{git, hidden, output::Output};
+use super::{git, output::Output};
 use crate::{
     apply::{Event, Reporter},
-    render::words,
+    model::one_line,
+    render::humanize,
     state::{
         StateKey,
         unrecorded::{CreateOutcome, UnrecordedOutcome, UnrecordedOutcomes},
     },
 };
 
-/// The user's own folder for what waits for states that are kept elsewhere: never one that came with the
-/// project's checkout, because what lies there could be from anybody.
-pub(super) fn folder_of_the_user(project: &Path) -> Result<PathBuf, String> {
+/// The user's own folder, for states that are not in a folder. It must not be in the project's checkout,
+/// because anyone could have written the files there.
+pub(super) fn user_folder(project: &Path) -> Result<PathBuf, String> {
     let named = |name: &str| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let folder = named("XDG_STATE_HOME")
         .or_else(|| Some(named("HOME")?.join(".local/state")))
@@ -32,14 +33,14 @@ pub(super) fn folder_of_the_user(project: &Path) -> Result<PathBuf, String> {
     }
 }
 
-/// A reporter that records beside another one.
+/// Passes events on to another reporter, and keeps the outcomes that the state could not record.
 pub(super) struct Recorder<R> {
     inner: R,
     output: Output,
-    /// Where outcomes wait, or why nowhere.
+    /// The folder of the outcomes, or why there is none.
     folder: Result<PathBuf, String>,
     key: Option<StateKey>,
-    /// The command that settles a delivery by hand, without its arguments.
+    /// The command that records an outcome by hand, without its arguments.
     resolve: String,
     turn: Mutex<()>,
 }
@@ -62,10 +63,10 @@ impl<R: Reporter> Recorder<R> {
                 .map_err(|error| error.to_string())
         });
         let mask = self.output.masks_err();
-        let address = words::address(outcome.address(), mask);
+        let address = humanize::address(outcome.address(), mask);
         let (what, decision) = match &outcome.create {
             CreateOutcome::Sent(record) => {
-                let id = words::one_line(record.id.as_str());
+                let id = one_line(record.id.as_str());
                 (format!("was created as message {id}"), format!("--sent {id}"))
             }
             CreateOutcome::NotSent(_) => ("was not created".to_owned(), "--not-sent".to_owned()),
@@ -73,11 +74,11 @@ impl<R: Reporter> Recorder<R> {
         self.output.warning(&match written {
             Ok(file) => format!(
                 "{address} {what}, and the state could not record it: {} keeps it, and the next apply records it",
-                hidden::in_words(file.display().to_string())
+                self.output.hidden_values().replace(file.display().to_string())
             ),
             Err(why) => format!(
                 "{address} {what}, and neither the state nor a file could record it: {}. Once the state works again, record it by hand: {} {} {decision}{}",
-                hidden::in_words(why),
+                self.output.hidden_values().replace(why),
                 self.resolve,
                 if mask { "ADDRESS" } else { &address },
                 if mask { " (on a terminal, `pushsync state list` shows the whole address)" } else { "" },

@@ -1,4 +1,4 @@
-//! What is wrong with the arguments, without the visitors and passwords in them, and harmless to print.
+//! Errors of the command line, printed without the visitors and passwords in the arguments.
 
 use std::io::{self, Write};
 
@@ -7,33 +7,33 @@ use clap::{
     error::{ContextKind, ContextValue},
 };
 
-use super::{failure::status, surroundings, variables};
-use crate::{
-    model::redact::{likely_ids, masked as masked_id, merged, replaced, visitors_of_addresses},
-    render::words,
+use super::{environment, failure::status, variables};
+use crate::model::{
+    mask::{likely_ids, masked as masked_id, merged, replaced, visitors_of_addresses},
+    one_line, printable,
 };
 
-/// Says what is wrong with the arguments, or helps with them. clap would exit with 2, which is kept for
-/// "there are changes".
-pub(super) fn say(error: Error) -> u8 {
+/// Prints an error of clap, or its help, and returns the exit status. clap would exit with 2, which means
+/// "there are changes" here.
+pub(super) fn print(error: Error) -> u8 {
     let error = masked(error);
     let text = error.render().to_string();
     let without = variables::without_passwords(&text, std::env::args_os().skip(1));
-    let safe = words::printable(without.as_deref().unwrap_or(&text));
+    let safe = printable(without.as_deref().unwrap_or(&text));
     let arguments = std::env::args_os();
     let harmless = safe == text
         && arguments
             .map(|argument| argument.to_string_lossy().into_owned())
-            .all(|argument| argument == words::one_line(&argument));
+            .all(|argument| argument == one_line(&argument));
     let printed = match (harmless, error.use_stderr()) {
-        // In colours, which go where the words go.
+        // In colours.
         (true, _) => error.print(),
         (false, true) => io::stderr().write_all(safe.as_bytes()),
         (false, false) => io::stdout().write_all(safe.as_bytes()),
     };
     // clap does not say which variable is not UTF-8.
     if error.use_stderr()
-        && let Err(failure) = variables::check(surroundings::raw_variable)
+        && let Err(failure) = variables::check(environment::raw_variable)
     {
         let _dropped = writeln!(io::stderr(), "error: {failure}");
     }
@@ -47,7 +47,7 @@ pub(super) fn say(error: Error) -> u8 {
     }
 }
 
-/// The error with ids masked in what it quotes: a job's log keeps it.
+/// The error with the ids in its quotes masked, because the log of a job keeps it.
 fn masked(mut error: Error) -> Error {
     fn text(error: &Error, kind: ContextKind) -> Option<String> {
         match error.get(kind) {

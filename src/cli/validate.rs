@@ -1,13 +1,13 @@
 use std::io::Write;
 
 use super::{
-    args::{ReportFormat, Validate as Args},
+    args::{ReportFormat, ValidateArgs},
     context::Context,
     failure::{Failure, status},
 };
-use crate::{diagnostics::show::Style, render::words};
+use crate::{diagnostics::show::Style, model::one_line, render::humanize};
 
-pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
+pub(super) fn run(context: &Context, args: &ValidateArgs) -> Result<u8, Failure> {
     let mut loaded = context.load();
     crate::desired::check(&mut loaded);
     let report = &loaded.report;
@@ -18,11 +18,11 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
             out.write_all(report.text(style).as_bytes())?;
             if let Some(project) = &loaded.project {
                 let messages = project.messages().len() as u64;
-                let environment = words::one_line(&project.environment);
+                let environment = one_line(&project.environment);
                 writeln!(
                     out,
                     "The project is valid: {} (environment {environment}).",
-                    words::count(messages, "message", "messages")
+                    humanize::count(messages, "message", "messages")
                 )?;
             }
         }

@@ -1,11 +1,11 @@
-//! Variables of the environment that are set and say nothing: a job that meant to set one goes no
-//! further without it.
+//! Variables of the environment that are set and empty: a job that meant to set one does not run without
+//! it.
 
 use std::ffi::OsString;
 
-use super::{args::Global, failure::Failure};
+use super::{args::GlobalOptions, failure::Failure};
 
-/// Those for which empty is not a value.
+/// The variables that must not be empty.
 const NEVER_EMPTY: [&str; 9] = [
     "BREVO_API_KEY",
     "BREVO_BASE_URL",
@@ -18,7 +18,7 @@ const NEVER_EMPTY: [&str; 9] = [
     "BREVO_API_KEY_FILE",
 ];
 
-/// Refuses those that are set and empty, or not UTF-8. `read` reads the environment.
+/// Refuses the variables that are set and empty, or not UTF-8. `read` reads the environment.
 pub(super) fn check(read: impl Fn(&str) -> Option<OsString>) -> Result<(), Failure> {
     for name in NEVER_EMPTY {
         let Some(value) = read(name) else { continue };
@@ -37,7 +37,7 @@ pub(super) fn check(read: impl Fn(&str) -> Option<OsString>) -> Result<(), Failu
 }
 
 /// Refuses options that are given and empty.
-pub(super) fn check_options(global: &Global) -> Result<(), Failure> {
+pub(super) fn check_options(global: &GlobalOptions) -> Result<(), Failure> {
     let options =
         [("--env", &global.env), ("--state", &global.state), ("--base-url", &global.base_url)];
     for (name, value) in options {
@@ -50,8 +50,7 @@ pub(super) fn check_options(global: &Global) -> Result<(), Failure> {
     Ok(())
 }
 
-/// What clap says of a wrong command line, without what may be a password in it. `args` are those of
-/// the command line.
+/// The text of an error of clap, without the arguments that may hold a password; `None` if there are none.
 pub(super) fn without_passwords(
     said: &str,
     args: impl Iterator<Item = OsString>,

@@ -5,7 +5,7 @@ use std::{borrow::Cow, ops::Range, sync::Arc};
 use super::{Diagnostic, Related, Sources, sources::Names};
 use crate::model::{
     IdSource, KnownIds, Place, Redactor,
-    redact::{likely_ids, merged, replaced, visitors_of_addresses},
+    mask::{likely_ids, merged, replaced, visitors_of_addresses},
 };
 
 /// The texts that are masked in the diagnostics of one project: the ids that are known, anything where an id

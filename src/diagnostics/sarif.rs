@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{Code, Diagnostic, Severity, show::clean, workflow::in_repository};
-use crate::model::Place;
+use super::{Code, Diagnostic, Severity, workflow::in_repository};
+use crate::model::{Place, visible};
 
 /// The file that a diagnostic is about if it is about the project as a whole: code scanning shows
 /// nothing that is nowhere.
@@ -52,14 +52,14 @@ fn result(diagnostic: &Diagnostic, folder: &str) -> Value {
         Severity::Error => "error",
         Severity::Warning => "warning",
     };
-    let mut text = clean(message).into_owned();
+    let mut text = visible(message).into_owned();
     if let Some(help) = help {
-        text.push_str(&format!("\nhelp: {}", clean(help)));
+        text.push_str(&format!("\nhelp: {}", visible(help)));
     }
     let whole = Place { file: PROJECT.into(), line: 1, column: 1, length: 1 };
     let inside = place.as_ref().filter(|place| is_inside(&place.file));
     if let (Some(place), None) = (place, inside) {
-        text.push_str(&format!("\n{} lies outside the project", clean(name(&place.file))));
+        text.push_str(&format!("\n{} lies outside the project", visible(name(&place.file))));
     }
     let mut out = json!({
         "ruleId": code.as_str(),
@@ -73,7 +73,7 @@ fn result(diagnostic: &Diagnostic, folder: &str) -> Value {
         .filter(|related| is_inside(&related.place.file))
         .map(|related| {
             let mut location = location(&related.place, folder);
-            location["message"] = json!({ "text": clean(&related.message) });
+            location["message"] = json!({ "text": visible(&related.message) });
             location
         })
         .collect();

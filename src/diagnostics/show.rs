@@ -3,12 +3,10 @@
 //! What comes from files is data: control characters are made visible, lines are cut around the
 //! place that is meant, and visitors' ids are masked if the caller wants it.
 
-use std::borrow::Cow;
-
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 
 use super::{Code, Diagnostic, Masks, Severity, Sources};
-use crate::model::{Place, is_hostile};
+use crate::model::{Place, visible};
 
 /// How to show.
 #[derive(Debug, Clone, Copy, Default)]
@@ -21,26 +19,6 @@ pub struct Style {
 
 /// How much of a line is shown, in characters.
 const WIDTH: usize = 120;
-
-/// Replaces what could steer a terminal, or mislead its reader, by visible signs. The number of
-/// characters stays the same.
-pub fn clean(text: &str) -> Cow<'_, str> {
-    let bad = |c: char| c != '\t' && is_hostile(c);
-    // GitHub's runner would take it for a command, wherever in a line it stands.
-    let text = match text.contains("##[") {
-        false => Cow::Borrowed(text),
-        true => Cow::Owned(text.replace("##[", "#\u{ff03}[")),
-    };
-    if !text.contains(bad) {
-        return text;
-    }
-    let sign = |c: char| match c {
-        '\0'..='\u{1f}' => char::from_u32(0x2400 + u32::from(c)).unwrap_or('\u{fffd}'),
-        '\u{7f}' => '␡',
-        _ => '\u{fffd}',
-    };
-    Cow::Owned(text.chars().map(|c| if bad(c) { sign(c) } else { c }).collect())
-}
 
 /// One diagnostic with its excerpts, ending in a line break.
 pub fn text(
@@ -58,7 +36,7 @@ pub fn text(
     };
     // A refused location of a state may hold a password.
     let secret = *code == Code::BadState;
-    let mut first = Group::with_title(level.primary_title(clean(message)).id(code.as_str()));
+    let mut first = Group::with_title(level.primary_title(visible(message)).id(code.as_str()));
     // What a file is called may be masked; its lines are found by its name.
     let lines = Lines { sources, masks, secret };
     if let (Some(place), Some(at)) = (place, &diagnostic.place) {
@@ -66,11 +44,11 @@ pub fn text(
     }
     let mut notes = vec![];
     for (related, at) in related.iter().zip(&diagnostic.related) {
-        let title = Group::with_title(Level::NOTE.secondary_title(clean(&related.message)));
+        let title = Group::with_title(Level::NOTE.secondary_title(visible(&related.message)));
         notes.push(excerpt(title, &related.place, lines.get(&at.place), AnnotationKind::Context));
     }
     match help {
-        Some(help) if place.is_some() => first = first.element(Level::HELP.message(clean(help))),
+        Some(help) if place.is_some() => first = first.element(Level::HELP.message(visible(help))),
         Some(_) | None => {}
     }
     notes.insert(0, first);
@@ -80,7 +58,7 @@ pub fn text(
     out.push('\n');
     if let (Some(help), None) = (help, place) {
         // Without an excerpt there is nothing to hang it on.
-        let help = Group::with_title(Level::HELP.primary_title(clean(help)));
+        let help = Group::with_title(Level::HELP.primary_title(visible(help)));
         out.push_str(&renderer.render(&[help]));
         out.push('\n');
     }
@@ -120,12 +98,12 @@ fn excerpt<'a>(
     let line = place.line.max(1) as usize;
     let Some(text) = line_text else {
         let column = place.column.max(1) as usize;
-        let file = clean(&place.file).into_owned();
+        let file = visible(&place.file).into_owned();
         return group.element(Origin::path(file).line(line).char_column(column));
     };
     // The renderer cuts the line around the place, and counts its column. What is far behind the
     // place would only cost it time.
-    let text = clean(&text);
+    let text = visible(&text);
     let after = |from: usize, count: usize| {
         let mut rest = text[from..].char_indices().map(|(at, _)| from + at);
         rest.nth(count).unwrap_or(text.len())
@@ -136,7 +114,7 @@ fn excerpt<'a>(
     let end = end.min(shown.len());
     group.element(
         Snippet::source(shown)
-            .path(clean(&place.file).into_owned())
+            .path(visible(&place.file).into_owned())
             .line_start(line)
             .annotation(kind.span(start..end)),
     )

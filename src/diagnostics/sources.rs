@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::Masks;
-use crate::model::redact::shown;
+use crate::model::mask::shown;
 
 /// The names that audiences are declared under: they may stand where an id may stand too.
 pub type Names = HashSet<String>;

@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::{Diagnostic, Severity, show::clean};
-use crate::model::Place;
+use super::{Diagnostic, Severity};
+use crate::model::{Place, visible};
 
 /// What an annotation looks like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -68,13 +68,13 @@ pub fn diagnostic(diagnostic: &Diagnostic, folder: &str) -> String {
         Severity::Error => Level::Error,
         Severity::Warning => Level::Warning,
     };
-    let mut text = clean(message).into_owned();
+    let mut text = visible(message).into_owned();
     for related in related {
         let Place { file, line, column, .. } = &related.place;
-        let _ = write!(text, "\n{}: {file}:{line}:{column}", clean(&related.message));
+        let _ = write!(text, "\n{}: {file}:{line}:{column}", visible(&related.message));
     }
     if let Some(help) = help {
-        let _ = write!(text, "\nhelp: {}", clean(help));
+        let _ = write!(text, "\nhelp: {}", visible(help));
     }
     let spot = place.as_ref().map(|place| Spot { folder, place });
     command(level, spot, code.as_str(), &text)
@@ -82,13 +82,13 @@ pub fn diagnostic(diagnostic: &Diagnostic, folder: &str) -> String {
 
 /// The escapes of a command's message. What steers a terminal is made visible; line breaks stay.
 fn data(text: &str) -> String {
-    let lines = text.split('\n').map(|line| clean(line).replace('%', "%25"));
+    let lines = text.split('\n').map(|line| visible(line).replace('%', "%25"));
     lines.collect::<Vec<_>>().join("%0A")
 }
 
 /// The escapes of a command's property.
 fn property(text: &str) -> String {
-    clean(text).replace('%', "%25").replace(':', "%3A").replace(',', "%2C")
+    visible(text).replace('%', "%25").replace(':', "%3A").replace(',', "%2C")
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-use crate::brevo::fuzzing::{Outcome, read};
+use crate::brevo::fuzzing::{FuzzedAnswer, read};
 
 use super::{assert_harmless, choice, now};
 
@@ -17,7 +17,8 @@ pub fn answer(data: &[u8]) {
         line
     };
     let status = std::str::from_utf8(line()).ok().and_then(|text| text.parse().ok());
-    let Some(mut answer) = status.and_then(|status| Outcome::new(usize::from(operation), status))
+    let Some(mut answer) =
+        status.and_then(|status| FuzzedAnswer::new(usize::from(operation), status))
     else {
         return;
     };
@@ -26,8 +27,8 @@ pub fn answer(data: &[u8]) {
         let Some(colon) = line.iter().position(|byte| *byte == b':') else { break };
         answer.header(&line[..colon], line[colon + 1..].trim_ascii());
     }
-    let Some(outcome) = now(read(answer, rest.to_vec(), KEY, VISITOR)) else { return };
-    for text in &outcome.shown {
+    let Some(answer) = now(read(answer, rest.to_vec(), KEY, VISITOR)) else { return };
+    for text in &answer.shown {
         assert_harmless(text);
         assert!(!text.contains('\n'), "more than one line: {text:?}");
         assert!(!text.contains(KEY), "the key: {text:?}");

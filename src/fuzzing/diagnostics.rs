@@ -4,7 +4,7 @@ use super::{assert_harmless, choice, folder};
 use crate::{
     diagnostics::show::Style,
     manifest::{LoadOptions, PROJECT_FILE, load},
-    model::redact::likely_ids,
+    model::mask::likely_ids,
 };
 
 /// The ids that are known: from `pushsync.yaml`, from a list, from a row. Each looks like none.

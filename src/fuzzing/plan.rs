@@ -1,7 +1,8 @@
 use super::{assert_harmless, choice};
 use crate::{
+    model::printable,
     plan::wire,
-    render::{self, Format, View, words},
+    render::{self, Format, View},
 };
 
 /// Any bytes as a saved plan. An odd first byte: as if its digest were right.
@@ -13,7 +14,7 @@ pub fn planfile(data: &[u8]) {
     };
     let plan = match decoded {
         Ok(plan) => plan,
-        Err(error) => return assert_harmless(&words::printable(&error.to_string())),
+        Err(error) => return assert_harmless(&printable(&error.to_string())),
     };
     let again = wire::encode(&plan).ok().map(|bytes| wire::decode(&bytes));
     assert!(matches!(again, Some(Ok(again)) if again == plan), "a plan is not what was saved");

@@ -62,5 +62,6 @@ pub use project::{Adoption, Message, Move, Project, Removed};
 pub use settings::{MOST_CONCURRENT, MaskVisitors, Settings, StateSetting, Threshold};
 pub use source_file::SourceFile;
 pub use source_path::SourcePath;
+pub use template::engine as template_engine;
 pub use variables::{Interpolated, VARIABLE_PREFIX};
 pub(crate) use vars::Vars;

@@ -39,7 +39,7 @@ macro_rules! files {
             "a mapping with `messages`, `senders`, `audiences`, …"
             File { $($own)* $($shared)* }
 
-            /// The fields that an environment may lay over the rest.
+            /// The fields that an environment lays over the rest.
             "a mapping of the differences of this environment"
             Environment { $($shared)* }
         }
@@ -54,33 +54,33 @@ files! {
         /// Which other files belong to the project: globs, relative to this file.
         #[schemars(example = &json!(["messages/**/*.yaml"]), extend("default" = ["messages/**/*.yaml"]))]
         include: Vec<String>,
-        /// The differences of each environment, by its name: `--env NAME` lays them over the rest.
+        /// The differences of environments, by their names: `--env NAME` lays them over the rest.
         #[schemars(example = &json!({"staging": {"vars": {"product": "Acme staging"}}}))]
         environments: Entries<Environment>,
     }
     {
-        /// Where the state is kept: a folder, `postgres://…`, or `s3://bucket/prefix`. `${PUSHSYNC_VAR_NAME}` takes that environment variable.
+        /// Where the state is: a folder, `postgres://…`, or `s3://bucket/prefix`. `${PUSHSYNC_VAR_NAME}` takes that environment variable.
         #[schemars(example = &json!("s3://acme-pushsync/announcements"), extend("default" = "state"))]
         state: String,
         /// How the API is reached.
         #[schemars(example = &json!({"concurrency": 4, "timeout": "30s"}))]
         api: Api,
-        /// Assumptions about the account, until the API says otherwise.
+        /// What pushsync assumes of the account until the API says otherwise.
         #[schemars(example = &json!({"requests_per_hour": 100}))]
         limits: Limits,
         /// Which plans are refused.
         #[schemars(example = &json!({"max_deletes": "20%", "max_resends": 50}))]
         safety: Safety,
-        /// How visitors are shown.
+        /// How output shows visitors.
         #[schemars(example = &json!({"mask_visitors": "auto"}))]
         privacy: Privacy,
-        /// Variables for templates: texts, whole numbers, true and false, lists, mappings.
+        /// Variables for templates: texts, whole numbers, true and false, lists, mappings. A number with a fraction is a text. A number with a fraction is a text.
         #[schemars(example = &json!({"product": "Acme"}))]
         vars: Entries<Var>,
-        /// On whose behalf messages are sent, by a name that messages use.
+        /// The senders of messages, by the names that messages use.
         #[schemars(example = &json!({"support": {"group": "PjRBMhWGen6aRHjif"}}))]
         senders: Entries<Sender>,
-        /// Who gets messages, by a name that messages use.
+        /// The visitors who get messages, by the names that messages use.
         #[schemars(example = &json!({"beta": {"file": "audiences/beta.csv"}}))]
         audiences: Entries<Audience>,
         /// The messages that should exist, by their keys.
@@ -113,10 +113,10 @@ raw! {
         timeout: String,
     }
 
-    /// Assumptions about the account, until the API says otherwise.
+    /// What pushsync assumes of the account until the API says otherwise.
     "a mapping with `requests_per_hour`"
     Limits {
-        /// The budget of requests until the API's own headers say otherwise.
+        /// The budget of requests, until the API's own headers say otherwise.
         #[schemars(example = &json!(100), extend("default" = 100, "minimum" = 1))]
         requests_per_hour: u64,
     }
@@ -124,7 +124,7 @@ raw! {
     /// Which plans are refused.
     "a mapping with `max_deletes`, `max_resends`"
     Safety {
-        /// A plan with more deletes is refused: a count, or a share of what the state has.
+        /// A plan with more deletes is refused: a count, or a share of the deliveries in the state. It binds from 6 deletes on.
         #[schemars(example = &json!("20%"), extend("default" = "20%"))]
         max_deletes: Threshold,
         /// The same for messages that are sent again.
@@ -132,15 +132,15 @@ raw! {
         max_resends: Threshold,
     }
 
-    /// How visitors are shown.
+    /// How output shows visitors.
     "a mapping with `mask_visitors`"
     Privacy {
-        /// Whether visitor ids are masked in what is shown; `auto`: unless stdout is a terminal.
+        /// Whether output masks visitor ids; `auto`: unless stdout is a terminal.
         #[schemars(example = &json!("auto"), extend("default" = "auto"))]
         mask_visitors: super::settings::MaskVisitors,
     }
 
-    /// On whose behalf messages are sent: `{ group: ID }`, `{ agent: ID }`, or `{ email, name, received_from }`.
+    /// A sender: `{ group: ID }`, `{ agent: ID }`, or `{ email, name, received_from }`.
     "a sender: { group: ID }, { agent: ID } or { email, name, received_from }"
     Sender {
         /// A random agent of this group; only for `kind: pushed`.
@@ -152,15 +152,15 @@ raw! {
         /// The agent with this address; only for `kind: agent`. If there is no such agent, Brevo makes a dummy agent.
         #[schemars(example = &json!("liz@example.com"))]
         email: String,
-        /// The name that is shown with `email`.
+        /// The agent's name, with `email`.
         #[schemars(example = &json!("Liz"))]
         name: String,
-        /// A mark of where the message comes from; only for `kind: agent`.
+        /// A mark that names the origin of the message; only for `kind: agent`.
         #[schemars(example = &json!("pushsync"))]
         received_from: String,
     }
 
-    /// Who gets messages: `{ file: FILE }` or `{ visitors: [ID, …] }`.
+    /// An audience: `{ file: FILE }` or `{ visitors: [ID, …] }`.
     "an audience: { file: FILE } or { visitors: [ID, …] }"
     Audience {
         /// A CSV file, relative to this one, with a header row and a column `visitor_id`; the other columns are variables for templates.
@@ -171,25 +171,25 @@ raw! {
         visitors: Vec<String>,
     }
 
-    /// A message: the text that a visitor reads in the chat, and who gets it.
+    /// A message: its text in the chat, its sender, and the visitors who get it.
     "a mapping with `to`, `text`, …"
     Message {
         /// `pushed`: an automated message; `agent`: as if the agent had written it.
         #[schemars(example = &json!("pushed"), extend("default" = "pushed"))]
         kind: Kind,
-        /// Who speaks: a sender's name, or a sender. Without it, a random agent; `kind: agent` must have one.
+        /// A sender's name, or a sender. Without it, a random agent; `kind: agent` must have one.
         #[schemars(example = &json!("support"))]
         from: NameOr<Sender>,
-        /// Who gets it: an audience's name, visitors, or a part of an audience.
+        /// The visitors who get it: an audience's name, ids, or a part of an audience.
         #[schemars(example = &json!("beta"))]
         to: NameOr<Recipients>,
-        /// The text that they get: a template, unless `raw: true`.
+        /// The text: a template, unless `raw: true`.
         #[schemars(example = &json!("Dark mode is here, {{ name | default('there') }}!"))]
         text: String,
         /// When it should exist. Outside of it, the next apply deletes it.
         #[schemars(example = &json!({"from": "2026-12-01T09:00:00Z", "until": "2027-01-01T00:00:00Z"}))]
         active: Active,
-        /// A plan that would delete or replace it is refused, also after the block is gone.
+        /// A plan that would delete or replace it is refused, also after the block is removed.
         #[schemars(example = &json!(true))]
         protect: bool,
         /// What to do when somebody deleted it on the other side.
@@ -229,7 +229,7 @@ raw! {
         /// The name of an audience.
         #[schemars(example = &json!("beta"))]
         audience: String,
-        /// Only its rows for which this expression holds; it sees columns and `vars`.
+        /// Only the rows for which this expression is true; it sees columns and `vars`.
         #[schemars(example = &json!("plan == 'pro' and country in ['de', 'at']"))]
         #[serde(rename = "where")]
         condition: String,
@@ -263,7 +263,7 @@ raw! {
         /// The key of a message that is no longer declared.
         #[schemars(example = &json!("old-banner"))]
         key: String,
-        /// false: its deliveries stay where they are, and are forgotten.
+        /// `false`: pushsync forgets its deliveries, and they stay where they are.
         #[schemars(example = &json!(false), extend("default" = true))]
         delete: bool,
     }

@@ -17,7 +17,7 @@ pub enum MaskVisitors {
     Auto,
     /// Everywhere.
     Always,
-    /// Nowhere.
+    /// Nowhere in text and HTML; like `auto` in markdown, annotations and jobs of a CI.
     Never,
 }
 

@@ -14,16 +14,16 @@ pub struct Address {
     at: u8,
 }
 
-/// Why a text is no [`Address`].
+/// Why a text is not an [`Address`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ParseAddressError {
     /// There is no `@`.
     #[error("an address is KEY@VISITOR; this has no '@'")]
     NoAt,
-    /// The part before the first `@` is no key.
+    /// The part before the first `@` is not a key.
     #[error(transparent)]
     Key(#[from] ParseKeyError),
-    /// The part after the first `@` is no visitor id.
+    /// The part after the first `@` is not a visitor id.
     #[error(transparent)]
     Visitor(#[from] ParseVisitorError),
 }

@@ -227,7 +227,7 @@ impl Endpoint {
         matches!(self, Self::At(url) if url.is_brevo())
     }
 
-    /// Its URL; the sandbox has none that lasts.
+    /// Its URL; a sandbox has no lasting one.
     pub fn url(&self) -> Option<&BaseUrl> {
         match self {
             Self::Sandbox => None,

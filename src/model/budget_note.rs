@@ -20,7 +20,7 @@ pub struct BudgetNote {
 
 impl BudgetNote {
     /// The budget at `now`: as noted, while its period lasts; otherwise whole again, until its
-    /// first request begins a period that nobody has heard of. `assumed` requests in a period
+    /// first request begins a period that the API has not told of. `assumed` requests in a period
     /// hold where the API has told nothing.
     pub fn at(note: Option<&Self>, now: Timestamp, assumed: u64) -> Self {
         // The API counts by the hour (`docs/api.md`).

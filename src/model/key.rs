@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, de};
 #[serde(transparent)]
 pub struct Key(Arc<str>);
 
-/// Why a text is no [`Key`].
+/// Why a text is not a [`Key`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ParseKeyError {
     /// Nothing was written.

@@ -1,4 +1,5 @@
 use super::*;
+use crate::model::mask::{likely_ids, visitors_of_addresses};
 
 const ID: &str = "kZMvWhf8npAu3H6qd57w2Hv6nh6rnxvg";
 

@@ -31,7 +31,7 @@ pub enum ParseStateLocationError {
     Space,
     /// A URL of something that people know, and that no store goes by.
     #[error(
-        "there is no store for {0}://; the place of the state is not shown, because it may hold a password"
+        "there is no store for {0}://; the location of the state is not shown, because it may hold a password"
     )]
     NoStore(&'static str),
     /// A URL of another kind.
@@ -127,7 +127,7 @@ fn is_plainly_a_path(text: &str) -> bool {
     relative || absolute || windows
 }
 
-/// Schemes that are shown: these words are nobody's password.
+/// Schemes that are shown: nobody has these words as a password.
 const KNOWN: [&str; 14] = [
     "azure", "file", "ftp", "gcs", "git", "gs", "http", "https", "mariadb", "mongodb", "mysql",
     "redis", "sqlite", "ssh",

@@ -2,7 +2,7 @@ use std::{fmt, sync::Arc};
 
 use serde::{Deserialize, Deserializer, Serialize, de};
 
-use super::{is_hostile, redact::masked};
+use super::{is_hostile, mask::masked};
 
 /// Who sees a message: an opaque id from a webhook, or one the customer made.
 ///
@@ -12,7 +12,7 @@ use super::{is_hostile, redact::masked};
 #[serde(transparent)]
 pub struct VisitorId(Arc<str>);
 
-/// Why a text is no [`VisitorId`].
+/// Why a text is not a [`VisitorId`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ParseVisitorError {
     /// Nothing was written.

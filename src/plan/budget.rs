@@ -48,13 +48,13 @@ impl Budget {
         Self { limit, remaining, resets_in_s, fits: true }
     }
 
-    /// The same budget, for a plan of so many requests.
+    /// The same budget, for a plan with this number of requests.
     #[must_use]
     pub fn with(self, requests: u64) -> Self {
         Self { fits: requests <= self.remaining, ..self }
     }
 
-    /// When so many requests can be made.
+    /// When this number of requests can be made.
     pub fn forecast(&self, requests: u64) -> Forecast {
         if requests <= self.remaining {
             return Forecast::Fits { left: self.remaining };

@@ -4,112 +4,42 @@ use std::{
     sync::Arc,
 };
 
-use super::{Budget, Change, Operation, Plan, ProtectMark, Reason, StateRef, Summary, Unchanged};
+use super::{
+    Change, Declared, Import, Inputs, Operation, Plan, ProtectMark, Reason, Summary, Unchanged,
+    adopt,
+};
 use crate::{
     diagnostics::{Code, Diagnostic},
     model::{
-        Address, Content, Delivery, Drift, Endpoint, Intent, Key, MessageId, OnMissing, OnUnknown,
-        Place, Record, Spec, Superseded, WindowState, number,
+        Address, Content, Delivery, Drift, Intent, Located, OnMissing, OnUnknown, Place, Record,
+        Spec, Superseded, UnreadableRecord, WindowState, number,
     },
-    state::{Known, Located, StateError},
 };
-
-/// What the planner must know beside the two streams.
-#[derive(Debug, Clone)]
-pub struct Inputs {
-    /// The environment.
-    pub environment: String,
-    /// The API that it is for.
-    pub api: Endpoint,
-    /// The instant planned for: windows are open or closed as of it.
-    pub as_of: jiff::Timestamp,
-    /// Which state this is about.
-    pub state: StateRef,
-    /// Every message of the manifest.
-    pub declared: BTreeMap<Key, Declared>,
-    /// Every `import` entry.
-    pub imports: Vec<Import>,
-    /// Every `removed` entry: whether its deliveries are deleted, or left where they are.
-    pub removed: BTreeMap<Key, bool>,
-    /// Every `moved` entry, chains resolved: old key → new key.
-    pub moved: BTreeMap<Key, Key>,
-    /// Creates without outcome.
-    pub intents: Vec<Intent>,
-    /// What the plan is limited to.
-    pub selection: Selection,
-    /// Whether nothing should exist.
-    pub destroy: bool,
-    /// The API's budget at the time of planning.
-    pub budget: Budget,
-    /// Whether to list what is as it should be; otherwise it is only counted.
-    pub keep_unchanged: bool,
-    /// How many bytes all changes may have, with their texts.
-    pub most_bytes: u64,
-}
-
-/// What the planner must know of a message whether or not it has deliveries.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Declared {
-    /// Whether its window is open.
-    pub presence: WindowState,
-    /// Whether it is protected; `None`: not said.
-    pub protect: Option<bool>,
-}
-
-/// An `import` entry.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Import {
-    /// The delivery.
-    pub to: Address,
-    /// The message that it is.
-    pub id: MessageId,
-    /// Where it is written.
-    pub place: Place,
-}
-
-/// Which deliveries a plan is about (`--target`).
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Selection {
-    /// All deliveries of these messages.
-    pub keys: BTreeSet<Key>,
-    /// These deliveries.
-    pub addresses: BTreeSet<Address>,
-}
-
-impl Selection {
-    /// Whether nothing is left out.
-    pub fn is_all(&self) -> bool {
-        self.keys.is_empty() && self.addresses.is_empty()
-    }
-
-    /// Whether the plan is about this delivery.
-    pub fn contains(&self, address: &Address) -> bool {
-        self.is_all()
-            || self.addresses.contains(address)
-            || (!self.keys.is_empty() && self.keys.contains(&address.key()))
-    }
-}
 
 /// Why there is no plan.
 #[derive(Debug, thiserror::Error)]
-pub enum PlanError {
+pub enum PlanError<E> {
     /// The manifest has errors that only showed when it met the state, or when it was rendered.
     #[error("the manifest has {} error(s)", .0.len())]
     Manifest(Vec<Diagnostic>),
-    /// The state could not be read.
+    /// The records could not be read.
     #[error(transparent)]
-    State(#[from] StateError),
+    Records(E),
 }
 
-/// Compares what should exist with what is known to exist.
+/// Compares the deliveries that should exist with the records of those that do.
 ///
 /// Both streams must be in address order ([`Address`] says which); each is read once, and only
-/// what changes is kept. A record is only decoded if it is not plainly as it should be.
-pub fn plan<R: Known>(
+/// what changes is kept. A record is only decoded if it is not certainly as it should be.
+///
+/// # Errors
+///
+/// See [`PlanError`]; `E` is the error of the records.
+pub fn plan<E: From<UnreadableRecord>>(
     inputs: Inputs,
     desired: impl Iterator<Item = Result<Delivery, Diagnostic>>,
-    records: impl Iterator<Item = Result<Located<R>, StateError>>,
-) -> Result<Plan, PlanError> {
+    records: impl Iterator<Item = Result<Located, E>>,
+) -> Result<Plan, PlanError<E>> {
     let destroy = inputs.destroy;
     let mut planner = Planner::new(inputs);
     let mut errors = Vec::new();
@@ -117,7 +47,8 @@ pub fn plan<R: Known>(
     let mut desired = desired.take_while(|_| !destroy);
     let mut records = records;
     let mut delivery = next_good(&mut desired, &mut errors);
-    let mut located = records.next().transpose()?;
+    let mut next_record = || records.next().transpose().map_err(PlanError::Records);
+    let mut located = next_record()?;
     while !planner.is_full() {
         (delivery, located) = match (delivery, located) {
             (None, None) => break,
@@ -126,32 +57,45 @@ pub fn plan<R: Known>(
                 (next_good(&mut desired, &mut errors), None)
             }
             (None, Some(known)) => {
-                planner.known_only(known.whole()?);
-                (None, records.next().transpose()?)
+                planner.known_only(decode(known)?);
+                (None, next_record()?)
             }
             (Some(wanted), Some(known)) => match order(&wanted, &known) {
                 Ordering::Less => {
                     planner.desired_only(&wanted);
                     (next_good(&mut desired, &mut errors), Some(known))
                 }
-                // A record that could not move keeps its old address, and is nobody's match.
+                // A record that could not move keeps its old address and matches no delivery.
                 Ordering::Equal if !known.blocked => {
                     if !planner.unchanged(&wanted, &known) {
-                        planner.both(&wanted, known.whole()?);
+                        planner.both(&wanted, decode(known)?);
                     }
-                    (next_good(&mut desired, &mut errors), records.next().transpose()?)
+                    (next_good(&mut desired, &mut errors), next_record()?)
                 }
                 Ordering::Equal | Ordering::Greater => {
-                    planner.known_only(known.whole()?);
-                    (Some(wanted), records.next().transpose()?)
+                    planner.known_only(decode(known)?);
+                    (Some(wanted), next_record()?)
                 }
             },
         };
     }
-    planner.finish(errors)
+    planner.finish(errors).map_err(PlanError::Manifest)
 }
 
-fn order<R: Known>(wanted: &Delivery, known: &Located<R>) -> Ordering {
+/// A [`Located`] record, decoded.
+struct Decoded {
+    record: Record,
+    moved_from: Option<Address>,
+    blocked: bool,
+}
+
+fn decode<E: From<UnreadableRecord>>(located: Located) -> Result<Decoded, PlanError<E>> {
+    let Located { record, moved_from, blocked } = located;
+    let record = record.decode().map_err(|error| PlanError::Records(error.into()))?;
+    Ok(Decoded { record, moved_from, blocked })
+}
+
+fn order(wanted: &Delivery, known: &Located) -> Ordering {
     wanted.address.as_str().as_bytes().cmp(known.record.name())
 }
 
@@ -254,48 +198,53 @@ impl Planner {
         if !self.inputs.selection.contains(&delivery.address) {
             return;
         }
-        let after = wanted(delivery);
         if let Some(intents) = self.unknown.remove(&delivery.address) {
             self.unknown(intents, Some(delivery));
             return;
         }
-        let (reason, operation) = match import {
-            Some(import) => (Reason::Import, Operation::Adopt { id: import.id, after }),
-            None => (Reason::New, Operation::Create { after }),
-        };
-        self.change_desired(delivery, delivery.spec.protect.unwrap_or(false), reason, operation);
+        if let Some(import) = import {
+            self.keep(adopt(delivery, import.id));
+            return;
+        }
+        let protect = delivery.spec.protect.unwrap_or(false);
+        self.change_desired(
+            delivery,
+            protect,
+            Reason::New,
+            Operation::Create { after: wanted(delivery) },
+        );
     }
 
     /// In the manifest and in the state: whether that is all there is to say. What [`Self::both`]
     /// would find is found here without decoding the record; where that is not certain, nothing is
     /// counted.
-    fn unchanged<R: Known>(&mut self, delivery: &Delivery, located: &Located<R>) -> bool {
+    fn unchanged(&mut self, delivery: &Delivery, located: &Located) -> bool {
         let Located { record, moved_from, blocked } = located;
         let Delivery { address, spec, text } = delivery;
-        let plainly = !blocked
+        let certainly = !blocked
             && moved_from.is_none()
             && !self.inputs.keep_unchanged
             && !self.imports.contains_key(address)
             && !self.unknown.contains_key(address)
             && self.inputs.selection.contains(address)
-            && record.is_plainly(spec.kind, &spec.sender, text, spec.protect);
-        if plainly {
+            && record.certainly_has(spec.kind, &spec.sender, text, spec.protect);
+        if certainly {
             self.managed += 1;
             self.desired += 1;
             self.unchanged += 1;
         }
-        plainly
+        certainly
     }
 
     /// In the manifest and in the state.
-    fn both(&mut self, delivery: &Delivery, located: Located) {
+    fn both(&mut self, delivery: &Delivery, located: Decoded) {
         self.managed += 1;
         self.desired += 1;
         let import = self.imports.remove(&delivery.address);
         if !self.inputs.selection.contains(&delivery.address) {
             return;
         }
-        let Located { record, moved_from, blocked: _ } = located;
+        let Decoded { record, moved_from, blocked: _ } = located;
         // Exhaustive, so that a new field is not forgotten here.
         let Record {
             address: _,
@@ -408,9 +357,9 @@ impl Planner {
     }
 
     /// In the state, not in the manifest.
-    fn known_only(&mut self, located: Located) {
+    fn known_only(&mut self, located: Decoded) {
         self.managed += 1;
-        let Located { record, moved_from, blocked } = located;
+        let Decoded { record, moved_from, blocked } = located;
         if !self.inputs.selection.contains(&record.address) {
             return;
         }
@@ -482,7 +431,7 @@ impl Planner {
 
     /// Creates without outcome: nothing is sent for them, unless the manifest says so.
     fn unknown(&mut self, intents: Vec<Intent>, delivery: Option<&Delivery>) {
-        // After a rename two intents can stand for one delivery; then nobody knows what one more
+        // After a rename two intents can stand for one delivery; then it is not known what one more
         // would add to.
         if let (Some(delivery), [intent]) = (delivery, &intents[..])
             && delivery.spec.on_unknown == OnUnknown::Resend
@@ -537,7 +486,7 @@ impl Planner {
         Diagnostic::limit("plan-bytes", self.inputs.most_bytes, found, cure)
     }
 
-    fn finish(mut self, mut errors: Vec<Diagnostic>) -> Result<Plan, PlanError> {
+    fn finish(mut self, mut errors: Vec<Diagnostic>) -> Result<Plan, Vec<Diagnostic>> {
         for (address, intents) in std::mem::take(&mut self.unknown) {
             if self.inputs.selection.contains(&address) {
                 self.unknown(intents, None);
@@ -546,7 +495,7 @@ impl Planner {
         errors.append(&mut self.errors);
         if self.is_full() {
             errors.push(self.too_much());
-            return Err(PlanError::Manifest(errors));
+            return Err(errors);
         }
         if !self.inputs.destroy {
             errors.extend(
@@ -556,7 +505,7 @@ impl Planner {
             );
         }
         if !errors.is_empty() {
-            return Err(PlanError::Manifest(errors));
+            return Err(errors);
         }
         // A plan of one kind of change is in order already, and to sort takes memory.
         if !self.changes.is_sorted_by(|a, b| a.order(b).is_le()) {

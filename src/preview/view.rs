@@ -1,4 +1,4 @@
-//! What the page shows: a value, made of a project, a question and an instant.
+//! The contents of the page, made from a project and a request.
 
 use std::collections::BTreeMap;
 
@@ -11,76 +11,76 @@ use crate::{
     model::{Delivery, Key, Kind, WindowState},
 };
 
-/// So many visitors' chats are shown: those that come first.
+/// The page shows the chats of the first N visitors.
 const MOST_CHATS: usize = 200;
 
-/// What is asked for.
+/// The part of the project to show.
 #[derive(Debug, Clone)]
-pub struct Question {
+pub(super) struct ViewRequest {
     /// The instant, for windows.
-    pub at: Timestamp,
+    pub(super) at: Timestamp,
     /// Only this message.
-    pub key: Option<Key>,
+    pub(super) key: Option<Key>,
     /// Only visitors whose id has this in it.
-    pub visitor: String,
+    pub(super) visitor: String,
     /// Whether visitor ids are masked.
-    pub mask: bool,
+    pub(super) mask: bool,
 }
 
-/// The answer.
+/// The contents of the page.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct View {
-    /// The instant that it is for.
-    pub at: Timestamp,
+pub(super) struct ChatView {
+    /// The instant that it shows.
+    pub(super) at: Timestamp,
     /// The environment.
-    pub environment: String,
+    pub(super) environment: String,
     /// All messages.
-    pub keys: Vec<Named>,
-    /// When windows open and close, in that order.
-    pub instants: Vec<Turn>,
-    /// What those visitors would see.
-    pub messages: Vec<Bubble>,
-    /// How many deliveries were found, those that are not shown included.
-    pub deliveries: u64,
+    pub(super) keys: Vec<MessageEntry>,
+    /// The instants at which windows open and close, the earliest first.
+    pub(super) instants: Vec<WindowEdge>,
+    /// The messages that the visitors would see.
+    pub(super) messages: Vec<Bubble>,
+    /// The number of deliveries, including those that are not shown.
+    pub(super) deliveries: u64,
     /// Whether there are more visitors than are shown.
-    pub more: bool,
+    pub(super) more: bool,
 }
 
 /// A message of the manifest.
 #[derive(Debug, Serialize)]
-pub struct Named {
+pub(super) struct MessageEntry {
     /// Its key.
-    pub key: Key,
-    /// Why there is nothing of it at that instant, if there is not.
-    pub absent: Option<String>,
+    pub(super) key: Key,
+    /// The reason why its window is closed at that instant, if it is.
+    pub(super) absent: Option<String>,
 }
 
-/// An instant at which something begins or ends.
+/// An instant at which a window opens or closes.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct Turn {
-    /// When.
-    pub at: Timestamp,
-    /// What: `dark-mode begins`.
-    pub what: String,
+pub(super) struct WindowEdge {
+    /// The instant.
+    pub(super) at: Timestamp,
+    /// The event: `dark-mode begins`.
+    pub(super) what: String,
 }
 
-/// A delivery, as the page of chats takes it.
+/// A delivery, as the page of chats shows it.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Bubble {
+pub(super) struct Bubble {
     /// Its address.
-    pub id: String,
+    pub(super) id: String,
     /// The message.
-    pub key: Key,
+    pub(super) key: Key,
     /// The visitor.
-    pub visitor_id: String,
-    /// Which family of messages it is of.
-    pub kind: Kind,
-    /// On whose behalf.
-    pub from: String,
+    pub(super) visitor_id: String,
+    /// The kind of message.
+    pub(super) kind: Kind,
+    /// The sender.
+    pub(super) from: String,
     /// The text.
-    pub text: String,
+    pub(super) text: String,
 }
 
 impl Bubble {
@@ -99,9 +99,10 @@ impl Bubble {
     }
 }
 
-/// Answers. Texts that cannot be rendered are left out: the project's report has them.
-pub fn view(project: &Project, question: &Question) -> View {
-    let Question { at, key, visitor, mask } = question;
+/// The contents for a request. Texts that cannot be rendered are left out: the report of the project has
+/// their errors.
+pub(super) fn view(project: &Project, request: &ViewRequest) -> ChatView {
+    let ViewRequest { at, key, visitor, mask } = request;
     let mut chats = BTreeMap::<String, Vec<Delivery>>::new();
     let (mut deliveries, mut more) = (0, false);
     let wanted = Deliveries::new(project, *at)
@@ -111,19 +112,19 @@ pub fn view(project: &Project, question: &Question) -> View {
     for delivery in wanted {
         deliveries += 1;
         chats.entry(delivery.address.visitor_str().to_owned()).or_default().push(delivery);
-        // Whoever is left out now comes after all that are kept, and those only get earlier.
+        // A visitor that is left out comes after all visitors that are kept, and stays after them.
         if chats.len() > MOST_CHATS {
             chats.pop_last();
             more = true;
         }
     }
     let messages = chats.values().flatten().map(|delivery| Bubble::new(delivery, *mask)).collect();
-    View {
+    ChatView {
         at: *at,
         environment: project.environment.clone(),
         keys: project
             .messages()
-            .map(|message| Named {
+            .map(|message| MessageEntry {
                 key: message.spec.key.clone(),
                 absent: match message.window.state(*at) {
                     WindowState::Active => None,
@@ -132,27 +133,27 @@ pub fn view(project: &Project, question: &Question) -> View {
                 },
             })
             .collect(),
-        instants: turns(project),
+        instants: window_edges(project),
         messages,
         deliveries,
         more,
     }
 }
 
-fn turns(project: &Project) -> Vec<Turn> {
-    let mut turns: Vec<_> = project
+fn window_edges(project: &Project) -> Vec<WindowEdge> {
+    let mut edges: Vec<_> = project
         .messages()
         .flat_map(|message| {
             let key = &message.spec.key;
-            let turn = |at: Option<Timestamp>, what: &str| {
-                at.map(|at| Turn { at, what: format!("{key} {what}") })
+            let edge = |at: Option<Timestamp>, what: &str| {
+                at.map(|at| WindowEdge { at, what: format!("{key} {what}") })
             };
-            [turn(message.window.from, "begins"), turn(message.window.until, "ends")]
+            [edge(message.window.from, "begins"), edge(message.window.until, "ends")]
         })
         .flatten()
         .collect();
-    turns.sort();
-    turns
+    edges.sort();
+    edges
 }
 
 #[cfg(test)]
@@ -160,7 +161,7 @@ mod tests {
     use super::*;
     use crate::manifest::{LoadOptions, load};
 
-    /// Two messages to so many visitors each, whose ids are `visitor0000-…` and on.
+    /// Two messages to each of the visitors `visitor0000-…`, `visitor0001-…`, ….
     fn project(visitors: usize) -> (tempfile::TempDir, Project) {
         let folder = tempfile::TempDir::new().expect("a folder");
         let ids: Vec<_> = (0..visitors).map(|n| format!("visitor{n:04}-long-enough")).collect();
@@ -181,9 +182,9 @@ mod tests {
         (folder, project)
     }
 
-    fn ask(project: &Project, visitor: &str, mask: bool) -> View {
+    fn ask(project: &Project, visitor: &str, mask: bool) -> ChatView {
         let at = Timestamp::UNIX_EPOCH;
-        view(project, &Question { at, key: None, visitor: visitor.into(), mask })
+        view(project, &ViewRequest { at, key: None, visitor: visitor.into(), mask })
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Notices that a file of the project was saved.
+//! Watches the files of the project.
 
 use std::{path::Path, time::Duration};
 
@@ -7,37 +7,37 @@ use tokio::sync::mpsc;
 
 /// An editor may write a file in several steps.
 const SETTLED: Duration = Duration::from_millis(100);
-/// Where the system tells nothing.
-const LOOKS_EVERY: Duration = Duration::from_secs(1);
+/// Where the system does not report changes.
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Follows a folder as long as it lives.
+/// Watches a folder until it is dropped.
 pub(super) struct Watch {
-    // Ends with it.
+    // The watch ends when it is dropped.
     _watcher: Box<dyn Watcher + Send>,
     saved: mpsc::UnboundedReceiver<()>,
 }
 
 impl Watch {
-    /// Begins to follow `folder` and what is below it.
+    /// Starts to watch `folder` and the folders below it.
     pub(super) fn new(folder: &Path) -> Result<Self, notify::Error> {
         let (sender, saved) = mpsc::unbounded_channel();
-        let heard = move |event: Result<Event, notify::Error>| {
-            // What is lost is only that something was saved; so much is told by an error, too.
-            if event.as_ref().map_or(true, matters) {
+        let report = move |event: Result<Event, notify::Error>| {
+            // An error may hide a change, so it counts as one.
+            if event.as_ref().map_or(true, is_change) {
                 let _ = sender.send(());
             }
         };
-        let follow = |mut watcher: Box<dyn Watcher + Send>| {
+        let start = |mut watcher: Box<dyn Watcher + Send>| {
             watcher.watch(folder, RecursiveMode::Recursive).map(|()| watcher)
         };
-        let told = RecommendedWatcher::new(heard.clone(), Config::default())
-            .and_then(|watcher| follow(Box::new(watcher)));
-        let watcher = match told {
+        let watcher = RecommendedWatcher::new(report.clone(), Config::default())
+            .and_then(|watcher| start(Box::new(watcher)));
+        let watcher = match watcher {
             Ok(watcher) => watcher,
-            // As where too many files are followed already.
+            // For example, too many files are watched already.
             Err(_) => {
-                let config = Config::default().with_poll_interval(LOOKS_EVERY);
-                follow(Box::new(PollWatcher::new(heard, config)?))?
+                let config = Config::default().with_poll_interval(POLL_INTERVAL);
+                start(Box::new(PollWatcher::new(report, config)?))?
             }
         };
         Ok(Self { _watcher: watcher, saved })
@@ -52,9 +52,9 @@ impl Watch {
     }
 }
 
-/// Whether a file may be another one now. Being read changes nothing, and what git notes for
-/// itself is no part of a project.
-fn matters(event: &Event) -> bool {
+/// Whether a file of the project may have changed. A read changes nothing, and the files of git are not part
+/// of the project.
+fn is_change(event: &Event) -> bool {
     let own = |path: &std::path::PathBuf| path.components().any(|part| part.as_os_str() == ".git");
     !matches!(event.kind, EventKind::Access(_)) && !event.paths.iter().all(own)
 }

@@ -1,8 +1,8 @@
 use similar::{Algorithm, ChangeTag, DiffOp, TextDiff, capture_diff_slices};
 
-/// A stretch of a text that stayed, went or came.
+/// A part of a text that is in both texts, only in the old one, or only in the new one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Piece {
+pub(super) enum DiffPart {
     Same(String),
     Old(String),
     New(String),
@@ -10,43 +10,44 @@ pub(super) enum Piece {
 
 /// A line of a diff.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Line {
+pub(super) enum DiffLine {
     Same(String),
-    /// So many lines that are the same are left out.
+    /// This number of unchanged lines is left out.
     Skipped(usize),
-    /// With what goes marked.
-    Old(Vec<Piece>),
-    /// With what comes marked.
-    New(Vec<Piece>),
+    /// An old line, with its removed words marked.
+    Old(Vec<DiffPart>),
+    /// A new line, with its added words marked.
+    New(Vec<DiffPart>),
 }
 
-/// How much the changed middles of two texts may measure, multiplied with each other, for a
-/// comparison word by word: it takes as much time.
+/// The time of a comparison grows with the product of the lengths. Above this product, the changed middles
+/// of two texts are not compared.
 const MOST_WORK: usize = 16_000_000;
 /// How many lines are shown around a change.
 const AROUND: usize = 3;
 
-/// What of `old` stays, goes and comes in `new`, word by word.
+/// The differences between two texts, word by word.
 ///
-/// Single spaces between two changed words are drawn into the change: `[-a b-]` reads better
-/// than `[-a-] [-b-]`. Where two long texts have little in common, one goes and the other comes.
-pub(super) fn words(old: &str, new: &str) -> Vec<Piece> {
+/// A single space between two changed words counts as changed, because `[-a b-]` reads better than
+/// `[-a-] [-b-]`. Two long texts with little in common differ as a whole.
+pub(super) fn word_diff(old: &str, new: &str) -> Vec<DiffPart> {
     let (head, tail) = common(old, new);
     let (old_middle, new_middle) = (&old[head..old.len() - tail], &new[head..new.len() - tail]);
     if old_middle.len().saturating_mul(new_middle.len()) <= MOST_WORK {
         return by_word(old, new);
     }
     let parts = [
-        Piece::Same(old[..head].to_owned()),
-        Piece::Old(old_middle.to_owned()),
-        Piece::New(new_middle.to_owned()),
-        Piece::Same(old[old.len() - tail..].to_owned()),
+        DiffPart::Same(old[..head].to_owned()),
+        DiffPart::Old(old_middle.to_owned()),
+        DiffPart::New(new_middle.to_owned()),
+        DiffPart::Same(old[old.len() - tail..].to_owned()),
     ];
     parts.into_iter().filter(|piece| !piece.text().is_empty()).collect()
 }
 
-/// The same line by line, with the changed words marked, and without what is far from a change.
-pub(super) fn lines(old: &str, new: &str) -> Vec<Line> {
+/// The differences line by line, with the changed words marked. Lines that are far from a change are left
+/// out.
+pub(super) fn line_diff(old: &str, new: &str) -> Vec<DiffLine> {
     let (olds, news): (Vec<&str>, Vec<&str>) =
         (old.split('\n').collect(), new.split('\n').collect());
     let ops = if olds.len().saturating_mul(news.len()) <= MOST_WORK {
@@ -65,7 +66,7 @@ pub(super) fn lines(old: &str, new: &str) -> Vec<Line> {
     let mut out = Vec::new();
     let last = ops.len().saturating_sub(1);
     if old == new {
-        return olds.into_iter().map(|line| Line::Same(line.to_owned())).collect();
+        return olds.into_iter().map(|line| DiffLine::Same(line.to_owned())).collect();
     }
     for (n, op) in ops.iter().enumerate() {
         let (before, after) = (&olds[op.old_range()], &news[op.new_range()]);
@@ -76,38 +77,38 @@ pub(super) fn lines(old: &str, new: &str) -> Vec<Line> {
             continue;
         }
         let pieces = match (before, after) {
-            ([], after) => vec![Piece::New(after.join("\n"))],
-            (before, []) => vec![Piece::Old(before.join("\n"))],
-            (before, after) => words(&before.join("\n"), &after.join("\n")),
+            ([], after) => vec![DiffPart::New(after.join("\n"))],
+            (before, []) => vec![DiffPart::Old(before.join("\n"))],
+            (before, after) => word_diff(&before.join("\n"), &after.join("\n")),
         };
         if !before.is_empty() {
-            let side = pieces.iter().filter(|piece| !matches!(piece, Piece::New(_)));
-            out.extend(split(side).into_iter().map(Line::Old));
+            let side = pieces.iter().filter(|piece| !matches!(piece, DiffPart::New(_)));
+            out.extend(split(side).into_iter().map(DiffLine::Old));
         }
         if !after.is_empty() {
-            let side = pieces.iter().filter(|piece| !matches!(piece, Piece::Old(_)));
-            out.extend(split(side).into_iter().map(Line::New));
+            let side = pieces.iter().filter(|piece| !matches!(piece, DiffPart::Old(_)));
+            out.extend(split(side).into_iter().map(DiffLine::New));
         }
     }
     out
 }
 
-/// The first `head` and the last `tail` of lines that are the same.
-fn context(lines: &[&str], head: usize, tail: usize, out: &mut Vec<Line>) {
-    let same = |lines: &[&str]| -> Vec<Line> {
-        lines.iter().map(|line| Line::Same((*line).to_owned())).collect()
+/// The first `head` and the last `tail` of unchanged lines.
+fn context(lines: &[&str], head: usize, tail: usize, out: &mut Vec<DiffLine>) {
+    let same = |lines: &[&str]| -> Vec<DiffLine> {
+        lines.iter().map(|line| DiffLine::Same((*line).to_owned())).collect()
     };
-    // One line that is left out would be told in one line.
+    // To say that one line is left out would take a line, too.
     if lines.len() <= head + tail + 1 {
         return out.extend(same(lines));
     }
     out.extend(same(&lines[..head]));
-    out.push(Line::Skipped(lines.len() - head - tail));
+    out.push(DiffLine::Skipped(lines.len() - head - tail));
     out.extend(same(&lines[lines.len() - tail..]));
 }
 
-/// The pieces of each line.
-fn split<'a>(pieces: impl Iterator<Item = &'a Piece>) -> Vec<Vec<Piece>> {
+/// The parts of each line.
+fn split<'a>(pieces: impl Iterator<Item = &'a DiffPart>) -> Vec<Vec<DiffPart>> {
     let mut lines = vec![Vec::new()];
     for piece in pieces {
         for (n, text) in piece.text().split('\n').enumerate() {
@@ -122,8 +123,8 @@ fn split<'a>(pieces: impl Iterator<Item = &'a Piece>) -> Vec<Vec<Piece>> {
     lines
 }
 
-impl Line {
-    /// With its sign, and with what changed in it marked unless that is the whole line.
+impl DiffLine {
+    /// The line after its sign. The changed words are marked, unless the whole line changed.
     pub(super) fn to_text(&self) -> String {
         match self {
             Self::Same(text) => format!("  {text}"),
@@ -134,19 +135,19 @@ impl Line {
     }
 }
 
-fn marked(pieces: &[Piece]) -> String {
+fn marked(pieces: &[DiffPart]) -> String {
     let mut out = String::new();
     for piece in pieces {
         match piece {
-            Piece::Old(text) if pieces.len() > 1 => out.push_str(&format!("[-{text}-]")),
-            Piece::New(text) if pieces.len() > 1 => out.push_str(&format!("{{+{text}+}}")),
+            DiffPart::Old(text) if pieces.len() > 1 => out.push_str(&format!("[-{text}-]")),
+            DiffPart::New(text) if pieces.len() > 1 => out.push_str(&format!("{{+{text}+}}")),
             piece => out.push_str(piece.text()),
         }
     }
     out
 }
 
-impl Piece {
+impl DiffPart {
     pub(super) fn text(&self) -> &str {
         match self {
             Self::Same(text) | Self::Old(text) | Self::New(text) => text,
@@ -163,7 +164,7 @@ impl Piece {
     }
 }
 
-/// How many bytes both texts have in common at their start and at their end, in whole words.
+/// The number of bytes that both texts share at their start and at their end, in whole words.
 fn common(old: &str, new: &str) -> (usize, usize) {
     let pairs = old.char_indices().zip(new.chars());
     let head =
@@ -180,10 +181,10 @@ fn common(old: &str, new: &str) -> (usize, usize) {
     (head, tail)
 }
 
-fn by_word(old: &str, new: &str) -> Vec<Piece> {
+fn by_word(old: &str, new: &str) -> Vec<DiffPart> {
     let diff = TextDiff::from_unicode_words(old, new);
     let mut pieces: Vec<(String, String, String)> = Vec::new();
-    // Triples of (same, old, new): what stayed, then what changed after it.
+    // Triples of (same, old, new): an unchanged part, and the change after it.
     for change in diff.iter_all_changes() {
         let value = change.value();
         match change.tag() {
@@ -218,8 +219,11 @@ fn by_word(old: &str, new: &str) -> Vec<Piece> {
     }
     let mut out = Vec::new();
     for (same, old, new) in joined {
-        let parts =
-            [(same, Piece::Same as fn(String) -> Piece), (old, Piece::Old), (new, Piece::New)];
+        let parts = [
+            (same, DiffPart::Same as fn(String) -> DiffPart),
+            (old, DiffPart::Old),
+            (new, DiffPart::New),
+        ];
         out.extend(
             parts.into_iter().filter(|(text, _)| !text.is_empty()).map(|(text, make)| make(text)),
         );
@@ -235,27 +239,27 @@ mod tests {
 
     #[test]
     fn only_the_changed_words_are_marked() {
-        let pieces = words("Dark mode is here, there!", "Dark mode is here, Liz!");
+        let pieces = word_diff("Dark mode is here, there!", "Dark mode is here, Liz!");
         assert_eq!(
             pieces,
             [
-                Piece::Same("Dark mode is here, ".into()),
-                Piece::Old("there".into()),
-                Piece::New("Liz".into()),
-                Piece::Same("!".into()),
+                DiffPart::Same("Dark mode is here, ".into()),
+                DiffPart::Old("there".into()),
+                DiffPart::New("Liz".into()),
+                DiffPart::Same("!".into()),
             ]
         );
     }
 
     #[test]
     fn neighbouring_changes_are_one() {
-        let pieces = words("one two three", "one zwei drei");
+        let pieces = word_diff("one two three", "one zwei drei");
         assert_eq!(
             pieces,
             [
-                Piece::Same("one ".into()),
-                Piece::Old("two three".into()),
-                Piece::New("zwei drei".into()),
+                DiffPart::Same("one ".into()),
+                DiffPart::Old("two three".into()),
+                DiffPart::New("zwei drei".into()),
             ]
         );
     }
@@ -264,23 +268,23 @@ mod tests {
     fn lines_that_changed_come_with_their_words_marked_and_some_lines_around_them() {
         let old = (0..12).map(|n| format!("line {n}")).collect::<Vec<_>>().join("\n");
         let new = format!("{}\nend", old.replace("line 5", "row 5"));
-        let same = |n: usize| Line::Same(format!("line {n}"));
+        let same = |n: usize| DiffLine::Same(format!("line {n}"));
         assert_eq!(
-            lines(&old, &new),
+            line_diff(&old, &new),
             [
-                Line::Skipped(2),
+                DiffLine::Skipped(2),
                 same(2),
                 same(3),
                 same(4),
-                Line::Old(vec![Piece::Old("line".into()), Piece::Same(" 5".into())]),
-                Line::New(vec![Piece::New("row".into()), Piece::Same(" 5".into())]),
+                DiffLine::Old(vec![DiffPart::Old("line".into()), DiffPart::Same(" 5".into())]),
+                DiffLine::New(vec![DiffPart::New("row".into()), DiffPart::Same(" 5".into())]),
                 same(6),
                 same(7),
                 same(8),
                 same(9),
                 same(10),
                 same(11),
-                Line::New(vec![Piece::New("end".into())]),
+                DiffLine::New(vec![DiffPart::New("end".into())]),
             ]
         );
     }
@@ -289,16 +293,16 @@ mod tests {
     fn long_texts_without_anything_in_common_are_not_compared_word_by_word() {
         let text = |word: &str| (0..20_000).map(|n| format!("{word}{n} ")).collect::<String>();
         let (old, new) = (format!("Hello {}all", text("a")), format!("Hello {}all", text("b")));
-        let pieces = words(&old, &new);
+        let pieces = word_diff(&old, &new);
         assert_eq!(pieces.len(), 4, "same, old, new, same");
-        assert_eq!(pieces[0], Piece::Same("Hello".into()));
-        assert_eq!(pieces[3], Piece::Same(" all".into()));
+        assert_eq!(pieces[0], DiffPart::Same("Hello".into()));
+        assert_eq!(pieces[3], DiffPart::Same(" all".into()));
     }
 
     #[test]
     fn a_text_that_stays_is_shown_whole() {
-        let same = |n: usize| Line::Same(n.to_string());
-        assert_eq!(lines("1\n2", "1\n2"), [same(1), same(2)]);
+        let same = |n: usize| DiffLine::Same(n.to_string());
+        assert_eq!(line_diff("1\n2", "1\n2"), [same(1), same(2)]);
     }
 
     proptest! {
@@ -315,13 +319,13 @@ mod tests {
         #[test]
         fn a_diff_by_lines_holds_all_that_changed(old in "[a-c \\n]{0,30}", new in "[a-c \\n]{0,30}") {
             let (mut left, mut right, mut skipped) = (Vec::new(), Vec::new(), 0);
-            let text = |line: &[Piece]| line.iter().map(Piece::text).collect::<String>();
-            for line in lines(&old, &new) {
+            let text = |line: &[DiffPart]| line.iter().map(DiffPart::text).collect::<String>();
+            for line in line_diff(&old, &new) {
                 match line {
-                    Line::Same(text) => { left.push(text.clone()); right.push(text); }
-                    Line::Skipped(n) => skipped += n,
-                    Line::Old(line) => left.push(text(&line)),
-                    Line::New(line) => right.push(text(&line)),
+                    DiffLine::Same(text) => { left.push(text.clone()); right.push(text); }
+                    DiffLine::Skipped(n) => skipped += n,
+                    DiffLine::Old(line) => left.push(text(&line)),
+                    DiffLine::New(line) => right.push(text(&line)),
                 }
             }
             prop_assert_eq!(left.len() + skipped, old.split('\n').count());
@@ -335,11 +339,11 @@ mod tests {
         #[test]
         fn a_diff_holds_both_texts_whole(old in "[a-c \\n]{0,30}", new in "[a-c \\n]{0,30}") {
             let (mut left, mut right) = (String::new(), String::new());
-            for piece in words(&old, &new) {
+            for piece in word_diff(&old, &new) {
                 match piece {
-                    Piece::Same(text) => { left.push_str(&text); right.push_str(&text); }
-                    Piece::Old(text) => left.push_str(&text),
-                    Piece::New(text) => right.push_str(&text),
+                    DiffPart::Same(text) => { left.push_str(&text); right.push_str(&text); }
+                    DiffPart::Old(text) => left.push_str(&text),
+                    DiffPart::New(text) => right.push_str(&text),
                 }
             }
             prop_assert_eq!(left, old);

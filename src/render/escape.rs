@@ -1,4 +1,4 @@
-//! Escapes that more than one format needs.
+//! The escapes that several formats need.
 
 /// Text in HTML, between tags or in a quoted attribute.
 pub(super) fn html(text: &str) -> String {

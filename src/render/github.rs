@@ -1,33 +1,32 @@
 //! A plan as annotations of a workflow: one for each entry, beside the line that it comes from.
 //!
-//! GitHub shows ten annotations of each level for a step, so what must be seen comes first and the
-//! summary says what is missing.
+//! GitHub shows ten annotations of each level for a step. So the most important ones come first, and the
+//! summary counts the others.
 
 use std::cmp::Reverse;
 
 use super::{
-    View,
-    diff::{Line, lines},
-    groups::{Group, Shown, groups, shown},
-    summary, words as say,
+    groups::{Group, groups, text_lines},
+    humanize, summary,
+    view::View,
 };
 use crate::{
     diagnostics::workflow::{self, Level, Spot},
-    plan::{Action, Plan},
+    plan::{Action, Change, Plan},
 };
 
-/// GitHub's limit for each level; of the notices one is the summary.
+/// GitHub's limit for each level; the summary is one of the notices.
 const MOST: usize = 10;
 /// How much of a text an annotation shows.
 const MOST_LINES: usize = 12;
 const MOST_CHARS: usize = 300;
 
-/// An annotation that may find room.
+/// An annotation that is shown if there is room.
 struct Note<'a> {
     level: Level,
-    /// The lower, the sooner.
+    /// A lower order comes first.
     order: (u8, Reverse<usize>, u8),
-    /// Made only if it does: to compare texts takes time.
+    /// Made only if it is shown, because comparing texts takes time.
     command: Box<dyn Fn() -> String + 'a>,
     changes: usize,
 }
@@ -56,7 +55,7 @@ pub(super) fn plan(plan: &Plan, view: View<'_>) -> String {
         let command = Box::new(|| workflow::diagnostic(diagnostic, view.folder));
         notes.push(Note { level, order: (2, Reverse(0), 0), command, changes: 0 });
     }
-    // Stable: within the same weight, as in the plan.
+    // The sort is stable: equal notes stay in the order of the plan.
     notes.sort_by_key(|note| (note.level, note.order));
     let (mut shown, mut left) = (String::new(), (0u64, 0u64));
     for level in Level::ALL {
@@ -76,7 +75,7 @@ pub(super) fn plan(plan: &Plan, view: View<'_>) -> String {
     format!("{}\n{shown}", workflow::command(Level::Notice, None, &title, &told))
 }
 
-/// What must be decided is an error, what takes something away from visitors a warning.
+/// A decision is an error; a change that takes a message away from visitors is a warning.
 fn level(action: Action) -> Level {
     match action {
         Action::Unknown => Level::Error,
@@ -96,18 +95,18 @@ fn totals(plan: &Plan, (entries, changes): (u64, u64)) -> String {
     } else {
         let counts = Action::ALL.into_iter().filter_map(|action| {
             let n = plan.summary.count(action);
-            (n > 0).then(|| format!("{} {}", say::number(n), summary::verb(action)))
+            (n > 0).then(|| format!("{} {}", humanize::number(n), summary::verb(action)))
         });
         let counts = counts.collect::<Vec<_>>().join(", ");
-        let unchanged = say::number(plan.summary.unchanged);
+        let unchanged = humanize::number(plan.summary.unchanged);
         format!("{counts}, {unchanged} unchanged.\n{}.", summary::requests(plan))
     };
     for mark in plan.protect.iter().take(MOST) {
-        let now = if mark.protect { "is protected from now on" } else { "is no longer protected" };
+        let now = summary::protection(mark);
         out.push_str(&format!("\n{} {now}.", mark.key));
     }
     if plan.protect.len() > MOST {
-        let more = say::number((plan.protect.len() - MOST) as u64);
+        let more = humanize::number((plan.protect.len() - MOST) as u64);
         out.push_str(&format!("\n… and the protection of {more} more changes."));
     }
     if let Some(commit) = &plan.commit {
@@ -117,8 +116,8 @@ fn totals(plan: &Plan, (entries, changes): (u64, u64)) -> String {
     if entries > 0 {
         out.push_str(&format!(
             "\nWithout annotations of their own: {} ({}); --format markdown, html and json show more.",
-            say::count(entries, "entry", "entries"),
-            say::count(changes, "change", "changes")
+            humanize::count(entries, "entry", "entries"),
+            humanize::count(changes, "change", "changes")
         ));
     }
     out
@@ -128,8 +127,8 @@ fn annotation(group: &Group<'_>, level: Level, view: View<'_>) -> String {
     let first = group.first();
     let action = group.action();
     let (name, visitors) = match group.len() {
-        1 => (say::address(&first.address, view.mask), String::new()),
-        n => (group.key().to_owned(), format!("{} visitors: ", say::number(n as u64))),
+        1 => (humanize::address(&first.address, view.mask), String::new()),
+        n => (group.key().to_owned(), format!("{} visitors: ", humanize::number(n as u64))),
     };
     let mut message = format!("{visitors}{}", first.reason.explained());
     let variants = group.variants();
@@ -137,12 +136,12 @@ fn annotation(group: &Group<'_>, level: Level, view: View<'_>) -> String {
         for fact in summary::facts(variant.first, view.mask) {
             message.push_str(&format!("\n{fact}"));
         }
-        for line in sample(&shown(variant.first)) {
+        for line in sample(variant.first) {
             message.push_str(&format!("\n{line}"));
         }
     }
     if variants.len() > 1 {
-        let more = say::count(variants.len() as u64 - 1, "more text", "more texts");
+        let more = humanize::count(variants.len() as u64 - 1, "more text", "more texts");
         message.push_str(&format!("\n… and {more}"));
     }
     let place = first.source.as_ref();
@@ -150,22 +149,9 @@ fn annotation(group: &Group<'_>, level: Level, view: View<'_>) -> String {
     workflow::command(level, spot, &format!("{action} {name}"), &message)
 }
 
-/// The first lines of what a visitor sees of it.
-fn sample(shown: &Shown<'_>) -> Vec<String> {
-    let whole = |sign: &str, text: &str| -> Vec<String> {
-        say::printable(text).split('\n').map(|line| format!("{sign} {line}")).collect()
-    };
-    let mut all = match shown {
-        Shown::New(after) => whole("+", &after.text),
-        Shown::Gone(before) => whole("-", &before.text),
-        Shown::Kept(content) => whole(" ", &content.text),
-        Shown::Doubtful(sent) => whole("?", &sent.text),
-        Shown::Changed(before, after) => {
-            let lines = lines(&say::printable(&before.text), &say::printable(&after.text));
-            lines.iter().map(Line::to_text).collect()
-        }
-        Shown::Nothing => Vec::new(),
-    };
+/// The first lines of the texts that a visitor sees.
+fn sample(change: &Change) -> Vec<String> {
+    let mut all = text_lines(change);
     let more = all.len().saturating_sub(MOST_LINES);
     all.truncate(MOST_LINES);
     for line in &mut all {
@@ -175,7 +161,7 @@ fn sample(shown: &Shown<'_>) -> Vec<String> {
         }
     }
     if more > 0 {
-        all.push(format!("… {}", say::count(more as u64, "more line", "more lines")));
+        all.push(format!("… {}", humanize::count(more as u64, "more line", "more lines")));
     }
     all
 }

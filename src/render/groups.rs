@@ -1,42 +1,43 @@
-//! What belongs together for a reader: a change of one message for 5,000 visitors is one thing.
+//! Groups of changes: a change of one message for 5,000 visitors is one entry for a reader.
 
 use std::collections::HashMap;
 
+use super::diff::{DiffLine, line_diff};
 use crate::{
-    model::{Content, Place},
+    model::{Content, Place, printable},
     plan::{Action, Change, Operation, Reason},
 };
 
-/// The changes of one message that are of one action, for one reason. There is at least one.
+/// The changes of one message with the same action and reason. A group is never empty.
 pub(super) struct Group<'a> {
     first: &'a Change,
     changes: Vec<&'a Change>,
 }
 
-/// Changes of a group that have the same content. There is at least one.
+/// The changes of a group with the same content. A variant is never empty.
 pub(super) struct Variant<'a> {
     /// The first of them; the others differ only in their visitor and ids.
     pub(super) first: &'a Change,
     pub(super) changes: Vec<&'a Change>,
 }
 
-/// How a change looks to a visitor.
+/// The effect of a change for the visitor.
 pub(super) enum Shown<'a> {
-    /// A message comes.
+    /// A new message appears.
     New(&'a Content),
-    /// A message goes.
+    /// A message disappears.
     Gone(&'a Content),
-    /// A message is another one.
+    /// A message changes.
     Changed(&'a Content, &'a Content),
-    /// A message stays; this is what it is taken for.
+    /// A message stays, with this content.
     Kept(&'a Content),
     /// A message may be there.
     Doubtful(&'a Content),
-    /// Nothing that a visitor sees.
+    /// The visitor sees no difference.
     Nothing,
 }
 
-/// In the order of the first change of each.
+/// The groups of these changes, in the order of their first changes.
 pub(super) fn groups(changes: &[Change]) -> Vec<Group<'_>> {
     let mut groups: Vec<Group<'_>> = Vec::new();
     let mut places: HashMap<(&str, Action, Reason, Option<&Place>), usize> = HashMap::new();
@@ -70,7 +71,7 @@ impl<'a> Group<'a> {
         self.changes.len()
     }
 
-    /// The changes, those with the same content together.
+    /// The changes, grouped by content.
     pub(super) fn variants(&self) -> Vec<Variant<'a>> {
         let mut variants: Vec<Variant<'a>> = Vec::new();
         let mut places: HashMap<(Option<&Content>, Option<&Content>), usize> = HashMap::new();
@@ -86,7 +87,7 @@ impl<'a> Group<'a> {
 }
 
 impl Group<'_> {
-    /// How many bytes the first of its texts have.
+    /// The number of bytes of its first `texts` texts.
     pub(super) fn weight(&self, texts: usize) -> usize {
         let variants = self.variants();
         let texts = variants.iter().take(texts).map(|variant| match shown(variant.first) {
@@ -100,7 +101,7 @@ impl Group<'_> {
     }
 }
 
-/// What a visitor sees of a change.
+/// The effect of a change for the visitor.
 pub(super) fn shown(change: &Change) -> Shown<'_> {
     match &change.operation {
         Operation::Create { after } | Operation::Resend { after, .. } => Shown::New(after),
@@ -109,7 +110,7 @@ pub(super) fn shown(change: &Change) -> Shown<'_> {
         | Operation::Replace { before, after, .. } => Shown::Changed(before, after),
         Operation::Delete { before, .. } => Shown::Gone(before),
         Operation::Forget { before, .. } => match change.reason {
-            // Somebody deleted it: only the record goes.
+            // The message is deleted already: only the record goes.
             Reason::Gone => Shown::Gone(before),
             _ => Shown::Kept(before),
         },
@@ -117,5 +118,23 @@ pub(super) fn shown(change: &Change) -> Shown<'_> {
         Operation::Adopt { after, .. } => Shown::Kept(after),
         Operation::Unknown { sent, .. } => Shown::Doubtful(sent),
         Operation::Move { .. } => Shown::Nothing,
+    }
+}
+
+/// The texts that a visitor sees, line by line: each line has a sign before it.
+pub(super) fn text_lines(change: &Change) -> Vec<String> {
+    let whole = |sign: char, content: &Content| -> Vec<String> {
+        printable(&content.text).split('\n').map(|line| format!("{sign} {line}")).collect()
+    };
+    match shown(change) {
+        Shown::New(after) => whole('+', after),
+        Shown::Gone(before) => whole('-', before),
+        Shown::Kept(content) => whole(' ', content),
+        Shown::Doubtful(sent) => whole('?', sent),
+        Shown::Changed(before, after) => {
+            let lines = line_diff(&printable(&before.text), &printable(&after.text));
+            lines.iter().map(DiffLine::to_text).collect()
+        }
+        Shown::Nothing => Vec::new(),
     }
 }

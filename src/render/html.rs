@@ -1,286 +1,234 @@
 //! A plan as a page of its own: every message as the bubble that its visitor sees.
 //!
-//! All words of others are escaped text in the markup. The page fetches nothing, and its policy
-//! lets nothing run but the script in it, which only filters: without it the page is complete.
+//! The templates escape every value. The page fetches nothing, and its policy lets only its own script
+//! run, which only filters: the page is complete without it.
 
 mod bubble;
 
+use std::io;
+
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
+use minijinja::{AutoEscape, Environment, Error, context, syntax::SyntaxConfig, value::Serde};
 use ring::digest::{SHA256, digest};
+use serde::Serialize;
 
 use super::{
-    View, escape,
-    fit::{Entry, LeftOut, Size, least_first},
+    escape,
     groups::{Group, Shown, Variant, groups, shown},
-    summary, words as say,
+    humanize,
+    size_limit::{Entry, LeftOut, Size, least_first},
+    summary,
+    view::View,
 };
-use crate::plan::{Action, Plan};
+use crate::{
+    model::one_line,
+    plan::{Action, Plan},
+};
 
 const STYLE: &str = include_str!("html/page.css");
 const SCRIPT: &str = include_str!("html/page.js");
 
-/// More than this, and a phone would not like it.
+/// A phone could not show a larger page well.
 const MOST_BYTES: u64 = 4 << 20;
 /// How many different texts of one message are shown, and how many visitors of each.
 const MOST_TEXTS: usize = 50;
 const MOST_VISITORS: usize = 1_000;
 /// How many visitors are shown unfolded.
 const FEW: usize = 4;
-/// How many lines of a list.
+/// How many lines of a list are shown.
 const MOST_LISTED: usize = 1_000;
 /// Entries whose texts are longer than this, together, are not compared.
 const MOST_COMPARED: usize = 8 << 20;
 
-/// Text that came from elsewhere, on as many lines as it has.
-fn text(text: &str) -> String {
-    escape::html(&say::printable(text))
+pub(super) fn plan(plan: &Plan, view: View<'_>) -> io::Result<String> {
+    page(plan, view).map_err(io::Error::other)
 }
 
-/// The same on one line.
-fn line(text: &str) -> String {
-    escape::html(&say::one_line(text))
-}
-
-pub(super) fn plan(plan: &Plan, view: View<'_>) -> String {
+fn page(plan: &Plan, view: View<'_>) -> Result<String, Error> {
+    let env = environment()?;
     let mut compared = 0;
-    let groups = groups(&plan.changes);
-    let entries: Vec<Entry> = groups
+    let entries: Vec<Entry> = groups(&plan.changes)
         .iter()
         .map(|group| {
             compared += group.weight(MOST_TEXTS);
-            let entry = |variants: &str| article(group, variants, view);
-            Entry {
-                full: (compared <= MOST_COMPARED).then(|| entry(&variants(group, view))),
-                line: entry(""),
+            Ok(Entry {
+                full: match compared <= MOST_COMPARED {
+                    true => Some(article(&env, group, true, view)?),
+                    false => None,
+                },
+                line: article(&env, group, false, view)?,
                 changes: group.len(),
                 rank: summary::rank(group.action()),
-            }
+            })
+        })
+        .collect::<Result<_, Error>>()?;
+    let sizes = least_first(&entries, MOST_BYTES, MOST_BYTES / 4 * 3);
+    let left_out = LeftOut::of(&entries, &sizes).told();
+    let articles: Vec<_> = entries
+        .into_iter()
+        .zip(sizes)
+        .filter_map(|(entry, size)| match size {
+            Size::Full => entry.full,
+            Size::Line => Some(entry.line),
+            Size::Counted => None,
         })
         .collect();
-    let sizes = least_first(&entries, MOST_BYTES, MOST_BYTES / 4 * 3);
-    let mut out = head(plan);
-    out.push_str(&overview(plan, view));
-    out.push_str("<section aria-labelledby=\"changes\">\n<h2 id=\"changes\">Changes</h2>\n");
-    if plan.changes.is_empty() {
-        out.push_str(&format!("<p>No changes: {}.</p>\n", summary::unchanged(plan)));
-    } else {
-        out.push_str(&filter(plan, view));
-    }
-    if let Some(told) = LeftOut::of(&entries, &sizes).told() {
-        out.push_str(&format!(
-            "<p class=\"left\"><strong>Left out, for want of room:</strong> {told}. The counts above are complete; <code>pushsync plan --format json</code> has all.</p>\n"
-        ));
-    }
-    for (entry, size) in entries.iter().zip(&sizes) {
-        match size {
-            Size::Full => out.push_str(entry.full.as_deref().unwrap_or_default()),
-            Size::Line => out.push_str(&entry.line),
-            Size::Counted => {}
-        }
-    }
-    out.push_str("</section>\n");
-    out.push_str(&unchanged(plan, view));
-    out.push_str(&format!("</main>\n<script>{SCRIPT}</script>\n</body>\n</html>\n"));
-    out
-}
-
-/// What a policy calls an embedded style or script.
-fn source(content: &str) -> String {
-    format!("'sha256-{}'", BASE64.encode(digest(&SHA256, content.as_bytes())))
-}
-
-fn head(plan: &Plan) -> String {
-    let environment = line(&plan.environment);
-    let api = summary::at_api(plan).map(|api| format!(" {}", line(&api))).unwrap_or_default();
-    let (style, script) = (source(STYLE), source(SCRIPT));
-    let mut out = format!(
-        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src {style}; script-src {script}; base-uri 'none'; form-action 'none'\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <meta name=\"color-scheme\" content=\"light dark\">\n\
-         <meta name=\"referrer\" content=\"no-referrer\">\n\
-         <meta name=\"robots\" content=\"noindex\">\n\
-         <title>pushsync plan for {environment}{api}</title>\n\
-         <style>{STYLE}</style>\n</head>\n<body>\n\
-         <header>\n<h1>Plan for <code>{environment}</code>{api}</h1>\n"
-    );
-    if let Some(commit) = &plan.commit {
-        let (short, dirt) = (line(&summary::short(commit)), summary::dirt(commit));
-        out.push_str(&format!(
-            "<p>The manifest is that of commit <code>{short}</code>{dirt}.</p>\n"
-        ));
-    }
-    let (as_of, serial) = (plan.as_of, plan.state.serial);
-    out.push_str(&format!("<p>As of {as_of:.0}, state serial {serial}.</p>\n</header>\n<main>\n"));
-    out
-}
-
-/// Counts, and what speaks against applying it.
-fn overview(plan: &Plan, view: View<'_>) -> String {
-    let mut out = String::from(
-        "<section aria-labelledby=\"summary\">\n<h2 id=\"summary\">Summary</h2>\n<ul class=\"counts\">\n",
-    );
-    for action in Action::ALL {
-        let n = plan.summary.count(action);
-        if n > 0 {
-            out.push_str(&format!(
-                "<li>{} <strong>{}</strong> {}</li>\n",
-                badge(action),
-                say::number(n),
-                summary::verb(action)
-            ));
-        }
-    }
-    let unchanged = say::number(plan.summary.unchanged);
-    out.push_str(&format!("<li><strong>{unchanged}</strong> unchanged</li>\n</ul>\n"));
-    if !plan.changes.is_empty() {
-        out.push_str(&format!("<p>{}.</p>\n", summary::requests(plan)));
-    }
+    let counts: Vec<_> = Action::ALL
+        .into_iter()
+        .map(|action| (action, plan.summary.count(action)))
+        .filter(|(_, count)| *count > 0)
+        .map(|(action, count)| {
+            (action.as_str(), action.sign(), humanize::number(count), summary::verb(action))
+        })
+        .collect();
     let refusals = view.refusals.iter().map(|one| format!("{one}; {}", one.help()));
-    out.push_str(&notes("note refused", "apply will refuse this plan", refusals));
-    let protect = plan.protect.iter().map(|mark| {
-        let now = if mark.protect { "is protected from now on" } else { "is no longer protected" };
-        format!("{} {now}", mark.key)
-    });
-    out.push_str(&notes("note", "Protection", protect));
-    out.push_str(&notes("note", "Warnings", plan.diagnostics.iter().map(summary::diagnostic)));
-    out.push_str("</section>\n");
-    out
+    let protection =
+        plan.protect.iter().map(|mark| format!("{} {}", mark.key, summary::protection(mark)));
+    let unchanged = plan.unchanged.iter().map(|one| humanize::address(&one.address, view.mask));
+    env.get_template("page.html")?.render(context! {
+        style => STYLE,
+        style_digest => sha256(STYLE),
+        script => SCRIPT,
+        script_digest => sha256(SCRIPT),
+        environment => one_line(&plan.environment),
+        api => summary::at_api(plan).map(|api| format!(" {}", one_line(&api))).unwrap_or_default(),
+        commit => plan.commit.as_ref().map(|one| (summary::short(one), summary::dirt(one))),
+        as_of => format!("{:.0}", plan.as_of),
+        serial => plan.state.serial,
+        counts,
+        unchanged_count => humanize::number(plan.summary.unchanged),
+        requests => summary::requests(plan),
+        refusals => Serde(List::new("note refused", "apply will refuse this plan", refusals)),
+        protection => Serde(List::new("note", "Protection", protection)),
+        warnings => Serde(List::new("note", "Warnings", plan.diagnostics.iter().map(summary::diagnostic))),
+        nothing => plan.changes.is_empty().then(|| summary::unchanged(plan)),
+        mask => view.mask,
+        left_out,
+        articles,
+        unchanged => Serde(List::new("note", "Unchanged", unchanged)),
+    })
 }
 
-/// A list with a title; nothing if it is empty.
-fn notes(class: &str, title: &str, items: impl ExactSizeIterator<Item = String>) -> String {
-    let n = items.len();
-    if n == 0 {
-        return String::new();
-    }
-    let mut out = format!("<div class=\"{class}\">\n<h3>{title}</h3>\n<ul>\n");
-    for item in items.take(MOST_LISTED) {
-        out.push_str(&format!("<li>{}</li>\n", line(&item)));
-    }
-    if n > MOST_LISTED {
-        out.push_str(&format!("<li>… and {} more</li>\n", say::number((n - MOST_LISTED) as u64)));
-    }
-    out.push_str("</ul>\n</div>\n");
-    out
-}
-
-/// The sign of an action. Its word is always beside it.
-fn badge(action: Action) -> String {
-    format!("<span class=\"sign {action}\" aria-hidden=\"true\">{}</span>", action.sign())
-}
-
-/// Hidden until the script shows it: without it, it would do nothing.
-fn filter(plan: &Plan, view: View<'_>) -> String {
-    let mut out = String::from(
-        "<div id=\"filter\" class=\"filter\" role=\"search\" aria-label=\"Filter the changes\" hidden>\n\
-         <label>Key <input type=\"search\" id=\"by-key\" autocomplete=\"off\" spellcheck=\"false\"></label>\n\
-         <label>Action <select id=\"by-action\">\n<option value=\"\">all</option>\n",
+/// The templates. They escape every value that they do not mark as safe.
+fn environment() -> Result<Environment<'static>, Error> {
+    let mut env = Environment::new();
+    env.set_syntax(
+        SyntaxConfig::builder()
+            .trim_blocks(true)
+            .lstrip_blocks(true)
+            .keep_trailing_newline(true)
+            .build()?,
     );
-    for action in Action::ALL {
-        if plan.summary.count(action) > 0 {
-            out.push_str(&format!("<option value=\"{action}\">{action}</option>\n"));
+    env.set_auto_escape_callback(|_| AutoEscape::Html);
+    env.set_formatter(|out, _, value| {
+        if value.is_undefined() || value.is_none() {
+            return Err(Error::new(minijinja::ErrorKind::UndefinedError, "a value is missing"));
         }
+        let text = value.to_string();
+        let safe = if value.is_safe() { text } else { escape::html(&text) };
+        out.write_str(&safe).map_err(Error::from)
+    });
+    env.add_template("page.html", include_str!("html/page.html"))?;
+    env.add_template("article.html", include_str!("html/article.html"))?;
+    Ok(env)
+}
+
+/// The digest that a policy names an embedded style or script by.
+fn sha256(content: &str) -> String {
+    BASE64.encode(digest(&SHA256, content.as_bytes()))
+}
+
+/// A list with a title; the page has none if there are no lines.
+#[derive(Serialize)]
+struct List {
+    class: &'static str,
+    title: &'static str,
+    lines: Vec<String>,
+    more: Option<String>,
+}
+
+impl List {
+    fn new(
+        class: &'static str,
+        title: &'static str,
+        lines: impl ExactSizeIterator<Item = String>,
+    ) -> Self {
+        let more = lines.len().saturating_sub(MOST_LISTED);
+        let lines = lines.take(MOST_LISTED).map(|line| one_line(&line)).collect();
+        Self { class, title, lines, more: number_above_zero(more) }
     }
-    let masked = if view.mask { " (ids are masked)" } else { "" };
-    out.push_str(&format!(
-        "</select></label>\n\
-         <label>Visitor{masked} <input type=\"search\" id=\"by-visitor\" autocomplete=\"off\" spellcheck=\"false\"></label>\n\
-         <p id=\"found\" role=\"status\"></p>\n</div>\n"
-    ));
-    out
 }
 
-/// An entry; without its texts if `variants` is empty.
-fn article(group: &Group<'_>, variants: &str, view: View<'_>) -> String {
+fn number_above_zero(n: usize) -> Option<String> {
+    (n > 0).then(|| humanize::number(n as u64))
+}
+
+/// An entry, with its texts or without.
+fn article(
+    env: &Environment<'_>,
+    group: &Group<'_>,
+    texts: bool,
+    view: View<'_>,
+) -> Result<String, Error> {
     let first = group.first();
-    let (key, action) = (line(group.key()), group.action());
-    let visitors = match group.len() {
-        1 => visitor(&say::visitor(&first.address.visitor(), view.mask)),
-        n => format!("{} visitors", say::number(n as u64)),
-    };
-    let source = summary::source(first)
-        .map(|source| format!(" · <code>{}</code>", line(&source)))
-        .unwrap_or_default();
-    format!(
-        "<article data-key=\"{key}\" data-action=\"{action}\">\n\
-         <h3>{} {action} <code>{key}</code> <span class=\"who\">{visitors}</span></h3>\n\
-         <p class=\"why\">{}{source}</p>\n{variants}</article>\n",
-        badge(action),
-        first.reason.explained(),
-    )
+    let all = if texts { group.variants() } else { Vec::new() };
+    let (variants, hidden) = all.split_at(all.len().min(MOST_TEXTS));
+    let rest: usize = hidden.iter().map(|variant| variant.changes.len()).sum();
+    env.get_template("article.html")?.render(context! {
+        key => one_line(group.key()),
+        action => group.action().as_str(),
+        sign => group.action().sign(),
+        visitor => (group.len() == 1)
+            .then(|| humanize::visitor(&first.address.visitor(), view.mask)),
+        visitors => humanize::number(group.len() as u64),
+        reason => first.reason.explained(),
+        source => summary::source(first),
+        variants => Serde(shown_variants(group, variants, view)),
+        more => (rest > 0).then(|| (
+            humanize::count(hidden.len() as u64, "more text", "more texts"),
+            humanize::count(rest as u64, "visitor", "visitors"),
+        )),
+    })
 }
 
-fn visitor(shown: &str) -> String {
-    format!("<code class=\"visitor\">{}</code>", line(shown))
+/// One text and its visitors, as the template shows them.
+#[derive(Serialize)]
+struct ShownVariant {
+    /// The first visitors; none if the whole entry has one visitor.
+    few: Vec<String>,
+    folded: Vec<String>,
+    folded_count: Option<String>,
+    unlisted_count: Option<String>,
+    /// Empty if they are those of the previous variant.
+    facts: Vec<String>,
+    bubbles: Vec<bubble::Bubble>,
 }
 
-/// The texts of an entry.
-fn variants(group: &Group<'_>, view: View<'_>) -> String {
-    let variants = group.variants();
-    let mut out = String::new();
+fn shown_variants(
+    group: &Group<'_>,
+    variants: &[Variant<'_>],
+    view: View<'_>,
+) -> Vec<ShownVariant> {
     let mut told = None;
-    for variant in variants.iter().take(MOST_TEXTS) {
-        out.push_str("<div class=\"variant\">\n");
-        if group.len() > 1 {
-            out.push_str(&visitors(variant, view));
-        }
-        // Often the same for all.
+    let mut out = Vec::new();
+    for variant in variants {
         let facts = match shown(variant.first) {
-            // Their bubbles say whom they are from.
+            // The bubbles name the sender already.
             Shown::New(_) | Shown::Changed(..) => Vec::new(),
             _ => summary::facts(variant.first, view.mask),
         };
-        if told.as_ref() != Some(&facts) && !facts.is_empty() {
-            let items: String =
-                facts.iter().map(|fact| format!("<li>{}</li>", line(fact))).collect();
-            out.push_str(&format!("<ul class=\"facts\">{items}</ul>\n"));
-        }
+        let all: &[_] = if group.len() > 1 { &variant.changes } else { &[] };
+        let mut visitors =
+            all.iter().map(|change| humanize::visitor(&change.address.visitor(), view.mask));
+        out.push(ShownVariant {
+            few: visitors.by_ref().take(FEW).collect(),
+            folded: visitors.take(MOST_VISITORS - FEW).collect(),
+            folded_count: number_above_zero(all.len().saturating_sub(FEW)),
+            unlisted_count: number_above_zero(all.len().saturating_sub(MOST_VISITORS)),
+            facts: if told.as_ref() == Some(&facts) { Vec::new() } else { facts.clone() },
+            bubbles: bubble::bubbles(variant.first),
+        });
         told = Some(facts);
-        out.push_str(&bubble::bubbles(variant.first));
-        out.push_str("</div>\n");
-    }
-    let hidden = &variants[variants.len().min(MOST_TEXTS)..];
-    if !hidden.is_empty() {
-        let rest: usize = hidden.iter().map(|variant| variant.changes.len()).sum();
-        out.push_str(&format!(
-            "<p class=\"more\">… and {} for {}</p>\n",
-            say::count(hidden.len() as u64, "more text", "more texts"),
-            say::count(rest as u64, "visitor", "visitors"),
-        ));
     }
     out
-}
-
-/// Who gets a text: a few, and the others folded.
-fn visitors(variant: &Variant<'_>, view: View<'_>) -> String {
-    let all = &variant.changes;
-    let list = |from: usize, to: usize| -> String {
-        let some = &all[from.min(all.len())..to.min(all.len())];
-        let shown: Vec<_> = some
-            .iter()
-            .map(|change| visitor(&say::visitor(&change.address.visitor(), view.mask)))
-            .collect();
-        shown.join(" ")
-    };
-    let mut out = format!("<p class=\"to\">To {}</p>\n", list(0, FEW));
-    if all.len() > FEW {
-        let more = say::number((all.len() - FEW) as u64);
-        out.push_str(&format!(
-            "<details class=\"to\"><summary>and {more} more</summary>\n<p>{}</p>\n",
-            list(FEW, MOST_VISITORS)
-        ));
-        if all.len() > MOST_VISITORS {
-            let more = say::number((all.len() - MOST_VISITORS) as u64);
-            out.push_str(&format!("<p>… and {more} that are not listed</p>\n"));
-        }
-        out.push_str("</details>\n");
-    }
-    out
-}
-
-/// What is as it should be, if that was asked for.
-fn unchanged(plan: &Plan, view: View<'_>) -> String {
-    let items = plan.unchanged.iter().map(|one| say::address(&one.address, view.mask));
-    notes("note", "Unchanged", items)
 }

@@ -1,18 +1,15 @@
 //! A plan as a comment on a pull request.
 //!
-//! Words that are not ours stand in code spans, in fenced blocks, or escaped in an HTML block:
-//! nothing of them is taken for Markdown, a link, a mention or HTML.
-
-mod safe;
-
-use safe::{code, comment, fence, html};
+//! Text of others stands in code spans, in fenced blocks, or escaped in an HTML block, so that nothing in
+//! it is taken for Markdown, a link, a mention or HTML.
 
 use super::{
-    View,
-    diff::lines,
-    fit::{Entry, LeftOut, Size, biggest_first},
-    groups::{Group, Shown, Variant, groups, shown},
-    summary, words as say,
+    groups::{Group, Variant, groups, text_lines},
+    humanize,
+    markdown_escape::{code, comment, fence, html},
+    size_limit::{Entry, LeftOut, Size, biggest_first},
+    summary,
+    view::View,
 };
 use crate::{
     diagnostics::Diagnostic,
@@ -25,11 +22,10 @@ const MOST_BYTES: usize = 65_536;
 /// How many visitors and how many different texts of one message are shown.
 const MOST_VISITORS: usize = 4;
 const MOST_TEXTS: usize = 3;
-/// How many refusals of one plan are told, and how many lines of a list.
+/// How many refusals are shown, and how many lines of a list.
 const MOST_REFUSALS: usize = 5;
 const MOST_LISTED: usize = 100;
-/// Entries whose texts are longer than this, together, are not compared: not even the smallest
-/// differences among them would find room.
+/// Entries whose texts are longer than this, together, are not compared: their differences would not fit.
 const MOST_COMPARED: usize = 4 << 20;
 
 pub(super) fn plan(plan: &Plan, view: View<'_>) -> String {
@@ -48,7 +44,7 @@ pub(super) fn plan(plan: &Plan, view: View<'_>) -> String {
         })
         .collect();
     entries.extend(plan.protect.iter().map(|mark| {
-        let now = if mark.protect { "is protected from now on" } else { "is no longer protected" };
+        let now = summary::protection(mark);
         Entry::line(format!("- {} {now}\n", code(mark.key.as_str())), 1)
     }));
     entries.extend(unchanged(plan, view));
@@ -59,7 +55,7 @@ pub(super) fn plan(plan: &Plan, view: View<'_>) -> String {
 }
 
 fn assemble(head: String, entries: &[Entry], foot: &str) -> String {
-    // What is told of what is left out, and the empty lines between lists and blocks.
+    // For the note about the entries that are left out, and for the empty lines between lists and blocks.
     const TOLD: usize = 400;
     let room = MOST_BYTES.saturating_sub(head.len() + foot.len() + TOLD);
     let sizes = biggest_first(entries, room as u64);
@@ -71,7 +67,7 @@ fn assemble(head: String, entries: &[Entry], foot: &str) -> String {
             Size::Line => &entry.line,
             Size::Counted => continue,
         };
-        // A block ends at an empty line; items of a list are of one list without it.
+        // An empty line ends a block, but it would also end a list.
         let item = text.starts_with("- ");
         if (!list || !item) && !out.ends_with("\n\n") {
             out.push('\n');
@@ -89,7 +85,7 @@ fn assemble(head: String, entries: &[Entry], foot: &str) -> String {
 }
 
 fn head(plan: &Plan, view: View<'_>) -> String {
-    // As long as a name may be; a plan that was made by hand may have a longer one.
+    // The longest name that is valid; a plan that was written by hand may have a longer one.
     let environment: String = plan.environment.chars().take(128).collect();
     let environment = &environment;
     let mut out = format!("{}\n", marker(environment, plan, view));
@@ -106,11 +102,14 @@ fn head(plan: &Plan, view: View<'_>) -> String {
         for action in Action::ALL {
             let n = plan.summary.count(action);
             if n > 0 {
-                let n = say::number(n);
+                let n = humanize::number(n);
                 out.push_str(&format!("| `{}` | {} | {n} |\n", action.sign(), action.as_str()));
             }
         }
-        out.push_str(&format!("| | unchanged | {} |\n\n", say::number(plan.summary.unchanged)));
+        out.push_str(&format!(
+            "| | unchanged | {} |\n\n",
+            humanize::number(plan.summary.unchanged)
+        ));
         out.push_str(&format!("{}.\n", summary::requests(plan)));
     }
     if let Some(commit) = &plan.commit {
@@ -132,36 +131,36 @@ fn head(plan: &Plan, view: View<'_>) -> String {
     out
 }
 
-/// By which programs find the comment of this project and environment, and in it what
-/// `apply --reviewed` takes.
+/// The marker by which programs find the comment of this project and environment. It also has the digest
+/// for `apply --reviewed`.
 fn marker(environment: &str, plan: &Plan, view: View<'_>) -> String {
     let mut marker = format!("<!-- pushsync:plan environment={}", comment(environment));
     if !view.folder.is_empty() {
         marker.push_str(&format!(" project={}", comment(view.folder.trim_end_matches('/'))));
     }
-    // A plan in memory can always be written as JSON; what has no digest cannot be applied by it.
+    // A plan in memory can always be written as JSON, so there is always a digest.
     if let Ok(digest) = wire::changes_digest(plan) {
         marker.push_str(&format!(" changes={digest}"));
     }
     marker + " -->"
 }
 
-/// `text` with the number, if there are that many.
+/// Appends `text` with the number, unless the number is zero.
 fn more(n: usize, text: &str, out: &mut String) {
     if n > 0 {
-        out.push_str(&text.replace("{}", &say::number(n as u64)));
+        out.push_str(&text.replace("{}", &humanize::number(n as u64)));
     }
 }
 
-/// Whose it is.
+/// The name of the entry, and the number of its visitors if there are several.
 fn who(group: &Group<'_>, view: View<'_>) -> (String, String) {
     match group.len() {
-        1 => (say::address(&group.first().address, view.mask), String::new()),
-        n => (group.key().to_owned(), format!(", {} visitors", say::number(n as u64))),
+        1 => (humanize::address(&group.first().address, view.mask), String::new()),
+        n => (group.key().to_owned(), format!(", {} visitors", humanize::number(n as u64))),
     }
 }
 
-/// One line of a list.
+/// An entry as one line of a list.
 fn line(group: &Group<'_>, view: View<'_>) -> String {
     let (name, visitors) = who(group, view);
     let (action, reason) = (group.action(), group.first().reason.explained());
@@ -174,7 +173,7 @@ fn line(group: &Group<'_>, view: View<'_>) -> String {
     )
 }
 
-/// Folded, with its texts.
+/// An entry with its texts, folded.
 fn full(group: &Group<'_>, view: View<'_>) -> String {
     let (name, visitors) = who(group, view);
     let (action, reason) = (group.action(), group.first().reason.explained());
@@ -193,7 +192,7 @@ fn full(group: &Group<'_>, view: View<'_>) -> String {
         if group.len() > 1 {
             out.push_str(&visitors_of(variant, view));
         }
-        // Often the same for all.
+        // The facts of the previous variant are not repeated.
         let facts = summary::facts(variant.first, view.mask);
         if told.as_ref() != Some(&facts) {
             facts.iter().for_each(|fact| out.push_str(&format!("{}\n\n", code(fact))));
@@ -206,8 +205,8 @@ fn full(group: &Group<'_>, view: View<'_>) -> String {
         let rest: usize = hidden.iter().map(|variant| variant.changes.len()).sum();
         out.push_str(&format!(
             "… and {} for {}\n\n",
-            say::count(hidden.len() as u64, "more text", "more texts"),
-            say::count(rest as u64, "visitor", "visitors"),
+            humanize::count(hidden.len() as u64, "more text", "more texts"),
+            humanize::count(rest as u64, "visitor", "visitors"),
         ));
     }
     out.push_str("</details>\n");
@@ -219,7 +218,7 @@ fn visitors_of(variant: &Variant<'_>, view: View<'_>) -> String {
         .changes
         .iter()
         .take(MOST_VISITORS)
-        .map(|change| code(&say::visitor(&change.address.visitor(), view.mask)))
+        .map(|change| code(&humanize::visitor(&change.address.visitor(), view.mask)))
         .collect();
     let mut out = shown.join(", ");
     more(variant.changes.len().saturating_sub(MOST_VISITORS), " and {} more", &mut out);
@@ -227,50 +226,32 @@ fn visitors_of(variant: &Variant<'_>, view: View<'_>) -> String {
     out
 }
 
-/// What a visitor sees of it, as a diff that GitHub colours.
+/// The texts that a visitor sees, as a diff that GitHub colours.
 fn texts(variant: &Variant<'_>) -> String {
-    let mut out = String::new();
-    let mut whole = |sign: char, text: &str| {
-        for line in say::printable(text).split('\n') {
-            out.push_str(&format!("{sign} {line}\n"));
-        }
-    };
-    match shown(variant.first) {
-        Shown::New(after) => whole('+', &after.text),
-        Shown::Gone(before) => whole('-', &before.text),
-        Shown::Kept(content) => whole(' ', &content.text),
-        Shown::Doubtful(sent) => whole('?', &sent.text),
-        Shown::Changed(before, after) => {
-            for line in lines(&say::printable(&before.text), &say::printable(&after.text)) {
-                out.push_str(&line.to_text());
-                out.push('\n');
-            }
-        }
-        Shown::Nothing => return String::new(),
-    }
-    fence("diff", &out)
+    let lines = text_lines(variant.first);
+    if lines.is_empty() { String::new() } else { fence("diff", &(lines.join("\n") + "\n")) }
 }
 
-/// What is as it should be, if that was asked for.
+/// The unchanged deliveries, if they were asked for.
 fn unchanged(plan: &Plan, view: View<'_>) -> Option<Entry> {
     let n = plan.unchanged.len();
     (n > 0).then(|| {
         let mut list = String::new();
         for unchanged in plan.unchanged.iter().take(MOST_LISTED) {
-            list.push_str(&say::address(&unchanged.address, view.mask));
+            list.push_str(&humanize::address(&unchanged.address, view.mask));
             list.push('\n');
         }
         more(n.saturating_sub(MOST_LISTED), "… and {} more\n", &mut list);
         let full = format!(
             "<details>\n<summary>{} unchanged</summary>\n\n{}</details>\n",
-            say::number(n as u64),
+            humanize::number(n as u64),
             fence("text", &list)
         );
         Entry { full: Some(full), line: String::new(), changes: 0, rank: u8::MAX }
     })
 }
 
-/// What was noticed on the way.
+/// The warnings about the project.
 fn warnings(diagnostics: &[Diagnostic]) -> Option<Entry> {
     let n = diagnostics.len();
     (n > 0).then(|| {
@@ -280,7 +261,7 @@ fn warnings(diagnostics: &[Diagnostic]) -> Option<Entry> {
             list.push('\n');
         }
         more(n.saturating_sub(MOST_LISTED), "… and {} more\n", &mut list);
-        let title = say::count(n as u64, "warning", "warnings");
+        let title = humanize::count(n as u64, "warning", "warnings");
         let full = format!(
             "<details>\n<summary>{title}</summary>\n\n{}</details>\n",
             fence("text", &list)

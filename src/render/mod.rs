@@ -1,72 +1,26 @@
-//! Plans and events → bytes, one file for each format.
+//! Plans → bytes, one file for each format.
 //!
-//! Nothing here decides anything. Texts come out with ANSI colours; the caller's stream drops
-//! them where they do not belong.
+//! Nothing here decides anything. The text has ANSI colours, which the caller's stream drops where they do
+//! not belong.
 
 mod diff;
 mod escape;
-mod fit;
-mod flow;
 mod github;
 mod groups;
 mod html;
+pub mod humanize;
 mod json;
 mod markdown;
+mod markdown_escape;
+mod size_limit;
 mod summary;
 mod text;
-pub mod words;
+mod view;
+mod wrap;
+mod write;
 
 #[cfg(test)]
 mod tests;
 
-use std::io::{self, Write};
-
-use crate::plan::{Plan, safety::Refusal};
-
-/// How a plan is shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
-    /// For people, at a terminal or in a log.
-    Text,
-    /// `pushsync/plan/1`, complete.
-    Json,
-    /// For a comment on a pull request: at most 65,536 bytes.
-    Markdown,
-    /// A page of its own, without anything from elsewhere.
-    Html,
-    /// Annotations of a workflow at GitHub.
-    Github,
-}
-
-/// What a reader may see, and how much room there is.
-#[derive(Debug, Clone, Copy)]
-pub struct View<'a> {
-    /// Whether visitor ids are masked. JSON is complete all the same.
-    pub mask: bool,
-    /// Columns. Only for [`Format::Text`].
-    pub width: usize,
-    /// Why `apply` would refuse the plan. For the formats that are read elsewhere than where the
-    /// command ran: [`Format::Text`] leaves it to the caller.
-    pub refusals: &'a [Refusal],
-    /// The project's folder from the root of its repository on: empty, or ending in `/`. Only for
-    /// [`Format::Github`] and the marker of [`Format::Markdown`].
-    pub folder: &'a str,
-}
-
-impl View<'_> {
-    /// Without refusals.
-    pub fn new(mask: bool, width: usize) -> Self {
-        Self { mask, width, refusals: &[], folder: "" }
-    }
-}
-
-/// Writes `plan` to `out`.
-pub fn plan(plan: &Plan, format: Format, view: View<'_>, out: &mut dyn Write) -> io::Result<()> {
-    match format {
-        Format::Text => text::plan(plan, view, out),
-        Format::Json => json::plan(plan, out),
-        Format::Markdown => out.write_all(markdown::plan(plan, view).as_bytes()),
-        Format::Html => out.write_all(html::plan(plan, view).as_bytes()),
-        Format::Github => out.write_all(github::plan(plan, view).as_bytes()),
-    }
-}
+pub use view::{Format, View};
+pub use write::plan;

@@ -1,14 +1,14 @@
-//! The words about a whole plan, and about a change, that all formats share. They are plain text:
-//! each format escapes them.
+//! The phrases about a plan, or about a change, that all formats share. They are plain text: each format
+//! escapes them.
 
-use super::words as say;
+use super::humanize;
 use crate::{
     diagnostics::{Diagnostic, Severity},
-    model::{BaseUrl, Content, Endpoint, Place},
-    plan::{Action, Change, Commit, Forecast, Operation, Plan},
+    model::{BaseUrl, Content, Endpoint, Place, one_line},
+    plan::{Action, Change, Commit, Forecast, Operation, Plan, ProtectMark},
 };
 
-/// What stands after the count: `3 to create`.
+/// The words after a count: `3 to create`.
 pub(super) fn verb(action: Action) -> &'static str {
     match action {
         Action::Create => "to create",
@@ -24,35 +24,39 @@ pub(super) fn verb(action: Action) -> &'static str {
     }
 }
 
-/// Why there are no changes: ends the sentence `No changes: …`.
+/// The reason why there are no changes; it ends the sentence `No changes: …`.
 pub(super) fn unchanged(plan: &Plan) -> String {
     match (plan.summary.unchanged, plan.selection.is_all()) {
         (0, true) => "the manifest has no deliveries, and so has the state".to_owned(),
         (0, false) => "the targets name no deliveries".to_owned(),
         (n, _) => format!(
             "{} as {} should be",
-            say::count(n, "delivery is", "deliveries are"),
+            humanize::count(n, "delivery is", "deliveries are"),
             if n == 1 { "it" } else { "they" }
         ),
     }
 }
 
-/// The requests, and when they can be made.
+/// The number of requests, and how long they take.
 pub(super) fn requests(plan: &Plan) -> String {
     let requests = plan.summary.requests;
-    let asked = say::count(requests, "request", "requests");
+    let asked = humanize::count(requests, "request", "requests");
     match plan.budget.forecast(requests) {
         Forecast::Fits { .. } if requests == 0 => asked,
         Forecast::Fits { left } => {
-            format!("{asked}; {} left in this hour: fits", say::number(left))
+            format!("{asked}; {} left in this hour: fits", humanize::number(left))
         }
         Forecast::Takes { per_hour, about } => {
-            format!("{asked} at {} an hour: about {}", say::number(per_hour), say::duration(about))
+            format!(
+                "{asked} at {} an hour: about {}",
+                humanize::number(per_hour),
+                humanize::duration(about)
+            )
         }
     }
 }
 
-/// Which API it is for, unless that is Brevo's own: stands after the environment.
+/// The API, unless it is Brevo's own; it follows the environment.
 pub(super) fn at_api(plan: &Plan) -> Option<String> {
     match &plan.api {
         api if api.is_brevo() => None,
@@ -61,16 +65,16 @@ pub(super) fn at_api(plan: &Plan) -> Option<String> {
     }
 }
 
-/// As long as a URL is shown; a plan that was made by hand may have a longer one.
+/// The start of a URL: a plan that was written by hand may have a very long one.
 pub(super) fn api_url(url: &BaseUrl) -> String {
     url.as_str().chars().take(200).collect()
 }
 
-/// What a plan is for, unless that is the default environment at Brevo's API: ends `This plan is …`.
+/// The environment and the API, unless they are the default ones; it ends the sentence `This plan is …`.
 pub(super) fn whereabouts(plan: &Plan) -> Option<String> {
     let environment = match &*plan.environment {
         "default" => None,
-        name => Some(format!("for the environment {}", say::one_line(name))),
+        name => Some(format!("for the environment {}", one_line(name))),
     };
     match (environment, at_api(plan), &plan.api) {
         (Some(environment), Some(api), _) => Some(format!("{environment}, {api}")),
@@ -82,15 +86,20 @@ pub(super) fn whereabouts(plan: &Plan) -> Option<String> {
 
 /// Twelve digits of a commit, as in the history.
 pub(super) fn short(commit: &Commit) -> String {
-    say::one_line(&commit.id.as_str().chars().take(12).collect::<String>())
+    one_line(&commit.id.as_str().chars().take(12).collect::<String>())
 }
 
-/// What stands after a commit.
+/// The change of the protection of a key; it follows the key.
+pub(super) fn protection(mark: &ProtectMark) -> &'static str {
+    if mark.protect { "is protected from now on" } else { "is no longer protected" }
+}
+
+/// Whether the files differ from the commit; it follows the commit.
 pub(super) fn dirt(commit: &Commit) -> &'static str {
     if commit.dirty { ", with changes that are not committed" } else { "" }
 }
 
-/// What is to be known of a change besides its texts, one line each.
+/// The facts about a change besides its texts, each on one line.
 pub(super) fn facts(change: &Change, mask: bool) -> Vec<String> {
     let senders = |before: &Content, after: &Content| {
         format!("from {}, not {} as before", sender(after), sender(before))
@@ -107,47 +116,47 @@ pub(super) fn facts(change: &Change, mask: bool) -> Vec<String> {
         | Operation::Replace { .. }
         | Operation::Delete { .. }
         | Operation::Forget { .. } => Vec::new(),
-        Operation::Adopt { id, .. } => vec![format!("message {}", say::one_line(id.as_str()))],
+        Operation::Adopt { id, .. } => vec![format!("message {}", one_line(id.as_str()))],
         Operation::FinishReplace { old, .. } => {
-            vec![format!("delete message {}", say::one_line(old.id.as_str()))]
+            vec![format!("delete message {}", one_line(old.id.as_str()))]
         }
-        Operation::Move { from, .. } => vec![format!("was {}", say::address(from, mask))],
+        Operation::Move { from, .. } => vec![format!("was {}", humanize::address(from, mask))],
         Operation::Unknown { at, trouble, request_id, .. } => {
             let mut fact = format!("sent {at:.0}; {}", cause(trouble.as_deref()));
             if let Some(id) = request_id {
-                fact.push_str(&format!(" (sib-request-id {})", say::one_line(id)));
+                fact.push_str(&format!(" (sib-request-id {})", one_line(id)));
             }
             vec![fact, resolve(change, mask)]
         }
     }
 }
 
-/// Why nobody knows of an unknown delivery.
-pub(super) fn cause(trouble: Option<&str>) -> String {
-    say::one_line(trouble.unwrap_or("the run that sent it did not live to see the answer"))
+/// The reason why a delivery is unknown.
+fn cause(trouble: Option<&str>) -> String {
+    one_line(trouble.unwrap_or("the run that sent it did not live to see the answer"))
 }
 
-/// What to do about an unknown delivery.
-pub(super) fn resolve(change: &Change, mask: bool) -> String {
+/// The steps to resolve an unknown delivery.
+fn resolve(change: &Change, mask: bool) -> String {
     format!(
         "look at the visitor's chat in Brevo, then: pushsync state resolve {} --sent ID, or --not-sent",
-        say::address(&change.address, mask)
+        humanize::address(&change.address, mask)
     )
 }
 
 fn sender(content: &Content) -> String {
-    say::one_line(&content.from.to_string())
+    one_line(&content.from.to_string())
 }
 
-/// Where the message is written.
+/// The place of the message in the manifest.
 pub(super) fn source(change: &Change) -> Option<String> {
     change.source.as_ref().map(place)
 }
 
-/// `FILE:LINE`. Of a very long name, the end.
+/// `FILE:LINE`, with only the end of a very long name.
 fn place(place: &Place) -> String {
     const MOST: usize = 200;
-    let file = say::one_line(&place.file);
+    let file = one_line(&place.file);
     let start = file.char_indices().rev().nth(MOST - 1).map_or(0, |(at, _)| at);
     let cut = if start > 0 { "…" } else { "" };
     format!("{cut}{}:{}", &file[start..], place.line)
@@ -160,17 +169,17 @@ pub(super) fn diagnostic(diagnostic: &Diagnostic) -> String {
         Severity::Error => "error",
         Severity::Warning => "warning",
     };
-    let mut out = format!("{severity}[{}]: {}", code.as_str(), say::one_line(message));
+    let mut out = format!("{severity}[{}]: {}", code.as_str(), one_line(message));
     if let Some(at) = at {
         out.push_str(&format!(" ({})", place(at)));
     }
     if let Some(help) = help {
-        out.push_str(&format!("; {}", say::one_line(help)));
+        out.push_str(&format!("; {}", one_line(help)));
     }
     out
 }
 
-/// The lower, the sooner a reviewer must see it.
+/// A lower rank is more important for a reviewer.
 pub(super) fn rank(action: Action) -> u8 {
     match action {
         Action::Unknown => 0,

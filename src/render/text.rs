@@ -3,14 +3,14 @@ use std::io::{self, Write};
 use anstyle::{AnsiColor, Effects, Style};
 
 use super::{
-    View,
-    diff::{Piece, words},
-    flow::{Flow, display_width},
+    diff::{DiffPart, word_diff},
     groups::{Group, groups},
-    summary, words as say,
+    humanize, summary,
+    view::View,
+    wrap::{TextWrapper, display_width},
 };
 use crate::{
-    model::Sender,
+    model::{Sender, one_line, printable},
     plan::{Action, Change, Operation, Plan},
 };
 
@@ -18,7 +18,7 @@ use crate::{
 /// always complete.
 const MOST_VISITORS: usize = 4;
 const MOST_TEXTS: usize = 3;
-/// How many lines of a text that is new, or goes, are shown.
+/// How many lines of a new or removed text are shown.
 const MOST_LINES: usize = 8;
 
 const BOLD: Style = Style::new().effects(Effects::BOLD);
@@ -47,14 +47,14 @@ pub(super) fn plan(plan: &Plan, view: View<'_>, out: &mut dyn Write) -> io::Resu
         show(&group, view, out)?;
     }
     for mark in &plan.protect {
-        let now = if mark.protect { "is protected from now on" } else { "is no longer protected" };
+        let now = summary::protection(mark);
         writeln!(out, "  {BOLD}{}{BOLD:#} {now}\n", mark.key)?;
     }
     if !plan.unchanged.is_empty() {
         writeln!(out, "  {DIM}unchanged:{DIM:#}")?;
         for unchanged in &plan.unchanged {
-            let address = say::address(&unchanged.address, view.mask);
-            writeln!(out, "    {address}  {DIM}{}{DIM:#}", say::one_line(unchanged.id.as_str()))?;
+            let address = humanize::address(&unchanged.address, view.mask);
+            writeln!(out, "    {address}  {DIM}{}{DIM:#}", one_line(unchanged.id.as_str()))?;
         }
         writeln!(out)?;
     }
@@ -72,19 +72,20 @@ fn totals(plan: &Plan, view: View<'_>, out: &mut dyn Write) -> io::Result<()> {
     if plan.changes.is_empty() {
         return writeln!(out, "{BOLD}No changes:{BOLD:#} {}.", summary::unchanged(plan));
     }
-    let mut line = Flow::new(out, 0, view.width);
+    let mut line = TextWrapper::new(out, 0, view.width);
     line.push(BOLD, "Plan:")?;
     for action in Action::ALL {
         let n = plan.summary.count(action);
         if n > 0 {
             line.push(Style::new(), " ")?;
-            let text = format!("{} {} {}", action.sign(), say::number(n), summary::verb(action));
+            let text =
+                format!("{} {} {}", action.sign(), humanize::number(n), summary::verb(action));
             line.keep(style(action), &text)?;
             line.push(Style::new(), ",")?;
         }
     }
     line.push(Style::new(), " ")?;
-    line.keep(Style::new(), &format!("{} unchanged.", say::number(plan.summary.unchanged)))?;
+    line.keep(Style::new(), &format!("{} unchanged.", humanize::number(plan.summary.unchanged)))?;
     line.end()?;
     writeln!(out, "{}", summary::requests(plan))
 }
@@ -94,13 +95,13 @@ fn show(group: &Group<'_>, view: View<'_>, out: &mut dyn Write) -> io::Result<()
     let action = first.action();
     let style = style(action);
     let name = match group.len() {
-        1 => say::address(&first.address, view.mask),
-        n => format!("{} ({} visitors)", first.address.key_str(), say::number(n as u64)),
+        1 => humanize::address(&first.address, view.mask),
+        n => format!("{} ({} visitors)", first.address.key_str(), humanize::number(n as u64)),
     };
     let source = first
         .source
         .as_ref()
-        .map(|place| format!("{}:{}", say::one_line(&place.file), place.line))
+        .map(|place| format!("{}:{}", one_line(&place.file), place.line))
         .unwrap_or_default();
     let room = view.width.saturating_sub(4 + display_width(&name) + display_width(&source));
     let sign = action.sign();
@@ -114,11 +115,11 @@ fn show(group: &Group<'_>, view: View<'_>, out: &mut dyn Write) -> io::Result<()
     }
     let from = match &first.operation {
         Operation::Create { after } | Operation::Resend { after, .. } => {
-            format!(", from {}", say::one_line(&after.from.to_string()))
+            format!(", from {}", one_line(&after.from.to_string()))
         }
         _ => String::new(),
     };
-    let mut line = Flow::new(out, 4, view.width);
+    let mut line = TextWrapper::new(out, 4, view.width);
     line.push(style, action.as_str())?;
     line.push(Style::new(), &format!(": {}{from}", first.reason.explained()))?;
     line.end()?;
@@ -133,16 +134,12 @@ fn show(group: &Group<'_>, view: View<'_>, out: &mut dyn Write) -> io::Result<()
     if hidden > 0 {
         let rest: usize =
             variants.iter().skip(MOST_TEXTS).map(|variant| variant.changes.len()).sum();
-        let mut line = Flow::new(out, 6, view.width);
-        line.push(
-            DIM,
-            &format!(
-                "… and {} for {}; --format json has all",
-                say::count(hidden as u64, "more text", "more texts"),
-                say::count(rest as u64, "visitor", "visitors"),
-            ),
-        )?;
-        line.end()?;
+        let more = format!(
+            "… and {} for {}; --format json has all",
+            humanize::count(hidden as u64, "more text", "more texts"),
+            humanize::count(rest as u64, "visitor", "visitors"),
+        );
+        wrapped(&more, DIM, 6, view, out)?;
     }
     writeln!(out)
 }
@@ -151,23 +148,26 @@ fn visitors(changes: &[&Change], view: View<'_>, out: &mut dyn Write) -> io::Res
     let mut names: Vec<_> = changes
         .iter()
         .take(MOST_VISITORS)
-        .map(|change| format!("@{}", say::visitor(&change.address.visitor(), view.mask)))
+        .map(|change| format!("@{}", humanize::visitor(&change.address.visitor(), view.mask)))
         .collect();
     if changes.len() > MOST_VISITORS {
-        names.push(format!("and {} more", say::number((changes.len() - MOST_VISITORS) as u64)));
+        names
+            .push(format!("and {} more", humanize::number((changes.len() - MOST_VISITORS) as u64)));
     }
-    let mut line = Flow::new(out, 4, view.width);
-    line.push(DIM, &names.join(", "))?;
-    line.end()
+    wrapped(&names.join(", "), DIM, 4, view, out)
 }
 
 fn content(change: &Change, view: View<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let facts = summary::facts(change, view.mask);
+    let fact = |n: usize, style: Style, out: &mut dyn Write| {
+        facts.get(n).map_or(Ok(()), |fact| wrapped(fact, style, 6, view, out))
+    };
     match &change.operation {
         Operation::Create { after } | Operation::Resend { after, .. } => {
             whole("+", NEW, &after.text, view, out)
         }
-        Operation::Adopt { id, after } => {
-            writeln!(out, "      message {}", say::one_line(id.as_str()))?;
+        Operation::Adopt { after, .. } => {
+            fact(0, Style::new(), out)?;
             whole(" ", Style::new(), &after.text, view, out)
         }
         Operation::Update { before, after, .. } | Operation::Restore { before, after, .. } => {
@@ -182,26 +182,26 @@ fn content(change: &Change, view: View<'_>, out: &mut dyn Write) -> io::Result<(
         Operation::Delete { before, .. } | Operation::Forget { before, .. } => {
             whole("-", OLD, &before.text, view, out)
         }
-        Operation::FinishReplace { old, .. } => {
-            writeln!(out, "      delete message {}", say::one_line(old.id.as_str()))
-        }
-        Operation::Move { from, .. } => {
-            writeln!(out, "      was {}", say::address(from, view.mask))
-        }
-        Operation::Unknown { sent, at, trouble, request_id } => {
-            let mut line = Flow::new(out, 6, view.width);
-            line.push(Style::new(), &format!("sent {at:.0}"))?;
-            line.push(Style::new(), &format!("; {}", summary::cause(trouble.as_deref())))?;
-            if let Some(id) = request_id {
-                line.push(Style::new(), &format!(" (sib-request-id {})", say::one_line(id)))?;
-            }
-            line.end()?;
+        Operation::FinishReplace { .. } | Operation::Move { .. } => fact(0, Style::new(), out),
+        Operation::Unknown { sent, .. } => {
+            fact(0, Style::new(), out)?;
             whole("?", OLD, &sent.text, view, out)?;
-            let mut line = Flow::new(out, 6, view.width);
-            line.push(DIM, &summary::resolve(change, view.mask))?;
-            line.end()
+            fact(1, DIM, out)
         }
     }
+}
+
+/// A text between column `indent` and the width of the view.
+fn wrapped(
+    text: &str,
+    style: Style,
+    indent: usize,
+    view: View<'_>,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let mut line = TextWrapper::new(out, indent, view.width);
+    line.push(style, text)?;
+    line.end()
 }
 
 fn sender_change(
@@ -210,14 +210,14 @@ fn sender_change(
     view: View<'_>,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    let mut line = Flow::new(out, 6, view.width);
+    let mut line = TextWrapper::new(out, 6, view.width);
     line.push(Style::new(), "from ")?;
-    line.push(OLD, &format!("[-{}-]", say::one_line(&before.to_string())))?;
-    line.push(NEW, &format!("{{+{}+}}", say::one_line(&after.to_string())))?;
+    line.push(OLD, &format!("[-{}-]", one_line(&before.to_string())))?;
+    line.push(NEW, &format!("{{+{}+}}", one_line(&after.to_string())))?;
     line.end()
 }
 
-/// A text that is new, or goes.
+/// A new or removed text.
 fn whole(
     sign: &str,
     style: Style,
@@ -225,17 +225,17 @@ fn whole(
     view: View<'_>,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    let text = say::printable(text);
+    let text = printable(text);
     for (n, line) in text.split('\n').enumerate() {
         if n == MOST_LINES {
             let rest = text.split('\n').count() - MOST_LINES;
             return writeln!(
                 out,
                 "        {DIM}… {}{DIM:#}",
-                say::count(rest as u64, "more line", "more lines")
+                humanize::count(rest as u64, "more line", "more lines")
             );
         }
-        let mut flow = Flow::new(out, 8, view.width);
+        let mut flow = TextWrapper::new(out, 8, view.width);
         flow.lead(style, sign)?;
         flow.push(style, line)?;
         flow.end()?;
@@ -243,20 +243,20 @@ fn whole(
     Ok(())
 }
 
-/// A text before and after, word by word.
+/// The differences of a text, word by word.
 fn changed(before: &str, after: &str, view: View<'_>, out: &mut dyn Write) -> io::Result<()> {
-    let mut flow = Flow::new(out, 8, view.width);
-    for piece in words(&say::printable(before), &say::printable(after)) {
+    let mut flow = TextWrapper::new(out, 8, view.width);
+    for piece in word_diff(&printable(before), &printable(after)) {
         match piece {
-            Piece::Same(text) => flow.push(Style::new(), &shortened(&text))?,
-            Piece::Old(text) => flow.push(OLD, &format!("[-{text}-]"))?,
-            Piece::New(text) => flow.push(NEW, &format!("{{+{text}+}}"))?,
+            DiffPart::Same(text) => flow.push(Style::new(), &shortened(&text))?,
+            DiffPart::Old(text) => flow.push(OLD, &format!("[-{text}-]"))?,
+            DiffPart::New(text) => flow.push(NEW, &format!("{{+{text}+}}"))?,
         }
     }
     flow.end()
 }
 
-/// A stretch that stays, without its middle if it is long: what changed is what matters.
+/// An unchanged part, without its middle if it is long.
 fn shortened(text: &str) -> String {
     const AROUND: usize = 3;
     let lines: Vec<_> = text.split('\n').collect();

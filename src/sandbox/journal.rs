@@ -6,7 +6,7 @@ use std::{
 
 use super::{
     quota::Window,
-    world::{Happening, World},
+    world::{JournalEntry, World},
 };
 
 /// The first line of every journal.
@@ -98,9 +98,9 @@ impl Journal {
         Ok((journal, replay))
     }
 
-    /// Writes down what is about to happen. On an error nothing of it stays.
-    pub(super) fn write(&mut self, happening: &Happening) -> io::Result<()> {
-        let mut line = serde_json::to_string(happening)?;
+    /// Writes down what is about to change. On an error nothing of it stays.
+    pub(super) fn write(&mut self, entry: &JournalEntry) -> io::Result<()> {
+        let mut line = serde_json::to_string(entry)?;
         line.push('\n');
         self.append(&line)
     }
@@ -126,11 +126,11 @@ impl Journal {
         let messages = replay.world.messages().iter();
         let agents = replay.world.agents().iter();
         let all = messages
-            .map(|message| Happening::Message(Box::new(message.clone())))
-            .chain(agents.map(|agent| Happening::Agent(agent.clone())))
-            .chain(replay.window.map(Happening::Window));
-        for happening in all {
-            text.push_str(&serde_json::to_string(&happening)?);
+            .map(|message| JournalEntry::Message(Box::new(message.clone())))
+            .chain(agents.map(|agent| JournalEntry::Agent(agent.clone())))
+            .chain(replay.window.map(JournalEntry::Window));
+        for entry in all {
+            text.push_str(&serde_json::to_string(&entry)?);
             text.push('\n');
         }
         let mut beside = path.as_os_str().to_owned();
@@ -187,9 +187,9 @@ fn read(bytes: &[u8], path: &Path, replay: &mut Replay) -> Result<(u64, usize), 
                 return Err(foreign());
             }
         } else {
-            match serde_json::from_slice::<Happening>(content) {
-                Ok(Happening::Window(window)) => replay.window = Some(window),
-                Ok(happening) => replay.world.happen(happening),
+            match serde_json::from_slice::<JournalEntry>(content) {
+                Ok(JournalEntry::Window(window)) => replay.window = Some(window),
+                Ok(entry) => replay.world.apply(entry),
                 Err(_) if !whole => {
                     replay.warnings.push(format!(
                         "the last line of the sandbox's data {} was torn and is dropped (line {count}); its request was never answered",

@@ -35,15 +35,15 @@
 //! # }).unwrap();
 //! ```
 
-mod api;
-mod core;
 mod counts;
+mod handler;
 mod ids;
 mod journal;
 mod options;
 mod page;
 mod quota;
 mod reply;
+mod request;
 mod server;
 mod world;
 

@@ -3,6 +3,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::Budget;
+use crate::brevo::BudgetReading;
 
 /// The budget of requests: a period starts with its first request.
 #[derive(Debug)]
@@ -21,15 +22,6 @@ pub(super) struct Window {
     pub(super) used: u64,
 }
 
-/// What the headers say.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Reading {
-    pub(super) limit: u64,
-    pub(super) remaining: u64,
-    /// Whole seconds left, rounded up.
-    pub(super) reset: u64,
-}
-
 impl Quota {
     /// Too large to matter, and still a 32-bit number for those who read it as one.
     const ENDLESS: Budget = Budget { limit: 1_000_000_000, period: Duration::from_secs(3600) };
@@ -44,23 +36,20 @@ impl Quota {
     }
 
     /// Takes one request out of the budget; `Err` if there is none left.
-    pub(super) fn take(&mut self, now: Timestamp) -> Result<Reading, Reading> {
-        let (mut window, left) = match self.window {
-            Some(window) => match self.left(window, now) {
-                Some(left) => (window, left),
-                None => (Window { started: now, used: 0 }, self.budget.period),
-            },
-            None => (Window { started: now, used: 0 }, self.budget.period),
-        };
+    pub(super) fn take(&mut self, now: Timestamp) -> Result<BudgetReading, BudgetReading> {
+        let current = self.window.and_then(|window| Some((window, self.left(window, now)?)));
+        let (mut window, left) =
+            current.unwrap_or((Window { started: now, used: 0 }, self.budget.period));
         let allowed = !self.limited || window.used < self.budget.limit;
         if allowed {
             window.used += 1;
         }
         self.window = Some(window);
-        let reading = Reading {
-            limit: self.budget.limit,
+        let reading = BudgetReading {
+            limit: Some(self.budget.limit),
             remaining: self.budget.limit.saturating_sub(window.used),
-            reset: left.as_secs() + u64::from(left.subsec_nanos() > 0),
+            // Whole seconds, rounded up.
+            reset: Duration::from_secs(left.as_secs() + u64::from(left.subsec_nanos() > 0)),
         };
         if allowed { Ok(reading) } else { Err(reading) }
     }
@@ -84,7 +73,10 @@ mod tests {
     fn a_budget_counts_down_and_is_renewed_when_its_period_is_over() {
         let budget = Budget { limit: 2, period: Duration::from_secs(10) };
         let mut quota = Quota::new(Some(budget), None);
-        let reading = |remaining, reset| Reading { limit: 2, remaining, reset };
+        let reading = |remaining, reset| {
+            let reset = Duration::from_secs(reset);
+            BudgetReading { limit: Some(2), remaining, reset }
+        };
         assert_eq!(quota.take(at(0)), Ok(reading(1, 10)));
         assert_eq!(quota.take(at(4)), Ok(reading(0, 6)));
         assert_eq!(quota.take(at(9)), Err(reading(0, 1)));

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 /// What the API answers.
@@ -44,8 +46,9 @@ impl Reply {
     }
 
     /// The API's own shape of a 429 is not known.
-    pub(super) fn too_many(reset: u64) -> Self {
-        let message = format!("the budget of requests is used up; it is renewed in {reset} s");
+    pub(super) fn too_many(reset: Duration) -> Self {
+        let seconds = reset.as_secs();
+        let message = format!("the budget of requests is used up; it is renewed in {seconds} s");
         Self::error(429, "too_many_requests", message)
     }
 

@@ -1,5 +1,6 @@
 use std::{
     collections::BTreeMap,
+    fmt,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     sync::Arc,
     time::Duration,
@@ -17,7 +18,7 @@ use crate::loopback::{self, Cut, Limits, Unread};
 
 use super::{
     Counts, JournalError, Options, SandboxMessage,
-    core::{Ask, Core, Outcome},
+    handler::{ApiRequest, HandledRequest, Handler},
     journal::{Journal, Replay},
     page,
     reply::Reply,
@@ -56,22 +57,12 @@ pub enum StartError {
 }
 
 /// A sandbox that listens. Dropped, it stops on its own; [`Running::stop`] waits for that.
-#[derive(Debug)]
 pub struct Running {
     address: SocketAddr,
-    core: CoreHandle,
+    handler: Arc<Handler>,
     warnings: Vec<String>,
     stop: oneshot::Sender<()>,
     server: JoinHandle<()>,
-}
-
-#[derive(Clone)]
-struct CoreHandle(Arc<Core>);
-
-impl std::fmt::Debug for CoreHandle {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Core")
-    }
 }
 
 impl Sandbox {
@@ -95,17 +86,24 @@ impl Sandbox {
             None => (None, Replay::default()),
         };
         let warnings = std::mem::take(&mut replay.warnings);
-        let core = CoreHandle(Arc::new(Core::new(clock, faults, budget, journal, replay)));
+        let handler = Arc::new(Handler::new(clock, faults, budget, journal, replay));
 
-        let router =
-            page::routes(Arc::clone(&core.0.bell)).fallback(serve).with_state(core.clone());
+        let router = page::routes(Arc::clone(&handler.notifier))
+            .fallback(serve)
+            .with_state(Arc::clone(&handler));
         let (stop, stopped) = oneshot::channel::<()>();
         let server = tokio::spawn(async move {
             // Told so, or dropped.
             let stopped = async { _ = stopped.await };
             loopback::serve(listener, address, router, Limits::default(), stopped).await;
         });
-        Ok(Running { address, core, warnings, stop, server })
+        Ok(Running { address, handler, warnings, stop, server })
+    }
+}
+
+impl fmt::Debug for Running {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Running").field("address", &self.address).finish_non_exhaustive()
     }
 }
 
@@ -132,40 +130,40 @@ impl Running {
 
     /// Every message ever created, in that order, deleted ones included.
     pub fn messages(&self) -> Vec<SandboxMessage> {
-        self.core.0.messages()
+        self.handler.messages()
     }
 
     /// When each agent was last pinged online, by agent id, since the start.
     pub fn pings(&self) -> BTreeMap<String, Timestamp> {
-        self.core.0.pings()
+        self.handler.pings()
     }
 
     /// How many requests there were since the start.
     pub fn requests(&self) -> Counts {
-        self.core.0.counts()
+        self.handler.counts()
     }
 
     /// Stops: no new connections, requests under way are answered (for a while), the data is let
     /// go.
     pub async fn stop(self) {
-        let Self { core, stop, mut server, .. } = self;
-        core.0.bell.hang_up();
+        let Self { handler, stop, mut server, .. } = self;
+        handler.notifier.close();
         drop(stop);
         if tokio::time::timeout(PATIENCE, &mut server).await.is_err() {
             server.abort();
         }
-        core.0.close();
+        handler.close();
     }
 }
 
 async fn serve(
-    State(CoreHandle(core)): State<CoreHandle>,
+    State(handler): State<Arc<Handler>>,
     Extension(cut): Extension<Cut>,
     request: Request,
 ) -> Response<Body> {
     let (head, body) = request.into_parts();
     let (method, path) = (head.method.as_str(), head.uri.path());
-    if let Some(reply) = core.look(method, path) {
+    if let Some(reply) = handler.look(method, path) {
         return respond(reply, None);
     }
     let body = match loopback::read(body, Limits::default()).await {
@@ -175,14 +173,14 @@ async fn serve(
         Err(Unread::TooSlow) => return loopback::too_slow(),
     };
     let has_key = has_key(&head.headers);
-    let outcome = core.handle(&Ask { method, path, has_key, body: body.as_deref() });
-    if !core.latency().is_zero() {
-        tokio::time::sleep(core.latency()).await;
+    let handled = handler.handle(&ApiRequest { method, path, has_key, body: body.as_deref() });
+    if !handler.latency().is_zero() {
+        tokio::time::sleep(handler.latency()).await;
     }
-    if outcome.dropped {
+    if handled.dropped {
         cut.now();
     }
-    respond(outcome.reply.clone(), Some(&outcome))
+    respond(handled.reply.clone(), Some(&handled))
 }
 
 /// Any key will do, and so will any OAuth bearer token.
@@ -196,7 +194,7 @@ fn has_key(headers: &HeaderMap) -> bool {
     key || token
 }
 
-fn respond(reply: Reply, outcome: Option<&Outcome>) -> Response<Body> {
+fn respond(reply: Reply, handled: Option<&HandledRequest>) -> Response<Body> {
     let Reply { status, body, allow } = reply;
     let body_text = body.map(|value| value.to_string());
     let has_body = body_text.is_some();
@@ -210,14 +208,14 @@ fn respond(reply: Reply, outcome: Option<&Outcome>) -> Response<Body> {
     if let Some(allow) = allow {
         headers.insert(header::ALLOW, HeaderValue::from_static(allow));
     }
-    if let Some(outcome) = outcome {
-        if let Ok(id) = HeaderValue::from_str(&outcome.request_id) {
+    if let Some(handled) = handled {
+        if let Ok(id) = HeaderValue::from_str(&handled.request_id) {
             headers.insert("sib-request-id", id);
         }
-        if let Some(reading) = outcome.budget {
-            headers.insert("x-sib-ratelimit-limit", reading.limit.into());
+        if let Some(reading) = handled.budget {
+            headers.insert("x-sib-ratelimit-limit", reading.limit.unwrap_or_default().into());
             headers.insert("x-sib-ratelimit-remaining", reading.remaining.into());
-            headers.insert("x-sib-ratelimit-reset", reading.reset.into());
+            headers.insert("x-sib-ratelimit-reset", reading.reset.as_secs().into());
         }
     }
     response

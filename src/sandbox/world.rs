@@ -118,10 +118,10 @@ pub(super) struct DummyAgent {
     pub(super) name: String,
 }
 
-/// One thing that happens in a world. What is written to disk are these.
+/// One change of a world: a line of the journal.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Happening {
+pub(super) enum JournalEntry {
     /// A message is there; after a compaction with all that happened to it since.
     Message(Box<SandboxMessage>),
     /// Its text is changed.
@@ -185,29 +185,29 @@ impl World {
         }
     }
 
-    /// Lets it happen. Things that happen to an unknown message are ignored.
-    pub(super) fn happen(&mut self, happening: Happening) {
-        match happening {
-            Happening::Message(message) => match self.by_id.get(&message.id) {
+    /// Takes a change over. One of an unknown message is ignored.
+    pub(super) fn apply(&mut self, entry: JournalEntry) {
+        match entry {
+            JournalEntry::Message(message) => match self.by_id.get(&message.id) {
                 Some(at) => self.messages[*at] = *message,
                 None => {
                     self.by_id.insert(message.id.clone(), self.messages.len());
                     self.messages.push(*message);
                 }
             },
-            Happening::Text { id, text, at } => {
+            JournalEntry::Text { id, text, at } => {
                 if let Some(place) = self.by_id.get(&id) {
                     let message = &mut self.messages[*place];
                     message.text = text;
                     message.updated_at = Some(at);
                 }
             }
-            Happening::Deleted { id, at } => {
+            JournalEntry::Deleted { id, at } => {
                 if let Some(place) = self.by_id.get(&id) {
                     self.messages[*place].deleted_at = Some(at);
                 }
             }
-            Happening::Agent(agent) => match self.by_email.get(&agent.email) {
+            JournalEntry::Agent(agent) => match self.by_email.get(&agent.email) {
                 Some(at) => self.agents[*at] = agent,
                 None => {
                     self.by_email.insert(agent.email.clone(), self.agents.len());
@@ -215,7 +215,7 @@ impl World {
                 }
             },
             // Kept by the quota, not here.
-            Happening::Window(_) => {}
+            JournalEntry::Window(_) => {}
         }
     }
 }

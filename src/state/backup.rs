@@ -52,7 +52,7 @@ pub async fn backup(
     Ok(path)
 }
 
-/// The exports of this environment, the oldest first. None if there is no such folder.
+/// The exports of this environment, the oldest first; an empty list if there is no such folder.
 ///
 /// # Errors
 ///
@@ -68,7 +68,7 @@ pub fn list(folder: &Path, environment: &str) -> Result<Vec<PathBuf>, StateError
     for entry in entries {
         let path = entry.map_err(StateError::io("read", folder))?.path();
         let ours = path.file_name().and_then(|name| name.to_str()).is_some_and(|name| {
-            // What follows the name of `staging` must not be taken for one of `staging-eu`.
+            // A file of `staging-eu` must not be taken for one of `staging`.
             name.strip_prefix(&prefix).is_some_and(|rest| {
                 rest.ends_with(".jsonl") && rest.starts_with(|c: char| c.is_ascii_digit())
             })

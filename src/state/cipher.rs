@@ -2,12 +2,12 @@
 //!
 //! A random key of the state's own encrypts (AES-256-GCM) and hides names (keyed BLAKE3). The
 //! passphrase, stretched with Argon2id, only encrypts that key: so another passphrase is one
-//! small write. What stays readable: the keys of messages, how many deliveries each has, sizes,
-//! times of runs, and what the ledger says.
+//! small write. Some things stay readable: the keys of messages, how many deliveries each has, sizes,
+//! times of runs, and the header of the state.
 //!
 //! Keys are wiped from memory when they are not needed any more: the state's own, those that come from it,
-//! what the passphrase is stretched to, and the memory in which that is done. Two kinds of copies cannot be
-//! reached: the key schedules inside ring's keys, and what the compiler leaves on the stack.
+//! the stretched passphrase, and the memory in which that is done. Two kinds of copies cannot be
+//! reached: the key schedules inside ring's keys, and copies that the compiler leaves on the stack.
 
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
@@ -18,6 +18,8 @@ use ring::{
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, Zeroizing};
+
+use super::StateError;
 
 /// The least number of characters of a passphrase (contract, section 7).
 const LEAST: usize = 20;
@@ -87,12 +89,22 @@ pub(super) enum Undecipherable {
     /// It was encrypted under another passphrase.
     #[error("the key is another one")]
     WrongKey,
-    /// It is no ciphertext of this state.
+    /// It is not a ciphertext of this state.
     #[error("it cannot be decrypted")]
     Damaged,
     /// The system gave no random bytes, or refused the memory.
     #[error("the system does not let it be encrypted")]
     System,
+}
+
+impl Undecipherable {
+    /// The error of a state whose own key cannot be decrypted or encrypted.
+    pub(super) fn of_key(self, location: &str) -> StateError {
+        match self {
+            Self::WrongKey => StateError::WrongKey { location: location.to_owned() },
+            other => StateError::damaged(location, format!("its key: {other}")),
+        }
+    }
 }
 
 /// Wiped when it is dropped.
@@ -159,7 +171,7 @@ impl Cipher {
         })
     }
 
-    /// What only somebody who has the key can say of these bytes.
+    /// A code over these bytes that needs the key.
     pub(super) fn authenticate(&self, header: &[u8]) -> Mac {
         Mac(blake3::keyed_hash(&self.header, header))
     }
@@ -179,7 +191,7 @@ impl Cipher {
         Ok(bytes)
     }
 
-    /// What stands for a visitor in a name: the same for the same one, and nothing can be told
+    /// Replaces a visitor in a name: always the same for one visitor, and nothing can be learned
     /// from it without the key.
     pub(super) fn hidden(&self, visitor: &[u8]) -> String {
         let hash = blake3::keyed_hash(&self.names, visitor);
@@ -215,7 +227,7 @@ fn stretch(
     let passphrase = key.0.expose_secret().as_bytes();
     let done = Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
         .hash_password_into_with_memory(passphrase, salt, &mut *stretched, &mut memory);
-    // Anyone who has these blocks has what comes of them.
+    // Anyone who has these blocks has the stretched passphrase.
     memory.iter_mut().for_each(Zeroize::zeroize);
     done.map_err(|_| Undecipherable::System)?;
     Ok(stretched)

@@ -1,4 +1,4 @@
-//! A state on top of sorted bytes: what the stores that keep bytes have in common.
+//! A state on top of sorted bytes: everything that all stores have in common.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -7,178 +7,133 @@ use std::{
 
 use serde::de::DeserializeOwned;
 
-use crate::model::Address;
-
 use super::{
-    Amendment, Digest, Intent, Meta, Page, Record, Run, RunPart, StateError, Verification, Write,
-    cipher::{Cipher, StateKey, Undecipherable},
+    Amendment, Digest, Meta, Page, Run, RunPart, StateError, Verification, Write,
+    cipher::{Cipher, StateKey},
     codec::{self, Undecodable},
+    commit,
+    encrypted_kv::EncryptedKv,
+    header::{StateHeader, Tally},
     keys::{self, Table},
-    ledger::{AnyLedger, Changes, FORMAT, Ledger, Tally},
+    kv::{Changes, Kv},
     page,
-    vault::Vault,
 };
-
-/// Visits one key and value; `false` ends the walk.
-pub(super) type Visit<'a> = dyn FnMut(&[u8], &[u8]) -> Result<bool, StateError> + 'a;
-
-/// Sorted bytes under one environment's name.
-pub(super) trait Backing {
-    /// The value of a key.
-    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StateError>;
-
-    /// The values of these keys, in their order. A store behind a network asks once.
-    fn get_all(&self, keys: &[Vec<u8>]) -> Result<Vec<Option<Vec<u8>>>, StateError> {
-        keys.iter().map(|key| self.get(key)).collect()
-    }
-
-    /// Walks over the keys between the bounds, in their order or backwards.
-    fn walk(
-        &self,
-        from: Bound<Vec<u8>>,
-        to: Bound<Vec<u8>>,
-        backwards: bool,
-        visit: &mut Visit<'_>,
-    ) -> Result<(), StateError>;
-
-    /// Writes all changes at once, durably.
-    fn write(&mut self, changes: &Changes) -> Result<(), StateError>;
-}
+use crate::model::{Address, Intent, Record};
 
 /// At most this many problems are listed: a store of which nothing is left would fill the screen.
 const MAX_PROBLEMS: usize = 100;
 
-/// A state: its bytes, and its ledger as last written.
-pub(super) struct Engine<B> {
-    vault: Vault<B>,
-    pub(super) ledger: Ledger,
-    place: String,
-    /// A write failed half way: what is stored may be the old or the new.
+/// A state: its bytes, and its header as last written.
+pub(super) struct Engine<K> {
+    kv: EncryptedKv<K>,
+    pub(super) header: StateHeader,
+    location: String,
+    /// A write failed half way: the bytes in the store may be the old or the new ones.
     failed: bool,
     /// The open intents that were written here: each create makes one, and then settles it. They
     /// need not be read for that.
     fresh: HashMap<Vec<u8>, Digest>,
 }
 
-/// The ledger in these bytes, which must be of this environment; `None` if there is none.
-pub(super) fn stored_ledger<B: Backing>(
-    backing: &B,
-    place: &str,
-    environment: &str,
-) -> Result<Option<Ledger>, StateError> {
-    let Some(bytes) = backing.get(keys::LEDGER)? else { return Ok(None) };
-    let ledger = read_ledger(place, &bytes)?;
-    if ledger.meta.environment != environment {
-        return Err(StateError::OtherEnvironment {
-            place: place.to_owned(),
-            found: ledger.meta.environment,
-            wanted: environment.to_owned(),
-        });
-    }
-    Ok(Some(ledger))
-}
-
-/// What a state is encrypted with, if it is. Its ledger is believed from here on: it was written under the
-/// key, and the state is still used.
-pub(super) fn unlocked(
-    place: &str,
-    ledger: &Ledger,
-    key: Option<&StateKey>,
-) -> Result<Option<Cipher>, StateError> {
-    let cipher = match (&ledger.wrapped, key) {
-        (None, _) => None,
-        (Some(wrapped), Some(key)) => {
-            Some(Cipher::open(key, wrapped).map_err(|error| undecipherable(place, error))?)
-        }
-        (Some(_), None) => return Err(StateError::Encrypted { place: place.to_owned() }),
-    };
-    ledger.check(place, cipher.as_ref())?;
-    if let Some(to) = &ledger.moved_to {
-        return Err(StateError::Moved { place: place.to_owned(), to: to.clone() });
-    }
-    if key.is_some() && cipher.is_none() {
-        return Err(StateError::NotEncrypted { place: place.to_owned() });
-    }
-    Ok(cipher)
-}
-
-impl<B: Backing> Engine<B> {
-    /// The state in these bytes, of which [`stored_ledger`] is known. `key` decrypts it.
+impl<K: Kv> Engine<K> {
+    /// The state in these bytes, of which [`StateHeader::stored`] is known. `key` decrypts it.
     pub(super) fn new(
-        backing: B,
-        place: &str,
-        ledger: Ledger,
+        kv: K,
+        location: &str,
+        header: StateHeader,
         key: Option<&StateKey>,
     ) -> Result<Self, StateError> {
-        let cipher = unlocked(place, &ledger, key)?;
-        let vault = Vault::new(backing, place, cipher);
-        Ok(Self::of(vault, ledger, place))
+        let cipher = header.unlock(location, key)?;
+        Ok(Self::of(EncryptedKv::new(kv, location, cipher), header, location))
     }
 
     /// A new state in these bytes, which must be empty; encrypted, if there is a key.
     pub(super) fn create(
-        backing: B,
-        place: &str,
-        mut ledger: Ledger,
+        kv: K,
+        location: &str,
+        mut header: StateHeader,
         key: Option<&StateKey>,
     ) -> Result<Self, StateError> {
         let mut cipher = None;
         if let Some(key) = key {
-            let (made, wrapped) =
-                Cipher::create(key).map_err(|error| undecipherable(place, error))?;
-            (cipher, ledger.wrapped) = (Some(made), Some(wrapped));
+            let (made, wrapped) = Cipher::create(key).map_err(|error| error.of_key(location))?;
+            (cipher, header.wrapped) = (Some(made), Some(wrapped));
         }
-        let ledger = ledger.authenticated(cipher.as_ref())?;
-        let changes = Changes::from([(keys::LEDGER.to_vec(), Some(ledger.encode()?))]);
-        let mut vault = Vault::new(backing, place, cipher);
-        vault.write(&changes)?;
-        Ok(Self::of(vault, ledger, place))
+        let header = header.authenticated(cipher.as_ref())?;
+        let mut kv = EncryptedKv::new(kv, location, cipher);
+        kv.write(&header.alone()?)?;
+        Ok(Self::of(kv, header, location))
     }
 
-    fn of(vault: Vault<B>, ledger: Ledger, place: &str) -> Self {
-        Self { vault, ledger, place: place.to_owned(), failed: false, fresh: HashMap::new() }
+    fn of(kv: EncryptedKv<K>, header: StateHeader, location: &str) -> Self {
+        Self { kv, header, location: location.to_owned(), failed: false, fresh: HashMap::new() }
     }
 
-    /// Where the bytes are.
-    pub(super) fn backing(&self) -> &B {
-        self.vault.backing()
+    /// The bytes of the store, as they lie there.
+    pub(super) fn kv(&self) -> &K {
+        &self.kv.inner
     }
 
-    /// The same, to write what it holds back.
-    pub(super) fn backing_mut(&mut self) -> &mut B {
-        self.vault.backing_mut()
+    /// The same, for writes that are not a commit.
+    pub(super) fn kv_mut(&mut self) -> &mut K {
+        &mut self.kv.inner
     }
 
-    /// Where the bytes are; nothing else is done with them here.
-    pub(super) fn into_backing(self) -> B {
-        self.vault.into_backing()
+    /// The same, without the state on top of them.
+    pub(super) fn into_kv(self) -> K {
+        self.kv.inner
+    }
+
+    /// See [`Kv::close`].
+    pub(super) fn close(self) {
+        self.kv.close();
+    }
+
+    /// See [`Kv::abandon`].
+    pub(super) fn abandon(self) {
+        self.kv.abandon();
+    }
+
+    pub(super) fn meta(&self) -> Meta {
+        self.header.meta.clone()
+    }
+
+    fn check_writable(&self) -> Result<(), StateError> {
+        // Its own reason says more than that an earlier write failed.
+        self.kv.check_writable()?;
+        if self.failed {
+            return Err(StateError::Failed { location: self.location.clone() });
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, next: StateHeader, changes: &Changes) -> Result<Meta, StateError> {
+        self.failed = true;
+        self.kv.write(changes)?;
+        self.failed = false;
+        self.header = next;
+        Ok(self.meta())
     }
 
     /// Changes what the state says of itself.
     pub(super) fn amend(&mut self, amendment: &Amendment) -> Result<Meta, StateError> {
-        if self.failed {
-            return Err(StateError::Failed { place: self.place.clone() });
-        }
-        let mut next = self.ledger.clone();
+        self.check_writable()?;
+        let mut next = self.header.clone();
         match amendment {
             Amendment::Rekey(key) => {
-                let place = &self.place;
-                let Some(cipher) = self.vault.cipher() else {
-                    return Err(StateError::NotEncrypted { place: place.clone() });
+                let location = &self.location;
+                let Some(cipher) = &self.kv.cipher else {
+                    return Err(StateError::NotEncrypted { location: location.clone() });
                 };
-                let wrapped = cipher.wrap(key).map_err(|error| undecipherable(place, error))?;
+                let wrapped = cipher.wrap(key).map_err(|error| error.of_key(location))?;
                 next.wrapped = Some(wrapped);
             }
             Amendment::Moved { to } => next.moved_to = Some(to.clone()),
         }
         next.sequence = next.sequence.saturating_add(1);
-        let next = next.authenticated(self.vault.cipher())?;
-        let changes = Changes::from([(keys::LEDGER.to_vec(), Some(next.encode()?))]);
-        self.failed = true;
-        self.vault.write(&changes)?;
-        self.failed = false;
-        self.ledger = next;
-        Ok(self.ledger.meta.clone())
+        let next = next.authenticated(self.kv.cipher.as_ref())?;
+        let changes = next.alone()?;
+        self.write(next, &changes)
     }
 
     fn decode<T: DeserializeOwned>(
@@ -186,20 +141,18 @@ impl<B: Backing> Engine<B> {
         key: &[u8],
         bytes: &[u8],
     ) -> Result<(T, Digest), StateError> {
-        codec::decode(key, bytes).map_err(|error| undecodable(&self.place, key, &error))
+        codec::decode(key, bytes).map_err(|error| error.at(&self.location, key))
     }
 
     fn decode_record(&self, key: &[u8], bytes: &[u8]) -> Result<(Record, Digest), StateError> {
-        codec::open(key, bytes)
-            .and_then(|(payload, digest)| Ok((payload.record(key)?, digest)))
-            .map_err(|error| undecodable(&self.place, key, &error))
+        codec::decode_record(key, bytes).map_err(|error| error.at(&self.location, key))
     }
 
     fn check_name(&self, key: &[u8], address: &Address) -> Result<(), StateError> {
         if key.get(1..) == Some(address.as_str().as_bytes()) {
             return Ok(());
         }
-        Err(undecodable(&self.place, key, &Undecodable::Name))
+        Err(Undecodable::Name.at(&self.location, key))
     }
 
     pub(super) fn page(
@@ -208,12 +161,12 @@ impl<B: Backing> Engine<B> {
         to: Bound<&str>,
         limit: usize,
     ) -> Result<Page, StateError> {
-        let mut page = page::Builder::new(&self.place);
+        let mut page = page::Builder::new(&self.location);
         if limit == 0 {
             return Ok(page.finish());
         }
         let (from, to) = (Table::Records.from(from), Table::Records.to(to));
-        self.vault.walk(from, to, false, &mut |key, bytes| {
+        self.kv.walk(from, to, false, &mut |key, bytes| {
             page.add(key, bytes)?;
             Ok(page.len() < limit)
         })?;
@@ -222,25 +175,25 @@ impl<B: Backing> Engine<B> {
 
     pub(super) fn record(&self, address: &Address) -> Result<Option<Record>, StateError> {
         let key = Table::Records.key(address.as_str().as_bytes());
-        let Some(bytes) = self.vault.get(&key)? else { return Ok(None) };
+        let Some(bytes) = self.kv.get(&key)? else { return Ok(None) };
         Ok(Some(self.decode_record(&key, &bytes)?.0))
     }
 
-    /// All intents; fewer or others than the ledger says is damage.
+    /// All intents; if they are not those of the header, that is damage.
     pub(super) fn intents(&self) -> Result<Vec<Intent>, StateError> {
         let mut intents = Vec::new();
         let mut tally = Tally::default();
         let (from, to) =
             (Table::Intents.from(Bound::Unbounded), Table::Intents.to(Bound::Unbounded));
-        self.vault.walk(from, to, false, &mut |key, bytes| {
+        self.kv.walk(from, to, false, &mut |key, bytes| {
             let (intent, digest) = self.decode::<Intent>(key, bytes)?;
             self.check_name(key, &intent.address)?;
             tally.add(digest);
             intents.push(intent);
             Ok(true)
         })?;
-        match mismatch(Table::Intents, self.ledger.intents, tally) {
-            Some(what) => Err(StateError::damaged(&self.place, what)),
+        match self.header.intents.mismatch(Table::Intents, tally) {
+            Some(what) => Err(StateError::damaged(&self.location, what)),
             None => Ok(intents),
         }
     }
@@ -251,7 +204,7 @@ impl<B: Backing> Engine<B> {
             return Ok(runs);
         }
         let (from, to) = (Table::Runs.from(Bound::Unbounded), Table::Runs.to(Bound::Unbounded));
-        self.vault.walk(from, to, true, &mut |key, bytes| {
+        self.kv.walk(from, to, true, &mut |key, bytes| {
             runs.push(self.decode::<Run>(key, bytes)?.0);
             Ok(runs.len() < limit)
         })?;
@@ -259,7 +212,7 @@ impl<B: Backing> Engine<B> {
         let (Some(newest), Some(oldest)) = (runs.first(), runs.last()) else { return Ok(runs) };
         let (from, to) = (keys::parts_of(oldest).0, keys::parts_of(newest).1);
         let places: HashMap<_, _> = runs.iter().enumerate().map(|(at, run)| (run.id, at)).collect();
-        self.vault.walk(from, to, false, &mut |key, bytes| {
+        self.kv.walk(from, to, false, &mut |key, bytes| {
             let part = self.decode::<RunPart>(key, bytes)?.0;
             if let Some(run) = places.get(&part.id).and_then(|at| runs.get_mut(*at)) {
                 run.changes.extend(part.changes);
@@ -271,12 +224,11 @@ impl<B: Backing> Engine<B> {
 
     pub(super) fn commit(&mut self, writes: &[Write]) -> Result<Meta, StateError> {
         if writes.is_empty() {
-            return Ok(self.ledger.meta.clone());
+            return Ok(self.meta());
         }
-        if self.failed {
-            return Err(StateError::Failed { place: self.place.clone() });
-        }
-        let keys: BTreeSet<Vec<u8>> = writes.iter().filter_map(keys::of).collect();
+        self.check_writable()?;
+        let keys: BTreeSet<Vec<u8>> =
+            writes.iter().filter_map(keys::at).map(|(_, key)| key).collect();
         let mut stored = BTreeMap::new();
         let mut unread = Vec::with_capacity(keys.len());
         for key in keys {
@@ -286,38 +238,35 @@ impl<B: Backing> Engine<B> {
             }
         }
         let keys = unread;
-        for (key, bytes) in keys.iter().zip(self.vault.get_all(&keys)?) {
+        for (key, bytes) in keys.iter().zip(self.kv.get_all(&keys)?) {
             let Some(bytes) = bytes else { continue };
-            match codec::open(key, &bytes) {
-                Ok((_, digest)) => _ = stored.insert(key.clone(), digest),
-                Err(error) => return Err(undecodable(&self.place, key, &error)),
-            }
+            let (_, digest) =
+                codec::check(key, &bytes).map_err(|error| error.at(&self.location, key))?;
+            stored.insert(key.clone(), digest);
         }
-        let (next, changes) =
-            self.ledger.after(&self.place, writes, &stored, self.vault.cipher())?;
-        self.failed = true;
-        self.vault.write(&changes)?;
-        self.failed = false;
-        self.ledger = next;
+        let cipher = self.kv.cipher.as_ref();
+        let (next, changes) = commit::apply(&self.header, &self.location, writes, &stored, cipher)?;
+        let meta = self.write(next, &changes)?;
         for (key, value) in changes {
             match value {
                 Some(value) if Table::Intents.holds(&key) => {
-                    self.fresh.insert(key, value.digest);
+                    self.fresh.insert(key, codec::digest(&value));
                 }
                 _ => _ = self.fresh.remove(&key),
             }
         }
-        Ok(self.ledger.meta.clone())
+        Ok(meta)
     }
 
     pub(super) fn verify(&self) -> Result<Verification, StateError> {
         let mut found = Verification::default();
         let mut problems = Problems::default();
-        match self.vault.get(keys::LEDGER)? {
-            None => problems.add("the ledger is missing".to_owned()),
-            Some(bytes) => match read_ledger(&self.place, &bytes) {
-                Ok(ledger) if ledger == self.ledger => {}
-                Ok(_) => problems.add("the ledger is not what was last written".to_owned()),
+        let beside = self.kv.verify()?;
+        match self.kv.get(keys::HEADER)? {
+            None => problems.add("the header is missing".to_owned()),
+            Some(bytes) => match StateHeader::decode(&self.location, &bytes) {
+                Ok(header) if header == self.header => {}
+                Ok(_) => problems.add("the header is not what was last written".to_owned()),
                 Err(error) => problems.add_error(error)?,
             },
         }
@@ -328,6 +277,7 @@ impl<B: Backing> Engine<B> {
         found.runs = self.verify_named::<Run>(Table::Runs, &mut problems)?;
         self.verify_named::<RunPart>(Table::RunParts, &mut problems)?;
         found.problems = problems.into_list();
+        found.problems.extend(beside);
         Ok(found)
     }
 
@@ -341,7 +291,7 @@ impl<B: Backing> Engine<B> {
             if key.get(1..) == Some(&value.name()) {
                 return Ok(digest);
             }
-            Err(undecodable(&self.place, key, &Undecodable::Name))
+            Err(Undecodable::Name.at(&self.location, key))
         })
     }
 
@@ -355,7 +305,7 @@ impl<B: Backing> Engine<B> {
         let mut tally = Tally::default();
         let (from, to) = (table.from(Bound::Unbounded), table.to(Bound::Unbounded));
         let mut whole = true;
-        let walked = self.vault.walk(from, to, false, &mut |key, bytes| {
+        let walked = self.kv.walk(from, to, false, &mut |key, bytes| {
             match check(key, bytes) {
                 Ok(digest) => tally.add(digest),
                 Err(error) => {
@@ -369,9 +319,9 @@ impl<B: Backing> Engine<B> {
             whole = false;
             problems.add_error(error)?;
         }
-        if let Some(what) = mismatch(table, self.ledger.tally(table), tally) {
+        if let Some(what) = self.header.tally(table).mismatch(table, tally) {
             // With a bad value among them, a wrong sum is no news; a wrong count may be.
-            if whole || tally.count != self.ledger.tally(table).count {
+            if whole || tally.count != self.header.tally(table).count {
                 problems.add(what);
             }
         }
@@ -432,46 +382,5 @@ impl Problems {
             self.list.push(format!("and {} more", self.more));
         }
         self.list
-    }
-}
-
-/// How what was read differs from what the ledger says, in words; `None` if it does not.
-pub(super) fn mismatch(table: Table, expected: Tally, found: Tally) -> Option<String> {
-    let noun = table.noun();
-    if expected.count != found.count {
-        let (expected, found) = (expected.count, found.count);
-        return Some(format!("it should have {expected} {noun}s, and {found} could be read"));
-    }
-    (expected.digest != found.digest)
-        .then(|| format!("its {noun}s are not the ones that were written (their digest differs)"))
-}
-
-/// The ledger in these bytes, whatever it says.
-pub(super) fn read_ledger(place: &str, bytes: &[u8]) -> Result<Ledger, StateError> {
-    let bad = |error: &Undecodable| undecodable(place, keys::LEDGER, error);
-    // The version first: a newer one may say more than this version can read.
-    let (any, _) = codec::decode::<AnyLedger>(keys::LEDGER, bytes).map_err(|e| bad(&e))?;
-    if any.meta.format > FORMAT {
-        return Err(newer(place, any.meta.format));
-    }
-    Ok(codec::decode(keys::LEDGER, bytes).map_err(|e| bad(&e))?.0)
-}
-
-pub(super) fn newer(place: &str, found: u32) -> StateError {
-    StateError::Newer { place: place.to_owned(), found, known: FORMAT }
-}
-
-fn undecipherable(place: &str, error: Undecipherable) -> StateError {
-    let place = place.to_owned();
-    match error {
-        Undecipherable::WrongKey => StateError::WrongKey { place },
-        other => StateError::Damaged { place, what: format!("its key: {other}") },
-    }
-}
-
-pub(super) fn undecodable(place: &str, key: &[u8], error: &Undecodable) -> StateError {
-    match error {
-        Undecodable::Newer(layout) => newer(place, u32::from(*layout)),
-        error => StateError::damaged(place, format!("{} {error}", keys::describe(key))),
     }
 }

@@ -8,21 +8,21 @@ use super::LockHolder;
 #[derive(Debug, thiserror::Error)]
 pub enum StateError {
     /// The state is damaged. It is never taken for an empty one.
-    #[error("the state {place} is damaged: {what}")]
+    #[error("the state {location} is damaged: {what}")]
     Damaged {
         /// Which state.
-        place: String,
+        location: String,
         /// What is wrong with it.
         what: String,
     },
     /// A later version of pushsync wrote it.
     #[error(
-        "the state {place} was written by a newer version (its format is {found}, this one \
+        "the state {location} was written by a newer version (its format is {found}, this one \
          knows up to {known}): upgrade pushsync"
     )]
     Newer {
         /// Which state.
-        place: String,
+        location: String,
         /// The format it has.
         found: u32,
         /// The newest format this version knows.
@@ -30,12 +30,12 @@ pub enum StateError {
     },
     /// It belongs to another environment.
     #[error(
-        "the state {place} belongs to the environment {found:?}, not to {wanted:?}: choose it \
-         with --env, or another place with --state"
+        "the state {location} belongs to the environment {found:?}, not to {wanted:?}: choose it \
+         with --env, or another location with --state"
     )]
     OtherEnvironment {
         /// Which state.
-        place: String,
+        location: String,
         /// The environment it is of.
         found: String,
         /// The environment that was asked for.
@@ -43,7 +43,7 @@ pub enum StateError {
     },
     /// Somebody else has it open.
     #[error(
-        "the state {place} is in use by {}{}: wait for it to end, or wait longer with \
+        "the state {location} is in use by {}{}: wait for it to end, or wait longer with \
          --lock-timeout",
         holder.as_ref().map_or_else(|| "another process".to_owned(), ToString::to_string),
         until.map_or_else(String::new, |until| {
@@ -52,7 +52,7 @@ pub enum StateError {
     )]
     Locked {
         /// Which state.
-        place: String,
+        location: String,
         /// Who holds it, if the note could be read.
         holder: Option<LockHolder>,
         /// When the lock may be taken over, if the holder does not prolong it before. In a folder
@@ -60,69 +60,69 @@ pub enum StateError {
         until: Option<Timestamp>,
     },
     /// No older state of this name is kept.
-    #[error("the state {place} has no snapshot {name:?}: `pushsync state restore` lists them")]
+    #[error("the state {location} has no snapshot {name:?}: `pushsync state restore` lists them")]
     NoSnapshot {
         /// Which state.
-        place: String,
+        location: String,
         /// The name that was asked for.
         name: String,
     },
     /// There is none yet.
     #[error(
-        "there is no state of the environment {environment:?} in {place} yet: `pushsync apply` \
+        "there is no state of the environment {environment:?} in {location} yet: `pushsync apply` \
          makes it"
     )]
     NotFound {
         /// Where it was looked for.
-        place: String,
+        location: String,
         /// The environment that was asked for.
         environment: String,
     },
     /// It is somewhere else, and could not be reached.
-    #[error("the state {place} cannot be used: {why}")]
+    #[error("the state {location} cannot be used: {why}")]
     Unavailable {
         /// Which state.
-        place: String,
+        location: String,
         /// Why not.
         why: String,
     },
     /// It is encrypted, and there is no key.
-    #[error("the state {place} is encrypted: set PUSHSYNC_STATE_KEY to its passphrase")]
+    #[error("the state {location} is encrypted: set PUSHSYNC_STATE_KEY to its passphrase")]
     Encrypted {
         /// Which state.
-        place: String,
+        location: String,
     },
     /// There is a key, and it is not encrypted.
     #[error(
-        "the state {place} is not encrypted, but PUSHSYNC_STATE_KEY is set: unset it, or move the \
+        "the state {location} is not encrypted, but PUSHSYNC_STATE_KEY is set: unset it, or move the \
          state to an encrypted one with `pushsync state migrate --to`"
     )]
     NotEncrypted {
         /// Which state.
-        place: String,
+        location: String,
     },
     /// It was encrypted under another key.
-    #[error("the state {place} is encrypted under another key than PUSHSYNC_STATE_KEY")]
+    #[error("the state {location} is encrypted under another key than PUSHSYNC_STATE_KEY")]
     WrongKey {
         /// Which state.
-        place: String,
+        location: String,
     },
     /// It was moved elsewhere.
-    #[error("the state {place} was moved to {to}: say so under `state:`, or with --state")]
+    #[error("the state {location} was moved to {to}: say so under `state:`, or with --state")]
     Moved {
         /// Which state.
-        place: String,
+        location: String,
         /// Where it is now, without passwords.
         to: String,
     },
     /// An export can only be read back into an empty state.
     #[error(
-        "the state {place} is not empty ({records} records, {intents} intents): an export is \
+        "the state {location} is not empty ({records} records, {intents} intents): an export is \
          read back into a fresh one only, choose it with --state"
     )]
     NotEmpty {
         /// Which state.
-        place: String,
+        location: String,
         /// How many records it has.
         records: u64,
         /// How many intents it has.
@@ -152,16 +152,18 @@ pub enum StateError {
     #[error("the renames lead in a circle: {0} would become itself")]
     MovesInCircle(String),
     /// Somebody wrote while it was being read.
-    #[error("the state {place} changed while it was being read: run again")]
+    #[error("the state {location} changed while it was being read: run again")]
     Changed {
         /// Which state.
-        place: String,
+        location: String,
     },
     /// A write failed before, so that it is not known what is stored until it is read again.
-    #[error("the state {place} could not be written before: nothing more is written in this run")]
+    #[error(
+        "the state {location} could not be written before: nothing more is written in this run"
+    )]
     Failed {
         /// Which state.
-        place: String,
+        location: String,
     },
     /// A file or folder of the state could not be read or written.
     #[error("could not {action} {}: {source}", path.display())]
@@ -187,8 +189,25 @@ pub enum StateError {
 }
 
 impl StateError {
-    pub(crate) fn damaged(place: &str, what: impl Into<String>) -> Self {
-        Self::Damaged { place: place.to_owned(), what: what.into() }
+    pub(crate) fn damaged(location: &str, what: impl Into<String>) -> Self {
+        Self::Damaged { location: location.to_owned(), what: what.into() }
+    }
+
+    pub(crate) fn unavailable(location: &str, why: impl Into<String>) -> Self {
+        Self::Unavailable { location: location.to_owned(), why: why.into() }
+    }
+
+    /// An error if what was found at `location` is of another environment than this one.
+    pub(crate) fn check_environment(location: &str, found: &str, wanted: &str) -> Result<(), Self> {
+        if found == wanted {
+            return Ok(());
+        }
+        let (location, found, wanted) = (location.to_owned(), found.to_owned(), wanted.to_owned());
+        Err(Self::OtherEnvironment { location, found, wanted })
+    }
+
+    pub(crate) fn unstorable(what: &'static str) -> impl FnOnce(serde_json::Error) -> Self {
+        move |error| Self::Unstorable { what, why: error.to_string() }
     }
 
     pub(crate) fn io(

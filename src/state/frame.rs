@@ -3,7 +3,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{StateError, engine::newer, ledger::FORMAT};
+use super::{
+    StateError,
+    codec::{FORMAT, newer},
+};
 
 /// The checksum of a frame, as text.
 pub(super) type Sum = String;
@@ -57,10 +60,10 @@ pub(super) struct Opened<'a, H> {
 /// Takes a frame apart. `what` names it.
 pub(super) fn open<'a, H: Deserialize<'a>>(
     bytes: &'a [u8],
-    place: &str,
+    location: &str,
     what: &str,
 ) -> Result<Opened<'a, H>, StateError> {
-    let damaged = |how: &str| StateError::damaged(place, format!("{what} {how}"));
+    let damaged = |how: &str| StateError::damaged(location, format!("{what} {how}"));
     let body = bytes.len().checked_sub(SUM).ok_or_else(|| damaged("is cut off"))?;
     let (body, stored) = bytes.split_at(body);
     let sum = blake3::hash(body);
@@ -70,7 +73,7 @@ pub(super) fn open<'a, H: Deserialize<'a>>(
     let unreadable = || damaged("matches its checksum but cannot be read");
     let end = body.iter().position(|byte| *byte == b'\n').ok_or_else(unreadable)?;
     let (line, mut rest) = (&body[..end], &body[end + 1..]);
-    let header = header(line, place)?.ok_or_else(unreadable)?;
+    let header = header(line, location)?.ok_or_else(unreadable)?;
     let mut pairs = Vec::new();
     while !rest.is_empty() {
         let key = take(&mut rest).flatten().ok_or_else(unreadable)?;
@@ -83,11 +86,11 @@ pub(super) fn open<'a, H: Deserialize<'a>>(
 /// The line at the start of a frame; `None` if it is none.
 pub(super) fn header<'a, H: Deserialize<'a>>(
     line: &'a [u8],
-    place: &str,
+    location: &str,
 ) -> Result<Option<H>, StateError> {
     // The version first: a newer one may say more than this version can read.
     match serde_json::from_slice::<AnyHeader>(line) {
-        Ok(any) if any.format > FORMAT => Err(newer(place, any.format)),
+        Ok(any) if any.format > FORMAT => Err(newer(location, any.format)),
         Ok(_) => Ok(serde_json::from_slice(line).ok()),
         Err(_) => Ok(None),
     }

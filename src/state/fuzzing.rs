@@ -5,17 +5,18 @@ use std::{collections::BTreeMap, fs, ops::Bound};
 use uuid::Uuid;
 
 use super::{
-    Digest, MemoryStore, Page, StateError, Store,
+    Digest, MemoryStore, StateError, Store,
     codec::{self, Undecodable},
-    engine::{Backing, Engine, Visit, stored_ledger},
+    engine::Engine,
     export::{export as write_export, import},
+    folder,
+    header::{StateHeader, Tally},
     keys::{self, Table},
-    ledger::{Changes, Ledger, Tally},
-    sled,
+    memory::MemoryKv,
 };
 use crate::{
     fuzzing::{assert_harmless, choice, folder, now},
-    render::words::printable,
+    model::printable,
 };
 
 const LINEAGE: Uuid = Uuid::from_u128(7);
@@ -25,71 +26,40 @@ fn harmless<T>(result: Result<T, StateError>) -> Option<T> {
     result.map_err(|error| assert_harmless(&printable(&error.to_string()))).ok()
 }
 
-struct Bytes(BTreeMap<Vec<u8>, Vec<u8>>);
-
-impl Backing for Bytes {
-    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StateError> {
-        Ok(self.0.get(key).cloned())
-    }
-
-    fn walk(
-        &self,
-        from: Bound<Vec<u8>>,
-        to: Bound<Vec<u8>>,
-        backwards: bool,
-        visit: &mut Visit<'_>,
-    ) -> Result<(), StateError> {
-        let mut found: Vec<_> = self.0.range((from, to)).collect();
-        if backwards {
-            found.reverse();
-        }
-        for (key, value) in found {
-            if !visit(key, value)? {
-                break;
-            }
-        }
-        Ok(())
-    }
-
-    fn write(&mut self, _: &Changes) -> Result<(), StateError> {
-        Ok(())
-    }
-}
-
 /// A store with one value for each line: a letter for the table (a capital one: the checksum is
-/// made right), the name, a space, the payload. `q` is a record in the newest layout.
+/// made right), the name, a space, the payload.
 pub fn record(data: &[u8]) {
     let mut bytes = BTreeMap::new();
-    let mut ledger = Ledger::new("default", LINEAGE, NOW);
+    let mut header = StateHeader::new("default", LINEAGE, NOW);
     for line in data.split(|byte| *byte == b'\n').take(64) {
         let (letter, line) = choice(line);
         let space = line.iter().position(|byte| *byte == b' ').unwrap_or(line.len());
         let (name, payload) = (&line[..space], line.get(space + 1..).unwrap_or_default());
         let key = match letter.to_ascii_lowercase() {
-            b'r' | b'q' => Table::Records.key(name),
+            b'r' => Table::Records.key(name),
             b'i' => Table::Intents.key(name),
             b'h' => Table::Runs.key(&unhex(name)),
-            b'm' => keys::LEDGER.to_vec(),
+            b'm' => keys::HEADER.to_vec(),
             _ => line.to_vec(),
         };
         assert_harmless(&keys::describe(&key));
         let value = if letter.is_ascii_uppercase() {
-            codec::sealed(&key, payload, letter == b'Q')
+            codec::sealed(&key, payload)
         } else {
             payload.to_vec()
         };
-        match codec::open(&key, &value) {
+        match codec::check(&key, &value) {
             Ok((_, digest)) => {
                 let tally = match letter {
-                    b'I' => &mut ledger.intents,
-                    b'H' => &mut ledger.runs,
+                    b'I' => &mut header.intents,
+                    b'H' => &mut header.runs,
                     _ => &mut Tally::default(),
                 };
                 tally.add(digest);
-                if matches!(letter, b'R' | b'Q') {
-                    ledger.meta.records += 1;
-                    let sum = ledger.meta.digest.0.wrapping_add(digest.0);
-                    ledger.meta.digest = Digest(sum);
+                if letter == b'R' {
+                    header.meta.records += 1;
+                    let sum = header.meta.digest.0.wrapping_add(digest.0);
+                    header.meta.digest = Digest(sum);
                 }
             }
             Err(error) => {
@@ -99,16 +69,16 @@ pub fn record(data: &[u8]) {
         }
         bytes.insert(key, value);
     }
-    let backing = Bytes(bytes);
-    let _ = harmless(stored_ledger(&backing, "here", "default"));
-    let Some(engine) = harmless(Engine::new(backing, "here", ledger, None)) else { return };
+    let kv = MemoryKv(bytes);
+    let _ = harmless(StateHeader::stored(&kv, "here", "default"));
+    let Some(engine) = harmless(Engine::new(kv, "here", header, None)) else { return };
     let page = harmless(engine.page(Bound::Unbounded, Bound::Unbounded, 1024));
-    for entry in page.iter().flat_map(Page::entries) {
-        let Some(record) = harmless(entry.record()) else { continue };
+    for lazy in page.iter().flat_map(|page| (0..page.len()).filter_map(|at| page.get(at))) {
+        let Some(record) = harmless(lazy.clone().decode().map_err(Into::into)) else { continue };
         let again = harmless(engine.record(&record.address));
         assert_eq!(again.flatten().as_ref(), Some(&record));
         let (content, protect) = (&record.content, Some(record.protect));
-        if entry.is_plainly(record.kind, &content.from, &content.text, protect) {
+        if lazy.certainly_has(record.kind, &content.from, &content.text, protect) {
             assert_eq!((record.drift, record.superseded), (None, None));
         }
     }
@@ -178,11 +148,10 @@ pub fn marker(data: &[u8]) {
     let folder = folder("marker");
     let files = folder.join("files");
     let (form, bytes) = choice(data);
-    const NAMES: [&str; 5] =
-        ["pushsync.json", "pushsync.heads", "pushsync.seal", "pushsync.log", "pushsync.copy.0"];
+    const NAMES: [&str; 4] = ["pushsync.json", "pushsync.heads", "pushsync.seal", "pushsync.log"];
     let name = NAMES[usize::from(form) % NAMES.len()];
     let ready = fs::create_dir_all(&files).and_then(|()| fs::write(files.join("db"), b"x"));
     let ready = ready.and_then(|()| fs::write(folder.join(name), bytes));
     assert!(ready.is_ok(), "could not write {name}");
-    let _ = harmless(sled::read_beside(&folder, &files));
+    let _ = harmless(folder::read_beside(&folder, &files));
 }

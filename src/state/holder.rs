@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::is_hostile;
 
-/// Who holds the lock of a state: written into it, told to whoever comes second.
+/// The holder of a state's lock: written into the lock, and named to anyone who comes second.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LockHolder {
     /// The process's id.

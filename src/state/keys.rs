@@ -5,12 +5,12 @@ use std::ops::Bound;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::model::{VisitorId, is_hostile};
+use crate::model::masked_name;
 
 use super::{Run, RunPart, Write};
 
-/// The ledger: what the state says of itself.
-pub(super) const LEDGER: &[u8] = b"m";
+/// The header of the state.
+pub(super) const HEADER: &[u8] = b"m";
 
 /// One kind of thing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,11 +118,6 @@ pub(super) fn at(write: &Write) -> Option<(Table, Vec<u8>)> {
     Some((table, table.key(&name)))
 }
 
-/// The key of what a write concerns.
-pub(super) fn of(write: &Write) -> Option<Vec<u8>> {
-    at(write).map(|(_, key)| key)
-}
-
 /// What a key names, fit for a message: visitor ids are masked.
 pub(super) fn describe(key: &[u8]) -> String {
     let Some((letter, name)) = key.split_first() else { return "an empty key".to_owned() };
@@ -130,35 +125,16 @@ pub(super) fn describe(key: &[u8]) -> String {
         .into_iter()
         .find(|table| table.letter() == *letter);
     match table {
-        None if key == LEDGER => "the ledger".to_owned(),
+        None if key == HEADER => "the header".to_owned(),
         None => "a key of no known kind".to_owned(),
         Some(Table::Runs | Table::RunParts) => "a run of the history".to_owned(),
-        Some(table) => {
-            let text = String::from_utf8_lossy(name);
-            let (key, visitor) = text.split_once('@').unwrap_or((&text, ""));
-            let key: String = key.chars().filter(|c| !is_hostile(*c)).take(128).collect();
-            let visitor = VisitorId::parse(visitor).map_or("…".to_owned(), |v| v.masked());
-            format!("the {} {key}@{visitor}", table.noun())
-        }
+        Some(table) => format!("the {} {}", table.noun(), masked_name(name)),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_message_never_holds_a_whole_visitor_id() {
-        let id = "kZMvWhf8npAu3H6qd57w2Hv6nh6rnxvg";
-        let said = describe(&Table::Records.key(format!("dark-mode@{id}").as_bytes()));
-        assert_eq!(said, "the record dark-mode@kZMv…xvg");
-    }
-
-    #[test]
-    fn a_message_never_holds_what_could_mislead_its_reader() {
-        let name = "dark\u{202e}-\u{1b}[31mmode\u{200b}@v1";
-        assert_eq!(describe(&Table::Records.key(name.as_bytes())), "the record dark-[31mmode@…");
-    }
 
     #[test]
     fn tables_do_not_touch() {

@@ -10,23 +10,24 @@ use std::{
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::model::Address;
+use crate::model::{Address, Intent, Record};
 
 use super::{
-    Amendment, Answer, Intent, Meta, Page, Record, Run, StateError, Store, Verification, Write,
-    engine::{Backing, Engine, Visit},
-    ledger::{Changes, Ledger},
+    Amendment, Meta, Page, Run, StateError, Store, StoreFuture, Verification, Write,
+    engine::Engine,
+    header::StateHeader,
+    kv::{Changes, Kv, Visit, is_empty},
 };
 
 /// A [`Store`] that lives as long as the process. It does with bytes what the others do, so
 /// that what holds for it holds for them.
-pub struct MemoryStore(Mutex<Engine<Bytes>>);
+pub struct MemoryStore(Mutex<Engine<MemoryKv>>);
 
-const PLACE: &str = "in memory";
+const LOCATION: &str = "in memory";
 
 /// Sorted bytes in memory.
 #[derive(Default)]
-pub(super) struct Bytes(pub(super) BTreeMap<Vec<u8>, Vec<u8>>);
+pub(super) struct MemoryKv(pub(super) BTreeMap<Vec<u8>, Vec<u8>>);
 
 impl MemoryStore {
     /// An empty state of this environment.
@@ -35,17 +36,17 @@ impl MemoryStore {
     ///
     /// [`StateError::Unstorable`], never in practice.
     pub fn new(environment: &str, lineage: Uuid, now: Timestamp) -> Result<Self, StateError> {
-        let ledger = Ledger::new(environment, lineage, now);
-        Ok(Self(Mutex::new(Engine::create(Bytes::default(), PLACE, ledger, None)?)))
+        let header = StateHeader::new(environment, lineage, now);
+        Ok(Self(Mutex::new(Engine::create(MemoryKv::default(), LOCATION, header, None)?)))
     }
 
-    fn engine(&self) -> MutexGuard<'_, Engine<Bytes>> {
+    fn engine(&self) -> MutexGuard<'_, Engine<MemoryKv>> {
         // A commit is one insertion after another of values that are all there: none can panic.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Backing for Bytes {
+impl Kv for MemoryKv {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StateError> {
         Ok(self.0.get(key).cloned())
     }
@@ -72,7 +73,7 @@ impl Backing for Bytes {
     fn write(&mut self, changes: &Changes) -> Result<(), StateError> {
         for (key, value) in changes {
             match value {
-                Some(value) => self.0.insert(key.clone(), value.bytes.clone()),
+                Some(value) => self.0.insert(key.clone(), value.clone()),
                 None => self.0.remove(key),
             };
         }
@@ -80,52 +81,40 @@ impl Backing for Bytes {
     }
 }
 
-/// Whether nothing lies between the bounds. Maps panic on some of these.
-pub(super) fn is_empty(from: &Bound<Vec<u8>>, to: &Bound<Vec<u8>>) -> bool {
-    match (from, to) {
-        (Bound::Unbounded, _) | (_, Bound::Unbounded) => false,
-        (Bound::Included(from), Bound::Included(to)) => from > to,
-        (
-            Bound::Included(from) | Bound::Excluded(from),
-            Bound::Included(to) | Bound::Excluded(to),
-        ) => from >= to,
-    }
-}
-
 impl Store for MemoryStore {
-    fn place(&self) -> &str {
-        PLACE
+    fn location(&self) -> &str {
+        LOCATION
     }
 
-    fn meta(&self) -> Answer<'_, Meta> {
-        Box::pin(ready(Ok(self.engine().ledger.meta.clone())))
+    fn meta(&self) -> StoreFuture<'_, Meta> {
+        Box::pin(ready(Ok(self.engine().meta())))
     }
 
-    fn page(&self, from: Bound<&str>, to: Bound<&str>, limit: usize) -> Answer<'_, Page> {
+    fn page(&self, from: Bound<&str>, to: Bound<&str>, limit: usize) -> StoreFuture<'_, Page> {
         Box::pin(ready(self.engine().page(from, to, limit)))
     }
 
-    fn record<'a>(&'a self, address: &'a Address) -> Answer<'a, Option<Record>> {
+    fn record<'a>(&'a self, address: &'a Address) -> StoreFuture<'a, Option<Record>> {
         Box::pin(ready(self.engine().record(address)))
     }
 
-    fn intents(&self) -> Answer<'_, Vec<Intent>> {
+    fn intents(&self) -> StoreFuture<'_, Vec<Intent>> {
         Box::pin(ready(self.engine().intents()))
     }
 
-    fn runs(&self, limit: usize) -> Answer<'_, Vec<Run>> {
+    fn runs(&self, limit: usize) -> StoreFuture<'_, Vec<Run>> {
         Box::pin(ready(self.engine().runs(limit)))
     }
 
-    fn commit(&self, writes: Vec<Write>) -> Answer<'_, Meta> {
+    fn commit(&self, writes: Vec<Write>) -> StoreFuture<'_, Meta> {
         Box::pin(ready(self.engine().commit(&writes)))
     }
 
-    fn amend(&self, amendment: Amendment) -> Answer<'_, Meta> {
+    fn amend(&self, amendment: Amendment) -> StoreFuture<'_, Meta> {
         Box::pin(ready(self.engine().amend(&amendment)))
     }
 
-    fn verify(&self) -> Answer<'_, Verification> {
+    fn verify(&self) -> StoreFuture<'_, Verification> {
         Box::pin(ready(self.engine().verify()))
     }
 }

@@ -7,14 +7,14 @@ use secrecy::{ExposeSecret, SecretString};
 use uuid::Uuid;
 
 use super::{
-    HostedStore, LockHolder, StateError, StateKey, bucket, bucket::Bucket, postgres, sled,
-    sled::Compacted,
+    LockHolder, StateError, StateKey, Store, bucket, bucket::Bucket, folder, folder::Compacted,
+    postgres,
 };
 use crate::model::StateLocation;
 
 /// Where a state is.
 #[derive(Clone)]
-pub enum Location {
+pub enum StateTarget {
     /// In a folder on this machine.
     Folder(PathBuf),
     /// In a Postgres database: `postgres://user:password@host/database`.
@@ -23,7 +23,7 @@ pub enum Location {
     Bucket(Bucket),
 }
 
-impl From<StateLocation> for Location {
+impl From<StateLocation> for StateTarget {
     fn from(location: StateLocation) -> Self {
         match location {
             StateLocation::Folder(folder) => Self::Folder(folder),
@@ -33,8 +33,8 @@ impl From<StateLocation> for Location {
     }
 }
 
-impl Location {
-    /// The same, with what it leaves open and the environment says: the `AWS_*` variables of a
+impl StateTarget {
+    /// The same, completed from the environment: the `AWS_*` variables of a
     /// bucket; `PGPASSWORD`, or the file that `PGPASSFILE` names, for a database whose URL has no
     /// password. `variable` reads the environment.
     #[must_use]
@@ -49,17 +49,17 @@ impl Location {
 }
 
 /// Fit for messages: without user and password.
-impl fmt::Display for Location {
+impl fmt::Display for StateTarget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Folder(path) => write!(f, "{}", path.display()),
-            Self::Postgres(url) => f.write_str(&postgres::place(url)),
+            Self::Postgres(url) => f.write_str(&postgres::location(url)),
             Self::Bucket(bucket) => fmt::Display::fmt(bucket, f),
         }
     }
 }
 
-impl fmt::Debug for Location {
+impl fmt::Debug for StateTarget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Folder(path) => write!(f, "Folder({path:?})"),
@@ -78,13 +78,13 @@ pub enum Mode {
     MustExist,
 }
 
-/// What a state is opened for.
+/// The purpose for which a state is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
     /// To look at it. A store that others share lets them go on, and shows it as it was when it
     /// was opened; a folder is locked for as long as it is open. Nothing can be committed.
     Read,
-    /// To change it: nobody else can meanwhile.
+    /// To change it: nobody else can do so meanwhile.
     Write,
 }
 
@@ -92,14 +92,14 @@ pub enum Access {
 #[derive(Debug, Clone)]
 pub struct OpenOptions {
     /// Where it is.
-    pub location: Location,
-    /// The environment; each has a state of its own at the same place.
+    pub target: StateTarget,
+    /// The environment; each has a state of its own in the same place.
     pub environment: String,
-    /// What to do when there is no state yet.
+    /// Whether to make a state if there is none yet.
     pub mode: Mode,
-    /// What it is opened for.
+    /// Its purpose.
     pub access: Access,
-    /// Who wants it, for those who come while it is open.
+    /// The holder, for anyone who comes while it is open.
     pub holder: LockHolder,
     /// How long to wait for another process.
     pub lock_timeout: Duration,
@@ -107,37 +107,44 @@ pub struct OpenOptions {
     pub new_lineage: Uuid,
     /// The time at which it is made, if it is.
     pub now: Timestamp,
-    /// What it is encrypted under.
+    /// The key, if it is encrypted.
     pub key: Option<StateKey>,
 }
 
+impl OpenOptions {
+    pub(super) fn not_found(&self, location: &str) -> StateError {
+        let (location, environment) = (location.to_owned(), self.environment.clone());
+        StateError::NotFound { location, environment }
+    }
+}
+
 /// Opens the state of one environment. This blocks: on the lock up to
-/// [`OpenOptions::lock_timeout`], and while what is there is checked.
+/// [`OpenOptions::lock_timeout`], and while the stored bytes are checked.
 ///
 /// # Errors
 ///
 /// See [`StateError`]: `Damaged`, `Newer`, `OtherEnvironment`, `Locked`, `NotFound`, `Io`, and
 /// `Unavailable` for a store that cannot be reached.
-pub fn open(options: OpenOptions) -> Result<HostedStore, StateError> {
-    match options.location.clone() {
-        Location::Folder(folder) => sled::open(folder, options),
-        Location::Bucket(bucket) => bucket::open(bucket, options),
-        Location::Postgres(url) => postgres::open(&url, options),
+pub fn open(options: OpenOptions) -> Result<Box<dyn Store>, StateError> {
+    match options.target.clone() {
+        StateTarget::Folder(folder) => folder::open(folder, options),
+        StateTarget::Bucket(bucket) => bucket::open(bucket, options),
+        StateTarget::Postgres(url) => postgres::open(&url, options),
     }
 }
 
-/// Rewrites the files of a folder, all its environments, without the room of what was removed. The options are
+/// Rewrites the files of a folder, all its environments, without the room of removed entries. The options are
 /// those of one of its environments, which is verified first.
 ///
 /// `None` for other stores: a database and a bucket do that by themselves.
 ///
 /// # Errors
 ///
-/// As [`open`]; and `Unavailable` if the new files are not what the old ones are, which stay then.
+/// As [`open`]; and `Unavailable` if the new files do not have the same entries; the old ones stay then.
 pub fn compact(options: OpenOptions) -> Result<Option<Compacted>, StateError> {
-    match options.location.clone() {
-        Location::Folder(folder) => sled::compact(folder, options).map(Some),
-        Location::Bucket(_) | Location::Postgres(_) => Ok(None),
+    match options.target.clone() {
+        StateTarget::Folder(folder) => folder::compact(folder, options).map(Some),
+        StateTarget::Bucket(_) | StateTarget::Postgres(_) => Ok(None),
     }
 }
 
@@ -155,7 +162,7 @@ mod tests {
             "postgres://db.example.com/pushsync?password=secret&user=me",
         ] {
             let location = StateLocation::parse(url, "".as_ref()).expect("a store");
-            let location = Location::from(location);
+            let location = StateTarget::from(location);
             let shown = location.to_string();
             let known = ["postgres://db.example.com:5432/pushsync", "postgres://…"];
             assert!(known.contains(&&*shown), "{url}: {shown}");

@@ -1,38 +1,16 @@
-//! Some records as the store keeps them, checked but not yet decoded: a plan looks at all of them,
-//! and needs only few of them whole.
+//! Some records of a store, checked but not yet decoded.
 
 use std::{fmt, sync::Arc};
 
-use super::{
-    Digest, Record, StateError,
-    codec::{self, Undecodable},
-    engine::undecodable,
-};
-use crate::model::{Address, Kind, Sender};
+use super::{Digest, StateError, codec};
+use crate::model::{LazyRecord, PackedRecords, Record, UnreadableRecord};
 
-/// Some records in address order, as the store keeps them. All match their checksums.
+/// Some records in address order. All match their checksums.
 #[derive(Clone, Default)]
 pub struct Page {
-    entries: Arc<Entries>,
+    records: Arc<PackedRecords>,
     /// The sum of their digests: the sum over all pages must equal [`super::Meta::digest`].
     pub digest: Digest,
-}
-
-/// All keys and values in one buffer.
-#[derive(Clone, Default)]
-struct Entries {
-    place: String,
-    bytes: Vec<u8>,
-    /// Where each key and each value ends; they begin where the one before ends.
-    ends: Vec<(usize, usize)>,
-}
-
-impl Entries {
-    fn get(&self, at: usize) -> Option<(&[u8], &[u8])> {
-        let (key_end, end) = *self.ends.get(at)?;
-        let start = at.checked_sub(1).and_then(|before| self.ends.get(before)).map_or(0, |e| e.1);
-        Some((self.bytes.get(start..key_end)?, self.bytes.get(key_end..end)?))
-    }
 }
 
 impl fmt::Debug for Page {
@@ -42,130 +20,64 @@ impl fmt::Debug for Page {
 }
 
 impl Page {
-    /// How many records it has.
+    /// The number of records.
     pub fn len(&self) -> usize {
-        self.entries.ends.len()
+        self.records.len()
     }
 
     /// Whether it has none.
     pub fn is_empty(&self) -> bool {
-        self.entries.ends.is_empty()
+        self.records.is_empty()
     }
 
-    /// The record at this place of it.
-    pub fn entry(&self, at: usize) -> Option<Entry> {
-        (at < self.len()).then(|| Entry { entries: Arc::clone(&self.entries), at })
+    /// The record with this index.
+    pub fn get(&self, index: usize) -> Option<LazyRecord> {
+        self.records.get(index)
     }
 
-    /// All of them, one after the other.
-    pub fn entries(&self) -> impl Iterator<Item = Entry> {
-        (0..self.len()).map(|at| Entry { entries: Arc::clone(&self.entries), at })
-    }
-
-    /// All of them, whole.
+    /// All of them, decoded.
     ///
     /// # Errors
     ///
     /// [`StateError::Damaged`] if one cannot be read although it matches its checksum.
     pub fn records(&self) -> Result<Vec<Record>, StateError> {
-        self.entries().map(|entry| entry.record()).collect()
+        let records = (0..self.len()).filter_map(|index| self.get(index));
+        records.map(|record| Ok(record.decode()?)).collect()
+    }
+}
+
+impl From<UnreadableRecord> for StateError {
+    fn from(UnreadableRecord { location, what }: UnreadableRecord) -> Self {
+        Self::Damaged { location, what }
     }
 }
 
 /// Makes a page.
-pub(super) struct Builder(Entries, Digest);
+pub(super) struct Builder<'a> {
+    location: &'a str,
+    records: PackedRecords,
+    digest: Digest,
+}
 
-impl Builder {
-    pub(super) fn new(place: &str) -> Self {
-        let entries = Entries { place: place.to_owned(), ..Entries::default() };
-        Self(entries, Digest::default())
+impl<'a> Builder<'a> {
+    pub(super) fn new(location: &'a str) -> Self {
+        Self { location, records: PackedRecords::new(location), digest: Digest::default() }
     }
 
-    /// Checks what is stored under a key, and adds it.
+    /// Checks the value that is stored under a key, and adds it.
     pub(super) fn add(&mut self, key: &[u8], value: &[u8]) -> Result<(), StateError> {
-        let Self(Entries { place, bytes, ends }, sum) = self;
-        let (_, digest) = codec::open(key, value).map_err(|e| undecodable(place, key, &e))?;
-        *sum = Digest(sum.0.wrapping_add(digest.0));
-        bytes.extend_from_slice(key);
-        let key_end = bytes.len();
-        bytes.extend_from_slice(value);
-        ends.push((key_end, bytes.len()));
+        let (packed, digest) =
+            codec::check(key, value).map_err(|error| error.at(self.location, key))?;
+        self.digest = Digest(self.digest.0.wrapping_add(digest.0));
+        self.records.push(key.get(1..).unwrap_or_default(), packed);
         Ok(())
     }
 
     pub(super) fn len(&self) -> usize {
-        self.0.ends.len()
+        self.records.len()
     }
 
     pub(super) fn finish(self) -> Page {
-        Page { entries: Arc::new(self.0), digest: self.1 }
-    }
-}
-
-/// A record as the store keeps it.
-#[derive(Clone)]
-pub struct Entry {
-    entries: Arc<Entries>,
-    at: usize,
-}
-
-impl fmt::Debug for Entry {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Its name has a visitor's id.
-        write!(f, "Entry({})", self.at)
-    }
-}
-
-impl Entry {
-    /// The key under which it lies in the store, and the value.
-    fn stored(&self) -> (&[u8], &[u8]) {
-        self.entries.get(self.at).unwrap_or_default()
-    }
-
-    /// The bytes of its address, by which all are ordered.
-    pub fn name(&self) -> &[u8] {
-        self.stored().0.get(1..).unwrap_or_default()
-    }
-
-    /// Its address.
-    pub(super) fn address(&self) -> Result<Address, StateError> {
-        codec::address(self.stored().0).map_err(|error| self.failed(&error))
-    }
-
-    fn failed(&self, error: &Undecodable) -> StateError {
-        undecodable(&self.entries.place, self.stored().0, error)
-    }
-
-    /// The whole record.
-    ///
-    /// # Errors
-    ///
-    /// [`StateError::Damaged`] if it cannot be read although it matches its checksum.
-    pub fn record(&self) -> Result<Record, StateError> {
-        let (key, value) = self.stored();
-        codec::opened(value)
-            .and_then(|payload| payload.record(key))
-            .map_err(|error| self.failed(&error))
-    }
-
-    /// Whether it certainly is what was applied last, the API did not differ, and nothing is left
-    /// to do: found out without decoding it, so that `false` may only mean that it has to be.
-    pub fn is_plainly(&self, kind: Kind, from: &Sender, text: &str, protect: Option<bool>) -> bool {
-        let packed = codec::opened(self.stored().1).ok().and_then(|payload| payload.packed());
-        matches!(packed, Some(Ok(packed)) if packed.is_plainly(kind, from, text, protect))
-    }
-
-    /// Its digest if this version had written it.
-    pub(super) fn digest_now(&self) -> Result<Digest, StateError> {
-        let (key, value) = self.stored();
-        let failed = |error: Undecodable| self.failed(&error);
-        if codec::opened(value).map_err(failed)?.packed().is_some() {
-            return Ok(codec::open(key, value).map_err(failed)?.1);
-        }
-        let unstorable = |error: serde_json::Error| StateError::Unstorable {
-            what: "a record",
-            why: error.to_string(),
-        };
-        Ok(codec::encode_record(key, &self.record()?).map_err(unstorable)?.digest)
+        Page { records: Arc::new(self.records), digest: self.digest }
     }
 }

@@ -1,10 +1,10 @@
 //! sled panics on some damaged files, in our thread or in its own. Neither may reach a user.
 //!
-//! A panic in our thread is caught. One in a thread of sled's leaves whoever waits for that
-//! thread waiting for ever, so all who wait are told, and every open store of the process is
+//! A panic in our thread is caught. After one in a thread of sled's, anyone who waits for that
+//! thread would wait for ever, so all who wait are told, and every open store of the process is
 //! done for: its pool of threads is shared.
 //!
-//! The words of these panics are dropped, as they may quote keys and values; the place in sled's
+//! The words of these panics are dropped, as they may quote keys and values; the location in sled's
 //! source is kept.
 
 use std::{
@@ -46,7 +46,7 @@ pub(super) fn install() {
             if !background && name != THREAD {
                 return before(info);
             }
-            let place = info.location().map_or_else(
+            let location = info.location().map_or_else(
                 || "sled panicked".to_owned(),
                 |at| {
                     let file = at.file().rsplit(['/', '\\']).next().unwrap_or_default();
@@ -60,10 +60,10 @@ pub(super) fn install() {
                 DEATHS.fetch_add(1, Ordering::SeqCst);
                 let all = waiting().take();
                 for told in all.into_iter().flatten() {
-                    told.1(&place);
+                    told.1(&location);
                 }
             } else {
-                LAST.set(Some(place));
+                LAST.set(Some(location));
             }
         }));
     });

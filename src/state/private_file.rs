@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File, OpenOptions},
-    io::Write,
+    io::{ErrorKind, Write},
     path::{Path, PathBuf},
 };
 
@@ -17,8 +17,8 @@ pub fn create(path: &Path) -> Result<File, StateError> {
     options().write(true).create_new(true).open(path).map_err(StateError::io("create", path))
 }
 
-/// Writes a whole file that only its owner can read, in place of one that may be there: after a
-/// crash there is the old one or the new one.
+/// Writes a whole file that only its owner can read, and replaces an older one: after a crash there
+/// is the old one or the new one.
 ///
 /// # Errors
 ///
@@ -27,7 +27,11 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), StateError> {
     replace_with(path, |file| file.write_all(bytes))
 }
 
-/// The same, with what is written piece by piece.
+/// The same, written piece by piece.
+///
+/// # Errors
+///
+/// If the folder cannot be written.
 pub fn replace_with(
     path: &Path,
     write: impl FnOnce(&mut File) -> std::io::Result<()>,
@@ -41,13 +45,27 @@ pub fn replace_with(
     sync_folder(path.parent().unwrap_or(Path::new(".")))
 }
 
-/// Like [`create`], in place of what a crash may have left behind.
+/// Like [`create`], after removing a file that a crash has left behind.
 pub(super) fn create_anew(path: &Path) -> Result<File, StateError> {
+    remove_if_any(path)?;
+    create(path)
+}
+
+/// Removes a file; `false` if there is none.
+pub(super) fn remove_if_any(path: &Path) -> Result<bool, StateError> {
     match fs::remove_file(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(StateError::io("remove", path)(error))
-        }
-        _ => create(path),
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(StateError::io("remove", path)(error)),
+    }
+}
+
+/// The bytes of a file; `None` if there is none.
+pub(super) fn read_if_any(path: &Path) -> Result<Option<Vec<u8>>, StateError> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(StateError::io("read", path)(error)),
     }
 }
 
@@ -76,7 +94,7 @@ fn create_above(path: &Path) -> Result<(), StateError> {
 
 fn make(builder: &fs::DirBuilder, path: &Path) -> Result<(), StateError> {
     match builder.create(path) {
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
         Err(error) => Err(StateError::io("create", path)(error)),
         Ok(()) => sync_folder(path.parent().unwrap_or(Path::new("."))),
     }
@@ -92,7 +110,7 @@ pub fn refuse_link(path: &Path) -> Result<(), StateError> {
         Ok(there) if there.is_symlink() => Err(StateError::io("use", path)(std::io::Error::other(
             "it is a symbolic link, and what is written there would go elsewhere",
         ))),
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
             Err(StateError::io("look at", path)(error))
         }
         _ => Ok(()),

@@ -7,7 +7,7 @@ use crate::model::{Address, BaseUrl, BudgetNote, Intent, MessageId, Record};
 
 /// The durable note that a create is about to leave. One without outcome is an *unknown*
 
-/// What a state says of itself.
+/// The public part of a state's header.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Meta {
@@ -79,7 +79,7 @@ pub struct Run {
     /// way, and so for good if it never came to its end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stopped: Option<String>,
-    /// What it changed.
+    /// Its changes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<RunChange>,
 }
@@ -96,7 +96,7 @@ pub struct RunPart {
     pub started_at: Timestamp,
     /// The parts of a run are put together in the order of this.
     pub part: u32,
-    /// What was changed.
+    /// The changes.
     pub changes: Vec<RunChange>,
 }
 
@@ -113,7 +113,7 @@ pub struct RunChange {
     /// The message's id, if it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<MessageId>,
-    /// What went wrong.
+    /// The error, if it failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
 }
@@ -123,7 +123,7 @@ pub struct RunChange {
 pub enum Write {
     /// Adds a record, or replaces the one of that address.
     Put(Box<Record>),
-    /// Removes a record; it is no error if there is none.
+    /// Removes a record; it is not an error if there is none.
     Remove(Address),
     /// Notes an intent, or replaces the one of that address.
     Intend(Box<Intent>),
@@ -151,7 +151,7 @@ pub enum Write {
     },
 }
 
-/// A change of what a state says of itself.
+/// A change of a state's header.
 #[derive(Debug, Clone)]
 pub enum Amendment {
     /// Another passphrase opens it from now on.
@@ -163,7 +163,7 @@ pub enum Amendment {
     },
 }
 
-/// What [`super::Store::verify`] found.
+/// The result of [`super::Store::verify`].
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Verification {
     /// How many records were read and found whole.
@@ -172,6 +172,6 @@ pub struct Verification {
     pub intents: u64,
     /// How many runs.
     pub runs: u64,
-    /// What is wrong, each with the place; empty if all is well.
+    /// The problems, each with its record or file; empty if all is well.
     pub problems: Vec<String>,
 }

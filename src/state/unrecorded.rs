@@ -1,8 +1,8 @@
 //! Outcomes of creates that the state could not record: they wait in a file until it can.
 //!
-//! A message was created, or certainly was not, and the connection to the state was lost before that could be
-//! committed. The intent is there, so nothing is sent again. What is known beside it is written to a file of
-//! this machine, and the next run that holds the lock records it.
+//! A message was created, or certainly was not, and the connection to the state was lost before the commit.
+//! The intent is in the state, so nothing is sent again. The outcome is written to a file of this machine, and
+//! the next run that holds the lock records it.
 
 use std::{
     fs,
@@ -13,13 +13,13 @@ use std::{
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{Record, StateError, StateKey, Store, Write, export, private_file};
-use crate::model::Address;
+use super::{StateError, StateKey, Store, Write, export, private_file};
+use crate::model::{Address, Record};
 
-/// A larger file is not one of ours: it has one line for each request that was under way.
+/// The most bytes of a file. It has one line for each request that was under way.
 const MAX_BYTES: u64 = 256 << 20;
 
-/// What became of one create.
+/// The outcome of one create.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct UnrecordedOutcome {
@@ -27,11 +27,11 @@ pub struct UnrecordedOutcome {
     pub lineage: Uuid,
     /// The run that noted the intent.
     pub run: Uuid,
-    /// What became of it.
+    /// The outcome.
     pub create: CreateOutcome,
 }
 
-/// See [`UnrecordedOutcome`].
+/// Whether the message exists.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CreateOutcome {
@@ -69,20 +69,18 @@ impl UnrecordedOutcomes {
     ///
     /// # Errors
     ///
-    /// [`StateError::Unrecorded`] if the file is not what was written: of another state, or not encrypted
+    /// [`StateError::Unrecorded`] if the file is not as it was written: of another state, or not encrypted
     /// although there is a key. [`StateError::Io`] if it cannot be read.
     pub fn load(folder: &Path, lineage: Uuid, key: Option<&StateKey>) -> Result<Self, StateError> {
         let file = Self::file(folder, lineage);
         let mut bytes = Vec::new();
-        match fs::File::open(&file) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(StateError::io("read", file)(error)),
-            Ok(opened) => {
-                _ = opened
-                    .take(MAX_BYTES)
-                    .read_to_end(&mut bytes)
-                    .map_err(StateError::io("read", &file))?
+        let read =
+            fs::File::open(&file).and_then(|opened| opened.take(MAX_BYTES).read_to_end(&mut bytes));
+        match read {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(StateError::io("read", file)(error));
             }
+            _ => {}
         }
         let outcomes = parse(&bytes, lineage, key)
             .map_err(|why| StateError::Unrecorded { file: file.clone(), why })?;
@@ -122,8 +120,8 @@ impl UnrecordedOutcomes {
     }
 
     /// Records them in the store, which is open for writing, and removes the file. Only an outcome whose
-    /// intent is still there counts: noted by the same run, for a message of the same kind. Answers with how many
-    /// deliveries are not unknown any more.
+    /// intent is still there counts: of the same run, for a message of the same kind. Answers with the number
+    /// of deliveries that are not unknown any more.
     ///
     /// # Errors
     ///
@@ -138,11 +136,11 @@ impl UnrecordedOutcomes {
         let mut writes = Vec::new();
         let mut settled = 0;
         for one in &outcomes {
-            // Without its intent it was recorded after all, or somebody has decided.
-            let noted = intents
+            // Without its intent it was recorded after all, or resolved by hand.
+            let intent = intents
                 .iter()
                 .find(|intent| intent.address == *one.address() && intent.run == one.run);
-            let Some(intent) = noted else { continue };
+            let Some(intent) = intent else { continue };
             match &one.create {
                 CreateOutcome::NotSent(_) => {}
                 CreateOutcome::Sent(record) if record.kind == intent.kind => {
@@ -191,7 +189,7 @@ fn parse(
                 return Err(format!("line {} is of another state", at + 1));
             }
             Some(outcome) => outcomes.push(outcome),
-            None => return Err(format!("line {} is not what was written", at + 1)),
+            None => return Err(format!("line {} is not as it was written", at + 1)),
         }
     }
     Ok(outcomes)

@@ -65,7 +65,7 @@ async fn a_thousand_creates_cost_far_fewer_puts() {
         timeout: Duration::from_secs(30),
         user_agent: "test".into(),
     });
-    let store = Arc::new(place.open().expect("opens"));
+    let store: Arc<dyn pushsync::state::Store> = Arc::from(place.open().expect("opens"));
     let session = Session {
         store: store.clone(),
         api: Arc::new(client.expect("a client")),
@@ -102,7 +102,7 @@ async fn a_thousand_creates_cost_far_fewer_puts() {
     api.stop().await;
     let records: std::collections::BTreeSet<Address> = tokio::task::spawn_blocking(move || {
         let store = place.open().expect("opens");
-        scan(&store).expect("reads").into_iter().map(|located| located.record.address).collect()
+        scan(&*store).expect("reads").into_iter().map(|located| located.address).collect()
     })
     .await
     .expect("reads");
@@ -114,15 +114,15 @@ fn a_commit_is_one_put_and_reading_asks_nobody() {
     let server = server!();
     let proxy = Proxy::start(server.address, |_| Fate::Pass);
     let store = server.place().through(proxy.address).open().expect("opens");
-    commit(&store, vec![put("a@v", "one")]);
+    commit(&*store, vec![put("a@v", "one")]);
     let before = proxy.asked().len();
     for n in 0..20 {
-        commit(&store, vec![put("a@v", &format!("text {n}")), log(n)]);
+        commit(&*store, vec![put("a@v", &format!("text {n}")), log(n)]);
     }
     let asked = proxy.asked().split_off(before);
     assert_eq!(asked.len(), 20);
     assert!(asked.iter().all(|asked| asked.method == "PUT" && asked.path.contains("/segments/")));
     assert!(asked.iter().all(|asked| asked.head.to_ascii_lowercase().contains("if-none-match: *")));
-    contents(&store).expect("reads");
+    contents(&*store).expect("reads");
     assert_eq!(proxy.asked().len(), before + 20);
 }

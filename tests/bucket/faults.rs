@@ -9,7 +9,7 @@ use std::{
 };
 
 use fastrand::Rng;
-use pushsync::state::{self, StateError, Store as _, bucket};
+use pushsync::state::{self, StateError, bucket};
 
 use super::{
     place::Place,
@@ -62,7 +62,7 @@ fn read(store: &dyn state::Store) -> BTreeMap<String, String> {
     found
         .iter()
         .map(|located| {
-            let record = &located.record;
+            let record = &located;
             (record.address.as_str().to_owned(), record.content.text.to_string())
         })
         .collect()
@@ -87,7 +87,7 @@ fn writer(number: i64, place: &Place, rng: &mut Rng, expected: &mut Expected) ->
         Err(StateError::Unavailable { .. }) => return "not opened",
         Err(error) => panic!("writer {number}: {error}"),
     };
-    expected.check(&read(&store), &format!("writer {number} found"));
+    expected.check(&read(&*store), &format!("writer {number} found"));
     let mut ended = "closed";
     for n in 0..rng.usize(..12) {
         let mut batch = BTreeMap::new();
@@ -139,7 +139,7 @@ fn whatever_the_server_answers_what_was_acknowledged_is_there_exactly_once() {
     }
     bucket::unlock(&place.bucket(), "default").expect("answers");
     let store = place.open().expect("opens");
-    expected.check(&read(&store), "at the end");
+    expected.check(&read(&*store), "at the end");
     assert_eq!(runtime().block_on(store.verify()).expect("answers").problems, [""; 0]);
     println!("{ends:?}");
     for end in ["closed", "failed", "killed"] {
@@ -168,10 +168,10 @@ fn an_answer_that_is_lost_after_the_effect_is_no_failure() {
         let proxy = Proxy::start(server.address, lose_each_put_once);
         let store = place.through(proxy.address).open().expect("opens");
         for name in ["a@v", "b@v", "c@v"] {
-            commit(&store, vec![put(name, "x")]);
+            commit(&*store, vec![put(name, "x")]);
         }
         drop(store);
         assert_eq!(place.names_in("segments/").len(), 3, "{fate:?}");
-        assert_eq!(scan(&place.open().expect("opens")).expect("reads").len(), 3, "{fate:?}");
+        assert_eq!(scan(&*place.open().expect("opens")).expect("reads").len(), 3, "{fate:?}");
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pushsync::state::{self, HostedStore, OpenOptions, StateError, bucket};
+use pushsync::state::{self, OpenOptions, StateError, Store, bucket};
 
 use super::{
     proxy::{Fate, Proxy},
@@ -10,11 +10,8 @@ use super::{
     support::*,
 };
 
-fn refused(store: &HostedStore, name: &str) -> String {
-    let result = runtime().block_on(async {
-        use pushsync::state::Store as _;
-        store.commit(vec![put(name, "x")]).await
-    });
+fn refused(store: &dyn Store, name: &str) -> String {
+    let result = runtime().block_on(async { store.commit(vec![put(name, "x")]).await });
     result.expect_err("is refused").to_string()
 }
 
@@ -45,9 +42,9 @@ fn who_waits_gets_it_when_it_is_given_back() {
     let first = place.open().expect("opens");
     let patient = OpenOptions { lock_timeout: Duration::from_secs(60), ..place.options() };
     let second = std::thread::spawn(move || state::open(patient).map(drop));
-    commit(&first, vec![put("a@v", "x")]);
+    commit(&*first, vec![put("a@v", "x")]);
     std::thread::sleep(Duration::from_millis(700));
-    commit(&first, vec![put("b@v", "x")]);
+    commit(&*first, vec![put("b@v", "x")]);
     drop(first);
     second.join().expect("ends").expect("opens");
 }
@@ -58,7 +55,7 @@ fn a_lease_that_ran_out_is_taken_over_and_who_had_it_writes_nothing_more() {
     let place = server.place();
     let proxy = Proxy::start(server.address, |_| Fate::Pass);
     let dead = state::open(place.through(proxy.address).options_of(77, 0)).expect("opens");
-    commit(&dead, vec![put("a@v", "before")]);
+    commit(&*dead, vec![put("a@v", "before")]);
     // Its machine goes to sleep.
     proxy.cut();
     let early = state::open(place.options_of(78, 60)).expect_err("is locked");
@@ -66,18 +63,18 @@ fn a_lease_that_ran_out_is_taken_over_and_who_had_it_writes_nothing_more() {
     let second = state::open(place.options_of(78, 120)).expect("its time is up");
     // And wakes up.
     proxy.decide(|_| Fate::Pass);
-    commit(&second, vec![put("b@v", "second")]);
-    let said = refused(&dead, "c@v");
-    assert!(said.contains("somebody else has written commit 2"), "{said}");
+    commit(&*second, vec![put("b@v", "second")]);
+    let said = refused(&*dead, "c@v");
+    assert!(said.contains("another process has written commit 2"), "{said}");
     drop(dead);
     // What the first did when it was closed did not take the lock from the second.
     let locked = state::open(place.options_of(79, 121)).expect_err("is locked");
     let StateError::Locked { holder: Some(holder), .. } = &locked else { panic!("{locked}") };
     assert_eq!(holder.pid, 78);
-    commit(&second, vec![put("d@v", "second")]);
+    commit(&*second, vec![put("d@v", "second")]);
     drop(second);
-    let names: Vec<_> = scan(&place.open().expect("opens")).expect("reads");
-    let names: Vec<_> = names.iter().map(|located| located.record.address.as_str()).collect();
+    let names: Vec<_> = scan(&*place.open().expect("opens")).expect("reads");
+    let names: Vec<_> = names.iter().map(|located| located.address.as_str()).collect();
     assert_eq!(names, ["a@v", "b@v", "d@v"]);
 }
 
@@ -85,7 +82,7 @@ fn a_lease_that_ran_out_is_taken_over_and_who_had_it_writes_nothing_more() {
 fn a_lock_is_prolonged_while_nobody_calls() {
     let place = server!().place().with(|limits| limits.lease = Duration::from_millis(1500));
     let store = state::open(place.options_of(77, 0)).expect("opens");
-    commit(&store, vec![put("a@v", "x")]);
+    commit(&*store, vec![put("a@v", "x")]);
     let first = bucket::holder(&place.bucket(), "default").expect("answers").expect("is held");
     std::thread::sleep(Duration::from_secs(4));
     let later = bucket::holder(&place.bucket(), "default").expect("answers").expect("is held");
@@ -93,7 +90,7 @@ fn a_lock_is_prolonged_while_nobody_calls() {
     // By its own clock, the next one comes long after the first lease.
     let second = state::open(place.options_of(78, 4)).expect_err("is locked");
     assert!(matches!(second, StateError::Locked { .. }), "{second}");
-    commit(&store, vec![put("b@v", "x")]);
+    commit(&*store, vec![put("b@v", "x")]);
 }
 
 #[test]
@@ -107,7 +104,7 @@ fn a_lock_that_stands_still_is_stale_whatever_its_holders_clock_said() {
     let options = place.options_of(78, 0);
     let patient = OpenOptions { lock_timeout: Duration::from_secs(60), ..options };
     let second = state::open(patient).expect("is taken over");
-    commit(&second, vec![put("a@v", "x")]);
+    commit(&*second, vec![put("a@v", "x")]);
     drop(second);
     drop(ahead);
 }
@@ -117,18 +114,18 @@ fn breaking_a_lock_says_whose_it_was_and_stops_the_holder() {
     let place = server!().place();
     assert_eq!(bucket::unlock(&place.bucket(), "default").expect("answers"), None);
     let first = state::open(place.options_of(77, 0)).expect("opens");
-    commit(&first, vec![put("a@v", "x")]);
+    commit(&*first, vec![put("a@v", "x")]);
     let broken = bucket::unlock(&place.bucket(), "default").expect("answers").expect("was held");
     assert_eq!(broken.holder.map(|holder| holder.pid), Some(77));
     assert!(broken.until.is_some());
     assert_eq!(bucket::unlock(&place.bucket(), "default").expect("answers"), None);
     let second = state::open(place.options_of(78, 1)).expect("is free");
-    commit(&second, vec![put("b@v", "x")]);
-    let said = refused(&first, "c@v");
-    assert!(said.contains("somebody else has written"), "{said}");
-    assert!(refused(&first, "c@v").contains("could not be written before"));
+    commit(&*second, vec![put("b@v", "x")]);
+    let said = refused(&*first, "c@v");
+    assert!(said.contains("another process has written"), "{said}");
+    assert!(refused(&*first, "c@v").contains("could not be written before"));
     drop((first, second));
-    assert_eq!(scan(&place.open().expect("opens")).expect("reads").len(), 2);
+    assert_eq!(scan(&*place.open().expect("opens")).expect("reads").len(), 2);
 }
 
 #[test]
@@ -137,7 +134,7 @@ fn a_holder_whose_lock_was_broken_notices_when_it_prolongs_it() {
     let store = place.open().expect("opens");
     bucket::unlock(&place.bucket(), "default").expect("answers").expect("was held");
     std::thread::sleep(Duration::from_secs(2));
-    let said = refused(&store, "a@v");
+    let said = refused(&*store, "a@v");
     assert!(said.contains("its lock was broken"), "{said}");
     assert_eq!(place.names_in("segments/"), [""; 0]);
 }
@@ -163,21 +160,21 @@ fn a_commit_under_a_number_that_was_cleared_away_is_not_acknowledged() {
     // It does not hear the server's time, so that it cannot rely on its lease.
     let proxy = Proxy::stripping(server.address, &["date"], |_| Fate::Pass);
     let sleeper = state::open(place.through(proxy.address).options_of(77, 0)).expect("opens");
-    commit(&sleeper, vec![put("a@v", "x")]);
+    commit(&*sleeper, vec![put("a@v", "x")]);
     bucket::unlock(&place.bucket(), "default").expect("answers").expect("was held");
     for n in 0..3 {
         let other = state::open(place.options_of(78, n)).expect("opens");
-        commit(&other, vec![put("b@v", &"x".repeat(9000))]);
-        commit(&other, vec![put("c@v", &"y".repeat(9000))]);
+        commit(&*other, vec![put("b@v", &"x".repeat(9000))]);
+        commit(&*other, vec![put("c@v", &"y".repeat(9000))]);
         drop(other);
         // By the server's clock, which counts in seconds, its objects are older than nothing.
         std::thread::sleep(Duration::from_millis(1100));
     }
     assert!(!place.names().contains(&"segments/00000000000000000002".to_owned()));
-    let said = refused(&sleeper, "d@v");
+    let said = refused(&*sleeper, "d@v");
     assert!(said.contains("its lock was"), "{said}");
     drop(sleeper);
-    assert_eq!(scan(&place.open().expect("opens")).expect("reads").len(), 3);
+    assert_eq!(scan(&*place.open().expect("opens")).expect("reads").len(), 3);
 }
 
 /// It was cut off after its last commit, and is closed when others have gone on.
@@ -185,11 +182,11 @@ fn a_commit_under_a_number_that_was_cleared_away_is_not_acknowledged() {
 fn a_writer_that_comes_back_does_not_move_the_head_back() {
     let place = server!().place();
     let first = state::open(place.options_of(77, 0)).expect("opens");
-    commit(&first, vec![put("a@v", "x")]);
+    commit(&*first, vec![put("a@v", "x")]);
     bucket::unlock(&place.bucket(), "default").expect("answers").expect("was held");
     for n in 0..3 {
         let other = state::open(place.options_of(78, n)).expect("opens");
-        commit(&other, vec![put("b@v", &"x".repeat(9000 * (n as usize + 1)))]);
+        commit(&*other, vec![put("b@v", &"x".repeat(9000 * (n as usize + 1)))]);
     }
     let head = |place: &super::place::Place| {
         let head: serde_json::Value =
@@ -202,5 +199,5 @@ fn a_writer_that_comes_back_does_not_move_the_head_back() {
     assert_eq!(before.1, 4);
     drop(first);
     assert_eq!(head(&place), before);
-    assert_eq!(scan(&place.open().expect("opens")).expect("reads").len(), 2);
+    assert_eq!(scan(&*place.open().expect("opens")).expect("reads").len(), 2);
 }

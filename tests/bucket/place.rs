@@ -7,7 +7,7 @@ use std::{
 };
 
 use pushsync::state::{
-    self, HostedStore, Location, LockHolder, OpenOptions, StateError,
+    self, LockHolder, OpenOptions, StateError, StateTarget, Store,
     bucket::{Bucket, Limits},
 };
 
@@ -57,8 +57,8 @@ impl Place {
     }
 
     pub(crate) fn options(&self) -> OpenOptions {
-        let location = Location::Bucket(self.bucket());
-        OpenOptions { location, ..support::options("unused".as_ref()) }
+        let location = StateTarget::Bucket(self.bucket());
+        OpenOptions { target: location, ..support::options("unused".as_ref()) }
     }
 
     /// As another process than the usual one, at this second.
@@ -68,7 +68,7 @@ impl Place {
         OpenOptions { holder, now: support::time(second), ..options }
     }
 
-    pub(crate) fn open(&self) -> Result<HostedStore, StateError> {
+    pub(crate) fn open(&self) -> Result<Box<dyn Store>, StateError> {
         state::open(self.options())
     }
 

@@ -5,7 +5,7 @@ use std::{
     thread,
 };
 
-use pushsync::state::{self, HostedStore, StateError, Store, bucket};
+use pushsync::state::{self, StateError, Store, bucket};
 
 use super::{server::server, support::*};
 
@@ -45,7 +45,7 @@ fn two_that_want_the_lock_never_both_get_it() {
 
 /// Two stores that both believe that they hold the lock, as after a lease that ran out while a
 /// machine slept.
-fn two_writers(place: &super::place::Place) -> [HostedStore; 2] {
+fn two_writers(place: &super::place::Place) -> [Box<dyn Store>; 2] {
     let first = state::open(place.options_of(1, 0)).expect("opens");
     bucket::unlock(&place.bucket(), "default").expect("answers").expect("was held");
     [first, state::open(place.options_of(2, 1)).expect("opens")]
@@ -73,6 +73,6 @@ fn two_that_write_the_same_commit_never_both_do() {
         bucket::unlock(&place.bucket(), "default").expect("answers");
     }
     let store = place.open().expect("opens");
-    assert_eq!(scan(&store).expect("reads").len(), ROUNDS as usize);
+    assert_eq!(scan(&*store).expect("reads").len(), ROUNDS as usize);
     assert_eq!(runtime().block_on(store.verify()).expect("answers").problems, [""; 0]);
 }

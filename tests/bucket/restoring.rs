@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use pushsync::state::{self, OpenOptions, StateError, Store as _, bucket};
+use pushsync::state::{self, OpenOptions, StateError, bucket};
 
 use super::{place::Place, server::server, support::*};
 
 fn names(place: &Place) -> Vec<String> {
     let store = place.open().expect("opens");
-    let found = scan(&store).expect("reads");
-    found.iter().map(|located| located.record.address.as_str().to_owned()).collect()
+    let found = scan(&*store).expect("reads");
+    found.iter().map(|located| located.address.as_str().to_owned()).collect()
 }
 
 /// Three runs, each with a snapshot at its end: one record, then two, then three.
@@ -17,7 +17,7 @@ fn three_runs(place: &Place) {
     let place = place.with(|limits| limits.segments = 1);
     for name in ["a@v", "b@v", "c@v"] {
         let store = place.open().expect("opens");
-        commit(&store, vec![put(name, &"x".repeat(20_000))]);
+        commit(&*store, vec![put(name, &"x".repeat(20_000))]);
     }
 }
 
@@ -36,7 +36,7 @@ fn a_snapshot_comes_back_as_a_new_commit_and_so_does_what_it_replaced() {
     let place = server!().place();
     three_runs(&place);
     let small = place.with(|limits| limits.segments = 1000);
-    commit(&small.open().expect("opens"), vec![put("d@v", "in a segment only")]);
+    commit(&*small.open().expect("opens"), vec![put("d@v", "in a segment only")]);
     let all = bucket::snapshots(&place.bucket(), "default").expect("answers");
     let two = all.iter().find(|snapshot| snapshot.records == 2).expect("there is one");
 
@@ -69,7 +69,7 @@ fn a_damaged_state_can_be_restored() {
         let place = server.place();
         three_runs(&place);
         let long = place.with(|limits| limits.segments = 1000);
-        commit(&long.open().expect("opens"), vec![put("d@v", "short")]);
+        commit(&*long.open().expect("opens"), vec![put("d@v", "short")]);
         damage(&place);
         let error = place.open().expect_err("is refused");
         assert!(matches!(error, StateError::Damaged { .. }), "{number}: {error}");
@@ -79,7 +79,7 @@ fn a_damaged_state_can_be_restored() {
         let meta = meta.unwrap_or_else(|error| panic!("{number}: {error}"));
         assert!(meta.serial > 4, "{number}: {}", meta.serial);
         assert_eq!(names(&place), ["a@v", "b@v"], "{number}");
-        commit(&place.open().expect("opens"), vec![put("e@v", "x")]);
+        commit(&*place.open().expect("opens"), vec![put("e@v", "x")]);
         assert_eq!(names(&place), ["a@v", "b@v", "e@v"], "{number}");
     }
 }
@@ -112,19 +112,19 @@ fn a_passphrase_that_was_changed_does_not_come_back() {
     let with = |text: &str| OpenOptions { key: Some(key(text)), ..place.options() };
     let (old, new) = ("correct horse battery", "another horse battery");
     let store = state::open(with(old)).expect("opens");
-    commit(&store, vec![put("a@v", "x")]);
+    commit(&*store, vec![put("a@v", "x")]);
     drop(store);
     let store = state::open(with(old)).expect("opens");
     let rekey = state::Amendment::Rekey(key(new));
     runtime().block_on(store.amend(rekey)).expect("is changed");
-    commit(&store, vec![put("b@v", "x")]);
+    commit(&*store, vec![put("b@v", "x")]);
     drop(store);
     let all = bucket::snapshots(&place.bucket(), "default").expect("answers");
     let one = all.iter().find(|snapshot| snapshot.records == 1).expect("there is one");
     bucket::restore(&place.bucket(), &with(new), &one.name).expect("restores");
     assert!(state::open(with(old)).is_err());
     let store = state::open(with(new)).expect("opens");
-    assert_eq!(scan(&store).expect("reads").len(), 1);
+    assert_eq!(scan(&*store).expect("reads").len(), 1);
 }
 
 #[test]
@@ -150,14 +150,14 @@ fn the_last_snapshots_are_kept_and_what_is_in_them_is_cleared_away() {
     });
     for n in 0..12 {
         let store = place.open().expect("opens");
-        commit(&store, vec![put("a@v", &format!("text {n}"))]);
+        commit(&*store, vec![put("a@v", &format!("text {n}"))]);
         drop(store);
         if n % 4 == 3 {
             // The server's clock counts in seconds.
             std::thread::sleep(Duration::from_millis(1100));
         }
     }
-    commit(&place.open().expect("opens"), vec![put("a@v", "last")]);
+    commit(&*place.open().expect("opens"), vec![put("a@v", "last")]);
     let all = bucket::snapshots(&place.bucket(), "default").expect("answers");
     let sequences: Vec<u64> = all.iter().map(|snapshot| snapshot.sequence).collect();
     assert_eq!(sequences, [13, 12, 11, 10, 9]);
@@ -175,7 +175,7 @@ fn what_is_not_needed_any_more_stays_for_a_while() {
         limits.segments = 1;
     });
     for n in 0..4 {
-        commit(&place.open().expect("opens"), vec![put("a@v", &format!("text {n}"))]);
+        commit(&*place.open().expect("opens"), vec![put("a@v", &format!("text {n}"))]);
     }
     assert_eq!(place.names_in("segments/").len(), 4);
     assert_eq!(place.names_in("snapshots/").len(), 5);

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use pushsync::state::{self, HostedStore, Location, StateError, Store as _, bucket};
+use pushsync::state::{self, StateError, StateTarget, Store, bucket};
 
 use super::{
     place::{Place, SECRET},
@@ -20,7 +20,7 @@ fn hasty(place: &Place) -> Place {
 }
 
 /// The words of an error that says that the state cannot be used. They hold no secret.
-fn words(result: Result<HostedStore, StateError>) -> String {
+fn words(result: Result<Box<dyn Store>, StateError>) -> String {
     let error = result.expect_err("is refused");
     assert!(matches!(error, StateError::Unavailable { .. }), "{error:?}");
     let said = format!("{error} {error:?}");
@@ -60,7 +60,7 @@ fn a_commit_that_fails_says_so_and_the_next_one_is_not_tried() {
     let proxy = Proxy::start(server.address, |_| Fate::Pass);
     let place = hasty(&server.place());
     let store = place.through(proxy.address).open().expect("opens");
-    commit(&store, vec![put("a@v", "x")]);
+    commit(&*store, vec![put("a@v", "x")]);
     proxy.decide(|_| Fate::Answer { status: 503, effect: false });
     let failed = runtime().block_on(store.commit(vec![put("b@v", "x")])).expect_err("fails");
     assert!(failed.to_string().contains("503"), "{failed}");
@@ -68,7 +68,7 @@ fn a_commit_that_fails_says_so_and_the_next_one_is_not_tried() {
     let after = runtime().block_on(store.commit(vec![put("c@v", "x")])).expect_err("fails");
     assert!(matches!(after, StateError::Failed { .. }), "{after}");
     drop(store);
-    assert_eq!(scan(&place.open().expect("opens")).expect("reads").len(), 1);
+    assert_eq!(scan(&*place.open().expect("opens")).expect("reads").len(), 1);
 }
 
 #[test]
@@ -77,7 +77,7 @@ fn closing_does_not_wait_long_for_a_server_that_is_gone() {
     let proxy = Proxy::start(server.address, |_| Fate::Pass);
     let place = server.place().with(|limits| limits.patience = Duration::from_secs(3600));
     let store = place.through(proxy.address).open().expect("opens");
-    commit(&store, vec![put("a@v", "x")]);
+    commit(&*store, vec![put("a@v", "x")]);
     proxy.cut();
     let start = Instant::now();
     drop(store);
@@ -113,7 +113,7 @@ fn secrets_are_said_nowhere() {
     let place = server.place();
     let store = place.open().expect("opens");
     let options = place.options();
-    let said = format!("{options:?} {:?} {} {store:?}", options.location, options.location);
+    let said = format!("{options:?} {:?} {} {store:?}", options.target, options.target);
     assert!(!said.contains(SECRET) && !said.contains("AKIDEXAMPLE"), "{said}");
     assert!(said.contains("s3://pushsync-tests/team "), "{said}");
     // Nothing that is sent holds it either; requests are signed with it.
@@ -137,7 +137,8 @@ fn without_credentials_it_is_said_which_variables_to_set() {
             _ => None,
         })
         .with_limits(limits);
-    let location = Location::Bucket(bucket);
-    let said = words(state::open(state::OpenOptions { location, ..server.place().options() }));
+    let location = StateTarget::Bucket(bucket);
+    let said =
+        words(state::open(state::OpenOptions { target: location, ..server.place().options() }));
     assert!(said.contains("set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"), "{said}");
 }

@@ -184,7 +184,7 @@ fn what_was_planned_for_one_api_is_not_applied_to_another() {
     let both = [&*sandbox.base_url(), &*other.base_url()];
     elsewhere("apply plan.json").exits(1).warns(&both);
     let reviewed = format!("apply --reviewed {}", digest.as_str().expect("a digest"));
-    elsewhere(&reviewed).exits(1).warns(&["is not what was reviewed"]);
+    elsewhere(&reviewed).exits(1).warns(&["are not those that were reviewed"]);
     // Anyone who edits the file does not get further.
     let plan = project.read("plan.json").replace(&sandbox.base_url(), &other.base_url());
     project.file("plan.json", plan);

@@ -34,7 +34,7 @@ fn what_was_not_reviewed_is_refused_before_the_first_request() {
     let digest = reviewed(&project, &sandbox);
     let refuses = |args: &str| {
         let before = sandbox.total();
-        let words = ["is not what was reviewed", &digest, "pushsync plan"];
+        let words = ["are not those that were reviewed", &digest, "pushsync plan"];
         project.with(&sandbox, args).exits(1).warns(&words);
         assert_eq!(sandbox.total(), before, "{args}");
     };

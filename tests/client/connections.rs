@@ -6,7 +6,10 @@ use std::{
     time::Duration,
 };
 
-use pushsync::brevo::{Client, Config, Error, ErrorKind, NewPushedMessage, PushedFrom, Reach};
+use pushsync::{
+    brevo::{Client, Config, Error, ErrorKind},
+    model::{Content, Kind, Sender},
+};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -73,11 +76,7 @@ async fn read_request(stream: &mut TcpStream) -> bool {
 
 async fn post(client: &Client) -> Error {
     client
-        .send_pushed_message(&NewPushedMessage {
-            visitor: &visitor(),
-            text: "Hello",
-            from: PushedFrom::Random,
-        })
+        .send(Kind::Pushed, &visitor(), &Content { text: "Hello".into(), from: Sender::Random })
         .await
         .expect_err("an error")
 }
@@ -93,8 +92,7 @@ async fn a_refused_connection_is_not_connected() {
     let url = format!("http://{}", listener.local_addr().expect("an address"));
     drop(listener);
     let error = post(&client(&url)).await;
-    assert_eq!(error.reach(), Reach::NotConnected);
-    assert!(error.had_no_effect());
+    assert!(matches!(error.kind(), ErrorKind::NotConnected { .. }));
     let shown = error.to_string();
     assert!(shown.contains(&format!("no connection to {url}: ")), "{shown}");
     assert!(shown.to_lowercase().contains("refused"), "{shown}");
@@ -104,7 +102,7 @@ async fn a_refused_connection_is_not_connected() {
 async fn an_unknown_name_is_not_connected() {
     // RFC 6761: no name below `.invalid` exists.
     let error = post(&client("https://api.brevo.invalid/v3")).await;
-    assert_eq!(error.reach(), Reach::NotConnected, "{error}");
+    assert!(matches!(error.kind(), ErrorKind::NotConnected { .. }), "{error}");
 }
 
 #[tokio::test]
@@ -118,7 +116,7 @@ async fn a_failed_tls_handshake_is_not_connected() {
         }
     });
     let error = post(&client(&format!("https://{address}"))).await;
-    assert_eq!(error.reach(), Reach::NotConnected, "{error}");
+    assert!(matches!(error.kind(), ErrorKind::NotConnected { .. }), "{error}");
     deaf.abort();
     task.abort();
     assert_eq!(requests.load(Ordering::SeqCst), 0, "{url}");
@@ -143,9 +141,8 @@ async fn a_handshake_that_never_ends_is_not_connected() {
 async fn a_connection_closed_before_the_answer_is_lost_and_not_tried_again() {
     let (url, requests, task) = server(Then::Close).await;
     let error = post(&client(&url)).await;
-    assert_eq!(error.reach(), Reach::Sent);
+    assert!(matches!(error.kind(), ErrorKind::Lost { .. }));
     assert!(matches!(error.kind(), ErrorKind::Lost { timed_out: false, .. }), "{error:?}");
-    assert!(!error.had_no_effect());
     assert_eq!(requests.load(Ordering::SeqCst), 1);
     task.abort();
 }
@@ -154,7 +151,7 @@ async fn a_connection_closed_before_the_answer_is_lost_and_not_tried_again() {
 async fn half_a_head_is_lost() {
     let (url, requests, task) = server(Then::Say("HTTP/1.1 200 OK\r\nContent-Le")).await;
     let error = post(&client(&url)).await;
-    assert_eq!(error.reach(), Reach::Sent, "{error:?}");
+    assert!(matches!(error.kind(), ErrorKind::Lost { .. }), "{error:?}");
     assert_eq!(requests.load(Ordering::SeqCst), 1);
     task.abort();
 }
@@ -162,7 +159,8 @@ async fn half_a_head_is_lost() {
 #[tokio::test]
 async fn no_http_at_all_is_lost() {
     let (url, _, task) = server(Then::Say("SSH-2.0-OpenSSH_9.6\r\n")).await;
-    assert_eq!(post(&client(&url)).await.reach(), Reach::Sent);
+    let error = post(&client(&url)).await;
+    assert!(matches!(error.kind(), ErrorKind::Lost { .. }), "{error:?}");
     task.abort();
 }
 
@@ -172,7 +170,7 @@ async fn half_a_body_of_a_success_is_unreadable() {
         "HTTP/1.1 200 OK\r\nContent-Length: 99\r\nsib-request-id: req-9\r\n\r\n{\"id\":\"A";
     let (url, requests, task) = server(Then::Say(answer)).await;
     let error = post(&client(&url)).await;
-    assert_eq!(error.reach(), Reach::Answered(200));
+    assert_eq!(error.status(), Some(200));
     assert!(matches!(error.kind(), ErrorKind::Unreadable { status: 200, .. }), "{error:?}");
     assert_eq!(error.request_id(), Some("req-9"));
     assert_eq!(requests.load(Ordering::SeqCst), 1);
@@ -184,8 +182,7 @@ async fn half_a_body_of_a_refusal_is_still_a_refusal() {
     let answer = "HTTP/1.1 400 Bad Request\r\nContent-Length: 99\r\n\r\n{\"code\":\"inv";
     let (url, _, task) = server(Then::Say(answer)).await;
     let error = post(&client(&url)).await;
-    assert_eq!(error.reach(), Reach::Answered(400));
-    assert!(error.had_no_effect());
+    assert_eq!(error.status(), Some(400));
     task.abort();
 }
 
@@ -193,7 +190,7 @@ async fn half_a_body_of_a_refusal_is_still_a_refusal() {
 async fn a_silent_server_is_a_lost_answer() {
     let (url, requests, task) = server(Then::SayAndHang("")).await;
     let error = post(&hasty(&url)).await;
-    assert_eq!(error.reach(), Reach::Sent);
+    assert!(matches!(error.kind(), ErrorKind::Lost { .. }));
     assert!(matches!(error.kind(), ErrorKind::Lost { timed_out: true, .. }), "{error:?}");
     assert_eq!(requests.load(Ordering::SeqCst), 1);
     task.abort();
@@ -204,7 +201,7 @@ async fn a_body_that_never_ends_is_unreadable() {
     let answer = "HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{\"id\":\"A";
     let (url, _, task) = server(Then::SayAndHang(answer)).await;
     let error = post(&hasty(&url)).await;
-    assert_eq!(error.reach(), Reach::Answered(200), "{error:?}");
+    assert_eq!(error.status(), Some(200), "{error:?}");
     task.abort();
 }
 
@@ -218,7 +215,7 @@ async fn a_body_beyond_all_measure_is_not_read_to_its_end() {
         let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n{\"id\":\"").await;
         while stream.write_all(&[b'x'; 65536]).await.is_ok() {}
     });
-    let error = client(&url).get_pushed_message(&id()).await.expect_err("an error");
+    let error = client(&url).get(Kind::Pushed, &id()).await.expect_err("an error");
     assert!(error.to_string().contains("its body is too long"), "{error}");
     assert!(error.to_string().chars().count() < 600);
     task.await.expect("the client hung up");
@@ -231,7 +228,7 @@ async fn a_connection_that_the_server_closed_while_it_was_idle_is_not_used_again
     let (url, requests, task) = server(Then::Say(answer)).await;
     let client = client(&url);
     for _ in 0..3 {
-        client.get_pushed_message(&id()).await.expect("an answer");
+        client.get(Kind::Pushed, &id()).await.expect("an answer");
         // Time for the closing to arrive; without it the request may be lost, and told as lost.
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
@@ -252,7 +249,7 @@ async fn a_connection_is_used_for_many_requests() {
     });
     let client = client(&url);
     for _ in 0..5 {
-        client.get_pushed_message(&id()).await.expect("an answer");
+        client.get(Kind::Pushed, &id()).await.expect("an answer");
     }
     task.abort();
 }

@@ -201,6 +201,18 @@ fn the_pictures_of_a_comment_and_of_a_report_are_of_what_is_printed_today() {
     }
 }
 
+/// Its comments are left out.
+#[test]
+fn the_message_in_the_readme_is_that_of_the_pictures() {
+    let readme = read(&root().join("README.md"));
+    let shown = readme.split_once("<pre lang=\"yaml\">\n").expect("a message").1;
+    let shown = shown.split_once("</pre>").expect("its end").0;
+    let file = read(&project().join("messages/dark-mode.yaml"));
+    let lines = file.lines().filter(|line| !line.trim_start().starts_with('#'));
+    let file: String = lines.map(|line| format!("{line}\n")).collect();
+    assert!(file.starts_with(shown), "{file}");
+}
+
 #[test]
 fn every_picture_is_shown_and_says_in_words_what_it_shows() {
     let readme = read(&root().join("README.md"));

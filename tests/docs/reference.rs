@@ -11,11 +11,11 @@ const HEAD: &str = "\
 # Every field of the manifest
 
 Generated from the JSON Schemas [project.json](../schemas/project.json) and
-[messages.json](../schemas/messages.json), which editors show the same words from: see
-[Editors](manifest.md#editors). How the fields work together is told in [The manifest](manifest.md).
+[messages.json](../schemas/messages.json); editors show the same words: see [Editors](manifest.md#editors).
+[The manifest](manifest.md) explains how the fields work together.
 
-`NAME` and `KEY` stand for names of your choice, `[]` for an entry of a list. Settings stand only in
-`pushsync.yaml`; what is marked *in any file* may also stand in the files that it includes.
+`NAME` and `KEY` stand for names of your choice, `[]` for an entry of a list. Settings belong in `pushsync.yaml`; fields
+with the mark *in any file* may also be in the files that it includes.
 ";
 
 /// Where a definition is used, under which name, and what an example of it is called.
@@ -91,7 +91,7 @@ fn one(schema: &Value, form: &Value) -> String {
             kind => panic!("{kind}"),
         },
         Value::Array(kinds) if kinds.len() == 3 => "text".to_owned(),
-        Value::Array(_) => "any value but a fraction".to_owned(),
+        Value::Array(_) => "any value (a number with a fraction counts as a text)".to_owned(),
         other => panic!("{other}: {form}"),
     }
 }
@@ -211,7 +211,7 @@ fn the_reference_of_the_manifest_is_that_of_the_schemas() {
     let fields: Vec<_> = fields.map(|name| format!("[`{name}`](#{})", anchor(name))).collect();
     let _ = writeln!(
         out,
-        "\n## In `environments.NAME`\n\n{} It may have {}. The fields are those above; what it does not\nsay is as elsewhere, so nothing in it is required: see [Environments](manifest.md#environments).",
+        "\n## In `environments.NAME`\n\n{} It may have {}. The fields are those above. None is\nrequired: a field that is left out is as elsewhere. See [Environments](manifest.md#environments).",
         text(&environment["description"]),
         fields.join(", ")
     );

@@ -40,9 +40,9 @@ fn what_differs_from_the_review_is_refused_until_it_is_to_be_fresh() {
     repository
         .merged()
         .exits(1)
-        .notes("error", "is not what was reviewed")
+        .notes("error", "are not those that were reviewed")
         .sums_up(&["fresh: true"]);
-    assert!(repository.hub.only("outcome").contains("is not what was reviewed"));
+    assert!(repository.hub.only("outcome").contains("are not those that were reviewed"));
     assert_eq!(repository.texts(), ["one"], "nothing was done");
     repository.push().input("fresh", "true").ok();
     assert_eq!(repository.texts(), ["one", "two"]);

@@ -186,7 +186,7 @@ fn what_differs_from_the_review_or_has_none_is_refused() {
     repository.commit(&note("two"));
     lab.merge(&repository);
     let (status, said) = lab.deploy(&repository, "apply", &[]);
-    assert!(status == 1 && said.contains("is not what was reviewed"), "{said}");
+    assert!(status == 1 && said.contains("are not those that were reviewed"), "{said}");
     assert!(repository.texts().is_empty());
     let (status, said) = lab.deploy(&repository, "apply", &[("PUSHSYNC_CI_FRESH", "true")]);
     assert_eq!(status, 0, "{said}");

@@ -20,7 +20,7 @@ use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
-use pushsync::state::{self, HostedStore, Location, OpenOptions, StateError};
+use pushsync::state::{self, OpenOptions, StateError, StateTarget, Store};
 use tokio_postgres::NoTls;
 
 use super::support::{options, runtime};
@@ -310,10 +310,10 @@ impl Database {
     }
 
     pub(crate) fn options(&self) -> OpenOptions {
-        OpenOptions { location: Location::Postgres(self.url().into()), ..options(Path::new("")) }
+        OpenOptions { target: StateTarget::Postgres(self.url().into()), ..options(Path::new("")) }
     }
 
-    pub(crate) fn open(&self) -> Result<HostedStore, StateError> {
+    pub(crate) fn open(&self) -> Result<Box<dyn Store>, StateError> {
         state::open(self.options())
     }
 

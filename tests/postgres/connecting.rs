@@ -4,7 +4,7 @@ use std::{net::TcpListener, thread};
 
 use pushsync::{
     model::StateLocation,
-    state::{self, Access, HostedStore, Location, OpenOptions, StateError},
+    state::{self, Access, OpenOptions, StateError, StateTarget, Store},
 };
 
 use super::{
@@ -12,9 +12,9 @@ use super::{
     support::*,
 };
 
-fn open_url(url: &str) -> Result<HostedStore, StateError> {
-    let location = Location::Postgres(url.into());
-    state::open(OpenOptions { location, ..options("".as_ref()) })
+fn open_url(url: &str) -> Result<Box<dyn Store>, StateError> {
+    let location = StateTarget::Postgres(url.into());
+    state::open(OpenOptions { target: location, ..options("".as_ref()) })
 }
 
 /// The words of a refusal, which never hold the password.
@@ -46,10 +46,11 @@ fn a_password_that_is_missing_is_asked_for_and_taken_from_the_environment() {
     let url = network(&database).replace(&format!(":{PASSWORD}"), "");
     let said = said(&url);
     assert!(said.contains("asks for a password: give it in the URL, in PGPASSWORD"), "{said}");
-    let location = Location::from(StateLocation::parse(&url, "".as_ref()).expect("is known"));
+    let location = StateTarget::from(StateLocation::parse(&url, "".as_ref()).expect("is known"));
     let location = location.complete(|name| (name == "PGPASSWORD").then(|| PASSWORD.into()));
     assert!(!format!("{location:?}").contains(PASSWORD));
-    let store = state::open(OpenOptions { location, ..options("".as_ref()) }).expect("opens");
+    let store =
+        state::open(OpenOptions { target: location, ..options("".as_ref()) }).expect("opens");
     assert!(!format!("{store:?}").contains(PASSWORD));
 }
 
@@ -91,29 +92,29 @@ fn a_user_who_may_not_use_the_tables_is_told_what_to_grant() {
     database.admin(&format!(
         "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {GUEST}"
     ));
-    commit(&open_url(&network(&database)).expect("opens"), vec![put("a@v", "x")]);
+    commit(&*open_url(&network(&database)).expect("opens"), vec![put("a@v", "x")]);
 }
 
 #[test]
 fn a_user_who_may_only_read_can_look() {
     let database = server!().database();
     let owner = database.open().expect("opens");
-    commit(&owner, vec![put("a@v", "x"), intend("b@v"), log(1), part(1, 1, "x")]);
+    commit(&*owner, vec![put("a@v", "x"), intend("b@v"), log(1), part(1, 1, "x")]);
     database.admin(&format!("GRANT SELECT ON ALL TABLES IN SCHEMA public TO {GUEST}"));
-    let location = Location::Postgres(network(&database).into());
-    let options = OpenOptions { location, access: Access::Read, ..database.options() };
+    let location = StateTarget::Postgres(network(&database).into());
+    let options = OpenOptions { target: location, access: Access::Read, ..database.options() };
     let reader = state::open(options).expect("opens");
-    assert_eq!(contents(&reader).expect("reads"), contents(&owner).expect("reads"));
+    assert_eq!(contents(&*reader).expect("reads"), contents(&*owner).expect("reads"));
 }
 
 #[test]
 fn a_replica_can_be_looked_at_and_is_not_written_to() {
     let cluster = server!(Cluster::start());
-    let location = Location::Postgres(cluster.socket_url("postgres").into());
-    let writing = OpenOptions { location, ..options("".as_ref()) };
+    let location = StateTarget::Postgres(cluster.socket_url("postgres").into());
+    let writing = OpenOptions { target: location, ..options("".as_ref()) };
     let store = state::open(writing.clone()).expect("opens");
-    fill(&store);
-    let before = contents(&store).expect("reads");
+    fill(&*store);
+    let before = contents(&*store).expect("reads");
     cluster.kill();
     drop(store);
     cluster.become_replica();
@@ -121,14 +122,14 @@ fn a_replica_can_be_looked_at_and_is_not_written_to() {
     let said = refusal(state::open(writing.clone()));
     assert!(said.contains("is a replica, and cannot be written to"), "{said}");
     let reading = OpenOptions { access: Access::Read, ..writing };
-    assert_eq!(contents(&state::open(reading).expect("opens")).expect("reads"), before);
+    assert_eq!(contents(&*state::open(reading).expect("opens")).expect("reads"), before);
 }
 
 #[test]
 fn a_user_without_a_schema_is_told() {
     let database = server!().database();
     let said = said(&format!("{}?options=-csearch_path%3Dnowhere", database.url()));
-    assert!(said.contains("no schema of its search_path"), "{said}");
+    assert!(said.contains("its search_path has no schema"), "{said}");
 }
 
 #[test]
@@ -168,7 +169,7 @@ fn tls_is_used_and_the_certificate_is_checked() {
          WHERE datname = current_database() AND application_name LIKE 'pushsync%'",
     );
     assert_eq!(used, [["t"]]);
-    commit(&store, vec![put("a@v", "x")]);
+    commit(&*store, vec![put("a@v", "x")]);
     // The certificate is for another name.
     let said = said(&trusting.replace("@localhost:", "@127.0.0.1:"));
     assert!(said.contains("TLS: invalid peer certificate"), "{said}");

@@ -1,6 +1,6 @@
 //! A damaged state is an error, and never taken for an empty one.
 
-use pushsync::state::{self, Access, OpenOptions, StateError, Store, Write};
+use pushsync::state::{self, Access, OpenOptions, StateError, Write};
 
 use super::{
     cluster::{Database, refusal, server},
@@ -10,7 +10,7 @@ use super::{
 
 fn filled() -> Option<Database> {
     let database = super::cluster::shared()?.database();
-    fill(&database.open().expect("opens"));
+    fill(&*database.open().expect("opens"));
     Some(database)
 }
 
@@ -43,7 +43,7 @@ fn an_environment_whose_ledger_is_gone_is_not_taken_for_a_new_one() {
     for left in ["pushsync_records", "pushsync_intents", "pushsync_runs", "pushsync_run_parts"] {
         let database = server!(super::cluster::shared()).database();
         let store = database.open().expect("opens");
-        commit(&store, vec![put("a@v", "x"), intend("b@v"), log(1), part(1, 1, "x")]);
+        commit(&*store, vec![put("a@v", "x"), intend("b@v"), log(1), part(1, 1, "x")]);
         drop(store);
         database.admin("DELETE FROM pushsync_states");
         for table in ["pushsync_records", "pushsync_intents", "pushsync_runs", "pushsync_run_parts"]
@@ -128,11 +128,11 @@ fn every_value_has_a_checksum_and_all_are_counted() {
     }
     let database = server!(filled());
     database.admin(&format!(
-        "UPDATE pushsync_states SET ledger = {}",
-        broken.replace("value", "ledger")
+        "UPDATE pushsync_states SET header = {}",
+        broken.replace("value", "header")
     ));
     let said = damaged(&database);
-    assert!(said.contains("the ledger does not match its checksum"), "{said}");
+    assert!(said.contains("the header does not match its checksum"), "{said}");
 }
 
 #[test]
@@ -151,8 +151,8 @@ fn one_environment_cannot_see_another() {
     let database = server!(filled());
     let options = OpenOptions { environment: "staging".into(), ..database.options() };
     let staging = state::open(options).expect("opens");
-    assert_eq!(digest_of(&staging).0, 0);
-    commit(&staging, vec![put("only@staging", "x"), intend("i@staging"), log(99)]);
+    assert_eq!(digest_of(&*staging).0, 0);
+    commit(&*staging, vec![put("only@staging", "x"), intend("i@staging"), log(99)]);
     let default = database.open().expect("opens");
     for store in [&staging, &default] {
         assert_eq!(runtime().block_on(store.verify()).expect("answers").problems, [""; 0]);
@@ -173,29 +173,29 @@ fn a_ledger_that_was_not_written_under_the_key_is_refused() {
     let columns = [
         Forgery {
             name: "an older serial",
-            change: |ledger| ledger["meta"]["serial"] = serde_json::json!(1),
+            change: |header| header["meta"]["serial"] = serde_json::json!(1),
         },
         Forgery {
             name: "without its records",
-            change: |ledger| {
-                ledger["meta"]["records"] = serde_json::json!(0);
-                ledger["meta"]["digest"] = serde_json::json!("0".repeat(32));
+            change: |header| {
+                header["meta"]["records"] = serde_json::json!(0);
+                header["meta"]["digest"] = serde_json::json!("0".repeat(32));
             },
         },
     ];
     for Forgery { name, change } in FORGERIES.iter().chain(&columns) {
         let database = cluster.database();
         let store = state::open(encrypted(&database, Access::Write)).expect("opens");
-        commit(&store, vec![put("a@v", "x"), intend("b@v"), log(1)]);
-        commit(&store, vec![put("a@v", "y"), Write::Budget(budget(42))]);
+        commit(&*store, vec![put("a@v", "x"), intend("b@v"), log(1)]);
+        commit(&*store, vec![put("a@v", "y"), Write::Budget(budget(42))]);
         drop(store);
-        let hex = database.admin("SELECT encode(ledger, 'hex') FROM pushsync_states").concat();
+        let hex = database.admin("SELECT encode(header, 'hex') FROM pushsync_states").concat();
         let hex = hex.concat();
         let byte = |at: usize| u8::from_str_radix(&hex[at..at + 2], 16).expect("hex");
         let stored: Vec<u8> = (0..hex.len()).step_by(2).map(byte).collect();
         let hex: String =
             forged(&stored, change).iter().map(|byte| format!("{byte:02x}")).collect();
-        database.admin(&format!("UPDATE pushsync_states SET ledger = decode('{hex}', 'hex')"));
+        database.admin(&format!("UPDATE pushsync_states SET header = decode('{hex}', 'hex')"));
         match *name {
             "an older serial" => _ = database.admin("UPDATE pushsync_states SET serial = 1"),
             "without its records" => {

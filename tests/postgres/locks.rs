@@ -31,8 +31,8 @@ fn who_comes_second_is_told_who_holds_it_in_the_words_of_the_other_stores() {
 }
 
 fn place(url: &str) -> String {
-    let Err(StateError::NotFound { place, .. }) = state::open(OpenOptions {
-        location: state::Location::Postgres(url.into()),
+    let Err(StateError::NotFound { location: place, .. }) = state::open(OpenOptions {
+        target: state::StateTarget::Postgres(url.into()),
         mode: state::Mode::MustExist,
         environment: "nowhere".into(),
         ..options("".as_ref())
@@ -88,8 +88,9 @@ fn environments_and_schemas_do_not_wait_for_each_other() {
     // As long a name as that of the other.
     database.admin("CREATE SCHEMA others");
     let url = format!("{}?options=-csearch_path%3Dothers", database.url());
-    let location = state::Location::Postgres(url.into());
-    let _other = state::open(OpenOptions { location, ..database.options() }).expect("opens");
+    let location = state::StateTarget::Postgres(url.into());
+    let _other =
+        state::open(OpenOptions { target: location, ..database.options() }).expect("opens");
     assert!(matches!(database.open(), Err(StateError::Locked { .. })));
 }
 
@@ -99,8 +100,8 @@ fn users_with_different_search_paths_share_the_lock_of_the_tables_they_share() {
     let _default = database.open().expect("opens");
     database.admin("CREATE SCHEMA other");
     let url = format!("{}?options=-csearch_path%3Dother,public", database.url());
-    let location = state::Location::Postgres(url.into());
-    let second = state::open(OpenOptions { location, ..database.options() });
+    let location = state::StateTarget::Postgres(url.into());
+    let second = state::open(OpenOptions { target: location, ..database.options() });
     assert!(matches!(second, Err(StateError::Locked { .. })));
 }
 

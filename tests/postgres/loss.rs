@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use pushsync::state::{self, HostedStore, Location, OpenOptions, Store, Write};
+use pushsync::state::{self, OpenOptions, StateTarget, Store, Write};
 
 use super::{
     cluster::{Cluster, refusal, refused, server},
@@ -27,7 +27,7 @@ fn step(number: usize) -> Vec<Write> {
 }
 
 /// Everything up to the commit of this number is there, and nothing of any other.
-fn check(store: &HostedStore, acknowledged: usize) -> usize {
+fn check(store: &dyn Store, acknowledged: usize) -> usize {
     let problems = runtime().block_on(store.verify()).expect("answers").problems;
     assert_eq!(problems, [""; 0]);
     let meta = runtime().block_on(store.meta()).expect("answers");
@@ -48,7 +48,7 @@ fn check(store: &HostedStore, acknowledged: usize) -> usize {
 fn a_server_that_is_killed_in_the_middle_of_commits_has_all_that_it_acknowledged() {
     let cluster = server!(Cluster::start());
     let url = cluster.socket_url("postgres");
-    let options = OpenOptions { location: Location::Postgres(url.into()), ..options("".as_ref()) };
+    let options = OpenOptions { target: StateTarget::Postgres(url.into()), ..options("".as_ref()) };
     let mut done = 0;
     for round in 0..8_u64 {
         let store = state::open(options.clone()).expect("opens");
@@ -74,14 +74,14 @@ fn a_server_that_is_killed_in_the_middle_of_commits_has_all_that_it_acknowledged
         assert!(said.contains("the connection to it was lost"), "{said}");
         assert!(said.contains("what was acknowledged is in it; run again"), "{said}");
         // Every further call says so too, at once.
-        let again = refused(&store, step(0));
+        let again = refused(&*store, step(0));
         assert!(again.contains("the connection to it was lost"), "{again}");
         let read = refusal(runtime().block_on(store.intents()));
         assert!(read.contains("the connection to it was lost"), "{read}");
         drop(store);
         assert!(cluster.run(), "{}", cluster.log());
         let store = state::open(options.clone()).expect("opens");
-        done = check(&store, committed.load(Ordering::SeqCst));
+        done = check(&*store, committed.load(Ordering::SeqCst));
     }
 }
 
@@ -90,7 +90,7 @@ fn where_the_server_is_not_running_opening_says_so() {
     let cluster = server!(Cluster::start());
     let url = cluster.network_url("postgres");
     cluster.kill();
-    let options = OpenOptions { location: Location::Postgres(url.into()), ..options("".as_ref()) };
+    let options = OpenOptions { target: StateTarget::Postgres(url.into()), ..options("".as_ref()) };
     let said = refusal(state::open(options));
     assert!(said.contains("cannot be reached") && said.contains("is the server running"), "{said}");
 }
@@ -99,15 +99,15 @@ fn where_the_server_is_not_running_opening_says_so() {
 fn a_connection_that_is_cut_between_commits_says_what_happened() {
     let database = server!().database();
     let store = database.open().expect("opens");
-    commit(&store, step(0));
+    commit(&*store, step(0));
     database.cut();
-    let said = refused(&store, step(1));
+    let said = refused(&*store, step(1));
     assert!(said.contains("the connection to it was lost"), "{said}");
     assert!(said.contains("terminating connection due to administrator command"), "{said}");
     // Another may go on at once.
     let next = database.open().expect("the lock went with the session");
-    assert_eq!(check(&next, 1), 1);
-    let said = refused(&store, step(1));
+    assert_eq!(check(&*next, 1), 1);
+    let said = refused(&*store, step(1));
     assert!(said.contains("the connection to it was lost"), "{said}");
 }
 
@@ -135,7 +135,7 @@ fn a_connection_that_is_cut_while_writing_leaves_nothing_half() {
         assert!(said.contains("the connection to it was lost"), "{said}");
         drop(store);
         let store = state::open(options).expect("opens");
-        done = check(&store, done);
-        commit(&store, step(done));
+        done = check(&*store, done);
+        commit(&*store, step(done));
     }
 }

@@ -5,7 +5,7 @@ use std::{
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
 };
 
-use pushsync::state::{self, HostedStore, Location, OpenOptions};
+use pushsync::state::{self, OpenOptions, StateTarget, Store};
 
 use super::{cluster::Database, support::*};
 
@@ -64,9 +64,9 @@ impl Drop for Writer {
 fn child() {
     #[expect(clippy::disallowed_methods, reason = "how the parent says what to do")]
     let Ok(url) = std::env::var("PUSHSYNC_TEST_URL") else { return };
-    let location = Location::Postgres(url.into());
-    let options = OpenOptions { location, ..options("".as_ref()) };
-    let mut store: Option<HostedStore> = None;
+    let location = StateTarget::Postgres(url.into());
+    let options = OpenOptions { target: location, ..options("".as_ref()) };
+    let mut store: Option<Box<dyn Store>> = None;
     for line in std::io::stdin().lines() {
         match line.expect("is text").as_str() {
             "open" => match state::open(options.clone()) {

@@ -2,7 +2,7 @@
 
 use std::ops::Bound;
 
-use pushsync::state::{self, Access, Mode, OpenOptions, StateError, Store};
+use pushsync::state::{self, Access, Mode, OpenOptions, StateError};
 
 use super::{
     cli::until,
@@ -18,17 +18,17 @@ fn reader(database: &Database) -> OpenOptions {
 fn a_reader_sees_one_state_while_a_writer_commits() {
     let database = server!().database();
     let writer = database.open().expect("opens");
-    commit(&writer, vec![put("a@v", "one"), put("b@v", "one"), intend("c@v"), log(1)]);
+    commit(&*writer, vec![put("a@v", "one"), put("b@v", "one"), intend("c@v"), log(1)]);
     let reader = state::open(reader(&database)).expect("needs no lock");
-    let before = contents(&writer).expect("reads");
+    let before = contents(&*writer).expect("reads");
     for round in 0..20 {
         let text = format!("round {round}");
-        commit(&writer, vec![put("a@v", &text), put(&format!("d@{round}"), &text), log(round)]);
-        assert_eq!(contents(&reader).expect("reads"), before);
+        commit(&*writer, vec![put("a@v", &text), put(&format!("d@{round}"), &text), log(round)]);
+        assert_eq!(contents(&*reader).expect("reads"), before);
     }
     assert_eq!(runtime().block_on(reader.verify()).expect("answers").problems, [""; 0]);
     let after = state::open(self::reader(&database)).expect("opens");
-    assert_eq!(contents(&after).expect("reads"), contents(&writer).expect("reads"));
+    assert_eq!(contents(&*after).expect("reads"), contents(&*writer).expect("reads"));
 }
 
 #[test]
@@ -36,10 +36,10 @@ fn a_reader_cannot_write() {
     let database = server!().database();
     let writer = database.open().expect("opens");
     let reader = state::open(reader(&database)).expect("opens");
-    let said = refused(&reader, vec![put("a@v", "x")]);
-    assert!(said.contains("was opened to be looked at"), "{said}");
+    let said = refused(&*reader, vec![put("a@v", "x")]);
+    assert!(said.contains("was opened for reading"), "{said}");
     assert_eq!(runtime().block_on(writer.meta()).expect("answers").records, 0);
-    commit(&writer, vec![put("a@v", "x")]);
+    commit(&*writer, vec![put("a@v", "x")]);
 }
 
 #[test]
@@ -80,7 +80,7 @@ fn a_page_reads_no_more_of_a_large_table_than_it_has_to() {
     let store = database.open().expect("opens");
     // As large tables are before the server has looked at them for the first time.
     database.admin("ALTER TABLE pushsync_records SET (autovacuum_enabled = off)");
-    commit(&store, (0..20_000).map(|n| put(&format!("key@visitor-{n:05}"), "x")).collect());
+    commit(&*store, (0..20_000).map(|n| put(&format!("key@visitor-{n:05}"), "x")).collect());
     drop(store);
     let read = || {
         let row = database.admin(

@@ -8,9 +8,9 @@ use super::{
     support::*,
 };
 
-conformance!(in_postgres, |test| test(&server!().database().open().expect("opens")));
+conformance!(in_postgres, |test| test(&*server!().database().open().expect("opens")));
 conformance!(in_postgres_encrypted, |test| {
     let key = Some(key("correct horse battery"));
     let options = OpenOptions { key, ..server!().database().options() };
-    test(&state::open(options).expect("opens"));
+    test(&*state::open(options).expect("opens"));
 });

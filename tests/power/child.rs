@@ -51,10 +51,10 @@ fn child() {
                 let options = OpenOptions { environment, ..options(folder.as_ref()) };
                 store = Some(state::open(options).expect("opens"));
             }
-            Step::Commit(writes) => commit(store.as_ref().expect("is open"), writes),
+            Step::Commit(writes) => commit(store.as_deref().expect("is open"), writes),
             Step::Export => {
                 let exports = Path::new(&folder).join(EXPORTS);
-                export(store.as_ref().expect("is open"), &exports);
+                export(store.as_deref().expect("is open"), &exports);
             }
             Step::Close => store = None,
             Step::Die => std::process::abort(),

@@ -3,7 +3,7 @@
 use std::{collections::HashMap, path::Path};
 
 use fastrand::Rng;
-use pushsync::state::{self, HostedStore, Mode, OpenOptions, StateError, Store};
+use pushsync::state::{self, Mode, OpenOptions, StateError, Store};
 use tempfile::TempDir;
 
 use super::{
@@ -121,7 +121,9 @@ fn check(state: &Path, acknowledged: &World, under_way: &World) -> Result<(), St
         // What nobody was told of need not be there, but nothing is in the way of making it.
         let mode = if before.is_some() { Mode::MustExist } else { Mode::CreateIfAbsent };
         let (found, problems) = open_as(name, mode, state)
-            .and_then(|store| Ok((contents(&store)?, runtime().block_on(store.verify())?.problems)))
+            .and_then(|store| {
+                Ok((contents(&*store)?, runtime().block_on(store.verify())?.problems))
+            })
             .map_err(|error| format!("{name}: {error}"))?;
         if !problems.is_empty() {
             return Err(format!("{name}: {problems:?}"));
@@ -139,6 +141,6 @@ fn check(state: &Path, acknowledged: &World, under_way: &World) -> Result<(), St
     Ok(())
 }
 
-fn open_as(environment: &str, mode: Mode, folder: &Path) -> Result<HostedStore, StateError> {
+fn open_as(environment: &str, mode: Mode, folder: &Path) -> Result<Box<dyn Store>, StateError> {
     state::open(OpenOptions { environment: environment.into(), mode, ..options(folder) })
 }

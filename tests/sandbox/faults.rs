@@ -1,8 +1,8 @@
 use std::time::Duration;
 
 use pushsync::{
-    brevo::{Client, Config, NewPushedMessage, Operation, PushedFrom, Reach},
-    model::BaseUrl,
+    brevo::{Client, Config, ErrorKind, Operation},
+    model::{BaseUrl, Content, Kind, Sender},
     sandbox::{Faults, Options},
 };
 use secrecy::SecretString;
@@ -18,14 +18,13 @@ async fn creates(faults: Faults) -> Vec<(Option<u16>, usize)> {
     let mut seen = Vec::new();
     for n in 0..N {
         let to = visitor(&format!("v{n}"));
-        let message = NewPushedMessage { visitor: &to, text: "x", from: PushedFrom::Random };
-        let status = match client.send_pushed_message(&message).await {
+        let message = Content { text: "x".into(), from: Sender::Random };
+        let status = match client.send(Kind::Pushed, &to, &message).await {
             Ok(_) => Some(200),
-            Err(error) => match error.reach() {
-                Reach::Answered(status) => Some(status),
-                Reach::Sent => None,
-                Reach::NotConnected => panic!("{error}"),
-            },
+            Err(error) if matches!(error.kind(), ErrorKind::NotConnected { .. }) => {
+                panic!("{error}")
+            }
+            Err(error) => error.status(),
         };
         seen.push((status, running.messages().len()));
     }
@@ -107,9 +106,9 @@ async fn latency_holds_the_answer_back_and_not_the_effect() {
     })
     .expect("a client");
     let to = visitor("v");
-    let message = NewPushedMessage { visitor: &to, text: "x", from: PushedFrom::Random };
-    let error = hasty.send_pushed_message(&message).await.expect_err("too late");
-    assert_eq!(error.reach(), Reach::Sent);
+    let message = Content { text: "x".into(), from: Sender::Random };
+    let error = hasty.send(Kind::Pushed, &to, &message).await.expect_err("too late");
+    assert!(matches!(error.kind(), ErrorKind::Lost { .. }));
     assert_eq!(running.messages().len(), 1);
     running.stop().await;
 }

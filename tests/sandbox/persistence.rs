@@ -1,8 +1,7 @@
 use std::{fs, io::Write as _, path::Path};
 
 use pushsync::{
-    brevo::{AgentIdentity, NewAgentMessage, NewPushedMessage, PushedFrom},
-    model::MessageId,
+    model::{Content, Kind, MessageId, Sender},
     sandbox::{JournalError, Options, Sandbox, StartError},
 };
 
@@ -14,8 +13,8 @@ fn at(path: &Path) -> Options {
 
 async fn push(running: &pushsync::sandbox::Running, text: &str) -> MessageId {
     let to = visitor("kZMvWhf8npAu");
-    let message = NewPushedMessage { visitor: &to, text, from: PushedFrom::Random };
-    client(running).send_pushed_message(&message).await.expect("sent").body.id
+    let message = Content { text: text.into(), from: Sender::Random };
+    client(running).send(Kind::Pushed, &to, &message).await.expect("sent").body.id
 }
 
 #[tokio::test]
@@ -27,11 +26,15 @@ async fn messages_and_agents_outlive_the_sandbox() {
     let changed = push(&running, "before").await;
     let deleted = push(&running, "deleted").await;
     let to = visitor("v");
-    let from = AgentIdentity::Email { email: "liz@getwear.com", name: "Liz", received_from: "x" };
-    let message = NewAgentMessage { visitor: &to, text: "Hi", from };
-    let first = client(&running).send_agent_message(&message).await.expect("sent").body;
-    client(&running).update_pushed_message(&changed, "after").await.expect("changed");
-    client(&running).delete_pushed_message(&deleted).await.expect("deleted");
+    let from = Sender::Helpdesk {
+        email: "liz@getwear.com".into(),
+        name: "Liz".into(),
+        received_from: "x".into(),
+    };
+    let message = Content { text: "Hi".into(), from };
+    let first = client(&running).send(Kind::Agent, &to, &message).await.expect("sent").body;
+    client(&running).update(Kind::Pushed, &changed, "after").await.expect("changed");
+    client(&running).delete(Kind::Pushed, &deleted).await.expect("deleted");
     let before = running.messages();
     running.stop().await;
     #[cfg(unix)]
@@ -49,11 +52,11 @@ async fn messages_and_agents_outlive_the_sandbox() {
     }
     let running = start(at(&path)).await;
     let client = client(&running);
-    let text = client.get_pushed_message(&changed).await.expect("there").body.text;
+    let text = client.get(Kind::Pushed, &changed).await.expect("there").body.text;
     assert_eq!(text.as_deref(), Some("after"));
-    assert!(client.get_pushed_message(&kept).await.is_ok());
-    assert!(client.get_pushed_message(&deleted).await.expect_err("gone").is_gone());
-    let second = client.send_agent_message(&message).await.expect("sent").body;
+    assert!(client.get(Kind::Pushed, &kept).await.is_ok());
+    assert!(client.get(Kind::Pushed, &deleted).await.expect_err("gone").is_gone());
+    let second = client.send(Kind::Agent, &to, &message).await.expect("sent").body;
     assert_eq!(second.agent_id, first.agent_id);
     assert_ne!(second.id, first.id);
     running.stop().await;
@@ -156,7 +159,7 @@ async fn a_journal_of_mostly_garbage_is_compacted_at_the_start() {
     let running = start(limited()).await;
     let id = push(&running, "0").await;
     for n in 1..=100 {
-        client(&running).update_pushed_message(&id, &n.to_string()).await.expect("changed");
+        client(&running).update(Kind::Pushed, &id, &n.to_string()).await.expect("changed");
     }
     let before = running.messages();
     running.stop().await;
@@ -168,7 +171,7 @@ async fn a_journal_of_mostly_garbage_is_compacted_at_the_start() {
     // The file is written on where it is now, is still locked, and the budget goes on.
     let locked = Sandbox::start(limited()).await.expect_err("in use");
     assert!(matches!(locked, StartError::Data(JournalError::InUse(_))));
-    let answer = client(&running).update_pushed_message(&id, "last").await.expect("changed");
+    let answer = client(&running).update(Kind::Pushed, &id, "last").await.expect("changed");
     assert_eq!(answer.budget.map(|budget| budget.remaining), Some(1000 - 102));
     running.stop().await;
     let running = start(limited()).await;
@@ -181,7 +184,7 @@ async fn a_journal_of_mostly_garbage_is_compacted_at_the_start() {
     file.write_all(b"{\"window\":{\"started\":0,\"used\":1000}}\n").expect("written");
     drop(file);
     let running = start(limited()).await;
-    let answer = client(&running).update_pushed_message(&id, "x").await.expect("a new period");
+    let answer = client(&running).update(Kind::Pushed, &id, "x").await.expect("a new period");
     assert_eq!(answer.budget.map(|budget| budget.remaining), Some(999));
     running.stop().await;
 }

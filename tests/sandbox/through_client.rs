@@ -1,9 +1,6 @@
 use pushsync::{
-    brevo::{
-        AgentIdentity, Hint, MessageType, NewAgentMessage, NewPushedMessage, Operation, PushedFrom,
-        Reach,
-    },
-    model::MessageId,
+    brevo::{Hint, MessageType, Operation},
+    model::{Content, Kind, MessageId, Sender},
     sandbox::Budget,
 };
 
@@ -15,13 +12,12 @@ async fn a_pushed_message_lives_its_life() {
     let running = start(pushsync::sandbox::Options::in_memory(hands.clock())).await;
     let client = client(&running);
     let to = visitor("kZMvWhf8npAu3H6qd57w2Hv6nh6rnxvg");
-    let message = NewPushedMessage {
-        visitor: &to,
-        text: "a <b>\nc",
-        from: PushedFrom::Agent("d9nKoegKSjmCtyK78"),
+    let message = Content {
+        text: "a <b>\nc".into(),
+        from: Sender::Agent { id: "d9nKoegKSjmCtyK78".into(), received_from: None },
     };
 
-    let sent = client.send_pushed_message(&message).await.expect("sent");
+    let sent = client.send(Kind::Pushed, &to, &message).await.expect("sent");
     assert!(sent.request_id.is_some() && sent.budget.is_some());
     let sent = sent.body;
     assert_eq!(sent.id.as_str().len(), 17);
@@ -34,20 +30,20 @@ async fn a_pushed_message_lives_its_life() {
     assert_eq!(sent.created_at.map(|at| at.as_second()), Some(START));
     assert_eq!((sent.is_pushed, sent.received_from.clone()), (Some(true), None));
 
-    assert_eq!(client.get_pushed_message(&sent.id).await.expect("there").body, sent);
+    assert_eq!(client.get(Kind::Pushed, &sent.id).await.expect("there").body, sent);
     hands.forward(60);
-    let changed = client.update_pushed_message(&sent.id, "new").await.expect("changed").body;
+    let changed = client.update(Kind::Pushed, &sent.id, "new").await.expect("changed").body;
     assert_eq!((changed.text.as_deref(), changed.html.as_deref()), (Some("new"), Some("new")));
     assert_eq!(changed.created_at, sent.created_at);
-    assert_eq!(client.get_pushed_message(&sent.id).await.expect("there").body, changed);
+    assert_eq!(client.get(Kind::Pushed, &sent.id).await.expect("there").body, changed);
 
-    client.delete_pushed_message(&sent.id).await.expect("deleted");
+    client.delete(Kind::Pushed, &sent.id).await.expect("deleted");
     for error in [
-        client.get_pushed_message(&sent.id).await.expect_err("gone"),
-        client.update_pushed_message(&sent.id, "x").await.expect_err("gone"),
-        client.delete_pushed_message(&sent.id).await.expect_err("gone"),
+        client.get(Kind::Pushed, &sent.id).await.expect_err("gone"),
+        client.update(Kind::Pushed, &sent.id, "x").await.expect_err("gone"),
+        client.delete(Kind::Pushed, &sent.id).await.expect_err("gone"),
     ] {
-        assert_eq!(error.reach(), Reach::Answered(404));
+        assert_eq!(error.status(), Some(404));
         assert_eq!(error.code(), Some("document_not_found"));
         assert_eq!(error.hint(), Some(Hint::Gone));
     }
@@ -70,26 +66,30 @@ async fn an_agents_message_lives_its_life() {
     let running = start(options()).await;
     let client = client(&running);
     let to = visitor("kZMv");
-    let from = AgentIdentity::Email { email: "liz@getwear.com", name: "Liz", received_from: "crm" };
-    let message = NewAgentMessage { visitor: &to, text: "Hi", from };
+    let from = Sender::Helpdesk {
+        email: "liz@getwear.com".into(),
+        name: "Liz".into(),
+        received_from: "crm".into(),
+    };
+    let message = Content { text: "Hi".into(), from };
 
-    let sent = client.send_agent_message(&message).await.expect("sent").body;
+    let sent = client.send(Kind::Agent, &to, &message).await.expect("sent").body;
     assert_eq!(sent.agent_name.as_deref(), Some("Liz"));
     assert_eq!(sent.received_from.as_deref(), Some("crm"));
     assert_eq!(sent.is_pushed, None);
-    let again = client.send_agent_message(&message).await.expect("sent").body;
+    let again = client.send(Kind::Agent, &to, &message).await.expect("sent").body;
     assert_ne!(again.id, sent.id);
     assert_eq!(again.agent_id, sent.agent_id, "the dummy agent is made once");
 
-    assert_eq!(client.get_agent_message(&sent.id).await.expect("there").body, sent);
-    let changed = client.update_agent_message(&sent.id, "new").await.expect("changed").body;
+    assert_eq!(client.get(Kind::Agent, &sent.id).await.expect("there").body, sent);
+    let changed = client.update(Kind::Agent, &sent.id, "new").await.expect("changed").body;
     assert_eq!(changed.text.as_deref(), Some("new"));
-    client.delete_agent_message(&sent.id).await.expect("deleted");
-    assert!(client.get_agent_message(&sent.id).await.expect_err("gone").is_gone());
+    client.delete(Kind::Agent, &sent.id).await.expect("deleted");
+    assert!(client.get(Kind::Agent, &sent.id).await.expect_err("gone").is_gone());
     assert!(!running.messages()[1].is_deleted());
 
-    client.ping_agent_online(&from).await.expect("pinged");
-    let known = AgentIdentity::Id { id: "d9n", received_from: None };
+    client.ping_agent_online(&message.from).await.expect("pinged");
+    let known = Sender::Agent { id: "d9n".into(), received_from: None };
     client.ping_agent_online(&known).await.expect("pinged");
     let online: Vec<String> = running.pings().into_keys().collect();
     assert_eq!(online.len(), 2);
@@ -102,19 +102,19 @@ async fn each_kind_is_changed_only_through_its_own_path() {
     let running = start(options()).await;
     let client = client(&running);
     let to = visitor("kZMv");
-    let pushed = NewPushedMessage { visitor: &to, text: "a", from: PushedFrom::Random };
-    let pushed = client.send_pushed_message(&pushed).await.expect("sent").body.id;
-    let from = AgentIdentity::Id { id: "d9n", received_from: None };
-    let agents = NewAgentMessage { visitor: &to, text: "b", from };
-    let agents = client.send_agent_message(&agents).await.expect("sent").body.id;
+    let pushed = Content { text: "a".into(), from: Sender::Random };
+    let pushed = client.send(Kind::Pushed, &to, &pushed).await.expect("sent").body.id;
+    let from = Sender::Agent { id: "d9n".into(), received_from: None };
+    let agents = Content { text: "b".into(), from };
+    let agents = client.send(Kind::Agent, &to, &agents).await.expect("sent").body.id;
 
-    assert!(client.get_pushed_message(&agents).await.expect_err("404").is_gone());
-    assert!(client.update_pushed_message(&agents, "x").await.expect_err("404").is_gone());
-    assert!(client.delete_pushed_message(&agents).await.expect_err("404").is_gone());
-    assert!(client.update_agent_message(&pushed, "x").await.expect_err("404").is_gone());
-    assert!(client.delete_agent_message(&pushed).await.expect_err("404").is_gone());
+    assert!(client.get(Kind::Pushed, &agents).await.expect_err("404").is_gone());
+    assert!(client.update(Kind::Pushed, &agents, "x").await.expect_err("404").is_gone());
+    assert!(client.delete(Kind::Pushed, &agents).await.expect_err("404").is_gone());
+    assert!(client.update(Kind::Agent, &pushed, "x").await.expect_err("404").is_gone());
+    assert!(client.delete(Kind::Agent, &pushed).await.expect_err("404").is_gone());
     // Reading is wider: the API says so of visitors' messages.
-    let read = client.get_agent_message(&pushed).await.expect("there").body;
+    let read = client.get(Kind::Agent, &pushed).await.expect("there").body;
     assert_eq!((read.is_pushed, read.text.as_deref()), (Some(true), Some("a")));
     running.stop().await;
 }
@@ -124,11 +124,11 @@ async fn a_random_agent_stays_the_same_for_a_visitor() {
     let running = start(options()).await;
     let client = client(&running);
     let mut agents = std::collections::BTreeSet::new();
-    for from in [PushedFrom::Random, PushedFrom::Group("PjRBMhWGen6aRHjif")] {
+    for from in [Sender::Random, Sender::Group("PjRBMhWGen6aRHjif".into())] {
         for _ in 0..3 {
             let to = visitor("kZMv");
-            let message = NewPushedMessage { visitor: &to, text: "a", from };
-            let agent = client.send_pushed_message(&message).await.expect("sent").body.agent_id;
+            let message = Content { text: "a".into(), from: from.clone() };
+            let agent = client.send(Kind::Pushed, &to, &message).await.expect("sent").body.agent_id;
             let agent = agent.expect("an agent");
             assert_eq!(agent.len(), 17);
             agents.insert(agent);
@@ -154,7 +154,7 @@ async fn a_used_up_budget_is_a_429_until_the_period_is_over() {
         [(0, 404, 1, 3600), (600, 404, 0, 3000), (1, 429, 0, 2999), (2999, 404, 1, 3600)]
     {
         hands.forward(seconds);
-        let error = client.get_pushed_message(&id).await.expect_err("an error");
+        let error = client.get(Kind::Pushed, &id).await.expect_err("an error");
         assert_eq!(error.status(), Some(status));
         let budget = error.budget().expect("a budget");
         assert_eq!((budget.limit, budget.remaining), (Some(2), remaining));
@@ -179,10 +179,9 @@ async fn parallel_requests_lose_and_double_nothing() {
             let mut ids = Vec::new();
             for n in 0..EACH {
                 let to = visitor(&format!("{worker}-{n}"));
-                let message =
-                    NewPushedMessage { visitor: &to, text: "x", from: PushedFrom::Random };
-                let sent = client.send_pushed_message(&message).await.expect("sent");
-                client.update_pushed_message(&sent.body.id, "y").await.expect("changed");
+                let message = Content { text: "x".into(), from: Sender::Random };
+                let sent = client.send(Kind::Pushed, &to, &message).await.expect("sent");
+                client.update(Kind::Pushed, &sent.body.id, "y").await.expect("changed");
                 ids.push(sent.body.id.to_string());
             }
             ids
@@ -204,7 +203,7 @@ async fn a_key_is_needed_and_any_will_do() {
     let running = start(options()).await;
     let raw = super::raw_with(&running, "GET", "/v3/conversations/messages/x", "", "").await;
     assert_eq!(raw.status, 401);
-    let error = client(&running).get_agent_message(&MessageId::new("x")).await.expect_err("404");
+    let error = client(&running).get(Kind::Agent, &MessageId::new("x")).await.expect_err("404");
     assert_eq!(error.status(), Some(404));
     running.stop().await;
 }

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use pushsync::state::{self, Mode, OpenOptions, StateError, Store};
+use pushsync::state::{self, Mode, OpenOptions, StateError};
 use tempfile::TempDir;
 
 use super::support::*;
@@ -27,13 +27,13 @@ enum Rest {
 fn stored(rest: Rest) -> (TempDir, String) {
     let (folder, result) = (tempfile::tempdir().expect("one"), tempfile::tempdir().expect("two"));
     let mut store = open(folder.path()).expect("opens");
-    fill(&store);
+    fill(&*store);
     if rest != Rest::KilledYoung {
         drop(store);
         store = open(folder.path()).expect("opens again");
-        commit(&store, vec![put("key-1@visitor-1", "the last word")]);
+        commit(&*store, vec![put("key-1@visitor-1", "the last word")]);
     }
-    let before = contents(&store).expect("reads");
+    let before = contents(&*store).expect("reads");
     if rest == Rest::Closed {
         drop(store);
         copy(folder.path(), result.path());
@@ -120,10 +120,10 @@ fn an_older_log_without_a_head_is_damage() {
     // Without the head it would open as the whole state that it once was.
     let folder = tempfile::tempdir().expect("a folder");
     let store = open(folder.path()).expect("opens");
-    fill(&store);
+    fill(&*store);
     let killed = tempfile::tempdir().expect("a folder");
     copy(folder.path(), killed.path());
-    commit(&store, vec![intend("last@v")]);
+    commit(&*store, vec![intend("last@v")]);
     let heads = killed.path().join("pushsync.heads");
     fs::write(&heads, [0; 512]).expect("can be written");
     assert!(is_damaged(killed.path()).contains("pushsync.heads is not what was written"));
@@ -150,11 +150,11 @@ fn a_store_of_a_newer_version_is_told_from_damage() {
     let (folder, _) = stored(Rest::Closed);
     let path = folder.path().join("pushsync.json");
     let marker = fs::read_to_string(&path).expect("reads");
-    let newer = marker.replace("\"format\": 3", "\"format\": 4, \"and\": \"more\"");
+    let newer = marker.replace("\"format\": 1", "\"format\": 2, \"and\": \"more\"");
     assert_ne!(marker, newer);
     fs::write(&path, newer).expect("can be written");
     let error = open(folder.path()).expect_err("is newer");
-    assert!(matches!(error, StateError::Newer { found: 4, known: 3, .. }), "{error}");
+    assert!(matches!(error, StateError::Newer { found: 2, known: 1, .. }), "{error}");
     assert!(error.to_string().contains("upgrade pushsync"));
 }
 
@@ -183,7 +183,7 @@ fn every_flipped_byte_of_a_closed_store_is_noticed_before_sled_sees_it() {
     }
     // Nothing was touched meanwhile: with the old bytes it is the old state.
     fs::write(&path, &whole).expect("can be written");
-    assert_eq!(contents(&open(folder.path()).expect("opens")).expect("reads"), before);
+    assert_eq!(contents(&*open(folder.path()).expect("opens")).expect("reads"), before);
 }
 
 /// What another process makes of a folder: its contents, or an error. It may neither crash, nor
@@ -231,7 +231,7 @@ fn child() {
     let Ok(folder) = std::env::var("PUSHSYNC_TEST_FOLDER") else { return };
     let opened = state::open(OpenOptions { mode: Mode::MustExist, ..options(folder.as_ref()) });
     let found = opened.and_then(|store| {
-        let found = contents(&store)?;
+        let found = contents(&*store)?;
         let problems = runtime().block_on(store.verify())?.problems;
         assert_eq!(problems, [""; 0], "verify finds what reading does not");
         Ok(found)

@@ -35,9 +35,9 @@ fn an_export_read_back_is_the_same_state() {
     let first = exported(&store);
     let folder = tempfile::tempdir().expect("a folder");
     let copy = open(folder.path()).expect("opens");
-    let counts = imported(&first, &copy).expect("can be imported");
+    let counts = imported(&first, &*copy).expect("can be imported");
     assert_eq!(counts, Counts { records: 40, intents: 1, runs: 6 });
-    assert_eq!(scan(&copy).expect("reads"), scan(&store).expect("reads"));
+    assert_eq!(scan(&*copy).expect("reads"), scan(&store).expect("reads"));
 
     let (old, new) = runtime().block_on(async { (store.meta().await, copy.meta().await) });
     let (old, new) = (old.expect("answers"), new.expect("answers"));
@@ -46,7 +46,7 @@ fn an_export_read_back_is_the_same_state() {
     assert_eq!((new.records, new.digest), (old.records, old.digest));
     assert_eq!(new.serial, old.serial + 1);
 
-    let again = exported(&copy);
+    let again = exported(&*copy);
     let lines = |export: &[u8]| body(export).lines().map(str::to_owned).collect::<Vec<_>>();
     let (mut one, mut two) = (lines(&first), lines(&again));
     // The last line's checksum covers the serial.
@@ -54,7 +54,7 @@ fn an_export_read_back_is_the_same_state() {
     assert_eq!(one, two);
     drop(copy);
     let copy = open(folder.path()).expect("opens again, under its new lineage");
-    assert_eq!(exported(&copy), again);
+    assert_eq!(exported(&*copy), again);
 }
 
 #[test]
@@ -63,7 +63,7 @@ fn an_import_brings_its_own_lineage() {
         .expect("can be made");
     commit(&store, vec![put("a@v", "x")]);
     let folder = tempfile::tempdir().expect("a folder");
-    imported(&exported(&store), &open(folder.path()).expect("opens")).expect("imports");
+    imported(&exported(&store), &*open(folder.path()).expect("opens")).expect("imports");
     let copy = open(folder.path()).expect("opens again");
     let meta = runtime().block_on(copy.meta()).expect("answers");
     assert_eq!(meta.lineage, uuid::Uuid::from_u128(9));
@@ -73,8 +73,8 @@ fn an_import_brings_its_own_lineage() {
 fn the_same_contents_give_the_same_lines_in_any_store() {
     let folder = tempfile::tempdir().expect("a folder");
     let other = open(folder.path()).expect("opens");
-    fill(&other);
-    assert_eq!(exported(&filled()), exported(&other));
+    fill(&*other);
+    assert_eq!(exported(&filled()), exported(&*other));
 }
 
 #[test]

@@ -60,15 +60,15 @@ proptest! {
         let mut sled = open(folder.path()).expect("opens");
         for (writes, reopen) in commits {
             commit(&memory, writes.clone());
-            commit(&sled, writes);
+            commit(&*sled, writes);
             if reopen {
                 drop(sled);
                 sled = open(folder.path()).expect("opens again");
             }
-            prop_assert_eq!(contents(&memory).expect("reads"), contents(&sled).expect("reads"));
+            prop_assert_eq!(contents(&memory).expect("reads"), contents(&*sled).expect("reads"));
         }
         let meta = runtime().block_on(sled.meta()).expect("answers");
-        prop_assert_eq!(digest_of(&sled), (meta.records, meta.digest));
+        prop_assert_eq!(digest_of(&*sled), (meta.records, meta.digest));
         let found = runtime().block_on(sled.verify()).expect("answers");
         prop_assert_eq!(found.problems, Vec::<String>::new());
     }
@@ -80,15 +80,15 @@ proptest! {
         let mut sled = state::open(encrypted(folder.path())).expect("opens");
         for (writes, reopen) in commits {
             commit(&memory, writes.clone());
-            commit(&sled, writes);
+            commit(&*sled, writes);
             if reopen {
                 drop(sled);
                 sled = state::open(encrypted(folder.path())).expect("opens again");
             }
-            prop_assert_eq!(contents(&memory).expect("reads"), contents(&sled).expect("reads"));
+            prop_assert_eq!(contents(&memory).expect("reads"), contents(&*sled).expect("reads"));
         }
         for size in 1..4 {
-            prop_assert_eq!(in_pages(&sled, size), in_pages(&memory, size), "pages of {}", size);
+            prop_assert_eq!(in_pages(&*sled, size), in_pages(&memory, size), "pages of {}", size);
         }
         let found = runtime().block_on(sled.verify()).expect("answers");
         prop_assert_eq!(found.problems, Vec::<String>::new());
@@ -101,7 +101,7 @@ proptest! {
             commit(&long_way, writes);
         }
         let records = scan(&long_way).expect("reads");
-        commit(&at_once, records.into_iter().map(|l| Write::Put(Box::new(l.record))).collect());
+        commit(&at_once, records.into_iter().map(|l| Write::Put(Box::new(l))).collect());
         prop_assert_eq!(digest_of(&long_way), digest_of(&at_once));
     }
 }

@@ -1,4 +1,4 @@
-//! What lies beside sled's files: the log of what it has not got yet, and the copy of a small state.
+//! The write-ahead log: the commits that sled has not got yet.
 
 use std::{collections::BTreeMap, fs, path::Path};
 
@@ -8,7 +8,6 @@ use tempfile::TempDir;
 use super::support::*;
 
 const LOG: &str = "pushsync.log";
-const COPY: &str = "pushsync.copy.0";
 
 fn folder() -> TempDir {
     tempfile::tempdir().expect("a folder")
@@ -19,9 +18,9 @@ fn small() -> (TempDir, String) {
     let folder = folder();
     let store = open(folder.path()).expect("opens");
     for number in 0..10 {
-        commit(&store, vec![put(&format!("key@{number}"), "a text"), log(number)]);
+        commit(&*store, vec![put(&format!("key@{number}"), "a text"), log(number)]);
     }
-    let before = contents(&store).expect("reads");
+    let before = contents(&*store).expect("reads");
     drop(store);
     (folder, before)
 }
@@ -37,20 +36,20 @@ fn files_of_sled(folder: &Path) -> BTreeMap<String, Vec<u8>> {
 
 fn holds(folder: &Path, expected: &str) {
     let store = open(folder).expect("opens");
-    assert_eq!(contents(&store).expect("reads"), expected);
+    assert_eq!(contents(&*store).expect("reads"), expected);
     let problems = runtime().block_on(store.verify()).expect("reads").problems;
     assert_eq!(problems, [""; 0]);
 }
 
 #[test]
-fn commits_lie_in_the_log_until_the_store_is_closed_and_sled_is_not_written() {
+fn commits_go_to_the_log_and_sled_is_written_when_the_store_is_closed() {
     let (folder, _) = small();
-    let before = files_of_sled(folder.path());
     let store = open(folder.path()).expect("opens");
+    let before = files_of_sled(folder.path());
     for number in 0..20 {
-        commit(&store, vec![put(&format!("key@{number}"), "another text")]);
+        commit(&*store, vec![put(&format!("key@{number}"), "another text")]);
     }
-    let now = contents(&store).expect("reads");
+    let now = contents(&*store).expect("reads");
     assert!(files_of_sled(folder.path()) == before);
     assert!(folder.path().join(LOG).exists());
     let killed = self::folder();
@@ -74,14 +73,14 @@ fn a_log_that_has_grown_is_given_to_sled_and_begins_anew() {
     let mut shrunk = 0;
     let mut length = 0;
     for number in 0..100 {
-        commit(&store, vec![put(&format!("long@{number}"), &format!("{number} {text}"))]);
+        commit(&*store, vec![put(&format!("long@{number}"), &format!("{number} {text}"))]);
         let now = fs::metadata(&log).map_or(0, |file| file.len());
         shrunk += u32::from(now < length);
         length = now;
         assert!(length < 5 << 20, "{length}");
     }
     assert!(shrunk >= 2, "{shrunk}");
-    let now = contents(&store).expect("reads");
+    let now = contents(&*store).expect("reads");
     let killed = self::folder();
     copy(folder.path(), killed.path());
     drop(store);
@@ -94,9 +93,6 @@ fn what_is_in_the_log_and_what_is_in_sled_are_read_as_one() {
     let mut random = fastrand::Rng::with_seed(3);
     for _ in 0..20 {
         let (folder, _) = small();
-        if random.bool() {
-            fs::remove_file(folder.path().join(COPY)).expect("can be removed");
-        }
         let (store, plain) = (open(folder.path()).expect("opens"), memory());
         let mut all = Vec::new();
         for _ in 0..30 {
@@ -113,11 +109,11 @@ fn what_is_in_the_log_and_what_is_in_sled_are_read_as_one() {
         commit(&plain, before);
         for write in all {
             commit(&plain, vec![write.clone()]);
-            commit(&store, vec![write]);
-            assert_eq!(scan(&store).expect("reads"), scan(&plain).expect("reads"));
+            commit(&*store, vec![write]);
+            assert_eq!(scan(&*store).expect("reads"), scan(&plain).expect("reads"));
             for most in [1, 3, 100] {
                 let runs = |store: &dyn Store| runtime().block_on(store.runs(most)).expect("reads");
-                assert_eq!(runs(&store), runs(&plain));
+                assert_eq!(runs(&*store), runs(&plain));
             }
         }
     }
@@ -129,78 +125,29 @@ fn a_log_of_another_environment_is_given_to_that_one() {
     let of =
         |name: &str, folder: &Path| OpenOptions { environment: name.into(), ..options(folder) };
     let store = state::open(of("staging", folder.path())).expect("opens");
-    commit(&store, vec![put("only@staging", "x")]);
-    let staging = contents(&store).expect("reads");
+    commit(&*store, vec![put("only@staging", "x")]);
+    let staging = contents(&*store).expect("reads");
     let killed = self::folder();
     copy(folder.path(), killed.path());
     drop(store);
     holds(killed.path(), &before);
     let store = state::open(of("staging", killed.path())).expect("opens");
-    assert_eq!(contents(&store).expect("reads"), staging);
+    assert_eq!(contents(&*store).expect("reads"), staging);
 }
 
 #[test]
-fn a_small_state_is_looked_at_without_touching_the_files_of_sled() {
+fn a_state_that_is_only_read_holds_the_lock_of_its_database() {
     let (folder, before) = small();
-    let stamp = |name: &str| {
-        let file = fs::metadata(folder.path().join(name)).expect("is there");
-        (file.modified().expect("is known"), file.len())
+    let free = || {
+        let db = fs::File::open(folder.path().join("sled/db")).expect("opens");
+        db.try_lock().is_ok()
     };
-    let stamps = || ["sled/db", "sled/conf", "pushsync.seal", "pushsync.heads", COPY].map(stamp);
-    let untouched = stamps();
-    holds(folder.path(), &before);
+    assert!(free());
     let store = open(folder.path()).expect("opens");
-    assert!(folder.path().join("pushsync.seal").exists(), "the seal stays on");
+    assert_eq!(contents(&*store).expect("reads"), before);
+    assert!(!free());
+    assert!(!folder.path().join("pushsync.seal").exists(), "the seal is lifted");
     drop(store);
-    assert!(stamps() == untouched);
-}
-
-#[test]
-fn a_copy_that_is_damaged_old_or_of_another_state_is_as_if_there_were_none() {
-    let (folder, before) = small();
-    let path = folder.path().join(COPY);
-    let good = fs::read(&path).expect("is there");
-    let mut random = fastrand::Rng::with_seed(4);
-    for _ in 0..20 {
-        let mut bytes = good.clone();
-        match random.bool() {
-            true => bytes.truncate(random.usize(..bytes.len())),
-            false => bytes[random.usize(..good.len())] ^= random.u8(1..),
-        }
-        fs::write(&path, &bytes).expect("can be written");
-        holds(folder.path(), &before);
-    }
-    fs::remove_file(&path).expect("can be removed");
-    holds(folder.path(), &before);
-    assert_eq!(fs::read(&path).expect("is made anew"), good);
-    let store = open(folder.path()).expect("opens");
-    commit(&store, vec![put("newer@v", "x")]);
-    let now = contents(&store).expect("reads");
-    drop(store);
-    fs::write(&path, &good).expect("can be written");
-    holds(folder.path(), &now);
-    let other = self::folder();
-    let store = open(other.path()).expect("opens");
-    commit(&store, vec![put("other@v", "x")]);
-    drop(store);
-    fs::copy(other.path().join(COPY), &path).expect("can be copied");
-    holds(folder.path(), &now);
-}
-
-#[test]
-fn a_state_that_has_become_large_has_no_copy_any_more() {
-    let (folder, _) = small();
-    assert!(folder.path().join(COPY).exists());
-    let store = open(folder.path()).expect("opens");
-    commit(&store, vec![put("large@v", &"x".repeat(300 << 10))]);
-    let now = contents(&store).expect("reads");
-    drop(store);
-    assert!(!folder.path().join(COPY).exists());
-    holds(folder.path(), &now);
-    let store = open(folder.path()).expect("opens");
-    commit(&store, vec![put("large@v", "small again")]);
-    let now = contents(&store).expect("reads");
-    drop(store);
-    assert!(folder.path().join(COPY).exists());
-    holds(folder.path(), &now);
+    assert!(free());
+    assert!(folder.path().join("pushsync.seal").exists());
 }

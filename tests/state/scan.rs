@@ -3,7 +3,8 @@
 use pushsync::{
     model::{Intent, Key, Record},
     state::{
-        Amendment, Answer, Meta, Page, Run, StateError, Store, Verification, Write, scan::Records,
+        Amendment, Meta, Page, Run, StateError, Store, StoreFuture, Verification, Write,
+        scan::Records,
     },
 };
 use std::{
@@ -19,11 +20,11 @@ fn names(store: &dyn Store, moves: &[(&str, &str)]) -> Result<Vec<String>, State
     Records::with_moves(store, runtime().handle().clone(), &moves)
         .map(|located| {
             located.map(|located| {
-                let name = located.record.address.as_str();
+                let name = String::from_utf8_lossy(located.record.name());
                 match (&located.moved_from, located.blocked) {
                     (Some(from), _) => format!("{name} <- {}", from.as_str()),
                     (None, true) => format!("{name} blocked"),
-                    (None, false) => name.to_owned(),
+                    (None, false) => name.into_owned(),
                 }
             })
         })
@@ -103,13 +104,13 @@ struct Faulty {
 }
 
 impl Store for Faulty {
-    fn place(&self) -> &str {
+    fn location(&self) -> &str {
         "faulty"
     }
-    fn meta(&self) -> Answer<'_, Meta> {
+    fn meta(&self) -> StoreFuture<'_, Meta> {
         self.says.as_ref().unwrap_or(&self.inner).meta()
     }
-    fn page(&self, from: Bound<&str>, to: Bound<&str>, limit: usize) -> Answer<'_, Page> {
+    fn page(&self, from: Bound<&str>, to: Bound<&str>, limit: usize) -> StoreFuture<'_, Page> {
         self.asked.fetch_add(1, Ordering::Relaxed);
         let page = self.inner.page(from, to, limit);
         Box::pin(async move {
@@ -120,23 +121,26 @@ impl Store for Faulty {
             Ok(page)
         })
     }
-    fn record<'a>(&'a self, address: &'a pushsync::model::Address) -> Answer<'a, Option<Record>> {
+    fn record<'a>(
+        &'a self,
+        address: &'a pushsync::model::Address,
+    ) -> StoreFuture<'a, Option<Record>> {
         self.inner.record(address)
     }
-    fn intents(&self) -> Answer<'_, Vec<Intent>> {
+    fn intents(&self) -> StoreFuture<'_, Vec<Intent>> {
         self.inner.intents()
     }
-    fn runs(&self, limit: usize) -> Answer<'_, Vec<Run>> {
+    fn runs(&self, limit: usize) -> StoreFuture<'_, Vec<Run>> {
         self.inner.runs(limit)
     }
-    fn commit(&self, writes: Vec<Write>) -> Answer<'_, Meta> {
+    fn commit(&self, writes: Vec<Write>) -> StoreFuture<'_, Meta> {
         self.inner.commit(writes)
     }
-    fn amend(&self, amendment: Amendment) -> Answer<'_, Meta> {
+    fn amend(&self, amendment: Amendment) -> StoreFuture<'_, Meta> {
         self.inner.amend(amendment)
     }
 
-    fn verify(&self) -> Answer<'_, Verification> {
+    fn verify(&self) -> StoreFuture<'_, Verification> {
         self.inner.verify()
     }
 }

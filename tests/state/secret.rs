@@ -1,6 +1,6 @@
 //! Encryption at rest, and what a state says of itself.
 
-use pushsync::state::{self, Amendment, Mode, OpenOptions, StateError, Store};
+use pushsync::state::{self, Amendment, Mode, OpenOptions, StateError};
 
 use super::support::*;
 
@@ -27,7 +27,7 @@ fn no_text_no_visitor_and_no_message_id_can_be_read_in_the_files() {
         let store = state::open(options).expect("opens");
         let address = format!("dark-mode@{VISITOR}");
         let writes = vec![put(&address, TEXT), intend(&format!("other@{VISITOR}")), log(1)];
-        commit(&store, writes);
+        commit(&*store, writes);
         drop(store);
         for what in [VISITOR, TEXT, "AXCR3k9bpSY7bpuh7"] {
             assert_eq!(files_hold(folder.path(), what), !secret, "{what}");
@@ -57,16 +57,16 @@ fn a_missing_a_wrong_and_a_needless_key_are_told_apart() {
 fn another_passphrase_opens_the_same_state() {
     let folder = tempfile::tempdir().expect("a folder");
     let store = state::open(encrypted(folder.path())).expect("opens");
-    fill(&store);
-    let before = contents(&store).expect("reads");
+    fill(&*store);
+    let before = contents(&*store).expect("reads");
     let new = key("another passphrase 1");
     runtime().block_on(store.amend(Amendment::Rekey(new.clone()))).expect("can be written");
-    commit(&store, vec![]);
+    commit(&*store, vec![]);
     drop(store);
     let old = state::open(encrypted(folder.path())).expect_err("the old key is none");
     assert!(matches!(old, StateError::WrongKey { .. }), "{old}");
     let options = OpenOptions { key: Some(new), ..options(folder.path()) };
-    assert_eq!(contents(&state::open(options).expect("opens")).expect("reads"), before);
+    assert_eq!(contents(&*state::open(options).expect("opens")).expect("reads"), before);
 
     let plain = tempfile::tempdir().expect("a folder");
     let store = open(plain.path()).expect("opens");
@@ -78,7 +78,7 @@ fn another_passphrase_opens_the_same_state() {
 fn a_state_that_was_moved_says_where_to_and_is_not_used_any_more() {
     let folder = tempfile::tempdir().expect("a folder");
     let store = open(folder.path()).expect("opens");
-    fill(&store);
+    fill(&*store);
     let to = "postgres://db.example.com/pushsync".to_owned();
     runtime().block_on(store.amend(Amendment::Moved { to: to.clone() })).expect("written");
     drop(store);

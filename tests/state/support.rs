@@ -8,9 +8,8 @@ use pushsync::{
         Address, BudgetNote, Content, Drift, Intent, Kind, MessageId, Record, Sender, Superseded,
     },
     state::{
-        self, Access, Digest, HostedStore, Location, LockHolder, MemoryStore, Mode, OpenOptions,
-        Run, RunChange, RunPart, StateError, StateKey, Store, Write,
-        scan::{Located, Records},
+        self, Access, Digest, LockHolder, MemoryStore, Mode, OpenOptions, Run, RunChange, RunPart,
+        StateError, StateKey, StateTarget, Store, Write, scan::Records,
     },
 };
 use tokio::runtime::Runtime;
@@ -109,7 +108,7 @@ pub(crate) fn memory() -> MemoryStore {
 
 pub(crate) fn options(folder: &Path) -> OpenOptions {
     OpenOptions {
-        location: Location::Folder(folder.into()),
+        target: StateTarget::Folder(folder.into()),
         environment: "default".into(),
         mode: Mode::CreateIfAbsent,
         access: Access::Write,
@@ -126,7 +125,7 @@ pub(crate) fn options(folder: &Path) -> OpenOptions {
     }
 }
 
-pub(crate) fn open(folder: &Path) -> Result<HostedStore, StateError> {
+pub(crate) fn open(folder: &Path) -> Result<Box<dyn Store>, StateError> {
     state::open(options(folder))
 }
 
@@ -138,15 +137,17 @@ pub(crate) fn commit(store: &dyn Store, writes: Vec<Write>) {
     runtime().block_on(store.commit(writes)).expect("can be written");
 }
 
-pub(crate) fn scan(store: &dyn Store) -> Result<Vec<Located>, StateError> {
-    Records::new(store, runtime().handle().clone()).collect()
+pub(crate) fn scan(store: &dyn Store) -> Result<Vec<Record>, StateError> {
+    Records::new(store, runtime().handle().clone())
+        .map(|located| Ok(located?.record.decode()?))
+        .collect()
 }
 
 /// Everything that a store answers, as one text to compare.
 pub(crate) fn contents(store: &dyn Store) -> Result<String, StateError> {
     let runtime = runtime();
     let meta = runtime.block_on(store.meta())?;
-    let records: Vec<_> = scan(store)?.into_iter().map(|located| located.record).collect();
+    let records = scan(store)?;
     let intents = runtime.block_on(store.intents())?;
     let runs = runtime.block_on(store.runs(usize::MAX))?;
     Ok(serde_json::to_string(&(meta, records, intents, runs)).expect("serialises"))

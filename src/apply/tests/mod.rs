@@ -1,6 +1,6 @@
 //! Runs over simulated servers.
 
-mod ahead;
+mod at_once;
 mod examples;
 mod faults;
 mod server;

@@ -13,15 +13,16 @@ use uuid::Uuid;
 use crate::{
     apply::{
         Event, Options, Outcome, Reporter, RunInfo, Session, Stopper,
-        api::{Api, Call, Found, Problem, Reach, Reading, Reply},
+        api::{Api, Call},
         apply,
     },
+    brevo::{self, Answer, BudgetReading, ErrorKind, Message, Operation},
     model::{
-        Address, BaseUrl, Content, Delivery, Endpoint, Key, Kind, MessageId, OnMissing, OnUnknown,
-        Record, Sender, Source, Spec, VisitorId, WindowState,
+        Address, BaseUrl, Content, Delivery, Endpoint, Key, Kind, Located, MessageId, OnMissing,
+        OnUnknown, Record, Sender, Source, Spec, UnreadableRecord, VisitorId, WindowState,
     },
     plan::{Budget, Declared, Inputs, Plan, Selection, StateRef, plan},
-    state::{Located, MemoryStore, Store},
+    state::{MemoryStore, Store},
 };
 
 pub(super) fn epoch() -> Timestamp {
@@ -88,9 +89,10 @@ impl Server {
 
     async fn answer<T>(
         &self,
+        operation: Operation,
         request: String,
         effect: impl FnOnce(&mut BTreeMap<MessageId, (VisitorId, Kind, String)>) -> Option<T>,
-    ) -> Result<Reply<T>, Problem> {
+    ) -> Result<Answer<T>, brevo::Error> {
         {
             let mut under_way = self.under_way.lock().expect("not poisoned");
             under_way.0 += 1;
@@ -105,46 +107,46 @@ impl Server {
         let fate = self.script.lock().expect("not poisoned").pop_front().unwrap_or(Fate::Works);
         let budget = self.budget.lock().expect("not poisoned").as_mut().map(|(limit, left)| {
             *left = left.saturating_sub(1);
-            Reading { limit: Some(*limit), remaining: *left, resets_in: Duration::from_secs(1800) }
+            let reset = Duration::from_secs(1800);
+            BudgetReading { limit: Some(*limit), remaining: *left, reset }
         });
-        let problem = |reach, message: &str| Problem {
-            reach,
-            gone: false,
-            code: None,
-            message: message.to_owned(),
-            hint: None,
-            request_id: Some("r-1".to_owned()),
-            budget,
+        let request_id = Some("r-1".to_owned());
+        let error = |kind, budget| {
+            brevo::Error::new(operation, kind).with_answer(request_id.clone(), budget)
         };
+        let status = |status, message: &str| {
+            let message = Some(message.to_owned());
+            ErrorKind::Status { status, code: None, message, json: true }
+        };
+        let lost = |why: &str| ErrorKind::Lost { why: why.to_owned(), timed_out: false };
         let result = {
             let mut messages = self.messages.lock().expect("not poisoned");
             match fate {
                 Fate::Works => match effect(&mut messages) {
-                    Some(value) => Ok(Reply { value, request_id: Some("r-1".to_owned()), budget }),
-                    None => {
-                        Err(Problem { gone: true, ..problem(Reach::Answered(404), "not found") })
-                    }
+                    Some(body) => Ok(Answer { body, request_id: request_id.clone(), budget }),
+                    None => Err(error(status(404, "not found"), budget)),
                 },
-                Fate::NotConnected => Err(problem(Reach::NotConnected, "connection refused")),
-                Fate::LostRequest => Err(problem(Reach::Sent, "timed out")),
+                Fate::NotConnected => {
+                    let why = "connection refused".to_owned();
+                    let origin = "http://localhost".to_owned();
+                    Err(error(ErrorKind::NotConnected { origin, why }, None))
+                }
+                Fate::LostRequest => Err(error(lost("timed out"), None)),
                 Fate::LostAnswer => {
                     effect(&mut messages);
-                    Err(problem(Reach::Sent, "connection reset"))
+                    Err(error(lost("connection reset"), None))
                 }
-                Fate::FailsBefore => Err(problem(Reach::Answered(500), "internal error")),
+                Fate::FailsBefore => Err(error(status(500, "internal error"), budget)),
                 Fate::FailsAfter => {
                     effect(&mut messages);
-                    Err(problem(Reach::Answered(502), "bad gateway"))
+                    Err(error(status(502, "bad gateway"), budget))
                 }
-                Fate::Limited => Err(Problem {
-                    budget: Some(Reading {
-                        limit: Some(100),
-                        remaining: 0,
-                        resets_in: Duration::from_secs(60),
-                    }),
-                    ..problem(Reach::Answered(429), "too many requests")
-                }),
-                Fate::Status(status) => Err(problem(Reach::Answered(status), "refused")),
+                Fate::Limited => {
+                    let reset = Duration::from_secs(60);
+                    let budget = BudgetReading { limit: Some(100), remaining: 0, reset };
+                    Err(error(status(429, "too many requests"), Some(budget)))
+                }
+                Fate::Status(code) => Err(error(status(code, "refused"), budget)),
             }
         };
         let linger = *self.linger.lock().expect("not poisoned");
@@ -161,34 +163,40 @@ impl Api for Server {
         kind: Kind,
         visitor: &'a VisitorId,
         content: &'a Content,
-    ) -> Call<'a, MessageId> {
-        Box::pin(self.answer(format!("POST {}", content.text), move |messages| {
+    ) -> Call<'a, Message> {
+        let request = format!("POST {}", content.text);
+        Box::pin(self.answer(Operation::SendPushedMessage, request, move |messages| {
             let mut created = self.created.lock().expect("not poisoned");
             created.push((visitor.clone(), content.text.to_string()));
             let id = MessageId::new(format!("m{}", created.len()));
             messages.insert(id.clone(), (visitor.clone(), kind, content.text.to_string()));
-            Some(id)
+            Some(Message::with_id(id))
         }))
     }
 
-    fn update<'a>(&'a self, _: Kind, id: &'a MessageId, text: &'a str) -> Call<'a, ()> {
-        Box::pin(self.answer(format!("PUT {id}"), move |messages| {
-            messages.get_mut(id).map(|message| message.2 = text.to_owned())
+    fn update<'a>(&'a self, _: Kind, id: &'a MessageId, text: &'a str) -> Call<'a, Message> {
+        let request = format!("PUT {id}");
+        Box::pin(self.answer(Operation::UpdatePushedMessage, request, move |messages| {
+            messages.get_mut(id)?.2 = text.to_owned();
+            Some(Message::with_id(id.clone()))
         }))
     }
 
     fn delete<'a>(&'a self, _: Kind, id: &'a MessageId) -> Call<'a, ()> {
-        Box::pin(self.answer(format!("DELETE {id}"), move |messages| messages.remove(id).map(drop)))
+        let request = format!("DELETE {id}");
+        Box::pin(self.answer(Operation::DeletePushedMessage, request, move |messages| {
+            messages.remove(id).map(drop)
+        }))
     }
 
-    fn get<'a>(&'a self, _: Kind, id: &'a MessageId) -> Call<'a, Found> {
-        Box::pin(self.answer(format!("GET {id}"), move |messages| {
-            messages.get(id).map(|(visitor, kind, text)| Found {
+    fn get<'a>(&'a self, _: Kind, id: &'a MessageId) -> Call<'a, Message> {
+        let request = format!("GET {id}");
+        Box::pin(self.answer(Operation::GetPushedMessage, request, move |messages| {
+            messages.get(id).map(|(visitor, kind, text)| Message {
                 text: Some(text.clone()),
-                visitor: Some(visitor.as_str().to_owned()),
-                agent: None,
+                visitor: Some(visitor.clone()),
                 is_pushed: Some(*kind == Kind::Pushed),
-                by_visitor: false,
+                ..Message::with_id(id.clone())
             })
         }))
     }
@@ -297,7 +305,8 @@ impl Scene {
             .records()
             .await
             .into_iter()
-            .map(|record| Ok(Located { record, moved_from: None, blocked: false }));
+            .map(|record| Located { record: record.into(), moved_from: None, blocked: false })
+            .map(Ok::<_, UnreadableRecord>);
         plan(inputs, wanted.into_iter().map(Ok), records).expect("a plan")
     }
 

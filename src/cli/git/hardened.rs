@@ -1,4 +1,4 @@
-//! What is said to every git, so that nothing that a repository's files name is run.
+//! The settings of every git, so that it runs no program that a repository's files name.
 //!
 //! The configuration and the attributes of a checkout name programs: hooks, filters, drivers, monitors,
 //! helpers, transports. Those with a fixed name are overridden one by one; those whose names are up to the
@@ -6,7 +6,7 @@
 
 use std::{ffi::OsStr, path::Path, process::Command};
 
-/// Keys with one name, and what they are set to. An empty value means none to git; so it does to those
+/// Keys with a fixed name, and their values. An empty value means none to git; so it does to those
 /// versions in which `core.fsmonitor` was always a command, for which `false` would be one.
 const FIXED: [(&str, &str); 24] = [
     ("safe.bareRepository", "explicit"),
@@ -52,7 +52,7 @@ const VARIABLES: [(&str, &str); 11] = [
     ("LC_ALL", "C"),
 ];
 
-/// All of whose keys name programs, or decide whether one is run.
+/// Sections whose keys all name programs, or decide whether a program is run.
 const SECTIONS: [&str; 11] = [
     "alias",
     "browser",
@@ -103,7 +103,7 @@ pub(super) fn harden(command: &mut Command, root: &Path, ceiling: &OsStr) {
     command.arg("-C").arg(root);
 }
 
-/// What is to be overridden besides, of the keys that a repository has: `git config --list -z --name-only`.
+/// The overrides for the other keys that a repository has: `git config --list -z --name-only` lists them.
 pub(super) fn overrides(names: &[u8]) -> Result<Vec<String>, String> {
     let mut found = Vec::new();
     for name in names.split(|byte| *byte == 0).filter(|name| !name.is_empty()) {
@@ -113,7 +113,7 @@ pub(super) fn overrides(names: &[u8]) -> Result<Vec<String>, String> {
         if !SECTIONS.contains(&&*section) && !VARIABLES_OF_KEYS.contains(&&*variable) {
             continue;
         }
-        // What stands before the first `=` is the key for git: such a name cannot be overridden.
+        // Git takes the text before the first `=` for the key, so it cannot override such a name.
         if text.contains(['=', '\n', char::REPLACEMENT_CHARACTER]) {
             return Err(format!(
                 "its configuration has a name in [{section}] that cannot be overridden"

@@ -1,4 +1,4 @@
-//! Which git is run, and what it is given of the environment.
+//! The git program that is run, and the environment variables that it gets.
 
 use std::{
     env,
@@ -8,7 +8,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-/// A git program, with the only variables of the environment that it gets from outside.
+/// A git program, and the only variables of the environment that it gets.
 #[derive(Debug, Clone)]
 pub(super) struct Program {
     file: PathBuf,
@@ -33,20 +33,20 @@ impl Program {
         Some(Self { file, path: env::join_paths(folders).ok()?, home })
     }
 
-    /// A command without arguments, in an environment that decides nothing by itself.
+    /// A command without arguments, in a clean environment.
     pub(super) fn command(&self) -> Command {
         let mut command = Command::new(&self.file);
         command.env_clear().env("PATH", &self.path).stdin(Stdio::null());
         match &self.home {
             Some(home) => command.env("HOME", home),
-            // Without it, git would ask for no configuration of the user anyway.
+            // Without HOME, git reads no configuration of the user anyway.
             None => command.env("GIT_CONFIG_GLOBAL", "/dev/null"),
         };
         command
     }
 }
 
-/// Whether a path is absolute, exists, and leads out of these folders, links resolved.
+/// Whether a path is absolute, exists, and is outside of these folders, links resolved.
 fn is_outside(path: &Path, checkouts: &[&Path]) -> bool {
     path.is_absolute()
         && path

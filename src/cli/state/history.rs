@@ -6,30 +6,30 @@ use std::{
 
 use serde_json::json;
 
-use super::Desk;
+use super::command::StateCommand;
 use crate::{
     cli::{
         args::DataFormat,
         failure::{Failure, status},
     },
-    model::Key,
-    render::words,
+    model::{Key, one_line},
+    render::humanize,
     state::{Run, RunChange},
 };
 
-/// So many changes of one run are shown each; of a larger one, what did not go well.
+/// A run with at most N changes is listed whole; of a larger one, only the changes that failed.
 const SHOWN: usize = 20;
 
 pub(super) fn history(
-    desk: &Desk<'_>,
+    command: &StateCommand<'_>,
     key: Option<&Key>,
     limit: usize,
     format: DataFormat,
 ) -> Result<u8, Failure> {
-    let store = desk.read("state history")?;
-    // Runs that touched a key may be far apart.
+    let store = command.read("state history")?;
+    // The runs that touched a key may be far apart.
     let asked = if key.is_some() { usize::MAX } else { limit };
-    let mut runs = desk.wait(store.runs(asked))?;
+    let mut runs = command.block_on(store.runs(asked))?;
     if let Some(key) = key {
         for run in &mut runs {
             run.changes.retain(|change| change.address.key_str() == key.as_str());
@@ -38,31 +38,31 @@ pub(super) fn history(
         runs.truncate(limit);
     }
     if format == DataFormat::Json {
-        desk.context.output.json(&json!({ "format": "pushsync/history/1", "runs": runs }))?;
+        command.context.output.json(&json!({ "format": "pushsync/history/1", "runs": runs }))?;
         return Ok(status::DONE);
     }
-    let mut out = desk.context.output.out();
+    let mut out = command.context.output.out();
     for run in &runs {
         headline(&mut out, run)?;
-        changes(&mut out, run, desk.mask)?;
+        changes(&mut out, run, command.mask)?;
     }
     Ok(status::DONE)
 }
 
-/// When, what, and by which commit.
+/// The time, the command, and the commit of a run.
 fn headline(out: &mut impl Write, run: &Run) -> io::Result<()> {
     let mut line = format!(
         "{:.0}  {}  {}",
         run.started_at,
-        words::one_line(&run.command),
-        words::count(run.requests, "request", "requests"),
+        one_line(&run.command),
+        humanize::count(run.requests, "request", "requests"),
     );
     if let Some(commit) = &run.commit {
-        let short = words::one_line(&commit.chars().take(12).collect::<String>());
+        let short = one_line(&commit.chars().take(12).collect::<String>());
         line = format!("{line}  {short}{}", if run.dirty { " with changes" } else { "" });
     }
     if let Some(why) = &run.stopped {
-        line = format!("{line}  stopped: {}", words::one_line(why));
+        line = format!("{line}  stopped: {}", one_line(why));
     }
     writeln!(out, "{line}")
 }
@@ -72,16 +72,16 @@ fn changes(out: &mut impl Write, run: &Run, mask: bool) -> io::Result<()> {
         return run.changes.iter().try_for_each(|change| one(out, change, mask));
     }
     writeln!(out, "    {}", counts(&run.changes))?;
-    let amiss = || run.changes.iter().filter(|change| change.outcome != "done");
-    for change in amiss().take(SHOWN) {
+    let failed = || run.changes.iter().filter(|change| change.outcome != "done");
+    for change in failed().take(SHOWN) {
         one(out, change, mask)?;
     }
-    let more = amiss().count().saturating_sub(SHOWN);
+    let more = failed().count().saturating_sub(SHOWN);
     if more > 0 {
         writeln!(
             out,
             "    … and {} more that did not go well: --format json has them",
-            words::number(more as u64)
+            humanize::number(more as u64)
         )?;
     }
     Ok(())
@@ -97,11 +97,11 @@ fn counts(changes: &[RunChange]) -> String {
     for (action, outcomes) in by {
         let outcomes: Vec<_> = outcomes
             .into_iter()
-            .map(|(outcome, n)| format!("{} {}", words::number(n), words::one_line(outcome)))
+            .map(|(outcome, n)| format!("{} {}", humanize::number(n), one_line(outcome)))
             .collect();
         let gap = if line.is_empty() { "" } else { "; " };
         // Writing to a String does not fail.
-        let _ = write!(line, "{gap}{}: {}", words::one_line(action), outcomes.join(", "));
+        let _ = write!(line, "{gap}{}: {}", one_line(action), outcomes.join(", "));
     }
     line
 }
@@ -111,10 +111,10 @@ fn one(out: &mut impl Write, change: &RunChange, mask: bool) -> io::Result<()> {
     writeln!(
         out,
         "    {} {} {}{}",
-        words::one_line(&change.action),
-        words::address(&change.address, mask),
-        words::one_line(&change.outcome),
-        words::one_line(&error)
+        one_line(&change.action),
+        humanize::address(&change.address, mask),
+        one_line(&change.outcome),
+        one_line(&error)
     )
 }
 

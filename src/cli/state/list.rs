@@ -2,20 +2,19 @@ use std::io::Write;
 
 use serde_json::{Value, json};
 
-use super::Desk;
+use super::command::StateCommand;
 use crate::{
     cli::{
         args::{DataFormat, Target},
-        context::selection,
         failure::{Failure, status},
     },
-    model::{Address, Drift, Intent, Record},
-    render::words,
+    model::{Address, Drift, Intent, Record, one_line, printable},
+    render::humanize,
     state::Records,
 };
 
-/// How a delivery stands, in a word.
-fn standing(record: &Record) -> &'static str {
+/// The status of a delivery.
+fn record_status(record: &Record) -> &'static str {
     match (&record.drift, &record.superseded) {
         (Some(Drift::Gone), _) => "gone",
         (Some(Drift::Forgotten), _) => "forgotten",
@@ -32,7 +31,7 @@ fn record_json(record: &Record) -> Value {
         "visitor": record.address.visitor(),
         "kind": record.kind,
         "id": record.id,
-        "status": standing(record),
+        "status": record_status(record),
         "text": record.content.text,
         "from": record.content.from,
         "protect": record.protect,
@@ -63,18 +62,22 @@ fn intent_json(intent: &Intent) -> Value {
     })
 }
 
-pub(super) fn list(desk: &Desk<'_>, targets: &[Target], format: DataFormat) -> Result<u8, Failure> {
-    let store = desk.read("state list")?;
-    let selection = selection(targets);
-    let meta = desk.wait(store.meta())?;
-    let mut unknown = desk.wait(store.intents())?;
+pub(super) fn list(
+    command: &StateCommand<'_>,
+    targets: &[Target],
+    format: DataFormat,
+) -> Result<u8, Failure> {
+    let store = command.read("state list")?;
+    let selection = Target::selection(targets);
+    let meta = command.block_on(store.meta())?;
+    let mut unknown = command.block_on(store.intents())?;
     unknown.retain(|intent| selection.contains(&intent.address));
-    let records = Records::new(&*store, desk.runtime.handle().clone());
-    let mut out = desk.context.output.out();
+    let records = Records::new(&*store, command.runtime.handle().clone());
+    let mut out = command.context.output.out();
     let mut documents = Vec::new();
     let mut shown = 0_u64;
     for located in records {
-        let record = located?.record;
+        let record = located?.record.decode().map_err(crate::state::StateError::from)?;
         if !selection.contains(&record.address) {
             continue;
         }
@@ -85,10 +88,10 @@ pub(super) fn list(desk: &Desk<'_>, targets: &[Target], format: DataFormat) -> R
             writeln!(
                 out,
                 "{}  {}  {}  {}  {:.0}",
-                desk.shown(&record.address),
+                command.shown(&record.address),
                 record.kind,
-                words::one_line(record.id.as_str()),
-                standing(&record),
+                one_line(record.id.as_str()),
+                record_status(&record),
                 record.updated_at
             )?;
         }
@@ -97,9 +100,9 @@ pub(super) fn list(desk: &Desk<'_>, targets: &[Target], format: DataFormat) -> R
     if format == DataFormat::Json {
         documents.extend(unknown.iter().map(intent_json));
         drop(out);
-        desk.context.output.json(&json!({
+        command.context.output.json(&json!({
             "format": "pushsync/state-list/1",
-            "environment": desk.place.environment(),
+            "environment": command.state.environment(),
             "lineage": meta.lineage,
             "serial": meta.serial,
             "api": meta.api,
@@ -111,54 +114,58 @@ pub(super) fn list(desk: &Desk<'_>, targets: &[Target], format: DataFormat) -> R
         writeln!(
             out,
             "{}  {}  ?  unknown  {:.0}",
-            desk.shown(&intent.address),
+            command.shown(&intent.address),
             intent.kind,
             intent.at
         )?;
     }
     drop(out);
     let at = meta.api.map(|api| format!(", at the API at {api}")).unwrap_or_default();
-    let count = words::count(shown, "delivery", "deliveries");
-    desk.context.output.note(&format!("{count}{at}"));
+    let count = humanize::count(shown, "delivery", "deliveries");
+    command.note(&format!("{count}{at}"));
     Ok(status::DONE)
 }
 
-pub(super) fn show(desk: &Desk<'_>, address: &Address, format: DataFormat) -> Result<u8, Failure> {
-    let store = desk.read("state show")?;
-    let intents = desk.wait(store.intents())?;
+pub(super) fn show(
+    command: &StateCommand<'_>,
+    address: &Address,
+    format: DataFormat,
+) -> Result<u8, Failure> {
+    let store = command.read("state show")?;
+    let intents = command.block_on(store.intents())?;
     let unknown = intents.iter().find(|intent| intent.address == *address);
-    let record = desk.wait(store.record(address))?;
+    let record = command.block_on(store.record(address))?;
     let mut document = match (&record, unknown) {
         (_, Some(intent)) => intent_json(intent),
         (Some(record), None) => record_json(record),
         (None, None) => {
-            // Says why there is none.
-            desk.record(&*store, address)?;
+            // This fails with the reason.
+            command.record(&*store, address)?;
             return Ok(status::FAILED);
         }
     };
-    document["api"] = json!(desk.wait(store.meta())?.api);
+    document["api"] = json!(command.block_on(store.meta())?.api);
     if format == DataFormat::Json {
-        desk.context.output.json(&document)?;
+        command.context.output.json(&document)?;
         return Ok(status::DONE);
     }
-    let mut out = desk.context.output.out();
-    writeln!(out, "{}", desk.shown(address))?;
+    let mut out = command.context.output.out();
+    writeln!(out, "{}", command.shown(address))?;
     let hidden = ["address", "key", "visitor", "text", "from"];
     let from = unknown.map(|intent| &intent.content.from);
     if let Some(from) = from.or(record.as_ref().map(|record| &record.content.from)) {
-        writeln!(out, "  {:<12} {}", "from", words::one_line(&from.to_string()))?;
+        writeln!(out, "  {:<12} {}", "from", one_line(&from.to_string()))?;
     }
     for (name, value) in document.as_object().into_iter().flatten() {
         if hidden.contains(&name.as_str()) || value.is_null() {
             continue;
         }
         let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        writeln!(out, "  {:<12} {}", name.replace('_', " "), words::one_line(&value))?;
+        writeln!(out, "  {:<12} {}", name.replace('_', " "), one_line(&value))?;
     }
     if let Some(text) = document["text"].as_str() {
         writeln!(out)?;
-        for line in words::printable(text).lines() {
+        for line in printable(text).lines() {
             writeln!(out, "    {line}")?;
         }
     }

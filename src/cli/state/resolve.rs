@@ -1,26 +1,26 @@
-use super::Desk;
+use super::command::StateCommand;
 use crate::{
     apply::resolution,
     cli::{
+        environment,
         failure::{Failure, status},
-        surroundings,
     },
     model::{Address, MessageId},
 };
 
-/// Says what became of a create whose answer was lost.
+/// Records what became of a create whose answer was lost.
 pub(super) fn resolve(
-    desk: &Desk<'_>,
+    command: &StateCommand<'_>,
     address: &Address,
     sent: Option<String>,
 ) -> Result<u8, Failure> {
-    let store = desk.open("state resolve")?;
-    let shown = desk.shown(address);
-    let intents = desk.wait(store.intents())?;
+    let store = command.open("state resolve")?;
+    let shown = command.shown(address);
+    let intents = command.block_on(store.intents())?;
     let Some(intent) = intents.into_iter().find(|intent| intent.address == *address) else {
         return Err(Failure::new(format!("{shown} is not unknown: there is nothing to resolve")));
     };
-    let earlier = desk.wait(store.record(address))?;
+    let earlier = command.block_on(store.record(address))?;
     let id = sent.map(MessageId::new);
     if let (Some(id), Some(record)) = (&id, &earlier)
         && record.id == *id
@@ -32,8 +32,8 @@ pub(super) fn resolve(
         Some(id) => format!("{shown} was sent, as message {id}"),
         None => format!("{shown} was not sent; the next apply may send it"),
     };
-    let writes = resolution(intent, id, earlier, surroundings::now());
-    desk.commit(&*store, "state resolve", writes, vec![(address.clone(), "resolve")])?;
-    desk.context.output.note(&said);
+    let writes = resolution(intent, id, earlier, environment::now());
+    command.commit(&*store, "state resolve", writes, vec![(address.clone(), "resolve")])?;
+    command.note(&said);
     Ok(status::DONE)
 }

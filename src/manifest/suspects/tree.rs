@@ -11,7 +11,7 @@ use crate::{
         suggest,
         yaml::tree::{NodeId, Span, Tree, What},
     },
-    model::redact::likely_ids,
+    model::mask::likely_ids,
 };
 
 /// A scalar, or the part of one, that may be a visitor's id.

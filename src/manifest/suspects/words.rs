@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::fields::{Holds, exactly, probably};
-use crate::model::redact::likely_ids;
+use crate::model::mask::likely_ids;
 
 /// What must not be shown of a file, for each line the characters from 0, and the words by themselves.
 #[derive(Debug, Default)]

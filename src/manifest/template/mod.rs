@@ -7,7 +7,6 @@ mod checks_tests;
 mod engine;
 mod places;
 
-pub(crate) use engine::{
-    FUEL, engine, is_same_for_all, is_template, message_of, range_of, undefined_name,
-};
+pub use engine::engine;
+pub(crate) use engine::{FUEL, is_same_for_all, is_template, message_of, range_of, undefined_name};
 pub(crate) use places::place_in;

@@ -2,7 +2,6 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    ops::Bound,
     sync::Arc,
 };
 
@@ -10,16 +9,14 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::{
-    fuzzing::now,
     model::{
-        Address, BaseUrl, Content, Delivery, Drift, Endpoint, Intent, Key, Kind, MessageId,
-        OnMissing, OnUnknown, Record, Sender, Source, Spec, WindowState,
+        Address, BaseUrl, Content, Delivery, Drift, Endpoint, Intent, Key, Kind, Located,
+        MessageId, OnMissing, OnUnknown, PackedRecords, Record, Sender, Source, Spec,
+        UnreadableRecord, WindowState, packed_record::pack,
     },
     plan::{
-        Budget, Declared, Inputs, Operation, Plan, PlanError, Selection, StateRef,
-        planner::{Import, plan},
+        Budget, Declared, Import, Inputs, Operation, Plan, PlanError, Selection, StateRef, plan,
     },
-    state::{Located, MemoryStore, Sketch, Store, Write},
 };
 
 pub(super) fn address(text: &str) -> Address {
@@ -143,43 +140,46 @@ impl World {
                     self.moved.get(&record.address.key()).map(|to| record.address.with_key(to));
                 match target {
                     Some(to) if self.records.contains_key(&to) => {
-                        Located { record: record.clone(), moved_from: None, blocked: true }
+                        Located { record: record.clone().into(), moved_from: None, blocked: true }
                     }
                     Some(to) => Located {
-                        record: Record { address: to, ..record.clone() },
+                        record: Record { address: to, ..record.clone() }.into(),
                         moved_from: Some(record.address.clone()),
                         blocked: false,
                     },
-                    None => Located { record: record.clone(), moved_from: None, blocked: false },
+                    None => {
+                        Located { record: record.clone().into(), moved_from: None, blocked: false }
+                    }
                 }
             })
             .collect();
-        all.sort_by(|a, b| a.record.address.cmp(&b.record.address));
+        all.sort_by(|a, b| a.record.name().cmp(b.record.name()));
         all
     }
 
-    /// The same as a store yields them to who does not need them whole.
-    pub(super) fn sketches(&self) -> Vec<Located<Sketch>> {
-        let store = MemoryStore::new("default", Uuid::nil(), at(0)).expect("can be made");
-        let puts = self.records.values().map(|record| Write::Put(Box::new(record.clone())));
-        now(store.commit(puts.collect())).expect("is ready").expect("commits");
-        let page = now(store.page(Bound::Unbounded, Bound::Unbounded, usize::MAX));
-        let page = page.expect("is ready").expect("reads");
+    /// The same as a store yields them if it need not decode them.
+    pub(super) fn packed(&self) -> Vec<Located> {
+        let mut page = PackedRecords::new("here");
+        for record in self.records.values() {
+            let mut packed = Vec::new();
+            pack(record, &mut packed).expect("packs");
+            page.push(record.address.as_str().as_bytes(), &packed);
+        }
+        let page = Arc::new(page);
         self.located()
             .into_iter()
             .map(|located| {
-                if located.moved_from.is_some() {
-                    return located.into();
+                let name = located.record.name();
+                match (0..page.len()).filter_map(|at| page.get(at)).find(|lazy| lazy.name() == name)
+                {
+                    Some(record) if located.moved_from.is_none() => Located { record, ..located },
+                    _ => located,
                 }
-                let name = located.record.address.as_str().as_bytes();
-                let entry = page.entries().find(|entry| entry.name() == name);
-                let record = Sketch::Stored(entry.expect("it was put"));
-                Located { record, moved_from: None, blocked: located.blocked }
             })
             .collect()
     }
 
-    pub(super) fn plan(&self) -> Result<Plan, PlanError> {
+    pub(super) fn plan(&self) -> Result<Plan, PlanError<UnreadableRecord>> {
         let mut desired = self.desired.clone();
         desired.sort_by(|a, b| a.address.cmp(&b.address));
         plan(self.inputs(), desired.into_iter().map(Ok), self.located().into_iter().map(Ok))
@@ -250,7 +250,10 @@ impl World {
     /// Every address that a plan has to say something about.
     pub(super) fn addresses(&self) -> BTreeSet<Address> {
         let desired = self.desired.iter().map(|delivery| delivery.address.clone());
-        let records = self.located().into_iter().map(|located| located.record.address);
+        let records = self
+            .located()
+            .into_iter()
+            .map(|located| located.record.decode().expect("decodes").address);
         desired.chain(records).collect()
     }
 }

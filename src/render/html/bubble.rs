@@ -1,66 +1,75 @@
-use super::{
-    super::{
-        diff::{Piece, words},
-        groups::{Shown, shown},
-        words as say,
-    },
-    line, text,
-};
-use crate::{model::Content, plan::Change};
+//! The bubbles of a chat: what the visitor sees before and after a change.
 
-/// More characters than this scroll in their bubble.
+use serde::Serialize;
+
+use crate::{
+    model::{Content, one_line, printable},
+    plan::Change,
+    render::{
+        diff::{DiffPart, word_diff},
+        groups::{Shown, shown},
+    },
+};
+
+/// A text with more characters scrolls in its bubble.
 const LONG: usize = 2_000;
 
-/// What the visitor sees before and after a change.
-pub(super) fn bubbles(change: &Change) -> String {
-    let sides = match shown(change) {
-        Shown::New(after) => whole("After", "after", after),
-        Shown::Gone(before) => whole("Before; it goes", "before", before),
-        Shown::Kept(content) => whole("It stays", "kept", content),
-        Shown::Doubtful(sent) => whole("It may be there", "doubtful", sent),
+/// One message, as the template shows it.
+#[derive(Serialize)]
+pub(super) struct Bubble {
+    label: &'static str,
+    class: &'static str,
+    scrolls: bool,
+    parts: Vec<Part>,
+    from: String,
+}
+
+/// A stretch of a text, in a tag if it is marked.
+#[derive(Serialize)]
+struct Part {
+    tag: Option<&'static str>,
+    text: String,
+}
+
+pub(super) fn bubbles(change: &Change) -> Vec<Bubble> {
+    match shown(change) {
+        Shown::New(after) => vec![whole("After", "after", after)],
+        Shown::Gone(before) => vec![whole("Before; it goes", "before", before)],
+        Shown::Kept(content) => vec![whole("It stays", "kept", content)],
+        Shown::Doubtful(sent) => vec![whole("It may be there", "doubtful", sent)],
         Shown::Changed(before, after) if before.text == after.text => {
-            whole("Before", "before", before) + &whole("After; the same text", "after", after)
+            vec![whole("Before", "before", before), whole("After; the same text", "after", after)]
         }
         Shown::Changed(before, after) => {
             let (old, new) = marked(&before.text, &after.text);
-            side("Before", "before", before, &old) + &side("After", "after", after, &new)
+            vec![bubble("Before", "before", before, old), bubble("After", "after", after, new)]
         }
-        Shown::Nothing => return String::new(),
-    };
-    format!("<div class=\"chat\">\n{sides}</div>\n")
+        Shown::Nothing => Vec::new(),
+    }
 }
 
-fn whole(label: &str, class: &str, content: &Content) -> String {
-    side(label, class, content, &text(&content.text))
+fn whole(label: &'static str, class: &'static str, content: &Content) -> Bubble {
+    let text = printable(&content.text).into_owned();
+    bubble(label, class, content, vec![Part { tag: None, text }])
 }
 
-/// One bubble, its text as HTML.
-fn side(label: &str, class: &str, content: &Content, html: &str) -> String {
-    // What scrolls must be reached with the keyboard.
-    let scrolls = if content.text.chars().nth(LONG).is_some() {
-        format!(" tabindex=\"0\" role=\"region\" aria-label=\"{label}\"")
-    } else {
-        String::new()
-    };
-    format!(
-        "<div class=\"side\"><h4>{label}</h4>\n<div class=\"bubble {class}\"{scrolls}><p class=\"text\" dir=\"auto\">{html}</p></div>\n<p class=\"from\">from {}</p></div>\n",
-        line(&content.from.to_string())
-    )
+fn bubble(label: &'static str, class: &'static str, content: &Content, parts: Vec<Part>) -> Bubble {
+    let scrolls = content.text.chars().nth(LONG).is_some();
+    Bubble { label, class, scrolls, parts, from: one_line(&content.from.to_string()) }
 }
 
-/// The old text with what goes marked, and the new one with what comes marked.
-fn marked(old: &str, new: &str) -> (String, String) {
-    let (mut before, mut after) = (String::new(), String::new());
-    for piece in words(&say::printable(old), &say::printable(new)) {
-        // Printable already: that is done before, so that marks do not hide anything from it.
-        let html = super::escape::html(piece.text());
-        match piece {
-            Piece::Same(_) => {
-                before.push_str(&html);
-                after.push_str(&html);
+/// The old text with its removed words marked, and the new text with its added words marked. Both are made
+/// printable first, so that a mark cannot split a hostile sequence.
+fn marked(old: &str, new: &str) -> (Vec<Part>, Vec<Part>) {
+    let (mut before, mut after) = (Vec::new(), Vec::new());
+    for part in word_diff(&printable(old), &printable(new)) {
+        match part {
+            DiffPart::Same(text) => {
+                before.push(Part { tag: None, text: text.clone() });
+                after.push(Part { tag: None, text });
             }
-            Piece::Old(_) => before.push_str(&format!("<del>{html}</del>")),
-            Piece::New(_) => after.push_str(&format!("<ins>{html}</ins>")),
+            DiffPart::Old(text) => before.push(Part { tag: Some("del"), text }),
+            DiffPart::New(text) => after.push(Part { tag: Some("ins"), text }),
         }
     }
     (before, after)

@@ -6,7 +6,8 @@ use serde_json::Value;
 
 use super::plans::{address, change, content, everything, of, sized};
 use crate::{
-    apply::{self, Failure, Outcome, Stop, api},
+    apply::{self, Failure, Outcome, Problem, Stop},
+    brevo::{self, Error, ErrorKind},
     diagnostics::{Code, Diagnostic},
     model::{CommitId, Endpoint, Kind, Place, Sender},
     plan::{self, Action, Commit, Operation, Plan, ProtectMark, Reason, wire},
@@ -51,19 +52,17 @@ fn rich() -> Plan {
 }
 
 fn outcome() -> Outcome {
-    let problem = |reach| api::Problem {
-        reach,
-        gone: false,
+    let refused = ErrorKind::Status {
+        status: 400,
         code: Some("invalid_parameter".into()),
-        message: "refused".into(),
-        hint: None,
-        request_id: None,
-        budget: None,
+        message: Some("refused".into()),
+        json: true,
     };
-    let failed = [api::Reach::Answered(400), api::Reach::NotConnected].map(|reach| Failure {
+    let not_built = ErrorKind::NotBuilt { why: "no such sender".into() };
+    let failed = [refused, not_built].map(|kind| Failure {
         address: address("text", 1),
         action: "create",
-        problem: problem(reach),
+        problem: Problem::Api(Error::new(brevo::Operation::SendPushedMessage, kind)),
     });
     Outcome {
         applied: 1,

@@ -15,9 +15,9 @@ use crate::{
     diagnostics::{Code, Diagnostic, Report, Sources, show::Style},
     model::{
         Address, Content, Key, Kind, MessageId, Place, Sender, Superseded, VisitorId, is_hostile,
+        one_line, printable,
     },
     plan::{Change, Operation, Plan, ProtectMark, Reason, safety::Refusal, wire},
-    render::words,
 };
 
 const FORMATS: [Format; 5] =
@@ -368,8 +368,8 @@ fn diagnostics_are_as_harmless_as_plans() {
     assert!(sarif.contains("chat/messages/%3A%3Aerror%3A%3APWNED.yaml"), "{sarif}");
     // The rest of the house says it this way.
     for text in texts() {
-        assert_harmless(&words::printable(&text));
-        assert_commands_nothing(&words::printable(&text));
-        assert!(!words::one_line(&text).contains(['\n', '\t']));
+        assert_harmless(&printable(&text));
+        assert_commands_nothing(&printable(&text));
+        assert!(!one_line(&text).contains(['\n', '\t']));
     }
 }

@@ -66,14 +66,14 @@ fn a_comment_is_never_too_long_and_its_counts_are_always_complete() {
         let plan = of(changes.collect());
         let shown = markdown(&plan);
         assert!(shown.len() <= MOST, "{} bytes for {keys} of {}", shown.len(), text.len());
-        let count = crate::render::words::number(keys as u64);
+        let count = crate::render::humanize::number(keys as u64);
         assert!(shown.contains(&format!("| create | {count} |")), "{keys}: {}", &shown[..300]);
         assert!(shown.contains("Left out, for want of room:"), "{keys}");
         // What is not folded, not a line and not counted would be lost.
         let (full, lines) =
             (shown.matches("<details>").count(), shown.matches("\n- `+` create").count());
         let counted = keys - full - lines;
-        let said = format!("({} change", crate::render::words::number(counted as u64));
+        let said = format!("({} change", crate::render::humanize::number(counted as u64));
         assert_eq!(shown.contains(&said), counted > 0, "{full} full, {lines} lines of {keys}");
     }
 }

@@ -7,15 +7,14 @@ use uuid::Uuid;
 
 use crate::{
     model::{
-        Address, BaseUrl, CommitId, Content, Delivery, Drift, Endpoint, Intent, Key, Kind,
+        Address, BaseUrl, CommitId, Content, Delivery, Drift, Endpoint, Intent, Key, Kind, Located,
         MessageId, OnMissing, OnUnknown, Place, Record, Sender, Source, Spec, Superseded,
-        WindowState,
+        UnreadableRecord, WindowState,
     },
     plan::{
         Budget, Change, Commit, Declared, Import, Inputs, Operation, Plan, Reason, Selection,
         StateRef, Summary, plan,
     },
-    state::Located,
 };
 
 const LONG: &str = "Dark mode is here! Turn it on under Settings > Appearance, and tell us what \
@@ -139,7 +138,8 @@ pub(super) fn everything() -> Plan {
     };
     let located = records.into_iter().map(|record| {
         let moved_from = (record.address.key_str() == "new-name").then(|| address("old-name", 1));
-        Ok(Located { record, moved_from, blocked: false })
+        let record = record.into();
+        Ok::<_, UnreadableRecord>(Located { record, moved_from, blocked: false })
     });
     plan(inputs, desired.into_iter().map(Ok), located).expect("a plan")
 }

@@ -1,4 +1,4 @@
-//! Where a bucket is, and how it is reached: the URL, and the usual `AWS_*` variables.
+//! Which bucket, and how to reach it: the URL, and the usual `AWS_*` variables.
 
 use std::{collections::BTreeMap, fmt, time::Duration};
 
@@ -9,12 +9,12 @@ use object_store::{
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{
-    http::{Connector, ServerTime},
+    http::{Connector, ServerClock},
     objects::Objects,
 };
-use crate::state::StateError;
+use crate::{model::BaseUrl, state::StateError};
 
-/// The variables that are asked for.
+/// The variables that count.
 const VARIABLES: [&str; 21] = [
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
@@ -39,20 +39,20 @@ const VARIABLES: [&str; 21] = [
     "AWS_REQUEST_PAYER",
 ];
 
-/// How long things take and how much is kept. The defaults are for everyone; tests have others.
+/// Times and numbers. The defaults are for everyone; tests have others.
 #[derive(Debug, Clone)]
 pub struct Limits {
-    /// How long the lock is held without a word from its holder.
+    /// How long the lock lasts if its holder does not prolong it.
     pub lease: Duration,
     /// How long a request waits without a byte.
     pub request: Duration,
-    /// How long one thing is tried again and again.
+    /// How long an operation is repeated.
     pub patience: Duration,
-    /// So many segments become a snapshot when the state is closed.
+    /// This number of segments becomes a snapshot when the state is closed.
     pub segments: usize,
-    /// So many snapshots are kept.
+    /// At most this number of snapshots is kept.
     pub snapshots: usize,
-    /// What is not needed any more is removed when it is so old. Much longer than `lease`: see
+    /// Objects that are not needed any more are removed at this age. Much longer than `lease`: see
     /// [`super`].
     pub grace: Duration,
 }
@@ -70,7 +70,7 @@ impl Default for Limits {
     }
 }
 
-/// A bucket, a prefix in it, and how it is reached.
+/// A bucket, a prefix in it, and how to reach it.
 #[derive(Clone)]
 pub struct Bucket {
     url: String,
@@ -78,10 +78,10 @@ pub struct Bucket {
     limits: Limits,
 }
 
-/// Fit for messages: what is no bucket's name is left out, there may be a password in it.
+/// For messages. A URL that names no bucket is not shown: it may hold a password.
 impl fmt::Display for Bucket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.place().unwrap_or_else(|_| "s3://…".to_owned()))
+        f.write_str(&self.location().unwrap_or_else(|_| UNREADABLE.to_owned()))
     }
 }
 
@@ -91,27 +91,15 @@ impl fmt::Debug for Bucket {
     }
 }
 
-struct Parts<'a> {
-    bucket: &'a str,
-    prefix: &'a str,
-}
-
-impl Parts<'_> {
-    fn place(&self) -> String {
-        match self.prefix {
-            "" => format!("s3://{}", self.bucket),
-            prefix => format!("s3://{}/{prefix}", self.bucket),
-        }
-    }
-}
+const UNREADABLE: &str = "s3://…";
 
 impl Bucket {
-    /// What `s3://bucket/prefix` names.
+    /// The bucket and prefix of `s3://bucket/prefix`.
     pub fn new(url: impl Into<String>) -> Self {
         Self { url: url.into(), variables: BTreeMap::new(), limits: Limits::default() }
     }
 
-    /// With what the environment says: `AWS_ACCESS_KEY_ID`, `AWS_REGION`, `AWS_ENDPOINT_URL`…
+    /// With the variables of the environment: `AWS_ACCESS_KEY_ID`, `AWS_REGION`, `AWS_ENDPOINT_URL`…
     #[must_use]
     pub fn with_variables(mut self, variable: &dyn Fn(&str) -> Option<String>) -> Self {
         let found = VARIABLES.iter().filter_map(|name| Some((*name, variable(name)?)));
@@ -132,12 +120,13 @@ impl Bucket {
     }
 
     /// Its name in messages.
-    pub(super) fn place(&self) -> Result<String, StateError> {
-        Ok(self.parts()?.place())
+    pub(super) fn location(&self) -> Result<String, StateError> {
+        let (bucket, prefix) = self.split()?;
+        Ok(format!("s3://{bucket}/{prefix}").trim_end_matches('/').to_owned())
     }
 
-    /// The URL is not quoted in the error: there may be a password in what is no bucket's name.
-    fn parts(&self) -> Result<Parts<'_>, StateError> {
+    /// The bucket and the prefix.
+    fn split(&self) -> Result<(&str, &str), StateError> {
         let plain = |text: &str, also: &str| {
             text.chars().all(|c| c.is_ascii_alphanumeric() || also.contains(c))
         };
@@ -147,50 +136,46 @@ impl Bucket {
         let whole =
             prefix.is_empty() || prefix.split('/').all(|part| !matches!(part, "" | "." | ".."));
         if bucket.is_empty() || !plain(bucket, ".-_") || !plain(prefix, "/.-_=+@ ") || !whole {
-            return Err(unavailable(
-                "s3://…",
+            return Err(StateError::unavailable(
+                UNREADABLE,
                 "its URL should be s3://BUCKET/PREFIX; a prefix has letters, digits, '.', '-', \
                  '_', '=', '+', '@' and blanks between its '/'",
             ));
         }
-        Ok(Parts { bucket, prefix })
+        Ok((bucket, prefix))
     }
 
     /// The objects of one environment.
     pub(super) fn objects(&self, environment: &str) -> Result<Objects, StateError> {
-        let parts = self.parts()?;
-        let place = parts.place();
+        let (bucket, prefix) = self.split()?;
+        let location = self.location()?;
         let mut builder = AmazonS3Builder::new();
         for (name, value) in &self.variables {
-            let key: AmazonS3ConfigKey = name
-                .to_ascii_lowercase()
-                .parse()
-                .map_err(|_| unavailable(&place, format!("{name} cannot be used")))?;
+            let key: AmazonS3ConfigKey = name.to_ascii_lowercase().parse().map_err(|_| {
+                StateError::unavailable(&location, format!("{name} cannot be used"))
+            })?;
             builder = builder.with_config(key, value.expose_secret());
         }
-        // As in the AWS tools, the service's own endpoint counts before the general one.
+        // As in the AWS tools, the endpoint of the service wins over the general one.
         let endpoint = ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"]
             .iter()
             .find_map(|name| Some((name, self.variables.get(name)?.expose_secret())));
         let mut plain = false;
         if let Some((name, endpoint)) = endpoint {
-            plain =
-                is_plain(endpoint).map_err(|why| unavailable(&place, format!("{name} {why}")))?;
+            plain = is_plain(endpoint)
+                .map_err(|why| StateError::unavailable(&location, format!("{name} {why}")))?;
             builder = builder.with_endpoint(endpoint);
         }
-        let time = ServerTime::default();
+        let clock = ServerClock::default();
+        let connector = Connector { clock: clock.clone(), patience: self.limits.request };
         let builder = builder
-            .with_bucket_name(parts.bucket)
+            .with_bucket_name(bucket)
             .with_client_options(ClientOptions::new().with_allow_http(plain))
-            // Repeats are ours: see `objects`.
+            // `Objects` repeats requests.
             .with_retry(RetryConfig { max_retries: 0, ..RetryConfig::default() })
             .with_disable_bulk_delete(true)
-            .with_http_connector(Connector {
-                time: time.clone(),
-                patience: self.limits.request,
-                user_agent: concat!("pushsync/", env!("CARGO_PKG_VERSION")).to_owned(),
-            });
-        // The crate's words could quote a variable's value.
+            .with_http_connector(connector);
+        // The crate's words could quote the value of a variable.
         let store = builder.build().map_err(|_| {
             let names: Vec<_> = self.variables.keys().copied().collect();
             let why = format!(
@@ -198,35 +183,20 @@ impl Bucket {
                  (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY come in a pair)",
                 names.join(", ")
             );
-            unavailable(&place, why)
+            StateError::unavailable(&location, why)
         })?;
-        // ':' is in the names of the sandbox's environments.
-        let folder = environment.replace(':', "+");
-        let prefix = match parts.prefix {
-            "" => format!("{folder}/"),
-            prefix => format!("{prefix}/{folder}/"),
-        };
-        Ok(Objects::new(store, prefix, &place, time, self.limits.patience))
+        // The names of the sandbox's environments have a ':'.
+        let folder = format!("{prefix}/{}/", environment.replace(':', "+"));
+        let folder = folder.trim_start_matches('/').to_owned();
+        Ok(Objects::new(store, folder, location, clock, self.limits.patience))
     }
 }
 
-/// Whether an endpoint is one without TLS, which only this machine's may be.
+/// Whether an endpoint is without TLS, which only this machine's may be.
 fn is_plain(endpoint: &str) -> Result<bool, &'static str> {
-    let why = "should be an https:// URL, or http:// on this machine, without a user or a query";
-    let url = reqwest::Url::parse(endpoint).map_err(|_| why)?;
-    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
-    let loopback = host == "localhost"
-        || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
-    let bare = url.username().is_empty() && url.password().is_none() && url.query().is_none();
-    match url.scheme() {
-        "https" if bare => Ok(false),
-        "http" if bare && loopback => Ok(true),
-        _ => Err(why),
-    }
-}
-
-fn unavailable(place: &str, why: impl Into<String>) -> StateError {
-    StateError::Unavailable { place: place.to_owned(), why: why.into() }
+    BaseUrl::parse(endpoint).map(|url| !url.is_https()).map_err(
+        |_| "should be an https:// URL, or http:// on this machine, without a user or a query",
+    )
 }
 
 #[cfg(test)]
@@ -240,17 +210,17 @@ mod tests {
             ("s3://b/", "s3://b"),
             ("s3://my.bucket/a/b/", "s3://my.bucket/a/b"),
         ] {
-            assert_eq!(Bucket::new(url).place().expect("is one"), place);
+            assert_eq!(Bucket::new(url).location().expect("is one"), place);
         }
         for url in ["s3://", "s3:///a", "s3://b//a", "s3://b/../a", "s3://b/a?x=1", "s3://b/a#b"] {
-            assert!(Bucket::new(url).place().is_err(), "{url}");
+            assert!(Bucket::new(url).location().is_err(), "{url}");
         }
     }
 
     #[test]
     fn a_url_with_a_password_is_refused_and_not_quoted() {
         let bucket = Bucket::new("s3://key:very-secret@bucket/prefix");
-        let error = bucket.place().expect_err("is refused").to_string();
+        let error = bucket.location().expect_err("is refused").to_string();
         assert!(!format!("{error} {bucket:?}").contains("very-secret"), "{error}");
     }
 

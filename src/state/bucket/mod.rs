@@ -2,143 +2,73 @@
 //!
 //! Below `PREFIX/ENVIRONMENT/` lie
 //!
-//! | name | what |
+//! | name | content |
 //! |---|---|
-//! | `head.json` | whose state this is, the snapshot that counts, a commit that is certainly there |
-//! | `snapshots/SEQUENCE-CHECKSUM` | everything, as it was after that commit; never changed |
-//! | `segments/SEQUENCE` | what that commit changed; never changed |
+//! | `head.json` | the checkpoint: which state this is, the snapshot to start from, a commit that is certainly there |
+//! | `snapshots/SEQUENCE-CHECKSUM` | the whole state after that commit; never changed |
+//! | `segments/SEQUENCE` | the changes of that commit; never changed |
 //! | `lock.json` | who writes, and until when |
 //!
-//! # What is true
+//! # Which state holds
 //!
-//! The state is the snapshot that the head names and the segments after it, in the order of their
-//! numbers, up to the first number that is not there. A commit is **one put**: of the segment with
-//! the next number, on condition that there is none yet (`If-None-Match: *`). The head does not
-//! move with it.
+//! The state is the snapshot that the checkpoint names and the segments after it, in the order of
+//! their numbers, up to the first number that does not exist. A commit is **one put**: of the segment
+//! with the next number, on condition that it does not exist yet (`If-None-Match: *`). The checkpoint
+//! does not move with it.
 //!
-//! - *Nothing is committed twice, and no two writers commit the same number.* The condition sees
-//!   to that, without any clock and without the lock. Every segment has the checksum of the one
-//!   before in it, so what a writer adds follows what it has read. Whoever finds the number taken
-//!   writes nothing more.
-//! - *An answer that is lost is no doubt.* The put is repeated; if it is refused then, the object
-//!   is read: it has these very bytes, with the id of the writer in them, or it is another's.
-//! - *What was acknowledged stays.* Segments and snapshots are never changed. They are removed
-//!   only when the head names a snapshot that has them in it, and a while after that.
-//! - *A commit is not acknowledged and then passed over.* The danger: a writer stands still (its
-//!   machine sleeps), another one takes its lock over, commits, makes a snapshot, and removes the
-//!   segments. The number that the first one uses next would be free again. So segments stay for
-//!   [`Limits::grace`] by the server's clock, which is much longer than a lease, and a commit is
-//!   acknowledged only if, by the server's clock, the lease had not run out when it was written,
-//!   or if the lock still is the writer's own after it. In the first case the other's segment is
-//!   still there, and the put is refused; in the second there is no other one. Nothing here
-//!   compares the clocks of two machines.
-//! - *The head never goes back.* It is moved by `If-Match`, and only forward. A head that lags
-//!   behind is as true as it was.
-//! - *What is missing is noticed.* A segment without the one before, a snapshot that the head
-//!   names and that is not there, objects without a head: all that is damage. The head also knows
-//!   the last commit at the time it was moved, which is at the end of every run that wrote, and
-//!   at the start of one that follows a run that was killed. So of the commits, only those of a
-//!   killed run could be removed unnoticed, by somebody who removes the last ones, before
-//!   anything has been opened for writing again.
+//! - *No two writers commit the same number.* The condition prevents it, without any clock and
+//!   without the lock. Every segment has the checksum of the one before, so a writer's commits
+//!   follow those that it has read. A writer that finds the number taken writes nothing more.
+//! - *A lost answer leaves no doubt.* The put is repeated. If it is then refused, the object is read:
+//!   either it has the same bytes, with the id of the writer among them, or it is another writer's.
+//! - *An acknowledged commit stays.* Segments and snapshots never change. They are removed only when
+//!   the checkpoint names a snapshot that contains them, and a while after that.
+//! - *No acknowledged commit is passed over.* The danger: a writer stands still (its machine sleeps);
+//!   another one takes over its lock, commits, makes a snapshot, and removes the segments. The next
+//!   number of the first writer would then be free again. So segments stay for [`Limits::grace`] by
+//!   the server's clock, which is much longer than a lease. And a commit is acknowledged only if, by
+//!   the server's clock, the lease had not run out at the put, or if the lock still is the writer's
+//!   own afterwards. In the first case the other writer's segment still exists, and the put is
+//!   refused; in the second there is no other writer. Nothing compares the clocks of two machines.
+//! - *The checkpoint never goes back.* It moves by `If-Match`, and only forward. A checkpoint that
+//!   lags behind is still true.
+//! - *A missing object is noticed.* A segment without the one before, a snapshot that the checkpoint
+//!   names and that does not exist, objects without a checkpoint: all that is damage. The checkpoint
+//!   also names the last commit at the time when it moved: at the end of every run that wrote, and
+//!   at the start of the run after one that was killed. So commits can disappear unnoticed only if
+//!   they are the last ones of a killed run, and if somebody removes them before the next writer.
 //!
-//! A writer that dies between two of these steps leaves a state that is whole: at worst a
-//! snapshot that nobody names, which is removed in its time.
+//! A writer that dies between two of these steps leaves a whole state: at worst with a snapshot that
+//! the checkpoint does not name, which is removed in time.
 //!
 //! # The lock
 //!
-//! It keeps writers from being refused half way, and no more than that. It is an object with a
-//! lease, which its holder prolongs in the background. When its time is up, or when it has not
-//! changed for one and a half leases, it may be taken over, by `If-Match` on the version that
-//! was read.
+//! Its only use is that no writer is refused half way. It is an object with a lease, which its holder
+//! prolongs in the background. When its time is up, or when it has not changed for one and a half
+//! leases, another process may take it over, by `If-Match` on the version that it read.
 //!
 //! # Readers
 //!
-//! They take no lock. They read the head, then what it names, then the segments up to the highest
-//! number in the list; one that the list left out while it was written is asked for by its number.
-//! If something is not there and the head has moved meanwhile, they begin anew.
+//! They take no lock. They read the checkpoint, then the snapshot, then the segments up to the
+//! highest number in the list. A segment that the list lacks, because it was written meanwhile, is
+//! read by its number. If an object does not exist and the checkpoint has moved, they start again.
 
-mod backing;
-mod chain;
-mod compact;
+mod checkpoint;
 mod config;
-mod frame;
-mod head;
+mod error;
 mod http;
+mod kv;
+mod layout;
+mod load;
 mod lock;
+mod maintenance;
 mod objects;
+mod open;
 mod restore;
-mod store;
-
-use std::thread;
+mod snapshot;
 
 pub use config::{Bucket, Limits};
 pub use lock::HeldLock;
-pub use restore::Snapshot;
-
-use super::{HostedStore, Meta, OpenOptions, StateError};
-
-/// Opens the state of one environment in a bucket.
-pub(super) fn open(bucket: Bucket, options: OpenOptions) -> Result<HostedStore, StateError> {
-    HostedStore::start(bucket.place()?, move |place| {
-        Ok(Box::new(store::open(&bucket, &options, place)?))
-    })
-}
-
-/// Takes the lock of an environment's state from whoever has it; who that was. A writer that is
-/// still there notices before it commits anything more, and stops.
-///
-/// # Errors
-///
-/// [`StateError::Unavailable`].
-pub fn unlock(bucket: &Bucket, environment: &str) -> Result<Option<HeldLock>, StateError> {
-    apart(&bucket.place()?, || {
-        let objects = bucket.objects(environment)?;
-        store::runtime(objects.place())?.block_on(lock::break_it(&objects))
-    })
-}
-
-/// Who has the lock of an environment's state.
-///
-/// # Errors
-///
-/// [`StateError::Unavailable`].
-pub fn holder(bucket: &Bucket, environment: &str) -> Result<Option<HeldLock>, StateError> {
-    apart(&bucket.place()?, || {
-        let objects = bucket.objects(environment)?;
-        store::runtime(objects.place())?.block_on(lock::holder(&objects))
-    })
-}
-
-/// The snapshots of an environment's state, the newest first.
-///
-/// # Errors
-///
-/// [`StateError::Unavailable`].
-pub fn snapshots(bucket: &Bucket, environment: &str) -> Result<Vec<Snapshot>, StateError> {
-    apart(&bucket.place()?, || {
-        let objects = bucket.objects(environment)?;
-        store::runtime(objects.place())?.block_on(restore::list(&objects))
-    })
-}
-
-/// Makes a snapshot the current state, under the lock: as a new commit with a higher serial, so
-/// that plans that were made before are not applied unseen. It does so even if what is there now
-/// is damaged. What is there now, if it can be read, becomes a snapshot before.
-///
-/// Of the options, the environment, the holder, the timeout and the time count.
-///
-/// # Errors
-///
-/// [`StateError::NoSnapshot`], `Damaged` if the snapshot is, `Locked`, `Unavailable`.
-pub fn restore(bucket: &Bucket, options: &OpenOptions, name: &str) -> Result<Meta, StateError> {
-    apart(&bucket.place()?, || restore::restore(bucket, options, name))
-}
-
-/// On a thread of its own: whoever calls may be in a runtime, which must not be blocked on another.
-fn apart<T: Send>(
-    place: &str,
-    run: impl FnOnce() -> Result<T, StateError> + Send,
-) -> Result<T, StateError> {
-    let gone = || StateError::damaged(place, "reading it ended early");
-    thread::scope(|scope| scope.spawn(run).join().unwrap_or_else(|_| Err(gone())))
-}
+pub use maintenance::{holder, restore, snapshots, unlock};
+pub(super) use open::open;
+pub use snapshot::Snapshot;

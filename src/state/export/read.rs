@@ -1,20 +1,22 @@
+//! Reads an export back.
+
 use std::io::{BufRead, Read};
 
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::de::DeserializeOwned;
 
-use crate::state::{StateError, Store, Write, engine::newer, keys};
+use crate::state::{StateError, Store, Write, codec::newer, keys};
 
-use super::{Counts, End, Header, Line, NAME, VERSION};
+use super::format::{Counts, End, Header, Line, NAME, VERSION, version};
 
-/// A longer line is no line of ours: a record is a text and some ids, a run some changes.
+/// No line is longer: a record is a text and some ids, a run is some changes.
 const MAX_LINE: u64 = 256 << 20;
 
-/// Reads an export back into an empty state, and answers with how much that was.
+/// Reads an export back into an empty state, and answers with its counts.
 ///
-/// All of it is read and checked first, then written in one commit: after an error or a crash
-/// the state is still empty. The state takes over lineage, time of creation, intents and
-/// history; its serial becomes the export's plus one, so that plans made of the exported state
-/// are not carried out unseen on the restored one.
+/// The whole export is read and checked first, then written in one commit: after an error or a
+/// crash the state is still empty. The state takes over lineage, time of creation, intents and
+/// history. Its serial becomes the export's plus one, so that no plan made of the exported state
+/// is carried out unseen on the restored one.
 ///
 /// # Errors
 ///
@@ -27,17 +29,11 @@ pub async fn import(
     let meta = store.meta().await?;
     let intents = store.intents().await?.len() as u64;
     if meta.records > 0 || intents > 0 {
-        let place = store.place().to_owned();
-        return Err(StateError::NotEmpty { place, records: meta.records, intents });
+        let place = store.location().to_owned();
+        return Err(StateError::NotEmpty { location: place, records: meta.records, intents });
     }
     let (header, mut writes) = read(from)?;
-    if header.environment != meta.environment {
-        return Err(StateError::OtherEnvironment {
-            place: "in the export".to_owned(),
-            found: header.environment,
-            wanted: meta.environment,
-        });
-    }
+    StateError::check_environment("in the export", &header.environment, &meta.environment)?;
     writes.insert(
         0,
         Write::Restore {
@@ -87,10 +83,10 @@ fn read(from: &mut (dyn BufRead + Send)) -> Result<(Header, Vec<Write>), StateEr
             }
         };
         if last.as_ref().is_some_and(|last| *last == here) {
-            return Err(lines.bad("the same name as in the line before"));
+            return Err(lines.bad("it has the same name as the line before"));
         }
         if last.as_ref().is_some_and(|last| *last > here) {
-            return Err(lines.bad("out of order: lines are sorted by kind and name"));
+            return Err(lines.bad("it is out of order: lines are sorted by kind and name"));
         }
         last = Some(here);
         writes.push(write);
@@ -121,19 +117,13 @@ impl Lines<'_> {
     fn parse<T: DeserializeOwned>(&self) -> Result<T, StateError> {
         // The parser's own words could quote a visitor's id.
         serde_json::from_slice(&self.buffer).map_err(|error| {
-            self.bad(format!("not a line of an export (see column {})", error.column()))
+            self.bad(format!("it is not a line of an export (see column {})", error.column()))
         })
     }
 
     fn header(&self) -> Result<Header, StateError> {
-        #[derive(Deserialize)]
-        struct AnyHeader {
-            format: String,
-        }
-        let any: AnyHeader = serde_json::from_slice(&self.buffer)
-            .map_err(|_| self.bad(format!("this is no export: it does not start with {NAME}…")))?;
-        match any.format.strip_prefix(NAME).and_then(|version| version.parse::<u32>().ok()) {
-            None => Err(self.bad(format!("its format is not {NAME}…, but something else"))),
+        match version(&self.buffer, NAME) {
+            None => Err(self.bad(format!("it is not an export: it does not start with {NAME}…"))),
             Some(version) if version > VERSION => Err(newer("in the export", version)),
             Some(_) => self.parse(),
         }

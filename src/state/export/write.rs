@@ -1,3 +1,5 @@
+//! Writes an export.
+
 use std::{
     io::{self, Write},
     ops::Bound,
@@ -5,16 +7,14 @@ use std::{
 
 use serde::Serialize;
 
-use crate::state::{
-    Digest, RunPart, StateError, Store, engine::mismatch, keys::Table, ledger::Tally,
-};
+use crate::state::{Digest, RunPart, StateError, Store, header::Tally, keys::Table};
 
-use super::{CHANGES, Counts, End, Header, Line, NAME, VERSION};
+use super::format::{CHANGES, Counts, End, Header, Line, NAME, VERSION};
 
 const PAGE: usize = 1024;
 
-/// Writes the whole state, and answers with how much that was. What is written is checked as
-/// [`super::super::scan::Records`] does: on an error, throw away what has come out so far.
+/// Writes the whole state, and answers with its counts. The records are checked as
+/// [`crate::state::scan::Records`] checks them: after an error, throw the output away.
 ///
 /// # Errors
 ///
@@ -44,8 +44,7 @@ pub async fn export(store: &dyn Store, out: &mut (dyn Write + Send)) -> Result<C
         tally.count += page.len() as u64;
         tally.digest = Digest(tally.digest.0.wrapping_add(page.digest.0));
         let mut last = None;
-        for (at, entry) in page.entries().enumerate() {
-            let record = entry.record()?;
+        for (at, record) in page.records()?.into_iter().enumerate() {
             last = (at + 1 == PAGE).then(|| record.address.as_str().to_owned());
             lines.write(&Line::Record(Box::new(record)))?;
         }
@@ -67,11 +66,11 @@ pub async fn export(store: &dyn Store, out: &mut (dyn Write + Send)) -> Result<C
         }
     }
     if store.meta().await?.serial != meta.serial {
-        return Err(StateError::Changed { place: store.place().to_owned() });
+        return Err(StateError::Changed { location: store.location().to_owned() });
     }
     let expected = Tally { count: meta.records, digest: meta.digest };
-    if let Some(what) = mismatch(Table::Records, expected, tally) {
-        return Err(StateError::damaged(store.place(), what));
+    if let Some(what) = expected.mismatch(Table::Records, tally) {
+        return Err(StateError::damaged(store.location(), what));
     }
     let checksum = lines.hasher.finalize().to_hex().to_string();
     lines.write(&Line::End(End { counts, checksum }))?;

@@ -1,6 +1,6 @@
-//! One writer for each environment: an advisory lock of the session, which ends with it, and a
-//! note about who holds it. A note that was left behind is told by its backend, which is not the
-//! one that holds the lock.
+//! One writer for each environment: an advisory lock of the session, which ends with the session,
+//! and a note that says who holds it. The note names the session's backend, so a note that was left
+//! behind does not count.
 
 use std::{
     thread,
@@ -12,7 +12,10 @@ use tokio_postgres::types::Type;
 use super::session::Session;
 use crate::state::{LockHolder, StateError};
 
-/// Takes the lock if it is free, and signs in the same step.
+/// How often a session that waits tries again.
+const POLL: Duration = Duration::from_millis(100);
+
+/// Takes the lock if it is free, and writes the note in the same step.
 const TAKE: &str = "
 WITH lock AS MATERIALIZED (SELECT pg_try_advisory_lock($1) AS taken),
 note AS (
@@ -22,7 +25,7 @@ note AS (
 )
 SELECT taken FROM lock";
 
-/// The note of the session that holds the lock: no row if nobody does, NULL if it has not signed.
+/// The note of the session that holds the lock: no row if it is free, NULL without a note.
 const WHO: &str = "
 SELECT note.holder::text
 FROM pg_locks AS held
@@ -30,14 +33,6 @@ LEFT JOIN pushsync_locks AS note ON note.environment = $2 AND note.backend = hel
 WHERE held.locktype = 'advisory' AND held.granted AND held.objsubid = 1
     AND held.database = (SELECT oid FROM pg_database WHERE datname = current_database())
     AND (held.classid::bigint << 32) | held.objid::bigint = $1";
-
-/// The note first, so that whoever gets the lock next does not wait for its removal.
-fn give_back(number: i64) -> String {
-    format!(
-        "BEGIN; DELETE FROM pushsync_locks WHERE backend = pg_backend_pid(); COMMIT;
-         SELECT pg_advisory_unlock({number})"
-    )
-}
 
 /// The number of the lock of an environment whose tables are in this schema.
 pub(super) fn number(schema: &str, environment: &str) -> i64 {
@@ -47,11 +42,11 @@ pub(super) fn number(schema: &str, environment: &str) -> i64 {
     hasher.update(schema.as_bytes());
     hasher.update(environment.as_bytes());
     let mut number = [0; 8];
-    number.copy_from_slice(&hasher.finalize().as_bytes()[..8]);
+    hasher.finalize_xof().fill(&mut number);
     i64::from_le_bytes(number)
 }
 
-/// Takes the lock, waiting up to `timeout` for who holds it. It is given back when the session ends.
+/// Takes the lock, waiting up to `timeout` for its holder. The session gives it back when it ends.
 pub(super) fn take(
     session: &Session,
     number: i64,
@@ -59,28 +54,28 @@ pub(super) fn take(
     holder: &LockHolder,
     timeout: Duration,
 ) -> Result<(), StateError> {
-    let note = serde_json::to_string(holder)
-        .map_err(|e| StateError::Unstorable { what: "the lock's note", why: e.to_string() })?;
+    let note = serde_json::to_string(holder).map_err(StateError::unstorable("the lock's note"))?;
     let start = Instant::now();
-    let mut pause = Duration::from_millis(25);
     loop {
         let row = session
             .one(TAKE, &[(&number, Type::INT8), (&environment, Type::TEXT), (&note, Type::TEXT)])?;
         if session.column(&row, 0)? {
-            session.at_last(give_back(number));
+            // The note first: nobody then waits for its removal.
+            session.at_close(format!(
+                "BEGIN; DELETE FROM pushsync_locks WHERE backend = pg_backend_pid(); COMMIT;
+                 SELECT pg_advisory_unlock({number})"
+            ));
             return Ok(());
         }
         let left = timeout.saturating_sub(start.elapsed());
         if left.is_zero() {
-            let holder = who(session, number, environment)?;
             return Err(StateError::Locked {
-                place: session.place().to_owned(),
-                holder,
+                location: session.location().to_owned(),
+                holder: who(session, number, environment)?,
                 until: None,
             });
         }
-        thread::sleep(left.min(pause));
-        pause = (pause * 2).min(Duration::from_millis(250));
+        thread::sleep(left.min(POLL));
     }
 }
 
@@ -89,14 +84,12 @@ fn who(
     number: i64,
     environment: &str,
 ) -> Result<Option<LockHolder>, StateError> {
-    let parameters = [(&number as _, Type::INT8), (&environment as _, Type::TEXT)];
-    // Who has just taken the lock signs in a moment.
+    // A session that has just taken the lock writes its note in a moment.
     for _ in 0..4 {
-        let rows = session.query(WHO, &parameters)?;
+        let rows = session.query(WHO, &[(&number, Type::INT8), (&environment, Type::TEXT)])?;
         let Some(row) = rows.first() else { return Ok(None) };
-        if let Some(note) = session.column::<Option<&str>>(row, 0)?
-            && let Ok(holder) = serde_json::from_str(note)
-        {
+        let note = session.column::<Option<&str>>(row, 0)?;
+        if let Some(holder) = note.and_then(|note| serde_json::from_str(note).ok()) {
             return Ok(Some(holder));
         }
         thread::sleep(Duration::from_millis(5));

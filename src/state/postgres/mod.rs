@@ -1,45 +1,29 @@
-//! A state in a PostgreSQL database, for several machines that share it.
+//! A state in a PostgreSQL database, which several machines share.
 //!
-//! | table | what |
+//! | table | its rows |
 //! |---|---|
 //! | `pushsync_schema` | the versions of these tables |
-//! | `pushsync_states` | one row for each environment: its ledger, and in columns what a person wants to see |
-//! | `pushsync_records`, `…_intents`, `…_runs`, `…_run_parts` | what the ledger counts, by environment and name |
-//! | `pushsync_locks` | who holds the lock of which environment |
+//! | `pushsync_states` | one for each environment: its header, and columns for people |
+//! | `pushsync_records`, `…_intents`, `…_runs`, `…_run_parts` | everything else, by environment and name |
+//! | `pushsync_locks` | who holds the lock of each environment |
 //!
-//! A commit is one statement, so one round trip and one transaction. It begins with the row of the
+//! A commit is one statement: one round trip and one transaction. It begins with the row of the
 //! environment, which must be as this session last wrote it: a writer that lost its lock without
-//! noticing changes nothing. The lock itself is an advisory lock of the session: it cannot be left
-//! behind.
+//! noticing changes nothing. The lock itself is an advisory lock of the session, so no lock can be
+//! left behind.
 
+mod connect_options;
+mod error;
+mod kv;
 mod lock;
+mod open;
 mod password;
-mod ranges;
 mod read;
-mod rows;
+mod row_key;
 mod schema;
 mod session;
-mod store;
-mod target;
 mod tls;
-mod trouble;
 mod write;
 
-use secrecy::{ExposeSecret, SecretString};
-
-use super::{HostedStore, OpenOptions, StateError};
-use target::Target;
-
+pub(super) use open::{location, open};
 pub(super) use password::with_variables;
-
-/// What messages call a database: without user and password.
-pub(super) fn place(url: &SecretString) -> String {
-    Target::parse(url.expose_secret())
-        .map_or_else(|_| "postgres://…".to_owned(), |target| target.place)
-}
-
-/// Opens the state of one environment in a database.
-pub(super) fn open(url: &SecretString, options: OpenOptions) -> Result<HostedStore, StateError> {
-    let target = Target::parse(url.expose_secret())?;
-    HostedStore::start(target.place.clone(), move |_| Ok(Box::new(store::open(target, &options)?)))
-}

@@ -1,11 +1,12 @@
-//! A password that the URL leaves open: `PGPASSWORD`, then the file of passwords that `psql` reads.
+//! A password that the URL leaves open: `PGPASSWORD`, then the password file that `psql` reads.
 
-use std::{fs, path::PathBuf, str::FromStr};
+use std::{fs, path::PathBuf};
 
+use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 use secrecy::{ExposeSecret, SecretString};
 use tokio_postgres::{Config, config::Host};
 
-use super::target::encoded;
+use super::connect_options::split;
 
 /// The URL with a password, if it has none and the environment knows one. `variable` reads the
 /// environment.
@@ -14,101 +15,72 @@ pub(in crate::state) fn with_variables(
     variable: &dyn Fn(&str) -> Option<String>,
 ) -> SecretString {
     let text = url.expose_secret();
-    // Those that this version of the driver does not know are no matter here.
-    let plain = text.split_once('?').map_or(text, |(plain, _)| plain);
-    let asks = |name: &str| {
-        text.split(['?', '&']).skip(1).any(|pair| pair.split('=').next() == Some(name))
-    };
-    let Ok(config) = Config::from_str(plain) else { return url };
-    if config.get_password().is_some() || asks("password") {
+    // A URL that cannot be read is refused when it is opened.
+    let Some((config, _)) = split(text).filter(|(config, _)| config.get_password().is_none())
+    else {
         return url;
-    }
-    let parameter = |name: &str| {
-        text.split(['?', '&'])
-            .skip(1)
-            .find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
-            .and_then(super::target::decoded)
     };
-    let password = variable("PGPASSWORD")
-        .filter(|password| !password.is_empty())
-        .map(String::into_bytes)
-        .or_else(|| {
-            let file = variable("PGPASSFILE")
-                .map(PathBuf::from)
-                .or_else(|| Some(PathBuf::from(variable("HOME")?).join(".pgpass")))?;
-            let host = match config.get_hosts().first() {
-                Some(Host::Tcp(name)) => name.clone(),
-                // What libpq calls a socket in this file.
-                _ => parameter("host")
-                    .filter(|host| !host.starts_with('/'))
-                    .unwrap_or_else(|| "localhost".to_owned()),
-            };
-            let port = config.get_ports().first().copied();
-            let port = port.map(|port| port.to_string()).or_else(|| parameter("port"));
-            let user = config
-                .get_user()
-                .map(str::to_owned)
-                .or_else(|| parameter("user"))
-                .or_else(|| variable("USER"))?;
-            let database = config.get_dbname().map(str::to_owned).or_else(|| parameter("dbname"));
-            let wanted = [
-                host,
-                port.unwrap_or_else(|| "5432".to_owned()),
-                database.unwrap_or_else(|| user.clone()),
-                user,
-            ];
-            from_file(&file, &wanted)
-        });
-    match password {
+    let password = variable("PGPASSWORD").filter(|password| !password.is_empty());
+    match password.or_else(|| from_file(&config, variable)) {
         Some(password) => {
             let sign = if text.contains('?') { '&' } else { '?' };
-            format!("{text}{sign}password={}", encoded(&password)).into()
+            let password = percent_encode(password.as_bytes(), NON_ALPHANUMERIC);
+            format!("{text}{sign}password={password}").into()
         }
         None => url,
     }
 }
 
-/// The password in the first line that fits host, port, database and user.
-fn from_file(file: &std::path::Path, wanted: &[String; 4]) -> Option<Vec<u8>> {
+/// The password in the first line of the file that fits host, port, database and user.
+fn from_file(config: &Config, variable: &dyn Fn(&str) -> Option<String>) -> Option<String> {
+    let file = variable("PGPASSFILE")
+        .map(PathBuf::from)
+        .or_else(|| Some(PathBuf::from(variable("HOME")?).join(".pgpass")))?;
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
-        // As libpq does: a file that others can read is not believed.
-        if fs::metadata(file).ok()?.permissions().mode() & 0o077 != 0 {
+        // As libpq does: a file that others can read does not count.
+        if fs::metadata(&file).ok()?.permissions().mode() & 0o077 != 0 {
             return None;
         }
     }
+    let host = match config.get_hosts().first() {
+        Some(Host::Tcp(name)) => name,
+        // What libpq calls a socket in this file.
+        _ => "localhost",
+    };
+    let port = config.get_ports().first().copied().unwrap_or(5432).to_string();
+    let user = config.get_user().map(str::to_owned).or_else(|| variable("USER"))?;
+    let wanted = [host, &port, config.get_dbname().unwrap_or(&user), &user];
     let text = fs::read_to_string(file).ok()?;
     text.lines().filter(|line| !line.starts_with('#')).find_map(|line| {
-        let fields = fields(line);
-        let (password, names) = fields.split_last().filter(|(_, names)| names.len() == 4)?;
-        let fits = names.iter().zip(wanted).all(|(name, wanted)| name == "*" || name == wanted);
-        fits.then(|| password.clone().into_bytes())
+        let mut fields = fields(line);
+        let password = fields.pop().filter(|_| fields.len() == wanted.len())?;
+        let fits = fields.iter().zip(wanted).all(|(field, wanted)| field == "*" || field == wanted);
+        fits.then_some(password)
     })
 }
 
-/// The fields of a line: five at most, `\` before a `:` or `\` that belongs to a field.
+/// The fields of a line, at most five. A `:` or `\` that belongs to a field has a `\` before it.
 fn fields(line: &str) -> Vec<String> {
-    let mut fields = vec![String::new()];
+    let mut fields = Vec::new();
+    let mut field = String::new();
     let mut characters = line.chars();
-    while let Some(mut c) = characters.next() {
-        if c == ':' && fields.len() < 5 {
-            fields.push(String::new());
-            continue;
-        }
-        if c == '\\' {
-            let Some(next) = characters.next() else { break };
-            c = next;
-        }
-        if let Some(last) = fields.last_mut() {
-            last.push(c);
+    while let Some(c) = characters.next() {
+        match c {
+            ':' if fields.len() < 4 => fields.push(std::mem::take(&mut field)),
+            '\\' => field.extend(characters.next()),
+            c => field.push(c),
         }
     }
+    fields.push(field);
     fields
 }
 
 #[cfg(test)]
 mod tests {
+    use std::str::FromStr as _;
+
     use super::*;
 
     fn completed(url: &str, variables: &[(&str, &str)]) -> String {

@@ -1,62 +1,59 @@
-//! Reading rows in their order: in batches that are bounded in rows and bytes.
+//! Reads rows in the order of their names, in batches of limited rows and bytes.
 
-use std::rc::Rc;
+use std::{cell::RefCell, rc::Rc};
 
 use tokio_postgres::{Row, types::Type};
 
 use super::{
-    ranges::{self, Range, TABLES},
-    rows::Rows,
+    row_key::{self, NameRange},
     session::{Parameter, Session},
 };
-use crate::state::{StateError, engine::Visit};
+use crate::state::{StateError, kv::Visit};
 
-/// How many rows are asked for at once, and (about) how many bytes come at most.
-const ROWS: i64 = 4096;
-const BYTES: i64 = 4 << 20;
+/// The most rows of a batch, and (about) the most bytes.
+const ROWS: usize = 4096;
+const BYTES: usize = 4 << 20;
 
-/// All rows of a table with names from `range.from` up to `range.to`, in their order or backwards.
-pub(super) struct Batch {
-    range: Range,
+/// All rows of a range.
+struct Batch {
+    range: NameRange,
     rows: Vec<Row>,
 }
 
-impl Batch {
-    fn has(&self, table: usize, from: &[u8]) -> bool {
-        let Range { table: of, from: start, to } = &self.range;
-        *of == table
-            && start.as_slice() <= from
-            && to.as_ref().is_none_or(|to| from < to.as_slice())
-    }
+/// Reads the rows of one environment. It keeps the last batch, as most walks begin where another
+/// one ended.
+#[derive(Default)]
+pub(super) struct RowReader {
+    last: RefCell<Option<Rc<Batch>>>,
 }
 
-fn name_and_value<'a>(session: &Session, row: &'a Row) -> Result<(&'a [u8], &'a [u8]), StateError> {
-    Ok((session.column(row, 0)?, session.column(row, 1)?))
-}
-
-impl Rows {
-    /// What is asked for next comes from the database.
+impl RowReader {
+    /// The next walk asks the database.
     pub(super) fn forget(&self) {
-        self.ahead.replace(None);
+        self.last.replace(None);
     }
 
-    /// Walks over the names of a range; whether the walk may go on in the next table.
-    pub(super) fn walk_table(
+    /// Visits the rows of a range. Answers whether the walk may go on behind it.
+    pub(super) fn walk(
         &self,
-        mut range: Range,
+        session: &Session,
+        environment: &str,
+        mut range: NameRange,
         backwards: bool,
         visit: &mut Visit<'_>,
     ) -> Result<bool, StateError> {
-        let mut key: Vec<u8> =
-            TABLES.get(range.table).map(|(letter, _)| *letter).into_iter().collect();
+        let mut key = vec![range.table.letter];
         loop {
-            let batch = self.batch(&range, backwards)?;
+            let batch = match backwards {
+                true => Rc::new(fetch(session, environment, &range, true)?),
+                false => self.batch(session, environment, &range)?,
+            };
             for row in &batch.rows {
-                let (name, value) = name_and_value(&self.session, row)?;
+                let (name, value) = name_and_value(session, row)?;
                 if name < range.from.as_slice() {
                     continue;
                 }
-                if range.to.as_ref().is_some_and(|to| name >= to.as_slice()) {
+                if !range.ends_after(name) {
                     return Ok(true);
                 }
                 key.truncate(1);
@@ -65,80 +62,82 @@ impl Rows {
                     return Ok(false);
                 }
             }
-            let Range { from, to, .. } = &batch.range;
-            if backwards {
-                if *from <= range.from {
-                    return Ok(true);
-                }
-                range.to = Some(from.clone());
-            } else {
-                match to {
-                    Some(to) if range.to.as_ref().is_none_or(|end| to < end) => {
-                        range.from = to.clone();
-                    }
-                    _ => return Ok(true),
-                }
+            let NameRange { from, to, .. } = &batch.range;
+            match to {
+                _ if backwards && *from > range.from => range.to = Some(from.clone()),
+                Some(to) if !backwards && range.ends_after(to) => range.from = to.clone(),
+                _ => return Ok(true),
             }
         }
     }
 
-    /// The rows at the beginning of a range; backwards, at its end.
-    fn batch(&self, range: &Range, backwards: bool) -> Result<Rc<Batch>, StateError> {
-        if let Some(ahead) = &*self.ahead.borrow()
-            && !backwards
-            && ahead.has(range.table, &range.from)
-        {
-            return Ok(Rc::clone(ahead));
-        }
-        let batch = Rc::new(self.fetch(range, backwards)?);
-        if !backwards {
-            self.ahead.replace(Some(Rc::clone(&batch)));
-        }
-        Ok(batch)
-    }
-
-    fn fetch(&self, range: &Range, backwards: bool) -> Result<Batch, StateError> {
-        let Range { table, mut from, mut to } = range.clone();
-        let Some((_, name)) = TABLES.get(table) else {
-            return Ok(Batch { range: Range { table, from, to }, rows: Vec::new() });
+    /// The rows at the beginning of a range.
+    fn batch(
+        &self,
+        session: &Session,
+        environment: &str,
+        range: &NameRange,
+    ) -> Result<Rc<Batch>, StateError> {
+        let mut last = self.last.borrow_mut();
+        let fits = |of: &NameRange| {
+            of.table == range.table && of.from <= range.from && of.ends_after(&range.from)
         };
-        let end = if to.is_some() { "AND name < $3" } else { "" };
-        let order = if backwards { "DESC" } else { "" };
-        // The row that goes beyond the bytes still comes: there is always one.
-        let sql = format!(
-            "SELECT name, value FROM (
-                SELECT name, value, sum(octet_length(value)) OVER (
-                    ORDER BY name {order} ROWS UNBOUNDED PRECEDING
-                ) - octet_length(value) AS before
-                FROM {name} WHERE environment = $1 AND name >= $2 {end}
-                ORDER BY name {order} LIMIT {ROWS}
-            ) AS page WHERE before < {BYTES} ORDER BY name {order}"
-        );
-        let mut parameters: Vec<Parameter<'_>> =
-            vec![(&self.environment, Type::TEXT), (&from, Type::BYTEA)];
-        if let Some(to) = &to {
-            parameters.push((to, Type::BYTEA));
-        }
-        let rows = self.session.query(&sql, &parameters)?;
-        let mut bytes = 0;
-        let mut last: Option<&[u8]> = None;
-        for row in &rows {
-            let (next, value) = name_and_value(&self.session, row)?;
-            if last.is_some_and(|last| (last < next) == backwards || last == next) {
-                let what = format!("its {name} are out of order: REINDEX TABLE {name}");
-                return Err(StateError::damaged(self.session.place(), what));
-            }
-            last = Some(next);
-            bytes += value.len() as i64;
-        }
-        if let Some(last) = last
-            && (rows.len() as i64 >= ROWS || bytes >= BYTES)
+        if let Some(batch) = &*last
+            && fits(&batch.range)
         {
-            match backwards {
-                true => from = last.to_vec(),
-                false => to = Some(ranges::after(last)),
-            }
+            return Ok(Rc::clone(batch));
         }
-        Ok(Batch { range: Range { table, from, to }, rows })
+        let batch = Rc::new(fetch(session, environment, range, false)?);
+        Ok(Rc::clone(last.insert(batch)))
     }
+}
+
+/// The rows at the beginning of a range; backwards, at its end.
+fn fetch(
+    session: &Session,
+    environment: &str,
+    range: &NameRange,
+    backwards: bool,
+) -> Result<Batch, StateError> {
+    let mut range = range.clone();
+    let table = range.table.name;
+    let end = if range.to.is_some() { "AND name < $3" } else { "" };
+    let order = if backwards { "DESC" } else { "" };
+    // The row that exceeds the bytes still comes: every batch has one.
+    let sql = format!(
+        "SELECT name, value FROM (
+            SELECT name, value, sum(octet_length(value)) OVER (
+                ORDER BY name {order} ROWS UNBOUNDED PRECEDING
+            ) - octet_length(value) AS before
+            FROM {table} WHERE environment = $1 AND name >= $2 {end}
+            ORDER BY name {order} LIMIT {ROWS}
+        ) AS page WHERE before < {BYTES} ORDER BY name {order}"
+    );
+    let mut parameters: Vec<Parameter<'_>> =
+        vec![(&environment, Type::TEXT), (&range.from, Type::BYTEA)];
+    if let Some(to) = &range.to {
+        parameters.push((to, Type::BYTEA));
+    }
+    let rows = session.query(&sql, &parameters)?;
+    let mut bytes = 0;
+    let mut last: Option<&[u8]> = None;
+    for row in &rows {
+        let (name, value) = name_and_value(session, row)?;
+        if last.is_some_and(|last| last == name || (last < name) == backwards) {
+            let what = format!("its {table} are out of order: REINDEX TABLE {table}");
+            return Err(StateError::damaged(session.location(), what));
+        }
+        last = Some(name);
+        bytes += value.len();
+    }
+    match last.filter(|_| rows.len() >= ROWS || bytes >= BYTES) {
+        Some(last) if backwards => range.from = last.to_vec(),
+        Some(last) => range.to = Some(row_key::after(last)),
+        None => {}
+    }
+    Ok(Batch { range, rows })
+}
+
+fn name_and_value<'a>(session: &Session, row: &'a Row) -> Result<(&'a [u8], &'a [u8]), StateError> {
+    Ok((session.column(row, 0)?, session.column(row, 1)?))
 }

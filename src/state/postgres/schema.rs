@@ -1,29 +1,24 @@
-//! The tables, and how those of an older version become those of this one: forward only.
+//! The tables, and how an older version of them becomes the present one: forward only.
 
 use tokio_postgres::types::Type;
 
 use super::session::Session;
 use crate::state::StateError;
 
-/// Each version's step from the one before; the last is what this version of pushsync knows. What
-/// was released is never changed.
+/// Each version's step from the one before. A step that was released never changes.
 const STEPS: &[&str] = &[include_str!("schema/1.sql")];
+/// The version of the tables that this version of pushsync makes, and the newest it knows.
+pub(super) const VERSION: i64 = STEPS.len() as i64;
 
-/// The newest version of the tables that is known.
-pub(super) fn known() -> i64 {
-    STEPS.len() as i64
-}
-
-/// The tables that are there.
-pub(super) struct Found {
-    /// Their version.
+/// The tables in a database.
+pub(super) struct Tables {
     pub(super) version: i64,
     /// The schema that they are in.
     pub(super) schema: String,
 }
 
-/// Which tables are there, if any; newer ones are refused.
-pub(super) fn find(session: &Session) -> Result<Option<Found>, StateError> {
+/// The tables in this database, if there are any. Newer ones are an error.
+pub(super) fn find(session: &Session) -> Result<Option<Tables>, StateError> {
     let schema = session.query(
         "SELECT relnamespace::regnamespace::text FROM pg_class \
          WHERE oid = to_regclass('pushsync_schema')",
@@ -33,51 +28,44 @@ pub(super) fn find(session: &Session) -> Result<Option<Found>, StateError> {
     let schema = session.column(row, 0)?;
     let row = session.one("SELECT max(version)::int8 FROM pushsync_schema", &[])?;
     let Some(version) = session.column::<Option<i64>>(&row, 0)? else {
-        return Err(StateError::damaged(session.place(), "its table pushsync_schema is empty"));
+        return Err(StateError::damaged(session.location(), "its table pushsync_schema is empty"));
     };
-    if version > known() {
+    if version > VERSION {
         return Err(StateError::Newer {
-            place: session.place().to_owned(),
+            location: session.location().to_owned(),
             found: u32::try_from(version).unwrap_or(u32::MAX),
-            known: u32::try_from(known()).unwrap_or(u32::MAX),
+            known: VERSION as u32,
         });
     }
-    Ok(Some(Found { version, schema }))
+    Ok(Some(Tables { version, schema }))
 }
 
-/// Makes the tables those of this version: one transaction for each step, one session at a time.
-pub(super) fn migrate(session: &Session) -> Result<Found, StateError> {
-    loop {
-        if let Some(found) = find(session)?
-            && found.version == known()
-        {
-            return Ok(found);
-        }
-        if session.schema.is_none() {
-            let why = "no schema of its search_path is there and open to this user: CREATE SCHEMA, \
-                       GRANT USAGE and CREATE on it, or choose one in the URL with \
-                       options=-csearch_path%3DNAME";
-            let place = session.place().to_owned();
-            return Err(StateError::Unavailable { place, why: why.to_owned() });
-        }
-        session.batch("BEGIN")?;
-        let stepped = step(session);
-        // What could not be done is undone when the session ends, which it does now.
-        stepped.and_then(|()| session.batch("COMMIT"))?;
+/// Brings the tables to this version, in one transaction, one session at a time.
+pub(super) fn migrate(session: &Session) -> Result<Tables, StateError> {
+    if let Some(tables) = find(session)?
+        && tables.version == VERSION
+    {
+        return Ok(tables);
     }
-}
-
-fn step(session: &Session) -> Result<(), StateError> {
-    // Any number will do: whoever makes these tables takes the same.
+    if session.schema.is_none() {
+        let why = "its search_path has no schema that exists and that this user may use: CREATE \
+                   SCHEMA, GRANT USAGE and CREATE on it, or choose one in the URL with \
+                   options=-csearch_path%3DNAME";
+        return Err(StateError::unavailable(session.location(), why));
+    }
+    // A step that fails ends the session, and the session's end undoes the transaction.
+    session.batch("BEGIN")?;
+    // The number has no meaning, but every session takes the same lock.
     session.query("SELECT pg_advisory_xact_lock(8390880602290057571)", &[])?;
-    // Who had the lock before may have done it.
-    let version = find(session)?.map_or(0, |found| found.version);
-    let next = usize::try_from(version).unwrap_or(usize::MAX);
-    let Some(sql) = STEPS.get(next) else { return Ok(()) };
-    session.batch(sql)?;
-    session.query(
-        "INSERT INTO pushsync_schema (version) VALUES ($1)",
-        &[(&(version + 1), Type::INT8)],
-    )?;
-    Ok(())
+    // The session that had the lock before may have made them.
+    let there = find(session)?.map_or(0, |tables| tables.version);
+    for (version, sql) in (1_i64..).zip(STEPS).filter(|(version, _)| *version > there) {
+        session.batch(sql)?;
+        session.query(
+            "INSERT INTO pushsync_schema (version) VALUES ($1)",
+            &[(&version, Type::INT8)],
+        )?;
+    }
+    session.batch("COMMIT")?;
+    find(session)?.ok_or_else(|| StateError::damaged(session.location(), "its tables are gone"))
 }

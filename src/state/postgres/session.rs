@@ -1,35 +1,38 @@
-//! A connection, used by one thread: each call waits for its answer.
+//! A connection that one thread uses: each call waits for its answer.
 
-use std::{cell::RefCell, time::Duration};
+use std::{
+    cell::{OnceCell, RefCell},
+    time::Duration,
+};
 
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    runtime::Runtime,
+    runtime::{Builder, Runtime},
     task::{JoinHandle, yield_now},
     time::timeout,
 };
 use tokio_postgres::{
     Client, Connection, Error, NoTls, Row,
     config::SslMode,
-    types::{ToSql, Type},
+    types::{FromSql, ToSql, Type},
 };
 
 use super::{
-    target::Target,
+    connect_options::ConnectOptions,
+    error::{self, SessionError},
     tls,
-    trouble::{self, Trouble},
 };
 use crate::state::{LockHolder, StateError};
 
-/// How long an answer may take. The server gives up before: see [`SETTINGS`].
+/// How long an answer may take. The server gives up earlier: see [`SETTINGS`].
 const PATIENCE: Duration = Duration::from_secs(90);
-/// How long a server may take to say goodbye.
+/// How long a server may take to end a session.
 const FAREWELL: Duration = Duration::from_secs(2);
 
-/// What a session needs, whatever the server, the database or the user have as their default:
-/// commits are durable when they are answered, nothing waits for ever, a plan may take its time
-/// between two pages, and the lock of a machine that is gone is given back after a minute. Every
-/// row is looked up by its key: a table that was never analysed is not sorted as a whole for a page.
+/// Settings that must not depend on the defaults of the server, the database or the user: a commit
+/// is durable when it is answered, nothing waits for ever, a plan may take its time between two
+/// pages, and the lock of a machine that is gone is given back after a minute. The server finds each
+/// row by its key: it must not sort a whole table that was never analysed for one page.
 const SETTINGS: &str = "
 SELECT set_config(name, CASE name
     WHEN 'synchronous_commit' THEN CASE setting WHEN 'remote_apply' THEN setting ELSE 'on' END
@@ -44,73 +47,70 @@ FROM pg_settings WHERE name IN ('synchronous_commit', 'statement_timeout', 'lock
     'idle_session_timeout', 'idle_in_transaction_session_timeout', 'transaction_timeout', 'jit',
     'enable_seqscan', 'enable_bitmapscan', 'enable_sort', 'enable_hashjoin', 'enable_mergejoin')";
 
-/// What the server says of itself and of us.
+/// Facts about the server and the user.
 const FACTS: &str = "
 SELECT pg_is_in_recovery(), quote_ident(current_schema()), quote_ident(current_user)";
 
 /// A parameter and its type.
 pub(super) type Parameter<'a> = (&'a (dyn ToSql + Sync), Type);
 
+/// The task that carries a connection's traffic.
+type Traffic = JoinHandle<Result<(), Error>>;
+
 /// An open connection.
 pub(super) struct Session {
-    /// Until it is dropped.
+    /// Taken when the session is dropped.
     client: Option<Client>,
     runtime: Runtime,
-    connection: RefCell<Option<JoinHandle<Result<(), Error>>>>,
-    /// Why it is of no use any more.
-    lost: RefCell<Option<String>>,
-    place: String,
+    traffic: RefCell<Option<Traffic>>,
+    /// Why it cannot be used any more.
+    lost: OnceCell<String>,
+    location: String,
+    /// What to grant to a user who may not do something.
     grants: String,
-    /// What is carried out before it ends.
-    last: RefCell<Option<String>>,
-    /// Whether the server is a replica.
+    /// Statements for the end of the session.
+    last: OnceCell<String>,
     pub(super) is_replica: bool,
-    /// Where tables are made, quoted; `None` if nowhere.
+    /// The schema for new tables, quoted; `None` if there is none.
     pub(super) schema: Option<String>,
 }
 
 impl Session {
-    /// Connects, within [`Target::patience`].
-    pub(super) fn open(target: Target, holder: &LockHolder) -> Result<Self, StateError> {
-        let patience = target.patience();
-        let Target { mut config, root_certificates, place } = target;
-        let unavailable = |why| StateError::Unavailable { place: place.clone(), why };
+    /// Connects, within [`ConnectOptions::patience`].
+    pub(super) fn open(options: ConnectOptions, holder: &LockHolder) -> Result<Self, StateError> {
+        let patience = options.patience();
+        let ConnectOptions { mut config, root_certificates, location } = options;
+        let unavailable = |why: String| StateError::unavailable(&location, why);
         if config.get_application_name().is_none() {
             config.application_name(format!("pushsync {}", holder.command));
         }
-        let runtime = tokio::runtime::Builder::new_current_thread()
+        let runtime = Builder::new_current_thread()
             .enable_all()
             .build()
-            .map_err(StateError::io("start a runtime for", &place))?;
+            .map_err(StateError::io("start a runtime for", &location))?;
         let tls = match config.get_ssl_mode() {
             SslMode::Disable => None,
             _ => Some(tls::connector(root_certificates.as_deref()).map_err(unavailable)?),
         };
-        let connected = runtime.block_on(async {
-            let connecting = async {
-                match tls {
-                    None => config.connect(NoTls).await.map(attend),
-                    Some(tls) => config.connect(tls).await.map(attend),
-                }
-            };
-            timeout(patience, connecting).await
-        });
-        let (client, connection) = match connected {
-            Ok(Ok(connected)) => connected,
-            Ok(Err(error)) => return Err(unavailable(trouble::of_connecting(&error))),
-            Err(_) => {
-                let why = format!("it did not answer within {} s", patience.as_secs());
-                return Err(unavailable(why));
+        let connecting = async {
+            match tls {
+                None => config.connect(NoTls).await.map(spawn),
+                Some(tls) => config.connect(tls).await.map(spawn),
             }
         };
+        let connected = runtime.block_on(async { timeout(patience, connecting).await });
+        let (client, traffic) = connected
+            .map_err(|_| format!("it did not answer within {} s", patience.as_secs()))
+            .and_then(|connected| connected.map_err(|error| error::of_connecting(&error)))
+            .map_err(unavailable)?;
         let mut session = Self {
             client: Some(client),
             runtime,
-            connection: RefCell::new(Some(connection)),
-            lost: RefCell::new(None),
-            last: RefCell::new(None),
-            place,
+            traffic: RefCell::new(Some(traffic)),
+            lost: OnceCell::new(),
+            location,
             grants: String::new(),
+            last: OnceCell::new(),
             is_replica: false,
             schema: None,
         };
@@ -128,52 +128,46 @@ impl Session {
         Ok(session)
     }
 
-    pub(super) fn place(&self) -> &str {
-        &self.place
+    pub(super) fn location(&self) -> &str {
+        &self.location
     }
 
-    /// The rows that a statement answers with: one round trip.
+    /// The rows that a statement answers with, in one round trip.
     pub(super) fn query(
         &self,
         sql: &str,
         parameters: &[Parameter<'_>],
     ) -> Result<Vec<Row>, StateError> {
-        self.wait(PATIENCE, async |client| client.query_typed(sql, parameters).await)
+        self.call(PATIENCE, async |client| client.query_typed(sql, parameters).await)
     }
 
     /// The only row that a statement answers with.
     pub(super) fn one(&self, sql: &str, parameters: &[Parameter<'_>]) -> Result<Row, StateError> {
-        let rows = self.query(sql, parameters)?;
-        rows.into_iter().next().ok_or_else(|| self.odd("it answers without a row"))
+        let row = self.query(sql, parameters)?.into_iter().next();
+        row.ok_or_else(|| StateError::damaged(&self.location, "it answers without a row"))
     }
 
-    /// Carries out statements without parameters: one round trip.
+    /// Carries out statements without parameters, in one round trip.
     pub(super) fn batch(&self, sql: &str) -> Result<(), StateError> {
-        self.wait(PATIENCE, async |client| client.batch_execute(sql).await)
+        self.call(PATIENCE, async |client| client.batch_execute(sql).await)
     }
 
     /// One value of a row.
-    pub(super) fn column<'a, T: tokio_postgres::types::FromSql<'a>>(
+    pub(super) fn column<'a, T: FromSql<'a>>(
         &self,
         row: &'a Row,
         at: usize,
     ) -> Result<T, StateError> {
-        row.try_get(at).map_err(|_| self.odd("a column has another type than it should have"))
+        let other = "a column has another type than it should have";
+        row.try_get(at).map_err(|_| StateError::damaged(&self.location, other))
     }
 
-    fn odd(&self, what: &str) -> StateError {
-        StateError::damaged(&self.place, what)
-    }
-
-    /// An error, if the session is of no use any more.
+    /// An error that says why if the session cannot be used any more.
     pub(super) fn check(&self) -> Result<(), StateError> {
-        match &*self.lost.borrow() {
-            Some(why) => Err(trouble::lost(&self.place, why)),
-            None => Ok(()),
-        }
+        self.lost.get().map_or(Ok(()), |why| Err(error::lost(&self.location, why)))
     }
 
-    fn wait<T>(
+    fn call<T>(
         &self,
         patience: Duration,
         call: impl AsyncFnOnce(&Client) -> Result<T, Error>,
@@ -181,7 +175,7 @@ impl Session {
         self.check()?;
         let Some(client) = &self.client else { return Err(self.lose("it is closed".to_owned())) };
         let answered = self.runtime.block_on(async {
-            // What the server said while nobody was listening is heard first: its parting words.
+            // First lets the client notice an end of the session that came since the last call.
             for _ in 0..2 {
                 yield_now().await;
             }
@@ -189,60 +183,47 @@ impl Session {
         });
         let error = match answered {
             Ok(Ok(answer)) => return Ok(answer),
-            Ok(Err(error)) => error,
-            Err(_) => {
-                let why = format!("no answer within {} s", patience.as_secs());
-                return Err(self.lose(why));
-            }
+            Ok(Err(error)) => SessionError::new(&error, &self.grants),
+            Err(_) => return Err(self.lose(format!("no answer within {} s", patience.as_secs()))),
         };
-        match trouble::of(&error, &self.grants) {
-            Trouble::Lost(why) => Err(self.lose(self.farewell().unwrap_or(why))),
-            Trouble::Refused(why) => {
-                Err(StateError::Unavailable { place: self.place.clone(), why })
-            }
-            Trouble::Damaged(what) => Err(StateError::damaged(&self.place, what)),
-        }
+        Err(match error {
+            SessionError::Lost(why) => self.lose(self.last_words().unwrap_or(why)),
+            SessionError::Refused(why) => StateError::unavailable(&self.location, why),
+            SessionError::Damaged(what) => StateError::damaged(&self.location, what),
+        })
     }
 
     fn lose(&self, why: String) -> StateError {
-        let lost = trouble::lost(&self.place, &why);
-        *self.lost.borrow_mut() = Some(why);
-        lost
+        error::lost(&self.location, self.lost.get_or_init(|| why))
     }
 
-    /// What the server said before it hung up, when nobody was listening.
-    fn farewell(&self) -> Option<String> {
-        let connection = self.connection.borrow_mut().take()?;
-        let ended = self.runtime.block_on(async { timeout(FAREWELL, connection).await });
-        match trouble::of(&ended.ok()?.ok()?.err()?, &self.grants) {
-            Trouble::Lost(why) | Trouble::Refused(why) | Trouble::Damaged(why) => Some(why),
-        }
+    /// What the server said when it ended the session.
+    fn last_words(&self) -> Option<String> {
+        let traffic = self.traffic.borrow_mut().take()?;
+        let ended = self.runtime.block_on(async { timeout(FAREWELL, traffic).await });
+        Some(SessionError::new(&ended.ok()?.ok()?.err()?, &self.grants).to_string())
     }
 
-    /// What others wait for is given back by this, when the session ends in order.
-    pub(super) fn at_last(&self, sql: String) {
-        *self.last.borrow_mut() = Some(sql);
+    /// Carries these statements out when the session is closed.
+    pub(super) fn at_close(&self, sql: String) {
+        _ = self.last.set(sql);
     }
 }
 
-/// When this is done, the server has let go of the session, unless it does not answer.
+/// Afterwards the server has ended the session, unless it does not answer.
 impl Drop for Session {
     fn drop(&mut self) {
         if let Some(sql) = self.last.take() {
-            let _with_the_session =
-                self.wait(FAREWELL, async |client| client.batch_execute(&sql).await);
+            let _ends_with_the_session =
+                self.call(FAREWELL, async |client| client.batch_execute(&sql).await);
         }
         drop(self.client.take());
-        if let Some(connection) = self.connection.take() {
-            let _ended = self.runtime.block_on(async { timeout(FAREWELL, connection).await });
-        }
+        _ = self.last_words();
     }
 }
 
-/// Lets the connection be driven whenever the session waits.
-fn attend<S, T>(
-    (client, connection): (Client, Connection<S, T>),
-) -> (Client, JoinHandle<Result<(), Error>>)
+/// Lets the runtime carry the connection's traffic whenever the session waits.
+fn spawn<S, T>((client, connection): (Client, Connection<S, T>)) -> (Client, Traffic)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,

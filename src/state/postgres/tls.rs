@@ -1,4 +1,4 @@
-//! TLS as the URL asks for it. Where it is used, the certificate and the name in it are checked.
+//! TLS, as the URL asks for it. It always checks the certificate and the name in it.
 
 use std::{path::Path, sync::Arc};
 
@@ -10,7 +10,7 @@ use rustls::{
 use rustls_platform_verifier::BuilderVerifierExt;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-/// What makes TLS connections; a sentence if it cannot be set up.
+/// Makes TLS connections. The error is a sentence.
 pub(super) fn connector(root_certificates: Option<&Path>) -> Result<MakeRustlsConnect, String> {
     let failed = |error: rustls::Error| format!("TLS cannot be set up: {error}");
     let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))

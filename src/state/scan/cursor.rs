@@ -2,30 +2,27 @@
 
 use std::{collections::VecDeque, ops::Bound};
 
-use futures_util::future::MaybeDone;
-
+use super::reader::{PageAhead, Reader};
 use crate::{
-    model::Key,
-    state::{Answer, Digest, Entry, Page, Record, StateError},
+    model::{Key, LazyRecord},
+    state::{Digest, Page, StateError},
 };
 
-use super::Reader;
-
-/// How many records are read at once: enough that the way to the store costs nothing, few enough
+/// How many records are read at once: enough that a network costs little, few enough
 /// that they stay in the processor's cache.
 const PAGE: usize = 1024;
 
 type Range = (Bound<String>, Bound<String>);
 
-/// What is left to read of some ranges. Reading it adds to the reader's tally.
+/// The rest of some ranges. Reading it adds to the reader's tally.
 #[derive(Default)]
 pub(super) struct Cursor<'a> {
     ranges: VecDeque<Range>,
     page: Page,
-    /// How many of the page are handed out.
+    /// How many records of the page were handed out.
     at: usize,
     /// The next page, which the store reads while somebody looks at this one.
-    ahead: Option<MaybeDone<Answer<'a, Page>>>,
+    ahead: Option<PageAhead<'a>>,
 }
 
 /// The addresses of one key: from `key@` up to `keyA`, as 'A' follows '@'.
@@ -57,11 +54,14 @@ impl<'a> Cursor<'a> {
         Self { ranges, ..Self::default() }
     }
 
-    pub(super) fn next(&mut self, reader: &mut Reader<'a>) -> Result<Option<Entry>, StateError> {
+    pub(super) fn next(
+        &mut self,
+        reader: &mut Reader<'a>,
+    ) -> Result<Option<LazyRecord>, StateError> {
         loop {
-            if let Some(entry) = self.page.entry(self.at) {
+            if let Some(record) = self.page.get(self.at) {
                 self.at += 1;
-                return Ok(Some(entry));
+                return Ok(Some(record));
             }
             let Some(ahead) = self.ahead.take().or_else(|| self.begin(reader)) else {
                 return Ok(None);
@@ -70,9 +70,9 @@ impl<'a> Cursor<'a> {
             let tally = &mut reader.tally;
             tally.count += page.len() as u64;
             tally.digest = Digest(tally.digest.0.wrapping_add(page.digest.0));
-            match (page.entry(PAGE - 1), self.ranges.front_mut()) {
+            match (page.get(PAGE - 1), self.ranges.front_mut()) {
                 (Some(last), Some((from, _))) => {
-                    *from = Bound::Excluded(last.address()?.as_str().to_owned());
+                    *from = Bound::Excluded(last.decode()?.address.as_str().to_owned());
                 }
                 _ => _ = self.ranges.pop_front(),
             }
@@ -82,17 +82,9 @@ impl<'a> Cursor<'a> {
     }
 
     /// Lets the store read the next page.
-    fn begin(&self, reader: &Reader<'a>) -> Option<MaybeDone<Answer<'a, Page>>> {
+    fn begin(&self, reader: &Reader<'a>) -> Option<PageAhead<'a>> {
         let (from, to) = self.ranges.front()?;
         let (from, to) = (from.as_ref().map(String::as_str), to.as_ref().map(String::as_str));
         Some(reader.begin(reader.store.page(from, to, PAGE)))
-    }
-
-    /// The same, decoded.
-    pub(super) fn next_whole(
-        &mut self,
-        reader: &mut Reader<'a>,
-    ) -> Result<Option<Record>, StateError> {
-        self.next(reader)?.map(|entry| entry.record()).transpose()
     }
 }

@@ -1,16 +1,12 @@
-//! Records whose keys are renamed, in the order of their new addresses.
+//! Records whose keys are renamed.
 
-use std::{
-    collections::{BTreeMap, btree_map},
-    iter::Peekable,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
+use super::{cursor::Cursor, reader::Reader};
 use crate::{
-    model::{Address, Key},
-    state::{Record, StateError},
+    model::{Address, Key, Located},
+    state::StateError,
 };
-
-use super::{Located, Reader, cursor::Cursor};
 
 /// A key, and the keys that become it: those with the fewest renames first.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,20 +15,13 @@ pub(super) struct Group {
     sources: Vec<Key>,
 }
 
-impl Group {
-    /// All keys that the group is about.
-    pub(super) fn keys(&self) -> impl Iterator<Item = &Key> {
-        std::iter::once(&self.target).chain(&self.sources)
-    }
-}
-
-/// Follows the renames to their ends, in the order of the new keys' addresses.
+/// Follows the renames to their ends.
 pub(super) fn groups(renames: &[(Key, Key)]) -> Result<Vec<Group>, StateError> {
     let mut next = BTreeMap::new();
     for (from, to) in renames {
         next.entry(from).or_insert(to);
     }
-    let mut targets = BTreeMap::<String, (Key, Vec<(usize, Key)>)>::new();
+    let mut targets = BTreeMap::<&Key, Vec<(usize, Key)>>::new();
     for from in next.keys() {
         let mut key = *from;
         let mut steps = 0;
@@ -43,132 +32,63 @@ pub(super) fn groups(renames: &[(Key, Key)]) -> Result<Vec<Group>, StateError> {
                 return Err(StateError::MovesInCircle((*from).to_string()));
             }
         }
-        // A key sorts by its addresses: "a-b@" comes before "a@".
-        let (_, sources) =
-            targets.entry(format!("{key}@")).or_insert_with(|| (key.clone(), Vec::new()));
-        sources.push((steps, (*from).clone()));
+        targets.entry(key).or_default().push((steps, (*from).clone()));
     }
-    let groups = targets.into_values().map(|(target, mut sources)| {
+    let groups = targets.into_iter().map(|(target, mut sources)| {
         sources.sort();
-        Group { target, sources: sources.into_iter().map(|(_, key)| key).collect() }
+        let sources = sources.into_iter().map(|(_, key)| key).collect();
+        Group { target: target.clone(), sources }
     });
     Ok(groups.collect())
 }
 
-/// What comes out of all groups.
-#[derive(Default)]
-pub(super) struct Moves<'a> {
-    groups: std::vec::IntoIter<Group>,
-    current: Option<Merge<'a>>,
-    head: Option<Located>,
-    blocked: Option<Peekable<btree_map::IntoValues<Address, Record>>>,
-}
+impl Group {
+    /// The keys that become another one.
+    pub(super) fn sources(&self) -> impl Iterator<Item = &Key> {
+        self.sources.iter()
+    }
 
-impl<'a> Moves<'a> {
-    /// Looks for records that cannot have their new addresses: they have to come out under their
-    /// old ones, which may be earlier.
-    pub(super) fn start(groups: Vec<Group>, reader: &mut Reader<'a>) -> Result<Self, StateError> {
-        let mut blocked = BTreeMap::new();
+    /// Reads the records that are renamed into `found`, under the addresses at which a plan looks at them.
+    pub(super) fn read(
+        &self,
+        reader: &mut Reader<'_>,
+        found: &mut BTreeMap<Address, Located>,
+    ) -> Result<(), StateError> {
+        // The visitors whose new address is taken.
+        let mut taken = None;
+        for source in &self.sources {
+            let mut records = Cursor::of(source);
+            while let Some(record) = records.next(reader)? {
+                let taken = match &mut taken {
+                    Some(taken) => taken,
+                    none => none.insert(self.taken(reader)?),
+                };
+                let mut record = record.decode()?;
+                let blocked = !taken.insert(record.address.visitor_str().to_owned());
+                let mut moved_from = None;
+                if !blocked {
+                    let new = record.address.with_key(&self.target);
+                    moved_from = Some(std::mem::replace(&mut record.address, new));
+                }
+                let address = record.address.clone();
+                let record = record.into();
+                found.insert(address, Located { record, moved_from, blocked });
+            }
+        }
+        Ok(())
+    }
+
+    /// The visitors to whom the target has been sent.
+    fn taken(&self, reader: &mut Reader<'_>) -> Result<BTreeSet<String>, StateError> {
+        let mut visitors = BTreeSet::new();
+        // They are read again later, and count then.
         let before = reader.tally;
-        for group in &groups {
-            let mut merge = Merge::new(group);
-            while let Some((_, losers)) = merge.next(reader)? {
-                blocked.extend(losers.into_iter().map(|loser| (loser.address.clone(), loser)));
-            }
+        let mut records = Cursor::of(&self.target);
+        while let Some(record) = records.next(reader)? {
+            visitors.insert(record.decode()?.address.visitor_str().to_owned());
         }
-        // They are all read again.
         reader.tally = before;
-        let mut moves = Self {
-            groups: groups.into_iter(),
-            current: None,
-            head: None,
-            blocked: Some(blocked.into_values().peekable()),
-        };
-        moves.head = moves.next_winner(reader)?;
-        Ok(moves)
-    }
-
-    pub(super) fn next(&mut self, reader: &mut Reader<'a>) -> Result<Option<Located>, StateError> {
-        let blocked = self.blocked.as_mut().and_then(|blocked| {
-            blocked.next_if(|record| {
-                self.head.as_ref().is_none_or(|head| record.address < head.record.address)
-            })
-        });
-        if let Some(record) = blocked {
-            return Ok(Some(Located { record, moved_from: None, blocked: true }));
-        }
-        let next = if self.head.is_some() { self.next_winner(reader)? } else { None };
-        Ok(std::mem::replace(&mut self.head, next))
-    }
-
-    fn next_winner(&mut self, reader: &mut Reader<'a>) -> Result<Option<Located>, StateError> {
-        loop {
-            if let Some(merge) = &mut self.current
-                && let Some((winner, _)) = merge.next(reader)?
-            {
-                return Ok(Some(winner));
-            }
-            let Some(group) = self.groups.next() else { return Ok(None) };
-            self.current = Some(Merge::new(&group));
-        }
-    }
-}
-
-/// The records of one group, visitor by visitor.
-struct Merge<'a> {
-    target: Key,
-    /// The target's own first.
-    lanes: Vec<Lane<'a>>,
-}
-
-struct Lane<'a> {
-    cursor: Cursor<'a>,
-    head: Option<Record>,
-    started: bool,
-}
-
-impl<'a> Merge<'a> {
-    fn new(group: &Group) -> Self {
-        let lane = |key| Lane { cursor: Cursor::of(key), head: None, started: false };
-        Self { target: group.target.clone(), lanes: group.keys().map(lane).collect() }
-    }
-
-    /// The record that gets the next address, and those that do not.
-    fn next(
-        &mut self,
-        reader: &mut Reader<'a>,
-    ) -> Result<Option<(Located, Vec<Record>)>, StateError> {
-        for lane in &mut self.lanes {
-            if !lane.started {
-                lane.head = lane.cursor.next_whole(reader)?;
-                lane.started = true;
-            }
-        }
-        let heads = self.lanes.iter().filter_map(|lane| lane.head.as_ref());
-        let Some(visitor) = heads.map(|record| record.address.visitor_str()).min() else {
-            return Ok(None);
-        };
-        let visitor = visitor.to_owned();
-        let mut winner = None;
-        let mut losers = Vec::new();
-        for (index, lane) in self.lanes.iter_mut().enumerate() {
-            let Some(mut record) =
-                lane.head.take_if(|record| record.address.visitor_str() == visitor)
-            else {
-                continue;
-            };
-            lane.head = lane.cursor.next_whole(reader)?;
-            if winner.is_some() {
-                losers.push(record);
-                continue;
-            }
-            let moved_from = (index > 0).then(|| {
-                let new = record.address.with_key(&self.target);
-                std::mem::replace(&mut record.address, new)
-            });
-            winner = Some(Located { record, moved_from, blocked: false });
-        }
-        Ok(winner.map(|winner| (winner, losers)))
+        Ok(visitors)
     }
 }
 
@@ -196,12 +116,5 @@ mod tests {
         for circle in [&[("a", "a")][..], &[("a", "b"), ("b", "a")], &[("x", "a"), ("a", "a")]] {
             assert!(matches!(groups(&renames(circle)), Err(StateError::MovesInCircle(_))));
         }
-    }
-
-    #[test]
-    fn groups_come_in_the_order_of_their_addresses() {
-        let found = groups(&renames(&[("x", "a"), ("y", "a-b")])).expect("no circle");
-        let targets: Vec<_> = found.iter().map(|group| group.target.as_str()).collect();
-        assert_eq!(targets, ["a-b", "a"]);
     }
 }

@@ -7,9 +7,8 @@ use serde_json::Value;
 
 use super::{ADA, BEN, Project, Sandbox};
 
-/// Twice the default of the manifest, which may be under way: the answers to as many may not be
-/// recorded yet, or their requests not have left yet.
-const BEGUN: usize = 2 * 4;
+/// The default of `--concurrency`: a death can leave this many deliveries unknown, and no more.
+const CONCURRENCY: usize = 4;
 const KEYS: usize = 6;
 
 /// What is wanted of one message. Its text names its generation, which changes whenever another
@@ -141,8 +140,8 @@ pub(crate) fn check(sandbox: &Sandbox, project: &Project, held: usize, what: &st
     }
     let now = unknown(&known).count();
     assert!(
-        now <= held + BEGUN,
-        "after {what}: {now} unknown, {held} of them before; only what had begun may be"
+        now <= held + CONCURRENCY,
+        "after {what}: {now} unknown, {held} of them before; more than --concurrency"
     );
     now
 }

@@ -13,7 +13,7 @@ CREATE TABLE pushsync_states (
     runs bigint NOT NULL,
     created_at timestamptz NOT NULL,
     committed_at timestamptz NOT NULL DEFAULT now(),
-    ledger bytea NOT NULL
+    header bytea NOT NULL
 );
 
 CREATE TABLE pushsync_records (

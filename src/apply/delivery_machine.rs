@@ -1,0 +1,373 @@
+//! The life of one delivery during a run.
+//!
+//! [`DeliveryMachine::start`] and [`DeliveryMachine::next`] are the only transitions. Each answers
+//! with the one [`Step`] that comes next, and does none of it. The order of the steps keeps the
+//! promises: an intent is durable before its POST leaves, and an id before the change counts as
+//! done.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::{
+    Problem,
+    request_sender::{Sent, Undone},
+};
+use crate::{
+    brevo::{Error, Message, MessageType},
+    model::{Address, Content, Drift, Intent, Kind, MessageId, Record, Sender, Superseded},
+    plan::{Change, Operation},
+    state::Write,
+};
+
+/// What is to be done next.
+#[derive(Debug)]
+pub(super) enum Step {
+    /// Make this intent durable: its POST comes next.
+    Intend(Box<Intent>),
+    /// Create the message.
+    Post(Content),
+    /// Change the text of a message.
+    Put(MessageId, Arc<str>),
+    /// Delete a message.
+    Delete(Superseded),
+    /// Read a message.
+    Get(MessageId),
+    /// Make these writes durable: a request comes next.
+    Commit(Vec<Write>),
+    /// Make these writes durable, if there are any: this is the end.
+    Finish(Vec<Write>, End),
+}
+
+/// What came of a step.
+#[derive(Debug)]
+pub(super) enum DeliveryInput {
+    /// The writes are durable.
+    Committed,
+    /// What became of the POST.
+    Posted(Sent<MessageId>),
+    /// What became of the PUT.
+    Changed(Sent<()>),
+    /// What became of the DELETE.
+    Deleted(Sent<()>),
+    /// What became of the GET.
+    Read(Sent<Message>),
+}
+
+/// How a change ended.
+#[derive(Debug)]
+pub(super) enum End {
+    /// As planned; the id that the delivery has now, if it exists.
+    Applied(Option<MessageId>),
+    /// It did not happen, and the state says so.
+    Failed(Problem),
+    /// It may have happened, and the state says so.
+    Unknown(Problem),
+    /// It was not tried, or took no effect, because the run stops.
+    Abandoned,
+    /// It was never tried: the plan says that somebody has to decide.
+    Held,
+}
+
+/// A request that is not a create: it can be tried again, so it is never unknown.
+impl From<Undone> for End {
+    fn from(undone: Undone) -> Self {
+        match undone {
+            Undone::Refused(error) | Undone::Lost(error) => Self::Failed(Problem::Api(error)),
+            Undone::Abandoned => Self::Abandoned,
+        }
+    }
+}
+
+/// A change that is being carried out.
+#[derive(Debug)]
+pub(super) struct DeliveryMachine {
+    address: Address,
+    kind: Kind,
+    protect: bool,
+    run: Uuid,
+    phase: Phase,
+}
+
+/// What is awaited, with everything that is needed then.
+#[derive(Debug)]
+enum Phase {
+    /// The intent becomes durable.
+    Intending(NewMessage),
+    /// The POST is under way.
+    Posting(NewMessage),
+    /// The record of the new message of a replace becomes durable; then the old one goes.
+    RecordingReplacement { record: Box<Record>, old: Superseded },
+    /// The old message of a replace is being deleted; the record is that of the new one.
+    DeletingOld(Box<Record>),
+    /// The PUT is under way.
+    Updating { record: Box<Record>, after: Content },
+    /// The DELETE is under way.
+    Deleting,
+    /// The GET is under way.
+    Adopting { id: MessageId, wanted: Content },
+    /// Nothing.
+    Ended,
+}
+
+/// A message that is being created.
+#[derive(Debug)]
+struct NewMessage {
+    content: Content,
+    replaces: Option<Superseded>,
+}
+
+impl DeliveryMachine {
+    /// A machine and its first step. `record` is what the state has under the change's address
+    /// (under the old one for a move).
+    pub(super) fn start(
+        change: Change,
+        record: Option<Record>,
+        run: Uuid,
+        now: Timestamp,
+    ) -> (Self, Step) {
+        let Change { address, kind, protect, operation, .. } = change;
+        let mut machine = Self { address, kind, protect, run, phase: Phase::Ended };
+        let step = machine.begin(operation, record.map(Box::new), now);
+        (machine, step)
+    }
+
+    fn begin(&mut self, operation: Operation, record: Option<Box<Record>>, now: Timestamp) -> Step {
+        match (operation, record) {
+            (Operation::Create { after } | Operation::Resend { after, gone: _ }, _) => {
+                self.intend(NewMessage { content: after, replaces: None }, now)
+            }
+            (Operation::Replace { old, before: _, after }, _) => {
+                self.intend(NewMessage { content: after, replaces: Some(old) }, now)
+            }
+            (
+                Operation::Update { id, before: _, after }
+                | Operation::Restore { id, before: _, after },
+                Some(record),
+            ) => {
+                let step = Step::Put(id, Arc::clone(&after.text));
+                self.phase = Phase::Updating { record, after };
+                step
+            }
+            (Operation::FinishReplace { old, .. }, Some(record)) => {
+                self.phase = Phase::DeletingOld(record);
+                Step::Delete(old)
+            }
+            (Operation::Delete { id, before: _ }, _) => {
+                self.phase = Phase::Deleting;
+                Step::Delete(Superseded { id, kind: self.kind })
+            }
+            (Operation::Adopt { id, after }, _) => {
+                self.phase = Phase::Adopting { id: id.clone(), wanted: after };
+                Step::Get(id)
+            }
+            (Operation::Forget { remember: false, .. }, _) => self.removed(),
+            (Operation::Forget { remember: true, .. }, Some(mut record)) => {
+                record.drift = Some(Drift::Forgotten);
+                Step::Finish(vec![Write::Put(record)], End::Applied(None))
+            }
+            (Operation::Move { from, id }, Some(mut record)) => {
+                record.address = self.address.clone();
+                let writes = vec![Write::Remove(from), Write::Put(record)];
+                Step::Finish(writes, End::Applied(Some(id)))
+            }
+            (Operation::Unknown { .. }, _) => Step::Finish(Vec::new(), End::Held),
+            (
+                Operation::Update { .. }
+                | Operation::Restore { .. }
+                | Operation::FinishReplace { .. }
+                | Operation::Forget { .. }
+                | Operation::Move { .. },
+                None,
+            ) => failed(Problem::Defect("the state has no record of it any more".to_owned())),
+        }
+    }
+
+    /// The step after `input`.
+    pub(super) fn next(&mut self, input: DeliveryInput, now: Timestamp) -> Step {
+        match (std::mem::replace(&mut self.phase, Phase::Ended), input) {
+            (Phase::Intending(new), DeliveryInput::Committed) => {
+                let step = Step::Post(new.content.clone());
+                self.phase = Phase::Posting(new);
+                step
+            }
+            (Phase::Posting(new), DeliveryInput::Posted(sent)) => self.posted(new, sent, now),
+            (Phase::RecordingReplacement { record, old }, DeliveryInput::Committed) => {
+                self.phase = Phase::DeletingOld(record);
+                Step::Delete(old)
+            }
+            (Phase::DeletingOld(record), DeliveryInput::Deleted(sent)) => {
+                old_deleted(record, sent, now)
+            }
+            (Phase::Updating { record, after }, DeliveryInput::Changed(sent)) => {
+                self.changed(record, after, sent, now)
+            }
+            (Phase::Deleting, DeliveryInput::Deleted(sent)) => self.deleted(sent),
+            (Phase::Adopting { id, wanted }, DeliveryInput::Read(sent)) => {
+                self.adopted(id, wanted, sent, now)
+            }
+            (phase, input) => {
+                let why = format!("{input:?} makes no sense in {phase:?}; please report this");
+                failed(Problem::Defect(why))
+            }
+        }
+    }
+
+    fn intend(&mut self, new: NewMessage, now: Timestamp) -> Step {
+        let intent = self.intent(new.content.clone(), now, None);
+        self.phase = Phase::Intending(new);
+        Step::Intend(intent)
+    }
+
+    fn intent(&self, content: Content, now: Timestamp, error: Option<&Error>) -> Box<Intent> {
+        Box::new(Intent {
+            address: self.address.clone(),
+            kind: self.kind,
+            content,
+            protect: self.protect,
+            at: now,
+            run: self.run,
+            trouble: error.map(ToString::to_string),
+            request_id: error.and_then(Error::request_id).map(str::to_owned),
+        })
+    }
+
+    /// The record of a message that exists from now on.
+    fn record(&self, id: MessageId, content: Content, now: Timestamp) -> Box<Record> {
+        Box::new(Record {
+            address: self.address.clone(),
+            kind: self.kind,
+            id,
+            content,
+            protect: self.protect,
+            created_at: now,
+            updated_at: now,
+            verified_at: now,
+            drift: None,
+            superseded: None,
+        })
+    }
+
+    fn posted(&mut self, new: NewMessage, sent: Sent<MessageId>, now: Timestamp) -> Step {
+        let NewMessage { content, replaces } = new;
+        let settle = Write::Settle(self.address.clone());
+        match (sent, replaces) {
+            (Ok(id), None) => {
+                let record = self.record(id.clone(), content, now);
+                Step::Finish(vec![Write::Put(record), settle], End::Applied(Some(id)))
+            }
+            (Ok(id), Some(old)) => {
+                let mut record = self.record(id, content, now);
+                record.superseded = Some(old.clone());
+                let writes = vec![Write::Put(record.clone()), settle];
+                self.phase = Phase::RecordingReplacement { record, old };
+                Step::Commit(writes)
+            }
+            (Err(Undone::Lost(error)), _) => {
+                let intent = self.intent(content, now, Some(&error));
+                Step::Finish(vec![Write::Intend(intent)], End::Unknown(Problem::Api(error)))
+            }
+            (Err(undone), _) => Step::Finish(vec![settle], undone.into()),
+        }
+    }
+
+    fn changed(&self, record: Box<Record>, after: Content, sent: Sent<()>, now: Timestamp) -> Step {
+        match sent {
+            Ok(()) => {
+                let id = record.id.clone();
+                let record = Record {
+                    content: after,
+                    protect: self.protect,
+                    updated_at: now,
+                    verified_at: now,
+                    drift: None,
+                    ..*record
+                };
+                Step::Finish(vec![Write::Put(Box::new(record))], End::Applied(Some(id)))
+            }
+            Err(Undone::Refused(error)) if error.is_gone() => {
+                let record = Record { drift: Some(Drift::Gone), verified_at: now, ..*record };
+                let end = End::Failed(Problem::Gone(error));
+                Step::Finish(vec![Write::Put(Box::new(record))], end)
+            }
+            Err(undone) => Step::Finish(Vec::new(), undone.into()),
+        }
+    }
+
+    fn deleted(&self, sent: Sent<()>) -> Step {
+        match sent {
+            Ok(()) => self.removed(),
+            Err(Undone::Refused(error)) if error.is_gone() => self.removed(),
+            Err(undone) => Step::Finish(Vec::new(), undone.into()),
+        }
+    }
+
+    fn removed(&self) -> Step {
+        Step::Finish(vec![Write::Remove(self.address.clone())], End::Applied(None))
+    }
+
+    fn adopted(&self, id: MessageId, wanted: Content, sent: Sent<Message>, now: Timestamp) -> Step {
+        let found = match sent {
+            Ok(found) => found,
+            Err(undone) => return Step::Finish(Vec::new(), undone.into()),
+        };
+        match self.seen(&id, wanted, &found) {
+            Ok(content) => {
+                let record = self.record(id.clone(), content, now);
+                Step::Finish(vec![Write::Put(record)], End::Applied(Some(id)))
+            }
+            Err(why) => failed(Problem::NotAdopted(why)),
+        }
+    }
+
+    /// What the visitor sees of a message that was found, if it is the one that is meant.
+    ///
+    /// What the API does not tell (the group, which visitor an agent's message is for) is taken from
+    /// the manifest; what it tells is believed, so that the next plan shows the difference.
+    fn seen(&self, id: &MessageId, wanted: Content, found: &Message) -> Result<Content, String> {
+        if found.kind == Some(MessageType::Visitor) {
+            return Err(format!("message {id} was written by a visitor"));
+        }
+        if let Some(visitor) = &found.visitor
+            && visitor.as_str() != self.address.visitor_str()
+        {
+            return Err(format!("message {id} belongs to another visitor"));
+        }
+        match (self.kind, found.is_pushed) {
+            (Kind::Pushed, Some(false)) => {
+                return Err(format!(
+                    "message {id} is not an automated message, but kind is pushed"
+                ));
+            }
+            (Kind::Agent, Some(true)) => {
+                return Err(format!("message {id} is an automated message, but kind is agent"));
+            }
+            _ => {}
+        }
+        let from = match (wanted.from, &found.agent_id) {
+            (Sender::Agent { id: wanted, .. }, Some(agent)) if wanted != *agent => {
+                Sender::Agent { id: agent.clone(), received_from: None }
+            }
+            (from, _) => from,
+        };
+        let text = found.text.as_deref().map_or(wanted.text, Into::into);
+        Ok(Content { text, from })
+    }
+}
+
+/// The replacement stays, and what it replaces is gone.
+fn old_deleted(record: Box<Record>, sent: Sent<()>, now: Timestamp) -> Step {
+    match sent {
+        Ok(()) => {}
+        Err(Undone::Refused(error)) if error.is_gone() => {}
+        Err(undone) => return Step::Finish(Vec::new(), undone.into()),
+    }
+    let id = record.id.clone();
+    let record = Record { superseded: None, verified_at: now, ..*record };
+    Step::Finish(vec![Write::Put(Box::new(record))], End::Applied(Some(id)))
+}
+
+fn failed(problem: Problem) -> Step {
+    Step::Finish(Vec::new(), End::Failed(problem))
+}

@@ -1,0 +1,193 @@
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use backon::{BackoffBuilder, ExponentialBuilder};
+
+use super::{
+    Event, Options, Problem, Reporter, Stop, Stopper,
+    api::Call,
+    rate_limiter::{Permit, RateLimiter},
+    retry_table::{MOST_REPEATS, Verdict, verdict},
+};
+use crate::{
+    brevo::{Answer, Error, ErrorKind},
+    model::{Address, BudgetNote},
+};
+
+/// Sends requests: each when the budget allows it, and again as far as the table of
+/// [`super::retry_table`] allows.
+pub(super) struct RequestSender {
+    limiter: Arc<RateLimiter>,
+    reporter: Arc<dyn Reporter>,
+    stopper: Stopper,
+    seed: u64,
+    /// How many requests there were: each has jitter of its own, or all would come back at once.
+    calls: AtomicU64,
+    fatal: Mutex<Option<Error>>,
+    answered: AtomicBool,
+}
+
+/// What became of one request and its repetitions.
+pub(super) type Sent<T> = Result<T, Undone>;
+
+/// Why a request did not do what it should.
+#[derive(Debug)]
+pub(super) enum Undone {
+    /// It took no effect.
+    Refused(Error),
+    /// It may have taken effect, or was repeated in vain.
+    Lost(Error),
+    /// The run stops, and it certainly took no effect.
+    Abandoned,
+}
+
+impl RequestSender {
+    pub(super) fn new(
+        known: Option<BudgetNote>,
+        options: &Options,
+        reporter: Arc<dyn Reporter>,
+        stopper: Stopper,
+    ) -> Self {
+        Self {
+            limiter: Arc::new(RateLimiter::new(known, options, stopper.clone())),
+            reporter,
+            stopper,
+            seed: options.seed,
+            calls: AtomicU64::new(0),
+            fatal: Mutex::new(None),
+            answered: AtomicBool::new(false),
+        }
+    }
+
+    /// What stopped the run, if that was an answer of the API or the lack of a connection.
+    pub(super) fn fatal(&self) -> Option<Problem> {
+        self.fatal.lock().unwrap_or_else(PoisonError::into_inner).clone().map(Problem::Api)
+    }
+
+    /// Whether the API has answered a request.
+    pub(super) fn has_answered(&self) -> bool {
+        self.answered.load(Ordering::Acquire)
+    }
+
+    /// How many requests were sent.
+    pub(super) fn sent(&self) -> u64 {
+        self.limiter.sent()
+    }
+
+    /// See [`RateLimiter::note`].
+    pub(super) fn budget(&self) -> Option<BudgetNote> {
+        self.limiter.note()
+    }
+
+    /// Waits for the right to send one request.
+    pub(super) async fn permit(&self) -> Result<Permit, Stop> {
+        self.limiter.permit(|pause| self.reporter.report(&Event::Waiting { pause })).await
+    }
+
+    /// Sends one request, with `permit` or once it gets one, and again as far as the table allows.
+    pub(super) async fn send<'c, T>(
+        &self,
+        address: Option<&Address>,
+        mut permit: Option<Permit>,
+        call: impl Fn() -> Call<'c, T>,
+    ) -> Sent<T> {
+        let mut pauses = ExponentialBuilder::default()
+            .with_min_delay(Duration::from_millis(500))
+            .with_max_delay(Duration::from_secs(20))
+            .with_max_times(MOST_REPEATS)
+            .with_jitter()
+            .with_jitter_seed(self.seed.wrapping_add(self.calls.fetch_add(1, Ordering::Relaxed)))
+            .build();
+        let mut refusals = 0;
+        loop {
+            let granted = match permit.take() {
+                Some(permit) => permit,
+                None => self.permit().await.map_err(|_| Undone::Abandoned)?,
+            };
+            // A request that has its permit was counted, so a budget or a time does not stop it.
+            if matches!(self.stopper.reason(), Some(Stop::Signal | Stop::Fatal)) {
+                granted.unsent();
+                return Err(Undone::Abandoned);
+            }
+            let result = call().await;
+            self.take_in(granted, &result);
+            let error = match result {
+                Ok(Answer { body, .. }) => return Ok(body),
+                Err(error) => match address {
+                    Some(address) => error.masking(&address.visitor()),
+                    None => error,
+                },
+            };
+            let verdict = verdict(&error);
+            tracing::debug!(?verdict, "{error}");
+            match verdict {
+                Verdict::Refused => return Err(Undone::Refused(error)),
+                Verdict::Unknown => return Err(Undone::Lost(error)),
+                Verdict::Fatal => return Err(self.stop_for(error)),
+                Verdict::AfterReset => {
+                    refusals += 1;
+                    if refusals > MOST_REPEATS {
+                        self.stopper.stop(Stop::Budget);
+                        return Err(Undone::Abandoned);
+                    }
+                }
+                Verdict::AgainOrStop | Verdict::AgainOrFail => {
+                    let Some(pause) = pauses.next() else {
+                        return Err(match verdict {
+                            Verdict::AgainOrStop => self.stop_for(error),
+                            _ => Undone::Lost(error),
+                        });
+                    };
+                    self.reporter.report(&Event::Repeating {
+                        address: address.cloned(),
+                        why: error.to_string(),
+                        pause,
+                    });
+                    tokio::select! {
+                        () = tokio::time::sleep(pause) => {}
+                        // A POST is only repeated if it certainly took no effect.
+                        _ = self.stopper.stopped() => return Err(Undone::Abandoned),
+                    }
+                }
+            }
+        }
+    }
+
+    /// Learns what an answer says of the budget, and whether it is one of the API: one of somebody
+    /// else at a wrong address has no code.
+    fn take_in<T>(&self, permit: Permit, result: &Result<Answer<T>, Error>) {
+        let (budget, is_answer) = match result {
+            Ok(answer) => (answer.budget, true),
+            Err(error) => match error.kind() {
+                ErrorKind::NotBuilt { .. } | ErrorKind::NotConnected { .. } => {
+                    return permit.unsent();
+                }
+                ErrorKind::Unreadable { .. } => (error.budget(), true),
+                ErrorKind::Status { code, .. } => {
+                    (error.budget(), code.is_some() || error.is_gone())
+                }
+                ErrorKind::Lost { .. } | ErrorKind::Redirect { .. } => (error.budget(), false),
+            },
+        };
+        if is_answer {
+            self.answered.store(true, Ordering::Release);
+        }
+        let refused = result.as_ref().is_err_and(|error| error.status() == Some(429));
+        permit.answered(budget, refused);
+        self.reporter.report(&Event::Requested);
+    }
+
+    fn stop_for(&self, error: Error) -> Undone {
+        self.fatal
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get_or_insert_with(|| error.clone());
+        self.stopper.stop(Stop::Fatal);
+        Undone::Refused(error)
+    }
+}

@@ -1,0 +1,34 @@
+use jiff::Timestamp;
+
+use crate::{
+    model::{Intent, MessageId, Record, Superseded},
+    state::Write,
+};
+
+/// What the state says of a create whose answer was lost, once somebody looked: it is there under
+/// `id`, or it was never sent. `earlier` is the record that it was to replace, if any.
+pub fn resolution(
+    intent: Intent,
+    id: Option<MessageId>,
+    earlier: Option<Record>,
+    now: Timestamp,
+) -> Vec<Write> {
+    let Intent { address, kind, content, protect, at, run: _, trouble: _, request_id: _ } = intent;
+    let mut writes = vec![Write::Settle(address.clone())];
+    writes.extend(id.map(|id| {
+        Write::Put(Box::new(Record {
+            address,
+            kind,
+            id,
+            content,
+            protect,
+            created_at: at,
+            updated_at: at,
+            verified_at: now,
+            drift: None,
+            // An interrupted replace goes on: the old message is still to be deleted.
+            superseded: earlier.map(|old| Superseded { id: old.id, kind: old.kind }),
+        }))
+    }));
+    writes
+}

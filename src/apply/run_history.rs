@@ -1,0 +1,89 @@
+use std::{
+    mem,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use jiff::Timestamp;
+
+use super::{Clock, RunInfo, Stop, request_sender::RequestSender};
+use crate::{
+    model::BaseUrl,
+    state::{Run, RunChange, RunPart, Write},
+};
+
+/// What every commit of a run takes along: the API's budget as known by then, which API it is once it
+/// has answered, and the history.
+///
+/// So a run that is killed has its changes in the history as well: those whose end was committed,
+/// and perhaps some of which the API's answer was known and the commit still under way.
+pub(super) struct RunHistory {
+    info: RunInfo,
+    started_at: Timestamp,
+    clock: Clock,
+    sender: Arc<RequestSender>,
+    api_url: Option<BaseUrl>,
+    pages: Mutex<Pages>,
+}
+
+#[derive(Default)]
+struct Pages {
+    /// Changes that no commit has taken along yet.
+    waiting: Vec<RunChange>,
+    /// How many parts were written.
+    parts: u32,
+}
+
+impl RunHistory {
+    pub(super) fn new(
+        info: RunInfo,
+        clock: Clock,
+        api_url: Option<BaseUrl>,
+        sender: Arc<RequestSender>,
+    ) -> Self {
+        let started_at = clock();
+        Self { info, started_at, clock, sender, api_url, pages: Mutex::default() }
+    }
+
+    /// The next commit takes this along.
+    pub(super) fn note(&self, change: RunChange) {
+        self.pages.lock().unwrap_or_else(PoisonError::into_inner).waiting.push(change);
+    }
+
+    /// What goes along with a commit while the run is under way.
+    pub(super) fn so_far(&self) -> Vec<Write> {
+        self.writes(Some("killed"))
+    }
+
+    /// What is to be committed at the end.
+    pub(super) fn end(&self, stopped: Option<Stop>) -> Vec<Write> {
+        self.writes(stopped.map(Stop::as_str))
+    }
+
+    fn writes(&self, stopped: Option<&str>) -> Vec<Write> {
+        let RunInfo { id, command, commit, dirty } = self.info.clone();
+        let started_at = self.started_at;
+        let mut writes: Vec<Write> = self.sender.budget().map(Write::Budget).into_iter().collect();
+        if self.sender.has_answered() {
+            writes.extend(self.api_url.clone().map(Write::Api));
+        }
+        writes.push(Write::Run(Box::new(Run {
+            id,
+            command,
+            started_at,
+            ended_at: (self.clock)(),
+            commit,
+            dirty,
+            requests: self.sender.sent(),
+            stopped: stopped.map(str::to_owned),
+            changes: Vec::new(),
+        })));
+        let mut pages = self.pages.lock().unwrap_or_else(PoisonError::into_inner);
+        let changes = mem::take(&mut pages.waiting);
+        if !changes.is_empty() {
+            pages.parts += 1;
+            let part = pages.parts;
+            writes.push(Write::RunPart(Box::new(RunPart { id, started_at, part, changes })));
+        }
+        writes
+    }
+}

@@ -1,0 +1,173 @@
+//! How much is under way at once, and how much of it a death leaves unknown.
+
+use std::{
+    num::NonZeroUsize,
+    ops::Bound,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::time::{sleep, timeout};
+
+use super::server::*;
+use crate::{
+    apply::{Outcome, Stop, apply},
+    model::{Address, Intent, Record},
+    state::{
+        Amendment, MemoryStore, Meta, Page, Run, StateError, Store, StoreFuture, Verification,
+        Write,
+    },
+};
+
+const CONCURRENCY: usize = 4;
+const CREATES: usize = 60;
+
+/// A state whose commits take their time, and which counts them.
+struct Slow {
+    inner: Arc<MemoryStore>,
+    takes: Duration,
+    commits: AtomicUsize,
+    /// The most intents that were open at any time.
+    most: AtomicUsize,
+}
+
+impl Store for Slow {
+    fn commit(&self, writes: Vec<Write>) -> StoreFuture<'_, Meta> {
+        Box::pin(async move {
+            sleep(self.takes).await;
+            let meta = self.inner.commit(writes).await?;
+            self.commits.fetch_add(1, Ordering::Relaxed);
+            let open = self.inner.intents().await?.len();
+            self.most.fetch_max(open, Ordering::Relaxed);
+            Ok::<_, StateError>(meta)
+        })
+    }
+
+    fn location(&self) -> &str {
+        self.inner.location()
+    }
+
+    fn meta(&self) -> StoreFuture<'_, Meta> {
+        self.inner.meta()
+    }
+
+    fn page(&self, from: Bound<&str>, to: Bound<&str>, limit: usize) -> StoreFuture<'_, Page> {
+        self.inner.page(from, to, limit)
+    }
+
+    fn record<'a>(&'a self, address: &'a Address) -> StoreFuture<'a, Option<Record>> {
+        self.inner.record(address)
+    }
+
+    fn intents(&self) -> StoreFuture<'_, Vec<Intent>> {
+        self.inner.intents()
+    }
+
+    fn runs(&self, limit: usize) -> StoreFuture<'_, Vec<Run>> {
+        self.inner.runs(limit)
+    }
+
+    fn amend(&self, amendment: Amendment) -> StoreFuture<'_, Meta> {
+        self.inner.amend(amendment)
+    }
+
+    fn verify(&self) -> StoreFuture<'_, Verification> {
+        self.inner.verify()
+    }
+}
+
+/// Many creates, with commits and requests that take so many milliseconds.
+fn scene(commit: u64, request: u64) -> (Scene, Arc<Slow>) {
+    let mut scene = Scene::new(Server::with_script([]));
+    for n in 0..CREATES {
+        scene = scene.want(&format!("m{n:02}@v"), &format!("{n:02}"));
+    }
+    scene.options.concurrency = NonZeroUsize::new(CONCURRENCY).expect("not zero");
+    *scene.server.hold.lock().expect("not poisoned") = Some(Duration::from_millis(request));
+    let slow = Arc::new(Slow {
+        inner: Arc::clone(&scene.store),
+        takes: Duration::from_millis(commit),
+        commits: AtomicUsize::new(0),
+        most: AtomicUsize::new(0),
+    });
+    (scene, slow)
+}
+
+async fn run(scene: &Scene, store: &Arc<Slow>) -> Outcome {
+    let mut session = scene.session();
+    session.store = Arc::clone(store) as Arc<dyn Store>;
+    apply(scene.plan().await, session).await.expect("the state works")
+}
+
+/// Milliseconds that commits and requests take: a state far away, and an API far away.
+const SPEEDS: [(u64, u64); 3] = [(10, 5), (3, 300), (0, 0)];
+
+#[tokio::test(start_paused = true)]
+async fn deliveries_under_way_share_commits_and_are_never_more_than_the_concurrency() {
+    let (scene, store) = scene(10, 5);
+    let outcome = run(&scene, &store).await;
+    assert_eq!(outcome.applied, CREATES as u64);
+    assert!(scene.server.under_way.lock().expect("not poisoned").1 <= CONCURRENCY);
+    assert_eq!(store.most.load(Ordering::Relaxed), CONCURRENCY, "intents at once");
+    // Each alone would take two for each create.
+    let commits = store.commits.load(Ordering::Relaxed);
+    assert!(commits < CREATES * 3 / 2, "{commits} commits for {CREATES} creates");
+}
+
+#[tokio::test(start_paused = true)]
+async fn requests_leave_in_the_order_of_the_plan() {
+    for (commit, request) in SPEEDS {
+        let (scene, store) = scene(commit, request);
+        run(&scene, &store).await;
+        let wanted: Vec<String> = (0..CREATES).map(|n| format!("POST {n:02}")).collect();
+        assert_eq!(scene.server.asked(), wanted, "{commit} ms, {request} ms");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_death_leaves_at_most_as_many_unknown_as_the_concurrency() {
+    // At many moments: while intents are made durable, requests are under way, and their answers
+    // are recorded.
+    for (commit, request) in [(10, 5), (3, 300)] {
+        for after in (1..4_000).step_by(97) {
+            let (scene, store) = scene(commit, request);
+            let _dead = timeout(Duration::from_millis(after), run(&scene, &store)).await;
+            let unknown = scene.store.intents().await.expect("readable").len();
+            assert!(unknown <= CONCURRENCY, "{unknown} after {after} ms");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_signal_settles_the_intents_whose_request_has_not_left() {
+    // At every moment of a few rounds.
+    for after in 40..100 {
+        let (scene, store) = scene(10, 5);
+        let stopper = scene.stopper.clone();
+        tokio::spawn(async move {
+            sleep(Duration::from_millis(after)).await;
+            stopper.stop(Stop::Signal);
+        });
+        let outcome = run(&scene, &store).await;
+        assert_eq!(outcome.stopped, Some(Stop::Signal));
+        let asked = scene.server.asked().len() as u64;
+        assert_eq!((outcome.applied, outcome.requests), (asked, asked), "all is recorded");
+        assert_eq!(outcome.remaining, CREATES as u64 - asked);
+        assert_eq!(scene.store.intents().await.expect("readable"), [], "nothing is unknown");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_end_of_the_budget_leaves_nothing_unknown() {
+    for left in 11..2 * CONCURRENCY as u64 + 12 {
+        let (scene, store) = scene(10, 5);
+        *scene.server.budget.lock().expect("not poisoned") = Some((CREATES as u64, left));
+        let outcome = run(&scene, &store).await;
+        assert_eq!(outcome.stopped, Some(Stop::Budget));
+        assert_eq!(outcome.applied, left, "as many as the headers said");
+        assert_eq!(scene.store.intents().await.expect("readable"), []);
+    }
+}

@@ -1,0 +1,255 @@
+//! The commands, and the arguments of those that do not plan.
+
+use std::{path::PathBuf, time::Duration};
+
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use clap_complete::Shell;
+use jiff::Timestamp;
+
+use super::{
+    global::{DataFormat, GlobalOptions},
+    planning::{ApplyArgs, ImportArgs, PlanArgs, RefreshArgs},
+    state::StateArgs,
+    values::{duration, latency, probability},
+};
+use crate::{
+    model::{Key, VisitorId},
+    sandbox::Budget,
+};
+
+/// Keeps the automated messages of Brevo Conversations in version control: YAML says which
+/// messages should exist, `plan` shows what would change, `apply` converges.
+#[derive(Debug, Parser)]
+#[command(name = "pushsync", version, propagate_version = true, max_term_width = 100)]
+#[command(after_help = "Exit status: 0 done; 1 an error, or a change failed; 2 only from plan \
+    --detailed-exitcode: there are changes; 3 stopped early in good order (budget, time, a \
+    signal): run again; 4 a delivery is unknown and needs a decision.")]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: GlobalOptions,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Write a small working project; nothing is overwritten
+    Init(InitArgs),
+    /// Check everything that needs no state and no network
+    Validate(ValidateArgs),
+    /// Show a message as a visitor gets it
+    Show(ShowArgs),
+    /// Show what apply would do; without --refresh, no request is made and no key is needed
+    Plan(PlanArgs),
+    /// Plan, show the plan, ask, and carry it out
+    Apply(ApplyArgs),
+    /// Ask the API about the least recently verified deliveries first, and record drift
+    Refresh(RefreshArgs),
+    /// Adopt a message that exists
+    Import(ImportArgs),
+    /// Inspect the state, and repair it
+    #[command(subcommand)]
+    State(StateArgs),
+    /// Keep an agent online: one ping a minute
+    Presence(PresenceArgs),
+    /// Serve the API's behaviour on loopback, for other programs
+    Sandbox(SandboxArgs),
+    /// Serve a page of the chats that visitors would see, from the manifest alone; it follows the files
+    Preview(PreviewArgs),
+    /// Print a completion script
+    Completions(CompletionsArgs),
+    /// Print the JSON Schema of a file, for editors and programs
+    Schema(SchemaArgs),
+    /// Explain a problem at length: unknown-field, csv-row, …
+    Explain(ExplainArgs),
+    /// Print the manual page
+    Man(ManArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct InitArgs {
+    /// The folder [default: that of -C]
+    #[arg(value_hint = ValueHint::DirPath)]
+    pub(crate) dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ValidateArgs {
+    /// How to report problems
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(crate) format: ReportFormat,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ReportFormat {
+    /// For people
+    Text,
+    /// One document
+    Json,
+    /// Annotations of GitHub Actions
+    Github,
+    /// SARIF 2.1.0, for code scanning
+    Sarif,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ShowArgs {
+    /// The message
+    #[arg(value_parser = Key::parse)]
+    pub(crate) key: Key,
+    /// The visitor [default: the first one of the audience]
+    #[arg(long, value_parser = VisitorId::parse)]
+    pub(crate) visitor: Option<VisitorId>,
+    /// How to show it
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(crate) format: DataFormat,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PresenceArgs {
+    /// The sender's name in the manifest
+    #[arg(long, value_name = "SENDER")]
+    pub(crate) from: String,
+    /// Stop after this time
+    #[arg(long = "for", value_name = "D", value_parser = duration)]
+    pub(crate) duration: Option<Duration>,
+    /// Ping once
+    #[arg(long, conflicts_with = "duration")]
+    pub(crate) once: bool,
+    /// How to report
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(crate) format: DataFormat,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SandboxArgs {
+    /// The port on 127.0.0.1; 0 takes a free one
+    #[arg(long, value_name = "P", default_value_t = 8025)]
+    pub(crate) port: u16,
+    /// Keep the messages in this file
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) data: Option<PathBuf>,
+    /// Accept at most N requests a period: 100/h, 10/min, 5/30s [default: no limit that matters]
+    #[arg(long, value_name = "N/PERIOD")]
+    pub(crate) limit: Option<Budget>,
+    /// Hold every answer back for this time (200ms, 2s)
+    #[arg(long, value_name = "D", value_parser = latency, default_value = "0s")]
+    pub(crate) latency: Duration,
+    /// Answer this share of requests (0 to 1) with 500: half before, half after the effect
+    #[arg(long, value_name = "P", value_parser = probability, default_value = "0")]
+    pub(crate) fail: f64,
+    /// Carry out this share of requests (0 to 1), but close the connection without an answer
+    #[arg(long, value_name = "P", value_parser = probability, default_value = "0")]
+    pub(crate) drop_replies: f64,
+    /// The seed of the faults: the same seed and order of requests give the same faults
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// How to print the address that it listens on
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(crate) format: DataFormat,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArgs {
+    /// The code in brackets after `error` or `warning` [default: list all codes]
+    pub(crate) code: Option<String>,
+    /// How to show it
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(crate) format: DataFormat,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ManArgs {
+    /// Write a page for every command into this folder
+    #[arg(long, value_hint = ValueHint::DirPath)]
+    pub(crate) dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SchemaArgs {
+    /// The file that the schema is for
+    #[arg(value_enum, default_value = "project")]
+    pub(crate) of: SchemaDocument,
+}
+
+/// The documents that have a schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SchemaDocument {
+    /// pushsync.yaml
+    Project,
+    /// The other YAML files of a project
+    Messages,
+    /// The output of `plan --format json`, and the file of `plan --out`
+    Plan,
+    /// The output of `apply --format json`
+    Apply,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PreviewArgs {
+    /// The port on 127.0.0.1; 0 takes a free one
+    #[arg(long, value_name = "P", default_value_t = 8026)]
+    pub(crate) port: u16,
+    /// The instant at which the page begins (RFC 3339), for windows [default: now]
+    #[arg(long, value_name = "INSTANT")]
+    pub(crate) at: Option<Timestamp>,
+    /// How to print the address that it listens on
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(crate) format: DataFormat,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CompletionsArgs {
+    /// The shell
+    pub(crate) shell: Shell,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::Cli;
+
+    /// Those that print a script, a file or a page as it is, or no data at all.
+    const WITHOUT: [&str; 15] = [
+        "init",
+        "import",
+        "completions",
+        "schema",
+        "man",
+        "state rm",
+        "state mv",
+        "state resolve",
+        "state set-api",
+        "state export",
+        "state import",
+        "state migrate",
+        "state rekey",
+        "state unlock",
+        "state",
+    ];
+
+    fn walk(command: &clap::Command, name: &str, lacking: &mut Vec<String>) {
+        for below in command.get_subcommands() {
+            let name = format!("{name} {}", below.get_name()).trim().to_owned();
+            let json = below.get_arguments().any(|argument| {
+                argument.get_id() == "format"
+                    && argument
+                        .get_possible_values()
+                        .iter()
+                        .any(|value| value.matches("json", false))
+            });
+            if !json && !WITHOUT.contains(&&*name) {
+                lacking.push(name.clone());
+            }
+            walk(below, &name, lacking);
+        }
+    }
+
+    #[test]
+    fn every_command_that_prints_data_prints_it_as_json_too() {
+        let mut lacking = Vec::new();
+        walk(&Cli::command(), "", &mut lacking);
+        assert!(lacking.is_empty(), "{lacking:?}");
+    }
+}

@@ -1,0 +1,18 @@
+//! The command line, as clap reads it. Its help is the reference.
+
+mod commands;
+mod global;
+mod planning;
+mod state;
+mod values;
+
+pub(crate) use commands::{
+    Cli, Command, CompletionsArgs, ExplainArgs, InitArgs, ManArgs, PresenceArgs, PreviewArgs,
+    ReportFormat, SandboxArgs, SchemaArgs, SchemaDocument, ShowArgs, ValidateArgs,
+};
+pub(crate) use global::{Color, DataFormat, GlobalOptions, LogFormat, Mask};
+pub(crate) use planning::{
+    ApplyArgs, Bounds, ImportArgs, PlanArgs, PlanFormat, RefreshArgs, SelectionArgs,
+};
+pub(crate) use state::StateArgs;
+pub(crate) use values::{Amount, Target};

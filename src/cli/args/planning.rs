@@ -1,0 +1,136 @@
+//! The arguments of the commands that plan, or send requests: `plan`, `apply`, `refresh`, `import`.
+
+use std::{num::NonZeroUsize, path::PathBuf, time::Duration};
+
+use clap::{Args, ValueEnum, ValueHint};
+use jiff::Timestamp;
+
+use super::{
+    global::DataFormat,
+    values::{Amount, Target, amount, concurrency, digest, duration, target},
+};
+use crate::model::Address;
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct SelectionArgs {
+    /// Only this message or delivery; may be given several times
+    #[arg(long, value_name = "KEY|ADDRESS", value_parser = target)]
+    pub(crate) target: Vec<Target>,
+    /// Plan to delete everything that the state has
+    #[arg(long)]
+    pub(crate) destroy: bool,
+    /// Plan as of another instant (RFC 3339), for windows
+    #[arg(long, value_name = "INSTANT")]
+    pub(crate) at: Option<Timestamp>,
+    /// First ask the API about the deliveries (or the N least recently verified ones): a request each
+    #[arg(long, value_name = "N", num_args = 0..=1, require_equals = true, default_missing_value = "all", value_parser = amount)]
+    pub(crate) refresh: Option<Amount>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PlanArgs {
+    #[command(flatten)]
+    pub(crate) selection: SelectionArgs,
+    /// Save the plan, for `apply FILE`
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) out: Option<PathBuf>,
+    /// How to show it
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(crate) format: PlanFormat,
+    /// Exit with 2 if there are changes
+    #[arg(long)]
+    pub(crate) detailed_exitcode: bool,
+    /// Also list the deliveries that are as they should be
+    #[arg(long)]
+    pub(crate) show_unchanged: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PlanFormat {
+    /// For people
+    Text,
+    /// One document, complete
+    Json,
+    /// A comment on a pull request
+    Markdown,
+    /// A page with every message as its visitor sees it; it fetches nothing
+    Html,
+    /// Annotations of GitHub Actions
+    Github,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ApplyArgs {
+    /// A plan that `plan --out` saved: it is applied exactly or not at all
+    #[arg(value_hint = ValueHint::FilePath, conflicts_with_all = ["target", "destroy", "at", "refresh"])]
+    pub(crate) planfile: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) selection: SelectionArgs,
+    /// Plan again, and apply if the changes are exactly those that were reviewed: the plan's
+    /// changes_digest, also in the marker of its Markdown
+    #[arg(long, value_name = "DIGEST", value_parser = digest, conflicts_with = "planfile")]
+    pub(crate) reviewed: Option<String>,
+    /// Go on with the last apply if it stopped early; otherwise do nothing
+    #[arg(long, conflicts_with_all = ["planfile", "target", "destroy", "at", "reviewed"])]
+    pub(crate) resume: bool,
+    /// Do not ask
+    #[arg(short, long)]
+    pub(crate) yes: bool,
+    #[command(flatten)]
+    pub(crate) bounds: Bounds,
+    /// How many deletes are allowed, instead of safety.max_deletes
+    #[arg(long, value_name = "N|all", value_parser = amount)]
+    pub(crate) allow_deletes: Option<Amount>,
+    /// How many resends are allowed, instead of safety.max_resends
+    #[arg(long, value_name = "N|all", value_parser = amount)]
+    pub(crate) allow_resends: Option<Amount>,
+    /// How to report
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(crate) format: DataFormat,
+}
+
+/// The bounds of a run that makes requests.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Bounds {
+    /// Make at most N requests
+    #[arg(long, value_name = "N")]
+    pub(crate) max_requests: Option<u64>,
+    /// Start no request after this time (30s, 5m, 1h30m)
+    #[arg(long, value_name = "D", value_parser = duration)]
+    pub(crate) max_duration: Option<Duration>,
+    /// Wait at most this long for the API's budget
+    #[arg(long, value_name = "D", value_parser = duration, default_value = "5m")]
+    pub(crate) max_wait: Duration,
+    /// Keep at most N requests under way at once, from 1 to 512 [default: the project's setting]
+    #[arg(long, value_name = "N", value_parser = concurrency)]
+    pub(crate) concurrency: Option<NonZeroUsize>,
+}
+
+impl Default for Bounds {
+    /// The bounds of a command line without options.
+    fn default() -> Self {
+        let max_wait = Duration::from_secs(300);
+        Self { max_requests: None, max_duration: None, max_wait, concurrency: None }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RefreshArgs {
+    #[command(flatten)]
+    pub(crate) bounds: Bounds,
+    /// Only this message or delivery; may be given several times
+    #[arg(long, value_name = "KEY|ADDRESS", value_parser = target)]
+    pub(crate) target: Vec<Target>,
+    /// How to report
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(crate) format: DataFormat,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ImportArgs {
+    /// The address that it gets: KEY@VISITOR
+    #[arg(value_parser = Address::parse)]
+    pub(crate) address: Address,
+    /// The message's id
+    pub(crate) id: String,
+}

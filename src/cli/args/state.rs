@@ -1,0 +1,138 @@
+//! The arguments of `pushsync state …`.
+
+use std::path::PathBuf;
+
+use clap::{Subcommand, ValueHint};
+
+use super::{
+    global::DataFormat,
+    values::{Target, target},
+};
+use crate::model::{Address, Key};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum StateArgs {
+    /// List the deliveries that were sent
+    List {
+        /// Only these messages or deliveries
+        #[arg(value_name = "KEY|ADDRESS", value_parser = target)]
+        targets: Vec<Target>,
+        /// How to show it
+        #[arg(long, value_name = "FORMAT", default_value = "text")]
+        format: DataFormat,
+    },
+    /// Show everything that the state knows about one delivery
+    Show {
+        /// The delivery
+        #[arg(value_parser = Address::parse)]
+        address: Address,
+        /// How to show it
+        #[arg(long, value_name = "FORMAT", default_value = "text")]
+        format: DataFormat,
+    },
+    /// Forget a delivery; the message stays where it is
+    Rm {
+        /// The deliveries
+        #[arg(required = true, value_parser = Address::parse)]
+        addresses: Vec<Address>,
+    },
+    /// Give a delivery another address; nothing is sent
+    Mv {
+        /// Its address now
+        #[arg(value_parser = Address::parse)]
+        old: Address,
+        /// Its new address: another key, the same visitor
+        #[arg(value_parser = Address::parse)]
+        new: Address,
+    },
+    /// Say what became of a delivery whose answer was lost
+    Resolve {
+        /// The delivery
+        #[arg(value_parser = Address::parse)]
+        address: Address,
+        /// It was sent, and this is its id
+        #[arg(
+            long,
+            value_name = "ID",
+            conflicts_with = "not_sent",
+            required_unless_present = "not_sent"
+        )]
+        sent: Option<String>,
+        /// It was not sent
+        #[arg(long)]
+        not_sent: bool,
+    },
+    /// Write the state as JSON lines: a backup that diffs well. With PUSHSYNC_STATE_KEY, the lines
+    /// are encrypted
+    Export {
+        /// The file [default: stdout]
+        #[arg(value_hint = ValueHint::FilePath)]
+        file: Option<PathBuf>,
+        /// Write readable lines even if there is a key
+        #[arg(long)]
+        plain: bool,
+    },
+    /// Read an export back into an empty state
+    Import {
+        /// The file; - for stdin
+        #[arg(value_hint = ValueHint::FilePath)]
+        file: PathBuf,
+    },
+    /// Copy the state of this environment elsewhere, and use it there from then on. With
+    /// PUSHSYNC_STATE_KEY, it is encrypted there
+    Migrate {
+        /// A folder, postgres://…, or s3://bucket/prefix
+        #[arg(long, value_name = "URL")]
+        to: String,
+        /// Do not encrypt it there even if there is a key
+        #[arg(long)]
+        plain: bool,
+    },
+    /// Say which API the messages of the state are at
+    SetApi {
+        /// The base URL from now on: https, or http on a loopback address
+        #[arg(value_hint = ValueHint::Url)]
+        url: String,
+    },
+    /// Change the passphrase of an encrypted state: from PUSHSYNC_STATE_KEY to
+    /// PUSHSYNC_NEW_STATE_KEY
+    Rekey,
+    /// List the older states that are kept, or bring one back (from a bucket)
+    Restore {
+        /// The snapshot [default: list them]
+        name: Option<String>,
+        /// How to list them
+        #[arg(long, value_name = "FORMAT", default_value = "text")]
+        format: DataFormat,
+    },
+    /// Say who holds the lock of a state in a bucket, or break it
+    Unlock {
+        /// Break it
+        #[arg(long)]
+        force: bool,
+    },
+    /// Rewrite the files of a folder, to free the space of removed records
+    Compact {
+        /// How to report
+        #[arg(long, value_name = "FORMAT", default_value = "text")]
+        format: DataFormat,
+    },
+    /// Read everything and compare it with its checksums
+    Verify {
+        /// How to show it
+        #[arg(long, value_name = "FORMAT", default_value = "text")]
+        format: DataFormat,
+    },
+    /// List the runs and their changes, the newest first
+    History {
+        /// Only runs that touched this message
+        #[arg(value_parser = Key::parse)]
+        key: Option<Key>,
+        /// Show at most N runs
+        #[arg(long, value_name = "N", default_value_t = 20)]
+        limit: usize,
+        /// How to show it
+        #[arg(long, value_name = "FORMAT", default_value = "text")]
+        format: DataFormat,
+    },
+}

@@ -1,0 +1,98 @@
+//! The values of arguments, and how their texts are read.
+
+use std::{num::NonZeroUsize, time::Duration};
+
+use crate::{
+    manifest::{MOST_CONCURRENT, duration as manifest_duration},
+    model::{Address, Key, ParseAddressError},
+    plan::Selection,
+};
+
+/// A count, or all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Amount {
+    Count(u64),
+    All,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Target {
+    Key(Key),
+    Address(Address),
+}
+
+impl Target {
+    /// The key of the message that it names, or that its address has.
+    pub(crate) fn key_str(&self) -> &str {
+        match self {
+            Self::Key(key) => key.as_str(),
+            Self::Address(address) => address.key_str(),
+        }
+    }
+
+    /// Everything that the targets name; all deliveries if there are none.
+    pub(crate) fn selection(targets: &[Self]) -> Selection {
+        let mut selection = Selection::default();
+        for target in targets {
+            match target {
+                Self::Key(key) => _ = selection.keys.insert(key.clone()),
+                Self::Address(address) => _ = selection.addresses.insert(address.clone()),
+            }
+        }
+        selection
+    }
+}
+
+/// A key, or an address: only that has an `@`.
+pub(super) fn target(text: &str) -> Result<Target, ParseAddressError> {
+    if text.contains('@') {
+        Address::parse(text).map(Target::Address)
+    } else {
+        Ok(Target::Key(Key::parse(text)?))
+    }
+}
+
+/// 64 hexadecimal digits.
+pub(super) fn digest(text: &str) -> Result<String, String> {
+    if text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        Ok(text.to_ascii_lowercase())
+    } else {
+        Err("not a digest: 64 hexadecimal digits".to_owned())
+    }
+}
+
+pub(super) fn amount(text: &str) -> Result<Amount, String> {
+    match text {
+        "all" => Ok(Amount::All),
+        _ => text.parse().map(Amount::Count).map_err(|_| "neither a number nor `all`".to_owned()),
+    }
+}
+
+pub(super) fn duration(text: &str) -> Result<Duration, manifest_duration::ParseDurationError> {
+    manifest_duration::parse(text)
+}
+
+pub(super) fn concurrency(text: &str) -> Result<NonZeroUsize, String> {
+    let count = text.parse().ok().filter(|count| (1..=MOST_CONCURRENT).contains(count));
+    count
+        .and_then(|count| NonZeroUsize::new(usize::try_from(count).ok()?))
+        .ok_or_else(|| format!("not a number from 1 to {MOST_CONCURRENT}"))
+}
+
+/// A duration that may be in milliseconds.
+pub(super) fn latency(text: &str) -> Result<Duration, manifest_duration::ParseDurationError> {
+    match text.strip_suffix("ms").map(str::parse) {
+        // The seconds in it have the usual bound.
+        Some(Ok(millis)) => {
+            duration(&format!("{}s", millis / 1000)).map(|_| Duration::from_millis(millis))
+        }
+        _ => duration(text),
+    }
+}
+
+pub(super) fn probability(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(p) if (0.0..=1.0).contains(&p) => Ok(p),
+        _ => Err("not a probability from 0 to 1".to_owned()),
+    }
+}

@@ -1,0 +1,130 @@
+//! The API that a command uses, and the connection to it.
+
+use secrecy::ExposeSecret;
+use tokio::runtime::Runtime;
+
+use super::project::Context;
+use crate::{
+    apply::Options,
+    brevo::{Client, Config, key},
+    cli::{args::Bounds, environment, failure::Failure, secrets, selected_state::SelectedState},
+    manifest::{Project, Settings},
+    model::{BaseUrl, Endpoint},
+    sandbox::{self, Running, Sandbox},
+    state::{Meta, private_file},
+};
+
+/// A client of the API, and the sandbox that it talks to, if it does.
+pub(crate) struct ApiConnection {
+    pub(crate) client: Client,
+    sandbox: Option<Running>,
+}
+
+impl ApiConnection {
+    /// Stops the sandbox, if there is one.
+    pub(crate) async fn close(self) {
+        if let Some(sandbox) = self.sandbox {
+            sandbox.stop().await;
+        }
+    }
+}
+
+impl Context {
+    /// The API that this command uses.
+    pub(crate) fn endpoint(&self, settings: &Settings) -> Result<Endpoint, Failure> {
+        if self.global.sandbox {
+            return Ok(Endpoint::Sandbox);
+        }
+        match &self.global.base_url {
+            Some(text) => base_url(text).map(Endpoint::At),
+            None => Ok(Endpoint::At(settings.base_url.clone())),
+        }
+    }
+
+    /// Refuses an API other than the one that has the state's messages. Returns the URL that the state is
+    /// to remember, if it remembers none yet. The API of a sandbox is always the sandbox.
+    pub(crate) fn check_same_api(
+        &self,
+        endpoint: &Endpoint,
+        meta: &Meta,
+    ) -> Result<Option<BaseUrl>, Failure> {
+        let Some(url) = endpoint.url() else { return Ok(None) };
+        match &meta.api {
+            None => Ok(Some(url.clone())),
+            Some(known) if known == url => Ok(None),
+            Some(known) => Err(Failure::new(format!(
+                "the messages of this state are at the API at {known}, and this run would send to {url}"
+            ))
+            .help(format!(
+                "nothing was sent. Name the API of the state with --base-url or BREVO_BASE_URL, or another state; if both are the same API, say so: {}",
+                self.command(&format!("state set-api {url}"))
+            ))),
+        }
+    }
+
+    /// Connects to the API. A sandbox is started on `runtime`.
+    pub(crate) fn connect(
+        &self,
+        runtime: &Runtime,
+        project: &Project,
+        state: &SelectedState,
+    ) -> Result<ApiConnection, Failure> {
+        let settings = &project.settings;
+        let (base_url, keys, sandbox) = if let Some(url) = self.endpoint(settings)?.url() {
+            let keys = secrets::keys(self.global.api_key_file.as_deref(), environment::variable)?;
+            (url.clone(), keys, None)
+        } else {
+            private_file::refuse_link(&state.sandbox_journal())?;
+            let running = runtime
+                .block_on(Sandbox::start(sandbox::Options {
+                    data: Some(state.sandbox_journal()),
+                    ..sandbox::Options::in_memory(environment::clock())
+                }))
+                .map_err(|error| Failure::new(error.to_string()).about_state())?;
+            for warning in running.warnings() {
+                self.output.warning(&self.output.hidden_values().replace(warning));
+            }
+            let keys = secrets::ApiKeys { api: "sandbox".to_owned().into(), partner: None };
+            let url = BaseUrl::parse(&running.base_url())
+                .map_err(|error| Failure::new(error.to_string()))?;
+            (url, keys, Some(running))
+        };
+        if let Some(problem) =
+            key::inspect(keys.api.expose_secret()).filter(|_| base_url.is_https())
+        {
+            self.output.warning(&format!("the API key {problem}"));
+        }
+        let _inside = runtime.enter();
+        let client = Client::new(Config {
+            base_url,
+            api_key: keys.api,
+            partner_key: keys.partner,
+            timeout: settings.timeout,
+            user_agent: concat!("pushsync/", env!("CARGO_PKG_VERSION")).to_owned(),
+        })
+        .map_err(|error| Failure::new(error.to_string()))?
+        .masking(self.output.masking().known().clone());
+        Ok(ApiConnection { client, sandbox })
+    }
+
+    /// The options of a run.
+    pub(crate) fn options(&self, project: &Project, bounds: &Bounds) -> Options {
+        Options {
+            concurrency: bounds.concurrency.unwrap_or(project.settings.concurrency),
+            requests_per_hour: project.settings.requests_per_hour,
+            max_requests: bounds.max_requests,
+            max_duration: bounds.max_duration,
+            max_wait: bounds.max_wait,
+            seed: fastrand::u64(..),
+            clock: environment::clock(),
+        }
+    }
+}
+
+/// A base URL that was given where pushsync runs.
+pub(crate) fn base_url(text: &str) -> Result<BaseUrl, Failure> {
+    BaseUrl::parse(text).map_err(|error| {
+        Failure::new(format!("could not use the base URL: {error}"))
+            .help("it comes from --base-url or BREVO_BASE_URL")
+    })
+}

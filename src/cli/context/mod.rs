@@ -1,0 +1,8 @@
+//! The things that every command starts with: the project, the state, the way to the API.
+
+mod api;
+mod project;
+mod state;
+
+pub(crate) use api::base_url;
+pub(crate) use project::Context;

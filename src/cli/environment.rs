@@ -1,0 +1,43 @@
+//! The clock, the environment variables, and the machine.
+
+use std::{env, ffi::OsString, fs, sync::Arc};
+
+use crate::{apply::Clock, state::LockHolder};
+use jiff::Timestamp;
+
+/// The time.
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
+pub(super) fn now() -> Timestamp {
+    Timestamp::now()
+}
+
+/// The clock itself.
+pub(super) fn clock() -> Clock {
+    Arc::new(now)
+}
+
+/// An environment variable, if it is set and UTF-8.
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+pub(super) fn variable(name: &str) -> Option<String> {
+    env::var(name).ok()
+}
+
+/// An environment variable as it is set, UTF-8 or not.
+pub(super) fn raw_variable(name: &str) -> Option<OsString> {
+    env::var_os(name)
+}
+
+/// Who holds the lock while this command runs.
+pub(super) fn holder(command: &str) -> LockHolder {
+    let host = fs::read_to_string("/proc/sys/kernel/hostname")
+        .ok()
+        .or_else(|| variable("HOSTNAME"))
+        .or_else(|| variable("COMPUTERNAME"))
+        .unwrap_or_else(|| "this machine".to_owned());
+    LockHolder {
+        pid: std::process::id(),
+        host: host.trim().to_owned(),
+        command: command.to_owned(),
+        since: now(),
+    }
+}

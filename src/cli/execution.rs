@@ -1,0 +1,93 @@
+//! From a plan to its outcome: what `apply` and `import` share.
+
+use std::sync::Arc;
+
+use tokio::runtime::Runtime;
+
+use super::{
+    args::Bounds,
+    context::Context,
+    crash_points, environment,
+    failure::{Failure, status},
+    progress::Progress,
+    selected_state::SelectedState,
+    signals,
+    unrecorded::Recorder,
+};
+use crate::{
+    apply::{self, Outcome, Session, Stopper},
+    manifest::Project,
+    plan::Plan,
+    state::{Store, backup},
+};
+
+/// The things that a plan is carried out with.
+pub(super) struct Execution<'a> {
+    pub(super) project: &'a Project,
+    pub(super) state: &'a SelectedState,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) bounds: &'a Bounds,
+    pub(super) command: &'a str,
+}
+
+/// Carries a plan out.
+pub(super) fn execute(
+    context: &Context,
+    runtime: &Runtime,
+    execution: Execution<'_>,
+    plan: Plan,
+) -> Result<Outcome, Failure> {
+    let Execution { project, state, store, bounds, command } = execution;
+    let addresses: Vec<_> = plan.changes.iter().map(|change| change.address.clone()).collect();
+    context.output.masking().known().add(Arc::new(addresses));
+    let meta = runtime.block_on(store.meta())?;
+    let api_url = context.check_same_api(&plan.api, &meta)?;
+    let connection = context.connect(runtime, project, state)?;
+    let key = context.state_key(state)?;
+    // A new state has nothing to lose.
+    if let Some(folder) = state.backups().filter(|_| meta.serial > 0) {
+        let now = environment::now();
+        runtime.block_on(backup::backup(&*store, &folder, state.namespace(), now, key.as_ref()))?;
+    }
+    let progress = Arc::new(Progress::new(&context.global, context.output.clone()));
+    let recorder = Recorder::new(
+        progress.clone(),
+        context.output.clone(),
+        context.unrecorded_folder(state),
+        key,
+        context.command("state resolve"),
+    );
+    let stopper = Stopper::default();
+    let (crashing_store, api) =
+        crash_points::wrap(Arc::clone(&store), Arc::new(connection.client.clone()));
+    let session = Session {
+        store: crashing_store,
+        api,
+        api_url,
+        options: context.options(project, bounds),
+        info: context.run_info(command, plan.commit.clone()),
+        reporter: Arc::new(recorder),
+        stopper: stopper.clone(),
+    };
+    let outcome = runtime.block_on(async {
+        let outcome = match signals::run_until_signalled(stopper, apply::apply(plan, session)).await
+        {
+            Err(failure) => Err(cut_short(failure, &*store).await),
+            Ok(outcome) => outcome.map_err(Failure::from),
+        };
+        connection.close().await;
+        outcome
+    });
+    progress.finish();
+    outcome
+}
+
+/// The failure of a run that a second signal ended: its requests under way left intents behind.
+async fn cut_short(failure: Failure, store: &dyn Store) -> Failure {
+    match store.intents().await {
+        Ok(intents) if intents.is_empty() => failure,
+        _ => failure.status(status::UNKNOWN).help(
+            "the requests under way are noted as unknown; pushsync plan shows them, pushsync state resolve settles them",
+        ),
+    }
+}

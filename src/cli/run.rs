@@ -1,0 +1,74 @@
+//! From the arguments of the process to its exit status.
+
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
+
+use clap::Parser;
+
+use super::{
+    apply,
+    args::{Cli, Command},
+    completions,
+    context::Context,
+    environment, explain,
+    failure::{Failure, status},
+    import, init, logging, man,
+    output::Output,
+    plan, presence, preview, refresh, sandbox, schema, show, state,
+    streams::Results,
+    usage, validate, variables,
+};
+
+/// Runs the command that the process was started with.
+pub fn main() -> ExitCode {
+    match completions::complete() {
+        Ok(false) => {}
+        Ok(true) => return ExitCode::from(status::DONE),
+        Err(error) => return ExitCode::from(usage::print(error)),
+    }
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return ExitCode::from(usage::print(error)),
+    };
+    let output = Output::new(&cli.global);
+    logging::start(&cli.global);
+    let only_prints =
+        !matches!(cli.command, Command::Apply(_) | Command::Sandbox(_) | Command::Preview(_));
+    ExitCode::from(match dispatch(cli, output.clone()) {
+        // Stdout may still have a buffer.
+        Ok(status @ (status::DONE | status::CHANGES)) if only_prints => {
+            output.exit_status(Results::new(io::stdout()).flush(), status)
+        }
+        Ok(status) => status,
+        Err(failure) => {
+            output.failure(&failure);
+            failure.status
+        }
+    })
+}
+
+fn dispatch(cli: Cli, output: Output) -> Result<u8, Failure> {
+    variables::check(environment::raw_variable)?;
+    variables::check_options(&cli.global)?;
+    let context = Context::new(cli.global, output);
+    context.check_state_keys()?;
+    match cli.command {
+        Command::Init(args) => init::run(&context, args),
+        Command::Validate(args) => validate::run(&context, &args),
+        Command::Show(args) => show::run(&context, &args),
+        Command::Plan(args) => plan::run(&context, &args),
+        Command::Apply(args) => apply::run(&context, &args),
+        Command::Refresh(args) => refresh::run(&context, &args),
+        Command::Import(args) => import::run(&context, args),
+        Command::State(args) => state::run(&context, args),
+        Command::Presence(args) => presence::run(&context, &args),
+        Command::Sandbox(args) => sandbox::run(&context, args),
+        Command::Preview(args) => preview::run(&context, &args),
+        Command::Completions(args) => completions::run(&context, &args),
+        Command::Schema(args) => schema::run(&context, &args),
+        Command::Explain(args) => explain::run(&context, &args),
+        Command::Man(args) => man::run(&context, &args),
+    }
+}

@@ -1,0 +1,107 @@
+//! The things that every command on the state needs.
+
+use std::sync::Arc;
+
+use tokio::runtime::Runtime;
+
+use crate::{
+    apply::RunInfo,
+    cli::{context::Context, environment, failure::Failure, selected_state::SelectedState},
+    model::{Address, Record},
+    render::humanize,
+    state::{Mode, Run, RunChange, Store, StoreFuture, Write},
+};
+
+pub(super) struct StateCommand<'a> {
+    pub(super) context: &'a Context,
+    pub(super) state: SelectedState,
+    pub(super) runtime: Runtime,
+    pub(super) mask: bool,
+}
+
+impl<'a> StateCommand<'a> {
+    pub(super) fn new(context: &'a Context) -> Result<Self, Failure> {
+        let state = context.state_without_project()?;
+        context.check_folder(&state, Mode::MustExist)?;
+        Ok(Self { context, state, runtime: context.runtime()?, mask: context.masks() })
+    }
+
+    /// Opens the state to change it.
+    pub(super) fn open(&self, command: &str) -> Result<Arc<dyn Store>, Failure> {
+        let store = self.context.open(&self.state, Mode::MustExist, command)?;
+        store.ok_or_else(|| self.context.no_state(&self.state))
+    }
+
+    /// Opens the state to read it.
+    pub(super) fn read(&self, command: &str) -> Result<Arc<dyn Store>, Failure> {
+        let store = self.context.open_to_read(&self.state, command)?;
+        store.ok_or_else(|| self.context.no_state(&self.state))
+    }
+
+    pub(super) fn block_on<T>(&self, answer: StoreFuture<'_, T>) -> Result<T, Failure> {
+        Ok(self.runtime.block_on(answer)?)
+    }
+
+    /// An address, masked if visitors' ids are masked.
+    pub(super) fn shown(&self, address: &Address) -> String {
+        humanize::address(address, self.mask)
+    }
+
+    pub(super) fn note(&self, text: &str) {
+        self.context.output.note(text);
+    }
+
+    /// Whether the delivery is unknown.
+    pub(super) fn is_unknown(&self, store: &dyn Store, address: &Address) -> Result<bool, Failure> {
+        let intents = self.block_on(store.intents())?;
+        Ok(intents.iter().any(|intent| intent.address == *address))
+    }
+
+    /// The record of a delivery, which must exist.
+    pub(super) fn record(&self, store: &dyn Store, address: &Address) -> Result<Record, Failure> {
+        if let Some(record) = self.block_on(store.record(address))? {
+            return Ok(record);
+        }
+        let shown = self.shown(address);
+        Err(if self.is_unknown(store, address)? {
+            Failure::new(format!("{shown} is unknown: it may or may not have been sent"))
+                .help("look into the visitor's chat, then: pushsync state resolve ADDRESS --sent ID, or --not-sent")
+        } else {
+            Failure::new(format!("the state has no {shown}"))
+                .help("pushsync state list shows the deliveries that it has")
+        })
+    }
+
+    /// Commits writes, and a run for the history.
+    pub(super) fn commit(
+        &self,
+        store: &dyn Store,
+        command: &str,
+        mut writes: Vec<Write>,
+        changes: Vec<(Address, &str)>,
+    ) -> Result<(), Failure> {
+        let now = environment::now();
+        let RunInfo { id, command, commit, dirty } =
+            self.context.run_info(command, self.context.commit());
+        let change = |(address, action): (Address, &str)| RunChange {
+            address,
+            action: action.to_owned(),
+            outcome: "done".to_owned(),
+            id: None,
+            error: None,
+        };
+        writes.push(Write::Run(Box::new(Run {
+            id,
+            command,
+            started_at: now,
+            ended_at: now,
+            commit,
+            dirty,
+            requests: 0,
+            stopped: None,
+            changes: changes.into_iter().map(change).collect(),
+        })));
+        self.block_on(store.commit(writes))?;
+        Ok(())
+    }
+}

@@ -1,0 +1,88 @@
+use std::{
+    fs::File,
+    io::{self, BufReader, BufWriter, Write},
+    path::Path,
+};
+
+use super::command::StateCommand;
+use crate::{
+    cli::{
+        failure::{Failure, status},
+        streams::Results,
+    },
+    render::humanize,
+    state::{StateError, StateKey, Store, export, private_file},
+};
+
+/// Writes the state to a file, or to stdout. With `plain`, the lines are readable even if there is a key.
+pub(super) fn export(
+    command: &StateCommand<'_>,
+    file: Option<&Path>,
+    plain: bool,
+) -> Result<u8, Failure> {
+    let store = command.read("state export")?;
+    let key = if plain { None } else { command.context.state_key(&command.state)? };
+    match file {
+        Some(path) => {
+            let mut out = BufWriter::new(private_file::create(path)?);
+            write(command, &*store, &mut out, key.as_ref())?;
+            let failed =
+                |error| Failure::new(format!("could not write {}: {error}", path.display()));
+            let file = out.into_inner().map_err(|error| failed(error.into_error()))?;
+            file.sync_all().map_err(failed)?;
+            let meta = command.block_on(store.meta())?;
+            let how = if key.is_some() { "encrypted" } else { "it holds texts and visitor ids" };
+            command.note(&format!(
+                "wrote {} to {}; {how}",
+                humanize::count(meta.records, "delivery", "deliveries"),
+                path.display()
+            ));
+        }
+        None => {
+            let mut out = BufWriter::new(Results::new(io::stdout()));
+            let exported = write(command, &*store, &mut out, key.as_ref());
+            if let Err(StateError::Output(error)) = exported {
+                return Err(error.into());
+            }
+            exported?;
+            out.flush()?;
+        }
+    }
+    Ok(status::DONE)
+}
+
+fn write(
+    command: &StateCommand<'_>,
+    store: &dyn Store,
+    out: &mut (dyn Write + Send),
+    key: Option<&StateKey>,
+) -> Result<(), StateError> {
+    match key {
+        None => command.runtime.block_on(export::export(store, out)).map(drop),
+        Some(key) => {
+            let mut sealer = export::Sealer::new(out, key)?;
+            command.runtime.block_on(export::export(store, &mut sealer)).map(drop)
+        }
+    }
+}
+
+pub(super) fn import(command: &StateCommand<'_>, file: &Path) -> Result<u8, Failure> {
+    let reader: Box<dyn io::BufRead + Send> = if file == Path::new("-") {
+        Box::new(BufReader::new(io::stdin()))
+    } else {
+        let file = File::open(file)
+            .map_err(|error| Failure::new(format!("could not read {}: {error}", file.display())))?;
+        Box::new(BufReader::new(file))
+    };
+    let key = command.context.state_key(&command.state)?;
+    let mut reader = export::opened(reader, key.as_ref())?;
+    let store = command.context.open_or_create(&command.state, "state import")?;
+    command.runtime.block_on(export::import(&mut reader, &*store))?;
+    let meta = command.block_on(store.meta())?;
+    command.note(&format!(
+        "read {} back; serial {}",
+        humanize::count(meta.records, "delivery", "deliveries"),
+        meta.serial
+    ));
+    Ok(status::DONE)
+}

@@ -1,0 +1,30 @@
+use super::{
+    command::StateCommand, compact, edit, export, history, list, migrate, rekey, resolve, restore,
+    set_api, unlock, verify,
+};
+use crate::cli::{args::StateArgs, context::Context, failure::Failure};
+
+pub(crate) fn run(context: &Context, args: StateArgs) -> Result<u8, Failure> {
+    let command = StateCommand::new(context)?;
+    match args {
+        StateArgs::List { targets, format } => list::list(&command, &targets, format),
+        StateArgs::Show { address, format } => list::show(&command, &address, format),
+        StateArgs::History { key, limit, format } => {
+            history::history(&command, key.as_ref(), limit, format)
+        }
+        StateArgs::Rm { addresses } => edit::remove(&command, &addresses),
+        StateArgs::Mv { old, new } => edit::rename(&command, &old, &new),
+        StateArgs::Resolve { address, sent, not_sent: _ } => {
+            resolve::resolve(&command, &address, sent)
+        }
+        StateArgs::Export { file, plain } => export::export(&command, file.as_deref(), plain),
+        StateArgs::Import { file } => export::import(&command, &file),
+        StateArgs::Migrate { to, plain } => migrate::migrate(&command, &to, plain),
+        StateArgs::SetApi { url } => set_api::set_api(&command, &url),
+        StateArgs::Rekey => rekey::rekey(&command),
+        StateArgs::Restore { name, format } => restore::restore(&command, name.as_deref(), format),
+        StateArgs::Unlock { force } => unlock::unlock(&command, force),
+        StateArgs::Compact { format } => compact::compact(&command, format),
+        StateArgs::Verify { format } => verify::verify(&command, format),
+    }
+}

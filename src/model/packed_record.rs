@@ -1,0 +1,416 @@
+//! The packed form of a record: small, and comparable without decoding it.
+//!
+//! | what | bytes |
+//! |---|---|
+//! | flags | one: kind, protection, whether there is drift, whether something is superseded, the form of the sender |
+//! | sender | no, one, two or three texts, as its form says |
+//! | message id | a text |
+//! | created, updated, verified | nanoseconds: since 1970, since created, since updated |
+//! | drift, superseded | each a text, JSON, if the flags say so |
+//! | text | the rest |
+//!
+//! Numbers are LEB128, those that may be negative zigzag before that; a text is its length and its
+//! bytes. The address is not in it: a record is stored under its address.
+
+use jiff::Timestamp;
+use serde::de::DeserializeOwned;
+
+use super::{Address, Content, Kind, MessageId, Record, Sender};
+
+const AGENT: u8 = 1;
+const PROTECT: u8 = 1 << 1;
+const DRIFT: u8 = 1 << 2;
+const SUPERSEDED: u8 = 1 << 3;
+/// Three bits for the form of the sender.
+const FORM: u8 = 4;
+const KNOWN: u8 = 0b0111_1111;
+
+/// Appends the packed form of a record.
+///
+/// # Errors
+///
+/// Never in practice: drift and superseded messages can be written as JSON.
+pub fn pack(record: &Record, out: &mut Vec<u8>) -> Result<(), serde_json::Error> {
+    // Exhaustive, so that a new field is not forgotten here.
+    let Record {
+        address: _,
+        kind,
+        id,
+        content: Content { text, from },
+        protect,
+        created_at,
+        updated_at,
+        verified_at,
+        drift,
+        superseded,
+    } = record;
+    let agent = match kind {
+        Kind::Pushed => 0,
+        Kind::Agent => AGENT,
+    };
+    let (form, texts) = form_of(from);
+    let flag = |set: bool, flag: u8| if set { flag } else { 0 };
+    out.push(
+        agent
+            | flag(*protect, PROTECT)
+            | flag(drift.is_some(), DRIFT)
+            | flag(superseded.is_some(), SUPERSEDED)
+            | form << FORM,
+    );
+    for part in texts.into_iter().flatten() {
+        put_text(out, part.as_bytes());
+    }
+    put_text(out, id.as_str().as_bytes());
+    let [created, updated, verified] =
+        [created_at, updated_at, verified_at].map(|time| time.as_nanosecond());
+    put_signed(out, created);
+    put_signed(out, updated - created);
+    put_signed(out, verified - updated);
+    if let Some(drift) = drift {
+        put_text(out, &serde_json::to_vec(drift)?);
+    }
+    if let Some(superseded) = superseded {
+        put_text(out, &serde_json::to_vec(superseded)?);
+    }
+    out.extend_from_slice(text.as_bytes());
+    Ok(())
+}
+
+/// The form of a sender, and the texts that it has.
+fn form_of(from: &Sender) -> (u8, [Option<&str>; 3]) {
+    match from {
+        Sender::Random => (0, [None; 3]),
+        Sender::Group(id) => (1, [Some(id), None, None]),
+        Sender::Agent { id, received_from: None } => (2, [Some(id), None, None]),
+        Sender::Agent { id, received_from: Some(mark) } => (3, [Some(id), Some(mark), None]),
+        Sender::Helpdesk { email, name, received_from } => {
+            (4, [Some(email), Some(name), Some(received_from)])
+        }
+    }
+}
+
+/// Why bytes are not a packed record.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotARecord {
+    /// The bytes after the first ones are not what [`pack`] writes.
+    #[error("matches its checksum but cannot be read (column {0})")]
+    Bytes(usize),
+    /// It is not stored under an address.
+    #[error("lies under a name that is not an address")]
+    Name,
+}
+
+/// The record whose packed form is stored under this name.
+///
+/// # Errors
+///
+/// If it is not what [`pack`] writes, or the name is not an address.
+pub fn unpack(name: &[u8], packed: &[u8]) -> Result<Record, NotARecord> {
+    let parts = PackedRecord::read(packed)?;
+    let address = std::str::from_utf8(name).ok().and_then(|name| Address::parse(name).ok());
+    parts.decode(address.ok_or(NotARecord::Name)?).ok_or(NotARecord::Bytes(packed.len()))
+}
+
+/// The parts of a packed record. Texts may be invalid UTF-8, and times out of range, until it is decoded.
+pub(super) struct PackedRecord<'a> {
+    flags: u8,
+    sender: [Option<&'a [u8]>; 3],
+    id: &'a [u8],
+    created: i128,
+    updated: i128,
+    verified: i128,
+    drift: Option<&'a [u8]>,
+    superseded: Option<&'a [u8]>,
+    text: &'a [u8],
+}
+
+impl<'a> PackedRecord<'a> {
+    /// Finds the parts.
+    pub(super) fn read(payload: &'a [u8]) -> Result<Self, NotARecord> {
+        let mut reader = Reader(payload);
+        Self::parts(&mut reader).ok_or(NotARecord::Bytes(payload.len() - reader.0.len()))
+    }
+
+    fn parts(reader: &mut Reader<'a>) -> Option<Self> {
+        let flags = reader.byte().filter(|flags| flags & !KNOWN == 0)?;
+        let texts = match flags >> FORM {
+            0 => 0,
+            1 | 2 => 1,
+            3 => 2,
+            4 => 3,
+            _ => return None,
+        };
+        let mut sender = [None; 3];
+        for part in &mut sender[..texts] {
+            *part = Some(reader.text()?);
+        }
+        let id = reader.text()?;
+        let created = reader.signed()?;
+        let updated = created.checked_add(reader.signed()?)?;
+        let verified = updated.checked_add(reader.signed()?)?;
+        let drift = if flags & DRIFT > 0 { Some(reader.text()?) } else { None };
+        let superseded = if flags & SUPERSEDED > 0 { Some(reader.text()?) } else { None };
+        let text = std::mem::take(&mut reader.0);
+        Some(Self { flags, sender, id, created, updated, verified, drift, superseded, text })
+    }
+
+    fn kind(&self) -> Kind {
+        if self.flags & AGENT > 0 { Kind::Agent } else { Kind::Pushed }
+    }
+
+    fn protect(&self) -> bool {
+        self.flags & PROTECT > 0
+    }
+
+    /// See [`super::LazyRecord::certainly_has`].
+    pub(super) fn certainly_has(
+        &self,
+        kind: Kind,
+        from: &Sender,
+        text: &str,
+        protect: Option<bool>,
+    ) -> bool {
+        // Exhaustive, so that a new part is not forgotten here.
+        let Self {
+            flags,
+            sender,
+            id: _,
+            created: _,
+            updated: _,
+            verified: _,
+            drift,
+            superseded,
+            text: stored,
+        } = self;
+        let (form, texts) = form_of(from);
+        drift.is_none()
+            && superseded.is_none()
+            && self.kind() == kind
+            && protect.is_none_or(|protect| protect == self.protect())
+            && flags >> FORM == form
+            && *sender == texts.map(|text| text.map(str::as_bytes))
+            && *stored == text.as_bytes()
+    }
+
+    /// The whole record; `None` if a part of it is not what it should be.
+    fn decode(&self, address: Address) -> Option<Record> {
+        let Self { flags, sender, id, created, updated, verified, drift, superseded, text } = self;
+        let mut texts = [const { String::new() }; 3];
+        for (text, bytes) in texts.iter_mut().zip(sender) {
+            *text = owned(bytes.unwrap_or_default())?;
+        }
+        let [first, second, third] = texts;
+        let from = match flags >> FORM {
+            0 => Sender::Random,
+            1 => Sender::Group(first),
+            2 => Sender::Agent { id: first, received_from: None },
+            3 => Sender::Agent { id: first, received_from: Some(second) },
+            _ => Sender::Helpdesk { email: first, name: second, received_from: third },
+        };
+        Some(Record {
+            address,
+            kind: self.kind(),
+            id: MessageId::new(owned(id)?),
+            content: Content { text: std::str::from_utf8(text).ok()?.into(), from },
+            protect: self.protect(),
+            created_at: time(*created)?,
+            updated_at: time(*updated)?,
+            verified_at: time(*verified)?,
+            drift: json(*drift)?,
+            superseded: json(*superseded)?,
+        })
+    }
+}
+
+fn owned(bytes: &[u8]) -> Option<String> {
+    std::str::from_utf8(bytes).ok().map(str::to_owned)
+}
+
+fn time(nanoseconds: i128) -> Option<Timestamp> {
+    Timestamp::from_nanosecond(nanoseconds).ok()
+}
+
+/// What may be missing; the outer `None` if it is there and cannot be read.
+#[expect(clippy::option_option, reason = "a missing part is none, a broken one another none")]
+fn json<T: DeserializeOwned>(bytes: Option<&[u8]>) -> Option<Option<T>> {
+    bytes.map(serde_json::from_slice).transpose().ok()
+}
+
+fn put_number(out: &mut Vec<u8>, mut number: u128) {
+    loop {
+        let low = (number & 0x7f) as u8;
+        number >>= 7;
+        if number == 0 {
+            return out.push(low);
+        }
+        out.push(low | 0x80);
+    }
+}
+
+fn put_signed(out: &mut Vec<u8>, number: i128) {
+    put_number(out, ((number << 1) ^ (number >> 127)) as u128);
+}
+
+fn put_text(out: &mut Vec<u8>, text: &[u8]) {
+    put_number(out, text.len() as u128);
+    out.extend_from_slice(text);
+}
+
+/// What is left to read.
+struct Reader<'a>(&'a [u8]);
+
+impl<'a> Reader<'a> {
+    fn byte(&mut self) -> Option<u8> {
+        let (byte, rest) = self.0.split_first()?;
+        self.0 = rest;
+        Some(*byte)
+    }
+
+    fn number(&mut self) -> Option<u128> {
+        // Most numbers are one byte.
+        let mut number = 0;
+        let mut shift = 0;
+        loop {
+            let byte = self.byte()?;
+            let low = u128::from(byte & 0x7f);
+            if shift > 126 || low << shift >> shift != low {
+                return None;
+            }
+            number |= low << shift;
+            if byte & 0x80 == 0 {
+                return Some(number);
+            }
+            shift += 7;
+        }
+    }
+
+    fn signed(&mut self) -> Option<i128> {
+        let number = self.number()?;
+        Some((number >> 1) as i128 ^ -((number & 1) as i128))
+    }
+
+    fn text(&mut self) -> Option<&'a [u8]> {
+        let length = usize::try_from(self.number()?).ok()?;
+        let (text, rest) = self.0.split_at_checked(length)?;
+        self.0 = rest;
+        Some(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::model::{Drift, Superseded};
+
+    fn senders() -> impl Strategy<Value = Sender> {
+        prop_oneof![
+            Just(Sender::Random),
+            ".{0,9}".prop_map(Sender::Group),
+            (".{0,9}", any::<Option<String>>())
+                .prop_map(|(id, received_from)| Sender::Agent { id, received_from }),
+            (".{0,9}", ".{0,9}", ".{0,9}").prop_map(|(email, name, received_from)| {
+                Sender::Helpdesk { email, name, received_from }
+            }),
+        ]
+    }
+
+    fn times() -> impl Strategy<Value = Timestamp> {
+        let (least, most) = (Timestamp::MIN.as_nanosecond(), Timestamp::MAX.as_nanosecond());
+        (least..=most).prop_map(|time| Timestamp::from_nanosecond(time).expect("in range"))
+    }
+
+    fn kinds() -> impl Strategy<Value = Kind> {
+        any::<bool>().prop_map(|agent| if agent { Kind::Agent } else { Kind::Pushed })
+    }
+
+    fn records() -> impl Strategy<Value = Record> {
+        let drift = prop_oneof![
+            3 => Just(None),
+            1 => Just(Some(Drift::Gone)),
+            1 => Just(Some(Drift::Forgotten)),
+            1 => any::<String>().prop_map(|text| Some(Drift::Text(text))),
+        ];
+        let old = (any::<String>(), kinds())
+            .prop_map(|(id, kind)| Superseded { id: MessageId::new(id), kind });
+        let rest = (any::<bool>(), drift, proptest::option::weighted(0.3, old));
+        (kinds(), any::<String>(), any::<String>(), senders(), [times(), times(), times()], rest)
+            .prop_map(|(kind, id, text, from, times, (protect, drift, superseded))| Record {
+                address: Address::parse("a@v").expect("valid"),
+                kind,
+                id: MessageId::new(id),
+                content: Content { text: text.into(), from },
+                protect,
+                created_at: times[0],
+                updated_at: times[1],
+                verified_at: times[2],
+                drift,
+                superseded,
+            })
+    }
+
+    fn packed(record: &Record) -> Vec<u8> {
+        let mut out = Vec::new();
+        pack(record, &mut out).expect("packs");
+        out
+    }
+
+    proptest! {
+        #[test]
+        fn a_packed_record_is_read_as_it_was(record in records()) {
+            let bytes = packed(&record);
+            let read = PackedRecord::read(&bytes).ok().and_then(|p| p.decode(record.address.clone()));
+            prop_assert_eq!(read, Some(record));
+        }
+
+        #[test]
+        fn only_what_is_plain_and_the_same_is_called_so(
+            record in records(),
+            other in records(),
+            mixed in any::<[bool; 4]>(),
+            said in any::<bool>(),
+        ) {
+            // A mixture, so that each part alone is sometimes the only one that differs.
+            let pick = |at: usize| if mixed[at] { &other } else { &record };
+            let (kind, from) = (pick(0).kind, &pick(1).content.from);
+            let (text, protect) = (&pick(2).content.text, said.then_some(pick(3).protect));
+            let same = record.drift.is_none()
+                && record.superseded.is_none()
+                && kind == record.kind
+                && *from == record.content.from
+                && *text == record.content.text
+                && protect.is_none_or(|protect| protect == record.protect);
+            let bytes = packed(&record);
+            let read = PackedRecord::read(&bytes).expect("reads");
+            prop_assert_eq!(read.certainly_has(kind, from, text, protect), same);
+        }
+
+        #[test]
+        fn any_bytes_are_read_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..80)) {
+            if let Ok(read) = PackedRecord::read(&bytes) {
+                let _ = read.decode(Address::parse("a@v").expect("valid"));
+            }
+        }
+    }
+
+    #[test]
+    fn a_cut_off_record_has_no_parts() {
+        let record = Record {
+            address: Address::parse("a@v").expect("valid"),
+            kind: Kind::Agent,
+            id: MessageId::new("an-id"),
+            content: Content { text: "".into(), from: Sender::Group("g".to_owned()) },
+            protect: true,
+            created_at: Timestamp::UNIX_EPOCH,
+            updated_at: Timestamp::UNIX_EPOCH,
+            verified_at: Timestamp::UNIX_EPOCH,
+            drift: Some(Drift::Gone),
+            superseded: None,
+        };
+        let bytes = packed(&record);
+        for length in 0..bytes.len() {
+            assert!(PackedRecord::read(&bytes[..length]).is_err(), "{length} bytes");
+        }
+    }
+}

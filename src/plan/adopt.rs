@@ -1,0 +1,23 @@
+//! Adopting a message that exists.
+
+use super::{
+    action::Reason,
+    change::{Change, Operation},
+};
+use crate::model::{Content, Delivery, MessageId};
+
+/// The change that makes message `id` the message of a delivery that the state does not have. Applying it
+/// asks the API for the message; nothing is sent.
+pub fn adopt(delivery: &Delivery, id: MessageId) -> Change {
+    let Delivery { address, spec, text } = delivery;
+    let after = Content { text: text.clone(), from: spec.sender.clone() };
+    Change {
+        address: address.clone(),
+        kind: spec.kind,
+        reason: Reason::Import,
+        priority: spec.priority,
+        protect: spec.protect.unwrap_or(false),
+        source: Some(spec.source.place()),
+        operation: Operation::Adopt { id, after },
+    }
+}

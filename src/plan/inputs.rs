@@ -1,0 +1,57 @@
+use std::collections::BTreeMap;
+
+use super::{Budget, Selection, StateRef};
+use crate::model::{Address, Endpoint, Intent, Key, MessageId, Place, WindowState};
+
+/// What the planner must know beside the two streams.
+#[derive(Debug, Clone)]
+pub struct Inputs {
+    /// The environment.
+    pub environment: String,
+    /// The API that it is for.
+    pub api: Endpoint,
+    /// The instant planned for: windows are open or closed as of it.
+    pub as_of: jiff::Timestamp,
+    /// Which state this is about.
+    pub state: StateRef,
+    /// Every message of the manifest.
+    pub declared: BTreeMap<Key, Declared>,
+    /// Every `import` entry.
+    pub imports: Vec<Import>,
+    /// Every `removed` entry: whether its deliveries are deleted, or left where they are.
+    pub removed: BTreeMap<Key, bool>,
+    /// Every `moved` entry, chains resolved: old key → new key.
+    pub moved: BTreeMap<Key, Key>,
+    /// Creates without outcome.
+    pub intents: Vec<Intent>,
+    /// What the plan is limited to.
+    pub selection: Selection,
+    /// Whether nothing should exist.
+    pub destroy: bool,
+    /// The API's budget at the time of planning.
+    pub budget: Budget,
+    /// Whether to list what is as it should be; otherwise it is only counted.
+    pub keep_unchanged: bool,
+    /// How many bytes all changes may have, with their texts.
+    pub most_bytes: u64,
+}
+
+/// What the planner must know of a message whether or not it has deliveries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Declared {
+    /// Whether its window is open.
+    pub presence: WindowState,
+    /// Whether it is protected; `None`: not said.
+    pub protect: Option<bool>,
+}
+
+/// An `import` entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Import {
+    /// The delivery.
+    pub to: Address,
+    /// The message that it is.
+    pub id: MessageId,
+    /// Where it is written.
+    pub place: Place,
+}

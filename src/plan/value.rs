@@ -1,0 +1,91 @@
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::{Budget, Change, Selection, Summary};
+use crate::{
+    diagnostics::Diagnostic,
+    model::{Address, CommitId, Endpoint, Key, MessageId},
+};
+
+/// What [`super::plan()`] found to do, in the order in which it is done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// The environment.
+    pub environment: String,
+    /// The API that it is for.
+    pub api: Endpoint,
+    /// The instant that it is for.
+    pub as_of: jiff::Timestamp,
+    /// The state that it was made from.
+    pub state: StateRef,
+    /// What it is limited to.
+    pub selection: Selection,
+    /// Whether it was made with `--destroy`.
+    pub destroy: bool,
+    /// How many deliveries the state has: what thresholds are a share of.
+    pub managed: u64,
+    /// How many deliveries the manifest wants.
+    pub desired: u64,
+    /// The commit that the manifest is of, if it is in a repository. The planner does not
+    /// know it: the caller adds it.
+    pub commit: Option<Commit>,
+    /// Counts.
+    pub summary: Summary,
+    /// Whether the API's budget has room for it.
+    pub budget: Budget,
+    /// Messages whose protection changes; this takes no request.
+    pub protect: Vec<ProtectMark>,
+    /// What is done.
+    pub changes: Vec<Change>,
+    /// What is as it should be, if [`super::Inputs::keep_unchanged`] asked for it.
+    pub unchanged: Vec<Unchanged>,
+    /// What was noticed on the way.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+impl Plan {
+    /// Whether applying it would do nothing at all.
+    pub fn is_empty(&self) -> bool {
+        self.changes.is_empty() && self.protect.is_empty()
+    }
+}
+
+/// A delivery that is as it should be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Unchanged {
+    /// The delivery.
+    pub address: Address,
+    /// Its message.
+    pub id: MessageId,
+}
+
+/// What the manifest was when the plan was made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Commit {
+    /// Its hash in git.
+    pub id: CommitId,
+    /// Whether the project's folder had changes that were not committed.
+    pub dirty: bool,
+}
+
+/// Which state, and which moment of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StateRef {
+    /// The state's lineage; none if there is no state yet.
+    pub lineage: Option<Uuid>,
+    /// The state's serial.
+    pub serial: u64,
+}
+
+/// All deliveries of this message are to be remembered as protected, or no longer.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProtectMark {
+    /// The message.
+    pub key: Key,
+    /// Protected from now on?
+    pub protect: bool,
+}

@@ -1,0 +1,39 @@
+//! The formats of plans, and what their readers may see.
+
+use crate::plan::safety::Refusal;
+
+/// The format of a plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// For people, at a terminal or in a log.
+    Text,
+    /// `pushsync/plan/1`, complete.
+    Json,
+    /// For a comment on a pull request: at most 65,536 bytes.
+    Markdown,
+    /// A page that loads nothing from elsewhere.
+    Html,
+    /// Annotations of a workflow at GitHub.
+    Github,
+}
+
+/// What a reader may see, and the width.
+#[derive(Debug, Clone, Copy)]
+pub struct View<'a> {
+    /// Whether visitor ids are masked. JSON is always complete.
+    pub mask: bool,
+    /// Columns. Only for [`Format::Text`].
+    pub width: usize,
+    /// The reasons why `apply` would refuse the plan. [`Format::Text`] leaves them to the caller.
+    pub refusals: &'a [Refusal],
+    /// The project's folder, relative to the root of its repository: empty, or ending in `/`. Only for
+    /// [`Format::Github`] and the marker of [`Format::Markdown`].
+    pub folder: &'a str,
+}
+
+impl View<'_> {
+    /// Without refusals.
+    pub fn new(mask: bool, width: usize) -> Self {
+        Self { mask, width, refusals: &[], folder: "" }
+    }
+}

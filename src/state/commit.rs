@@ -1,0 +1,95 @@
+//! The effect of a commit on a state, as a pure function: every store shares it, so that count,
+//! digest and serial mean the same everywhere.
+
+use std::collections::BTreeMap;
+
+use super::{
+    Digest, StateError, Write,
+    cipher::Cipher,
+    codec,
+    header::StateHeader,
+    keys::{self, Table},
+    kv::Changes,
+};
+
+/// The header after these writes, and everything that has to be written for it (the header included).
+/// `stored` has the digests of the values that are stored now under the keys of these writes.
+pub(super) fn apply(
+    header: &StateHeader,
+    location: &str,
+    writes: &[Write],
+    stored: &BTreeMap<Vec<u8>, Digest>,
+    cipher: Option<&Cipher>,
+) -> Result<(StateHeader, Changes), StateError> {
+    let mut next = header.clone();
+    let mut changes = Changes::new();
+    let mut touched = false;
+    for write in writes {
+        let at = keys::at(write);
+        let key = at.as_ref().map_or(&[][..], |(_, key)| key);
+        let value = match write {
+            Write::Put(record) => {
+                let value = codec::encode_record(key, record);
+                Some(value.map_err(StateError::unstorable("a record"))?)
+            }
+            Write::Intend(intent) => Some(encode(key, intent, "an intent")?),
+            Write::Run(run) => Some(encode(key, run, "a run")?),
+            Write::RunPart(part) => Some(encode(key, part, "a part of a run")?),
+            Write::Remove(_) | Write::Settle(_) => None,
+            Write::Budget(note) => {
+                next.meta.budget = Some(*note);
+                continue;
+            }
+            Write::Api(api) => {
+                touched |= next.meta.api.as_ref() != Some(api);
+                next.meta.api = Some(api.clone());
+                continue;
+            }
+            Write::Restore { lineage, serial, created_at, api } => {
+                if next.meta.records > 0 || next.intents.count > 0 {
+                    return Err(StateError::NotEmpty {
+                        location: location.to_owned(),
+                        records: next.meta.records,
+                        intents: next.intents.count,
+                    });
+                }
+                next.meta.lineage = *lineage;
+                next.meta.serial = next.meta.serial.max(*serial);
+                next.meta.created_at = *created_at;
+                next.meta.api = api.clone();
+                touched = true;
+                continue;
+            }
+        };
+        let Some((table, key)) = at else { continue };
+        touched |= matches!(table, Table::Records | Table::Intents);
+        let before = match changes.get(&key) {
+            Some(change) => change.as_deref().map(codec::digest),
+            None => stored.get(&key).copied(),
+        };
+        let mut tally = next.tally(table);
+        if let Some(digest) = before {
+            tally.remove(digest);
+        }
+        if let Some(value) = &value {
+            tally.add(codec::digest(value));
+        }
+        next.set_tally(table, tally);
+        changes.insert(key, value);
+    }
+    if touched {
+        next.meta.serial = next.meta.serial.saturating_add(1);
+    }
+    next.sequence = next.sequence.saturating_add(1);
+    let next = next.authenticated(cipher)?;
+    changes.extend(next.alone()?);
+    Ok((next, changes))
+}
+
+fn encode<T: serde::Serialize>(
+    key: &[u8],
+    value: &T,
+    what: &'static str,
+) -> Result<Vec<u8>, StateError> {
+    codec::encode(key, value).map_err(StateError::unstorable(what))
+}

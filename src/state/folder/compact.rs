@@ -1,0 +1,142 @@
+//! Rewrites sled's files: sled keeps the room of what was removed, and never makes its file shorter.
+//!
+//! Everything is copied into new files, compared with the old ones, and only then takes their place. Cut
+//! off at any step, the old files or the new ones are whole, and the next opening puts them in
+//! place (see [`SledPaths::recover`]).
+
+use std::{ops::Bound, path::Path};
+
+use sled::Db;
+
+use crate::state::{OpenOptions, StateError, kv::Kv as _, private_file};
+
+use super::{
+    blocks::Blocks,
+    checksums,
+    error::sled_error,
+    open,
+    paths::{SledPaths, remove_folder, rename, restrict},
+    sled_kv::{AT_ONCE, database, released},
+};
+
+/// What a compaction came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Compacted {
+    /// How many bytes the files had.
+    pub before: u64,
+    /// How many they have.
+    pub after: u64,
+}
+
+/// Rewrites the files in `folder`, which nobody has open.
+pub(super) fn compact(
+    folder: &Path,
+    options: &OpenOptions,
+    location: &str,
+) -> Result<Compacted, StateError> {
+    let paths = SledPaths::of(folder);
+    let SledPaths { files, fresh, old, .. } = &paths;
+    // With all its checks, and with the lock.
+    let state = open::open(folder, options, location)?;
+    if let Some(problem) = state.verify()?.problems.into_iter().next() {
+        // What is damaged is evidence: nothing of it is thrown away.
+        return Err(StateError::damaged(location, problem));
+    }
+    let mut kv = state.into_kv();
+    let current = kv.database()?;
+    let before = size(files)?;
+    private_file::create_folder(fresh)?;
+    {
+        let new = database(fresh, location)?;
+        copy(current, &new, fresh, location)?;
+        new.flush().map_err(|error| sled_error(&error, location, fresh))?;
+    }
+    let _free = released(fresh)?;
+    {
+        let new = database(fresh, location)?;
+        if checksum(current, files, location)? != checksum(&new, fresh, location)? {
+            let why = "the new files do not have the same entries; the old ones are as they were";
+            return Err(StateError::unavailable(location, why));
+        }
+    }
+    if !released(fresh)? {
+        let why = "sled does not let go of the new files; the old ones are as they were";
+        return Err(StateError::unavailable(location, why));
+    }
+    if size(fresh)? >= before {
+        // sled's files have unused bytes of their own in them: nothing can be won.
+        remove_folder(fresh)?;
+        kv.close();
+        return Ok(Compacted { before, after: before });
+    }
+    restrict(fresh)?;
+    private_file::sync_tree(fresh)?;
+    let _lock = kv.into_lock();
+    if !released(files)? {
+        let why = "sled does not let go of the old files; they are as they were";
+        return Err(StateError::unavailable(location, why));
+    }
+    rename(files, old)?;
+    private_file::sync_folder(folder)?;
+    rename(fresh, files)?;
+    private_file::sync_folder(folder)?;
+    checksums::put(folder, files, None)?;
+    remove_folder(old)?;
+    Ok(Compacted { before, after: size(files)? })
+}
+
+/// All environments.
+fn copy(from: &Db, to: &Db, folder: &Path, location: &str) -> Result<(), StateError> {
+    let failed = |error: sled::Error| sled_error(&error, location, folder);
+    for name in from.tree_names() {
+        let old = Blocks::new(from.open_tree(&name).map_err(failed)?, folder, location);
+        let new = Blocks::new(to.open_tree(&name).map_err(failed)?, folder, location);
+        let mut batch = Vec::<(Vec<u8>, Vec<u8>)>::new();
+        let write = |batch: &mut Vec<(Vec<u8>, Vec<u8>)>| {
+            new.write(batch.iter().map(|(key, value)| (key.as_slice(), Some(value.as_slice()))))?;
+            batch.clear();
+            Ok::<_, StateError>(())
+        };
+        old.walk(&Bound::Unbounded, &Bound::Unbounded, false, &mut |key, value| {
+            batch.push((key.to_vec(), value.to_vec()));
+            if batch.len() == AT_ONCE {
+                write(&mut batch)?;
+            }
+            Ok(true)
+        })?;
+        write(&mut batch)?;
+    }
+    Ok(())
+}
+
+/// A checksum over all entries of all environments.
+fn checksum(db: &Db, folder: &Path, location: &str) -> Result<blake3::Hash, StateError> {
+    let mut sum = blake3::Hasher::new();
+    let mut add = |bytes: &[u8]| {
+        sum.update(&(bytes.len() as u64).to_le_bytes());
+        sum.update(bytes);
+    };
+    let mut names = db.tree_names();
+    names.sort();
+    for name in names {
+        add(&name);
+        let tree = db.open_tree(&name).map_err(|error| sled_error(&error, location, folder))?;
+        let blocks = Blocks::new(tree, folder, location);
+        blocks.walk(&Bound::Unbounded, &Bound::Unbounded, false, &mut |key, value| {
+            add(key);
+            add(value);
+            Ok(true)
+        })?;
+    }
+    Ok(sum.finalize())
+}
+
+fn size(folder: &Path) -> Result<u64, StateError> {
+    let mut size = 0;
+    for entry in walkdir::WalkDir::new(folder) {
+        let meta = entry.and_then(|entry| entry.metadata());
+        let meta = meta.map_err(|error| StateError::io("read", folder)(error.into()))?;
+        size += if meta.is_file() { meta.len() } else { 0 };
+    }
+    Ok(size)
+}

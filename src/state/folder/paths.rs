@@ -1,0 +1,70 @@
+//! The files and folders of a store.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use crate::state::{StateError, private_file};
+
+/// The folder of a store, and the folders of sled's files in it.
+#[derive(Clone)]
+pub(super) struct SledPaths {
+    pub(super) folder: PathBuf,
+    /// sled's files.
+    pub(super) files: PathBuf,
+    /// The new files while they are written anew.
+    pub(super) fresh: PathBuf,
+    /// The old files until they are removed.
+    pub(super) old: PathBuf,
+}
+
+impl SledPaths {
+    pub(super) fn of(folder: &Path) -> Self {
+        Self {
+            folder: folder.to_owned(),
+            files: folder.join("sled"),
+            fresh: folder.join("sled.new"),
+            old: folder.join("sled.old"),
+        }
+    }
+
+    /// Completes or undoes a compaction that was cut off. Nobody has the files open.
+    pub(super) fn recover(&self) -> Result<(), StateError> {
+        if exists(&self.old)? {
+            if exists(&self.files)? {
+                // The new ones have taken their place.
+                remove_folder(&self.old)?;
+            } else {
+                rename(&self.old, &self.files)?;
+            }
+            private_file::sync_folder(&self.folder)?;
+        }
+        if exists(&self.fresh)? { remove_folder(&self.fresh) } else { Ok(()) }
+    }
+}
+
+pub(super) fn exists(path: &Path) -> Result<bool, StateError> {
+    path.try_exists().map_err(StateError::io("read", path))
+}
+
+pub(super) fn rename(from: &Path, to: &Path) -> Result<(), StateError> {
+    fs::rename(from, to).map_err(StateError::io("rename", from))
+}
+
+pub(super) fn remove_folder(folder: &Path) -> Result<(), StateError> {
+    fs::remove_dir_all(folder).map_err(StateError::io("remove", folder))
+}
+
+/// sled makes its files with the process's usual mode.
+pub(super) fn restrict(files: &Path) -> Result<(), StateError> {
+    #[cfg(unix)]
+    for entry in files.read_dir().map_err(StateError::io("read", files))? {
+        use std::os::unix::fs::PermissionsExt;
+        let path = entry.map_err(StateError::io("read", files))?.path();
+        let mode = if path.is_dir() { 0o700 } else { 0o600 };
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode))
+            .map_err(StateError::io("restrict", &path))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,232 @@
+//! A store whose calls block, with a thread of its own that carries them out, one after another.
+
+use std::{
+    convert::Infallible,
+    mem,
+    ops::Bound,
+    sync::{
+        Arc, Mutex, PoisonError,
+        mpsc::{self, RecvTimeoutError},
+    },
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+use tokio::sync::oneshot;
+
+use super::{
+    Amendment, Meta, Page, Run, StateError, Store, StoreFuture, Verification, Write,
+    engine::Engine,
+    kv::Kv,
+    panics::{self, Watch},
+};
+use crate::model::{Address, Intent, Record};
+
+/// How often the end of a thread is waited for before the deaths of sled's threads are looked at.
+const LOOK: Duration = Duration::from_millis(5);
+
+/// A [`Store`] on sorted bytes. Its calls are carried out by one thread of its own, so that none blocks an
+/// executor. A commit that has begun is carried out even if nobody waits for it any more. Dropping the store
+/// waits for the calls under way, closes it and gives the lock back.
+pub(super) struct ThreadedStore<K: Kv> {
+    jobs: Option<mpsc::Sender<Job<K>>>,
+    thread: Option<JoinHandle<()>>,
+    /// Closed by the thread when it ends.
+    end: Mutex<mpsc::Receiver<Infallible>>,
+    location: String,
+    /// How many of sled's threads had died when this was opened.
+    deaths: u64,
+}
+
+type Job<K> = Box<dyn FnOnce(&mut OnThread<K>) + Send>;
+
+/// The state on its thread.
+enum OnThread<K> {
+    NotYetOpen,
+    Open(Engine<K>),
+    /// A call panicked, and nothing is read or written any more. Why.
+    GivenUp(String),
+}
+
+impl<K: Kv + 'static> ThreadedStore<K> {
+    /// Starts the thread and opens the state on it; blocks until it is open.
+    pub(super) fn start(
+        location: String,
+        open: impl FnOnce(&str) -> Result<Engine<K>, StateError> + Send + 'static,
+    ) -> Result<Self, StateError> {
+        panics::install();
+        let deaths = panics::deaths();
+        let (jobs, queue) = mpsc::channel::<Job<K>>();
+        let (lives, end) = mpsc::channel::<Infallible>();
+        let thread = thread::Builder::new()
+            .name(panics::THREAD.to_owned())
+            .spawn(move || {
+                let _lives = lives;
+                let mut state = OnThread::NotYetOpen;
+                while let Ok(job) = queue.recv() {
+                    job(&mut state);
+                }
+                state.close();
+            })
+            .map_err(StateError::io("start a thread for", &location))?;
+        let (jobs, thread, end) = (Some(jobs), Some(thread), Mutex::new(end));
+        let store = Self { jobs, thread, end, location, deaths };
+        let (opened, wait) = mpsc::channel();
+        let location = store.location.clone();
+        let job = move |state: &mut OnThread<K>| {
+            *state = OnThread::Open(open(&location)?);
+            Ok(())
+        };
+        let _watch = store.send(job, move |result| {
+            let _nobody_waits = opened.send(result);
+        })?;
+        let early = || StateError::damaged(&store.location, "opening it ended early");
+        wait.recv().unwrap_or_else(|_| Err(early()))?;
+        Ok(store)
+    }
+
+    /// Carries this out on the thread. `reply` is called once: with the result, or with an error if a thread of
+    /// sled's dies first, as long as the [`Watch`] is kept.
+    fn send<T: 'static>(
+        &self,
+        job: impl FnOnce(&mut OnThread<K>) -> Result<T, StateError> + Send + 'static,
+        reply: impl FnOnce(Result<T, StateError>) + Send + 'static,
+    ) -> Result<Watch, StateError> {
+        let reply = Arc::new(Mutex::new(Some(reply)));
+        let reply = move |result| {
+            let first = reply.lock().unwrap_or_else(PoisonError::into_inner).take();
+            if let Some(reply) = first {
+                reply(result);
+            }
+        };
+        let watch = Watch::new({
+            let (reply, location) = (reply.clone(), self.location.clone());
+            move |what| reply(Err(StateError::damaged(&location, what)))
+        });
+        // After the watch is set, so that no death goes unseen.
+        if panics::deaths() != self.deaths {
+            return Err(StateError::damaged(&self.location, "a thread of sled's has died"));
+        }
+        let gone = || StateError::damaged(&self.location, "it is closed");
+        let location = self.location.clone();
+        self.jobs
+            .as_ref()
+            .ok_or_else(gone)?
+            .send(Box::new(move |state| reply(state.attempt(&location, job))))
+            .map_err(|_| gone())?;
+        Ok(watch)
+    }
+
+    /// Carries this out on the thread, once it is waited for.
+    fn run<'a, T: Send + 'static>(
+        &'a self,
+        job: impl FnOnce(&mut Engine<K>) -> Result<T, StateError> + Send + 'static,
+    ) -> StoreFuture<'a, T> {
+        Box::pin(async move {
+            let (answer, wait) = oneshot::channel();
+            let gone = || StateError::damaged(&self.location, "it is closed");
+            let closed = gone();
+            let job = move |state: &mut OnThread<K>| match state {
+                OnThread::Open(engine) => job(engine),
+                OnThread::NotYetOpen | OnThread::GivenUp(_) => Err(closed),
+            };
+            let watch = self.send(job, move |result| {
+                let _nobody_waits = answer.send(result);
+            })?;
+            let result = wait.await;
+            drop(watch);
+            result.unwrap_or_else(|_| Err(gone()))
+        })
+    }
+}
+
+impl<K: Kv + 'static> Store for ThreadedStore<K> {
+    fn location(&self) -> &str {
+        &self.location
+    }
+
+    fn meta(&self) -> StoreFuture<'_, Meta> {
+        self.run(|state| Ok(state.meta()))
+    }
+
+    fn page(&self, from: Bound<&str>, to: Bound<&str>, limit: usize) -> StoreFuture<'_, Page> {
+        let (from, to) = (from.map(str::to_owned), to.map(str::to_owned));
+        self.run(move |state| {
+            state.page(from.as_ref().map(String::as_str), to.as_ref().map(String::as_str), limit)
+        })
+    }
+
+    fn record<'a>(&'a self, address: &'a Address) -> StoreFuture<'a, Option<Record>> {
+        let address = address.clone();
+        self.run(move |state| state.record(&address))
+    }
+
+    fn intents(&self) -> StoreFuture<'_, Vec<Intent>> {
+        self.run(|state| state.intents())
+    }
+
+    fn runs(&self, limit: usize) -> StoreFuture<'_, Vec<Run>> {
+        self.run(move |state| state.runs(limit))
+    }
+
+    fn commit(&self, writes: Vec<Write>) -> StoreFuture<'_, Meta> {
+        self.run(move |state| state.commit(&writes))
+    }
+
+    fn amend(&self, amendment: Amendment) -> StoreFuture<'_, Meta> {
+        self.run(move |state| state.amend(&amendment))
+    }
+
+    fn verify(&self) -> StoreFuture<'_, Verification> {
+        self.run(|state| state.verify())
+    }
+}
+
+impl<K: Kv> Drop for ThreadedStore<K> {
+    fn drop(&mut self) {
+        self.jobs = None;
+        if let Some(thread) = self.thread.take() {
+            let end = self.end.get_mut().unwrap_or_else(PoisonError::into_inner);
+            join(thread, end, self.deaths);
+        }
+    }
+}
+
+/// Waits for the thread; not if it may wait for ever.
+fn join(thread: JoinHandle<()>, end: &mpsc::Receiver<Infallible>, deaths: u64) {
+    while end.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) {
+        if panics::deaths() != deaths {
+            return;
+        }
+    }
+    let _caught = thread.join();
+}
+
+impl<K: Kv> OnThread<K> {
+    fn attempt<T>(
+        &mut self,
+        location: &str,
+        job: impl FnOnce(&mut Self) -> Result<T, StateError>,
+    ) -> Result<T, StateError> {
+        let what = match self {
+            Self::GivenUp(why) => why.clone(),
+            _ => match panics::catch(|| job(self)) {
+                Ok(result) => return result,
+                Err(what) => {
+                    if let Self::Open(engine) = mem::replace(self, Self::GivenUp(what.clone())) {
+                        engine.abandon();
+                    }
+                    what
+                }
+            },
+        };
+        Err(StateError::damaged(location, what))
+    }
+
+    /// Errors here do not matter: everything that was committed is durable already.
+    fn close(self) {
+        if let Self::Open(engine) = self {
+            let _caught = panics::catch(|| engine.close());
+        }
+    }
+}
