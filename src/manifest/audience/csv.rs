@@ -5,9 +5,9 @@ use std::{collections::HashMap, sync::Arc};
 use memchr::{memchr, memchr_iter};
 
 use super::{
-    ENOUGH, VISITOR_COLUMN, check_visitor,
+    ENOUGH, VISITOR_COLUMN,
     lines::cell_span,
-    table::{Origin, Rows, Table},
+    table::{Origin, Rows, Table, check_visitor},
 };
 use crate::{
     diagnostics::{Code, Diagnostic},

@@ -1,6 +1,6 @@
 use std::{collections::HashMap, fmt, sync::Arc};
 
-use super::{ENOUGH, VISITOR_COLUMN, check_visitor};
+use super::{ENOUGH, VISITOR_COLUMN};
 use crate::{
     diagnostics::{Code, Diagnostic},
     manifest::source_path::SourcePath,
@@ -174,4 +174,8 @@ impl fmt::Debug for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Table({} rows, columns {:?})", self.order.len(), self.columns)
     }
+}
+
+pub(super) fn check_visitor(id: &str) -> Result<(), String> {
+    VisitorId::parse(id).map(|_| ()).map_err(|error| error.to_string())
 }
