@@ -74,7 +74,7 @@ files! {
         /// How output shows visitors.
         #[schemars(example = &json!({"mask_visitors": "auto"}))]
         privacy: Privacy,
-        /// Variables for templates: texts, whole numbers, true and false, lists, mappings. A number with a fraction is a text. A number with a fraction is a text.
+        /// Variables for templates: texts, whole numbers, true and false, lists, mappings. A number with a fraction is a text.
         #[schemars(example = &json!({"product": "Acme"}))]
         vars: Entries<Var>,
         /// The senders of messages, by the names that messages use.
