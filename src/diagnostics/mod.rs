@@ -13,6 +13,6 @@ pub mod workflow;
 
 pub use code::Code;
 pub use diagnostic::{Diagnostic, Related, Severity};
-pub use masks::{Masks, Names};
+pub use masks::Masks;
 pub use report::Report;
-pub use sources::{Excerpts, Secrets, Sources};
+pub use sources::{Excerpts, Names, Secrets, Sources};

@@ -67,7 +67,7 @@ impl Report {
     fn masks(&self) -> Masks {
         match self.diagnostics.is_empty() {
             true => Masks::default(),
-            false => self.sources.masks(&self.known),
+            false => Masks::new(&self.sources, &self.known),
         }
     }
 

@@ -19,7 +19,7 @@ impl Excerpts for Text {
 }
 
 fn text(diagnostic: &Diagnostic, sources: &Sources, style: Style) -> String {
-    let masks = style.mask.then(|| sources.masks(&KnownIds::default()));
+    let masks = style.mask.then(|| Masks::new(sources, &KnownIds::default()));
     super::text(diagnostic, sources, masks.as_ref(), style.color)
 }
 

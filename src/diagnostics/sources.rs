@@ -1,7 +1,12 @@
-use std::{collections::BTreeMap, fmt, ops::Range, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashSet},
+    fmt,
+    ops::Range,
+    sync::Arc,
+};
 
-use super::{Masks, masks::Names};
-use crate::model::{IdSource, KnownIds, Redactor, mask::shown};
+/// The names that audiences are declared under: they may stand where an id may stand too.
+pub type Names = HashSet<String>;
 
 /// A file whose lines can be shown.
 pub trait Excerpts: Send + Sync {
@@ -31,13 +36,6 @@ pub enum Secrets {
 #[derive(Clone, Default)]
 pub struct Sources(BTreeMap<Arc<str>, Arc<dyn Excerpts>>);
 
-/// The ids of files, and anything that stands where ids belong in them.
-impl IdSource for Sources {
-    fn ids(&self, found: &mut dyn FnMut(&str)) {
-        self.ids(&self.names(), found);
-    }
-}
-
 impl Sources {
     /// Adds a file, or replaces the one of that name.
     pub fn add(&mut self, name: Arc<str>, file: Arc<dyn Excerpts>) {
@@ -61,40 +59,14 @@ impl Sources {
         self.0.values().for_each(|file| file.ids(names, found));
     }
 
-    /// The masks of all files, with the ids that are known besides.
-    pub fn masks(&self, known: &KnownIds) -> Masks {
-        Masks::new(Redactor::of([self as &dyn IdSource]), self.names(), known)
+    /// A file by its name.
+    pub(super) fn file(&self, name: &str) -> Option<&dyn Excerpts> {
+        self.0.get(name).map(|file| &**file)
     }
 
-    /// A line of a file. With masks, visitors' ids in it are masked; its length in characters
-    /// stays as it is, so that columns keep their meaning.
-    pub fn line(&self, file: &str, number: u32, masks: Option<&Masks>) -> Option<String> {
-        let source = self.0.get(file)?;
-        let line = source.line(number)?;
-        let Some(masks) = masks else { return Some(line) };
-        let mut chars: Vec<char> = line.chars().collect();
-        match source.secrets(number, &line, masks.names()) {
-            Secrets::Line => {
-                let keeps = |c: char| matches!(c, ',' | ';' | '|' | '"' | '\t' | ' ');
-                chars.iter_mut().filter(|c| !keeps(**c)).for_each(|c| *c = '·');
-            }
-            Secrets::Ids(ids) => {
-                for range in masks.of_line(&line, ids) {
-                    let range = range.start.min(chars.len())..range.end.min(chars.len());
-                    hide(&mut chars[range]);
-                }
-            }
-        }
-        Some(chars.into_iter().collect())
-    }
-}
-
-/// Like `VisitorId::masked`, but of the same length.
-fn hide(id: &mut [char]) {
-    let (head, tail) = shown(id);
-    let end = id.len() - tail;
-    for c in &mut id[head..end] {
-        *c = '·';
+    /// A line of a file, as it is.
+    pub fn line(&self, file: &str, number: u32) -> Option<String> {
+        self.file(file)?.line(number)
     }
 }
 
