@@ -122,7 +122,9 @@ impl Refresh {
     ) -> Result<(), ApplyError> {
         let Executor { session, sender, .. } = &self.executor;
         let Some(record) = session.store.record(&address).await? else {
-            permit.map(Permit::unsent);
+            if let Some(permit) = permit {
+                permit.unsent();
+            }
             return Ok(());
         };
         let get = || session.api.get(record.kind, &record.id);

@@ -2,10 +2,13 @@
 
 use std::{borrow::Cow, ops::Range, sync::Arc};
 
-use super::{Diagnostic, Related, Sources, sources::Names};
+use super::{
+    Diagnostic, Related, Sources,
+    sources::{Names, Secrets},
+};
 use crate::model::{
     IdSource, KnownIds, Place, Redactor,
-    mask::{likely_ids, merged, replaced, visitors_of_addresses},
+    mask::{likely_ids, merged, replaced, shown, visitors_of_addresses},
 };
 
 /// The texts that are masked in the diagnostics of one project: the ids that are known, anything where an id
@@ -35,19 +38,35 @@ impl Masks {
         Self { ids, known, names }
     }
 
-    /// The names of audiences.
-    pub(super) fn names(&self) -> &Names {
-        &self.names
-    }
-
     fn ids_in(&self, text: &str) -> Vec<Range<usize>> {
         let mut spans = self.ids.spans(text);
         spans.extend(self.known.iter().flat_map(|known| known.spans(text)));
         spans
     }
 
+    /// A line of a file, with visitors' ids masked. Its length in characters stays as it is, so that
+    /// columns keep their meaning.
+    pub fn line(&self, sources: &Sources, file: &str, number: u32) -> Option<String> {
+        let source = sources.file(file)?;
+        let line = source.line(number)?;
+        let mut chars: Vec<char> = line.chars().collect();
+        match source.secrets(number, &line, &self.names) {
+            Secrets::Line => {
+                let keeps = |c: char| matches!(c, ',' | ';' | '|' | '"' | '\t' | ' ');
+                chars.iter_mut().filter(|c| !keeps(**c)).for_each(|c| *c = '·');
+            }
+            Secrets::Ids(ids) => {
+                for range in self.of_line(&line, ids) {
+                    let range = range.start.min(chars.len())..range.end.min(chars.len());
+                    hide(&mut chars[range]);
+                }
+            }
+        }
+        Some(chars.into_iter().collect())
+    }
+
     /// The characters of a line that are part of an id, with those that are known to be.
-    pub(super) fn of_line(&self, line: &str, ids: Vec<Range<usize>>) -> Vec<Range<usize>> {
+    fn of_line(&self, line: &str, ids: Vec<Range<usize>>) -> Vec<Range<usize>> {
         let mut spans = self.ids_in(line);
         spans.extend(likely_ids(line));
         // The one field that holds an e-mail address.
@@ -97,5 +116,14 @@ impl Masks {
                 .collect(),
             help: help.as_ref().map(|help| self.text(help).into_owned()),
         }
+    }
+}
+
+/// Like `VisitorId::masked`, but of the same length.
+fn hide(id: &mut [char]) {
+    let (head, tail) = shown(id);
+    let end = id.len() - tail;
+    for c in &mut id[head..end] {
+        *c = '·';
     }
 }

@@ -84,7 +84,11 @@ struct Lines<'a> {
 
 impl Lines<'_> {
     fn get(&self, place: &Place) -> Option<String> {
-        let line = self.sources.line(&place.file, place.line.max(1), self.masks)?;
+        let number = place.line.max(1);
+        let line = match self.masks {
+            Some(masks) => masks.line(self.sources, &place.file, number),
+            None => self.sources.line(&place.file, number),
+        }?;
         (!self.secret && !holds_credentials(&line)).then_some(line)
     }
 }

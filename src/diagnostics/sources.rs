@@ -5,9 +5,6 @@ use std::{
     sync::Arc,
 };
 
-use super::Masks;
-use crate::model::mask::shown;
-
 /// The names that audiences are declared under: they may stand where an id may stand too.
 pub type Names = HashSet<String>;
 
@@ -62,35 +59,14 @@ impl Sources {
         self.0.values().for_each(|file| file.ids(names, found));
     }
 
-    /// A line of a file. With masks, visitors' ids in it are masked; its length in characters
-    /// stays as it is, so that columns keep their meaning.
-    pub fn line(&self, file: &str, number: u32, masks: Option<&Masks>) -> Option<String> {
-        let source = self.0.get(file)?;
-        let line = source.line(number)?;
-        let Some(masks) = masks else { return Some(line) };
-        let mut chars: Vec<char> = line.chars().collect();
-        match source.secrets(number, &line, masks.names()) {
-            Secrets::Line => {
-                let keeps = |c: char| matches!(c, ',' | ';' | '|' | '"' | '\t' | ' ');
-                chars.iter_mut().filter(|c| !keeps(**c)).for_each(|c| *c = '·');
-            }
-            Secrets::Ids(ids) => {
-                for range in masks.of_line(&line, ids) {
-                    let range = range.start.min(chars.len())..range.end.min(chars.len());
-                    hide(&mut chars[range]);
-                }
-            }
-        }
-        Some(chars.into_iter().collect())
+    /// A file by its name.
+    pub(super) fn file(&self, name: &str) -> Option<&dyn Excerpts> {
+        self.0.get(name).map(|file| &**file)
     }
-}
 
-/// Like `VisitorId::masked`, but of the same length.
-fn hide(id: &mut [char]) {
-    let (head, tail) = shown(id);
-    let end = id.len() - tail;
-    for c in &mut id[head..end] {
-        *c = '·';
+    /// A line of a file, as it is.
+    pub fn line(&self, file: &str, number: u32) -> Option<String> {
+        self.file(file)?.line(number)
     }
 }
 

@@ -39,7 +39,7 @@ macro_rules! files {
             "a mapping with `messages`, `senders`, `audiences`, …"
             File { $($own)* $($shared)* }
 
-            /// The fields that an environment may lay over the rest.
+            /// The fields that an environment lays over the rest.
             "a mapping of the differences of this environment"
             Environment { $($shared)* }
         }
@@ -54,24 +54,24 @@ files! {
         /// Which other files belong to the project: globs, relative to this file.
         #[schemars(example = &json!(["messages/**/*.yaml"]), extend("default" = ["messages/**/*.yaml"]))]
         include: Vec<String>,
-        /// The differences of each environment, by its name: `--env NAME` lays them over the rest.
+        /// The differences of environments, by their names: `--env NAME` lays them over the rest.
         #[schemars(example = &json!({"staging": {"vars": {"product": "Acme staging"}}}))]
         environments: Entries<Environment>,
     }
     {
-        /// Where the state is kept: a folder, `postgres://…`, or `s3://bucket/prefix`. `${PUSHSYNC_VAR_NAME}` takes that environment variable.
+        /// Where the state is: a folder, `postgres://…`, or `s3://bucket/prefix`. `${PUSHSYNC_VAR_NAME}` takes that environment variable.
         #[schemars(example = &json!("s3://acme-pushsync/announcements"), extend("default" = "state"))]
         state: String,
         /// How the API is reached.
         #[schemars(example = &json!({"concurrency": 4, "timeout": "30s"}))]
         api: Api,
-        /// Assumptions about the account, until the API says otherwise.
+        /// What pushsync assumes of the account until the API says otherwise.
         #[schemars(example = &json!({"requests_per_hour": 100}))]
         limits: Limits,
         /// Which plans are refused.
         #[schemars(example = &json!({"max_deletes": "20%", "max_resends": 50}))]
         safety: Safety,
-        /// How visitors are shown.
+        /// How output shows visitors.
         #[schemars(example = &json!({"mask_visitors": "auto"}))]
         privacy: Privacy,
         /// Variables for templates: texts, whole numbers, true and false, lists, mappings. A number with a fraction is a text.
@@ -113,7 +113,7 @@ raw! {
         timeout: String,
     }
 
-    /// Assumptions about the account, until the API says otherwise.
+    /// What pushsync assumes of the account until the API says otherwise.
     "a mapping with `requests_per_hour`"
     Limits {
         /// The budget of requests, until the API's own headers say otherwise.
@@ -132,7 +132,7 @@ raw! {
         max_resends: Threshold,
     }
 
-    /// How visitors are shown.
+    /// How output shows visitors.
     "a mapping with `mask_visitors`"
     Privacy {
         /// Whether output masks visitor ids; `auto`: unless stdout is a terminal.
@@ -171,7 +171,7 @@ raw! {
         visitors: Vec<String>,
     }
 
-    /// A message: the text that a visitor reads in the chat, and who gets it.
+    /// A message: its text in the chat, its sender, and the visitors who get it.
     "a mapping with `to`, `text`, …"
     Message {
         /// `pushed`: an automated message; `agent`: as if the agent had written it.
@@ -180,10 +180,10 @@ raw! {
         /// A sender's name, or a sender. Without it, a random agent; `kind: agent` must have one.
         #[schemars(example = &json!("support"))]
         from: NameOr<Sender>,
-        /// Who gets it: an audience's name, visitors, or a part of an audience.
+        /// The visitors who get it: an audience's name, ids, or a part of an audience.
         #[schemars(example = &json!("beta"))]
         to: NameOr<Recipients>,
-        /// The text that they get: a template, unless `raw: true`.
+        /// The text: a template, unless `raw: true`.
         #[schemars(example = &json!("Dark mode is here, {{ name | default('there') }}!"))]
         text: String,
         /// When it should exist. Outside of it, the next apply deletes it.

@@ -6,8 +6,6 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-use crate::model::VisitorId;
-
 pub(crate) use lines::FileLines;
 pub use table::Table;
 
@@ -15,7 +13,3 @@ pub use table::Table;
 const VISITOR_COLUMN: &str = "visitor_id";
 /// At most this number of problems of one file is reported one by one.
 const ENOUGH: usize = 200;
-
-fn check_visitor(id: &str) -> Result<(), String> {
-    VisitorId::parse(id).map(|_| ()).map_err(|error| error.to_string())
-}

@@ -1,6 +1,6 @@
 use std::{collections::HashMap, fmt, sync::Arc};
 
-use super::{ENOUGH, VISITOR_COLUMN, check_visitor};
+use super::{ENOUGH, VISITOR_COLUMN};
 use crate::{
     diagnostics::{Code, Diagnostic},
     manifest::source_path::SourcePath,
@@ -111,9 +111,9 @@ impl Table {
         let mut problems = Vec::new();
         let mut rows = Rows::default();
         for (at, id) in ids.iter().enumerate() {
-            if let Err(error) = check_visitor(id) {
+            if let Err(error) = VisitorId::parse(id) {
                 let place = source.child(at).place();
-                problems.push(Diagnostic::error(Code::BadVisitor, error).at(place));
+                problems.push(Diagnostic::error(Code::BadVisitor, error.to_string()).at(place));
             }
             rows.cells.push_str(id);
             rows.ends.push(u32::try_from(rows.cells.len()).unwrap_or(u32::MAX));
