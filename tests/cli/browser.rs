@@ -204,7 +204,7 @@ fn a_page_fits_a_desk_and_a_phone_in_light_and_dark() {
     for (width, height) in [(1280, 2400), (360, 2400)] {
         for (name, scheme) in schemes {
             let shot = shots.join(format!("plan-{width}-{name}.png"));
-            // What an earlier run left is no picture of this one.
+            // A picture of an earlier run does not show this one.
             let _ = fs::remove_file(&shot);
             let (size, to) = (
                 format!("--window-size={width},{height}"),

@@ -138,7 +138,7 @@ impl Project {
     }
 }
 
-/// `messages:` of so many, with texts that begin so.
+/// `messages:` with this many messages, whose texts begin with this.
 pub(crate) fn many(count: usize, text: &str) -> String {
     let mut yaml = "messages:\n".to_owned();
     for n in 0..count {
