@@ -98,6 +98,12 @@ fn page(texts: &[String]) -> String {
         let mut yaml = "messages:\n".to_owned();
         for (n, text) in texts.iter().enumerate() {
             let text = serde_json::to_string(&format!("{text} {suffix}")).expect("JSON is YAML");
+            // YAML holds control characters only as escapes.
+            let escaped = |c: char| match c.is_control() {
+                true => format!("\\u{:04x}", u32::from(c)),
+                false => c.to_string(),
+            };
+            let text: String = text.chars().map(escaped).collect();
             yaml.push_str(&format!(
                 "  m{n:02}: {{ from: support, to: team, raw: true, text: {text} }}\n"
             ));
