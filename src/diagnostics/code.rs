@@ -36,7 +36,7 @@ codes! {
     YamlSyntax = "yaml-syntax",
     /// A project that would take more of the machine than it may: see `--raise-limit`.
     Limit = "limit",
-    /// YAML that is nested too deeply, or whose alias stands inside its own anchor.
+    /// YAML that is nested too deeply, has too many `%TAG` directives, or whose alias stands inside its own anchor.
     YamlLimit = "yaml-limit",
     /// A YAML tag (`!name`), which would silently lose its meaning.
     YamlTag = "yaml-tag",

@@ -4,7 +4,7 @@ use super::{
     document::Document,
     faults,
     tree::{Flaw, Tree},
-    values::Values,
+    values::{MOST_DIRECTIVES, Values, one_directive_too_many},
 };
 use crate::{
     diagnostics::{Code, Diagnostic},
@@ -14,6 +14,11 @@ use crate::{
 /// Decodes a file, and reports everything that is wrong with its shape.
 pub(crate) fn read(file: &SourceFile) -> Document {
     let text = file.text();
+    if let Some(line) = one_directive_too_many(text) {
+        let message = format!("a file has at most {MOST_DIRECTIVES} `%TAG` directives");
+        let problem = Diagnostic::error(Code::YamlLimit, message).at(file.place_at(line, 1, 4));
+        return Document::unreadable(problem.help("tags mean nothing here: remove them"));
+    }
     let deep = is_deep(text);
     if (deep || has_aliases(text))
         && let Err(flaw) = Tree::parse(text, file.limits())

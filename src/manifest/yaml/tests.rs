@@ -127,6 +127,16 @@ fn bombs_and_depths_are_refused() {
 }
 
 #[test]
+fn many_directives_are_refused_before_they_take_long() {
+    let directives: String =
+        (0..100_000).map(|n| format!("%TAG !t{n}! tag:x{n},2000:\n")).collect();
+    assert_eq!(codes(&format!("{directives}---\nvars: {{}}\n")), ["yaml-limit"]);
+    assert_eq!(codes(&format!("vars: {{}}\n...\n{directives}---\nvars: {{}}\n")), ["yaml-limit"]);
+    assert_eq!(codes(&directives.replace('\n', "\r")), ["yaml-limit"]);
+    assert!(codes("%TAG !t! tag:x,2000:\n---\nvars: {}\n").is_empty());
+}
+
+#[test]
 fn a_tag_is_never_silently_dropped() {
     for text in ["!include a.txt", "!foo [x]", "!<tag:x> y", "\n    !late x"] {
         let found = codes(&format!("messages: {{ a: {{ text: {text} }} }}"));

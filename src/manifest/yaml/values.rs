@@ -48,6 +48,9 @@ pub(crate) struct Values<'t> {
 impl<'t> Values<'t> {
     /// Reads a file. The error is in the words of `serde_yaml`.
     pub(crate) fn read(source: &'t str, limits: &Limits) -> Result<Self, serde_yaml::Error> {
+        if one_directive_too_many(source).is_some() {
+            return Err(serde_yaml::Error::custom("there are too many `%TAG` directives"));
+        }
         // Only aliases make more of a file than is written there.
         let most = parts(source).saturating_mul(3).saturating_add(limits.yaml_aliased);
         let most_bytes = (source.len() as u64 * 2).saturating_add(limits.yaml_aliased_bytes);
@@ -318,4 +321,16 @@ pub(crate) fn parts(text: &str) -> u64 {
     let begins =
         |byte: &u8| matches!(byte, b'\n' | b'\r' | b',' | b':' | b'-' | b'?' | b'[' | b'{');
     text.bytes().filter(|byte| begins(byte)).count() as u64
+}
+
+/// `serde_yaml` compares each directive with all before it.
+pub(super) const MOST_DIRECTIVES: usize = 100;
+
+/// The line of the first directive beyond the limit.
+pub(super) fn one_directive_too_many(text: &str) -> Option<u32> {
+    let ends = |c: char| matches!(c, '\n' | '\r' | '\u{85}' | '\u{2028}' | '\u{2029}');
+    let begins = |at: usize| text[..at].chars().next_back().is_none_or(ends);
+    let mut directives = text.match_indices("%TAG").filter(|(at, _)| begins(*at));
+    let (at, _) = directives.nth(MOST_DIRECTIVES)?;
+    u32::try_from(text[..at].matches('\n').count() + 1).ok()
 }
