@@ -22,7 +22,7 @@ pub(crate) enum Floor {
     Read { folder: PathBuf },
     /// Read all records of the state, through the library.
     Scan { folder: PathBuf },
-    /// Send so many creates, so many at once.
+    /// Send this number of creates, with this number at once.
     Loop { base_url: String, count: u64, concurrency: usize },
 }
 

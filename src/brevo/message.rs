@@ -46,7 +46,7 @@ pub enum MessageType {
     Other(String),
 }
 
-/// Why the body of a success is no message.
+/// Why the body of a success is not a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum NoMessage {
     Empty,

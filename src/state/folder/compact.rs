@@ -1,4 +1,4 @@
-//! Rewrites sled's files: sled keeps the room of what was removed, and never makes its file shorter.
+//! Rewrites sled's files: sled does not free the room of removed values, and never makes its file shorter.
 //!
 //! Everything is copied into new files, compared with the old ones, and only then takes their place. Cut
 //! off at any step, the old files or the new ones are whole, and the next opening puts them in

@@ -39,7 +39,7 @@ impl Project {
         Self::new(&format!("messages: {{ note: {{ from: support, to: ada, text: {text:?} }} }}"))
     }
 
-    /// So many messages `m00`, `m01`, … to Ada.
+    /// This number of messages `m00`, `m01`, … to Ada.
     pub(crate) fn many(count: usize) -> Self {
         Self::new(&many(count, "text"))
     }
