@@ -12,8 +12,8 @@ mod bucket;
 mod jobs;
 #[path = "elsewhere/moving.rs"]
 mod moving;
-#[path = "elsewhere/older.rs"]
-mod older;
+#[path = "elsewhere/restore.rs"]
+mod restore;
 #[path = "elsewhere/postgres.rs"]
 #[expect(dead_code, unused_macros, unused_imports, reason = "its own tests use more of it")]
 mod postgres;
