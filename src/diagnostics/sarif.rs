@@ -1,5 +1,6 @@
 //! Diagnostics as SARIF 2.1.0, for code scanning.
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
 use super::{Code, Diagnostic, Severity, workflow::in_repository};
@@ -105,18 +106,13 @@ fn location(place: &Place, folder: &str) -> Value {
     } })
 }
 
+/// The characters that a path in a reference does not have as they are.
+const IN_REFERENCE: &AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
+
 /// A relative path as a reference, percent-encoded. A colon in its first part would make a scheme.
 fn uri(path: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);
-    let mut out = String::with_capacity(path.len());
-    for byte in path.bytes() {
-        if plain(byte) {
-            out.push(char::from(byte));
-        } else {
-            out.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    out
+    utf8_percent_encode(path, IN_REFERENCE).to_string()
 }
 
 #[cfg(test)]

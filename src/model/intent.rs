@@ -4,6 +4,7 @@ use uuid::Uuid;
 
 use super::{Address, Content, Kind};
 
+/// The durable note that a create is about to leave. One without outcome is an *unknown*
 /// delivery: it may or may not exist.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
