@@ -17,7 +17,7 @@ use tempfile::TempDir;
 
 use project::{NOW, audience, inputs, project, record, write};
 
-/// So many messages of 200 bytes each, 1,000 in a file.
+/// This number of messages of 200 bytes each, 1,000 in a file.
 fn messages(count: usize) -> TempDir {
     let folder = TempDir::new().expect("a folder");
     write(folder.path(), "pushsync.yaml", "version: 1\nsenders: { s: { group: g } }\n");

@@ -34,7 +34,7 @@ fn main() {
     );
 }
 
-/// One message for so many visitors, with a template.
+/// One message for this number of visitors, with a template.
 fn project(rows: usize) -> TempDir {
     let folder = TempDir::new().expect("a folder");
     let yaml = "version: 1\nsenders: { s: { group: g } }\naudiences: { all: { file: all.csv } }\n\

@@ -19,7 +19,7 @@ if [ -z "$version" ]; then
   version=$(sed -n 's/^version = "\(.*\)"$/\1/p' "$here/../Cargo.toml" | head -n 1)
 fi
 version=${version#v}
-[[ $version =~ ^[0-9]+\.[0-9]+\.[0-9]+(-[0-9A-Za-z.-]+)?$ ]] || fail "this is no version of pushsync: write it like 1.2.3"
+[[ $version =~ ^[0-9]+\.[0-9]+\.[0-9]+(-[0-9A-Za-z.-]+)?$ ]] || fail "this is not a version of pushsync: write it like 1.2.3"
 
 releases=${PUSHSYNC_RELEASES:-}
 [ -n "$releases" ] || fail "nothing says where the releases of pushsync are: set PUSHSYNC_RELEASES, or name an installed binary"

@@ -12,11 +12,11 @@ mod bucket;
 mod jobs;
 #[path = "elsewhere/moving.rs"]
 mod moving;
-#[path = "elsewhere/older.rs"]
-mod older;
 #[path = "elsewhere/postgres.rs"]
 #[expect(dead_code, unused_macros, unused_imports, reason = "its own tests use more of it")]
 mod postgres;
+#[path = "elsewhere/restore.rs"]
+mod restore;
 #[path = "cli/support/mod.rs"]
 #[expect(dead_code, unused_imports, reason = "the tests of the command line use more of it")]
 mod support;

@@ -110,7 +110,7 @@ fn there_is_a_manual_page_for_every_command() {
     }
 }
 
-/// So many problems, as code scanning gets them.
+/// This number of problems, as code scanning gets them.
 fn sarif(count: usize) -> serde_json::Value {
     let all = (0..count).map(|n| {
         let line = u32::try_from(n).expect("few") + 3;

@@ -109,7 +109,7 @@ pub(crate) fn fsyncs(ground: &Ground, table: &mut Table) {
     table.rows.push(row);
 }
 
-/// So many deliveries that were sent.
+/// This number of deliveries that were sent.
 fn project(size: usize) -> TempDir {
     let folder = TempDir::new().expect("a temporary folder");
     projects::made(folder.path(), Kind::Csv, size);

@@ -11,7 +11,7 @@ use std::{
 };
 
 use clap::Subcommand;
-use pushsync::state::{self, Access, Mode, Store};
+use pushsync::state::{self, Access, Mode};
 use tokio::{runtime::Runtime, task::JoinSet};
 
 use crate::{ground, projects};
@@ -22,7 +22,7 @@ pub(crate) enum Floor {
     Read { folder: PathBuf },
     /// Read all records of the state, through the library.
     Scan { folder: PathBuf },
-    /// Send so many creates, so many at once.
+    /// Send this number of creates, with this number at once.
     Loop { base_url: String, count: u64, concurrency: usize },
 }
 
@@ -65,7 +65,7 @@ async fn scan(folder: &Path) {
     loop {
         let start = from.as_ref().map(String::as_str);
         let page = store.page(start, Bound::Unbounded, 1024).await.expect("the state can be read");
-        let Some(last) = page.len().checked_sub(1).and_then(|last| page.entry(last)) else { break };
+        let Some(last) = page.len().checked_sub(1).and_then(|last| page.get(last)) else { break };
         from = Bound::Excluded(String::from_utf8_lossy(last.name()).into_owned());
     }
 }

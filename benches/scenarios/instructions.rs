@@ -21,7 +21,7 @@ use crate::{
 /// The exit status that says: left out.
 const LEFT_OUT: i32 = 75;
 
-/// Threads that wait for each other take more instructions or fewer; the least of so many runs varies
+/// Threads that wait for each other take more instructions or fewer; the least of several runs varies
 /// by less than one in a hundred.
 const RUNS: usize = 3;
 

@@ -84,7 +84,7 @@ enum Task {
         /// How the deliveries are written.
         #[arg(value_parser = kind)]
         kind: Kind,
-        /// So many.
+        /// This number.
         count: usize,
         /// Where.
         folder: PathBuf,

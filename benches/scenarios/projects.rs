@@ -14,7 +14,7 @@ use pushsync::{
     desired::Deliveries,
     manifest::{Limits, LoadOptions, Project, load},
     model::{Content, MessageId, Record},
-    state::{self, Access, LockHolder, Mode, OpenOptions, StateTarget, Store, Write},
+    state::{self, Access, LockHolder, Mode, OpenOptions, StateTarget, Write},
 };
 use uuid::Uuid;
 
@@ -30,7 +30,7 @@ pub(crate) enum Kind {
     Yaml,
 }
 
-/// Writes a project of so many deliveries.
+/// Writes a project with this number of deliveries.
 pub(crate) fn make(folder: &Path, kind: Kind, count: usize) -> std::io::Result<()> {
     fs::create_dir_all(folder.join("messages"))?;
     let sender = format!("version: 1\nsenders: {{ support: {{ group: {GROUP} }} }}\n");
@@ -69,7 +69,7 @@ pub(crate) fn make(folder: &Path, kind: Kind, count: usize) -> std::io::Result<(
     }
 }
 
-/// Adds a message for so many visitors more; `first` is how many there are already.
+/// Adds a message for this number of further visitors; `first` is how many there are already.
 pub(crate) fn add_fresh(folder: &Path, first: usize, count: usize) -> std::io::Result<()> {
     let text = fresh_text(0).replace("name 0", "{{ name }}");
     fs::write(

@@ -45,7 +45,7 @@ pub(crate) struct Setup {
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Deaths {
     None,
-    /// Each run with this number, after so long; the next one starts an hour after it began.
+    /// Each run with this number, after this time; the next one starts an hour after it began.
     Every(u64, Duration),
     /// The same, but the next one starts at once.
     EveryAndAtOnce(u64, Duration),
@@ -259,7 +259,7 @@ fn plan(open: &[u64], now: Timestamp) -> Plan {
     }
 }
 
-/// An API that accepts so many requests in each hour of the clock, and says so in its headers.
+/// An API that accepts this number of requests in each hour of the clock, and says so in its headers.
 struct Hourly {
     limit: u64,
     latency: Duration,

@@ -49,7 +49,7 @@ pub(crate) fn folder(path: &Path) -> OpenOptions {
     }
 }
 
-/// Applies so many creates; how long that took, and with how many commits.
+/// Applies this number of creates; how long that took, and with how many commits.
 pub(crate) async fn creates(
     store: Box<dyn Store>,
     server: &Running,

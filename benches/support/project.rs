@@ -18,7 +18,7 @@ pub(crate) fn write(folder: &Path, name: &str, text: &str) {
     fs::write(path, text).expect("a file");
 }
 
-/// One message for so many visitors.
+/// One message for this number of visitors.
 pub(crate) fn audience(rows: usize) -> TempDir {
     let folder = TempDir::new().expect("a folder");
     write(

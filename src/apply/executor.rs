@@ -1,60 +1,36 @@
-use std::{collections::VecDeque, num::NonZeroUsize, sync::Arc};
+use std::{collections::VecDeque, sync::Arc};
 
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use super::{
-    ApplyError, Clock, Event, Reporter, Session, Stop, Stopper, api::Api,
-    group_committer::GroupCommitter, rate_limiter::Permit, request_sender::RequestSender,
-    run_history::RunHistory,
+    ApplyError, Event, Session, Stop, group_committer::GroupCommitter, rate_limiter::Permit,
+    request_sender::RequestSender, run_history::RunHistory,
 };
-use crate::state::{Meta, RunChange, StateError, Store, Write};
+use crate::state::{Meta, RunChange, StateError, Write};
 
 /// Does the work of one run, whatever it consists of: a pool of deliveries under way, one budget,
 /// one committer, one history, and one way to stop.
 pub(super) struct Executor {
-    pub(super) store: Arc<dyn Store>,
-    pub(super) api: Arc<dyn Api>,
-    pub(super) sender: Arc<RequestSender>,
-    pub(super) reporter: Arc<dyn Reporter>,
-    pub(super) clock: Clock,
-    /// The id of the run.
-    pub(super) run: Uuid,
+    pub(super) session: Session,
     /// That of the state.
     pub(super) lineage: Uuid,
-    concurrency: NonZeroUsize,
+    pub(super) sender: Arc<RequestSender>,
     committer: GroupCommitter,
     history: Arc<RunHistory>,
-    stopper: Stopper,
 }
 
 impl Executor {
     /// Reads what the state knows of the budget, and begins the history.
     pub(super) async fn start(session: Session) -> Result<Self, StateError> {
-        let Session { store, api, api_url, options, info, reporter, stopper } = session;
-        let Meta { budget, lineage, .. } = store.meta().await?;
-        let sender = RequestSender::new(budget, &options, Arc::clone(&reporter), stopper.clone());
+        let Meta { budget, lineage, .. } = session.store.meta().await?;
+        let Session { options, reporter, stopper, .. } = &session;
+        let sender = RequestSender::new(budget, options, Arc::clone(reporter), stopper.clone());
         let sender = Arc::new(sender);
-        let clock = Arc::clone(&options.clock);
-        let run = info.id;
-        let history =
-            Arc::new(RunHistory::new(info, Arc::clone(&clock), api_url, Arc::clone(&sender)));
+        let history = Arc::new(RunHistory::new(&session, Arc::clone(&sender)));
         let along = Arc::clone(&history);
-        let committer = GroupCommitter::start(Arc::clone(&store), move || along.so_far());
-        let concurrency = options.concurrency;
-        Ok(Self {
-            store,
-            api,
-            sender,
-            reporter,
-            clock,
-            run,
-            lineage,
-            concurrency,
-            committer,
-            history,
-            stopper,
-        })
+        let committer = GroupCommitter::start(Arc::clone(&session.store), move || along.so_far());
+        Ok(Self { session, lineage, sender, committer, history })
     }
 
     /// Carries out what is in the queue, in its order, with at most `--concurrency` under way at
@@ -73,10 +49,10 @@ impl Executor {
         let announced = self.announce_stop();
         let mut under_way = JoinSet::new();
         let mut result = Ok(());
-        while self.stopper.reason().is_none()
+        while self.session.stopper.reason().is_none()
             && let Some(next) = queue.pop_front()
         {
-            if under_way.len() >= self.concurrency.get() {
+            if under_way.len() >= self.session.options.concurrency.get() {
                 result = result.and(self.one_ended(&mut under_way).await);
                 queue.push_front(next);
                 continue;
@@ -91,13 +67,13 @@ impl Executor {
                     }
                 },
             };
-            let (work, stopper) = (work(next, permit), self.stopper.clone());
+            let (work, stopper) = (work(next, permit), self.session.stopper.clone());
             under_way.spawn(async move { work.await.inspect_err(|_| stopper.stop(Stop::Fatal)) });
         }
         while !under_way.is_empty() {
             result = result.and(self.one_ended(&mut under_way).await);
         }
-        match self.stopper.reason() {
+        match self.session.stopper.reason() {
             Some(_) => _ = announced.await,
             None => announced.abort(),
         }
@@ -112,7 +88,7 @@ impl Executor {
             None => Ok(()),
             Some(Ok(result)) => result,
             Some(Err(error)) => {
-                self.stopper.stop(Stop::Fatal);
+                self.session.stopper.stop(Stop::Fatal);
                 Err(ApplyError::Worker(error.to_string()))
             }
         }
@@ -120,7 +96,8 @@ impl Executor {
 
     /// Tells the reporter once that the run is stopping.
     fn announce_stop(&self) -> tokio::task::JoinHandle<()> {
-        let (stopper, reporter) = (self.stopper.clone(), Arc::clone(&self.reporter));
+        let (stopper, reporter) =
+            (self.session.stopper.clone(), Arc::clone(&self.session.reporter));
         tokio::spawn(async move {
             let reason = stopper.stopped().await;
             reporter.report(&Event::Stopping(reason));
@@ -140,7 +117,7 @@ impl Executor {
     /// Why the run ended early, with this much left: a stop that came when all was done stopped
     /// nothing.
     pub(super) fn stopped(&self, left: u64) -> Option<Stop> {
-        self.stopper.reason().filter(|stop| left > 0 || *stop == Stop::Fatal)
+        self.session.stopper.reason().filter(|stop| left > 0 || *stop == Stop::Fatal)
     }
 
     /// Ends the history.

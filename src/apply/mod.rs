@@ -8,6 +8,7 @@
 
 pub mod api;
 mod delivery_machine;
+mod error;
 mod event;
 mod executor;
 mod group_committer;
@@ -29,6 +30,7 @@ mod tests;
 /// The JSON Schema of the document of an [`Outcome`].
 pub const SCHEMA: &str = include_str!("../../schemas/apply.json");
 
+pub use error::ApplyError;
 pub use event::{Event, Reporter, Silent};
 pub use options::{Clock, Options, RunInfo, Session, Stopper};
 pub use outcome::{Failure, Outcome, Stop};
@@ -36,4 +38,4 @@ pub use presence::{EVERY as PING_EVERY, Presence, keep_online};
 pub use problem::Problem;
 pub use refresh::{Refreshed, refresh};
 pub use resolution::resolution;
-pub use run::{ApplyError, apply};
+pub use run::apply;

@@ -19,7 +19,7 @@ pub struct Options {
     pub requests_per_hour: u64,
     /// No more requests than this.
     pub max_requests: Option<u64>,
-    /// No new request after so long.
+    /// No new request after this time.
     pub max_duration: Option<Duration>,
     /// No sleep for a reset of the budget longer than this.
     pub max_wait: Duration,

@@ -38,17 +38,12 @@ pub(super) struct RateLimiter {
 
 /// The period in which the API counts, as far as it is known.
 struct Period {
-    limit: u64,
-    /// Requests that may still start in this period.
-    left: u64,
+    /// What is known; `remaining` is how many requests may still start.
+    note: BudgetNote,
     /// The least that an answer of this period left; answers overtake each other, and what is
     /// left never rises. Only of use if `told`.
     least: u64,
-    resets_at: Timestamp,
-    seen_at: Timestamp,
-    /// Whether `limit` never came from the API.
-    assumed: bool,
-    /// Whether `left` comes from the API, and not only from `limit`.
+    /// Whether `remaining` comes from the API, and not only from `limit`.
     told: bool,
     /// Whether any answer of this period was seen. Until then one request goes alone: what it
     /// tells may be that there is no room for a second one.
@@ -77,19 +72,9 @@ impl RateLimiter {
         let now = clock();
         let lasts = known.is_some_and(|note| note.resets_at > now);
         let note = BudgetNote::at(known.as_ref(), now, options.requests_per_hour);
-        let BudgetNote { limit, remaining, resets_at, seen_at, assumed } = note;
-        let period = Period {
-            limit,
-            left: remaining,
-            least: remaining,
-            resets_at,
-            seen_at,
-            assumed,
-            told: lasts && !assumed,
-            tried: lasts && !assumed,
-            under_way: 0,
-            sent: 0,
-        };
+        let told = lasts && !note.assumed;
+        let period =
+            Period { note, least: note.remaining, told, tried: told, under_way: 0, sent: 0 };
         Self {
             period: Mutex::new(period),
             answered: Notify::new(),
@@ -116,13 +101,7 @@ impl RateLimiter {
     /// first request: there is nothing to remember.
     pub(super) fn note(&self) -> Option<BudgetNote> {
         let period = self.period();
-        (period.told || period.sent > 0).then_some(BudgetNote {
-            limit: period.limit,
-            remaining: period.left,
-            resets_at: period.resets_at,
-            seen_at: period.seen_at,
-            assumed: period.assumed,
-        })
+        (period.told || period.sent > 0).then_some(period.note)
     }
 
     /// Waits until one more request may start. `waiting` is told of sleeps.
@@ -166,17 +145,17 @@ impl RateLimiter {
         if self.max_requests.is_some_and(|most| period.sent >= most) {
             return Go::Never(Stop::Budget);
         }
-        if now >= period.resets_at {
-            period.left = period.limit.saturating_sub(period.under_way);
-            period.resets_at = now + PERIOD;
+        if now >= period.note.resets_at {
+            period.note.remaining = period.note.limit.saturating_sub(period.under_way);
+            period.note.resets_at = now + PERIOD;
             period.told = false;
             period.tried = false;
         }
         if !period.tried && period.under_way > 0 {
             return Go::AfterAnswers;
         }
-        if period.left > 0 {
-            period.left -= 1;
+        if period.note.remaining > 0 {
+            period.note.remaining -= 1;
             period.under_way += 1;
             period.sent += 1;
             return Go::Now;
@@ -185,7 +164,7 @@ impl RateLimiter {
             return Go::AfterAnswers;
         }
         // A second more than told: the header has whole seconds.
-        let wait = period.resets_at.duration_since(now) + SignedDuration::from_secs(1);
+        let wait = period.note.resets_at.duration_since(now) + SignedDuration::from_secs(1);
         let pause = Duration::try_from(wait).unwrap_or_default();
         if pause > self.max_wait {
             Go::Never(Stop::Budget)
@@ -209,32 +188,32 @@ impl Permit {
             let resets_at = SignedDuration::try_from(reset)
                 .ok()
                 .and_then(|reset| now.checked_add(reset).ok())
-                .unwrap_or(period.resets_at);
+                .unwrap_or(period.note.resets_at);
             let same_period =
-                period.told && resets_at.duration_since(period.resets_at).abs() < SAME_PERIOD;
+                period.told && resets_at.duration_since(period.note.resets_at).abs() < SAME_PERIOD;
             period.least = if same_period { remaining.min(period.least) } else { remaining };
             // Requests under way may or may not be counted in that answer: assume they are not.
-            period.left = period.least.saturating_sub(others);
-            period.limit = limit.unwrap_or(period.limit);
+            period.note.remaining = period.least.saturating_sub(others);
+            period.note.limit = limit.unwrap_or(period.note.limit);
             if !same_period {
-                period.resets_at = resets_at;
+                period.note.resets_at = resets_at;
             }
-            period.seen_at = now;
+            period.note.seen_at = now;
             period.told = true;
-            period.assumed &= limit.is_none();
+            period.note.assumed &= limit.is_none();
         } else {
             // Counted, as far as anybody knows.
             period.least = period.least.saturating_sub(1);
         }
         if reading.is_none() && refused {
-            period.resets_at = if period.told && period.resets_at > now {
-                period.resets_at
+            period.note.resets_at = if period.told && period.note.resets_at > now {
+                period.note.resets_at
             } else {
                 now + UNTOLD_RESET
             };
         }
         if refused {
-            period.left = 0;
+            period.note.remaining = 0;
             period.least = 0;
         }
     }
@@ -242,7 +221,7 @@ impl Permit {
     /// The request never left this machine: it costs nothing.
     pub(super) fn unsent(self) {
         let mut period = self.limiter.period();
-        period.left += 1;
+        period.note.remaining += 1;
         period.sent = period.sent.saturating_sub(1);
     }
 }

@@ -1,7 +1,6 @@
 use std::{
     collections::{BinaryHeap, VecDeque},
     mem,
-    ops::Bound,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -15,7 +14,7 @@ use crate::{
     brevo::Message,
     model::{Address, Drift, Record},
     plan::Selection,
-    state::{RunChange, StateError, Store, Write},
+    state::{RunChange, StateError, Store, Write, scan::RecordPages},
 };
 
 /// What a refresh found.
@@ -67,7 +66,7 @@ pub async fn refresh(
     }
     let changes = queue.len() as u64;
     let executor = Executor::start(session).await?;
-    executor.reporter.report(&Event::Started { changes, requests: changes });
+    executor.session.reporter.report(&Event::Started { changes, requests: changes });
     let refresh = Arc::new(Refresh { executor, found: Mutex::default() });
     let work = |address, permit| Arc::clone(&refresh).ask(address, permit);
     let left = refresh.executor.carry_out(queue, |_| false, work).await?;
@@ -82,19 +81,13 @@ async fn oldest(
     selection: &Selection,
     most: Option<u64>,
 ) -> Result<(VecDeque<Address>, u64), StateError> {
-    const PAGE: usize = 1024;
     let most = most.map_or(usize::MAX, |most| usize::try_from(most).unwrap_or(usize::MAX));
     // The newest of the oldest on top, to be pushed out by an older one.
     let mut heap: BinaryHeap<(Timestamp, Address)> = BinaryHeap::new();
     let mut others = 0;
-    let mut from = Bound::Unbounded;
-    loop {
-        let bound = from.as_ref().map(String::as_str);
-        let page = store.page(bound, Bound::Unbounded, PAGE).await?;
-        let records = page.records()?;
-        let whole = records.len() == PAGE;
-        let last = records.last().map(|record| record.address.as_str().to_owned());
-        for record in records {
+    let mut pages = RecordPages::all(store);
+    while let Some(page) = pages.next().await? {
+        for record in page.records()? {
             let resting = record.drift == Some(Drift::Forgotten);
             if resting || !selection.contains(&record.address) {
                 continue;
@@ -104,10 +97,6 @@ async fn oldest(
                 heap.pop();
                 others += 1;
             }
-        }
-        match last {
-            Some(last) if whole => from = Bound::Excluded(last),
-            _ => break,
         }
     }
     let queue = heap.into_sorted_vec().into_iter().map(|(_, address)| address).collect();
@@ -131,19 +120,21 @@ impl Refresh {
         address: Address,
         permit: Option<Permit>,
     ) -> Result<(), ApplyError> {
-        let Executor { store, api, sender, reporter, clock, .. } = &self.executor;
-        let Some(record) = store.record(&address).await? else {
-            permit.map(Permit::unsent);
+        let Executor { session, sender, .. } = &self.executor;
+        let Some(record) = session.store.record(&address).await? else {
+            if let Some(permit) = permit {
+                permit.unsent();
+            }
             return Ok(());
         };
-        let get = || api.get(record.kind, &record.id);
+        let get = || session.api.get(record.kind, &record.id);
         let drift = match sender.send(Some(&address), permit, get).await {
             Ok(found) => difference(&record, &found),
             Err(Undone::Refused(error)) if error.is_gone() => Some(Drift::Gone),
             Err(Undone::Refused(error) | Undone::Lost(error)) => {
                 let problem = Problem::Api(error);
                 let failure = Failure { address, action: "refresh", problem };
-                reporter.report(&Event::Failed(failure.clone()));
+                session.reporter.report(&Event::Failed(failure.clone()));
                 self.so_far().failed.push(failure);
                 return Ok(());
             }
@@ -173,7 +164,7 @@ impl Refresh {
                 error: None,
             });
         }
-        let record = Record { drift, verified_at: clock(), ..record };
+        let record = Record { drift, verified_at: (session.options.clock)(), ..record };
         self.executor.commit(vec![Write::Put(Box::new(record))]).await
     }
 

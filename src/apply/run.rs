@@ -1,12 +1,11 @@
 use std::{
     collections::{HashMap, VecDeque},
     mem,
-    ops::Bound,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use super::{
-    Event, Failure, Outcome, Session,
+    ApplyError, Event, Failure, Outcome, Session,
     delivery_machine::{DeliveryInput, DeliveryMachine, End, Step},
     executor::Executor,
     rate_limiter::Permit,
@@ -16,26 +15,10 @@ use crate::{
     plan::{Action, Change, Operation, Plan},
     state::{
         RunChange, StateError, Store, Write,
+        scan::RecordPages,
         unrecorded::{CreateOutcome, UnrecordedOutcome},
     },
 };
-
-/// Why a run could not go on.
-#[derive(Debug, thiserror::Error)]
-pub enum ApplyError {
-    /// The state could not be read or written. What was under way is noted as intents.
-    #[error(transparent)]
-    State(#[from] Arc<StateError>),
-    /// A part of the run ended without a word: a defect of this program.
-    #[error("a worker of the run died: {0}")]
-    Worker(String),
-}
-
-impl From<StateError> for ApplyError {
-    fn from(error: StateError) -> Self {
-        Self::State(Arc::new(error))
-    }
-}
 
 /// Carries `plan` out.
 ///
@@ -48,12 +31,12 @@ pub async fn apply(plan: Plan, session: Session) -> Result<Outcome, ApplyError> 
         return Ok(Outcome::default());
     }
     let executor = Executor::start(session).await?;
-    executor.reporter.report(&Event::Started {
+    executor.session.reporter.report(&Event::Started {
         changes: plan.changes.len() as u64,
         requests: plan.summary.requests,
     });
     for mark in &plan.protect {
-        remember_protection(&*executor.store, &mark.key, mark.protect).await?;
+        remember_protection(&*executor.session.store, &mark.key, mark.protect).await?;
     }
     let run = Arc::new(Run { executor, outcome: Mutex::default() });
     let costs_nothing =
@@ -86,17 +69,10 @@ async fn remember_protection(
     key: &Key,
     protect: bool,
 ) -> Result<(), StateError> {
-    const PAGE: usize = 1024;
-    // 'A' follows '@': the end of the message's deliveries.
-    let end = format!("{key}A");
-    let mut from = Bound::Included(format!("{key}@"));
-    loop {
-        let page =
-            store.page(from.as_ref().map(String::as_str), Bound::Excluded(&end), PAGE).await?;
-        let records = page.records()?;
-        let whole = records.len() == PAGE;
-        let last = records.last().map(|record| record.address.as_str().to_owned());
-        let writes: Vec<Write> = records
+    let mut pages = RecordPages::of(store, key);
+    while let Some(page) = pages.next().await? {
+        let writes: Vec<Write> = page
+            .records()?
             .into_iter()
             .filter(|record| record.protect != protect)
             .map(|record| Write::Put(Box::new(Record { protect, ..record })))
@@ -104,11 +80,8 @@ async fn remember_protection(
         if !writes.is_empty() {
             store.commit(writes).await?;
         }
-        match last {
-            Some(last) if whole => from = Bound::Excluded(last),
-            _ => return Ok(()),
-        }
     }
+    Ok(())
 }
 
 /// A plan that is being carried out.
@@ -161,12 +134,13 @@ impl Run {
         change: Change,
         mut permit: Option<Permit>,
     ) -> Result<(), ApplyError> {
-        let Executor { api, sender, clock, run, .. } = &self.executor;
+        let Executor { session, sender, .. } = &self.executor;
+        let (api, clock, run) = (&session.api, &session.options.clock, session.info.id);
         let record = self.record_of(&change).await?;
         let (address, action, kind) = (change.address.clone(), change.action(), change.kind);
         let visitor = address.visitor();
         let of = Some(&address);
-        let (mut machine, mut step) = DeliveryMachine::start(change, record, *run, clock());
+        let (mut machine, mut step) = DeliveryMachine::start(change, record, run, clock());
         loop {
             let input = match step {
                 Step::Intend(intent) => {
@@ -220,11 +194,11 @@ impl Run {
             | Operation::Adopt { .. }
             | Operation::Delete { .. }
             | Operation::Unknown { .. } => Ok(None),
-            Operation::Move { from, .. } => self.executor.store.record(from).await,
+            Operation::Move { from, .. } => self.executor.session.store.record(from).await,
             Operation::Update { .. }
             | Operation::Restore { .. }
             | Operation::FinishReplace { .. }
-            | Operation::Forget { .. } => self.executor.store.record(&change.address).await,
+            | Operation::Forget { .. } => self.executor.session.store.record(&change.address).await,
         }
     }
 
@@ -236,9 +210,9 @@ impl Run {
     ) -> Result<(), ApplyError> {
         let result = self.executor.commit(writes).await;
         if let (Err(_), Some(create)) = (&result, outcome) {
-            let Executor { lineage, run, reporter, .. } = &self.executor;
-            let outcome = UnrecordedOutcome { lineage: *lineage, run: *run, create };
-            reporter.report(&Event::Unrecorded(outcome));
+            let Executor { session, lineage, .. } = &self.executor;
+            let outcome = UnrecordedOutcome { lineage: *lineage, run: session.info.id, create };
+            session.reporter.report(&Event::Unrecorded(outcome));
         }
         result
     }
@@ -281,7 +255,7 @@ impl Run {
             End::Abandoned => return self.so_far().remaining += 1,
             End::Held => return self.so_far().unknown.push(address),
         };
-        self.executor.reporter.report(&event);
+        self.executor.session.reporter.report(&event);
     }
 }
 

@@ -5,7 +5,7 @@ use std::{
 
 use jiff::Timestamp;
 
-use super::{Clock, RunInfo, Stop, request_sender::RequestSender};
+use super::{Clock, RunInfo, Session, Stop, request_sender::RequestSender};
 use crate::{
     model::BaseUrl,
     state::{Run, RunChange, RunPart, Write},
@@ -34,14 +34,16 @@ struct Pages {
 }
 
 impl RunHistory {
-    pub(super) fn new(
-        info: RunInfo,
-        clock: Clock,
-        api_url: Option<BaseUrl>,
-        sender: Arc<RequestSender>,
-    ) -> Self {
-        let started_at = clock();
-        Self { info, started_at, clock, sender, api_url, pages: Mutex::default() }
+    pub(super) fn new(session: &Session, sender: Arc<RequestSender>) -> Self {
+        let Session { info, api_url, options, .. } = session;
+        Self {
+            info: info.clone(),
+            started_at: (options.clock)(),
+            clock: Arc::clone(&options.clock),
+            sender,
+            api_url: api_url.clone(),
+            pages: Mutex::default(),
+        }
     }
 
     /// The next commit takes this along.

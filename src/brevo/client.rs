@@ -253,7 +253,7 @@ impl Client {
             None => format!("{base}{collection}"),
             Some(id) => format!("{base}{collection}/{}", segment(id.as_str())?),
         };
-        Url::parse(&url).map_err(|_| "its path is no URL")
+        Url::parse(&url).map_err(|_| "its path does not make a URL")
     }
 
     fn scrub<'a>(&'a self, visitor: Option<&'a VisitorId>) -> Scrub<'a> {

@@ -185,7 +185,10 @@ impl Error {
 
     /// What to do now, if the answer tells.
     pub fn hint(&self) -> Option<Hint> {
-        Hint::of(self, self.inner.key)
+        let Inner { kind, budget, key, .. } = &*self.inner;
+        let ErrorKind::Status { status, message, .. } = kind else { return None };
+        let message = message.as_deref().unwrap_or_default();
+        Hint::of(*status, message, self.is_gone(), *budget, *key)
     }
 }
 

@@ -1,6 +1,6 @@
 use std::{fmt, time::Duration};
 
-use super::{Error, ErrorKind, key::KeyProblem};
+use super::{BudgetReading, key::KeyProblem};
 
 /// What to do about an error, as far as the answer tells. `Display` is a sentence for people.
 ///
@@ -30,9 +30,15 @@ pub enum Hint {
 }
 
 impl Hint {
-    pub(super) fn of(error: &Error, key: Option<KeyProblem>) -> Option<Self> {
-        let ErrorKind::Status { status, message, .. } = error.kind() else { return None };
-        let said = message.as_deref().unwrap_or_default().to_ascii_lowercase();
+    /// What to do about an error status with this message, if that is known.
+    pub(super) fn of(
+        status: u16,
+        message: &str,
+        is_gone: bool,
+        budget: Option<BudgetReading>,
+        key: Option<KeyProblem>,
+    ) -> Option<Self> {
+        let said = message.to_ascii_lowercase();
         match status {
             401 if said.contains("unrecognised ip") || said.contains("unrecognized ip") => {
                 Some(Self::UnrecognisedIp)
@@ -42,9 +48,9 @@ impl Hint {
             401 => Some(Self::Unauthorized(key)),
             402 => Some(Self::Plan),
             403 => Some(Self::Forbidden),
-            404 if error.is_gone() => Some(Self::Gone),
+            404 if is_gone => Some(Self::Gone),
             404 => Some(Self::WrongPath),
-            429 => Some(Self::Wait(error.budget().map(|budget| budget.reset))),
+            429 => Some(Self::Wait(budget.map(|budget| budget.reset))),
             _ => None,
         }
     }

@@ -8,6 +8,7 @@ use crate::model::{MessageId, VisitorId};
 ///
 /// The specification requires none of its fields, and their types changed over the years: a
 /// field that is absent or of another type than expected is `None`. Only the id must be there.
+/// Fields that pushsync has no use for are left out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Message {
@@ -25,26 +26,12 @@ pub struct Message {
     pub agent_id: Option<String>,
     /// That agent's name, as visitors see it.
     pub agent_name: Option<String>,
-    /// The URL of that agent's picture.
-    pub agent_userpic: Option<String>,
     /// When it was created (milliseconds in the API).
     pub created_at: Option<Timestamp>,
     /// The mark given when it was sent.
     pub received_from: Option<String>,
     /// Whether it was sent as an automated message.
     pub is_pushed: Option<bool>,
-    /// Whether it came from "targeted chats & triggers" or the JavaScript API.
-    pub is_trigger: Option<bool>,
-    /// Whether it is a missed or offline message.
-    pub is_missed: Option<bool>,
-    /// Whether the visitor left it unread in a finished chat.
-    pub is_missed_by_visitor: Option<bool>,
-    /// Whether a bot wrote it.
-    pub is_bot: Option<bool>,
-    /// The subject, in e-mail threads.
-    pub subject: Option<String>,
-    /// The attached files: `attachments`, or `file` in older answers.
-    pub attachments: Option<Vec<Attachment>>,
 }
 
 /// Who wrote a message.
@@ -59,21 +46,7 @@ pub enum MessageType {
     Other(String),
 }
 
-/// A file attached to a message.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Attachment {
-    /// Its name.
-    pub name: Option<String>,
-    /// Where it is.
-    pub link: Option<String>,
-    /// Its MIME type.
-    pub mime_type: Option<String>,
-    /// Its size in bytes.
-    pub size: Option<u64>,
-}
-
-/// Why the body of a success is no message.
+/// Why the body of a success is not a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum NoMessage {
     Empty,
@@ -120,16 +93,9 @@ impl Message {
             visitor: None,
             agent_id: None,
             agent_name: None,
-            agent_userpic: None,
             created_at: None,
             received_from: None,
             is_pushed: None,
-            is_trigger: None,
-            is_missed: None,
-            is_missed_by_visitor: None,
-            is_bot: None,
-            subject: None,
-            attachments: None,
         }
     }
 
@@ -137,10 +103,6 @@ impl Message {
         let id = usable_id(object.get("id")?)?;
         let text = |name: &str| object.get(name).and_then(Value::as_str).map(str::to_owned);
         let flag = |name: &str| object.get(name).and_then(Value::as_bool);
-        let files = match object.get("attachments").and_then(Value::as_array) {
-            Some(files) => Some(files.iter().filter_map(Attachment::read).collect()),
-            None => object.get("file").and_then(Attachment::read).map(|file| vec![file]),
-        };
         Some(Self {
             id,
             kind: text("type").map(|word| match word.as_str() {
@@ -153,32 +115,12 @@ impl Message {
             visitor: text("visitorId").and_then(|id| VisitorId::parse(&id).ok()),
             agent_id: text("agentId"),
             agent_name: text("agentName"),
-            agent_userpic: text("agentUserpic"),
             created_at: object
                 .get("createdAt")
                 .and_then(Value::as_i64)
                 .and_then(|ms| Timestamp::from_millisecond(ms).ok()),
             received_from: text("receivedFrom"),
             is_pushed: flag("isPushed"),
-            is_trigger: flag("isTrigger"),
-            is_missed: flag("isMissed"),
-            is_missed_by_visitor: flag("isMissedByVisitor"),
-            is_bot: flag("isBot"),
-            subject: text("subject"),
-            attachments: files,
-        })
-    }
-}
-
-impl Attachment {
-    fn read(value: &Value) -> Option<Self> {
-        let object = value.as_object()?;
-        let text = |name: &str| object.get(name).and_then(Value::as_str).map(str::to_owned);
-        Some(Self {
-            name: text("name"),
-            link: text("link"),
-            mime_type: text("mimeType"),
-            size: object.get("size").and_then(Value::as_u64),
         })
     }
 }
@@ -216,7 +158,6 @@ mod tests {
         assert_eq!(message.kind, Some(MessageType::Agent));
         assert_eq!(message.created_at.map(|t| t.as_millisecond()), Some(1_470_222_622_433));
         assert_eq!(message.is_pushed, Some(true));
-        assert_eq!(message.attachments.map(|files| files.len()), Some(1));
         assert_eq!(
             message.visitor.as_ref().map(VisitorId::as_str),
             Some("kZMvWhf8npAu3H6qd57w2Hv6nh6rnxvg")

@@ -80,6 +80,6 @@ pub use budget::BudgetReading;
 pub use client::{Answer, Client, Config, ConfigError};
 pub use error::{Error, ErrorKind};
 pub use hint::Hint;
-pub use message::{Attachment, Message, MessageType};
+pub use message::{Message, MessageType};
 pub use operation::Operation;
 pub use request::SenderMismatch;

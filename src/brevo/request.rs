@@ -13,7 +13,7 @@ pub struct SenderMismatch {
 }
 
 impl SenderMismatch {
-    /// Fails if `sender` cannot send messages of this kind. Whoever sends [`Kind::Agent`] can be
+    /// Fails if `sender` cannot send messages of this kind. Those of [`Kind::Agent`] can be
     /// pinged online, too.
     ///
     /// # Errors

@@ -42,7 +42,7 @@ fn assert_plain(out: &[u8]) {
         plain.push_str(&rest[..at]);
         let colour = rest[at + 2..].find(|c: char| !c.is_ascii_digit() && c != ';');
         let end = colour.map_or(rest.len(), |end| at + 2 + end);
-        assert!(rest[end..].starts_with('m'), "an escape that is no colour: {:?}", &rest[at..]);
+        assert!(rest[end..].starts_with('m'), "an escape that is not a colour: {:?}", &rest[at..]);
         rest = &rest[end + 1..];
     }
     plain.push_str(rest);

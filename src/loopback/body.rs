@@ -1,12 +1,11 @@
 //! The body of a request, whole.
 
-use std::time::Duration;
-
 use axum::{
     body::{Body, Bytes, to_bytes},
     http::{HeaderValue, Response, StatusCode, header},
     response::IntoResponse,
 };
+use tokio::time::timeout;
 
 use super::Limits;
 
@@ -22,7 +21,10 @@ pub(crate) enum Unread {
 /// Reads a body within these limits.
 pub(crate) async fn read(body: Body, limits: Limits) -> Result<Bytes, Unread> {
     let whole = to_bytes(body, limits.body_bytes);
-    within(limits.patience, whole).await?.map_err(|_| Unread::TooLong)
+    match timeout(limits.patience, whole).await {
+        Ok(body) => body.map_err(|_| Unread::TooLong),
+        Err(_) => Err(Unread::TooSlow),
+    }
 }
 
 /// The answer to one that did not come in time.
@@ -31,8 +33,4 @@ pub(crate) fn too_slow() -> Response<Body> {
     let mut response = (StatusCode::REQUEST_TIMEOUT, words).into_response();
     response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     response
-}
-
-async fn within<T>(patience: Duration, read: impl Future<Output = T>) -> Result<T, Unread> {
-    tokio::time::timeout(patience, read).await.map_err(|_| Unread::TooSlow)
 }

@@ -101,7 +101,7 @@ async fn strangers_are_refused_in_words_before_anything_is_done() {
 
 /// Time stands still but where everybody waits: then it goes on to the next alarm.
 #[tokio::test(start_paused = true)]
-async fn whoever_says_nothing_or_says_it_slowly_is_not_waited_for_for_ever() {
+async fn a_client_that_is_silent_or_slow_is_not_waited_for_for_ever() {
     let server = start(router()).await;
     for beginning in [
         "",
@@ -126,7 +126,7 @@ async fn whoever_says_nothing_or_says_it_slowly_is_not_waited_for_for_ever() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_reads_nothing_of_an_answer_is_not_waited_for_for_ever() {
+async fn a_client_that_does_not_read_its_answer_is_not_waited_for_for_ever() {
     let (done, ended) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     struct Tells(Arc<Notify>);
     impl Drop for Tells {

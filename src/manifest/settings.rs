@@ -24,9 +24,9 @@ pub enum MaskVisitors {
 /// How many deliveries may go in one run without being asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Threshold {
-    /// So many.
+    /// A number of deliveries.
     Count(u64),
-    /// So many percent (0 to 100) of the managed deliveries.
+    /// A percentage (0 to 100) of the managed deliveries.
     Share(u8),
 }
 

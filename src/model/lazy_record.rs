@@ -44,7 +44,7 @@ impl PackedRecords {
     /// A record of it, if there are as many.
     pub fn get(self: &Arc<Self>, index: usize) -> Option<LazyRecord> {
         let records = Arc::clone(self);
-        (index < self.len()).then(|| LazyRecord(Form::Packed { records, index }))
+        (index < self.len()).then_some(LazyRecord(Form::Packed { records, index }))
     }
 
     fn parts(&self, index: usize) -> Option<(&[u8], &[u8])> {

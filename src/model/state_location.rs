@@ -22,11 +22,11 @@ pub enum StateLocation {
 #[non_exhaustive]
 pub enum ParseStateLocationError {
     /// There is nothing.
-    #[error("the place of the state is empty")]
+    #[error("the location of the state is empty")]
     Empty,
     /// There is white space at an end, or a control character, or white space in a URL.
     #[error(
-        "the place of the state has white space or a control character where none belongs; it is not shown, because it may hold a password"
+        "the location of the state has white space or a control character where none belongs; it is not shown, because it may hold a password"
     )]
     Space,
     /// A URL of something that people know, and that no store goes by.
@@ -36,15 +36,15 @@ pub enum ParseStateLocationError {
     NoStore(&'static str),
     /// A URL of another kind.
     #[error(
-        "the place of the state is a URL that no store goes by; it is not shown, because it may hold a password"
+        "the location of the state is a URL that no store goes by; it is not shown, because it may hold a password"
     )]
     Scheme,
     /// Nothing follows the scheme.
-    #[error("the place of the state is a URL that names no host and no bucket")]
+    #[error("the location of the state is a URL that names no host and no bucket")]
     NoHost,
     /// Too much like a URL, or like the parameters of a connection, to be a folder.
     #[error(
-        "the place of the state looks like a URL that is not written right, or like the parameters of a connection; it is not shown, because it may hold a password"
+        "the location of the state looks like a URL that is not written right, or like the parameters of a connection; it is not shown, because it may hold a password"
     )]
     LikeUrl,
 }

@@ -6,7 +6,7 @@ use super::{is_hostile, mask::masked};
 
 /// Who sees a message: an opaque id from a webhook, or one the customer made.
 ///
-/// Whoever knows it can open that visitor's chat, so `Debug` never shows it whole and there is
+/// Anyone who knows it can open that visitor's chat, so `Debug` never shows it whole and there is
 /// no `Display`: choose [`VisitorId::as_str`] or [`VisitorId::masked`].
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]

@@ -10,9 +10,9 @@ const SMALL: u64 = 5;
 /// How many of the managed deliveries may go in one run.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Limit {
-    /// So many.
+    /// A number of deliveries.
     Count(u64),
-    /// So many of a hundred.
+    /// A percentage.
     Percent(f64),
     /// Any number.
     All,

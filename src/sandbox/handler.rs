@@ -302,7 +302,7 @@ impl Inner {
                 return Ok((id, name, Some(received_from)));
             }
         };
-        let known = self.world.agents().iter().find(|agent| agent.id == id);
+        let known = self.world.agents().find(|agent| agent.id == id);
         let name = known.map_or_else(|| ids::name(&id).to_owned(), |agent| agent.name.clone());
         Ok((id, name, received_from))
     }

@@ -124,7 +124,7 @@ impl Journal {
     fn compact(self, path: &Path, replay: &Replay) -> io::Result<Self> {
         let mut text = format!("{HEADER}\n");
         let messages = replay.world.messages().iter();
-        let agents = replay.world.agents().iter();
+        let agents = replay.world.agents();
         let all = messages
             .map(|message| JournalEntry::Message(Box::new(message.clone())))
             .chain(agents.map(|agent| JournalEntry::Agent(agent.clone())))

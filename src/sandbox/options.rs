@@ -66,7 +66,7 @@ pub struct Faults {
     pub seed: u64,
 }
 
-/// So many requests in a period: `100/h`, `5/30s`.
+/// At most this number of requests in a period: `100/h`, `5/30s`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Budget {
     /// Requests in one period.

@@ -1,4 +1,7 @@
-use std::{collections::HashMap, fmt};
+use std::{
+    collections::{BTreeMap, HashMap},
+    fmt,
+};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -148,8 +151,8 @@ pub(super) enum JournalEntry {
 pub(super) struct World {
     messages: Vec<SandboxMessage>,
     by_id: HashMap<String, usize>,
-    agents: Vec<DummyAgent>,
-    by_email: HashMap<String, usize>,
+    /// By e-mail address.
+    agents: BTreeMap<String, DummyAgent>,
 }
 
 impl World {
@@ -158,8 +161,8 @@ impl World {
         &self.messages
     }
 
-    pub(super) fn agents(&self) -> &[DummyAgent] {
-        &self.agents
+    pub(super) fn agents(&self) -> impl ExactSizeIterator<Item = &DummyAgent> {
+        self.agents.values()
     }
 
     /// A message that is there.
@@ -168,7 +171,7 @@ impl World {
     }
 
     pub(super) fn agent(&self, email: &str) -> Option<&DummyAgent> {
-        self.by_email.get(email).map(|at| &self.agents[*at])
+        self.agents.get(email)
     }
 
     /// An id that no message has. Made from the time too: a sandbox whose data was thrown away
@@ -207,13 +210,9 @@ impl World {
                     self.messages[*place].deleted_at = Some(at);
                 }
             }
-            JournalEntry::Agent(agent) => match self.by_email.get(&agent.email) {
-                Some(at) => self.agents[*at] = agent,
-                None => {
-                    self.by_email.insert(agent.email.clone(), self.agents.len());
-                    self.agents.push(agent);
-                }
-            },
+            JournalEntry::Agent(agent) => {
+                self.agents.insert(agent.email.clone(), agent);
+            }
             // Kept by the quota, not here.
             JournalEntry::Window(_) => {}
         }

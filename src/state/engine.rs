@@ -320,7 +320,7 @@ impl<K: Kv> Engine<K> {
             problems.add_error(error)?;
         }
         if let Some(what) = self.header.tally(table).mismatch(table, tally) {
-            // With a bad value among them, a wrong sum is no news; a wrong count may be.
+            // With a bad value among them, a wrong sum says nothing new; a wrong count may.
             if whole || tally.count != self.header.tally(table).count {
                 problems.add(what);
             }

@@ -5,8 +5,6 @@ use uuid::Uuid;
 use super::StateKey;
 use crate::model::{Address, BaseUrl, BudgetNote, Intent, MessageId, Record};
 
-/// The durable note that a create is about to leave. One without outcome is an *unknown*
-
 /// The public part of a state's header.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -35,7 +33,6 @@ pub struct Meta {
 }
 
 /// The sum (modulo 2^128) of the checksums of some records: it does not depend on their order,
-
 /// and a record more, less or altered changes it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
@@ -85,7 +82,6 @@ pub struct Run {
 }
 
 /// Further changes of a [`Run`]. They are stored as they happen, so that a run that is killed has
-
 /// them in the history too; [`super::Store::runs`] puts them back into their run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -43,7 +43,7 @@ type Job<K> = Box<dyn FnOnce(&mut OnThread<K>) + Send>;
 /// The state on its thread.
 enum OnThread<K> {
     NotYetOpen,
-    Open(Engine<K>),
+    Open(Box<Engine<K>>),
     /// A call panicked, and nothing is read or written any more. Why.
     GivenUp(String),
 }
@@ -74,7 +74,7 @@ impl<K: Kv + 'static> ThreadedStore<K> {
         let (opened, wait) = mpsc::channel();
         let location = store.location.clone();
         let job = move |state: &mut OnThread<K>| {
-            *state = OnThread::Open(open(&location)?);
+            *state = OnThread::Open(Box::new(open(&location)?));
             Ok(())
         };
         let _watch = store.send(job, move |result| {

@@ -178,6 +178,7 @@ fn parse(
     let lines = export::opened(Box::new(bytes), key).map_err(|error| match error {
         StateError::Encrypted { .. } => "they are encrypted: set PUSHSYNC_STATE_KEY".to_owned(),
         StateError::WrongKey { .. } => "they are encrypted under another key".to_owned(),
+        StateError::BadExport { line, .. } => format!("line {line} is not as it was written"),
         error => error.to_string(),
     })?;
     let mut outcomes = Vec::new();

@@ -204,7 +204,7 @@ fn verify_finds_what_was_changed_while_the_state_is_open() {
 #[test]
 fn a_making_that_was_cut_off_is_made_again() {
     let server = server!();
-    // A whole one takes so many requests; it is cut off after each of them.
+    // Counts the requests of a whole one; then cuts it off after each of them.
     let proxy = super::proxy::Proxy::start(server.address, |_| super::proxy::Fate::Pass);
     drop(server.place().through(proxy.address).open().expect("opens"));
     let requests = proxy.asked().len();

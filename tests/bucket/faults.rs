@@ -81,7 +81,7 @@ fn writer(number: i64, place: &Place, rng: &mut Rng, expected: &mut Expected) ->
         fate(&mut faults.lock().expect("not poisoned"))
     });
     let place = place.through(proxy.address);
-    // Whoever was killed before has left its lock.
+    // A writer that was killed has left its lock.
     let store = match state::open(place.options_of(9, number * 1000)) {
         Ok(store) => store,
         Err(StateError::Unavailable { .. }) => return "not opened",

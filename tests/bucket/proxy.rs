@@ -92,7 +92,7 @@ impl Proxy {
         *self.shared.decide.lock().expect("not poisoned") = Box::new(decide);
     }
 
-    /// Whoever goes through it is cut off for ever, like a process that is killed.
+    /// Cuts off every client for ever, as if its process were killed.
     pub(crate) fn cut(&self) {
         self.decide(|_| Fate::Drop { effect: false });
     }

@@ -145,7 +145,7 @@ fn plan_and_apply_refresh_first_when_asked_to() {
     project.with(&sandbox, "apply --refresh --yes").ok();
     sandbox.holds(&[(ADA, "ours")]);
     assert_eq!(sandbox.counts()[1] - before[1], 2);
-    // So many, the least recently verified ones.
+    // At most this number, the least recently verified ones.
     let (project, sandbox) = (Project::many(3), Sandbox::start());
     project.apply(&sandbox);
     project.with(&sandbox, "plan --refresh=2").ok();

@@ -98,6 +98,12 @@ fn page(texts: &[String]) -> String {
         let mut yaml = "messages:\n".to_owned();
         for (n, text) in texts.iter().enumerate() {
             let text = serde_json::to_string(&format!("{text} {suffix}")).expect("JSON is YAML");
+            // YAML holds control characters only as escapes.
+            let escaped = |c: char| match c.is_control() {
+                true => format!("\\u{:04x}", u32::from(c)),
+                false => c.to_string(),
+            };
+            let text: String = text.chars().map(escaped).collect();
             yaml.push_str(&format!(
                 "  m{n:02}: {{ from: support, to: team, raw: true, text: {text} }}\n"
             ));
@@ -204,7 +210,7 @@ fn a_page_fits_a_desk_and_a_phone_in_light_and_dark() {
     for (width, height) in [(1280, 2400), (360, 2400)] {
         for (name, scheme) in schemes {
             let shot = shots.join(format!("plan-{width}-{name}.png"));
-            // What an earlier run left is no picture of this one.
+            // A picture of an earlier run does not show this one.
             let _ = fs::remove_file(&shot);
             let (size, to) = (
                 format!("--window-size={width},{height}"),

@@ -7,7 +7,7 @@ use crate::{
     support::{Project, Sandbox, run_as},
 };
 
-/// fsync takes so long that whoever wants to come along has come.
+/// fsync takes long enough for all other writes to come along.
 const SLOW: &str = "inject=fsync,fdatasync:delay_exit=20000";
 const CALLS: &str = "pwrite64,write,writev,sendto,sendmsg,fsync,fdatasync";
 
@@ -38,7 +38,7 @@ fn text(n: usize) -> String {
     std::iter::repeat_with(|| random.alphanumeric()).take(24).collect()
 }
 
-/// Applies so many creates in a new project; the calls that it took.
+/// Applies this number of creates in a new project; the calls that it took.
 fn apply(creates: usize, concurrency: usize) -> Vec<Call> {
     let sandbox = Sandbox::start();
     let project = Project::empty();

@@ -159,7 +159,7 @@ fn a_reader_that_is_gone_changes_neither_the_work_nor_the_exit_status() {
 }
 
 #[test]
-fn a_server_serves_whoever_reads_what_it_prints() {
+fn a_server_serves_even_if_nobody_reads_its_output() {
     for way in lost(1).into_iter().chain(lost(2)) {
         for server in ["sandbox", "preview"] {
             let project = Project::many(1);

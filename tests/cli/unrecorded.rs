@@ -126,7 +126,7 @@ fn only_intents_of_the_same_run_are_settled_and_only_of_the_same_state() {
     outcome["create"]["sent"]["kind"] = "agent".into();
     fs::write(&file, format!("{outcome}\n")).expect("writable");
     project.with(&sandbox, "apply --yes").exits(4).never_says(&["recorded what became"]);
-    // Of another state, and what is no outcome at all.
+    // One file is of another state, and one does not hold an outcome.
     for text in [
         kept.replace(
             outcome["lineage"].as_str().expect("a UUID"),

@@ -58,7 +58,7 @@ fn what_looks_like_a_url_is_refused_wherever_a_place_is_named_and_never_shown() 
     let project = Project::empty();
     let yaml = "messages: { note: { from: support, to: ada, text: one } }";
     let told = |run: Run| {
-        run.exits(1).warns(&["the place of the state", "./NAME"]).never_says(&["hush"]);
+        run.exits(1).warns(&["the location of the state", "./NAME"]).never_says(&["hush"]);
     };
     project.settings("", yaml);
     let files = || std::fs::read_dir(project.path()).expect("a folder").count();

@@ -14,7 +14,7 @@ fn chromium() -> PathBuf {
     all.find(|file| file.is_file()).expect("Chromium, to make pictures with")
 }
 
-/// Makes a picture of a page, so many pixels wide and high.
+/// Makes a picture of a page with this width and height in pixels.
 pub(super) fn picture(page: &Path, to: &Path, (width, height): (u32, u32)) {
     let profile = TempDir::new().expect("a folder");
     let done = Command::new(chromium())

@@ -97,6 +97,27 @@ fn every_link_leads_somewhere() {
     assert!(checked >= 150, "only {checked} links were found");
 }
 
+/// Files and folders in code: `src/apply/run.rs`, and `run.rs` alone.
+#[test]
+fn every_file_that_the_architecture_names_exists() {
+    let page = read(&root().join("docs/architecture.md"));
+    let files: Vec<_> = ["src", "tests"].iter().flat_map(|top| walk(&root().join(top))).collect();
+    let mut wrong = Vec::new();
+    let mut checked = 0;
+    for name in page.split('`').skip(1).step_by(2) {
+        let whole = ["src/", "tests/"].iter().any(|top| name.starts_with(top));
+        if whole || name.ends_with(".rs") {
+            checked += 1;
+            let exists = root().join(name).exists();
+            if !(exists || !whole && files.iter().any(|file| file.ends_with(name))) {
+                wrong.push(name);
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(checked > 100, "only {checked} files were found");
+}
+
 #[test]
 fn every_page_is_in_the_book_once() {
     let docs = root().join("docs");

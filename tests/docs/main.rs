@@ -320,7 +320,7 @@ fn every_command_that_is_shown_exists() {
             args.push("--help".to_owned());
             let output = pushsync(root(), &args);
             checked += 1;
-            // An error of arguments comes before the help, and a word that is no command, too.
+            // An error of arguments comes before the help, and a word that is not a command, too.
             if !output.status.success() || !text(&output.stdout).contains("Usage: pushsync") {
                 let why = text(&output.stderr).lines().next().unwrap_or_default().to_owned();
                 wrong.push(format!("{}: pushsync {command}: {why}", path.display()));

@@ -331,7 +331,7 @@ fn the_folder_of_the_download_is_removed_and_no_other() {
         .current_dir(repository.path())
         .output()
         .expect("bash starts");
-    assert_eq!(done.status.code(), Some(1), "this is no pipeline");
+    assert_eq!(done.status.code(), Some(1), "this is not a pipeline");
     assert!(fs::metadata(&other).is_err());
 }
 

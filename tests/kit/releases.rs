@@ -114,7 +114,7 @@ fn a_download_with_the_right_checksum_is_used_and_by_default_it_is_the_version_o
             .pull_request()
             .input("version", version)
             .env("PUSHSYNC_RELEASES", &release.url);
-        job.exits(1).notes("error", "is no version");
+        job.exits(1).notes("error", "is not a version");
     }
     for url in [
         "http://example.com/x",

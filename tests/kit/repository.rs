@@ -181,7 +181,7 @@ pub(crate) fn note(text: &str) -> String {
     format!("  note: {{ from: support, to: ada, text: {} }}", serde_json::json!(text))
 }
 
-/// So many messages to Ada.
+/// This number of messages to Ada.
 pub(crate) fn many(count: usize) -> String {
     (0..count)
         .map(|n| format!("  m{n:02}: {{ from: support, to: ada, text: text {n} }}\n"))

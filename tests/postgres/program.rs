@@ -17,7 +17,7 @@ fn state(url: &str) -> String {
     format!("state: {url:?}")
 }
 
-/// A project of so many messages, with its state in this database.
+/// A project of this many messages, with its state in this database.
 fn project(database: &Database, count: usize) -> Project {
     let project = Project::empty();
     project.settings(&state(&database.url()), &many(count, "text"));

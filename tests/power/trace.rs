@@ -235,7 +235,7 @@ impl Argument<'_> {
     }
 
     fn number(self) -> i64 {
-        self.try_number().unwrap_or_else(|| panic!("{} is no number", self.words()))
+        self.try_number().unwrap_or_else(|| panic!("{} is not a number", self.words()))
     }
 
     fn is_text(self) -> bool {

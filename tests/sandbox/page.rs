@@ -60,7 +60,7 @@ async fn the_page_hears_of_every_change_and_of_the_end() {
     reads(&mut stream, &mut got, "data: ", 3).await;
     raw(&running, "DELETE", &path, "").await;
     reads(&mut stream, &mut got, "data: ", 4).await;
-    // What changes nothing is no news.
+    // No news is sent without a change.
     raw(&running, "GET", &path, "").await;
 
     running.stop().await;

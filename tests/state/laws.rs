@@ -27,7 +27,7 @@ fn write() -> impl Strategy<Value = Write> {
     ]
 }
 
-/// All records, so many at once.
+/// All records, in pages of this size.
 fn in_pages(store: &dyn Store, size: usize) -> Vec<Record> {
     let mut all: Vec<Record> = Vec::new();
     loop {

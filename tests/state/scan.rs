@@ -94,7 +94,7 @@ fn a_circle_of_renames_is_the_only_item() {
     assert!(records.next().is_none());
 }
 
-/// A store that lost a record (its ledger is that of another one), or changes while it is read.
+/// A store that lost a record (its header is that of another one), or changes while it is read.
 struct Faulty {
     inner: pushsync::state::MemoryStore,
     says: Option<pushsync::state::MemoryStore>,

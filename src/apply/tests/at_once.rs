@@ -79,7 +79,7 @@ impl Store for Slow {
     }
 }
 
-/// Many creates, with commits and requests that take so many milliseconds.
+/// Many creates, with commits and requests that take this number of milliseconds.
 fn scene(commit: u64, request: u64) -> (Scene, Arc<Slow>) {
     let mut scene = Scene::new(Server::with_script([]));
     for n in 0..CREATES {

@@ -7,12 +7,12 @@ use memchr::{memchr, memchr_iter};
 use super::{
     ENOUGH, VISITOR_COLUMN,
     lines::cell_span,
-    table::{Origin, Rows, Table, check_visitor},
+    table::{Origin, Rows, Table},
 };
 use crate::{
     diagnostics::{Code, Diagnostic},
     manifest::{folder::not_utf8, limits::Limits, suggest},
-    model::{Place, number},
+    model::{Place, VisitorId, number},
 };
 
 impl Table {
@@ -74,8 +74,8 @@ impl Table {
                 continue;
             }
             let id = record.get(visitor).unwrap_or_default();
-            if let Err(error) = check_visitor(&String::from_utf8_lossy(id)) {
-                problems.add(counter.at, line, Wrong::Visitor(error));
+            if let Err(error) = VisitorId::parse(&String::from_utf8_lossy(id)) {
+                problems.add(counter.at, line, Wrong::Visitor(error.to_string()));
             }
             let start = cells.len();
             cells.extend_from_slice(record.as_slice());

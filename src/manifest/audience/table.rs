@@ -111,9 +111,9 @@ impl Table {
         let mut problems = Vec::new();
         let mut rows = Rows::default();
         for (at, id) in ids.iter().enumerate() {
-            if let Err(error) = check_visitor(id) {
+            if let Err(error) = VisitorId::parse(id) {
                 let place = source.child(at).place();
-                problems.push(Diagnostic::error(Code::BadVisitor, error).at(place));
+                problems.push(Diagnostic::error(Code::BadVisitor, error.to_string()).at(place));
             }
             rows.cells.push_str(id);
             rows.ends.push(u32::try_from(rows.cells.len()).unwrap_or(u32::MAX));
@@ -174,8 +174,4 @@ impl fmt::Debug for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Table({} rows, columns {:?})", self.order.len(), self.columns)
     }
-}
-
-pub(super) fn check_visitor(id: &str) -> Result<(), String> {
-    VisitorId::parse(id).map(|_| ()).map_err(|error| error.to_string())
 }

@@ -18,7 +18,7 @@ fn html(plan: &Plan) -> String {
     masked(plan, Format::Html)
 }
 
-/// The page without its style and script, up to so many lines, and its size.
+/// The page without its style and script, up to this number of lines, and its size.
 fn outline(page: &str, most: usize) -> String {
     let cut = |page: &str, from: &str, to: &str| {
         let (start, end) = (page.find(from).expect(from) + from.len(), page.find(to).expect(to));

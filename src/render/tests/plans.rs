@@ -161,7 +161,7 @@ pub(super) fn change(key: &str, n: usize, reason: Reason, operation: Operation) 
     }
 }
 
-/// A plan of so many changes: a third is one text for many visitors, a third a text of its own
+/// A plan with this number of changes: a third is one text for many visitors, a third a text of its own
 /// for each visitor, a third messages of their own.
 pub(super) fn sized(count: usize) -> Plan {
     let sender = Sender::Group("PjRBMhWGen6aRHjif".into());

@@ -82,6 +82,11 @@ impl Checkpoint {
         matches.then_some(stored.head).ok_or_else(bad)
     }
 
+    /// Whether a segment or snapshot with this header is of the same state.
+    pub(super) fn is_of(&self, environment: &str, origin: Uuid) -> bool {
+        self.environment == environment && self.origin == origin
+    }
+
     fn checksum(&self) -> Result<Sum, serde_json::Error> {
         Ok(blake3::hash(&serde_json::to_vec(self)?).to_hex().to_string())
     }
@@ -143,7 +148,7 @@ impl StoredCheckpoint {
                 }
                 Put::Refused(Some(found)) => {
                     let now = Checkpoint::decode(&found.bytes, objects.location())?;
-                    if now.origin != next.origin || now.environment != next.environment {
+                    if !now.is_of(&next.environment, next.origin) {
                         let what = format!("its {CHECKPOINT} was replaced by another state's");
                         return Err(StateError::damaged(objects.location(), what));
                     }

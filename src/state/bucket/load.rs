@@ -105,9 +105,8 @@ impl LoadedState {
     fn apply(&mut self, sequence: u64, bytes: &[u8], location: &str) -> Result<(), StateError> {
         let what = format!("its commit {sequence}");
         let opened = frame::open::<SegmentHeader>(bytes, location, &what)?;
-        let (header, checkpoint) = (&opened.header, &self.checkpoint.content);
-        let same_state =
-            header.environment == checkpoint.environment && header.origin == checkpoint.origin;
+        let header = &opened.header;
+        let same_state = self.checkpoint.content.is_of(&header.environment, header.origin);
         if !same_state || header.sequence != sequence {
             return Err(StateError::damaged(location, format!("{what} is another one")));
         }

@@ -136,7 +136,7 @@ fn stored_header(
     options: &OpenOptions,
 ) -> Result<StateHeader, StateError> {
     StateHeader::stored(bytes, location, &options.environment)?
-        .ok_or_else(|| StateError::damaged(location, "the header of a snapshot is missing"))
+        .ok_or_else(|| StateError::damaged(location, "its header is missing"))
 }
 
 /// The state that is replaced, as far as it can be read.
@@ -161,15 +161,20 @@ impl CurrentState {
         options: &OpenOptions,
         snapshot: &SnapshotHeader,
     ) -> Result<Self, StateError> {
-        let loaded = match Loaded::read(objects, options).await {
+        let state = match load::load(objects, &options.environment).await {
+            Err(StateError::Damaged { .. }) => None,
+            state => state?,
+        };
+        if state.as_ref().is_some_and(|s| s.checkpoint.content.origin != snapshot.origin) {
+            let what = "the snapshot is of another state";
+            return Err(StateError::damaged(objects.location(), what));
+        }
+        let loaded = state.map(|state| Loaded::new(state, objects.location(), options));
+        let loaded = match loaded.transpose() {
             Err(StateError::Damaged { .. }) => None,
             loaded => loaded?,
         };
         if let Some(Loaded { state, header, .. }) = &loaded {
-            if state.checkpoint.content.origin != snapshot.origin {
-                let what = "the snapshot is of another state";
-                return Err(StateError::damaged(objects.location(), what));
-            }
             return Ok(Self {
                 checkpoint: Some(state.checkpoint.clone()),
                 sequence: state.last.sequence,
@@ -202,12 +207,9 @@ impl CurrentState {
 }
 
 impl Loaded {
-    async fn read(objects: &Objects, options: &OpenOptions) -> Result<Option<Self>, StateError> {
-        let Some(state) = load::load(objects, &options.environment).await? else {
-            return Ok(None);
-        };
-        let header = stored_header(&state.bytes, objects.location(), options)?;
-        let cipher = header.unlock(objects.location(), options.key.as_ref())?;
-        Ok(Some(Self { state, header, cipher }))
+    fn new(state: LoadedState, location: &str, options: &OpenOptions) -> Result<Self, StateError> {
+        let header = stored_header(&state.bytes, location, options)?;
+        let cipher = header.unlock(location, options.key.as_ref())?;
+        Ok(Self { state, header, cipher })
     }
 }

@@ -1,6 +1,6 @@
 //! Exports under a passphrase: a first line with the key, then the same lines, each encrypted.
 
-use std::io::{self, BufRead, Cursor, Read, Write};
+use std::io::{self, BufRead, Cursor, Read as _, Write};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use serde::{Deserialize, Serialize};
@@ -95,7 +95,7 @@ pub(in crate::state) fn is_sealed(bytes: &[u8]) -> bool {
 /// # Errors
 ///
 /// [`StateError::Encrypted`], [`StateError::WrongKey`], [`StateError::Newer`],
-/// [`StateError::BadExport`]. Errors in later lines come when they are read.
+/// [`StateError::BadExport`].
 pub fn opened<'a>(
     mut from: Box<dyn BufRead + Send + 'a>,
     key: Option<&StateKey>,
@@ -120,49 +120,18 @@ pub fn opened<'a>(
         Undecipherable::WrongKey => StateError::WrongKey { location: location() },
         other => bad(format!("its key: {other}")),
     })?;
-    Ok(Box::new(Opener { from, cipher, number: 0, line: Vec::new(), at: 0 }))
-}
-
-/// Decrypts line by line.
-struct Opener<'a> {
-    from: Box<dyn BufRead + Send + 'a>,
-    cipher: Cipher,
-    number: u64,
-    line: Vec<u8>,
-    at: usize,
-}
-
-impl BufRead for Opener<'_> {
-    fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        if self.at >= self.line.len() {
-            let mut sealed = Vec::new();
-            self.from.by_ref().take(MAX_LINE).read_until(b'\n', &mut sealed)?;
-            self.at = 0;
-            self.line.clear();
-            if !sealed.is_empty() {
-                self.number += 1;
-                let broken = || {
-                    let what = format!("line {} cannot be decrypted", self.number + 1);
-                    io::Error::new(io::ErrorKind::InvalidData, what)
-                };
-                let sealed = sealed.strip_suffix(b"\n").ok_or_else(broken)?;
-                let sealed = BASE64.decode(sealed).map_err(|_| broken())?;
-                self.line =
-                    self.cipher.unseal(&bound_to(self.number), &sealed).map_err(|_| broken())?;
-            }
+    let mut plain = Vec::new();
+    for number in 1.. {
+        let bad = |what: String| StateError::BadExport { line: number + 1, what };
+        let mut sealed = Vec::new();
+        let read = from.by_ref().take(MAX_LINE).read_until(b'\n', &mut sealed);
+        read.map_err(|error| bad(format!("could not read it: {error}")))?;
+        if sealed.is_empty() {
+            break;
         }
-        Ok(&self.line[self.at..])
+        let line = sealed.strip_suffix(b"\n").and_then(|line| BASE64.decode(line).ok());
+        let line = line.and_then(|line| cipher.unseal(&bound_to(number), &line).ok());
+        plain.extend(line.ok_or_else(|| bad("it cannot be decrypted".to_owned()))?);
     }
-
-    fn consume(&mut self, amount: usize) {
-        self.at += amount;
-    }
-}
-
-impl Read for Opener<'_> {
-    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
-        let read = self.fill_buf()?.read(bytes)?;
-        self.consume(read);
-        Ok(read)
-    }
+    Ok(Box::new(Cursor::new(plain)))
 }

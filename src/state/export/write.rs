@@ -1,17 +1,14 @@
 //! Writes an export.
 
-use std::{
-    io::{self, Write},
-    ops::Bound,
-};
+use std::io::{self, Write};
 
 use serde::Serialize;
 
-use crate::state::{Digest, RunPart, StateError, Store, header::Tally, keys::Table};
+use crate::state::{
+    Digest, RunPart, StateError, Store, header::Tally, keys::Table, scan::RecordPages,
+};
 
 use super::format::{CHANGES, Counts, End, Header, Line, NAME, VERSION};
-
-const PAGE: usize = 1024;
 
 /// Writes the whole state, and answers with its counts. The records are checked as
 /// [`crate::state::scan::Records`] checks them: after an error, throw the output away.
@@ -38,18 +35,13 @@ pub async fn export(store: &dyn Store, out: &mut (dyn Write + Send)) -> Result<C
         digest: meta.digest,
     })?;
     let mut tally = Tally::default();
-    let mut from = Bound::Unbounded;
-    loop {
-        let page = store.page(from.as_ref().map(String::as_str), Bound::Unbounded, PAGE).await?;
+    let mut pages = RecordPages::all(store);
+    while let Some(page) = pages.next().await? {
         tally.count += page.len() as u64;
         tally.digest = Digest(tally.digest.0.wrapping_add(page.digest.0));
-        let mut last = None;
-        for (at, record) in page.records()?.into_iter().enumerate() {
-            last = (at + 1 == PAGE).then(|| record.address.as_str().to_owned());
+        for record in page.records()? {
             lines.write(&Line::Record(Box::new(record)))?;
         }
-        let Some(last) = last else { break };
-        from = Bound::Excluded(last);
     }
     for intent in intents {
         lines.write(&Line::Intent(Box::new(intent)))?;

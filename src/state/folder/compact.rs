@@ -1,4 +1,4 @@
-//! Rewrites sled's files: sled keeps the room of what was removed, and never makes its file shorter.
+//! Rewrites sled's files: sled does not free the room of removed values, and never makes its file shorter.
 //!
 //! Everything is copied into new files, compared with the old ones, and only then takes their place. Cut
 //! off at any step, the old files or the new ones are whole, and the next opening puts them in
@@ -14,7 +14,7 @@ use super::{
     blocks::Blocks,
     checksums,
     error::sled_error,
-    open,
+    open::open_engine,
     paths::{SledPaths, remove_folder, rename, restrict},
     sled_kv::{AT_ONCE, database, released},
 };
@@ -29,7 +29,7 @@ pub struct Compacted {
 }
 
 /// Rewrites the files in `folder`, which nobody has open.
-pub(super) fn compact(
+pub(super) fn rewrite(
     folder: &Path,
     options: &OpenOptions,
     location: &str,
@@ -37,7 +37,7 @@ pub(super) fn compact(
     let paths = SledPaths::of(folder);
     let SledPaths { files, fresh, old, .. } = &paths;
     // With all its checks, and with the lock.
-    let state = open::open(folder, options, location)?;
+    let state = open_engine(folder, options, location)?;
     if let Some(problem) = state.verify()?.problems.into_iter().next() {
         // What is damaged is evidence: nothing of it is thrown away.
         return Err(StateError::damaged(location, problem));

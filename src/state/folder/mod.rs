@@ -31,48 +31,10 @@ mod open;
 mod overflow;
 mod paths;
 mod sled_kv;
+mod store;
 mod wal;
 
-use std::{path::PathBuf, sync::mpsc};
-
 pub use compact::Compacted;
-
-use super::{OpenOptions, StateError, Store, threaded_store::ThreadedStore};
-
-/// Opens the state of one environment in a folder.
-pub(super) fn open(folder: PathBuf, options: OpenOptions) -> Result<Box<dyn Store>, StateError> {
-    let location = folder.display().to_string();
-    let open = move |location: &str| open::open(&folder, &options, location);
-    Ok(Box::new(ThreadedStore::start(location, open)?))
-}
-
-/// Rewrites sled's files without the room of removed entries.
-pub(super) fn compact(folder: PathBuf, options: OpenOptions) -> Result<Compacted, StateError> {
-    let location = folder.display().to_string();
-    let (told, done) = mpsc::channel();
-    // On the thread of a store, as sled may panic there too.
-    let store = ThreadedStore::start(location, move |location| {
-        let compacted = compact::compact(&folder, &options, location)?;
-        let open = open::open(&folder, &options, location)?;
-        let _waits = told.send(compacted);
-        Ok(open)
-    })?;
-    let compacted =
-        done.recv().map_err(|_| StateError::damaged(store.location(), "it ended early"))?;
-    drop(store);
-    Ok(compacted)
-}
-
-/// Reads the files beside sled's.
 #[cfg(any(test, feature = "fuzzing"))]
-pub(super) fn read_beside(
-    folder: &std::path::Path,
-    files: &std::path::Path,
-) -> Result<(), StateError> {
-    if let Some(layout) = layout::Layout::read(folder, "here")? {
-        let _ = layout.position("default");
-    }
-    wal::read(folder, "here")?;
-    last_commit::read(folder, 0, "default", "here")?;
-    checksums::check(folder, files, "here").map(drop)
-}
+pub(super) use store::read_beside;
+pub(super) use store::{compact, open};

@@ -44,7 +44,7 @@ fn start_anew(paths: &SledPaths, options: &OpenOptions, location: &str) -> Resul
         return Err(StateError::damaged(location, what));
     }
     if options.mode == Mode::MustExist {
-        return Err(not_found(options, location));
+        return Err(options.not_found(location));
     }
     if exists(files)? {
         remove_folder(files)?;
@@ -70,12 +70,8 @@ fn refuse_links(folder: &Path) -> Result<(), StateError> {
     Ok(())
 }
 
-fn not_found(options: &OpenOptions, location: &str) -> StateError {
-    StateError::NotFound { location: location.to_owned(), environment: options.environment.clone() }
-}
-
 /// Opens the state of one environment. Called on the thread that will use it.
-pub(super) fn open(
+pub(super) fn open_engine(
     folder: &Path,
     options: &OpenOptions,
     location: &str,
@@ -83,7 +79,7 @@ pub(super) fn open(
     let OpenOptions { environment, mode, key, .. } = options;
     let paths = SledPaths::of(folder);
     refuse_links(folder)?;
-    let not_found = || not_found(options, location);
+    let not_found = || options.not_found(location);
     let anything = || {
         Ok::<_, StateError>(
             exists(&paths.files)?

@@ -219,7 +219,7 @@ mod tests {
 
     fn pending(bytes: &[u8]) -> Option<Vec<(String, Option<String>)>> {
         let text = |bytes: &Vec<u8>| String::from_utf8(bytes.clone()).expect("is text");
-        let left = decode(bytes, "here").expect("is no damage")?;
+        let left = decode(bytes, "here").expect("is not damage")?;
         assert_eq!(left.environment, "default");
         Some(
             left.changes.iter().map(|(key, value)| (text(key), value.as_ref().map(text))).collect(),

@@ -3,6 +3,7 @@
 use std::{net::IpAddr, path::PathBuf, str::FromStr, time::Duration};
 
 use percent_encoding::percent_decode_str;
+use secrecy::{ExposeSecret, SecretString};
 use tokio_postgres::{
     Config,
     config::{Host, SslMode},
@@ -20,7 +21,7 @@ const RETRIES: u32 = 3;
 const UNANSWERED: Duration = Duration::from_secs(60);
 
 /// What messages call a database whose URL cannot be read.
-pub(super) const UNREADABLE: &str = "postgres://…";
+const UNREADABLE: &str = "postgres://…";
 
 const SHAPE: &str = "its URL cannot be read: it is postgres://USER:PASSWORD@HOST:PORT/DATABASE, \
     with special characters in a user or password percent-encoded (@ is %40, / is %2F), and known \
@@ -67,7 +68,7 @@ impl ConnectOptions {
     pub(super) fn parse(url: &str) -> Result<Self, StateError> {
         let bad = |why: &str| StateError::unavailable(UNREADABLE, why);
         let (mut config, own) = split(url).ok_or_else(|| bad(SHAPE))?;
-        let location = location(&config);
+        let location = shown(&config);
         if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
             return Err(StateError::unavailable(&location, "its URL names no host"));
         }
@@ -117,6 +118,12 @@ impl ConnectOptions {
     }
 }
 
+/// What messages call the database of this URL: without user and password.
+pub(in crate::state) fn location(url: &SecretString) -> String {
+    ConnectOptions::parse(url.expose_secret())
+        .map_or_else(|_| UNREADABLE.to_owned(), |options| options.location)
+}
+
 /// Whether the connection stays on this machine: a socket or loopback.
 fn is_local(config: &Config) -> bool {
     let addresses = config.get_hostaddrs();
@@ -132,7 +139,7 @@ fn is_local(config: &Config) -> bool {
     })
 }
 
-fn location(config: &Config) -> String {
+fn shown(config: &Config) -> String {
     let ports = config.get_ports();
     let port = |at: usize| ports.get(at).or(ports.first()).copied().unwrap_or(5432);
     let mut hosts = Vec::new();

@@ -25,5 +25,6 @@ mod session;
 mod tls;
 mod write;
 
-pub(super) use open::{location, open};
+pub(super) use connect_options::location;
+pub(super) use open::open;
 pub(super) use password::with_variables;

@@ -3,7 +3,7 @@
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{
-    connect_options::{ConnectOptions, UNREADABLE},
+    connect_options::ConnectOptions,
     kv::PostgresKv,
     lock,
     schema::{self, Tables},
@@ -16,12 +16,6 @@ use crate::state::{
 
 /// One transaction for the whole reading: it shows the state as it is now.
 const READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
-
-/// What messages call a database: without user and password.
-pub(in crate::state) fn location(url: &SecretString) -> String {
-    ConnectOptions::parse(url.expose_secret())
-        .map_or_else(|_| UNREADABLE.to_owned(), |options| options.location)
-}
 
 /// Opens the state of one environment in a database.
 pub(in crate::state) fn open(

@@ -2,17 +2,14 @@
 
 use std::{collections::VecDeque, ops::Bound};
 
-use super::reader::{PageAhead, Reader};
+use super::{
+    pages::{PAGE, Range, ends},
+    reader::{PageAhead, Reader},
+};
 use crate::{
     model::{Key, LazyRecord},
     state::{Digest, Page, StateError},
 };
-
-/// How many records are read at once: enough that a network costs little, few enough
-/// that they stay in the processor's cache.
-const PAGE: usize = 1024;
-
-type Range = (Bound<String>, Bound<String>);
 
 /// The rest of some ranges. Reading it adds to the reader's tally.
 #[derive(Default)]
@@ -23,11 +20,6 @@ pub(super) struct Cursor<'a> {
     at: usize,
     /// The next page, which the store reads while somebody looks at this one.
     ahead: Option<PageAhead<'a>>,
-}
-
-/// The addresses of one key: from `key@` up to `keyA`, as 'A' follows '@'.
-fn ends(key: &Key) -> (String, String) {
-    (format!("{key}@"), format!("{key}A"))
 }
 
 impl<'a> Cursor<'a> {

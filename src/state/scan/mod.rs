@@ -2,7 +2,9 @@
 
 mod cursor;
 mod moves;
+mod pages;
 mod reader;
 mod records;
 
+pub use pages::RecordPages;
 pub use records::Records;

@@ -39,7 +39,7 @@ impl Project {
         Self::new(&format!("messages: {{ note: {{ from: support, to: ada, text: {text:?} }} }}"))
     }
 
-    /// So many messages `m00`, `m01`, … to Ada.
+    /// This number of messages `m00`, `m01`, … to Ada.
     pub(crate) fn many(count: usize) -> Self {
         Self::new(&many(count, "text"))
     }
@@ -138,7 +138,7 @@ impl Project {
     }
 }
 
-/// `messages:` of so many, with texts that begin so.
+/// `messages:` with this many messages, whose texts begin with this.
 pub(crate) fn many(count: usize, text: &str) -> String {
     let mut yaml = "messages:\n".to_owned();
     for n in 0..count {

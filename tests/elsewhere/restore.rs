@@ -63,7 +63,7 @@ fn other_stores_say_why_there_is_nothing_to_break_or_to_bring_back() {
     let (project, sandbox) = (Project::note("hi"), Sandbox::start());
     project.apply(&sandbox);
     project.run("state unlock --force").exits(1).warns(&["goes with its process"]);
-    project.run("state restore").ok().warns(&["no export was made"]);
+    project.run("state restore").ok().warns(&["there is no automatic export yet"]);
     project.rewrite("messages: { note: { from: support, to: ada, text: two } }");
     project.apply(&sandbox);
     project.run("state restore").ok().says(&["backups"]).warns(&["1 export", "state import FILE"]);
