@@ -51,6 +51,9 @@ const OTHERS: &str = "active agent api base_url by change column columns concurr
     received_from requests_per_hour rows safety salt senders state text timeout until \
     vars version zone";
 
+/// A longer name is near no field.
+const MOST_BYTES: usize = 100;
+
 /// What a field holds; `None` if no field has this name.
 pub(super) fn exactly(name: &str) -> Option<Holds> {
     let known = KNOWN.iter().find(|(known, _)| *known == name).map(|(_, holds)| *holds);
@@ -61,6 +64,10 @@ pub(super) fn exactly(name: &str) -> Option<Holds> {
 pub(super) fn probably(name: &str) -> Option<Holds> {
     if let Some(holds) = exactly(name) {
         return Some(holds);
+    }
+    // No field is so long, so none is near; to compare would take long.
+    if name.trim().len() > MOST_BYTES {
+        return None;
     }
     let plain = name.trim().to_lowercase().replace(['-', ' ', '.'], "_");
     if SYNONYMS.split(' ').any(|other| other == plain) {
