@@ -9,8 +9,8 @@ COPY . .
 # On Alpine the host is a musl target, whose programs are static. The target is named, so that a build on another host
 # fails here.
 RUN target="$(uname -m)-unknown-linux-musl" \
-    && cargo build --release --locked --bin pushsync --target "$target" \
-    && cp "target/$target/release/pushsync" /pushsync
+    && cargo build --profile dist --locked --bin pushsync --target "$target" \
+    && cp "target/$target/dist/pushsync" /pushsync
 
 FROM scratch
 # The certificates of the public authorities.

@@ -26,7 +26,7 @@ impl Ground {
         let binary = binary.or_else(beside).expect("examples are built into a folder of a profile");
         let binary = binary.canonicalize().unwrap_or_else(|error| {
             eprintln!(
-                "there is no program at {}: {error}\nbuild it (cargo build --release), or name it with --binary",
+                "there is no program at {}: {error}\nbuild it (cargo build --profile dist), or name it with --binary",
                 binary.display()
             );
             std::process::exit(1)

@@ -1,5 +1,5 @@
 //! Whole scenarios, each a run of the program, and what the machine needs for the bare work beside
-//! it: `cargo run --release --example bench -- --help`.
+//! it: `cargo run --profile dist --example bench -- --help`.
 
 #![expect(
     clippy::expect_used,
