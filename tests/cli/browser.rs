@@ -15,7 +15,7 @@ use std::{
 
 use tempfile::TempDir;
 
-use crate::support::{ADA, BEN, Project, Sandbox};
+use crate::support::{ADA, BEN, Project, Sandbox, quoted};
 
 /// The browser, if it is here. `PUSHSYNC_NEED_CHROMIUM=1` says that it must be.
 pub(crate) fn chromium() -> Option<PathBuf> {
@@ -97,13 +97,7 @@ fn page(texts: &[String]) -> String {
     let write = |suffix: &str| {
         let mut yaml = "messages:\n".to_owned();
         for (n, text) in texts.iter().enumerate() {
-            let text = serde_json::to_string(&format!("{text} {suffix}")).expect("JSON is YAML");
-            // YAML holds control characters only as escapes.
-            let escaped = |c: char| match c.is_control() {
-                true => format!("\\u{:04x}", u32::from(c)),
-                false => c.to_string(),
-            };
-            let text: String = text.chars().map(escaped).collect();
+            let text = quoted(&format!("{text} {suffix}"));
             yaml.push_str(&format!(
                 "  m{n:02}: {{ from: support, to: team, raw: true, text: {text} }}\n"
             ));

@@ -7,7 +7,7 @@ use std::{
 
 use crate::{
     browser::{Counter, chromium, hostile},
-    support::{ADA, BEN, Page, Project, Sandbox},
+    support::{ADA, BEN, Page, Project, Sandbox, quoted},
 };
 
 /// The bubbles on the page, chat by chat.
@@ -68,7 +68,7 @@ fn messages_appear_change_and_vanish_in_the_chats_of_the_sandbox_as_they_are_app
 fn messages(texts: &[String]) -> String {
     let mut yaml = "messages:\n".to_owned();
     for (n, text) in texts.iter().enumerate() {
-        let text = serde_json::to_string(text).expect("JSON is YAML");
+        let text = quoted(text);
         yaml.push_str(&format!(
             "  m{n:02}: {{ from: support, to: ada, raw: true, text: {text} }}\n"
         ));

@@ -65,7 +65,7 @@ pub(super) fn probably(name: &str) -> Option<Holds> {
     if let Some(holds) = exactly(name) {
         return Some(holds);
     }
-    // No field is so long, so none is near; to compare would take long.
+    // Every field is shorter, so none is near; to compare would take long.
     if name.trim().len() > MOST_BYTES {
         return None;
     }

@@ -146,3 +146,13 @@ pub(crate) fn many(count: usize, text: &str) -> String {
     }
     yaml
 }
+
+/// A text in double quotes, as YAML takes it: it holds control characters only as escapes, and JSON leaves some.
+pub(crate) fn quoted(text: &str) -> String {
+    let text = serde_json::to_string(text).expect("a text");
+    let escaped = |c: char| match c.is_control() {
+        true => format!("\\u{:04x}", u32::from(c)),
+        false => c.to_string(),
+    };
+    text.chars().map(escaped).collect()
+}
