@@ -41,8 +41,12 @@ pub struct SourceFile {
 }
 
 impl SourceFile {
-    /// `name` is what diagnostics call the file.
-    pub(crate) fn new(name: Arc<str>, text: String) -> Self {
+    /// `name` is what diagnostics call the file. A byte order mark at the beginning, as Windows writes it, is not
+    /// part of the text: no column counts it.
+    pub(crate) fn new(name: Arc<str>, mut text: String) -> Self {
+        if text.starts_with('\u{feff}') {
+            text.remove(0);
+        }
         Self {
             name,
             text,

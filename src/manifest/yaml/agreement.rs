@@ -14,6 +14,7 @@ use crate::manifest::{source_file::SourceFile, unions::Entries};
 /// Panics if a promise is broken.
 pub(crate) fn check(text: &str) {
     let file = SourceFile::new("a.yaml".into(), text.to_owned());
+    let text = file.text();
     let document = read(&file);
     let Ok(values) = Values::read(text, file.limits()) else {
         assert!(!document.diagnostics.is_empty(), "{text:?} is not YAML, and nothing is said");
@@ -81,9 +82,10 @@ fn holds(file: &SourceFile, tree: &Tree, node: &Node, values: &Values<'_>, id: V
     let Some(meant) = values.text(id) else { return tree.root.is_some() };
     let lines = node.span.start.line..=node.span.end.line;
     let lines = lines.filter_map(|line| Some(file.part_of_line(line, node.span)?.0));
-    let written = words(&lines.collect::<Vec<_>>().join(" "));
+    let lines: Vec<_> = lines.collect();
+    let written = words(&lines.join(" "));
     // Without a block, the place begins at the tag or the anchor.
-    let scalar = without_properties(&written);
+    let scalar = &*without_properties(&lines);
     match style {
         // A block may begin below its place, and end above it.
         ScalarStyle::Literal | ScalarStyle::Folded => written.contains(&words(meant)),
@@ -95,11 +97,23 @@ fn holds(file: &SourceFile, tree: &Tree, node: &Node, values: &Values<'_>, id: V
     }
 }
 
-fn without_properties(mut written: &str) -> &str {
-    while written.starts_with(['!', '&']) {
-        written = written.split_once(' ').map_or("", |(_, rest)| rest);
+/// Comments may stand between a tag or an anchor and its scalar, which begins in a later line then.
+fn without_properties(lines: &[&str]) -> String {
+    let mut lines = lines.iter();
+    let mut line = lines.next().copied().unwrap_or_default().trim();
+    let mut seen = false;
+    loop {
+        if line.starts_with(['!', '&']) {
+            seen = true;
+            line = line.split_once([' ', '\t']).map_or("", |(_, rest)| rest.trim_start());
+        } else if seen && (line.is_empty() || line.starts_with('#')) {
+            let Some(next) = lines.next() else { return String::new() };
+            line = next.trim();
+        } else {
+            let rest: Vec<_> = std::iter::once(line).chain(lines.copied()).collect();
+            return words(&rest.join(" "));
+        }
     }
-    written
 }
 
 fn unquoted(text: &str, quote: char) -> Option<&str> {
@@ -116,7 +130,7 @@ fn words(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use proptest::{collection::vec, prelude::*, sample::select};
+    use proptest::{collection::vec, prelude::*, sample::select, test_runner::RngSeed};
 
     const PARTS: [&str; 58] = [
         "a",
@@ -183,7 +197,12 @@ mod tests {
         folded:\n    text: >-\n      a\n      b\n    from: 012\n  again: *n\n  plain:\n    text: two\n      lines\n";
 
     proptest! {
-        #![proptest_config(ProptestConfig { cases: 3000, ..ProptestConfig::default() })]
+        // The same texts each time; `cargo fuzz run parsers` looks for others.
+        #![proptest_config(ProptestConfig {
+            cases: 4000,
+            rng_seed: RngSeed::Fixed(1),
+            ..ProptestConfig::default()
+        })]
 
         #[test]
         fn one_parser_decides_and_places_hold_what_it_read(parts in vec(select(&PARTS[..]), 0..30)) {

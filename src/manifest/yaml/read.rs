@@ -4,7 +4,7 @@ use super::{
     document::Document,
     faults,
     tree::{Flaw, Tree},
-    values::{MOST_DIRECTIVES, Values, one_directive_too_many},
+    values::{MOST_DIRECTIVES, Values, mark_inside, one_directive_too_many},
 };
 use crate::{
     diagnostics::{Code, Diagnostic},
@@ -34,6 +34,17 @@ pub(crate) fn read(file: &SourceFile) -> Document {
 
 /// The problem of a file that is not YAML. If the parser of places finds a flaw too, its words are better.
 fn syntax(file: &SourceFile, error: &serde_yaml::Error) -> Diagnostic {
+    if let Some(at) = mark_inside(file.text()) {
+        let (line, column) = line_and_column(file.text(), at);
+        return Diagnostic::error(
+            Code::YamlSyntax,
+            "a byte order mark (U+FEFF) stands inside the file",
+        )
+        .at(file.place_at(line, column, 1))
+        .help(
+            "two files may have been joined here: remove the mark, or write it as `\\uFEFF` in double quotes",
+        );
+    }
     if let Err(flaw) = Tree::parse(file.text(), file.limits()) {
         return faults::flaw(file, &flaw);
     }
@@ -56,10 +67,16 @@ fn forbidden(text: &str) -> Option<(u32, u32, u32)> {
         (c.is_control() && !matches!(c, '\t' | '\n' | '\r' | '\u{85}'))
             || matches!(c, '\u{fffe}' | '\u{ffff}')
     })?;
-    let line = u32::try_from(text[..at].matches('\n').count()).ok()? + 1;
-    let before = text[..at].rsplit('\n').next().unwrap_or_default();
-    let column = u32::try_from(before.chars().count()).ok()? + 1;
+    let (line, column) = line_and_column(text, at);
     Some((line, column, u32::from(text[at..].chars().next()?)))
+}
+
+/// From 1, in characters, of a place in bytes.
+fn line_and_column(text: &str, at: usize) -> (u32, u32) {
+    let number = |number: usize| u32::try_from(number + 1).unwrap_or(u32::MAX);
+    let line = text[..at].matches('\n').count();
+    let before = text[..at].rsplit('\n').next().unwrap_or_default();
+    (number(line), number(before.chars().count()))
 }
 
 /// Whether the text may hold an alias.

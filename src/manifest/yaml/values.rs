@@ -51,6 +51,9 @@ impl<'t> Values<'t> {
         if one_directive_too_many(source).is_some() {
             return Err(serde_yaml::Error::custom("there are too many `%TAG` directives"));
         }
+        if mark_inside(source).is_some() {
+            return Err(serde_yaml::Error::custom("there is a byte order mark inside the file"));
+        }
         // Only aliases make more of a file than is written there.
         let most = parts(source).saturating_mul(3).saturating_add(limits.yaml_aliased);
         let most_bytes = (source.len() as u64 * 2).saturating_add(limits.yaml_aliased_bytes);
@@ -333,4 +336,10 @@ pub(super) fn one_directive_too_many(text: &str) -> Option<u32> {
     let mut directives = text.match_indices("%TAG").filter(|(at, _)| begins(*at));
     let (at, _) = directives.nth(MOST_DIRECTIVES)?;
     u32::try_from(text[..at].matches('\n').count() + 1).ok()
+}
+
+/// Where a byte order mark stands, in bytes; that of the file's beginning is not part of the text. YAML allows it
+/// between documents alone, and the two parsers differ in where that is.
+pub(super) fn mark_inside(text: &str) -> Option<usize> {
+    memchr::memmem::find(text.as_bytes(), "\u{feff}".as_bytes())
 }
