@@ -73,7 +73,7 @@ fn sources() -> Vec<PathBuf> {
 }
 
 #[test]
-fn no_comment_and_no_message_of_the_code_has_one_either() {
+fn no_file_of_the_code_has_a_phrase_that_nobody_would_say() {
     let mut found = Vec::new();
     for path in sources() {
         // This file has them all.

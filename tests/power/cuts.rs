@@ -77,7 +77,9 @@ fn what_was_acknowledged_survives_when_only_fsynced_bytes_do() {
                         None => check(&cut.path().join(STATE), before, under_way),
                     };
                     if let Err(what) = checked {
-                        panic!("cut after {at} of {all}, in step {done} of {steps}, {luck:?}: {what}");
+                        panic!(
+                            "cut after {at} of {all}, in step {done} of {steps}, {luck:?}: {what}"
+                        );
                     }
                 });
                 checks.send(check).expect("no check has failed");

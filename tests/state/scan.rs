@@ -151,7 +151,7 @@ fn a_change_in_between_is_told_from_damage() {
 }
 
 #[test]
-fn the_next_page_is_read_while_somebody_looks_at_this_one_and_no_further() {
+fn the_next_page_is_read_while_this_one_is_looked_at_and_not_the_one_after_it() {
     let inner = memory();
     commit(&inner, (0..5000).map(|n| put(&format!("a@v{n:05}"), "text")).collect());
     let store = faulty(inner, None, false);
