@@ -44,6 +44,7 @@ fn record(key: &str, n: usize, text: &str) -> Record {
         verified_at: at(0),
         drift: None,
         superseded: None,
+        intent: None,
     }
 }
 
