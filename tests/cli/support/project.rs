@@ -155,10 +155,11 @@ pub(crate) fn many(count: usize, text: &str) -> String {
     yaml
 }
 
-/// A text in double quotes, as YAML takes it: it holds control characters only as escapes, and JSON leaves some.
+/// A text in double quotes, as YAML takes it: it holds control characters and the byte order mark only as escapes, and
+/// JSON leaves some.
 pub(crate) fn quoted(text: &str) -> String {
     let text = serde_json::to_string(text).expect("a text");
-    let escaped = |c: char| match c.is_control() {
+    let escaped = |c: char| match c.is_control() || c == '\u{feff}' {
         true => format!("\\u{:04x}", u32::from(c)),
         false => c.to_string(),
     };
