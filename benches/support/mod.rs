@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use pushsync::{
     apply::{Options, RunInfo, Session, Silent, Stopper, apply},
     brevo::{Client, Config},
-    model::{Address, BaseUrl, Content, Endpoint, Intent, Kind, Record, Sender},
+    model::{Address, BaseUrl, Content, Endpoint, Intent, Kind, MessageId, Record, Sender},
     plan::{Budget, Change, Operation, Plan, Reason, Selection, StateRef, Summary},
     sandbox::{self, Running, Sandbox},
     state::{
@@ -149,6 +149,10 @@ impl Store for Counting {
 
     fn record<'a>(&'a self, address: &'a Address) -> StoreFuture<'a, Option<Record>> {
         self.inner.record(address)
+    }
+
+    fn address_of<'a>(&'a self, id: &'a MessageId) -> StoreFuture<'a, Option<Address>> {
+        self.inner.address_of(id)
     }
 
     fn intents(&self) -> StoreFuture<'_, Vec<Intent>> {

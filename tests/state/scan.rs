@@ -1,7 +1,7 @@
 //! All records, in order, with renames.
 
 use pushsync::{
-    model::{Intent, Key, Record},
+    model::{Address, Intent, Key, MessageId, Record},
     state::{
         Amendment, Meta, Page, Run, StateError, Store, StoreFuture, Verification, Write,
         scan::Records,
@@ -127,6 +127,10 @@ impl Store for Faulty {
     ) -> StoreFuture<'a, Option<Record>> {
         self.inner.record(address)
     }
+    fn address_of<'a>(&'a self, id: &'a MessageId) -> StoreFuture<'a, Option<Address>> {
+        self.inner.address_of(id)
+    }
+
     fn intents(&self) -> StoreFuture<'_, Vec<Intent>> {
         self.inner.intents()
     }

@@ -36,9 +36,10 @@ pub(crate) fn record(name: &str, text: &str) -> Record {
         updated_at: time(2),
         verified_at: time(3),
         drift: text.contains("drift").then(|| Drift::Text("as somebody wrote it".into())),
-        superseded: text
-            .contains("replaced")
-            .then(|| Superseded { id: MessageId::new("the-old-one"), kind: Kind::Agent }),
+        superseded: text.contains("replaced").then(|| Superseded {
+            id: MessageId::new(format!("the-old-one-of-{name}")),
+            kind: Kind::Agent,
+        }),
     }
 }
 

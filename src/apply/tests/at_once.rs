@@ -15,7 +15,7 @@ use tokio::time::{sleep, timeout};
 use super::server::*;
 use crate::{
     apply::{Outcome, Stop, apply},
-    model::{Address, Intent, Record},
+    model::{Address, Intent, MessageId, Record},
     state::{
         Amendment, MemoryStore, Meta, Page, Run, StateError, Store, StoreFuture, Verification,
         Write,
@@ -60,6 +60,10 @@ impl Store for Slow {
 
     fn record<'a>(&'a self, address: &'a Address) -> StoreFuture<'a, Option<Record>> {
         self.inner.record(address)
+    }
+
+    fn address_of<'a>(&'a self, id: &'a MessageId) -> StoreFuture<'a, Option<Address>> {
+        self.inner.address_of(id)
     }
 
     fn intents(&self) -> StoreFuture<'_, Vec<Intent>> {

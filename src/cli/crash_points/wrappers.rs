@@ -86,6 +86,10 @@ impl Store for CrashingStore {
         self.inner.record(address)
     }
 
+    fn address_of<'a>(&'a self, id: &'a MessageId) -> StoreFuture<'a, Option<Address>> {
+        self.inner.address_of(id)
+    }
+
     fn intents(&self) -> StoreFuture<'_, Vec<Intent>> {
         self.inner.intents()
     }
