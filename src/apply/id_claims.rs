@@ -40,7 +40,10 @@ impl IdClaims {
         replaces: bool,
     ) -> Result<Result<IdClaim, Address>, StateError> {
         match lock(&self.under_way).entry(id.clone()) {
-            Entry::Occupied(other) => return Ok(Err(other.get().clone())),
+            Entry::Occupied(other) if other.get() != address => {
+                return Ok(Err(other.get().clone()));
+            }
+            Entry::Occupied(_) => {}
             Entry::Vacant(free) => _ = free.insert(address.clone()),
         }
         let claim = IdClaim { id: id.clone(), under_way: Arc::clone(&self.under_way) };

@@ -245,6 +245,7 @@ mod tests {
             verified_at: now,
             drift: None,
             superseded: None,
+            intent: None,
         }
     }
 
