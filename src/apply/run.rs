@@ -143,6 +143,7 @@ impl Run {
         let (api, clock, run) = (&session.api, &session.options.clock, session.info.id);
         let record = self.record_of(&change).await?;
         let replaces = matches!(change.operation, Operation::Replace { .. });
+        let adopts = matches!(change.operation, Operation::Adopt { .. });
         // Until the state has the id.
         let mut claims = Vec::new();
         let (address, action, kind) = (change.address.clone(), change.action(), change.kind);
@@ -185,16 +186,20 @@ impl Run {
                 }
                 Step::Get(id) => {
                     let get = || api.get(kind, &id);
-                    DeliveryInput::Read(match self.ids.claim(&id, &address, replaces).await? {
-                        Ok(claimed) => {
-                            claims.push(claimed);
-                            sender.send(of, permit.take(), get).await
-                        }
-                        Err(holder) => {
+                    let claimed = match adopts {
+                        true => Some(self.ids.claim(&id, &address, false).await?),
+                        false => None,
+                    };
+                    DeliveryInput::Read(match claimed {
+                        Some(Err(holder)) => {
                             if let Some(permit) = permit.take() {
                                 permit.unsent();
                             }
                             Err(Undone::Refused(not_asked(kind, &id, &holder)))
+                        }
+                        claimed => {
+                            claims.extend(claimed.and_then(Result::ok));
+                            sender.send(of, permit.take(), get).await
                         }
                     })
                 }

@@ -1,7 +1,7 @@
 //! A state on top of sorted bytes: everything that all stores have in common.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     mem,
     ops::Bound,
 };
@@ -29,8 +29,6 @@ use crate::model::{Address, Intent, MessageId, Record};
 struct Stored {
     digests: BTreeMap<Vec<u8>, Digest>,
     records: Vec<Record>,
-    /// By the keys of the index of message ids.
-    holders: HashMap<Vec<u8>, Address>,
 }
 
 /// A state: its bytes, and its header as last written.
@@ -234,9 +232,26 @@ impl<K: Kv> Engine<K> {
 
     /// The delivery that has this message, or that is to delete it because it has replaced it.
     pub(super) fn address_of(&self, id: &MessageId) -> Result<Option<Address>, StateError> {
-        let key = id_index::key(id);
-        let Some(bytes) = self.kv.get(&key)? else { return Ok(None) };
-        Ok(Some(self.decode(&key, &bytes)?.0))
+        match self.kv.get(&id_index::key(id))? {
+            None => Ok(None),
+            Some(_) => self.holder(id).map(Some),
+        }
+    }
+
+    /// The delivery with an id that the index has.
+    fn holder(&self, id: &MessageId) -> Result<Address, StateError> {
+        let mut holder = None;
+        let (from, to) =
+            (Table::Records.from(Bound::Unbounded), Table::Records.to(Bound::Unbounded));
+        self.kv.walk(from, to, false, &mut |key, bytes| {
+            let (record, _) = self.decode_record(key, bytes)?;
+            if id_index::of(&record).any(|one| one == id) {
+                holder = Some(record.address);
+            }
+            Ok(holder.is_none())
+        })?;
+        let what = "its index of message ids does not fit its records";
+        holder.ok_or_else(|| StateError::damaged(&self.location, what))
     }
 
     /// Reads what lies under these keys.
@@ -246,10 +261,6 @@ impl<K: Kv> Engine<K> {
             let digest = if Table::Records.holds(key) {
                 let (record, digest) = self.decode_record(key, &bytes)?;
                 stored.records.push(record);
-                digest
-            } else if Table::Ids.holds(key) {
-                let (holder, digest) = self.decode(key, &bytes)?;
-                stored.holders.insert(key.clone(), holder);
                 digest
             } else {
                 codec::check(key, &bytes).map_err(|error| error.at(&self.location, key))?.1
@@ -277,11 +288,14 @@ impl<K: Kv> Engine<K> {
         }
         self.read(unread, &mut stored)?;
         let records = mem::take(&mut stored.records);
-        let dropped = after.dropped(&records);
-        let unread = dropped.iter().map(|id| id_index::key(id)).collect();
+        let before: HashSet<&MessageId> = records.iter().flat_map(id_index::of).collect();
+        let unread = before.iter().map(|id| id_index::key(id));
+        let unread = unread.filter(|key| !stored.digests.contains_key(key)).collect();
         self.read(unread, &mut stored)?;
-        let holder = |id: &MessageId| stored.holders.get(&id_index::key(id)).cloned();
-        let ids = after.changes(&dropped, holder)?;
+        let ids = match after.changes(&before, |key| stored.digests.contains_key(key)) {
+            Ok(ids) => ids,
+            Err(taken) => return Err(taken.error(&self.holder(taken.id())?)),
+        };
         let cipher = self.kv.cipher.as_ref();
         let (next, changes) =
             commit::apply(&self.header, &self.location, writes, ids, &stored.digests, cipher)?;

@@ -1,4 +1,4 @@
-//! Which delivery has which message id: an index beside the records, in the same commits.
+//! Which message ids are in use: an index beside the records, in the same commits.
 //!
 //! Two deliveries with one id are never wanted: to delete one would delete the other's message. So each commit
 //! compares the ids that it brings with those that the state has. There were three ways to know these:
@@ -9,7 +9,8 @@
 //! - an index. A commit of creates looks up as many entries as it has new ids, together with the records that it reads
 //!   anyway, and writes as many; updates write none. It costs about 60 bytes a delivery.
 //!
-//! The index is the third. It holds the id of each message, and that of the message that one replaces, which is
+//! The index is the third. It says only that an id is in use: whose it is stands in the records, which are read for the
+//! words of a refusal. It holds the id of each message, and that of the message that one replaces, which is
 //! still to be deleted. It is written in the transaction of the records, and its count and digest are in the header,
 //! so that it is as safe as they are; `verify` compares it with them. An export does not have it: it is made anew
 //! when the records are written.
@@ -24,20 +25,13 @@ pub(super) fn key(id: &MessageId) -> Vec<u8> {
     Table::Ids.key(&[b"@", id.as_str().as_bytes()].concat())
 }
 
-/// The stored form of an entry.
-pub(super) fn entry(key: &[u8], address: &Address) -> Result<Vec<u8>, StateError> {
-    codec::encode(key, address).map_err(StateError::unstorable("a message id"))
-}
-
 /// The ids that a record stands for.
 pub(super) fn of(record: &Record) -> impl Iterator<Item = &MessageId> {
     [&record.id].into_iter().chain(record.superseded.as_ref().map(|old| &old.id))
 }
 
-/// The records that a commit touches, as they are after it: the last write of each address counts.
+/// The ids of the records that a commit touches, as they are after it: the last write of each address counts.
 pub(super) struct After<'a> {
-    records: BTreeMap<&'a Address, Option<&'a Record>>,
-    /// The ids of all these records.
     ids: HashMap<&'a MessageId, &'a Address>,
 }
 
@@ -70,7 +64,7 @@ impl<'a> After<'a> {
                 }
             }
         }
-        Ok(Self { records, ids })
+        Ok(Self { ids })
     }
 
     /// The keys of the entries of all ids.
@@ -78,41 +72,43 @@ impl<'a> After<'a> {
         self.ids.keys().map(|id| key(id))
     }
 
-    /// The ids of these records, as they were before, that are in none of them any more.
-    pub(super) fn dropped<'b>(
-        &self,
-        before: impl IntoIterator<Item = &'b Record>,
-    ) -> HashSet<&'b MessageId> {
-        let ids = before.into_iter().flat_map(of);
-        ids.filter(|id| !self.ids.contains_key(id)).collect()
-    }
-
-    /// What the commit changes in the index. `holder` says whose an id was before.
+    /// What the commit changes in the index. `before` has the ids of these records as they were, and `is_known` says
+    /// whether the index has an id.
     pub(super) fn changes(
         &self,
-        dropped: &HashSet<&MessageId>,
-        holder: impl Fn(&MessageId) -> Option<Address>,
-    ) -> Result<Changes, StateError> {
+        before: &HashSet<&MessageId>,
+        is_known: impl Fn(&[u8]) -> bool,
+    ) -> Result<Changes, Taken<'a>> {
         let mut changes = Changes::new();
         for (&id, &address) in &self.ids {
-            match holder(id) {
-                Some(holder) if holder == *address => continue,
-                // Its record goes, or gets another id, in this commit: otherwise the id would be in it twice.
-                Some(holder) if !self.records.contains_key(&holder) => {
-                    return Err(in_use(id, address, &holder));
-                }
-                _ => {}
-            }
             let key = key(id);
-            let entry = entry(&key, address)?;
-            changes.insert(key, Some(entry));
-        }
-        for id in dropped {
-            if holder(id).is_some_and(|holder| self.records.contains_key(&holder)) {
-                changes.insert(key(id), None);
+            match (is_known(&key), before.contains(id)) {
+                (true, true) => {}
+                // Its record is none of these: it keeps the id.
+                (true, false) => return Err(Taken { id, address }),
+                (false, _) => _ = changes.insert(key.clone(), Some(codec::encode_empty(&key))),
             }
+        }
+        for id in before.iter().filter(|id| !self.ids.contains_key(*id)) {
+            changes.insert(key(id), None);
         }
         Ok(changes)
+    }
+}
+
+/// An id that a record has which the commit does not touch.
+pub(super) struct Taken<'a> {
+    id: &'a MessageId,
+    address: &'a Address,
+}
+
+impl Taken<'_> {
+    pub(super) fn id(&self) -> &MessageId {
+        self.id
+    }
+
+    pub(super) fn error(&self, holder: &Address) -> StateError {
+        in_use(self.id, self.address, holder)
     }
 }
 

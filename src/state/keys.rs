@@ -19,7 +19,7 @@ pub(super) enum Table {
     Intents,
     Runs,
     RunParts,
-    /// Which delivery has which message id: see [`super::id_index`].
+    /// Which message ids are in use: see [`super::id_index`].
     Ids,
 }
 
