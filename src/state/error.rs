@@ -3,6 +3,7 @@ use std::{io, path::PathBuf};
 use jiff::Timestamp;
 
 use super::LockHolder;
+use crate::model::{Address, MessageId};
 
 /// Why the state could not be used.
 #[derive(Debug, thiserror::Error)]
@@ -146,6 +147,35 @@ pub enum StateError {
         /// Their file.
         file: PathBuf,
         /// What is wrong with it.
+        why: String,
+    },
+    /// Two deliveries would have one message.
+    #[error(
+        "message {id} {}: nothing was recorded",
+        if address == holder {
+            format!("would be both the message of {} and the one that it replaces", address.masked())
+        } else {
+            format!(
+                "is that of {} already, and cannot be that of {} too, because deleting one would delete the other's",
+                holder.masked(),
+                address.masked()
+            )
+        }
+    )]
+    IdInUse {
+        /// The id.
+        id: MessageId,
+        /// The delivery that was to get it.
+        address: Address,
+        /// The delivery that has it.
+        holder: Address,
+    },
+    /// An id that no request could name.
+    #[error("{} cannot have this message: {why}; nothing was recorded", address.masked())]
+    UnusableId {
+        /// The delivery that was to get it.
+        address: Address,
+        /// What is wrong with the id.
         why: String,
     },
     /// The renames lead in a circle.

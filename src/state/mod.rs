@@ -18,6 +18,7 @@ mod frame;
 pub(crate) mod fuzzing;
 mod header;
 mod holder;
+mod id_index;
 mod keys;
 mod kv;
 pub mod memory;

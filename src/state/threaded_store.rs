@@ -20,7 +20,7 @@ use super::{
     kv::Kv,
     panics::{self, Watch},
 };
-use crate::model::{Address, Intent, Record};
+use crate::model::{Address, Intent, MessageId, Record};
 
 /// How often the end of a thread is waited for before the deaths of sled's threads are looked at.
 const LOOK: Duration = Duration::from_millis(5);
@@ -159,6 +159,11 @@ impl<K: Kv + 'static> Store for ThreadedStore<K> {
     fn record<'a>(&'a self, address: &'a Address) -> StoreFuture<'a, Option<Record>> {
         let address = address.clone();
         self.run(move |state| state.record(&address))
+    }
+
+    fn address_of<'a>(&'a self, id: &'a MessageId) -> StoreFuture<'a, Option<Address>> {
+        let id = id.clone();
+        self.run(move |state| state.address_of(&id))
     }
 
     fn intents(&self) -> StoreFuture<'_, Vec<Intent>> {

@@ -3,7 +3,7 @@
 use std::ops::Bound;
 
 use super::{Amendment, Meta, Page, Run, Store, StoreFuture, Verification, Write};
-use crate::model::{Address, Intent, Record};
+use crate::model::{Address, Intent, MessageId, Record};
 
 /// Changes some calls of a store, and passes them on by default.
 pub trait Wrapper: Send + Sync {
@@ -45,6 +45,10 @@ impl<W: Wrapper> Store for Wrapped<W> {
 
     fn record<'a>(&'a self, address: &'a Address) -> StoreFuture<'a, Option<Record>> {
         self.0.inner().record(address)
+    }
+
+    fn address_of<'a>(&'a self, id: &'a MessageId) -> StoreFuture<'a, Option<Address>> {
+        self.0.inner().address_of(id)
     }
 
     fn intents(&self) -> StoreFuture<'_, Vec<Intent>> {

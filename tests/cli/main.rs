@@ -18,6 +18,8 @@ mod formats;
 mod frugal;
 mod git;
 mod hostile;
+mod ids;
+mod inputs;
 mod live;
 mod masks;
 mod plan;

@@ -37,9 +37,10 @@ pub(crate) fn record(name: &str, text: &str) -> Record {
         updated_at: time(2),
         verified_at: time(3),
         drift: text.contains("drift").then(|| Drift::Text("as somebody wrote it".into())),
-        superseded: text
-            .contains("replaced")
-            .then(|| Superseded { id: MessageId::new("the-old-one"), kind: Kind::Agent }),
+        superseded: text.contains("replaced").then(|| Superseded {
+            id: MessageId::new(format!("the-old-one-of-{name}")),
+            kind: Kind::Agent,
+        }),
         intent: match text {
             _ if text.contains("updating") => {
                 Some(ChangeIntent::Update { text: "what it may be".into(), at: time(4) })
