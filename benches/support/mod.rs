@@ -46,6 +46,7 @@ pub(crate) fn folder(path: &Path) -> OpenOptions {
         new_lineage: Uuid::from_u128(1),
         now: Timestamp::now(),
         key: None,
+        close_errors: CloseErrors::default(),
     }
 }
 

@@ -85,8 +85,8 @@ impl<K: Kv> Engine<K> {
     }
 
     /// See [`Kv::close`].
-    pub(super) fn close(self) {
-        self.kv.close();
+    pub(super) fn close(self) -> Result<(), StateError> {
+        self.kv.close()
     }
 
     /// See [`Kv::abandon`].
@@ -227,6 +227,9 @@ impl<K: Kv> Engine<K> {
             return Ok(self.meta());
         }
         self.check_writable()?;
+        if writes.iter().any(|write| matches!(write, Write::Intend(_))) {
+            self.kv.check_lock()?;
+        }
         let keys: BTreeSet<Vec<u8>> =
             writes.iter().filter_map(keys::at).map(|(_, key)| key).collect();
         let mut stored = BTreeMap::new();

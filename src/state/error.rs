@@ -2,7 +2,7 @@ use std::{io, path::PathBuf};
 
 use jiff::Timestamp;
 
-use super::LockHolder;
+use super::{LockHolder, panics::Death};
 
 /// Why the state could not be used.
 #[derive(Debug, thiserror::Error)]
@@ -191,6 +191,18 @@ pub enum StateError {
 impl StateError {
     pub(crate) fn damaged(location: &str, what: impl Into<String>) -> Self {
         Self::Damaged { location: location.to_owned(), what: what.into() }
+    }
+
+    /// The error of everything that is tried after a death.
+    pub(super) fn of_death(location: &str, death: &Death) -> Self {
+        match death {
+            Death::Panic(what) => Self::damaged(location, what),
+            Death::Disk(code) => Self::io("use", location)(io::Error::from_raw_os_error(*code)),
+            Death::Hanging => Self::unavailable(
+                location,
+                "its disk has not answered for ten minutes. What was committed is safe",
+            ),
+        }
     }
 
     pub(crate) fn unavailable(location: &str, why: impl Into<String>) -> Self {

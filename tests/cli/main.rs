@@ -19,6 +19,7 @@ mod frugal;
 mod git;
 mod hostile;
 mod live;
+mod lost_lock;
 mod masks;
 mod plan;
 mod planfile;

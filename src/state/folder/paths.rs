@@ -1,7 +1,8 @@
 //! The files and folders of a store.
 
 use std::{
-    fs,
+    fs::{self, File},
+    io::{Read, Write},
     path::{Path, PathBuf},
 };
 
@@ -42,6 +43,48 @@ impl SledPaths {
         }
         if exists(&self.fresh)? { remove_folder(&self.fresh) } else { Ok(()) }
     }
+}
+
+impl SledPaths {
+    /// Writes sled's files once more, durably. After an fsync has failed, the system answers what was written
+    /// although the disk does not have it, and never writes it again: files that were not closed well are not
+    /// believed. Nobody has them open.
+    pub(super) fn renew(&self) -> Result<(), StateError> {
+        copy_folder(&self.files, &self.fresh)?;
+        private_file::sync_tree(&self.fresh)?;
+        self.replace_files()?;
+        remove_folder(&self.old)
+    }
+
+    /// Puts the new files, which are durable, in the place of the old ones.
+    pub(super) fn replace_files(&self) -> Result<(), StateError> {
+        rename(&self.files, &self.old)?;
+        private_file::sync_folder(&self.folder)?;
+        rename(&self.fresh, &self.files)?;
+        private_file::sync_folder(&self.folder)
+    }
+}
+
+/// Reads and writes all bytes: a copy by the file system could share what the disk has.
+fn copy_folder(from: &Path, to: &Path) -> Result<(), StateError> {
+    private_file::create_folder(to)?;
+    let mut buffer = vec![0; 1 << 20];
+    for entry in from.read_dir().map_err(StateError::io("read", from))? {
+        let path = entry.map_err(StateError::io("read", from))?.path();
+        let copy = to.join(path.file_name().unwrap_or_default());
+        if path.is_dir() {
+            copy_folder(&path, &copy)?;
+            continue;
+        }
+        let mut file = File::open(&path).map_err(StateError::io("read", &path))?;
+        let mut new = private_file::create(&copy)?;
+        loop {
+            let length = file.read(&mut buffer).map_err(StateError::io("read", &path))?;
+            let Some(bytes) = buffer.get(..length).filter(|bytes| !bytes.is_empty()) else { break };
+            new.write_all(bytes).map_err(StateError::io("write", &copy))?;
+        }
+    }
+    Ok(())
 }
 
 pub(super) fn exists(path: &Path) -> Result<bool, StateError> {

@@ -14,7 +14,7 @@ mod world;
 pub(crate) use devtools::Page;
 pub(crate) use fake::{Answer, Fake};
 pub(crate) use project::{ADA, BEN, CLEO, Project, many, quoted};
-pub(crate) use run::{Run, Waiting, run, run_as};
+pub(crate) use run::{Ran, Run, Running, Waiting, run, run_as};
 pub(crate) use sandbox::Sandbox;
 pub(crate) use world::{World, check, resolve};
 
