@@ -97,11 +97,13 @@ impl From<serde_json::Error> for Failure {
 impl Failure {
     /// A state that could not be closed well.
     pub(super) fn of_closing(error: StateError) -> Self {
+        const SAFE: &str = "what was committed is safe, and the next command that opens the state goes on from there";
         let failure = Self::from(error);
-        let check = failure.help.as_deref().unwrap_or("check the disk, and run again");
-        let help = format!(
-            "what was committed is safe: it is in the state's log, and the next command that opens the state goes on from there; {check}"
-        );
+        let help = match &failure.help {
+            Some(help) if help.contains("what was committed is safe") => help.clone(),
+            Some(help) => format!("{SAFE}; {help}"),
+            None => format!("{SAFE}: run again"),
+        };
         Self {
             messages: failure
                 .messages
@@ -138,7 +140,7 @@ fn cure_of(error: &StateError) -> Option<&'static str> {
             "the disk is read-only: mount it for writing, and run again. Leave the state where it is: another state knows nothing of what was sent, and all of it would be sent again"
         }
         _ if source.raw_os_error() == Some(EIO) => {
-            "nothing that was committed is lost. See what the system says of that disk, and run again; leave the state where it is"
+            "see what the system says of that disk, and run again: what was committed is safe. Leave the state where it is"
         }
         _ => return None,
     })
@@ -186,7 +188,12 @@ mod tests {
             let error = StateError::Io { action: "read", path, source: kind.into() };
             let failure = Failure::from(error);
             assert!(failure.to_string().starts_with("could not read state/pushsync.json: "));
-            assert!(failure.help.is_some_and(|help| help.len() > 40), "{kind}");
+            let help = failure.help.unwrap_or_default();
+            assert!(help.len() > 40, "{kind}");
+            assert!(
+                !help.contains("--state"),
+                "another state knows nothing of what was sent: {help}"
+            );
         }
     }
 }

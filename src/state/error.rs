@@ -30,8 +30,8 @@ pub enum StateError {
     },
     /// It belongs to another environment.
     #[error(
-        "the state {location} belongs to the environment {found:?}, not to {wanted:?}: choose it \
-         with --env, or another location with --state"
+        "the state {location} belongs to the environment {found:?}, not to {wanted:?}: choose \
+         {found} with --env, or name the state of {wanted} under `state:`"
     )]
     OtherEnvironment {
         /// Which state.

@@ -34,6 +34,13 @@ impl Project {
         Self { folder: TempDir::new().expect("a temporary folder") }
     }
 
+    /// The same in memory, where there is such a folder: for tests of the program that need no disk.
+    pub(crate) fn in_memory() -> Self {
+        let memory = Path::new("/dev/shm");
+        let folder = if memory.is_dir() { TempDir::new_in(memory) } else { TempDir::new() };
+        Self { folder: folder.expect("a temporary folder") }
+    }
+
     /// One message of one text to one visitor.
     pub(crate) fn note(text: &str) -> Self {
         Self::new(&format!("messages: {{ note: {{ from: support, to: ada, text: {text:?} }} }}"))
