@@ -19,8 +19,8 @@ use pushsync::{
     plan::{Budget, Change, Operation, Plan, Reason, Selection, StateRef, Summary},
     sandbox::{self, Running, Sandbox},
     state::{
-        Access, Amendment, LockHolder, Meta, Mode, OpenOptions, Page, Run, StateTarget, Store,
-        StoreFuture, Verification, Write,
+        Access, Amendment, CloseErrors, LockHolder, Meta, Mode, OpenOptions, Page, Run,
+        StateTarget, Store, StoreFuture, Verification, Write,
     },
 };
 use uuid::Uuid;

@@ -227,7 +227,7 @@ impl<K: Kv> Engine<K> {
             return Ok(self.meta());
         }
         self.check_writable()?;
-        if writes.iter().any(|write| matches!(write, Write::Intend(_))) {
+        if writes.iter().any(announces) {
             self.kv.check_lock()?;
         }
         let keys: BTreeSet<Vec<u8>> =
@@ -329,6 +329,15 @@ impl<K: Kv> Engine<K> {
             }
         }
         Ok(tally.count)
+    }
+}
+
+/// Whether a request leaves once this is durable.
+fn announces(write: &Write) -> bool {
+    match write {
+        Write::Intend(_) => true,
+        Write::Put(record) => record.intent.is_some(),
+        _ => false,
     }
 }
 

@@ -72,6 +72,26 @@ fn a_second_apply_never_gets_a_state_whose_lock_file_was_replaced_under_the_firs
 }
 
 #[test]
+fn an_apply_of_updates_stops_as_well_when_its_lock_file_is_removed() {
+    let sandbox = Sandbox::with("--latency 40ms");
+    let project = Project::new(&many(CREATES, "one"));
+    project.with(&sandbox, "apply --yes --concurrency 30").ok();
+    project.rewrite(&many(CREATES, "two"));
+    let changed = || sandbox.there().iter().filter(|(_, _, text)| text.starts_with("two")).count();
+    let first = project.with(&sandbox, "apply --yes --concurrency 2").start();
+    until("the first updates are there", || changed() > 5);
+    first.signal("STOP");
+    fs::remove_file(project.join("state/pushsync.lock")).expect("is there");
+    is_refused(&sandbox, &project, &first);
+    let first = first.wait();
+    assert_eq!(first.status, 1, "{}", first.err);
+    assert!(first.err.contains("Nothing more is sent"), "{}", first.err);
+    assert!(changed() < CREATES, "it has stopped sending");
+    project.apply(&sandbox);
+    assert_eq!((changed(), sandbox.created().len()), (CREATES, CREATES));
+}
+
+#[test]
 fn a_second_apply_that_waits_gets_the_state_when_the_first_has_ended() {
     let sandbox = Sandbox::with("--latency 40ms");
     let project = Project::new(&many(CREATES, "waits"));

@@ -1,8 +1,9 @@
 //! The commands that run on a disk that fails, each in a project of its own.
 
-use std::fs;
+use std::{fs, path::Path};
 
 use serde_json::Value;
+use tempfile::TempDir;
 
 use super::shim::{Log, MARK};
 use crate::support::{ADA, Project, Run, Sandbox, resolve};
@@ -23,6 +24,12 @@ pub(super) struct Scene<'a> {
     key: Option<&'static str>,
 }
 
+/// A folder in memory, where there is one: the disk that fails is the library's.
+fn scratch() -> TempDir {
+    let memory = Path::new("/dev/shm");
+    if memory.is_dir() { TempDir::new_in(memory) } else { TempDir::new() }.expect("a folder")
+}
+
 /// The names of the commands.
 pub(super) const COMMANDS: [&str; 10] = [
     "create", "change", "refresh", "adopt", "moved", "resolve", "import", "migrate", "rekey",
@@ -33,7 +40,7 @@ impl<'a> Scene<'a> {
     /// Everything up to the command.
     pub(super) fn new(sandbox: &'a Sandbox, command: &'static str, number: usize) -> Self {
         let tag = format!("{command}{number}");
-        let (project, state, key) = (Project::in_memory(), MARK, None);
+        let (project, state, key) = (Project::within(scratch()), MARK, None);
         let args = "apply --yes --allow-deletes all".to_owned();
         let mut scene = Self { project, sandbox, tag, command, args, state, key };
         let message = |key: &str, from: &str| {

@@ -31,14 +31,12 @@ impl Project {
 
     /// Without any file.
     pub(crate) fn empty() -> Self {
-        Self { folder: TempDir::new().expect("a temporary folder") }
+        Self::within(TempDir::new().expect("a temporary folder"))
     }
 
-    /// The same in memory, where there is such a folder: for tests of the program that need no disk.
-    pub(crate) fn in_memory() -> Self {
-        let memory = Path::new("/dev/shm");
-        let folder = if memory.is_dir() { TempDir::new_in(memory) } else { TempDir::new() };
-        Self { folder: folder.expect("a temporary folder") }
+    /// In this folder.
+    pub(crate) fn within(folder: TempDir) -> Self {
+        Self { folder }
     }
 
     /// One message of one text to one visitor.
