@@ -168,6 +168,10 @@ impl Store for Counting {
         self.inner.amend(amendment)
     }
 
+    fn confirm_lock(&self) -> StoreFuture<'_, ()> {
+        self.inner.confirm_lock()
+    }
+
     fn verify(&self) -> StoreFuture<'_, Verification> {
         self.inner.verify()
     }

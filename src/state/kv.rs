@@ -37,6 +37,12 @@ pub(super) trait Kv: Sized {
         Ok(())
     }
 
+    /// An error if the lock is not ours any more, with words that say who has it now. Asks whatever the lock is
+    /// in, not what is remembered of it.
+    fn confirm_lock(&mut self) -> Result<(), StateError> {
+        Ok(())
+    }
+
     /// Problems of everything that a walk does not see. What is read after this comes from the store itself.
     fn verify(&self) -> Result<Vec<String>, StateError> {
         Ok(Vec::new())

@@ -74,6 +74,10 @@ impl Store for Slow {
         self.inner.amend(amendment)
     }
 
+    fn confirm_lock(&self) -> StoreFuture<'_, ()> {
+        self.inner.confirm_lock()
+    }
+
     fn verify(&self) -> StoreFuture<'_, Verification> {
         self.inner.verify()
     }

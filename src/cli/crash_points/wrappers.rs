@@ -116,6 +116,10 @@ impl Store for CrashingStore {
         self.inner.amend(amendment)
     }
 
+    fn confirm_lock(&self) -> StoreFuture<'_, ()> {
+        self.inner.confirm_lock()
+    }
+
     fn verify(&self) -> StoreFuture<'_, Verification> {
         self.inner.verify()
     }

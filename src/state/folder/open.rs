@@ -265,6 +265,11 @@ impl Kv for FolderKv {
         if renewed { self.settle_lineage(lineage) } else { Ok(()) }
     }
 
+    /// The lock is one of the file system, held as long as the file is open.
+    fn confirm_lock(&mut self) -> Result<(), StateError> {
+        Ok(())
+    }
+
     fn verify(&self) -> Result<Vec<String>, StateError> {
         match Layout::read(&self.paths.folder, &self.location) {
             Ok(Some(layout)) if layout == self.layout => Ok(Vec::new()),
