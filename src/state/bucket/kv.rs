@@ -67,10 +67,13 @@ impl BucketKv {
         lock.check().await?;
         match self.objects.create(&segment_name(sequence), bytes).await? {
             Put::Done { .. } => lock.was_ours().await,
-            Put::Refused(_) => Err(self.objects.unavailable(format!(
-                "another process has written commit {sequence}: nothing more is written in this \
-                 run. What was written before is safe: run again"
-            ))),
+            Put::Refused(_) => {
+                let rest = lock.why_lost().await.unwrap_or_else(|| {
+                    "this run sends and records nothing more. What it recorded before is safe: run again".to_owned()
+                });
+                let why = format!("another process has written commit {sequence}: {rest}");
+                Err(self.objects.unavailable(why))
+            }
         }
     }
 

@@ -230,6 +230,15 @@ impl Lock {
         if self.held.is_ours(found.as_ref()) { Ok(()) } else { Err(self.held.lose(found.as_ref())) }
     }
 
+    /// Why the lock is not ours any more, if the server says so.
+    pub(super) async fn why_lost(&self) -> Option<String> {
+        let found = self.held.objects.get(LOCK).await.ok()?;
+        if !self.held.is_ours(found.as_ref()) {
+            let _told_below = self.held.lose(found.as_ref());
+        }
+        self.held.lost.get().cloned()
+    }
+
     /// Gives it back, if it is still ours.
     pub(super) async fn release(&self) -> Result<(), StateError> {
         self.prolonging.abort();

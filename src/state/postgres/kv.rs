@@ -163,11 +163,19 @@ impl Kv for PostgresKv {
 
     fn write(&mut self, changes: &Changes) -> Result<(), StateError> {
         self.reader.forget();
-        match &mut self.writer {
-            Some(writer) => writer.commit(&self.session, &self.environment, changes),
-            None => Err(StateError::unavailable(self.session.location(), READING)),
+        let Some(writer) = &mut self.writer else {
+            return Err(StateError::unavailable(self.session.location(), READING));
+        };
+        let written = writer.commit(&self.session, &self.environment, changes);
+        match written {
+            // Says who has the lock now.
+            Err(error) if self.session.lost().is_some() => {
+                Err(self.confirm_lock().err().unwrap_or(error))
+            }
+            written => written,
         }
     }
+
     /// Says why the session cannot be used any more, not only that an earlier commit failed.
     fn check_writable(&self) -> Result<(), StateError> {
         self.session.check()

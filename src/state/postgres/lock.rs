@@ -97,8 +97,8 @@ pub(super) fn confirm(
     connect: &ConnectOptions,
     holder: &LockHolder,
 ) -> Result<(), StateError> {
-    const REST: &str = "this run sends and records nothing more. What was acknowledged is in it: run again, and read \
-                        the new plan";
+    const REST: &str =
+        "this run sends and records nothing more; what was acknowledged is in it; run again";
     let why = match session.one(IS_OURS, &[(&number, Type::INT8)]) {
         Ok(row) => {
             pooling::same_backend(session, session.column(&row, 0)?)?;
