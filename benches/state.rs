@@ -32,6 +32,7 @@ fn record(number: u32, round: u32) -> Write {
         verified_at: Timestamp::UNIX_EPOCH,
         drift: None,
         superseded: None,
+        intent: None,
     }))
 }
 

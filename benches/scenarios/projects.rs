@@ -175,6 +175,7 @@ async fn fill(folder: &Path) {
             verified_at: now,
             drift: None,
             superseded: None,
+            intent: None,
         })));
         if writes.len() == 10_000 {
             store.commit(std::mem::take(&mut writes)).await.expect("committed");

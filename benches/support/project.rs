@@ -59,6 +59,7 @@ pub(crate) fn record(delivery: &Delivery) -> Record {
         verified_at: NOW,
         drift: None,
         superseded: None,
+        intent: None,
     }
 }
 

@@ -2,8 +2,8 @@
 //!
 //! [`DeliveryMachine::start`] and [`DeliveryMachine::next`] are the only transitions. Each answers
 //! with the one [`Step`] that comes next, and does none of it. The order of the steps keeps the
-//! promises: an intent is durable before its POST leaves, and an id before the change counts as
-//! done.
+//! promises: an intent is durable before its POST, PUT or DELETE leaves, and an id before the change
+//! counts as done. The DELETE of a replaced message has its note in the record of the new one.
 
 use std::sync::Arc;
 
@@ -16,7 +16,9 @@ use super::{
 };
 use crate::{
     brevo::{Error, Message, MessageType},
-    model::{Address, Content, Drift, Intent, Kind, MessageId, Record, Sender, Superseded},
+    model::{
+        Address, ChangeIntent, Content, Drift, Intent, Kind, MessageId, Record, Sender, Superseded,
+    },
     plan::{Change, Operation},
     state::Write,
 };
@@ -24,8 +26,8 @@ use crate::{
 /// What is to be done next.
 #[derive(Debug)]
 pub(super) enum Step {
-    /// Make this intent durable: its POST comes next.
-    Intend(Box<Intent>),
+    /// Make this intent durable, with other writes: its POST comes next.
+    Intend(Box<Intent>, Vec<Write>),
     /// Create the message.
     Post(Content),
     /// Change the text of a message.
@@ -75,7 +77,7 @@ impl From<Undone> for End {
     fn from(undone: Undone) -> Self {
         match undone {
             Undone::Refused(error) | Undone::Lost(error) => Self::Failed(Problem::Api(error)),
-            Undone::Abandoned => Self::Abandoned,
+            Undone::Abandoned { .. } => Self::Abandoned,
         }
     }
 }
@@ -101,10 +103,16 @@ enum Phase {
     RecordingReplacement { record: Box<Record>, old: Superseded },
     /// The old message of a replace is being deleted; the record is that of the new one.
     DeletingOld(Box<Record>),
-    /// The PUT is under way.
+    /// The note of the PUT becomes durable.
+    IntendingUpdate { record: Box<Record>, after: Content },
+    /// The PUT is under way; the record is as it was before.
     Updating { record: Box<Record>, after: Content },
-    /// The DELETE is under way.
-    Deleting,
+    /// The note of the DELETE becomes durable.
+    IntendingDelete(Box<Record>),
+    /// The DELETE is under way; the record is as it was before.
+    Deleting(Box<Record>),
+    /// The GET of a message that an earlier DELETE may have removed is under way.
+    Asking { record: Box<Record>, after: Content },
     /// The GET is under way.
     Adopting { id: MessageId, wanted: Content },
     /// Nothing.
@@ -136,27 +144,31 @@ impl DeliveryMachine {
     fn begin(&mut self, operation: Operation, record: Option<Box<Record>>, now: Timestamp) -> Step {
         match (operation, record) {
             (Operation::Create { after } | Operation::Resend { after, gone: _ }, _) => {
-                self.intend(NewMessage { content: after, replaces: None }, now)
+                self.intend(NewMessage { content: after, replaces: None }, Vec::new(), now)
             }
             (Operation::Replace { old, before: _, after }, _) => {
-                self.intend(NewMessage { content: after, replaces: Some(old) }, now)
+                self.intend(NewMessage { content: after, replaces: Some(old) }, Vec::new(), now)
             }
             (
-                Operation::Update { id, before: _, after }
-                | Operation::Restore { id, before: _, after },
+                Operation::Update { id: _, before: _, after }
+                | Operation::Restore { id: _, before: _, after },
                 Some(record),
-            ) => {
-                let step = Step::Put(id, Arc::clone(&after.text));
-                self.phase = Phase::Updating { record, after };
-                step
+            ) => self.intend_update(record, after, now),
+            (Operation::Reinstate { id, before: _, after }, Some(record)) => {
+                self.phase = Phase::Asking { record, after };
+                Step::Get(id)
             }
             (Operation::FinishReplace { old, .. }, Some(record)) => {
                 self.phase = Phase::DeletingOld(record);
                 Step::Delete(old)
             }
-            (Operation::Delete { id, before: _ }, _) => {
-                self.phase = Phase::Deleting;
-                Step::Delete(Superseded { id, kind: self.kind })
+            (Operation::Delete { .. }, Some(record)) => {
+                let noted = Record {
+                    intent: Some(ChangeIntent::Delete { at: now }),
+                    ..Record::clone(&record)
+                };
+                self.phase = Phase::IntendingDelete(record);
+                Step::Commit(vec![Write::Put(Box::new(noted))])
             }
             (Operation::Adopt { id, after }, _) => {
                 self.phase = Phase::Adopting { id: id.clone(), wanted: after };
@@ -176,7 +188,9 @@ impl DeliveryMachine {
             (
                 Operation::Update { .. }
                 | Operation::Restore { .. }
+                | Operation::Reinstate { .. }
                 | Operation::FinishReplace { .. }
+                | Operation::Delete { .. }
                 | Operation::Forget { .. }
                 | Operation::Move { .. },
                 None,
@@ -200,10 +214,23 @@ impl DeliveryMachine {
             (Phase::DeletingOld(record), DeliveryInput::Deleted(sent)) => {
                 old_deleted(record, sent, now)
             }
+            (Phase::IntendingUpdate { record, after }, DeliveryInput::Committed) => {
+                let step = Step::Put(record.id.clone(), Arc::clone(&after.text));
+                self.phase = Phase::Updating { record, after };
+                step
+            }
             (Phase::Updating { record, after }, DeliveryInput::Changed(sent)) => {
                 self.changed(record, after, sent, now)
             }
-            (Phase::Deleting, DeliveryInput::Deleted(sent)) => self.deleted(sent),
+            (Phase::IntendingDelete(record), DeliveryInput::Committed) => {
+                let step = Step::Delete(Superseded { id: record.id.clone(), kind: record.kind });
+                self.phase = Phase::Deleting(record);
+                step
+            }
+            (Phase::Deleting(record), DeliveryInput::Deleted(sent)) => self.deleted(record, sent),
+            (Phase::Asking { record, after }, DeliveryInput::Read(sent)) => {
+                self.asked(record, after, sent, now)
+            }
             (Phase::Adopting { id, wanted }, DeliveryInput::Read(sent)) => {
                 self.adopted(id, wanted, sent, now)
             }
@@ -214,10 +241,23 @@ impl DeliveryMachine {
         }
     }
 
-    fn intend(&mut self, new: NewMessage, now: Timestamp) -> Step {
+    fn intend(&mut self, new: NewMessage, writes: Vec<Write>, now: Timestamp) -> Step {
         let intent = self.intent(new.content.clone(), now, None);
         self.phase = Phase::Intending(new);
-        Step::Intend(intent)
+        Step::Intend(intent, writes)
+    }
+
+    /// Notes that the message may have the text of `after` from now on.
+    fn intend_update(&mut self, record: Box<Record>, after: Content, now: Timestamp) -> Step {
+        let text = match &record.intent {
+            // The text that the state does not have otherwise is the one worth keeping.
+            Some(ChangeIntent::Update { text, at: _ }) if after.text == record.content.text => text,
+            _ => &after.text,
+        };
+        let intent = ChangeIntent::Update { text: Arc::clone(text), at: now };
+        let noted = Record { intent: Some(intent), ..Record::clone(&record) };
+        self.phase = Phase::IntendingUpdate { record, after };
+        Step::Commit(vec![Write::Put(Box::new(noted))])
     }
 
     fn intent(&self, content: Content, now: Timestamp, error: Option<&Error>) -> Box<Intent> {
@@ -246,6 +286,7 @@ impl DeliveryMachine {
             verified_at: now,
             drift: None,
             superseded: None,
+            intent: None,
         })
     }
 
@@ -282,23 +323,60 @@ impl DeliveryMachine {
                     updated_at: now,
                     verified_at: now,
                     drift: None,
+                    intent: None,
                     ..*record
                 };
                 Step::Finish(vec![Write::Put(Box::new(record))], End::Applied(Some(id)))
             }
             Err(Undone::Refused(error)) if error.is_gone() => {
-                let record = Record { drift: Some(Drift::Gone), verified_at: now, ..*record };
+                let drift = Some(Drift::Gone);
+                let record = Record { drift, intent: None, verified_at: now, ..*record };
                 let end = End::Failed(Problem::Gone(error));
                 Step::Finish(vec![Write::Put(Box::new(record))], end)
             }
-            Err(undone) => Step::Finish(Vec::new(), undone.into()),
+            Err(undone) => without_outcome(record, undone),
         }
     }
 
-    fn deleted(&self, sent: Sent<()>) -> Step {
+    fn deleted(&self, record: Box<Record>, sent: Sent<()>) -> Step {
         match sent {
             Ok(()) => self.removed(),
             Err(Undone::Refused(error)) if error.is_gone() => self.removed(),
+            Err(undone) => without_outcome(record, undone),
+        }
+    }
+
+    /// The message that an earlier DELETE may have removed is there, or it is not.
+    fn asked(
+        &mut self,
+        record: Box<Record>,
+        after: Content,
+        sent: Sent<Message>,
+        now: Timestamp,
+    ) -> Step {
+        match sent {
+            Ok(found) => {
+                let id = record.id.clone();
+                let record = Record { intent: None, ..*record };
+                let text = found.compared_text().unwrap_or(&record.content.text);
+                if *text != *after.text {
+                    return self.intend_update(Box::new(record), after, now);
+                }
+                let record = Record {
+                    content: after,
+                    protect: self.protect,
+                    verified_at: now,
+                    drift: None,
+                    ..record
+                };
+                Step::Finish(vec![Write::Put(Box::new(record))], End::Applied(Some(id)))
+            }
+            // Our own delete has removed it: this is a create like any other.
+            Err(Undone::Refused(error)) if error.is_gone() => {
+                let removed = Write::Remove(record.address.clone());
+                let new = NewMessage { content: after, replaces: None };
+                self.intend(new, vec![removed], now)
+            }
             Err(undone) => Step::Finish(Vec::new(), undone.into()),
         }
     }
@@ -366,6 +444,16 @@ fn old_deleted(record: Box<Record>, sent: Sent<()>, now: Timestamp) -> Step {
     let id = record.id.clone();
     let record = Record { superseded: None, verified_at: now, ..*record };
     Step::Finish(vec![Write::Put(Box::new(record))], End::Applied(Some(id)))
+}
+
+/// A PUT or a DELETE did not end well. If it certainly took no effect, the record is as it was before;
+/// otherwise its note stays, and the next plan makes sure of the message.
+fn without_outcome(record: Box<Record>, undone: Undone) -> Step {
+    let writes = match &undone {
+        Undone::Refused(_) | Undone::Abandoned { unsure: false } => vec![Write::Put(record)],
+        Undone::Lost(_) | Undone::Abandoned { unsure: true } => Vec::new(),
+    };
+    Step::Finish(writes, undone.into())
 }
 
 fn failed(problem: Problem) -> Step {

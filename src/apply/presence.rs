@@ -51,7 +51,7 @@ pub async fn keep_online(
                     reporter.report(&Event::Missed(Problem::Api(error)));
                 }
             }
-            Err(Undone::Abandoned) => break,
+            Err(Undone::Abandoned { .. }) => break,
         }
     }
     presence.stopped = stopper.reason();

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     brevo::Message,
-    model::{Address, Drift, Record},
+    model::{Address, ChangeIntent, Drift, Record},
     plan::Selection,
     state::{RunChange, StateError, Store, Write, scan::RecordPages},
 };
@@ -128,9 +128,9 @@ impl Refresh {
             return Ok(());
         };
         let get = || session.api.get(record.kind, &record.id);
-        let drift = match sender.send(Some(&address), permit, get).await {
-            Ok(found) => difference(&record, &found),
-            Err(Undone::Refused(error)) if error.is_gone() => Some(Drift::Gone),
+        let found = match sender.send(Some(&address), permit, get).await {
+            Ok(found) => Some(found),
+            Err(Undone::Refused(error)) if error.is_gone() => None,
             Err(Undone::Refused(error) | Undone::Lost(error)) => {
                 let problem = Problem::Api(error);
                 let failure = Failure { address, action: "refresh", problem };
@@ -138,22 +138,26 @@ impl Refresh {
                 self.so_far().failed.push(failure);
                 return Ok(());
             }
-            Err(Undone::Abandoned) => {
+            Err(Undone::Abandoned { .. }) => {
                 self.so_far().remaining += 1;
                 return Ok(());
             }
         };
         self.so_far().verified += 1;
-        let outcome = match &drift {
-            Some(Drift::Gone) => {
-                self.so_far().gone.push(address.clone());
-                Some("gone")
-            }
-            Some(Drift::Text(_)) => {
-                self.so_far().changed.push(address.clone());
-                Some("changed")
-            }
-            Some(Drift::Forgotten) | None => None,
+        let write = observed(record, found.as_ref(), (session.options.clock)());
+        let outcome = match &write {
+            Write::Put(record) => match &record.drift {
+                Some(Drift::Gone) => {
+                    self.so_far().gone.push(address.clone());
+                    Some("gone")
+                }
+                Some(Drift::Text(_)) => {
+                    self.so_far().changed.push(address.clone());
+                    Some("changed")
+                }
+                Some(Drift::Forgotten) | None => None,
+            },
+            _ => Some("deleted"),
         };
         if let Some(outcome) = outcome {
             self.executor.note(RunChange {
@@ -164,8 +168,7 @@ impl Refresh {
                 error: None,
             });
         }
-        let record = Record { drift, verified_at: (session.options.clock)(), ..record };
-        self.executor.commit(vec![Write::Put(Box::new(record))]).await
+        self.executor.commit(vec![write]).await
     }
 
     /// What was found, if this many were left when it stopped, beside others that it was not to
@@ -183,9 +186,26 @@ impl Refresh {
     }
 }
 
-/// What the visitor sees instead, if it is another text than was applied. Line breaks at the end
-/// do not count: the manifest drops them as well.
-fn difference(record: &Record, found: &Message) -> Option<Drift> {
-    let text = found.text.as_deref()?.trim_end_matches(['\n', '\r']);
-    (text != &*record.content.text).then(|| Drift::Text(text.to_owned()))
+/// What the state says of a message once the API was asked for it. An update or a delete without
+/// outcome has one now.
+fn observed(record: Record, found: Option<&Message>, now: Timestamp) -> Write {
+    let Some(found) = found else {
+        if matches!(record.intent, Some(ChangeIntent::Delete { .. })) {
+            return Write::Remove(record.address);
+        }
+        let drift = Some(Drift::Gone);
+        return Write::Put(Box::new(Record { drift, intent: None, verified_at: now, ..record }));
+    };
+    let Record { intent, mut content, mut updated_at, .. } = record.clone();
+    let text = found.compared_text();
+    match intent {
+        Some(ChangeIntent::Update { text: sent, at }) if text == Some(&sent) => {
+            (content.text, updated_at) = (sent, at);
+        }
+        _ => {}
+    }
+    let drift = text.filter(|text| **text != *content.text);
+    let drift = drift.map(|text| Drift::Text(text.to_owned()));
+    let record = Record { content, updated_at, drift, intent: None, verified_at: now, ..record };
+    Write::Put(Box::new(record))
 }

@@ -47,8 +47,11 @@ pub(super) enum Undone {
     Refused(Error),
     /// It may have taken effect, or was repeated in vain.
     Lost(Error),
-    /// The run stops, and it certainly took no effect.
-    Abandoned,
+    /// The run stops before it came to an end.
+    Abandoned {
+        /// An attempt may have taken effect. Never of a create, which has one attempt that might.
+        unsure: bool,
+    },
 }
 
 impl RequestSender {
@@ -129,17 +132,19 @@ impl RequestSender {
             .with_jitter_seed(self.seed.wrapping_add(self.calls.fetch_add(1, Ordering::Relaxed)))
             .build();
         let mut refusals = 0;
+        // Whether an attempt may have taken effect: what becomes of a later one does not undo that.
+        let mut unsure = false;
         loop {
             let granted = match permit.take() {
                 Some(permit) => permit,
-                None => self.permit().await.map_err(|_| Undone::Abandoned)?,
+                None => self.permit().await.map_err(|_| Undone::Abandoned { unsure })?,
             };
             // After every wait, and last: others may have had the state meanwhile.
             let may_leave = self.has_lock().await;
             // A request that has its permit was counted, so a budget or a time does not stop it.
             if !may_leave || matches!(self.stopper.reason(), Some(Stop::Signal | Stop::Fatal)) {
                 granted.unsent();
-                return Err(Undone::Abandoned);
+                return Err(Undone::Abandoned { unsure });
             }
             let result = call().await;
             self.take_in(granted, &result);
@@ -153,20 +158,23 @@ impl RequestSender {
             let verdict = verdict(&error);
             tracing::debug!(?verdict, "{error}");
             match verdict {
+                // A message that is gone is gone, whatever the earlier attempts did.
+                Verdict::Refused if unsure && !error.is_gone() => return Err(Undone::Lost(error)),
                 Verdict::Refused => return Err(Undone::Refused(error)),
                 Verdict::Unknown => return Err(Undone::Lost(error)),
-                Verdict::Fatal => return Err(self.stop_for(error)),
+                Verdict::Fatal => return Err(self.stop_for(error, unsure)),
                 Verdict::AfterReset => {
                     refusals += 1;
                     if refusals > MOST_REPEATS {
                         self.stopper.stop(Stop::Budget);
-                        return Err(Undone::Abandoned);
+                        return Err(Undone::Abandoned { unsure });
                     }
                 }
                 Verdict::AgainOrStop | Verdict::AgainOrFail => {
+                    unsure |= verdict == Verdict::AgainOrFail;
                     let Some(pause) = pauses.next() else {
                         return Err(match verdict {
-                            Verdict::AgainOrStop => self.stop_for(error),
+                            Verdict::AgainOrStop => self.stop_for(error, unsure),
                             _ => Undone::Lost(error),
                         });
                     };
@@ -178,7 +186,7 @@ impl RequestSender {
                     tokio::select! {
                         () = tokio::time::sleep(pause) => {}
                         // A POST is only repeated if it certainly took no effect.
-                        _ = self.stopper.stopped() => return Err(Undone::Abandoned),
+                        _ = self.stopper.stopped() => return Err(Undone::Abandoned { unsure }),
                     }
                 }
             }
@@ -209,12 +217,12 @@ impl RequestSender {
         self.reporter.report(&Event::Requested);
     }
 
-    fn stop_for(&self, error: Error) -> Undone {
+    fn stop_for(&self, error: Error, unsure: bool) -> Undone {
         self.fatal
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .get_or_insert_with(|| error.clone());
         self.stopper.stop(Stop::Fatal);
-        Undone::Refused(error)
+        if unsure { Undone::Lost(error) } else { Undone::Refused(error) }
     }
 }

@@ -28,6 +28,7 @@ pub fn resolution(
             drift: None,
             // An interrupted replace goes on: the old message is still to be deleted.
             superseded: earlier.map(|old| Superseded { id: old.id, kind: old.kind }),
+            intent: None,
         }))
     }));
     writes

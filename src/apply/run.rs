@@ -149,11 +149,12 @@ impl Run {
         };
         loop {
             let input = match step {
-                Step::Intend(intent) => {
+                Step::Intend(intent, mut writes) => {
                     // If the commit fails, it may have been carried out, and only its answer be lost.
                     let not_sent = CreateOutcome::NotSent(address.clone());
                     let not_sent = Event::Unrecorded(self.unrecorded_create(not_sent));
-                    self.commit(vec![Write::Intend(intent)], Some(not_sent)).await?;
+                    writes.push(Write::Intend(intent));
+                    self.commit(writes, Some(not_sent)).await?;
                     DeliveryInput::Committed
                 }
                 Step::Commit(writes) => {
@@ -201,12 +202,13 @@ impl Run {
             | Operation::Resend { .. }
             | Operation::Replace { .. }
             | Operation::Adopt { .. }
-            | Operation::Delete { .. }
             | Operation::Unknown { .. } => Ok(None),
             Operation::Move { from, .. } => self.executor.session.store.record(from).await,
             Operation::Update { .. }
             | Operation::Restore { .. }
+            | Operation::Reinstate { .. }
             | Operation::FinishReplace { .. }
+            | Operation::Delete { .. }
             | Operation::Forget { .. } => self.executor.session.store.record(&change.address).await,
         }
     }

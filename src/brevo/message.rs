@@ -34,6 +34,13 @@ pub struct Message {
     pub is_pushed: Option<bool>,
 }
 
+impl Message {
+    /// The text as it is compared with that of a manifest, which has no line breaks at its end.
+    pub fn compared_text(&self) -> Option<&str> {
+        self.text.as_deref().map(|text| text.trim_end_matches(['\n', '\r']))
+    }
+}
+
 /// Who wrote a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]

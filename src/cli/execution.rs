@@ -85,7 +85,9 @@ pub(super) fn execute(
 /// The failure of a run that a second signal ended: its requests under way left intents behind.
 async fn cut_short(failure: Failure, store: &dyn Store) -> Failure {
     match store.intents().await {
-        Ok(intents) if intents.is_empty() => failure,
+        Ok(intents) if intents.is_empty() => failure.help(
+            "the state has noted the requests under way; run apply again: it makes sure of their messages",
+        ),
         _ => failure.status(status::UNKNOWN).help(
             "the requests under way are noted as unknown; pushsync plan shows them, pushsync state resolve settles them",
         ),

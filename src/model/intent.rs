@@ -1,11 +1,13 @@
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{Address, Content, Kind};
 
-/// The durable note that a create is about to leave. One without outcome is an *unknown*
-/// delivery: it may or may not exist.
+/// The durable note that a create is about to leave. A delivery whose intent has no outcome is
+/// *unknown*: it may or may not exist.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Intent {
@@ -29,4 +31,25 @@ pub struct Intent {
     /// `sib-request-id` of the answer, if there was one: Brevo's support can look it up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
+}
+
+/// The durable note that an update or a delete of a message is about to leave. A record that keeps
+/// it after the run has no outcome of that request: the next plan makes sure of the message.
+///
+/// Nobody has to decide: both requests are the same twice as once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", deny_unknown_fields)]
+pub enum ChangeIntent {
+    /// The message may have this text.
+    Update {
+        /// The text that was sent.
+        text: Arc<str>,
+        /// When the note was written.
+        at: Timestamp,
+    },
+    /// The message may be gone.
+    Delete {
+        /// When the note was written.
+        at: Timestamp,
+    },
 }

@@ -30,7 +30,7 @@ pub use causes::{causes, http_causes};
 pub use commit::{CommitId, ParseCommitIdError};
 pub use content::{Content, Kind, MessageId, Sender};
 pub use delivery::{Delivery, OnMissing, OnUnknown, Spec};
-pub use intent::Intent;
+pub use intent::{ChangeIntent, Intent};
 pub use json::{harmless_json, json_line, write_json};
 pub use key::{Key, ParseKeyError};
 pub use lazy_record::{LazyRecord, Located, PackedRecords, UnreadableRecord, masked_name};

@@ -2,11 +2,11 @@
 //!
 //! | what | bytes |
 //! |---|---|
-//! | flags | one: kind, protection, whether there is drift, whether something is superseded, the form of the sender |
+//! | flags | one: kind, protection, whether there is drift, whether something is superseded, the form of the sender, whether there is an intent |
 //! | sender | no, one, two or three texts, as its form says |
 //! | message id | a text |
 //! | created, updated, verified | nanoseconds: since 1970, since created, since updated |
-//! | drift, superseded | each a text, JSON, if the flags say so |
+//! | drift, superseded, intent | each a text, JSON, if the flags say so |
 //! | text | the rest |
 //!
 //! Numbers are LEB128, those that may be negative zigzag before that; a text is its length and its
@@ -23,13 +23,14 @@ const DRIFT: u8 = 1 << 2;
 const SUPERSEDED: u8 = 1 << 3;
 /// Three bits for the form of the sender.
 const FORM: u8 = 4;
-const KNOWN: u8 = 0b0111_1111;
+const FORMS: u8 = 0b111;
+const INTENT: u8 = 1 << 7;
 
 /// Appends the packed form of a record.
 ///
 /// # Errors
 ///
-/// Never in practice: drift and superseded messages can be written as JSON.
+/// Never in practice: drift, superseded messages and intents can be written as JSON.
 pub fn pack(record: &Record, out: &mut Vec<u8>) -> Result<(), serde_json::Error> {
     // Exhaustive, so that a new field is not forgotten here.
     let Record {
@@ -43,6 +44,7 @@ pub fn pack(record: &Record, out: &mut Vec<u8>) -> Result<(), serde_json::Error>
         verified_at,
         drift,
         superseded,
+        intent,
     } = record;
     let agent = match kind {
         Kind::Pushed => 0,
@@ -55,6 +57,7 @@ pub fn pack(record: &Record, out: &mut Vec<u8>) -> Result<(), serde_json::Error>
             | flag(*protect, PROTECT)
             | flag(drift.is_some(), DRIFT)
             | flag(superseded.is_some(), SUPERSEDED)
+            | flag(intent.is_some(), INTENT)
             | form << FORM,
     );
     for part in texts.into_iter().flatten() {
@@ -71,6 +74,9 @@ pub fn pack(record: &Record, out: &mut Vec<u8>) -> Result<(), serde_json::Error>
     }
     if let Some(superseded) = superseded {
         put_text(out, &serde_json::to_vec(superseded)?);
+    }
+    if let Some(intent) = intent {
+        put_text(out, &serde_json::to_vec(intent)?);
     }
     out.extend_from_slice(text.as_bytes());
     Ok(())
@@ -121,6 +127,7 @@ pub(super) struct PackedRecord<'a> {
     verified: i128,
     drift: Option<&'a [u8]>,
     superseded: Option<&'a [u8]>,
+    intent: Option<&'a [u8]>,
     text: &'a [u8],
 }
 
@@ -132,8 +139,8 @@ impl<'a> PackedRecord<'a> {
     }
 
     fn parts(reader: &mut Reader<'a>) -> Option<Self> {
-        let flags = reader.byte().filter(|flags| flags & !KNOWN == 0)?;
-        let texts = match flags >> FORM {
+        let flags = reader.byte()?;
+        let texts = match flags >> FORM & FORMS {
             0 => 0,
             1 | 2 => 1,
             3 => 2,
@@ -150,8 +157,20 @@ impl<'a> PackedRecord<'a> {
         let verified = updated.checked_add(reader.signed()?)?;
         let drift = if flags & DRIFT > 0 { Some(reader.text()?) } else { None };
         let superseded = if flags & SUPERSEDED > 0 { Some(reader.text()?) } else { None };
+        let intent = if flags & INTENT > 0 { Some(reader.text()?) } else { None };
         let text = std::mem::take(&mut reader.0);
-        Some(Self { flags, sender, id, created, updated, verified, drift, superseded, text })
+        Some(Self {
+            flags,
+            sender,
+            id,
+            created,
+            updated,
+            verified,
+            drift,
+            superseded,
+            intent,
+            text,
+        })
     }
 
     fn kind(&self) -> Kind {
@@ -180,27 +199,30 @@ impl<'a> PackedRecord<'a> {
             verified: _,
             drift,
             superseded,
+            intent,
             text: stored,
         } = self;
         let (form, texts) = form_of(from);
         drift.is_none()
             && superseded.is_none()
+            && intent.is_none()
             && self.kind() == kind
             && protect.is_none_or(|protect| protect == self.protect())
-            && flags >> FORM == form
+            && flags >> FORM & FORMS == form
             && *sender == texts.map(|text| text.map(str::as_bytes))
             && *stored == text.as_bytes()
     }
 
     /// The whole record; `None` if a part of it is not what it should be.
     fn decode(&self, address: Address) -> Option<Record> {
-        let Self { flags, sender, id, created, updated, verified, drift, superseded, text } = self;
+        let Self { flags, sender, id, created, updated, verified, drift, superseded, intent, text } =
+            self;
         let mut texts = [const { String::new() }; 3];
         for (text, bytes) in texts.iter_mut().zip(sender) {
             *text = owned(bytes.unwrap_or_default())?;
         }
         let [first, second, third] = texts;
-        let from = match flags >> FORM {
+        let from = match flags >> FORM & FORMS {
             0 => Sender::Random,
             1 => Sender::Group(first),
             2 => Sender::Agent { id: first, received_from: None },
@@ -218,6 +240,7 @@ impl<'a> PackedRecord<'a> {
             verified_at: time(*verified)?,
             drift: json(*drift)?,
             superseded: json(*superseded)?,
+            intent: json(*intent)?,
         })
     }
 }
@@ -302,7 +325,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::model::{Drift, Superseded};
+    use crate::model::{ChangeIntent, Drift, Superseded};
 
     fn senders() -> impl Strategy<Value = Sender> {
         prop_oneof![
@@ -334,19 +357,28 @@ mod tests {
         ];
         let old = (any::<String>(), kinds())
             .prop_map(|(id, kind)| Superseded { id: MessageId::new(id), kind });
-        let rest = (any::<bool>(), drift, proptest::option::weighted(0.3, old));
+        let intent = prop_oneof![
+            3 => Just(None),
+            1 => (any::<String>(), times())
+                .prop_map(|(text, at)| Some(ChangeIntent::Update { text: text.into(), at })),
+            1 => times().prop_map(|at| Some(ChangeIntent::Delete { at })),
+        ];
+        let rest = (any::<bool>(), drift, proptest::option::weighted(0.3, old), intent);
         (kinds(), any::<String>(), any::<String>(), senders(), [times(), times(), times()], rest)
-            .prop_map(|(kind, id, text, from, times, (protect, drift, superseded))| Record {
-                address: Address::parse("a@v").expect("valid"),
-                kind,
-                id: MessageId::new(id),
-                content: Content { text: text.into(), from },
-                protect,
-                created_at: times[0],
-                updated_at: times[1],
-                verified_at: times[2],
-                drift,
-                superseded,
+            .prop_map(|(kind, id, text, from, times, (protect, drift, superseded, intent))| {
+                Record {
+                    address: Address::parse("a@v").expect("valid"),
+                    kind,
+                    id: MessageId::new(id),
+                    content: Content { text: text.into(), from },
+                    protect,
+                    created_at: times[0],
+                    updated_at: times[1],
+                    verified_at: times[2],
+                    drift,
+                    superseded,
+                    intent,
+                }
             })
     }
 
@@ -377,6 +409,7 @@ mod tests {
             let (text, protect) = (&pick(2).content.text, said.then_some(pick(3).protect));
             let same = record.drift.is_none()
                 && record.superseded.is_none()
+                && record.intent.is_none()
                 && kind == record.kind
                 && *from == record.content.from
                 && *text == record.content.text
@@ -407,6 +440,7 @@ mod tests {
             verified_at: Timestamp::UNIX_EPOCH,
             drift: Some(Drift::Gone),
             superseded: None,
+            intent: Some(ChangeIntent::Delete { at: Timestamp::UNIX_EPOCH }),
         };
         let bytes = packed(&record);
         for length in 0..bytes.len() {

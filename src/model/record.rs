@@ -1,7 +1,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Address, Content, Kind, MessageId};
+use super::{Address, ChangeIntent, Content, Kind, MessageId};
 
 /// A delivery that exists (or existed) on the other side, and what was last applied.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +30,9 @@ pub struct Record {
     /// The message that this one replaces and that is still to be deleted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub superseded: Option<Superseded>,
+    /// The update or delete of this message that left, or was about to, and has no outcome yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub intent: Option<ChangeIntent>,
 }
 
 /// A message whose replacement exists, and which is still to be deleted.

@@ -15,7 +15,7 @@ pub enum Action {
     Forget,
     /// Named by `import`: asked for and recorded.
     Adopt,
-    /// Its text was changed on the other side, and is put right.
+    /// Its text was changed on the other side, or may have been, and is put right.
     Restore,
     /// Only its text differs.
     Update,
@@ -110,6 +110,10 @@ pub enum Reason {
     Kind,
     /// A replace was interrupted after the new message was posted.
     ReplaceUnfinished,
+    /// An earlier update of the message has no outcome.
+    UpdateUnfinished,
+    /// An earlier delete of the message has no outcome, and it is wanted again.
+    DeleteUnfinished,
     /// The message is no longer in the manifest.
     NotInManifest,
     /// The message is in the manifest; this visitor is no longer in its audience.
@@ -143,6 +147,8 @@ impl Reason {
             Self::Sender => "sender",
             Self::Kind => "kind",
             Self::ReplaceUnfinished => "replace-unfinished",
+            Self::UpdateUnfinished => "update-unfinished",
+            Self::DeleteUnfinished => "delete-unfinished",
             Self::NotInManifest => "not-in-manifest",
             Self::NotInAudience => "not-in-audience",
             Self::Removed => "removed",
@@ -165,6 +171,8 @@ impl Reason {
             Self::Sender => "the sender differs, and the API cannot change it",
             Self::Kind => "the kind differs, and the API cannot change it",
             Self::ReplaceUnfinished => "an earlier run posted the new one; the old one is left",
+            Self::UpdateUnfinished => "an earlier update has no outcome; the text is sent again",
+            Self::DeleteUnfinished => "an earlier delete has no outcome; the API is asked first",
             Self::NotInManifest => "no longer in the manifest",
             Self::NotInAudience => "the visitor is no longer in the audience",
             Self::Removed => "named by removed",

@@ -48,6 +48,16 @@ pub enum Operation {
         /// What the visitor is to see.
         after: Content,
     },
+    /// GET, because an earlier DELETE has no outcome and the message is wanted again; then a PUT if
+    /// it is there with another text, or a POST if it is gone.
+    Reinstate {
+        /// The message.
+        id: MessageId,
+        /// What the visitor sees now, if the message is there.
+        before: Content,
+        /// What the visitor is to see.
+        after: Content,
+    },
     /// POST, then DELETE of the old one.
     Replace {
         /// The message that goes.
@@ -123,7 +133,7 @@ impl Change {
         match self.operation {
             Operation::Create { .. } => Action::Create,
             Operation::Update { .. } => Action::Update,
-            Operation::Restore { .. } => Action::Restore,
+            Operation::Restore { .. } | Operation::Reinstate { .. } => Action::Restore,
             Operation::Replace { .. } | Operation::FinishReplace { .. } => Action::Replace,
             Operation::Delete { .. } => Action::Delete,
             Operation::Resend { .. } => Action::Resend,
@@ -134,10 +144,10 @@ impl Change {
         }
     }
 
-    /// How many requests it takes if all goes well.
+    /// How many requests it takes if all goes well, at most.
     pub fn requests(&self) -> u64 {
         match self.operation {
-            Operation::Replace { .. } => 2,
+            Operation::Replace { .. } | Operation::Reinstate { .. } => 2,
             Operation::Create { .. }
             | Operation::Update { .. }
             | Operation::Restore { .. }
@@ -155,6 +165,7 @@ impl Change {
             Operation::Create { .. } | Operation::Unknown { .. } => None,
             Operation::Update { id, .. }
             | Operation::Restore { id, .. }
+            | Operation::Reinstate { id, .. }
             | Operation::FinishReplace { id, .. }
             | Operation::Delete { id, .. }
             | Operation::Forget { id, .. }
@@ -170,6 +181,7 @@ impl Change {
         match &self.operation {
             Operation::Update { before, .. }
             | Operation::Restore { before, .. }
+            | Operation::Reinstate { before, .. }
             | Operation::Replace { before, .. }
             | Operation::Delete { before, .. }
             | Operation::Forget { before, .. } => Some(before),
@@ -188,6 +200,7 @@ impl Change {
             Operation::Create { after }
             | Operation::Update { after, .. }
             | Operation::Restore { after, .. }
+            | Operation::Reinstate { after, .. }
             | Operation::Replace { after, .. }
             | Operation::Resend { after, .. }
             | Operation::Adopt { after, .. } => Some(after),

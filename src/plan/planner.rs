@@ -11,8 +11,8 @@ use super::{
 use crate::{
     diagnostics::{Code, Diagnostic},
     model::{
-        Address, Content, Delivery, Drift, Intent, Located, OnMissing, OnUnknown, Place, Record,
-        Spec, Superseded, UnreadableRecord, WindowState, number,
+        Address, ChangeIntent, Content, Delivery, Drift, Intent, Located, OnMissing, OnUnknown,
+        Place, Record, Spec, Superseded, UnreadableRecord, WindowState, number,
     },
 };
 
@@ -257,6 +257,7 @@ impl Planner {
             verified_at: _,
             drift,
             superseded,
+            intent,
         } = record;
         if let Some(import) = import
             && import.id != id
@@ -310,11 +311,17 @@ impl Planner {
                 push(self, Reason::Gone, Operation::Resend { gone: Some(id), after: after() });
             }
             (there @ (None | Some(Drift::Text(_))), _) => {
-                let there = match there {
-                    Some(Drift::Text(text)) => Some(text),
+                let drifted = there.is_some();
+                let deleting = matches!(intent, Some(ChangeIntent::Delete { .. }));
+                let updating = matches!(intent, Some(ChangeIntent::Update { .. }));
+                // Of the texts that the visitor may see, the one that differs is shown.
+                let there = match (there, intent) {
+                    (_, Some(ChangeIntent::Update { text, .. })) if text != delivery.text => {
+                        Some(text)
+                    }
+                    (Some(Drift::Text(text)), _) => Some(text.into()),
                     _ => None,
                 };
-                let drifted = there.is_some();
                 let fixed = if kind != delivery.spec.kind {
                     Some(Reason::Kind)
                 } else if content.from != delivery.spec.sender {
@@ -323,7 +330,7 @@ impl Planner {
                     None
                 };
                 let before = |content: Content| Content {
-                    text: there.map_or(content.text, Into::into),
+                    text: there.unwrap_or(content.text),
                     from: content.from,
                 };
                 match fixed {
@@ -333,15 +340,21 @@ impl Planner {
                             Operation::Replace { old, before: before(content), after: after() };
                         push(self, reason, operation);
                     }
+                    None if deleting => {
+                        let operation =
+                            Operation::Reinstate { id, before: before(content), after: after() };
+                        push(self, Reason::DeleteUnfinished, operation);
+                    }
                     None if !same_text => {
                         let operation =
                             Operation::Update { id, before: before(content), after: after() };
                         push(self, Reason::Text, operation);
                     }
-                    None if drifted => {
+                    None if drifted || updating => {
+                        let reason = if drifted { Reason::Drift } else { Reason::UpdateUnfinished };
                         let operation =
                             Operation::Restore { id, before: before(content), after: after() };
-                        push(self, Reason::Drift, operation);
+                        push(self, reason, operation);
                     }
                     None => {}
                 }

@@ -282,6 +282,9 @@ impl WireChange {
         let operation = match action {
             Action::Create => Operation::Create { after: after? },
             Action::Update => Operation::Update { id: id?, before: before?, after: after? },
+            Action::Restore if reason == Reason::DeleteUnfinished => {
+                Operation::Reinstate { id: id?, before: before?, after: after? }
+            }
             Action::Restore => Operation::Restore { id: id?, before: before?, after: after? },
             Action::Replace => {
                 let old = replaces.ok_or_else(lacks("replaces"))?;

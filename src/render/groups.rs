@@ -104,7 +104,9 @@ impl Group<'_> {
 /// The effect of a change for the visitor.
 pub(super) fn shown(change: &Change) -> Shown<'_> {
     match &change.operation {
-        Operation::Create { after } | Operation::Resend { after, .. } => Shown::New(after),
+        Operation::Create { after }
+        | Operation::Resend { after, .. }
+        | Operation::Reinstate { after, .. } => Shown::New(after),
         Operation::Update { before, after, .. }
         | Operation::Restore { before, after, .. }
         | Operation::Replace { before, after, .. } => Shown::Changed(before, after),

@@ -108,6 +108,9 @@ pub(super) fn facts(change: &Change, mask: bool) -> Vec<String> {
         Operation::Create { after } | Operation::Resend { after, .. } => {
             vec![format!("from {}", sender(after))]
         }
+        Operation::Reinstate { .. } => {
+            vec!["sent again only if the message is gone; updated if its text differs".to_owned()]
+        }
         Operation::Replace { before, after, .. } if before.from != after.from => {
             vec![senders(before, after)]
         }

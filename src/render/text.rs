@@ -166,6 +166,10 @@ fn content(change: &Change, view: View<'_>, out: &mut dyn Write) -> io::Result<(
         Operation::Create { after } | Operation::Resend { after, .. } => {
             whole("+", NEW, &after.text, view, out)
         }
+        Operation::Reinstate { after, .. } => {
+            fact(0, Style::new(), out)?;
+            whole("+", NEW, &after.text, view, out)
+        }
         Operation::Adopt { after, .. } => {
             fact(0, Style::new(), out)?;
             whole(" ", Style::new(), &after.text, view, out)

@@ -38,15 +38,25 @@ fn text(n: usize) -> String {
     std::iter::repeat_with(|| random.alphanumeric()).take(24).collect()
 }
 
+/// Messages with the texts of these numbers.
+fn messages(texts: impl IntoIterator<Item = usize>) -> String {
+    let mut yaml = "messages:\n".to_owned();
+    for (n, number) in texts.into_iter().enumerate() {
+        yaml += &format!("  m{n:03}: {{ from: support, to: ada, text: \"{}\" }}\n", text(number));
+    }
+    yaml
+}
+
 /// Applies this number of creates in a new project; the calls that it took.
 fn apply(creates: usize, concurrency: usize) -> Vec<Call> {
-    let sandbox = Sandbox::start();
-    let project = Project::empty();
-    let mut yaml = "messages:\n".to_owned();
-    for n in 0..creates {
-        yaml += &format!("  m{n:03}: {{ from: support, to: ada, text: \"{}\" }}\n", text(n));
-    }
-    project.rewrite(&yaml);
+    let (sandbox, project) = (Sandbox::start(), Project::new(&messages(0..creates)));
+    let calls = calls(&project, &sandbox, concurrency);
+    assert_eq!(sandbox.created().len(), creates);
+    calls
+}
+
+/// The calls of an apply.
+fn calls(project: &Project, sandbox: &Sandbox, concurrency: usize) -> Vec<Call> {
     let out = tempfile::NamedTempFile::new().expect("a file");
     let program = OsStr::new(env!("CARGO_BIN_EXE_pushsync"));
     let command = strace::traced(program, CALLS, &["-y", "-e", SLOW], out.path());
@@ -55,7 +65,6 @@ fn apply(creates: usize, concurrency: usize) -> Vec<Call> {
         .env("BREVO_BASE_URL", sandbox.base_url())
         .env("BREVO_API_KEY", "any")
         .ok();
-    assert_eq!(sandbox.created().len(), creates);
     read(&std::fs::read(out.path()).expect("strace wrote"))
 }
 
@@ -76,31 +85,57 @@ fn read(trace: &[u8]) -> Vec<Call> {
     calls
 }
 
-/// Each intent is written, then fsynced, and only then its request leaves.
-fn intents_come_first(calls: &[Call], creates: usize) {
-    let first = |what: String, names: &[&str], on_log: bool| {
+/// The intent is written, then fsynced, and only then its request leaves.
+fn comes_first(calls: &[Call], intent: &str, request: &str) {
+    let first = |what: &str, names: &[&str], on_log: bool| {
         let found = calls
             .iter()
-            .filter(|call| call.is(names) && call.on_log() == on_log && call.text.contains(&what))
+            .filter(|call| call.is(names) && call.on_log() == on_log && call.text.contains(what))
             .min_by_key(|call| call.begun);
         found.unwrap_or_else(|| panic!("{what} is not in the trace"))
     };
-    for n in 0..creates {
-        let intent = first(text(n), &["write"], true);
-        let names = ["write", "writev", "sendto", "sendmsg"];
+    let intent = first(intent, &["write"], true);
+    let request = first(request, &["write", "writev", "sendto", "sendmsg"], false);
+    let synced = calls
+        .iter()
+        .any(|call| call.syncs_log() && intent.done < call.begun && call.done < request.begun);
+    assert!(synced, "a request left before its intent was durable: {}", request.text);
+}
+
+/// The texts of these numbers are durable before the requests that send them leave.
+fn texts_come_first(calls: &[Call], texts: impl IntoIterator<Item = usize>) {
+    for n in texts {
         // In quotes: the plan that is shown has it as well.
-        let request = first(format!("\"{}\\\"", text(n)), &names, false);
-        let synced = calls
-            .iter()
-            .any(|call| call.syncs_log() && intent.done < call.begun && call.done < request.begun);
-        assert!(synced, "the request of m{n:02} left before its intent was durable");
+        comes_first(calls, &text(n), &format!("\"{}\\\"", text(n)));
     }
 }
 
 #[test]
 fn each_intent_is_durable_before_its_request_leaves() {
     if strace::is_possible() {
-        intents_come_first(&apply(5, 1), 5);
+        texts_come_first(&apply(5, 1), 0..5);
+    }
+}
+
+#[test]
+fn the_intent_of_an_update_and_of_a_delete_is_durable_before_its_request_leaves() {
+    if !strace::is_possible() {
+        return;
+    }
+    for concurrency in [1, 4] {
+        let (sandbox, project) = (Sandbox::start(), Project::new(&messages(0..8)));
+        project.apply(&sandbox);
+        let deleted: Vec<_> = sandbox.created().split_off(5);
+        // Five get a new text, three go.
+        project.rewrite(&messages(100..105));
+        let calls = calls(&project, &sandbox, concurrency);
+        assert_eq!(sandbox.counts(), [8, 0, 5, 3]);
+        texts_come_first(&calls, 100..105);
+        for message in deleted {
+            let id = message["id"].as_str().expect("an id");
+            let request = format!("DELETE /v3/conversations/pushedMessages/{id}");
+            comes_first(&calls, id, &request);
+        }
     }
 }
 
@@ -111,7 +146,7 @@ fn deliveries_under_way_at_once_share_fsyncs() {
     }
     let creates = 160;
     let calls = apply(creates, 16);
-    intents_come_first(&calls, creates);
+    texts_come_first(&calls, 0..creates);
     let syncs = calls.iter().filter(|call| call.syncs_log()).count();
     println!("{syncs} fsyncs for {creates} creates");
     // One for each intent and one for each outcome would be 320.

@@ -38,6 +38,7 @@ mod strace;
 mod streams;
 mod support;
 mod tracked;
+mod unfinished;
 mod unknown;
 mod unrecorded;
 mod variables;

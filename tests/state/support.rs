@@ -5,7 +5,8 @@ use std::{fs, path::Path, time::Duration};
 use jiff::Timestamp;
 use pushsync::{
     model::{
-        Address, BudgetNote, Content, Drift, Intent, Kind, MessageId, Record, Sender, Superseded,
+        Address, BudgetNote, ChangeIntent, Content, Drift, Intent, Kind, MessageId, Record, Sender,
+        Superseded,
     },
     state::{
         self, Access, Digest, LockHolder, MemoryStore, Mode, OpenOptions, Run, RunChange, RunPart,
@@ -39,6 +40,13 @@ pub(crate) fn record(name: &str, text: &str) -> Record {
         superseded: text
             .contains("replaced")
             .then(|| Superseded { id: MessageId::new("the-old-one"), kind: Kind::Agent }),
+        intent: match text {
+            _ if text.contains("updating") => {
+                Some(ChangeIntent::Update { text: "what it may be".into(), at: time(4) })
+            }
+            _ if text.contains("deleting") => Some(ChangeIntent::Delete { at: time(4) }),
+            _ => None,
+        },
     }
 }
 

@@ -293,3 +293,130 @@ async fn a_refresh_asks_for_the_least_recently_verified_first_and_records_drift(
     scene.apply().await;
     assert!(scene.plan().await.is_empty());
 }
+
+/// A message that was sent, and a run that wanted something else of it and met these fates.
+async fn disturbed(wanted: &[(&str, &str)], fates: &[Fate]) -> Scene {
+    let server = Server::with_script([]);
+    let mut scene = Scene::new(server.clone()).want("a@v", "Good");
+    scene.apply().await;
+    scene.wanted = wanted
+        .iter()
+        .map(|(address, text)| ((*address).to_owned(), (*text).to_owned(), Sender::Random))
+        .collect();
+    *server.script.lock().expect("not poisoned") = fates.iter().copied().collect();
+    scene.apply().await;
+    server.script.lock().expect("not poisoned").clear();
+    server.requests.lock().expect("not poisoned").clear();
+    scene.stopper = Default::default();
+    scene
+}
+
+/// Whatever the other attempts did, one of them may have had its effect.
+const UNSURE: [&[Fate]; 6] = [
+    &[Fate::LostAnswer; 6],
+    &[Fate::LostRequest; 6],
+    &[Fate::FailsAfter; 6],
+    &[Fate::FailsBefore, Fate::Status(400)],
+    &[Fate::LostAnswer, Fate::Status(403)],
+    &[
+        Fate::FailsAfter,
+        Fate::NotConnected,
+        Fate::NotConnected,
+        Fate::NotConnected,
+        Fate::NotConnected,
+        Fate::NotConnected,
+    ],
+];
+
+#[tokio::test(start_paused = true)]
+async fn an_update_without_outcome_is_put_right_with_one_request_if_it_is_taken_back() {
+    for fates in UNSURE {
+        let mut scene = disturbed(&[("a@v", "BAD")], fates).await;
+        scene.wanted[0].1 = "Good".to_owned();
+        assert_eq!(scene.plan().await.summary.restore, 1, "{fates:?}");
+        assert_eq!(scene.apply().await.exit_status(), 0);
+        assert_eq!(scene.server.asked(), ["PUT m1"], "{fates:?}");
+        assert_eq!(scene.server.texts(), [("v".to_owned(), "Good".to_owned())]);
+        assert!(scene.plan().await.is_empty());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_update_that_stays_unfinished_twice_is_still_made_sure_of() {
+    let mut scene = disturbed(&[("a@v", "BAD")], &[Fate::LostAnswer; 6]).await;
+    scene.wanted[0].1 = "Good".to_owned();
+    *scene.server.script.lock().expect("not poisoned") = [Fate::LostRequest; 6].into();
+    assert_eq!(scene.apply().await.exit_status(), 1);
+    let plan = scene.plan().await;
+    assert_eq!(plan.summary.restore, 1);
+    let before = plan.changes[0].before().map(|content| content.text.to_string());
+    assert_eq!(before.as_deref(), Some("BAD"), "the plan shows what the visitor may see");
+    assert_eq!(scene.apply().await.exit_status(), 0);
+    assert_eq!(scene.server.texts(), [("v".to_owned(), "Good".to_owned())]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delete_without_outcome_is_asked_for_if_the_message_is_wanted_again() {
+    for fates in UNSURE {
+        for text in ["Good", "Better"] {
+            let mut scene = disturbed(&[], fates).await;
+            let there = !scene.server.texts().is_empty();
+            scene.wanted = vec![("a@v".to_owned(), text.to_owned(), Sender::Random)];
+            assert_eq!(scene.plan().await.summary.restore, 1, "{fates:?}");
+            assert_eq!(scene.apply().await.exit_status(), 0, "{fates:?}");
+            let then = match (there, text) {
+                (true, "Good") => None,
+                (true, _) => Some("PUT m1".to_owned()),
+                (false, _) => Some(format!("POST {text}")),
+            };
+            let expected: Vec<_> = ["GET m1".to_owned()].into_iter().chain(then).collect();
+            assert_eq!(scene.server.asked(), expected, "{fates:?}");
+            assert_eq!(scene.server.texts(), [("v".to_owned(), text.to_owned())]);
+            assert!(scene.plan().await.is_empty());
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delete_without_outcome_is_sent_again_if_the_message_is_still_unwanted() {
+    for fates in UNSURE {
+        let scene = disturbed(&[], fates).await;
+        assert_eq!(scene.apply().await.exit_status(), 0);
+        assert_eq!(scene.server.asked(), ["DELETE m1"]);
+        assert_eq!(scene.server.texts(), []);
+        assert!(scene.plan().await.is_empty());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_certainly_took_no_effect_leaves_nothing_to_make_sure_of() {
+    let refused: [&[Fate]; 3] =
+        [&[Fate::Status(400)], &[Fate::Status(401)], &[Fate::NotConnected; 6]];
+    for fates in refused {
+        for wanted in [&[("a@v", "BAD")][..], &[]] {
+            let mut scene = disturbed(wanted, fates).await;
+            scene.wanted = vec![("a@v".to_owned(), "Good".to_owned(), Sender::Random)];
+            assert!(scene.plan().await.is_empty(), "{fates:?}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refresh_finds_out_what_became_of_an_update_or_a_delete() {
+    for fates in UNSURE {
+        for wanted in [&[("a@v", "BAD")][..], &[]] {
+            let mut scene = disturbed(wanted, fates).await;
+            refresh(&Selection::default(), None, scene.session()).await.expect("refreshed");
+            let (there, records) = (scene.server.texts(), scene.records().await);
+            assert!(records.iter().all(|record| record.intent.is_none()), "{fates:?}");
+            assert!(records.iter().all(|record| record.drift.is_none()), "{fates:?}");
+            assert_eq!(records.len(), there.len());
+            // What it found is what the plan compares with.
+            scene.wanted = there
+                .iter()
+                .map(|(_, text)| ("a@v".into(), text.clone(), Sender::Random))
+                .collect();
+            assert!(scene.plan().await.is_empty(), "{fates:?} {wanted:?}");
+        }
+    }
+}

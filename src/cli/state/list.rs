@@ -8,19 +8,21 @@ use crate::{
         args::{DataFormat, Target},
         failure::{Failure, status},
     },
-    model::{Address, Drift, Intent, Record, one_line, printable},
+    model::{Address, ChangeIntent, Drift, Intent, Record, one_line, printable},
     render::humanize,
     state::Records,
 };
 
 /// The status of a delivery.
 fn record_status(record: &Record) -> &'static str {
-    match (&record.drift, &record.superseded) {
-        (Some(Drift::Gone), _) => "gone",
-        (Some(Drift::Forgotten), _) => "forgotten",
-        (_, Some(_)) => "replacing",
-        (Some(Drift::Text(_)), None) => "changed",
-        (None, None) => "ok",
+    match (&record.drift, &record.superseded, &record.intent) {
+        (Some(Drift::Gone), _, _) => "gone",
+        (Some(Drift::Forgotten), _, _) => "forgotten",
+        (_, Some(_), _) => "replacing",
+        (_, None, Some(ChangeIntent::Update { .. })) => "updating",
+        (_, None, Some(ChangeIntent::Delete { .. })) => "deleting",
+        (Some(Drift::Text(_)), None, None) => "changed",
+        (None, None, None) => "ok",
     }
 }
 
@@ -43,6 +45,7 @@ fn record_json(record: &Record) -> Value {
             _ => None,
         },
         "replaces": record.superseded,
+        "intent": record.intent,
     })
 }
 

@@ -5,10 +5,10 @@ use proptest::{prelude::*, sample::select};
 use super::world::*;
 use crate::{
     model::{
-        Drift, Kind, MessageId, OnMissing, OnUnknown, Record, Sender, Spec, Superseded,
-        UnreadableRecord,
+        ChangeIntent, Drift, Kind, MessageId, OnMissing, OnUnknown, Record, Sender, Spec,
+        Superseded, UnreadableRecord,
     },
-    plan::{Action, Inputs, Selection, planner, wire},
+    plan::{Action, Inputs, Reason, Selection, planner, wire},
 };
 
 fn senders() -> impl Strategy<Value = (Kind, Sender)> {
@@ -52,15 +52,26 @@ fn records() -> impl Strategy<Value = BTreeMap<crate::model::Address, Record>> {
             Some(Drift::Text("t3".to_owned())),
         ]),
         any::<(bool, bool)>(),
+        select(vec![
+            None,
+            None,
+            None,
+            Some(ChangeIntent::Update { text: "t1".into(), at: at(2) }),
+            Some(ChangeIntent::Update { text: "t3".into(), at: at(2) }),
+            Some(ChangeIntent::Delete { at: at(2) }),
+        ]),
     );
     proptest::collection::vec(one, 0..8).prop_map(|all| {
         all.into_iter()
-            .map(|(key, visitor, text, (kind, from), drift, (protect, replacing))| {
+            .map(|(key, visitor, text, (kind, from), drift, (protect, replacing), intent)| {
                 let name = format!("{key}@{visitor}");
                 let old = Superseded { id: MessageId::new("old"), kind: Kind::Pushed };
+                // What is known to be gone has no request without an outcome.
+                let gone = matches!(drift, Some(Drift::Gone | Drift::Forgotten));
                 let record = Record {
                     kind,
                     content: content(text, &from),
+                    intent: intent.filter(|_| !gone),
                     drift,
                     protect,
                     superseded: replacing.then_some(old),
@@ -185,6 +196,36 @@ proptest! {
                 });
             if held && !world.located().iter().any(|l| l.blocked && l.record.name() == change.address.as_str().as_bytes()) {
                 prop_assert_eq!(change.action(), Action::Unknown);
+            }
+        }
+    }
+
+    #[test]
+    fn a_message_with_an_unfinished_update_or_delete_is_made_sure_of(world in worlds()) {
+        let plan = world.planned();
+        for located in world.located() {
+            let record = located.record.decode().expect("decodes");
+            let changes: Vec<_> = plan.changes.iter()
+                .filter(|change| change.id() == Some(&record.id) && change.action() != Action::Move)
+                .collect();
+            let held = world.intents.keys().any(|address| {
+                *address == record.address || located.moved_from.as_ref() == Some(address)
+                    || world.moved.get(&address.key()).is_some_and(|to| address.with_key(to) == record.address)
+            });
+            if record.intent.is_none() || held {
+                continue;
+            }
+            let sends = |action| !matches!(action, Action::Forget | Action::Move | Action::Unknown);
+            let forgotten = changes.iter().any(|change| change.reason == Reason::Removed);
+            prop_assert!(forgotten || changes.iter().any(|change| sends(change.action())), "{record:?}: {changes:?}");
+            let wanted = world.desired.iter().find(|delivery| delivery.address == record.address && !world.destroy);
+            let same = wanted.is_some_and(|wanted| wanted.text == record.content.text
+                && wanted.spec.kind == record.kind && wanted.spec.sender == record.content.from);
+            if same && record.drift.is_none() && record.superseded.is_none() && !located.blocked {
+                let [change] = &changes[..] else { panic!("{record:?}: {changes:?}") };
+                let asked_first = matches!(record.intent, Some(ChangeIntent::Delete { .. }));
+                let reason = if asked_first { Reason::DeleteUnfinished } else { Reason::UpdateUnfinished };
+                prop_assert_eq!((change.action(), change.reason), (Action::Restore, reason));
             }
         }
     }

@@ -68,6 +68,7 @@ pub(super) fn record(name: &str, text: &str) -> Record {
         verified_at: at(1),
         drift: None,
         superseded: None,
+        intent: None,
     }
 }
 
@@ -210,10 +211,13 @@ impl World {
                     self.intents.remove(&address);
                     self.records.insert(address.clone(), fresh(after));
                 }
-                Operation::Update { after, .. } | Operation::Restore { after, .. } => {
+                Operation::Update { after, .. }
+                | Operation::Restore { after, .. }
+                | Operation::Reinstate { after, .. } => {
                     let record = self.records.get_mut(&address).expect("an update has a record");
                     record.content = after.clone();
                     record.drift = None;
+                    record.intent = None;
                 }
                 Operation::FinishReplace { .. } => {
                     // A move goes first, so the record may be under either address.

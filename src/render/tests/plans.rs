@@ -7,9 +7,9 @@ use uuid::Uuid;
 
 use crate::{
     model::{
-        Address, BaseUrl, CommitId, Content, Delivery, Drift, Endpoint, Intent, Key, Kind, Located,
-        MessageId, OnMissing, OnUnknown, Place, Record, Sender, Source, Spec, Superseded,
-        UnreadableRecord, WindowState,
+        Address, BaseUrl, ChangeIntent, CommitId, Content, Delivery, Drift, Endpoint, Intent, Key,
+        Kind, Located, MessageId, OnMissing, OnUnknown, Place, Record, Sender, Source, Spec,
+        Superseded, UnreadableRecord, WindowState,
     },
     plan::{
         Budget, Change, Commit, Declared, Import, Inputs, Operation, Plan, Reason, Selection,
@@ -44,6 +44,7 @@ fn record(key: &str, n: usize, text: &str) -> Record {
         verified_at: at(0),
         drift: None,
         superseded: None,
+        intent: None,
     }
 }
 
@@ -71,6 +72,8 @@ pub(super) fn everything() -> Plan {
         delivery("lost", 1, "Your invoice is ready.", 30),
         delivery("new-name", 1, "Moved.", 35),
         delivery("replaced", 1, LONG, 15),
+        delivery("put-twice", 1, "Back to this.", 70),
+        delivery("deleted", 1, "Wanted again.", 75),
         delivery("text", 1, &LONG.replace("spring", "March"), 10),
     ];
     for n in 0..7 {
@@ -90,6 +93,14 @@ pub(super) fn everything() -> Plan {
         Record { address: address("new-name", 1), ..record("old-name", 1, "Moved.") },
         record("obsolete", 1, "One\ntwo\nthree\nfour\nfive\nsix\nseven\neight\nnine\nten"),
         Record { content: content(LONG, &Sender::Random), ..record("replaced", 1, LONG) },
+        Record {
+            intent: Some(ChangeIntent::Update { text: "Perhaps this.".into(), at: at(60) }),
+            ..record("put-twice", 1, "Back to this.")
+        },
+        Record {
+            intent: Some(ChangeIntent::Delete { at: at(60) }),
+            ..record("deleted", 1, "Wanted again.")
+        },
         record("text", 1, LONG),
         Record {
             superseded: Some(Superseded { id: MessageId::new("oldoldold"), kind: Kind::Agent }),

@@ -39,13 +39,16 @@ impl World {
     pub(crate) fn edit(&mut self, rng: &mut Rng) {
         let n = rng.usize(..KEYS);
         let message = &mut self.messages[n];
-        match rng.u8(..4) {
+        match rng.u8(..6) {
             0 => message.version += 1,
-            1 => {
+            // Somebody takes the last change of the text back: the state may have this text already.
+            1 => message.version = message.version.saturating_sub(1).max(1),
+            2 => message.version = 3 - message.version.min(2),
+            3 => {
                 message.sender += 1;
                 message.generation += 1;
             }
-            2 => {
+            4 => {
                 message.there = !message.there;
                 message.generation += u32::from(message.there);
             }
@@ -111,6 +114,12 @@ fn deliveries(project: &Project) -> Vec<Value> {
 
 fn unknown(deliveries: &[Value]) -> impl Iterator<Item = &Value> {
     deliveries.iter().filter(|delivery| delivery["status"] == "unknown")
+}
+
+/// How many updates and deletes have no outcome.
+pub(super) fn unfinished(project: &Project) -> usize {
+    let unfinished = |d: &&Value| d["status"] == "updating" || d["status"] == "deleting";
+    deliveries(project).iter().filter(unfinished).count()
 }
 
 fn knows(deliveries: &[Value], id: &str) -> bool {
