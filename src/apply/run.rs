@@ -150,18 +150,24 @@ impl Run {
         let visitor = address.visitor();
         let of = Some(&address);
         let (mut machine, mut step) = DeliveryMachine::start(change, record, run, clock());
+        // The last change to a message that exists, as long as no commit has it.
+        let mut done: Option<Event> = None;
+        let unrecorded = |kind, id: &MessageId, done| {
+            let (address, id) = (address.clone(), id.clone());
+            Event::UnrecordedChange { address, kind, id, done }
+        };
         loop {
             let input = match step {
                 Step::Intend(intent, mut writes) => {
                     // If the commit fails, it may have been carried out, and only its answer be lost.
                     let not_sent = CreateOutcome::NotSent(address.clone());
+                    let not_sent = Event::Unrecorded(self.unrecorded_create(not_sent));
                     writes.push(Write::Intend(intent));
                     self.commit(writes, Some(not_sent)).await?;
                     DeliveryInput::Committed
                 }
                 Step::Commit(writes) => {
-                    let outcome = outcome_of(&writes);
-                    self.commit(writes, outcome).await?;
+                    self.commit(writes, done.take()).await?;
                     DeliveryInput::Committed
                 }
                 Step::Post(content) => {
@@ -178,11 +184,15 @@ impl Run {
                 }
                 Step::Put(id, text) => {
                     let put = || api.update(kind, &id, &text);
-                    DeliveryInput::Changed(sender.send(of, permit.take(), put).await.map(drop))
+                    let sent = sender.send(of, permit.take(), put).await;
+                    done = sent.is_ok().then(|| unrecorded(kind, &id, "updated"));
+                    DeliveryInput::Changed(sent.map(drop))
                 }
                 Step::Delete(old) => {
                     let delete = || api.delete(old.kind, &old.id);
-                    DeliveryInput::Deleted(sender.send(of, permit.take(), delete).await)
+                    let sent = sender.send(of, permit.take(), delete).await;
+                    done = sent.is_ok().then(|| unrecorded(old.kind, &old.id, "deleted"));
+                    DeliveryInput::Deleted(sent)
                 }
                 Step::Get(id) => {
                     let get = || api.get(kind, &id);
@@ -206,8 +216,7 @@ impl Run {
                 Step::Finish(writes, end) => {
                     self.note(&address, action, &end);
                     if !writes.is_empty() {
-                        let outcome = outcome_of(&writes);
-                        self.commit(writes, outcome).await?;
+                        self.commit(writes, done.take()).await?;
                     }
                     self.ended(address, action, end);
                     return Ok(());
@@ -235,19 +244,22 @@ impl Run {
         }
     }
 
-    /// Commits. If the state cannot record it, what became of a create is reported.
-    async fn commit(
-        &self,
-        writes: Vec<Write>,
-        outcome: Option<CreateOutcome>,
-    ) -> Result<(), ApplyError> {
+    /// Commits. If the state cannot record it, `done` is reported, or else what became of a create.
+    async fn commit(&self, writes: Vec<Write>, done: Option<Event>) -> Result<(), ApplyError> {
+        let done = done.or_else(|| {
+            let outcome = outcome_of(&writes)?;
+            Some(Event::Unrecorded(self.unrecorded_create(outcome)))
+        });
         let result = self.executor.commit(writes).await;
-        if let (Err(_), Some(create)) = (&result, outcome) {
-            let Executor { session, lineage, .. } = &self.executor;
-            let outcome = UnrecordedOutcome { lineage: *lineage, run: session.info.id, create };
-            session.reporter.report(&Event::Unrecorded(outcome));
+        if let (Err(_), Some(done)) = (&result, done) {
+            self.executor.session.reporter.report(&done);
         }
         result
+    }
+
+    fn unrecorded_create(&self, create: CreateOutcome) -> UnrecordedOutcome {
+        let Executor { session, lineage, .. } = &self.executor;
+        UnrecordedOutcome { lineage: *lineage, run: session.info.id, create }
     }
 
     /// What the history says of this end.

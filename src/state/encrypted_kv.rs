@@ -185,6 +185,10 @@ impl<K: Kv> Kv for EncryptedKv<K> {
         self.inner.check_lock()
     }
 
+    fn confirm_lock(&mut self) -> Result<(), StateError> {
+        self.inner.confirm_lock()
+    }
+
     fn verify(&self) -> Result<Vec<String>, StateError> {
         self.inner.verify()
     }

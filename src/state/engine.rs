@@ -106,6 +106,11 @@ impl<K: Kv> Engine<K> {
         self.header.meta.clone()
     }
 
+    /// See [`Kv::confirm_lock`].
+    pub(super) fn confirm_lock(&mut self) -> Result<(), StateError> {
+        self.kv.confirm_lock()
+    }
+
     fn check_writable(&self) -> Result<(), StateError> {
         // Its own reason says more than that an earlier write failed.
         self.kv.check_writable()?;

@@ -118,6 +118,10 @@ impl Store for MemoryStore {
         Box::pin(ready(self.engine().amend(&amendment)))
     }
 
+    fn confirm_lock(&self) -> StoreFuture<'_, ()> {
+        Box::pin(ready(self.engine().confirm_lock()))
+    }
+
     fn verify(&self) -> StoreFuture<'_, Verification> {
         Box::pin(ready(self.engine().verify()))
     }

@@ -4,6 +4,7 @@
 //! many writes), so that a store behind a network costs few round trips.
 
 pub mod backup;
+mod boot_clock;
 pub mod bucket;
 mod cipher;
 mod codec;

@@ -45,6 +45,11 @@ pub trait Store: Send + Sync {
     /// Changes the header of the state. Records, intents and serial stay as they are.
     fn amend(&self, amendment: Amendment) -> StoreFuture<'_, Meta>;
 
+    /// Makes sure that this store still has its lock; asked right before each request to the API. It is cheap
+    /// if that was confirmed a moment ago. The time since then is counted by a clock that goes on while
+    /// the process or the machine stands still. After an error, no request may leave.
+    fn confirm_lock(&self) -> StoreFuture<'_, ()>;
+
     /// Reads everything and compares it with its checksums, count and digest.
     fn verify(&self) -> StoreFuture<'_, Verification>;
 }

@@ -15,6 +15,7 @@ use tokio::sync::oneshot;
 
 use super::{
     Amendment, CloseErrors, Meta, Page, Run, StateError, Store, StoreFuture, Verification, Write,
+    boot_clock::BootInstant,
     engine::Engine,
     kv::Kv,
     panics::{self, Death, Watch},
@@ -23,6 +24,13 @@ use crate::model::{Address, Intent, MessageId, Record};
 
 /// How often the end of a thread is waited for before the deaths of sled's threads are looked at.
 const LOOK: Duration = Duration::from_millis(5);
+
+/// A lock that was confirmed this recently is not asked for again. Much shorter than any lease, and than anything
+/// that somebody could do meanwhile who took the lock away.
+const RECENT: Duration = Duration::from_millis(250);
+/// An answer that took longer says nothing of the present: whoever is asked is asked again, this often.
+const TIMELY: Duration = Duration::from_secs(5);
+const ATTEMPTS: usize = 5;
 
 /// A [`Store`] on sorted bytes. Its calls are carried out by one thread of its own, so that none blocks an
 /// executor. A commit that has begun is carried out even if nobody waits for it any more. Dropping the store
@@ -37,6 +45,8 @@ pub(super) struct ThreadedStore<K: Kv> {
     location: String,
     /// How many of sled's threads had died when this was opened.
     deaths: u64,
+    /// When the question was asked to which the answer was that the lock is ours.
+    confirmed: Arc<Mutex<Option<BootInstant>>>,
 }
 
 type Job<K> = Box<dyn FnOnce(&mut OnThread<K>) + Send>;
@@ -73,7 +83,8 @@ impl<K: Kv + 'static> ThreadedStore<K> {
             .map_err(StateError::io("start a thread for", &location))?;
         let (jobs, thread, end) = (Some(jobs), Some(thread), Mutex::new(end));
         let close_errors = close_errors.clone();
-        let store = Self { jobs, thread, end, close_errors, location, deaths };
+        let confirmed = Arc::default();
+        let store = Self { jobs, thread, end, close_errors, location, deaths, confirmed };
         let (opened, wait) = mpsc::channel();
         let location = store.location.clone();
         let job = move |state: &mut OnThread<K>| {
@@ -185,6 +196,39 @@ impl<K: Kv + 'static> Store for ThreadedStore<K> {
         self.run(move |state| state.amend(&amendment))
     }
 
+    fn confirm_lock(&self) -> StoreFuture<'_, ()> {
+        Box::pin(async move {
+            let mut within = RECENT;
+            for _ in 0..ATTEMPTS {
+                if was_confirmed(&self.confirmed, within) {
+                    return Ok(());
+                }
+                within = TIMELY;
+                let confirmed = Arc::clone(&self.confirmed);
+                self.run(move |state| {
+                    // Somebody may have asked while this one waited for its turn.
+                    if was_confirmed(&confirmed, RECENT) {
+                        return Ok(());
+                    }
+                    let asked = BootInstant::now();
+                    state.confirm_lock()?;
+                    *confirmed.lock().unwrap_or_else(PoisonError::into_inner) = Some(asked);
+                    Ok(())
+                })
+                .await?;
+            }
+            if was_confirmed(&self.confirmed, within) {
+                return Ok(());
+            }
+            let seconds = TIMELY.as_secs();
+            let why = format!(
+                "each time it was asked whether its lock is still held, the answer took longer than {seconds} s: \
+                 this run sends nothing more. What was recorded is safe: run again"
+            );
+            Err(StateError::unavailable(&self.location, why))
+        })
+    }
+
     fn verify(&self) -> StoreFuture<'_, Verification> {
         self.run(|state| state.verify())
     }
@@ -200,6 +244,11 @@ impl<K: Kv> Drop for ThreadedStore<K> {
             }
         }
     }
+}
+
+fn was_confirmed(at: &Mutex<Option<BootInstant>>, within: Duration) -> bool {
+    let at = *at.lock().unwrap_or_else(PoisonError::into_inner);
+    at.is_some_and(|at| at.elapsed() < within)
 }
 
 /// Waits until the state is closed; not if that may take for ever.

@@ -67,6 +67,10 @@ impl<W: Wrapper> Store for Wrapped<W> {
         self.0.inner().amend(amendment)
     }
 
+    fn confirm_lock(&self) -> StoreFuture<'_, ()> {
+        self.0.inner().confirm_lock()
+    }
+
     fn verify(&self) -> StoreFuture<'_, Verification> {
         self.0.inner().verify()
     }

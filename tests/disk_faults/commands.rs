@@ -40,7 +40,7 @@ impl<'a> Scene<'a> {
     /// Everything up to the command.
     pub(super) fn new(sandbox: &'a Sandbox, command: &'static str, number: usize) -> Self {
         let tag = format!("{command}{number}");
-        let (project, state, key) = (Project::within(scratch()), MARK, None);
+        let (project, state, key) = (Project::within(scratch(), Vec::new()), MARK, None);
         let args = "apply --yes --allow-deletes all".to_owned();
         let mut scene = Self { project, sandbox, tag, command, args, state, key };
         let message = |key: &str, from: &str| {

@@ -78,7 +78,7 @@ fn resolve(place: &Place, project: &Project, sandbox: &Sandbox, unknown: &[Value
 #[test]
 fn however_often_a_job_is_killed_nothing_is_sent_twice_and_nothing_is_lost() {
     let Some(place) = place() else { return };
-    let project = Project::with_variables(variables(&place));
+    let project = Project::within(tempfile::tempdir().expect("a folder"), variables(&place));
     // A job that died has left its lock, if it had it.
     let unlock = || drop(project.run("state unlock --force").wait());
     Deaths {

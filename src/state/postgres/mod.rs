@@ -18,6 +18,7 @@ mod kv;
 mod lock;
 mod open;
 mod password;
+mod pooling;
 mod read;
 mod row_key;
 mod schema;

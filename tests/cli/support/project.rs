@@ -33,17 +33,12 @@ impl Project {
 
     /// Without any file.
     pub(crate) fn empty() -> Self {
-        Self::within(TempDir::new().expect("a temporary folder"))
+        Self::within(TempDir::new().expect("a temporary folder"), Vec::new())
     }
 
-    /// Without any file; the binary always runs with these variables.
-    pub(crate) fn with_variables(variables: Vec<(&'static str, String)>) -> Self {
-        Self { variables, ..Self::empty() }
-    }
-
-    /// In this folder.
-    pub(crate) fn within(folder: TempDir) -> Self {
-        Self { folder, variables: Vec::new() }
+    /// In this folder; the binary always runs with these variables.
+    pub(crate) fn within(folder: TempDir, variables: Vec<(&'static str, String)>) -> Self {
+        Self { folder, variables }
     }
 
     /// One message of one text to one visitor.
