@@ -9,6 +9,7 @@
 #![cfg(unix)]
 
 mod bucket {
+    mod conditions;
     #[path = "../state/conformance.rs"]
     mod conformance;
     mod cost;
@@ -16,6 +17,7 @@ mod bucket {
     mod faults;
     #[path = "../state/forge.rs"]
     mod forge;
+    mod leases;
     mod locks;
     mod place;
     mod proxy;

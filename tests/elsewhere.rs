@@ -10,6 +10,8 @@
 mod bucket;
 #[path = "elsewhere/jobs.rs"]
 mod jobs;
+#[path = "elsewhere/lost_locks.rs"]
+mod lost_locks;
 #[path = "elsewhere/moving.rs"]
 mod moving;
 #[path = "elsewhere/postgres.rs"]

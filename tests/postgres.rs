@@ -20,6 +20,7 @@ mod postgres {
     mod forge;
     mod locks;
     mod loss;
+    mod pooling;
     mod process;
     mod program;
     mod reading;

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use super::{Failure, Problem, Stop};
 use crate::{
-    model::{Address, MessageId},
+    model::{Address, Kind, MessageId},
     plan::Action,
     state::unrecorded::UnrecordedOutcome,
 };
@@ -53,6 +53,17 @@ pub enum Event {
     /// The state could not record what became of a create. The intent stays, but a reporter
     /// should write it down: an id cannot be found again.
     Unrecorded(UnrecordedOutcome),
+    /// The API carried out an update or a delete, and the state could not record it.
+    UnrecordedChange {
+        /// The delivery.
+        address: Address,
+        /// The message's kind.
+        kind: Kind,
+        /// The message.
+        id: MessageId,
+        /// What was done to it: `updated` or `deleted`.
+        done: &'static str,
+    },
 }
 
 /// Somebody who wants to hear of [`Event`]s.

@@ -25,8 +25,9 @@ impl Executor {
     pub(super) async fn start(session: Session) -> Result<Self, StateError> {
         let Meta { budget, lineage, .. } = session.store.meta().await?;
         let Session { options, reporter, stopper, .. } = &session;
-        let sender = RequestSender::new(budget, options, Arc::clone(reporter), stopper.clone());
-        let sender = Arc::new(sender);
+        let (reporter, stopper) = (Arc::clone(reporter), stopper.clone());
+        let store = Some(Arc::clone(&session.store));
+        let sender = Arc::new(RequestSender::new(budget, options, reporter, stopper, store));
         let history = Arc::new(RunHistory::new(&session, Arc::clone(&sender)));
         let along = Arc::clone(&history);
         let committer = GroupCommitter::start(Arc::clone(&session.store), move || along.so_far());
@@ -77,7 +78,11 @@ impl Executor {
             Some(_) => _ = announced.await,
             None => announced.abort(),
         }
-        result.map(|()| queue)
+        // What follows from it says less.
+        match self.sender.lock_lost() {
+            Some(error) => Err(ApplyError::State(error)),
+            None => result.map(|()| queue),
+        }
     }
 
     async fn one_ended(

@@ -33,7 +33,7 @@ pub async fn keep_online(
     reporter: Arc<dyn Reporter>,
     stopper: Stopper,
 ) -> Presence {
-    let sender = RequestSender::new(None, options, Arc::clone(&reporter), stopper.clone());
+    let sender = RequestSender::new(None, options, Arc::clone(&reporter), stopper.clone(), None);
     let mut presence = Presence::default();
     let mut minutes = tokio::time::interval(EVERY);
     minutes.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);

@@ -17,6 +17,7 @@ use super::{
 use crate::{
     brevo::{Answer, Error, ErrorKind},
     model::{Address, BudgetNote},
+    state::{StateError, Store},
 };
 
 /// Sends requests: each when the budget allows it, and again as far as the table of
@@ -30,6 +31,10 @@ pub(super) struct RequestSender {
     calls: AtomicU64,
     fatal: Mutex<Option<Error>>,
     answered: AtomicBool,
+    /// The state whose lock must be held whenever a request leaves.
+    store: Option<Arc<dyn Store>>,
+    /// Why the lock is not held any more, as far as is known.
+    lock_lost: Mutex<Option<Arc<StateError>>>,
 }
 
 /// What became of one request and its repetitions.
@@ -55,6 +60,7 @@ impl RequestSender {
         options: &Options,
         reporter: Arc<dyn Reporter>,
         stopper: Stopper,
+        store: Option<Arc<dyn Store>>,
     ) -> Self {
         Self {
             limiter: Arc::new(RateLimiter::new(known, options, stopper.clone())),
@@ -64,12 +70,31 @@ impl RequestSender {
             calls: AtomicU64::new(0),
             fatal: Mutex::new(None),
             answered: AtomicBool::new(false),
+            store,
+            lock_lost: Mutex::new(None),
         }
     }
 
     /// What stopped the run, if that was an answer of the API or the lack of a connection.
     pub(super) fn fatal(&self) -> Option<Problem> {
         self.fatal.lock().unwrap_or_else(PoisonError::into_inner).clone().map(Problem::Api)
+    }
+
+    /// Why the run does not have the lock of its state any more.
+    pub(super) fn lock_lost(&self) -> Option<Arc<StateError>> {
+        self.lock_lost.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whether a request may leave as far as the lock is concerned. If not, the run stops.
+    async fn has_lock(&self) -> bool {
+        let Some(store) = &self.store else { return true };
+        let Err(error) = store.confirm_lock().await else { return true };
+        self.lock_lost
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get_or_insert_with(|| Arc::new(error));
+        self.stopper.stop(Stop::Fatal);
+        false
     }
 
     /// Whether the API has answered a request.
@@ -114,8 +139,10 @@ impl RequestSender {
                 Some(permit) => permit,
                 None => self.permit().await.map_err(|_| Undone::Abandoned { unsure })?,
             };
+            // After every wait, and last: others may have had the state meanwhile.
+            let may_leave = self.has_lock().await;
             // A request that has its permit was counted, so a budget or a time does not stop it.
-            if matches!(self.stopper.reason(), Some(Stop::Signal | Stop::Fatal)) {
+            if !may_leave || matches!(self.stopper.reason(), Some(Stop::Signal | Stop::Fatal)) {
                 granted.unsent();
                 return Err(Undone::Abandoned { unsure });
             }

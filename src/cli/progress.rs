@@ -173,6 +173,9 @@ impl Progress {
                 };
                 json!({ "event": "unrecorded", "address": self.shown(outcome.address()), "id": id })
             }
+            Event::UnrecordedChange { address: of, kind, id, done } => json!({
+                "event": "unrecorded", "address": self.shown(of), "kind": kind, "id": id, "done": done,
+            }),
         };
         if !self.output.is_quiet() {
             self.output.event(&line);
@@ -238,7 +241,7 @@ impl Reporter for Progress {
                 Stop::Fatal => "  stopping: no further request would fare better",
             }),
             // The recorder reports it.
-            Event::Unrecorded(_) => {}
+            Event::Unrecorded(_) | Event::UnrecordedChange { .. } => {}
         }
     }
 }

@@ -67,13 +67,13 @@ impl<R: Reporter> Recorder<R> {
         let (what, decision) = match &outcome.create {
             CreateOutcome::Sent(record) => {
                 let id = one_line(record.id.as_str());
-                (format!("was created as message {id}"), format!("--sent {id}"))
+                (format!("was created as message {id} ({})", record.kind), format!("--sent {id}"))
             }
             CreateOutcome::NotSent(_) => ("was not created".to_owned(), "--not-sent".to_owned()),
         };
         self.output.warning(&match written {
             Ok(file) => format!(
-                "{address} {what}, and the state could not record it: {} keeps it, and the next apply records it",
+                "{address} {what}, and the state could not record it: {} keeps it, and the next apply records it, unless somebody has decided otherwise by then",
                 self.output.hidden_values().replace(file.display().to_string())
             ),
             Err(why) => format!(
@@ -89,8 +89,16 @@ impl<R: Reporter> Recorder<R> {
 
 impl<R: Reporter> Reporter for Recorder<R> {
     fn report(&self, event: &Event) {
-        if let Event::Unrecorded(outcome) = event {
-            self.record(outcome);
+        match event {
+            Event::Unrecorded(outcome) => self.record(outcome),
+            Event::UnrecordedChange { address, kind, id, done } => {
+                self.output.warning(&format!(
+                    "{}: message {} ({kind}) was {done}, and the state could not record it: the next plan makes sure of it",
+                    humanize::address(address, self.output.masks_err()),
+                    one_line(id.as_str()),
+                ));
+            }
+            _ => {}
         }
         self.inner.report(event);
     }

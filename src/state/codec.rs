@@ -62,6 +62,12 @@ pub(super) fn encode_record(key: &[u8], record: &Record) -> Result<Vec<u8>, serd
     seal(key, |payload| pack(record, payload))
 }
 
+/// The stored form of something that is all in its key.
+pub(super) fn encode_empty(key: &[u8]) -> Vec<u8> {
+    let sum = checksum(key, FORMAT_BYTE, &[]);
+    [&[FORMAT_BYTE][..], &sum].concat()
+}
+
 fn seal(
     key: &[u8],
     write: impl FnOnce(&mut Vec<u8>) -> Result<(), serde_json::Error>,

@@ -10,7 +10,7 @@ use std::{
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::model::{Address, Intent, Record};
+use crate::model::{Address, Intent, MessageId, Record};
 
 use super::{
     Amendment, Meta, Page, Run, StateError, Store, StoreFuture, Verification, Write,
@@ -98,6 +98,10 @@ impl Store for MemoryStore {
         Box::pin(ready(self.engine().record(address)))
     }
 
+    fn address_of<'a>(&'a self, id: &'a MessageId) -> StoreFuture<'a, Option<Address>> {
+        Box::pin(ready(self.engine().address_of(id)))
+    }
+
     fn intents(&self) -> StoreFuture<'_, Vec<Intent>> {
         Box::pin(ready(self.engine().intents()))
     }
@@ -112,6 +116,10 @@ impl Store for MemoryStore {
 
     fn amend(&self, amendment: Amendment) -> StoreFuture<'_, Meta> {
         Box::pin(ready(self.engine().amend(&amendment)))
+    }
+
+    fn confirm_lock(&self) -> StoreFuture<'_, ()> {
+        Box::pin(ready(self.engine().confirm_lock()))
     }
 
     fn verify(&self) -> StoreFuture<'_, Verification> {

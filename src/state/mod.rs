@@ -4,6 +4,7 @@
 //! many writes), so that a store behind a network costs few round trips.
 
 pub mod backup;
+mod boot_clock;
 pub mod bucket;
 mod cipher;
 mod codec;
@@ -18,6 +19,7 @@ mod frame;
 pub(crate) mod fuzzing;
 mod header;
 mod holder;
+mod id_index;
 mod keys;
 mod kv;
 pub mod memory;
@@ -40,7 +42,7 @@ pub use folder::Compacted;
 pub use holder::LockHolder;
 pub use memory::MemoryStore;
 pub use open::{compact, open};
-pub use options::{Access, Mode, OpenOptions, StateTarget};
+pub use options::{Access, CloseErrors, Mode, OpenOptions, StateTarget};
 pub use page::Page;
 pub use record::{Amendment, Digest, Meta, Run, RunChange, RunPart, Verification, Write};
 pub use scan::Records;

@@ -5,6 +5,7 @@
 //! the next run that holds the lock records it.
 
 use std::{
+    collections::HashMap,
     fs,
     io::{self, BufRead, Read},
     path::{Path, PathBuf},
@@ -14,7 +15,10 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{StateError, StateKey, Store, Write, export, private_file};
-use crate::model::{Address, Record};
+use crate::{
+    files,
+    model::{Address, Intent, Record},
+};
 
 /// The most bytes of a file. It has one line for each request that was under way.
 const MAX_BYTES: u64 = 256 << 20;
@@ -75,7 +79,7 @@ impl UnrecordedOutcomes {
         let file = Self::file(folder, lineage);
         let mut bytes = Vec::new();
         let read =
-            fs::File::open(&file).and_then(|opened| opened.take(MAX_BYTES).read_to_end(&mut bytes));
+            files::open(&file).and_then(|opened| opened.take(MAX_BYTES).read_to_end(&mut bytes));
         match read {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 return Err(StateError::io("read", file)(error));
@@ -103,9 +107,14 @@ impl UnrecordedOutcomes {
         if !all.outcomes.contains(outcome) {
             all.outcomes.push(outcome.clone());
         }
+        all.write(key)?;
+        Ok(all.file)
+    }
+
+    fn write(&self, key: Option<&StateKey>) -> Result<(), StateError> {
         let mut bytes = Vec::new();
         let write = |out: &mut dyn io::Write| {
-            all.outcomes.iter().try_for_each(|one| {
+            self.outcomes.iter().try_for_each(|one| {
                 serde_json::to_writer(&mut *out, one)?;
                 out.write_all(b"\n")
             })
@@ -114,39 +123,64 @@ impl UnrecordedOutcomes {
             None => write(&mut bytes),
             Some(key) => write(&mut export::Sealer::new(&mut bytes, key)?),
         }
-        .map_err(StateError::io("write", &all.file))?;
-        private_file::replace(&all.file, &bytes)?;
-        Ok(all.file)
+        .map_err(StateError::io("write", &self.file))?;
+        private_file::replace(&self.file, &bytes)
     }
 
     /// Records them in the store, which is open for writing, and removes the file. Only an outcome whose
-    /// intent is still there counts: of the same run, for a message of the same kind. Answers with the number
-    /// of deliveries that are not unknown any more.
+    /// intent is still there counts: of the same run, for a message of the same kind. A delivery whose message is
+    /// that of another one stays unknown. A message that was sent although another run has decided otherwise
+    /// meanwhile stays in the file.
     ///
     /// # Errors
     ///
-    /// Those of the store, and of removing the file.
-    pub async fn replay(self, store: &dyn Store) -> Result<u64, StateError> {
+    /// Those of the store, and of removing or writing the file.
+    pub async fn replay(
+        self,
+        store: &dyn Store,
+        key: Option<&StateKey>,
+    ) -> Result<Replayed, StateError> {
         let Self { file, lineage, outcomes } = self;
         if store.meta().await?.lineage != lineage {
             let why = "they are of another state".to_owned();
             return Err(StateError::Unrecorded { file, why });
         }
+        let mut left = Vec::new();
         let intents = store.intents().await?;
         let mut writes = Vec::new();
         let mut settled = 0;
+        let mut ids = HashMap::new();
         for one in &outcomes {
             // Without its intent it was recorded after all, or resolved by hand.
             let intent = intents
                 .iter()
                 .find(|intent| intent.address == *one.address() && intent.run == one.run);
-            let Some(intent) = intent else { continue };
-            match &one.create {
-                CreateOutcome::NotSent(_) => {}
-                CreateOutcome::Sent(record) if record.kind == intent.kind => {
+            match (&one.create, intent) {
+                (CreateOutcome::NotSent(_), Some(_)) => {}
+                (CreateOutcome::NotSent(_), None) => continue,
+                (CreateOutcome::Sent(record), Some(intent)) if record.kind == intent.kind => {
+                    let holder = match ids.get(&record.id) {
+                        Some(&address) => Some(Address::clone(address)),
+                        None => store.address_of(&record.id).await?,
+                    };
+                    let why = match holder.filter(|holder| *holder != record.address) {
+                        Some(holder) => Some(format!("is that of {} already", holder.masked())),
+                        None => record.id.check().err().map(|error| error.to_string()),
+                    };
+                    if let Some(why) = why {
+                        let trouble = Some(format!("answered, but message {} {why}", record.id));
+                        writes.push(Write::Intend(Box::new(Intent { trouble, ..intent.clone() })));
+                        continue;
+                    }
+                    ids.insert(&record.id, &record.address);
                     writes.push(Write::Put(record.clone()));
                 }
-                CreateOutcome::Sent(_) => continue,
+                (CreateOutcome::Sent(record), _) => {
+                    if !knows(store, record).await? {
+                        left.push(one.clone());
+                    }
+                    continue;
+                }
             }
             writes.push(Write::Settle(one.address().clone()));
             settled += 1;
@@ -154,13 +188,51 @@ impl UnrecordedOutcomes {
         if !writes.is_empty() {
             store.commit(writes).await?;
         }
+        if !left.is_empty() {
+            let left = Self { file, lineage, outcomes: left };
+            if left.outcomes != outcomes {
+                left.write(key)?;
+            }
+            return Ok(Replayed { settled, left });
+        }
         match fs::remove_file(&file) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 Err(StateError::io("remove", file)(error))
             }
-            _ => Ok(settled),
+            _ => Ok(Replayed { settled, left: Self { file, lineage, outcomes: left } }),
         }
     }
+
+    /// The messages that exist and that the state does not know.
+    pub fn sent(&self) -> impl Iterator<Item = &Record> {
+        self.outcomes.iter().filter_map(|one| match &one.create {
+            CreateOutcome::Sent(record) => Some(&**record),
+            CreateOutcome::NotSent(_) => None,
+        })
+    }
+
+    /// Their file.
+    pub fn path(&self) -> &Path {
+        &self.file
+    }
+}
+
+/// What became of the outcomes that waited.
+#[derive(Debug)]
+pub struct Replayed {
+    /// How many deliveries are not unknown any more.
+    pub settled: u64,
+    /// Messages that exist, and that the state cannot take: another run had its lock, and decided that they were not
+    /// sent, or has sent others. They stay in their file.
+    pub left: UnrecordedOutcomes,
+}
+
+/// Whether the state has this message under its address.
+async fn knows(store: &dyn Store, record: &Record) -> Result<bool, StateError> {
+    let known = store.record(&record.address).await?;
+    Ok(known.is_some_and(|known| {
+        known.id == record.id || known.superseded.is_some_and(|old| old.id == record.id)
+    }))
 }
 
 fn parse(

@@ -3,7 +3,7 @@
 use std::ops::Bound;
 
 use super::{Amendment, Meta, Page, Run, Store, StoreFuture, Verification, Write};
-use crate::model::{Address, Intent, Record};
+use crate::model::{Address, Intent, MessageId, Record};
 
 /// Changes some calls of a store, and passes them on by default.
 pub trait Wrapper: Send + Sync {
@@ -47,6 +47,10 @@ impl<W: Wrapper> Store for Wrapped<W> {
         self.0.inner().record(address)
     }
 
+    fn address_of<'a>(&'a self, id: &'a MessageId) -> StoreFuture<'a, Option<Address>> {
+        self.0.inner().address_of(id)
+    }
+
     fn intents(&self) -> StoreFuture<'_, Vec<Intent>> {
         self.0.inner().intents()
     }
@@ -61,6 +65,10 @@ impl<W: Wrapper> Store for Wrapped<W> {
 
     fn amend(&self, amendment: Amendment) -> StoreFuture<'_, Meta> {
         self.0.inner().amend(amendment)
+    }
+
+    fn confirm_lock(&self) -> StoreFuture<'_, ()> {
+        self.0.inner().confirm_lock()
     }
 
     fn verify(&self) -> StoreFuture<'_, Verification> {

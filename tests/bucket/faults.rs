@@ -82,6 +82,8 @@ fn writer(number: i64, place: &Place, rng: &mut Rng, expected: &mut Expected) ->
     });
     let place = place.through(proxy.address);
     // A writer that was killed has left its lock.
+    bucket::unlock(&Place { endpoint: place.server, ..place.clone() }.bucket(), "default")
+        .expect("answers");
     let store = match state::open(place.options_of(9, number * 1000)) {
         Ok(store) => store,
         Err(StateError::Unavailable { .. }) => return "not opened",

@@ -3,7 +3,10 @@
 use std::{
     io::{BufRead, BufReader, Read, Write},
     net::{Shutdown, SocketAddr, TcpListener, TcpStream},
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicI64, Ordering},
+    },
     thread,
     time::Duration,
 };
@@ -50,7 +53,9 @@ struct Shared {
     decide: Mutex<Decide>,
     asked: Mutex<Vec<Asked>>,
     /// Takes headers away, from requests and answers.
-    strip: &'static [&'static str],
+    strip: Mutex<&'static [&'static str]>,
+    /// How many seconds the server's clock seems to be ahead.
+    ahead: AtomicI64,
 }
 
 pub(crate) struct Proxy {
@@ -76,7 +81,8 @@ impl Proxy {
         let address = listener.local_addr().expect("an address");
         let decide: Decide = Box::new(decide);
         let (decide, asked) = (Mutex::new(decide), Mutex::new(Vec::new()));
-        let shared = Arc::new(Shared { server, decide, asked, strip });
+        let (strip, ahead) = (Mutex::new(strip), AtomicI64::new(0));
+        let shared = Arc::new(Shared { server, decide, asked, strip, ahead });
         let served = Arc::clone(&shared);
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
@@ -90,6 +96,16 @@ impl Proxy {
     /// From now on, this decides.
     pub(crate) fn decide(&self, decide: impl FnMut(&Asked) -> Fate + Send + 'static) {
         *self.shared.decide.lock().expect("not poisoned") = Box::new(decide);
+    }
+
+    /// From now on, these headers are taken out.
+    pub(crate) fn strip(&self, headers: &'static [&'static str]) {
+        *self.shared.strip.lock().expect("not poisoned") = headers;
+    }
+
+    /// From now on, the server's clock seems to be ahead by this number of seconds.
+    pub(crate) fn shift_dates(&self, seconds: i64) {
+        self.shared.ahead.store(seconds, Ordering::SeqCst);
     }
 
     /// Cuts off every client for ever, as if its process were killed.
@@ -170,12 +186,25 @@ impl Shared {
         Some(answer)
     }
 
+    fn shifted(&self, line: &str) -> String {
+        let (_, date) = line.split_once(':').expect("a header");
+        let date = jiff::fmt::rfc2822::parse(date.trim()).expect("a date").timestamp();
+        let ahead = jiff::SignedDuration::from_secs(self.ahead.load(Ordering::SeqCst));
+        let date = date.checked_add(ahead).expect("in range");
+        let printer = jiff::fmt::rfc2822::DateTimePrinter::new();
+        format!("date: {}", printer.timestamp_to_rfc9110_string(&date).expect("can be written"))
+    }
+
     /// A head without what is to be taken away; the connection is closed afterwards.
     fn stripped(&self, head: &str) -> String {
         let mut kept = String::new();
         for line in head.trim_end().split("\r\n") {
             let name = line.split(':').next().unwrap_or_default().to_ascii_lowercase();
-            if name != "connection" && !self.strip.contains(&name.as_str()) {
+            let strip = *self.strip.lock().expect("not poisoned");
+            if name == "date" && !strip.contains(&"date") {
+                kept.push_str(&self.shifted(line));
+                kept.push_str("\r\n");
+            } else if name != "connection" && !strip.contains(&name.as_str()) {
                 kept.push_str(line);
                 kept.push_str("\r\n");
             }

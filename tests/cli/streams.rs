@@ -194,7 +194,8 @@ fn assert_harmless(what: &str, text: &str) {
 
 #[test]
 fn what_the_api_says_stays_on_its_line_in_every_writer() {
-    const ID: &str =
+    const ID: &str = "::error::sent##[group]::f";
+    const TEXT: &str =
         r"AX\n::error::sent\r\n##[group]\u001b[31m\u009b2J\u0085\u2028::f\u202e\u200b\ufffa";
     const SAID: &str = r#"{"code":"invalid_parameter\n::error::x","message":"no\n::error file=a::b\r##[error]\u009b\u202e\u2066"}"#;
     let hostile_headers = "content-type: application/json\r\nsib-request-id: ::error::\u{9b}x\r\n";
@@ -207,7 +208,7 @@ fn what_the_api_says_stays_on_its_line_in_every_writer() {
                 200,
                 headers.clone(),
                 format!(
-                    r#"{{"id":"{ID}","type":"agent","text":"{ID}","visitorId":"{ADA}","isPushed":true}}"#
+                    r#"{{"id":"{ID}","type":"agent","text":"{TEXT}","visitorId":"{ADA}","isPushed":true}}"#
                 ),
             ),
             (_, Some("POST")) if asked.line.contains("agentOnlinePing") => {

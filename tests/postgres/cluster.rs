@@ -168,6 +168,11 @@ impl Cluster {
         self.folder.join("ca.pem")
     }
 
+    /// The folder of its socket.
+    pub(crate) fn sockets(&self) -> &Path {
+        &self.folder
+    }
+
     fn data(&self) -> PathBuf {
         self.folder.join("data")
     }
@@ -375,7 +380,7 @@ fn programs() -> Option<PathBuf> {
 }
 
 /// PostgreSQL refuses to run as root: who it runs as then.
-fn unprivileged() -> Option<(u32, u32)> {
+pub(crate) fn unprivileged() -> Option<(u32, u32)> {
     let own = tempfile::NamedTempFile::new().expect("a file");
     if own.as_file().metadata().expect("is known").uid() != 0 {
         return None;

@@ -17,11 +17,11 @@ use crate::{
         unrecorded,
     },
     manifest::{self, Settings, StateSetting},
-    model::{ParseStateLocationError, StateLocation},
+    model::{ParseStateLocationError, StateLocation, one_line},
     render::humanize,
     state::{
         self, Access, Mode, OpenOptions, StateError, StateKey, StateTarget, Store, StoreFuture,
-        unrecorded::UnrecordedOutcomes,
+        unrecorded::{Replayed, UnrecordedOutcomes},
     },
 };
 
@@ -172,6 +172,7 @@ impl Context {
             new_lineage: Uuid::new_v4(),
             now: environment::now(),
             key: self.state_key(state)?,
+            close_errors: self.close_errors.clone(),
         })
     }
 
@@ -208,11 +209,20 @@ impl Context {
             return Ok(());
         }
         let outcomes = UnrecordedOutcomes::load(&folder, lineage, key)?;
-        let recorded = block_on(Box::pin(outcomes.replay(store)))?;
-        if recorded > 0 {
+        let Replayed { settled, left } = block_on(Box::pin(outcomes.replay(store, key)))?;
+        if settled > 0 {
             self.output.note(&format!(
                 "recorded what became of {}, which an earlier run could not record",
-                humanize::count(recorded, "delivery", "deliveries")
+                humanize::count(settled, "delivery", "deliveries")
+            ));
+        }
+        for record in left.sent() {
+            self.output.warning(&format!(
+                "message {} ({}) was sent for {} by a run that had lost its lock, and the state does not have it: the visitor may have it beside another one. Look into the chat, delete there what is too much, then remove {}",
+                one_line(record.id.as_str()),
+                record.kind,
+                humanize::address(&record.address, self.output.masks_err()),
+                left.path().display()
             ));
         }
         Ok(())

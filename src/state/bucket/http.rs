@@ -24,26 +24,29 @@ use reqwest::{
 use tokio::time::timeout;
 
 use super::error::{RequestError, s3_code};
-use crate::model::http_causes;
+use crate::{model::http_causes, state::boot_clock::BootInstant};
 
 /// A request may take a second longer for each of these bytes in its body.
 const BYTES_A_SECOND: u64 = 256 << 10;
 /// The most bytes of an answer: more than any object of a state has.
 const LONGEST_BODY: usize = 1 << 30;
 
-/// The server's clock, as its last answer showed it.
+/// The server's clock: what its last answer showed, and how long ago that was.
 #[derive(Debug, Clone, Default)]
-pub(super) struct ServerClock(Arc<Mutex<Option<Timestamp>>>);
+pub(super) struct ServerClock(Arc<Mutex<Option<(Timestamp, BootInstant)>>>);
 
 impl ServerClock {
-    pub(super) fn last(&self) -> Option<Timestamp> {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    /// `None` if no answer had a date.
+    pub(super) fn now(&self) -> Option<Timestamp> {
+        let (date, at) = (*self.0.lock().unwrap_or_else(PoisonError::into_inner))?;
+        Some(date.checked_add(at.elapsed()).unwrap_or(Timestamp::MAX))
     }
 
     fn read(&self, headers: &HeaderMap) {
         let date = headers.get(DATE).and_then(|date| date.to_str().ok());
         if let Some(date) = date.and_then(|date| jiff::fmt::rfc2822::parse(date).ok()) {
-            *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(date.timestamp());
+            let read = Some((date.timestamp(), BootInstant::now()));
+            *self.0.lock().unwrap_or_else(PoisonError::into_inner) = read;
         }
     }
 }

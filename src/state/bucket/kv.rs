@@ -67,10 +67,13 @@ impl BucketKv {
         lock.check().await?;
         match self.objects.create(&segment_name(sequence), bytes).await? {
             Put::Done { .. } => lock.was_ours().await,
-            Put::Refused(_) => Err(self.objects.unavailable(format!(
-                "another process has written commit {sequence}: nothing more is written in this \
-                 run. What was written before is safe: run again"
-            ))),
+            Put::Refused(_) => {
+                let rest = lock.why_lost().await.unwrap_or_else(|| {
+                    "this run sends and records nothing more. What it recorded before is safe: run again".to_owned()
+                });
+                let why = format!("another process has written commit {sequence}: {rest}");
+                Err(self.objects.unavailable(why))
+            }
         }
     }
 
@@ -93,7 +96,9 @@ impl BucketKv {
         let LoadedState { checkpoint, bytes, last, .. } = &mut self.state;
         self.runtime.block_on(async {
             if let Some(lock) = &self.lock {
-                lock.check().await?;
+                // The snapshot can wait for the next writer; whoever closes the state should not.
+                let slow = |_| objects.unavailable("its lock was not confirmed in time");
+                tokio::time::timeout(SHORT, lock.check()).await.map_err(slow)??;
             }
             let Checkpoint { origin, environment, .. } = &checkpoint.content;
             let Some(header) = StateHeader::stored(bytes, objects.location(), environment)? else {
@@ -144,6 +149,13 @@ impl Kv for BucketKv {
         self.state.bytes.write(changes)
     }
 
+    fn confirm_lock(&mut self) -> Result<(), StateError> {
+        let Some(lock) = &self.lock else {
+            return Err(self.objects.unavailable("it was opened for reading"));
+        };
+        self.runtime.block_on(lock.confirm())
+    }
+
     /// Compares the bucket with the bytes in memory.
     fn verify(&self) -> Result<Vec<String>, StateError> {
         let environment = &self.state.checkpoint.content.environment;
@@ -175,10 +187,11 @@ impl Kv for BucketKv {
     }
 
     /// Errors do no harm: every commit is in the bucket.
-    fn close(mut self) {
+    fn close(mut self) -> Result<(), StateError> {
         if self.written && !self.failed {
             let _next_time = if self.is_long() { self.compact() } else { self.advance() };
         }
+        Ok(())
     }
 }
 

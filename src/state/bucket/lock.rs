@@ -7,10 +7,10 @@
 use std::{
     ops::Not,
     sync::{Arc, OnceLock},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use tokio::{sync::Mutex, task::JoinHandle, time::sleep};
 use uuid::Uuid;
@@ -19,23 +19,16 @@ use super::{
     layout::LOCK,
     objects::{Object, Objects, Put},
 };
-use crate::state::{LockHolder, StateError};
+use crate::state::{LockHolder, StateError, boot_clock::BootInstant};
 
 /// How often a process that waits looks at the lock.
 const POLL: Duration = Duration::from_millis(500);
-
-/// The time on this machine: the time at which the state was opened, and how long ago that was.
-#[derive(Debug, Clone, Copy)]
-struct Clock {
-    then: Timestamp,
-    start: Instant,
-}
-
-impl Clock {
-    fn now(&self) -> Timestamp {
-        later(self.then, self.start.elapsed())
-    }
-}
+/// A lock that was prolonged this recently is not prolonged again before a request to the API.
+const RECENT: Duration = Duration::from_millis(100);
+/// How often it is asked whether the lock is ours, if answers take long.
+const ATTEMPTS: usize = 5;
+/// The server's times have whole seconds.
+const SECOND: Duration = Duration::from_secs(1);
 
 fn later(time: Timestamp, by: Duration) -> Timestamp {
     time.checked_add(by).unwrap_or(Timestamp::MAX)
@@ -47,7 +40,10 @@ struct Note {
     /// Every process that takes the lock makes a new one.
     id: Uuid,
     holder: LockHolder,
-    until: Timestamp,
+    /// By the server's clock; `None` if its answers do not tell the time.
+    until: Option<Timestamp>,
+    /// How often it was prolonged: so no two versions have the same bytes, and with them the same tag.
+    renewals: u64,
     #[serde(default, skip_serializing_if = "Not::not")]
     released: bool,
 }
@@ -74,7 +70,7 @@ pub struct HeldLock {
 impl HeldLock {
     fn new(note: Option<Note>) -> Self {
         let (holder, until) = note.map(|note| (note.holder, note.until)).unzip();
-        Self { holder, until }
+        Self { holder, until: until.flatten() }
     }
 }
 
@@ -108,24 +104,6 @@ pub(super) async fn break_it(objects: &Objects) -> Result<Option<HeldLock>, Stat
     }
 }
 
-/// Tries with the lock's object whether the server refuses to create an object that exists, and to
-/// replace a version that is not the present one.
-pub(super) async fn probe(objects: &Objects) -> Result<(), StateError> {
-    let attempt = |what: &str| format!("{{\"released\":true,\"{what}\":\"{}\"}}", Uuid::new_v4());
-    let first = attempt("first");
-    let _exists_now = objects.create(LOCK, first.as_bytes()).await?;
-    let created = objects.create(LOCK, attempt("second").as_bytes()).await?;
-    let other = "\"00000000000000000000000000000000\"";
-    let replaced = objects.replace(LOCK, attempt("third").as_bytes(), other).await?;
-    match (created, replaced) {
-        (Put::Refused(Some(_)), Put::Refused(Some(_))) => Ok(()),
-        _ => Err(objects.unavailable(
-            "this server does not keep to If-None-Match and If-Match when it writes, so that two \
-             writers could overwrite each other: use one that does (AWS S3, Cloudflare R2, MinIO)",
-        )),
-    }
-}
-
 /// The lock, held until [`Lock::release`]. A task prolongs it.
 pub(super) struct Lock {
     held: Arc<Held>,
@@ -136,7 +114,6 @@ struct Held {
     objects: Objects,
     id: Uuid,
     holder: LockHolder,
-    clock: Clock,
     lease: Duration,
     version: Mutex<Version>,
     /// Why it is not ours any more.
@@ -146,68 +123,72 @@ struct Held {
 /// The object as we last wrote it.
 struct Version {
     etag: String,
+    renewals: u64,
     /// When the request was sent, and the server's time at its answer.
-    at: Instant,
+    at: BootInstant,
     server: Option<Timestamp>,
 }
 
 impl Lock {
-    /// Takes the lock, waiting up to `timeout` for its holder. `now` is the time on this machine.
+    /// Takes the lock, waiting up to `timeout` for its holder.
     pub(super) async fn take(
         objects: &Objects,
         holder: &LockHolder,
-        now: Timestamp,
         lease: Duration,
         timeout: Duration,
     ) -> Result<Self, StateError> {
-        let clock = Clock { then: now, start: Instant::now() };
+        let start = BootInstant::now();
         let id = Uuid::new_v4();
         // A version of the lock, and when it was first seen.
-        let mut seen: Option<(String, Instant)> = None;
+        let mut seen: Option<(String, BootInstant)> = None;
         loop {
-            let at = Instant::now();
-            let until = later(clock.now(), lease);
-            let note = Note { id, holder: holder.clone(), until, released: false };
-            let bytes = note.encode()?;
-            let put = match objects.get(LOCK).await? {
-                None => objects.create(LOCK, &bytes).await?,
-                Some(found) => {
-                    let (_, since) = seen
-                        .take_if(|(etag, _)| *etag == found.etag)
-                        .unwrap_or_else(|| (found.etag.clone(), Instant::now()));
-                    // A holder prolongs it long before that: it is stale, whatever the clocks of
-                    // two machines say.
-                    let is_stale = since.elapsed() > lease + lease / 2;
-                    let note = Note::decode(&found);
-                    if is_stale || is_free(&found, note.as_ref(), clock.now(), lease) {
-                        objects.replace(LOCK, &bytes, &found.etag).await?
-                    } else {
-                        let left = timeout.saturating_sub(clock.start.elapsed());
-                        if left.is_zero() {
-                            let HeldLock { holder, until } = HeldLock::new(note);
-                            let location = objects.location().to_owned();
-                            return Err(StateError::Locked { location, holder, until });
-                        }
-                        seen = Some((found.etag, since));
-                        sleep(left.min(POLL)).await;
-                        continue;
+            let found = objects.get(LOCK).await?;
+            if let Some(found) = &found {
+                let (_, since) = seen
+                    .take_if(|(etag, _)| *etag == found.etag)
+                    .unwrap_or_else(|| (found.etag.clone(), BootInstant::now()));
+                let note = Note::decode(found);
+                // A holder prolongs it long before that: it is stale, whatever any clock says.
+                let stale_after = lease + lease / 2;
+                let is_stale = since.elapsed() > stale_after;
+                if !is_stale && !is_free(found, note.as_ref(), objects.server_time(), lease) {
+                    let left = timeout.saturating_sub(start.elapsed());
+                    if left.is_zero() {
+                        return Err(locked(objects, HeldLock::new(note), stale_after));
                     }
+                    seen = Some((found.etag.clone(), since));
+                    sleep(left.min(POLL)).await;
+                    continue;
                 }
+            }
+            let at = BootInstant::now();
+            let until = objects.server_time().map(|now| later(now, lease));
+            let note = Note { id, holder: holder.clone(), until, renewals: 0, released: false };
+            let bytes = note.encode()?;
+            let put = match &found {
+                None => objects.create(LOCK, &bytes).await?,
+                Some(found) => objects.replace(LOCK, &bytes, &found.etag).await?,
             };
             // If it was refused, another process was faster.
-            if let Put::Done { etag } = put {
-                let held = Arc::new(Held {
-                    objects: objects.clone(),
-                    id,
-                    holder: holder.clone(),
-                    clock,
-                    lease,
-                    version: Mutex::new(Version { etag, at, server: objects.server_time() }),
-                    lost: OnceLock::new(),
-                });
-                let prolonging = tokio::spawn(prolong_until_lost(Arc::clone(&held)));
-                return Ok(Self { held, prolonging });
-            }
+            let Put::Done { etag } = put else { continue };
+            let version = Version { etag, renewals: 0, at, server: objects.server_time() };
+            let held = Arc::new(Held {
+                objects: objects.clone(),
+                id,
+                holder: holder.clone(),
+                lease,
+                version: Mutex::new(version),
+                lost: OnceLock::new(),
+            });
+            let prolonging = tokio::spawn(prolong_until_lost(Arc::clone(&held)));
+            let lock = Self { held, prolonging };
+            return match lock.held.prove_conditions(found.map(|found| found.etag)).await {
+                Ok(()) => Ok(lock),
+                Err(error) => {
+                    let _runs_out = lock.release().await;
+                    Err(error)
+                }
+            };
         }
     }
 
@@ -216,18 +197,46 @@ impl Lock {
         self.held.prolong(self.held.lease * 2 / 3).await
     }
 
+    /// Before a request to the API: the lock is ours now, by an answer of the server that is younger than a lease.
+    pub(super) async fn confirm(&self) -> Result<(), StateError> {
+        let Held { objects, lease, .. } = &*self.held;
+        for _ in 0..ATTEMPTS {
+            self.held.prolong(RECENT.min(*lease / 4)).await?;
+            if self.held.version.lock().await.at.elapsed() < *lease * 2 / 3 {
+                return Ok(());
+            }
+        }
+        Err(objects.unavailable(format!(
+            "the server's answers take about as long as its lock lasts ({} s): this run sends and records nothing \
+             more. What it recorded is safe: run again when the network is faster",
+            lease.as_secs_f32()
+        )))
+    }
+
     /// After a write: the lock was ours all the time. The server's clock says whether it can have
     /// run out; the clock of this machine stands still while the machine is asleep.
     pub(super) async fn was_ours(&self) -> Result<(), StateError> {
         let version = self.held.version.lock().await;
         let times = self.held.objects.server_time().zip(version.server);
-        let passed =
-            times.and_then(|(now, then)| Duration::try_from(now.duration_since(then)).ok());
-        if passed.is_some_and(|passed| passed <= self.held.lease) {
+        let passed = times.map(|(now, then)| now.duration_since(then));
+        // It tells whole seconds, so that it may seem to go back.
+        let is_within = |passed: SignedDuration| {
+            passed.unsigned_abs() <= self.held.lease && passed > SignedDuration::from_secs(-2)
+        };
+        if passed.is_some_and(is_within) {
             return Ok(());
         }
         let found = self.held.objects.get(LOCK).await?;
         if self.held.is_ours(found.as_ref()) { Ok(()) } else { Err(self.held.lose(found.as_ref())) }
+    }
+
+    /// Why the lock is not ours any more, if the server says so.
+    pub(super) async fn why_lost(&self) -> Option<String> {
+        let found = self.held.objects.get(LOCK).await.ok()?;
+        if !self.held.is_ours(found.as_ref()) {
+            let _told_below = self.held.lose(found.as_ref());
+        }
+        self.held.lost.get().cloned()
     }
 
     /// Gives it back, if it is still ours.
@@ -241,12 +250,35 @@ impl Lock {
     }
 }
 
-/// Whether a lock may be taken: it was given back, or its time is up. As the clocks of two machines
-/// differ, it gets a little longer.
-fn is_free(found: &Object, note: Option<&Note>, now: Timestamp, lease: Duration) -> bool {
+/// The error for a second process.
+fn locked(objects: &Objects, held: HeldLock, stale_after: Duration) -> StateError {
+    let location = objects.location().to_owned();
+    let HeldLock { holder, until } = held;
+    if objects.server_time().is_some() {
+        return StateError::Locked { location, holder, until };
+    }
+    let holder = holder.map_or_else(|| "another process".to_owned(), |holder| holder.to_string());
+    objects.unavailable(format!(
+        "it is in use by {holder}, and the server tells no time (its answers have no Date), so that nobody can see \
+         whether that lock has run out: wait with --lock-timeout, which takes it over once it has stood still for \
+         {} s; or, if that run has certainly ended, `pushsync state unlock --force`",
+        stale_after.as_secs()
+    ))
+}
+
+/// Whether a lock may be taken: it was given back, or its time is up. Only the server's own clock counts: that of
+/// the holder's machine may be wrong, and so may ours. Both what the holder wrote and when the server says that the
+/// object was written must be so long ago; a server that tells no time leaves it at [`Lock::take`]'s look at whether
+/// the lock stands still.
+fn is_free(found: &Object, note: Option<&Note>, now: Option<Timestamp>, lease: Duration) -> bool {
     match note {
-        Some(note) => note.released || now > later(note.until, lease / 6),
-        // A lock that was given back without a holder: see `break_it` and `probe`.
+        Some(note) if note.released => true,
+        Some(note) => {
+            let margin = lease / 6 + SECOND;
+            let is_over = |end: Timestamp| now.is_some_and(|now| now > later(end, margin));
+            note.until.is_some_and(is_over) && is_over(later(found.written, lease))
+        }
+        // A lock that was given back without a holder: see `break_it`.
         None => serde_json::from_slice::<serde_json::Value>(&found.bytes)
             .is_ok_and(|value| value.get("released") == Some(&true.into())),
     }
@@ -262,14 +294,57 @@ async fn prolong_until_lost(held: Arc<Held>) {
 }
 
 impl Held {
+    /// Proves with the lock's own object, which exists and is ours, that the server refuses to create an object that
+    /// exists and to replace a version that is not the present one. Without that, nothing keeps two writers apart.
+    /// `stale` is the tag of the version before; without it, there is none yet.
+    async fn prove_conditions(&self, stale: Option<String>) -> Result<(), StateError> {
+        let stale = match stale {
+            Some(stale) => stale,
+            None => {
+                let mut version = self.version.lock().await;
+                let first = version.etag.clone();
+                self.write(&mut version, false).await?;
+                first
+            }
+        };
+        // If they are written after all, nobody holds the lock.
+        let attempt = || {
+            let (id, holder) = (Uuid::new_v4(), self.holder.clone());
+            Note { id, holder, until: None, renewals: 0, released: true }.encode()
+        };
+        let creates = !self.objects.refuses(LOCK, &attempt()?, None).await?;
+        let replaces = !self.objects.refuses(LOCK, &attempt()?, Some(&stale)).await?;
+        let ignored = match (creates, replaces) {
+            (false, false) => return Ok(()),
+            (true, false) => "If-None-Match",
+            (false, true) => "If-Match",
+            (true, true) => "If-None-Match and If-Match",
+        };
+        Err(self.objects.unavailable(format!(
+            "this server, or something on the way to it, does not keep to {ignored} when it writes, so that two \
+             writers could overwrite each other and send everything twice: nothing was sent. Use a server that keeps \
+             to both (AWS S3, Cloudflare R2, MinIO), and no proxy that drops headers"
+        )))
+    }
+
     fn lose(&self, found: Option<&Object>) -> StateError {
-        let why = match found.and_then(Note::decode) {
-            Some(note) if note.released => "its lock was broken".to_owned(),
-            Some(note) => format!("its lock was taken over by {}", note.holder),
-            None => "its lock is gone".to_owned(),
+        let who = match found.map(Note::decode) {
+            None => "its lock is gone, and nobody holds it now".to_owned(),
+            Some(None) => "its lock was overwritten by something else".to_owned(),
+            Some(Some(note)) if note.released && note.holder == self.holder => {
+                "its lock was broken (`pushsync state unlock --force`), and nobody holds it now"
+                    .to_owned()
+            }
+            Some(Some(note)) if note.released => {
+                format!("its lock was taken over by {}, which has given it back", note.holder)
+            }
+            Some(Some(note)) => {
+                format!("its lock was taken over by {}, which holds it now", note.holder)
+            }
         };
         let why = format!(
-            "{why}: nothing more is written in this run. What was written before is safe: run again"
+            "{who}: this run sends and records nothing more. What it recorded before is safe: run again, and read \
+             the new plan"
         );
         self.objects.unavailable(self.lost.get_or_init(|| why))
     }
@@ -283,12 +358,14 @@ impl Held {
     async fn write(&self, version: &mut Version, released: bool) -> Result<(), StateError> {
         let mut repeats = 0;
         loop {
-            let at = Instant::now();
-            let until = later(self.clock.now(), self.lease);
-            let note = Note { id: self.id, holder: self.holder.clone(), until, released };
+            let at = BootInstant::now();
+            let until = self.objects.server_time().map(|now| later(now, self.lease));
+            let renewals = version.renewals + 1;
+            let (id, holder) = (self.id, self.holder.clone());
+            let note = Note { id, holder, until, renewals, released };
             match self.objects.replace(LOCK, &note.encode()?, &version.etag).await? {
                 Put::Done { etag } => {
-                    *version = Version { etag, at, server: self.objects.server_time() };
+                    *version = Version { etag, renewals, at, server: self.objects.server_time() };
                     return Ok(());
                 }
                 // An earlier attempt had its effect, and its answer was lost.

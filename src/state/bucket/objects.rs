@@ -28,6 +28,8 @@ const BACKOFF: ExponentialBuilder = ExponentialBuilder::new()
 pub(super) struct Object {
     pub(super) bytes: Vec<u8>,
     pub(super) etag: String,
+    /// When it was written, by the server's clock.
+    pub(super) written: Timestamp,
 }
 
 /// An object in a list.
@@ -80,9 +82,9 @@ impl Objects {
         &self.location
     }
 
-    /// The server's clock, as its last answer showed it.
+    /// The server's time; `None` if its answers do not tell it.
     pub(super) fn server_time(&self) -> Option<Timestamp> {
-        self.clock.last()
+        self.clock.now()
     }
 
     fn path(&self, name: &str) -> Path {
@@ -114,7 +116,9 @@ impl Objects {
         let get = || async {
             let found = self.store.get_opts(&path, options.clone()).await?;
             let etag = found.meta.e_tag.clone().unwrap_or_default();
-            Ok(Object { bytes: found.bytes().await?.to_vec(), etag })
+            let written = Timestamp::from_second(found.meta.last_modified.timestamp());
+            let written = written.unwrap_or(Timestamp::MAX);
+            Ok(Object { bytes: found.bytes().await?.to_vec(), etag, written })
         };
         self.repeat(|| async {
             match get().await {
@@ -142,11 +146,28 @@ impl Objects {
         self.put(name, bytes, Some(etag)).await
     }
 
+    /// Whether the server refuses to write an object that exists already (without `over`), or over a version that
+    /// is not the present one. The caller knows that it should.
+    pub(super) async fn refuses(
+        &self,
+        name: &str,
+        bytes: &[u8],
+        over: Option<&str>,
+    ) -> Result<bool, StateError> {
+        let (path, mode) = (self.path(name), put_mode(over));
+        self.repeat(|| async {
+            let put = self.store.put_opts(&path, bytes.to_vec().into(), mode.clone().into());
+            Ok(match put.await {
+                Ok(_) => Ok(false),
+                Err(Error::AlreadyExists { .. } | Error::Precondition { .. }) => Ok(true),
+                Err(error) => Err(error),
+            })
+        })
+        .await
+    }
+
     async fn put(&self, name: &str, bytes: &[u8], over: Option<&str>) -> Result<Put, StateError> {
-        let path = self.path(name);
-        let mode = over.map_or(PutMode::Create, |etag| {
-            PutMode::Update(UpdateVersion { e_tag: Some(etag.to_owned()), version: None })
-        });
+        let (path, mode) = (self.path(name), put_mode(over));
         self.repeat(|| async {
             let put = self.store.put_opts(&path, bytes.to_vec().into(), mode.clone().into());
             let error = match put.await {
@@ -232,4 +253,11 @@ impl Objects {
             attempts += 1;
         }
     }
+}
+
+/// Only if the object does not exist, or only over the version with this tag.
+fn put_mode(over: Option<&str>) -> PutMode {
+    over.map_or(PutMode::Create, |etag| {
+        PutMode::Update(UpdateVersion { e_tag: Some(etag.to_owned()), version: None })
+    })
 }

@@ -10,7 +10,7 @@ use super::{
     kv::BucketKv,
     layout::{CHECKPOINT, first_checksum},
     load::{self, LoadedState},
-    lock::{self, Lock},
+    lock::Lock,
     objects::Objects,
     snapshot,
 };
@@ -27,7 +27,10 @@ pub(in crate::state) fn open(
     bucket: Bucket,
     options: OpenOptions,
 ) -> Result<Box<dyn Store>, StateError> {
-    let store = ThreadedStore::start(bucket.location()?, move |_| engine(&bucket, &options))?;
+    let store =
+        ThreadedStore::start(bucket.location()?, &options.close_errors.clone(), move |_| {
+            engine(&bucket, &options)
+        })?;
     Ok(Box::new(store))
 }
 
@@ -79,15 +82,13 @@ async fn locked(
     options: &OpenOptions,
     limits: &Limits,
 ) -> Result<(Lock, LoadedState), StateError> {
-    let OpenOptions { environment, holder, now, lock_timeout, .. } = options;
+    let OpenOptions { environment, holder, lock_timeout, .. } = options;
     let impatient = objects.with_patience(BEGINNING);
-    if StoredCheckpoint::read(&impatient, environment).await?.is_none() {
-        if options.mode == Mode::MustExist {
-            return Err(options.not_found(objects.location()));
-        }
-        lock::probe(objects).await?;
+    let exists = StoredCheckpoint::read(&impatient, environment).await?.is_some();
+    if !exists && options.mode == Mode::MustExist {
+        return Err(options.not_found(objects.location()));
     }
-    let lock = Lock::take(objects, holder, *now, limits.lease, *lock_timeout).await?;
+    let lock = Lock::take(objects, holder, limits.lease, *lock_timeout).await?;
     match load_or_make(objects, options).await {
         Ok(state) => Ok((lock, state)),
         Err(error) => {

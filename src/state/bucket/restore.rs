@@ -25,8 +25,8 @@ pub(super) async fn restore_snapshot(
     options: &OpenOptions,
     name: &str,
 ) -> Result<Meta, StateError> {
-    let OpenOptions { holder, now, lock_timeout, .. } = options;
-    let lock = Lock::take(objects, holder, *now, limits.lease, *lock_timeout).await?;
+    let OpenOptions { holder, lock_timeout, .. } = options;
+    let lock = Lock::take(objects, holder, limits.lease, *lock_timeout).await?;
     let restored = restore_locked(objects, options, name, &lock).await;
     let _runs_out = lock.release().await;
     restored

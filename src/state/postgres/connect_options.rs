@@ -29,6 +29,7 @@ const SHAPE: &str = "its URL cannot be read: it is postgres://USER:PASSWORD@HOST
     application_name, connect_timeout, target_session_attrs, hostaddr, channel_binding";
 
 /// A database, and how to connect to it.
+#[derive(Clone)]
 pub(super) struct ConnectOptions {
     pub(super) config: Config,
     /// A file with the only certificates that are trusted; without it, those of the system are.

@@ -5,16 +5,20 @@ use std::{collections::BTreeMap, ops::Bound, slice};
 use tokio_postgres::types::Type;
 
 use super::{
+    connect_options::ConnectOptions,
+    lock,
     read::RowReader,
     row_key::{NameRange, RowKey, SqlTable, TABLES},
     session::{Parameter, Session},
     write::{Writer, clamped, numbers},
 };
 use crate::state::{
-    StateError,
+    LockHolder, OpenOptions, StateError,
     header::StateHeader,
     kv::{Changes, Kv, Visit},
 };
+
+const READING: &str = "it was opened for reading: nothing can be written";
 
 /// The rows of one environment.
 pub(super) struct PostgresKv {
@@ -23,14 +27,24 @@ pub(super) struct PostgresKv {
     reader: RowReader,
     /// `None` if it was opened for reading.
     writer: Option<Writer>,
+    /// To ask who has the lock if the session is gone.
+    connect: ConnectOptions,
+    holder: LockHolder,
 }
 
 impl PostgresKv {
     /// With the number of its lock, the session may write.
-    pub(super) fn new(session: Session, environment: &str, lock: Option<i64>) -> Self {
+    pub(super) fn new(
+        session: Session,
+        connect: ConnectOptions,
+        options: &OpenOptions,
+        lock: Option<i64>,
+    ) -> Self {
         Self {
             session,
-            environment: environment.to_owned(),
+            environment: options.environment.clone(),
+            connect,
+            holder: options.holder.clone(),
             reader: RowReader::default(),
             writer: lock.map(|lock| Writer { lock, last_commit: None }),
         }
@@ -149,17 +163,30 @@ impl Kv for PostgresKv {
 
     fn write(&mut self, changes: &Changes) -> Result<(), StateError> {
         self.reader.forget();
-        match &mut self.writer {
-            Some(writer) => writer.commit(&self.session, &self.environment, changes),
-            None => {
-                let why = "it was opened for reading: nothing can be written";
-                Err(StateError::unavailable(self.session.location(), why))
+        let Some(writer) = &mut self.writer else {
+            return Err(StateError::unavailable(self.session.location(), READING));
+        };
+        let written = writer.commit(&self.session, &self.environment, changes);
+        match written {
+            // Says who has the lock now.
+            Err(error) if self.session.lost().is_some() => {
+                Err(self.confirm_lock().err().unwrap_or(error))
             }
+            written => written,
         }
     }
+
     /// Says why the session cannot be used any more, not only that an earlier commit failed.
     fn check_writable(&self) -> Result<(), StateError> {
         self.session.check()
+    }
+
+    fn confirm_lock(&mut self) -> Result<(), StateError> {
+        let Self { session, environment, writer, connect, holder, .. } = self;
+        match writer {
+            Some(writer) => lock::confirm(session, writer.lock, environment, connect, holder),
+            None => Err(StateError::unavailable(session.location(), READING)),
+        }
     }
 
     fn verify(&self) -> Result<Vec<String>, StateError> {

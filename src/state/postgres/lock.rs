@@ -9,7 +9,7 @@ use std::{
 
 use tokio_postgres::types::Type;
 
-use super::session::Session;
+use super::{connect_options::ConnectOptions, pooling, session::Session};
 use crate::state::{LockHolder, StateError};
 
 /// How often a session that waits tries again.
@@ -23,7 +23,16 @@ note AS (
     SELECT $2, $3::json, pg_backend_pid() FROM lock WHERE taken
     ON CONFLICT (environment) DO UPDATE SET holder = excluded.holder, backend = excluded.backend
 )
-SELECT taken FROM lock";
+SELECT taken, pg_backend_pid() FROM lock";
+
+/// Whether this session has the lock.
+const IS_OURS: &str = "
+SELECT pg_backend_pid(), EXISTS (
+    SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 1
+        AND pid = pg_backend_pid()
+        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+        AND (classid::bigint << 32) | objid::bigint = $1
+)";
 
 /// The note of the session that holds the lock: no row if it is free, NULL without a note.
 const WHO: &str = "
@@ -60,6 +69,7 @@ pub(super) fn take(
         let row = session
             .one(TAKE, &[(&number, Type::INT8), (&environment, Type::TEXT), (&note, Type::TEXT)])?;
         if session.column(&row, 0)? {
+            pooling::same_backend(session, session.column(&row, 1)?)?;
             // The note first: nobody then waits for its removal.
             session.at_close(format!(
                 "BEGIN; DELETE FROM pushsync_locks WHERE backend = pg_backend_pid(); COMMIT;
@@ -77,6 +87,45 @@ pub(super) fn take(
         }
         thread::sleep(left.min(POLL));
     }
+}
+
+/// An error if this session does not have the lock any more, with words that say who has it now.
+pub(super) fn confirm(
+    session: &Session,
+    number: i64,
+    environment: &str,
+    connect: &ConnectOptions,
+    holder: &LockHolder,
+) -> Result<(), StateError> {
+    const REST: &str =
+        "this run sends and records nothing more; what was acknowledged is in it; run again";
+    let why = match session.one(IS_OURS, &[(&number, Type::INT8)]) {
+        Ok(row) => {
+            pooling::same_backend(session, session.column(&row, 0)?)?;
+            if session.column(&row, 1)? {
+                return Ok(());
+            }
+            "this session has lost its lock".to_owned()
+        }
+        Err(error) => match session.lost() {
+            Some(why) => format!("the connection to it was lost ({why}), and its lock with it"),
+            None => return Err(error),
+        },
+    };
+    // Whoever has it now: another session is asked, and if there is none, the run ends without it.
+    let now = Session::open(connect.clone(), holder)
+        .and_then(|other| who(&other, number, environment))
+        .map_or_else(
+            |_| String::new(),
+            |now| match now {
+                Some(now) if now == *holder => {
+                    "; the server has not noticed yet that the session is gone".to_owned()
+                }
+                Some(now) => format!("; {now} holds it now"),
+                None => "; nobody is known to hold it now".to_owned(),
+            },
+        );
+    Err(StateError::unavailable(session.location(), format!("{why}{now}: {REST}")))
 }
 
 fn who(

@@ -5,7 +5,7 @@ use secrecy::{ExposeSecret, SecretString};
 use super::{
     connect_options::ConnectOptions,
     kv::PostgresKv,
-    lock,
+    lock, pooling,
     schema::{self, Tables},
     session::Session,
 };
@@ -23,7 +23,10 @@ pub(in crate::state) fn open(
     options: OpenOptions,
 ) -> Result<Box<dyn Store>, StateError> {
     let connect = ConnectOptions::parse(url.expose_secret())?;
-    let store = ThreadedStore::start(connect.location.clone(), move |_| engine(connect, &options))?;
+    let store =
+        ThreadedStore::start(connect.location.clone(), &options.close_errors.clone(), move |_| {
+            engine(connect, &options)
+        })?;
     Ok(Box::new(store))
 }
 
@@ -32,11 +35,11 @@ fn engine(
     connect: ConnectOptions,
     options: &OpenOptions,
 ) -> Result<Engine<PostgresKv>, StateError> {
-    let session = Session::open(connect, &options.holder)?;
+    let session = Session::open(connect.clone(), &options.holder)?;
     let location = session.location().to_owned();
     let mut kv = match options.access {
-        Access::Read => for_reading(session, options)?,
-        Access::Write => for_writing(session, options)?,
+        Access::Read => for_reading(session, connect, options)?,
+        Access::Write => for_writing(session, connect, options)?,
     };
     if let Some(header) = StateHeader::stored(&kv, &location, &options.environment)? {
         kv.compare(&header)?;
@@ -54,7 +57,11 @@ fn engine(
     Engine::create(kv, &location, header, options.key.as_ref())
 }
 
-fn for_reading(session: Session, options: &OpenOptions) -> Result<PostgresKv, StateError> {
+fn for_reading(
+    session: Session,
+    connect: ConnectOptions,
+    options: &OpenOptions,
+) -> Result<PostgresKv, StateError> {
     session.batch(READ)?;
     let Some(Tables { version, .. }) = schema::find(&session)? else {
         return Err(options.not_found(session.location()));
@@ -67,10 +74,14 @@ fn for_reading(session: Session, options: &OpenOptions) -> Result<PostgresKv, St
         );
         return Err(StateError::unavailable(session.location(), why));
     }
-    Ok(PostgresKv::new(session, &options.environment, None))
+    Ok(PostgresKv::new(session, connect, options, None))
 }
 
-fn for_writing(session: Session, options: &OpenOptions) -> Result<PostgresKv, StateError> {
+fn for_writing(
+    session: Session,
+    connect: ConnectOptions,
+    options: &OpenOptions,
+) -> Result<PostgresKv, StateError> {
     if session.is_replica {
         let why = "it is a replica, and cannot be written to: name the primary server in the URL, \
                    or several with target_session_attrs=read-write";
@@ -79,9 +90,10 @@ fn for_writing(session: Session, options: &OpenOptions) -> Result<PostgresKv, St
     if options.mode == Mode::MustExist && schema::find(&session)?.is_none() {
         return Err(options.not_found(session.location()));
     }
+    pooling::refuse(&session, connect.clone(), &options.holder)?;
     let Tables { schema, .. } = schema::migrate(&session)?;
     let OpenOptions { environment, holder, lock_timeout, .. } = options;
     let number = lock::number(&schema, environment);
     lock::take(&session, number, environment, holder, *lock_timeout)?;
-    Ok(PostgresKv::new(session, environment, Some(number)))
+    Ok(PostgresKv::new(session, connect, options, Some(number)))
 }

@@ -49,7 +49,7 @@ FROM pg_settings WHERE name IN ('synchronous_commit', 'statement_timeout', 'lock
 
 /// Facts about the server and the user.
 const FACTS: &str = "
-SELECT pg_is_in_recovery(), quote_ident(current_schema()), quote_ident(current_user)";
+SELECT pg_is_in_recovery(), quote_ident(current_schema()), quote_ident(current_user), pg_backend_pid()";
 
 /// A parameter and its type.
 pub(super) type Parameter<'a> = (&'a (dyn ToSql + Sync), Type);
@@ -71,6 +71,9 @@ pub(super) struct Session {
     /// Statements for the end of the session.
     last: OnceCell<String>,
     pub(super) is_replica: bool,
+    /// The process of the server that carried out the first statements. A session keeps it; a pooler may give each
+    /// transaction another one.
+    pub(super) backend: i32,
     /// The schema for new tables, quoted; `None` if there is none.
     pub(super) schema: Option<String>,
 }
@@ -112,12 +115,14 @@ impl Session {
             grants: String::new(),
             last: OnceCell::new(),
             is_replica: false,
+            backend: 0,
             schema: None,
         };
         session.query(SETTINGS, &[])?;
         let facts = session.one(FACTS, &[])?;
         session.is_replica = session.column(&facts, 0)?;
         session.schema = session.column(&facts, 1)?;
+        session.backend = session.column(&facts, 3)?;
         let user: String = session.column(&facts, 2)?;
         let schema = session.schema.as_deref().unwrap_or("public");
         session.grants = format!(
@@ -191,6 +196,11 @@ impl Session {
             SessionError::Refused(why) => StateError::unavailable(&self.location, why),
             SessionError::Damaged(what) => StateError::damaged(&self.location, what),
         })
+    }
+
+    /// Why it cannot be used any more, if so.
+    pub(super) fn lost(&self) -> Option<&str> {
+        self.lost.get().map(String::as_str)
     }
 
     fn lose(&self, why: String) -> StateError {
