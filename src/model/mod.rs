@@ -13,6 +13,7 @@ mod intent;
 mod json;
 mod key;
 mod lazy_record;
+pub(crate) mod leb128;
 pub mod mask;
 mod message_id;
 pub mod packed_record;

@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn every_cut_is_noticed() {
+    fn a_value_that_is_cut_anywhere_is_noticed() {
         let encoded = encoded();
         for length in 0..encoded.len() {
             assert!(check(KEY, &encoded[..length]).is_err(), "{length} bytes");

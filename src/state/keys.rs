@@ -144,7 +144,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tables_do_not_touch() {
+    fn keys_of_two_tables_never_overlap() {
         let Bound::Excluded(end) = Table::Intents.to(Bound::Unbounded) else { panic!("open") };
         assert!(Table::Intents.key(&[0xff; 700]) < end);
         assert!(end <= Table::Records.key(b""));

@@ -33,6 +33,7 @@ pub mod scan;
 mod store;
 mod threaded_store;
 pub mod unrecorded;
+mod wrapped;
 
 pub use cipher::StateKey;
 pub use error::StateError;
@@ -45,3 +46,4 @@ pub use page::Page;
 pub use record::{Amendment, Digest, Meta, Run, RunChange, RunPart, Verification, Write};
 pub use scan::Records;
 pub use store::{Store, StoreFuture};
+pub use wrapped::{Wrapped, Wrapper};

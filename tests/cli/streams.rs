@@ -253,7 +253,7 @@ fn what_the_api_says_stays_on_its_line_in_every_writer() {
 }
 
 #[test]
-fn what_an_argument_says_is_no_command_for_a_runner() {
+fn an_argument_is_never_a_command_for_a_runner() {
     let project = Project::many(1);
     for args in [
         vec!["pl\n::error::an"],
@@ -272,7 +272,7 @@ fn what_an_argument_says_is_no_command_for_a_runner() {
 }
 
 #[test]
-fn who_holds_a_lock_says_so_on_one_line() {
+fn the_holder_of_a_lock_is_told_on_one_line() {
     let project = Project::many(1);
     let sandbox = Sandbox::start();
     project.apply(&sandbox);

@@ -1,6 +1,6 @@
 //! CI jobs that share a state in a bucket: killed, on a bad network, two at once.
 
-use std::{collections::BTreeMap, thread, time::Duration};
+use std::collections::BTreeMap;
 
 use fastrand::Rng;
 use serde_json::Value;
@@ -11,25 +11,27 @@ use crate::{
         proxy::{Fate, Proxy},
         server,
     },
-    support::{Project, Run, Sandbox, many, until},
+    support::{Deaths, Project, Run, Sandbox, many, until},
 };
-
-/// How often it dies, at least.
-const KILLS: usize = 30;
-/// The default of `--concurrency`: this many deliveries can be unknown after a death, and no more.
-const CONCURRENCY: usize = 4;
 
 fn place() -> Option<Place> {
     Some(server::get()?.place())
 }
 
+/// What the binary needs to find its state there.
+fn variables(place: &Place) -> Vec<(&'static str, String)> {
+    vec![
+        ("PUSHSYNC_STATE", format!("s3://{}/{}", place.bucket, place.prefix)),
+        ("AWS_ENDPOINT_URL", format!("http://{}", place.endpoint)),
+        ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE".to_owned()),
+        ("AWS_SECRET_ACCESS_KEY", SECRET.to_owned()),
+        ("AWS_REGION", "eu-central-1".to_owned()),
+    ]
+}
+
 /// The binary, with its state there.
 fn at(place: &Place, run: Run) -> Run {
-    run.env("PUSHSYNC_STATE", format!("s3://{}/{}", place.bucket, place.prefix))
-        .env("AWS_ENDPOINT_URL", format!("http://{}", place.endpoint))
-        .env("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
-        .env("AWS_SECRET_ACCESS_KEY", SECRET)
-        .env("AWS_REGION", "eu-central-1")
+    variables(place).into_iter().fold(run, |run, (name, value)| run.env(name, value))
 }
 
 fn deliveries(place: &Place, project: &Project) -> Vec<Value> {
@@ -76,45 +78,17 @@ fn resolve(place: &Place, project: &Project, sandbox: &Sandbox, unknown: &[Value
 #[test]
 fn however_often_a_job_is_killed_nothing_is_sent_twice_and_nothing_is_lost() {
     let Some(place) = place() else { return };
-    let (project, sandbox) = (Project::empty(), Sandbox::with("--latency 2ms"));
-    let mut rng = Rng::with_seed(7);
-    let (mut wanted, mut killed, mut runs) = (6, 0, 0);
-    while killed < KILLS {
-        runs += 1;
-        assert!(runs < KILLS * 6, "it dies too seldom: {killed} of {runs} runs");
-        wanted += rng.usize(1..6);
-        project.rewrite(&many(wanted, "text"));
-        let apply = at(&place, project.with(&sandbox, "apply --yes -q"));
-        let moment = ["time", "commit", "request", "answer"][rng.usize(..4)];
-        let (what, ran) = if moment == "time" {
-            let after = Duration::from_millis(rng.u64(20..400));
-            let running = apply.start();
-            thread::sleep(after);
-            running.signal("KILL");
-            (format!("SIGKILL at {after:?}"), running.wait())
-        } else {
-            let moment = format!("{moment}:{}", rng.u64(1..6));
-            let ran = apply.env("PUSHSYNC_DIE_AFTER", &moment).wait();
-            (moment, ran)
-        };
-        if ran.status == -1 {
-            killed += 1;
-        } else {
-            assert!([0, 4].contains(&ran.status), "after {what}: {}\n{}", ran.status, ran.err);
-        }
-        // It has left its lock, if it had it.
-        at(&place, project.run("state unlock --force")).wait();
-        let what = format!("run {runs} ({what})");
-        let unknown = check(&place, &project, &sandbox, &what);
-        // What was unknown before was resolved: this is what had begun.
-        assert!(unknown.len() <= CONCURRENCY, "{what}: {}", unknown.len());
-        resolve(&place, &project, &sandbox, &unknown);
+    let project = Project::with_variables(variables(&place));
+    // A job that died has left its lock, if it had it.
+    let unlock = || drop(project.run("state unlock --force").wait());
+    Deaths {
+        project: &project,
+        settings: "",
+        seed: 7,
+        killed_after: 20..400,
+        after_death: &unlock,
     }
-    at(&place, project.with(&sandbox, "apply --yes -q")).ok();
-    at(&place, project.run("plan --detailed-exitcode")).exits(0);
-    assert_eq!(check(&place, &project, &sandbox, "at the end"), [] as [Value; 0]);
-    assert_eq!(sandbox.created().len(), wanted);
-    at(&place, project.run("state verify")).ok();
+    .come(100);
 }
 
 #[test]
@@ -184,7 +158,7 @@ fn two_jobs_at_once_send_everything_once() {
 }
 
 #[test]
-fn a_job_that_does_not_wait_is_told_who_is_there_and_a_lock_that_was_left_is_broken() {
+fn a_job_that_does_not_wait_is_told_who_holds_the_lock_and_a_lock_that_was_left_can_be_broken() {
     let Some(place) = place() else { return };
     let (project, sandbox) = (Project::many(12), Sandbox::with("--latency 300ms"));
     let first = at(&place, project.with(&sandbox, "apply --yes")).start();

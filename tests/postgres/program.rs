@@ -1,16 +1,11 @@
 //! The real binary, with its state in PostgreSQL: it dies, the server dies, and two run at once.
 
-use std::{collections::BTreeSet, thread, time::Duration};
-
-use fastrand::Rng;
+use std::collections::BTreeSet;
 
 use super::{
-    cli::{Project, Sandbox, World, check, many, resolve, until},
+    cli::{Deaths, Project, Sandbox, many, resolve, until},
     cluster::{Cluster, Database, PASSWORD, server},
 };
-
-/// How often it dies, at least.
-const KILLS: usize = 30;
 
 /// The setting that names the state.
 fn state(url: &str) -> String {
@@ -27,58 +22,16 @@ fn project(database: &Database, count: usize) -> Project {
 #[test]
 fn however_often_it_dies_nothing_is_sent_twice_and_nothing_is_lost() {
     let database = server!().database();
-    let mut rng = Rng::with_seed(11);
-    let sandbox = Sandbox::with("--latency 2ms");
     let project = Project::empty();
-    let mut world = World::new(&state(&database.url()));
-    world.write(&project);
-    // The server needs a moment to see that the one before is gone.
-    let apply = "apply --yes -q --allow-deletes all --lock-timeout 60s";
-    let (mut killed, mut runs, mut held) = (0, 0, 0);
-    while killed < KILLS {
-        runs += 1;
-        assert!(runs < KILLS * 10, "it dies too seldom: {killed} of {runs} runs");
-        if rng.f64() < 0.7 {
-            world.edit(&mut rng);
-            world.edit(&mut rng);
-            world.write(&project);
-        }
-        let (what, ran) = if rng.bool() {
-            let after = Duration::from_millis(rng.u64(20..250));
-            let running = project.with(&sandbox, apply).start();
-            thread::sleep(after);
-            running.signal("KILL");
-            (format!("SIGKILL at {after:?}"), running.wait())
-        } else {
-            let at =
-                format!("{}:{}", ["commit", "request", "answer"][rng.usize(..3)], rng.u64(1..10));
-            (at.clone(), project.with(&sandbox, apply).env("PUSHSYNC_DIE_AFTER", at).wait())
-        };
-        if ran.status == -1 {
-            killed += 1;
-        } else {
-            // A delete took effect and was not recorded, and then the message was wanted again: the
-            // update that was planned finds that it is gone, and says so.
-            let gone = ran.status == 1 && ran.err.contains("the state knows now that it is gone");
-            let fine = gone || [0, 4].contains(&ran.status);
-            assert!(fine, "after {what}: {}\n{}", ran.status, ran.err);
-        }
-        held = check(&sandbox, &project, held, &format!("run {runs} ({what})"));
-        if rng.f64() < 0.5 {
-            wait_for_lock(&database);
-            resolve(&sandbox, &project);
-            held = 0;
-        }
+    Deaths {
+        project: &project,
+        settings: &state(&database.url()),
+        seed: 11,
+        killed_after: 20..250,
+        // The server needs a moment to see that the one before is gone.
+        after_death: &|| wait_for_lock(&database),
     }
-    wait_for_lock(&database);
-    resolve(&sandbox, &project);
-    // The first may still find what is gone.
-    project.with(&sandbox, apply).wait();
-    project.with(&sandbox, apply).ok();
-    project.is_settled();
-    assert_eq!(sandbox.there(), world.wanted());
-    check(&sandbox, &project, 0, "all");
-    project.run("state verify").ok();
+    .come(100);
 }
 
 /// The session of a process that was killed has ended.
@@ -129,7 +82,7 @@ fn a_server_that_dies_during_an_apply_stops_it_and_the_next_run_converges() {
 }
 
 #[test]
-fn of_two_jobs_the_second_is_told_who_is_at_work_or_waits() {
+fn the_second_of_two_jobs_is_told_who_holds_the_lock_or_waits() {
     let database = server!().database();
     let sandbox = Sandbox::with("--latency 40ms");
     let project = project(&database, 1);

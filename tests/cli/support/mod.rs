@@ -1,6 +1,7 @@
 //! What the tests stand on: projects in temporary folders, the binary in a clean environment,
 //! a sandbox, and servers that answer as told.
 
+mod deaths;
 mod devtools;
 #[path = "../../support/environment.rs"]
 mod environment;
@@ -11,6 +12,7 @@ mod sandbox;
 mod wire;
 mod world;
 
+pub(crate) use deaths::Deaths;
 pub(crate) use devtools::Page;
 pub(crate) use fake::{Answer, Fake};
 pub(crate) use project::{ADA, BEN, CLEO, Project, many, quoted};

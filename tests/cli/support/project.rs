@@ -18,6 +18,8 @@ pub(crate) const CLEO: &str = "cleoXc2LmRz9VbKs4WyFhGd8JpEu5A7qR";
 /// A project in a folder of its own.
 pub(crate) struct Project {
     folder: TempDir,
+    /// Variables for each run of the binary.
+    variables: Vec<(&'static str, String)>,
 }
 
 impl Project {
@@ -31,7 +33,12 @@ impl Project {
 
     /// Without any file.
     pub(crate) fn empty() -> Self {
-        Self { folder: TempDir::new().expect("a temporary folder") }
+        Self::with_variables(Vec::new())
+    }
+
+    /// Without any file; the binary always runs with these variables.
+    pub(crate) fn with_variables(variables: Vec<(&'static str, String)>) -> Self {
+        Self { folder: TempDir::new().expect("a temporary folder"), variables }
     }
 
     /// One message of one text to one visitor.
@@ -95,7 +102,8 @@ impl Project {
 
     /// The binary in this folder, without a key and without a server.
     pub(crate) fn run(&self, args: &str) -> Run {
-        run(self.path(), args.split_whitespace())
+        let run = run(self.path(), args.split_whitespace());
+        self.variables.iter().fold(run, |run, (name, value)| run.env(name, value))
     }
 
     /// The binary in this folder, against a server.
@@ -147,10 +155,11 @@ pub(crate) fn many(count: usize, text: &str) -> String {
     yaml
 }
 
-/// A text in double quotes, as YAML takes it: it holds control characters only as escapes, and JSON leaves some.
+/// A text in double quotes, as YAML takes it: it holds control characters and the byte order mark only as escapes, and
+/// JSON leaves some.
 pub(crate) fn quoted(text: &str) -> String {
     let text = serde_json::to_string(text).expect("a text");
-    let escaped = |c: char| match c.is_control() {
+    let escaped = |c: char| match c.is_control() || c == '\u{feff}' {
         true => format!("\\u{:04x}", u32::from(c)),
         false => c.to_string(),
     };

@@ -116,6 +116,12 @@ fn unknown(deliveries: &[Value]) -> impl Iterator<Item = &Value> {
     deliveries.iter().filter(|delivery| delivery["status"] == "unknown")
 }
 
+/// How many updates and deletes have no outcome.
+pub(super) fn unfinished(project: &Project) -> usize {
+    let unfinished = |d: &&Value| d["status"] == "updating" || d["status"] == "deleting";
+    deliveries(project).iter().filter(unfinished).count()
+}
+
 fn knows(deliveries: &[Value], id: &str) -> bool {
     deliveries.iter().any(|d| d["id"] == id || d["replaces"]["id"] == id)
 }
