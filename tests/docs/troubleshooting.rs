@@ -114,7 +114,7 @@ fn no_error_of_the_state_no_refusal_and_no_hint_is_forgotten() {
     let files = [
         ("src/state/error.rs", &["#[error("][..], 15),
         ("src/plan/safety.rs", &["#[error("], 4),
-        ("src/plan/wire.rs", &["#[error("], 3),
+        ("src/plan/wire_change.rs", &["#[error("], 3),
         ("src/brevo/hint.rs", &["f.write_str(", "write!(f,", "f,"], 8),
     ];
     let mut missing = Vec::new();
