@@ -18,8 +18,8 @@ use pushsync::{
     plan::{Budget, Change, Operation, Plan, Reason, Selection, StateRef, Summary},
     sandbox::{self, Running, Sandbox},
     state::{
-        Access, LockHolder, Meta, Mode, OpenOptions, StateTarget, Store, StoreFuture, Wrapped,
-        Wrapper, Write,
+        Access, CloseErrors, LockHolder, Meta, Mode, OpenOptions, StateTarget, Store, StoreFuture,
+        Wrapped, Wrapper, Write,
     },
 };
 use uuid::Uuid;
@@ -45,6 +45,7 @@ pub(crate) fn folder(path: &Path) -> OpenOptions {
         new_lineage: Uuid::from_u128(1),
         now: Timestamp::now(),
         key: None,
+        close_errors: CloseErrors::default(),
     }
 }
 

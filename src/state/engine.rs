@@ -93,8 +93,8 @@ impl<K: Kv> Engine<K> {
     }
 
     /// See [`Kv::close`].
-    pub(super) fn close(self) {
-        self.kv.close();
+    pub(super) fn close(self) -> Result<(), StateError> {
+        self.kv.close()
     }
 
     /// See [`Kv::abandon`].
@@ -275,6 +275,9 @@ impl<K: Kv> Engine<K> {
             return Ok(self.meta());
         }
         self.check_writable()?;
+        if writes.iter().any(announces) {
+            self.kv.check_lock()?;
+        }
         let after = id_index::After::of(writes)?;
         let keys: BTreeSet<Vec<u8>> =
             writes.iter().filter_map(keys::at).map(|(_, key)| key).chain(after.keys()).collect();
@@ -309,5 +312,14 @@ impl<K: Kv> Engine<K> {
             }
         }
         Ok(meta)
+    }
+}
+
+/// Whether a request leaves once this is durable.
+fn announces(write: &Write) -> bool {
+    match write {
+        Write::Intend(_) => true,
+        Write::Put(record) => record.intent.is_some(),
+        _ => false,
     }
 }

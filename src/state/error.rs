@@ -2,7 +2,7 @@ use std::{io, path::PathBuf};
 
 use jiff::Timestamp;
 
-use super::LockHolder;
+use super::{LockHolder, panics::Death};
 use crate::model::{Address, MessageId};
 
 /// Why the state could not be used.
@@ -31,8 +31,8 @@ pub enum StateError {
     },
     /// It belongs to another environment.
     #[error(
-        "the state {location} belongs to the environment {found:?}, not to {wanted:?}: choose it \
-         with --env, or another location with --state"
+        "the state {location} belongs to the environment {found:?}, not to {wanted:?}: choose \
+         {found} with --env, or name the state of {wanted} under `state:`"
     )]
     OtherEnvironment {
         /// Which state.
@@ -221,6 +221,18 @@ pub enum StateError {
 impl StateError {
     pub(crate) fn damaged(location: &str, what: impl Into<String>) -> Self {
         Self::Damaged { location: location.to_owned(), what: what.into() }
+    }
+
+    /// The error of everything that is tried after a death.
+    pub(super) fn of_death(location: &str, death: &Death) -> Self {
+        match death {
+            Death::Panic(what) => Self::damaged(location, what),
+            Death::Disk(code) => Self::io("use", location)(io::Error::from_raw_os_error(*code)),
+            Death::Hanging => Self::unavailable(
+                location,
+                "its disk has not answered for ten minutes. What was committed is safe",
+            ),
+        }
     }
 
     pub(crate) fn unavailable(location: &str, why: impl Into<String>) -> Self {

@@ -41,7 +41,7 @@ pub use folder::Compacted;
 pub use holder::LockHolder;
 pub use memory::MemoryStore;
 pub use open::{compact, open};
-pub use options::{Access, Mode, OpenOptions, StateTarget};
+pub use options::{Access, CloseErrors, Mode, OpenOptions, StateTarget};
 pub use page::Page;
 pub use record::{Amendment, Digest, Meta, Run, RunChange, RunPart, Verification, Write};
 pub use scan::Records;

@@ -88,13 +88,16 @@ pub(super) fn read_if_any(path: &Path) -> Result<Option<Vec<u8>>, StateError> {
 /// Creates a folder that only its owner can enter (mode 0700), and those above it as usual. All
 /// of them are durable.
 pub(super) fn create_folder(path: &Path) -> Result<(), StateError> {
-    if let Some(above) = path.parent() {
-        create_above(above)?;
-    }
+    create_parent(path)?;
     let mut builder = fs::DirBuilder::new();
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     make(&builder, path)
+}
+
+/// Creates the folders above this path as usual, durably.
+pub(super) fn create_parent(path: &Path) -> Result<(), StateError> {
+    path.parent().map_or(Ok(()), create_above)
 }
 
 fn create_above(path: &Path) -> Result<(), StateError> {
@@ -130,6 +133,20 @@ pub fn refuse_link(path: &Path) -> Result<(), StateError> {
             Err(StateError::io("look at", path)(error))
         }
         _ => Ok(()),
+    }
+}
+
+/// Whether an open file has a name somewhere: another process can open it later.
+pub(super) fn is_linked(file: &File) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        file.metadata().is_ok_and(|file| file.nlink() > 0)
+    }
+    #[cfg(not(unix))]
+    {
+        let _has_always = file;
+        true
     }
 }
 

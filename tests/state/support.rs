@@ -9,8 +9,8 @@ use pushsync::{
         Superseded,
     },
     state::{
-        self, Access, Digest, LockHolder, MemoryStore, Mode, OpenOptions, Run, RunChange, RunPart,
-        StateError, StateKey, StateTarget, Store, Write, scan::Records,
+        self, Access, CloseErrors, Digest, LockHolder, MemoryStore, Mode, OpenOptions, Run,
+        RunChange, RunPart, StateError, StateKey, StateTarget, Store, Write, scan::Records,
     },
 };
 use tokio::runtime::Runtime;
@@ -131,6 +131,7 @@ pub(crate) fn options(folder: &Path) -> OpenOptions {
         new_lineage: LINEAGE,
         now: time(0),
         key: None,
+        close_errors: CloseErrors::default(),
     }
 }
 

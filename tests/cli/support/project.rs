@@ -33,12 +33,17 @@ impl Project {
 
     /// Without any file.
     pub(crate) fn empty() -> Self {
-        Self::with_variables(Vec::new())
+        Self::within(TempDir::new().expect("a temporary folder"))
     }
 
     /// Without any file; the binary always runs with these variables.
     pub(crate) fn with_variables(variables: Vec<(&'static str, String)>) -> Self {
-        Self { folder: TempDir::new().expect("a temporary folder"), variables }
+        Self { variables, ..Self::empty() }
+    }
+
+    /// In this folder.
+    pub(crate) fn within(folder: TempDir) -> Self {
+        Self { folder, variables: Vec::new() }
     }
 
     /// One message of one text to one visitor.
