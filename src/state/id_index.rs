@@ -5,7 +5,7 @@
 //!
 //! - to read all records, which an apply of one create should not have to (a million rows of a database);
 //! - a set in memory, filled while the plan reads the records: not every command plans, a plan for a few messages
-//!   does not read the others, and whoever writes to the store past the plan is not checked;
+//!   does not read the others, and a write to the store past the plan is not checked;
 //! - an index. A commit of creates looks up as many entries as it has new ids, together with the records that it reads
 //!   anyway, and writes as many; updates write none. It costs about 60 bytes a delivery.
 //!
