@@ -30,12 +30,6 @@ fn scratch() -> TempDir {
     if memory.is_dir() { TempDir::new_in(memory) } else { TempDir::new() }.expect("a folder")
 }
 
-/// The names of the commands.
-pub(super) const COMMANDS: [&str; 10] = [
-    "create", "change", "refresh", "adopt", "moved", "resolve", "import", "migrate", "rekey",
-    "compact",
-];
-
 impl<'a> Scene<'a> {
     /// Everything up to the command.
     pub(super) fn new(sandbox: &'a Sandbox, command: &'static str, number: usize) -> Self {
