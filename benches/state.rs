@@ -52,6 +52,7 @@ fn open(folder: &Path) -> Box<dyn Store> {
         new_lineage: Uuid::from_u128(1),
         now: Timestamp::UNIX_EPOCH,
         key: None,
+        close_errors: state::CloseErrors::default(),
     })
     .expect("opens")
 }

@@ -10,6 +10,7 @@ mod chats;
 pub mod cli;
 pub mod desired;
 pub mod diagnostics;
+mod files;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzzing;

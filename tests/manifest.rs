@@ -293,7 +293,7 @@ fn links_that_lead_outside_are_refused_unless_allowed() {
 
 #[cfg(unix)]
 #[test]
-fn links_that_go_round_in_a_circle_are_an_error_and_no_hang() {
+fn links_in_a_circle_are_an_error_and_do_not_hang() {
     let folder = tempfile::tempdir().expect("a folder");
     let messages = folder.path().join("messages");
     fs::create_dir(&messages).expect("writable");

@@ -16,11 +16,12 @@ use syn::{
 /// What each room may use.
 const ROOMS: &[(&str, &[&str])] = &[
     ("model", &[]),
+    ("files", &[]),
     ("diagnostics", &["model"]),
-    ("manifest", &["model", "diagnostics"]),
+    ("manifest", &["model", "diagnostics", "files"]),
     ("desired", &["model", "diagnostics", "manifest"]),
     ("plan", &["model", "diagnostics"]),
-    ("state", &["model"]),
+    ("state", &["model", "files"]),
     ("brevo", &["model"]),
     ("apply", &["model", "diagnostics", "plan", "state", "brevo"]),
     ("render", &["model", "diagnostics", "plan"]),
@@ -44,6 +45,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "preview",
             "loopback",
             "chats",
+            "files",
         ],
     ),
 ];

@@ -153,6 +153,7 @@ pub(crate) fn opening(folder: &Path, mode: Mode, access: Access) -> OpenOptions 
         new_lineage: Uuid::from_u128(1),
         now,
         key: None,
+        close_errors: state::CloseErrors::default(),
     }
 }
 

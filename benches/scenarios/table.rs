@@ -60,7 +60,6 @@ pub(crate) struct Hours {
     pub(crate) at_once: u64,
     /// Requests that the API refused.
     pub(crate) refused: u64,
-    pub(crate) simulated: bool,
 }
 
 impl Row {
@@ -151,11 +150,8 @@ impl Table {
 
 impl Hours {
     fn cells(&self) -> Vec<String> {
-        let hours = |hours: u64| {
-            let days = hours as f64 / 24.0;
-            let about = if self.simulated { "" } else { "≈ " };
-            format!("{about}{} ({} days)", grouped(hours), digits(days))
-        };
+        let hours =
+            |hours: u64| format!("{} ({} days)", grouped(hours), digits(hours as f64 / 24.0));
         vec![
             grouped(self.limit),
             grouped(self.deliveries),
@@ -163,7 +159,7 @@ impl Hours {
             hours(self.hourly_runs),
             hours(self.with_deaths),
             hours(self.at_once),
-            if self.simulated { grouped(self.refused) } else { "not simulated".to_owned() },
+            grouped(self.refused),
         ]
     }
 }

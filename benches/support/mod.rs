@@ -2,7 +2,6 @@
 
 use std::{
     num::NonZeroUsize,
-    ops::Bound,
     path::Path,
     sync::{
         Arc,
@@ -15,12 +14,12 @@ use jiff::Timestamp;
 use pushsync::{
     apply::{Options, RunInfo, Session, Silent, Stopper, apply},
     brevo::{Client, Config},
-    model::{Address, BaseUrl, Content, Endpoint, Intent, Kind, Record, Sender},
+    model::{Address, BaseUrl, Content, Endpoint, Kind, Sender},
     plan::{Budget, Change, Operation, Plan, Reason, Selection, StateRef, Summary},
     sandbox::{self, Running, Sandbox},
     state::{
-        Access, Amendment, LockHolder, Meta, Mode, OpenOptions, Page, Run, StateTarget, Store,
-        StoreFuture, Verification, Write,
+        Access, CloseErrors, LockHolder, Meta, Mode, OpenOptions, StateTarget, Store, StoreFuture,
+        Wrapped, Wrapper, Write,
     },
 };
 use uuid::Uuid;
@@ -46,6 +45,7 @@ pub(crate) fn folder(path: &Path) -> OpenOptions {
         new_lineage: Uuid::from_u128(1),
         now: Timestamp::now(),
         key: None,
+        close_errors: CloseErrors::default(),
     }
 }
 
@@ -56,7 +56,7 @@ pub(crate) async fn creates(
     count: usize,
     concurrency: usize,
 ) -> (Duration, u64) {
-    let store = Arc::new(Counting { inner: store, commits: AtomicU64::new(0) });
+    let store = Arc::new(Wrapped(Counting { inner: store, commits: AtomicU64::new(0) }));
     let client = Client::new(Config {
         base_url: BaseUrl::parse(&server.base_url()).expect("a URL"),
         api_key: "any".to_owned().into(),
@@ -91,7 +91,7 @@ pub(crate) async fn creates(
     let outcome = apply(plan(count), session).await.expect("the state works");
     let took = start.elapsed();
     assert_eq!(outcome.applied, count as u64);
-    (took, store.commits.load(Ordering::Relaxed))
+    (took, store.0.commits.load(Ordering::Relaxed))
 }
 
 fn plan(count: usize) -> Plan {
@@ -134,45 +134,13 @@ struct Counting {
     commits: AtomicU64,
 }
 
-impl Store for Counting {
-    fn location(&self) -> &str {
-        self.inner.location()
-    }
-
-    fn meta(&self) -> StoreFuture<'_, Meta> {
-        self.inner.meta()
-    }
-
-    fn page(&self, from: Bound<&str>, to: Bound<&str>, limit: usize) -> StoreFuture<'_, Page> {
-        self.inner.page(from, to, limit)
-    }
-
-    fn record<'a>(&'a self, address: &'a Address) -> StoreFuture<'a, Option<Record>> {
-        self.inner.record(address)
-    }
-
-    fn intents(&self) -> StoreFuture<'_, Vec<Intent>> {
-        self.inner.intents()
-    }
-
-    fn runs(&self, limit: usize) -> StoreFuture<'_, Vec<Run>> {
-        self.inner.runs(limit)
+impl Wrapper for Counting {
+    fn inner(&self) -> &dyn Store {
+        &*self.inner
     }
 
     fn commit(&self, writes: Vec<Write>) -> StoreFuture<'_, Meta> {
         self.commits.fetch_add(1, Ordering::Relaxed);
         self.inner.commit(writes)
-    }
-
-    fn amend(&self, amendment: Amendment) -> StoreFuture<'_, Meta> {
-        self.inner.amend(amendment)
-    }
-
-    fn confirm_lock(&self) -> StoreFuture<'_, ()> {
-        self.inner.confirm_lock()
-    }
-
-    fn verify(&self) -> StoreFuture<'_, Verification> {
-        self.inner.verify()
     }
 }

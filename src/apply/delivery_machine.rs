@@ -404,6 +404,9 @@ impl DeliveryMachine {
     /// What the API does not tell (the group, which visitor an agent's message is for) is taken from
     /// the manifest; what it tells is believed, so that the next plan shows the difference.
     fn seen(&self, id: &MessageId, wanted: Content, found: &Message) -> Result<Content, String> {
+        if found.id != *id {
+            return Err(format!("the answer is about message {}, not {id}", found.id));
+        }
         if found.kind == Some(MessageType::Visitor) {
             return Err(format!("message {id} was written by a visitor"));
         }

@@ -12,6 +12,7 @@ mod error;
 mod event;
 mod executor;
 mod group_committer;
+mod id_claims;
 mod options;
 mod outcome;
 mod presence;

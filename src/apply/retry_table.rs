@@ -1,13 +1,14 @@
 //! What may be repeated: the one table, with its reasons.
 //!
-//! | request | not connected | sent, no answer | 429 | 401, 402, 403 | other 4xx | 5xx | unreadable |
-//! |---|---|---|---|---|---|---|---|
-//! | POST | again | **unknown** | again, after the reset | stop the run | refused | **unknown** | **unknown** |
-//! | PUT, DELETE, GET | again | again | again, after the reset | stop the run | refused | again | again |
+//! | request | not connected | sent, no answer | 429 | 401, 402, 403 | 408 | other 4xx | 5xx | unreadable |
+//! |---|---|---|---|---|---|---|---|---|
+//! | POST | again | **unknown** | again, after the reset | stop the run | **unknown** | refused | **unknown** | **unknown** |
+//! | PUT, DELETE, GET | again | again | again, after the reset | stop the run | again | refused | again | again |
 //!
 //! - *Not connected*: nothing left this machine.
 //! - *429, other 4xx*: the API said that it did nothing.
-//! - *POST, sent or 5xx or unreadable*: the message may exist, and the API has neither an
+//! - *408*: somebody gave up waiting. A proxy says so too, while the API goes on with the request.
+//! - *POST, sent or 408 or 5xx or unreadable*: the message may exist, and the API has neither an
 //!   idempotency key nor a list to look it up in. Once more could be once too often.
 //! - *PUT, DELETE, GET*: twice is the same as once.
 
@@ -38,7 +39,7 @@ pub(super) fn verdict(error: &Error) -> Verdict {
         ErrorKind::NotConnected { .. } => Verdict::AgainOrStop,
         ErrorKind::Status { status: 429, .. } => Verdict::AfterReset,
         ErrorKind::Status { status: 401..=403, .. } => Verdict::Fatal,
-        ErrorKind::Status { status: 400..=499, .. } if creates => Verdict::Refused,
+        ErrorKind::Status { status: 400..=407 | 409..=499, .. } if creates => Verdict::Refused,
         // Redirects are not followed: nobody knows what the other end would have done.
         ErrorKind::Lost { .. }
         | ErrorKind::Unreadable { .. }
@@ -88,10 +89,10 @@ mod tests {
             assert_eq!(of(post, not_connected), Verdict::AgainOrStop);
             assert_eq!(answered(post, 429), Verdict::AfterReset);
             assert_eq!(of(post, lost()), Verdict::Unknown);
-            for status in (100..400).chain(500..600) {
+            for status in (100..400).chain([408]).chain(500..600) {
                 assert_eq!(answered(post, status), Verdict::Unknown, "{status}");
             }
-            for status in (400..500).filter(|status| ![401, 402, 403, 429].contains(status)) {
+            for status in (400..500).filter(|status| ![401, 402, 403, 408, 429].contains(status)) {
                 assert_eq!(answered(post, status), Verdict::Refused, "{status}");
             }
         }

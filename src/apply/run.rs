@@ -8,10 +8,13 @@ use super::{
     ApplyError, Event, Failure, Outcome, Session,
     delivery_machine::{DeliveryInput, DeliveryMachine, End, Step},
     executor::Executor,
+    id_claims::IdClaims,
     rate_limiter::Permit,
+    request_sender::Undone,
 };
 use crate::{
-    model::{Address, Key, MessageId, Record},
+    brevo::{Error, ErrorKind, Operation as Request},
+    model::{Address, Key, Kind, MessageId, Record},
     plan::{Action, Change, Operation, Plan},
     state::{
         RunChange, StateError, Store, Write,
@@ -38,7 +41,8 @@ pub async fn apply(plan: Plan, session: Session) -> Result<Outcome, ApplyError> 
     for mark in &plan.protect {
         remember_protection(&*executor.session.store, &mark.key, mark.protect).await?;
     }
-    let run = Arc::new(Run { executor, outcome: Mutex::default() });
+    let ids = IdClaims::new(Arc::clone(&executor.session.store));
+    let run = Arc::new(Run { executor, ids, outcome: Mutex::default() });
     let costs_nothing =
         |unit: &Vec<Change>| unit.first().is_some_and(|change| change.requests() == 0);
     let work = |unit, permit| Arc::clone(&run).carry_out_all(unit, permit);
@@ -87,6 +91,7 @@ async fn remember_protection(
 /// A plan that is being carried out.
 struct Run {
     executor: Executor,
+    ids: IdClaims,
     outcome: Mutex<Outcome>,
 }
 
@@ -137,6 +142,10 @@ impl Run {
         let Executor { session, sender, .. } = &self.executor;
         let (api, clock, run) = (&session.api, &session.options.clock, session.info.id);
         let record = self.record_of(&change).await?;
+        let replaces = matches!(change.operation, Operation::Replace { .. });
+        let adopts = matches!(change.operation, Operation::Adopt { .. });
+        // Until the state has the id.
+        let mut claims = Vec::new();
         let (address, action, kind) = (change.address.clone(), change.action(), change.kind);
         let visitor = address.visitor();
         let of = Some(&address);
@@ -164,7 +173,14 @@ impl Run {
                 Step::Post(content) => {
                     let post = || api.create(kind, &visitor, &content);
                     let sent = sender.send(of, permit.take(), post).await;
-                    DeliveryInput::Posted(sent.map(|message| message.id))
+                    let mut sent = sent.map(|message| message.id);
+                    if let Ok(id) = &sent {
+                        match self.ids.claim(id, &address, replaces).await? {
+                            Ok(claimed) => claims.push(claimed),
+                            Err(holder) => sent = Err(Undone::Lost(wrong_id(kind, id, &holder))),
+                        }
+                    }
+                    DeliveryInput::Posted(sent)
                 }
                 Step::Put(id, text) => {
                     let put = || api.update(kind, &id, &text);
@@ -180,7 +196,22 @@ impl Run {
                 }
                 Step::Get(id) => {
                     let get = || api.get(kind, &id);
-                    DeliveryInput::Read(sender.send(of, permit.take(), get).await)
+                    let claimed = match adopts {
+                        true => Some(self.ids.claim(&id, &address, false).await?),
+                        false => None,
+                    };
+                    DeliveryInput::Read(match claimed {
+                        Some(Err(holder)) => {
+                            if let Some(permit) = permit.take() {
+                                permit.unsent();
+                            }
+                            Err(Undone::Refused(not_asked(kind, &id, &holder)))
+                        }
+                        claimed => {
+                            claims.extend(claimed.and_then(Result::ok));
+                            sender.send(of, permit.take(), get).await
+                        }
+                    })
                 }
                 Step::Finish(writes, end) => {
                     self.note(&address, action, &end);
@@ -271,6 +302,26 @@ impl Run {
         };
         self.executor.session.reporter.report(&event);
     }
+}
+
+/// The answer to a create with the id of another message. It says nothing of what became of the create.
+fn wrong_id(kind: Kind, id: &MessageId, holder: &Address) -> Error {
+    let operation = match kind {
+        Kind::Pushed => Request::SendPushedMessage,
+        Kind::Agent => Request::SendAgentMessage,
+    };
+    let why = format!("the message id in its body, {id}, is that of {} already", holder.masked());
+    Error::new(operation, ErrorKind::Unreadable { status: 200, why, excerpt: None })
+}
+
+/// Why a message is not adopted that another delivery has.
+fn not_asked(kind: Kind, id: &MessageId, holder: &Address) -> Error {
+    let operation = match kind {
+        Kind::Pushed => Request::GetPushedMessage,
+        Kind::Agent => Request::GetAgentMessage,
+    };
+    let why = format!("message {id} is that of {} already", holder.masked());
+    Error::new(operation, ErrorKind::NotBuilt { why })
 }
 
 /// What became of a create, if these writes say so.

@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn what_makes_no_sense_is_no_reading() {
+    fn headers_that_make_no_sense_are_not_a_reading() {
         assert_eq!(read("100", "", "60"), None);
         assert_eq!(read("100", "5", ""), None);
         assert_eq!(read("100", "five", "60"), None);

@@ -233,7 +233,7 @@ impl Client {
     ) -> Result<Success, Error> {
         let not_built =
             |why: &str| Error::new(operation, ErrorKind::NotBuilt { why: why.to_owned() });
-        let url = self.url(operation, id).map_err(not_built)?;
+        let url = self.url(operation, id).map_err(|why| not_built(&why))?;
         let body = body
             .map(|body| serde_json::to_vec(&body))
             .transpose()
@@ -247,13 +247,13 @@ impl Client {
         answer.map_err(|error| error.with_key(self.key_problem))
     }
 
-    fn url(&self, operation: Operation, id: Option<&MessageId>) -> Result<Url, &'static str> {
+    fn url(&self, operation: Operation, id: Option<&MessageId>) -> Result<Url, String> {
         let (base, collection) = (&self.base_url, operation.collection());
         let url = match id {
             None => format!("{base}{collection}"),
-            Some(id) => format!("{base}{collection}/{}", segment(id.as_str())?),
+            Some(id) => format!("{base}{collection}/{}", segment(id)?),
         };
-        Url::parse(&url).map_err(|_| "its path does not make a URL")
+        Url::parse(&url).map_err(|_| "its path does not make a URL".to_owned())
     }
 
     fn scrub<'a>(&'a self, visitor: Option<&'a VisitorId>) -> Scrub<'a> {
@@ -322,12 +322,8 @@ fn secret_header(key: &SecretString) -> Result<HeaderValue, KeyProblem> {
 /// What an id may hold in a path as it is.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
-/// An id as one segment of a path, whatever it holds.
-fn segment(id: &str) -> Result<PercentEncode<'_>, &'static str> {
-    match id {
-        "" => Err("the message id is empty"),
-        // URLs give these a meaning of their own, percent-encoded as well.
-        "." | ".." => Err("the message id is dots only, which no path can hold"),
-        _ => Ok(utf8_percent_encode(id, SEGMENT)),
-    }
+/// An id as one segment of a path.
+fn segment(id: &MessageId) -> Result<PercentEncode<'_>, String> {
+    id.check().map_err(|error| error.to_string())?;
+    Ok(utf8_percent_encode(id.as_str(), SEGMENT))
 }

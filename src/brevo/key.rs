@@ -1,26 +1,26 @@
-//! What can be told of an API key by looking at it.
+//! Finds common mistakes in an API key without asking the API.
 
 use std::fmt;
 
-/// Why a key is going to be refused, or is not what it should be.
+/// A mistake in a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum KeyProblem {
-    /// There is nothing.
+    /// The key is empty.
     Empty,
-    /// White space before or after it.
+    /// The key has white space around it.
     Space,
-    /// It is in quotes.
+    /// The key is in quotes.
     Quoted,
-    /// A line break, or another character that no header can hold.
+    /// The key has a line break, or another character that a header cannot hold.
     Character,
-    /// An SMTP key (`xsmtpsib-…`), which this API does not accept.
+    /// The key is an SMTP key (`xsmtpsib-…`), which this API does not accept.
     Smtp,
-    /// The dashboard's abbreviated form (`xkeysib-…***…`), not the key.
+    /// The key is the abbreviated form that the dashboard shows (`xkeysib-…***…`).
     Abbreviated,
 }
 
-/// Looks for the common mistakes; `None` does not mean that the API accepts the key.
+/// Looks for common mistakes. `None` does not mean that the API accepts the key.
 ///
 /// ```
 /// use pushsync::brevo::key::{KeyProblem, inspect};
@@ -49,7 +49,7 @@ pub fn inspect(key: &str) -> Option<KeyProblem> {
     (bare.len() != key.len()).then_some(KeyProblem::Space)
 }
 
-/// What is wrong and what to do, as a fragment that fits after "the API key".
+/// The mistake and its cure, as a fragment that fits after "the API key".
 impl fmt::Display for KeyProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -59,6 +59,7 @@ pub(super) enum NoMessage {
     Empty,
     NotJson,
     NoId,
+    UnusableId,
 }
 
 impl NoMessage {
@@ -67,6 +68,7 @@ impl NoMessage {
             Self::Empty => "its body is empty",
             Self::NotJson => "its body is no JSON object",
             Self::NoId => "its body holds no message id",
+            Self::UnusableId => "no request could name the message id in its body",
         }
     }
 }
@@ -78,14 +80,14 @@ impl Message {
             return Err(NoMessage::Empty);
         }
         match serde_json::from_slice::<Map<String, Value>>(body) {
-            Ok(object) => Self::from_object(&object).ok_or(NoMessage::NoId),
+            Ok(object) => Self::from_object(&object),
             // An array would be read as the list of fields below.
             Err(_) if !body.trim_ascii_start().starts_with(b"{") => Err(NoMessage::NotJson),
             // Something in it cannot be decoded (half a surrogate pair, say), but the id is what
             // counts: without it the message could never be found again.
             Err(_) => {
                 let OnlyId { id } = serde_json::from_slice(body).map_err(|_| NoMessage::NotJson)?;
-                usable_id(&id).map(Self::with_id).ok_or(NoMessage::NoId)
+                usable_id(&id).map(Self::with_id)
             }
         }
     }
@@ -106,11 +108,11 @@ impl Message {
         }
     }
 
-    fn from_object(object: &Map<String, Value>) -> Option<Self> {
-        let id = usable_id(object.get("id")?)?;
+    fn from_object(object: &Map<String, Value>) -> Result<Self, NoMessage> {
+        let id = usable_id(object.get("id").unwrap_or(&Value::Null))?;
         let text = |name: &str| object.get(name).and_then(Value::as_str).map(str::to_owned);
         let flag = |name: &str| object.get(name).and_then(Value::as_bool);
-        Some(Self {
+        Ok(Self {
             id,
             kind: text("type").map(|word| match word.as_str() {
                 "agent" => MessageType::Agent,
@@ -133,12 +135,13 @@ impl Message {
 }
 
 /// An id is a text; a number is taken as well rather than lost.
-fn usable_id(value: &Value) -> Option<MessageId> {
-    match value {
-        Value::String(id) if !id.trim().is_empty() => Some(MessageId::new(id.as_str())),
-        Value::Number(id) => Some(MessageId::new(id.to_string())),
-        _ => None,
-    }
+fn usable_id(value: &Value) -> Result<MessageId, NoMessage> {
+    let id = match value {
+        Value::String(id) if !id.trim().is_empty() => id.clone(),
+        Value::Number(id) => id.to_string(),
+        _ => return Err(NoMessage::NoId),
+    };
+    MessageId::parse(&id).map_err(|_| NoMessage::UnusableId)
 }
 
 /// The id alone: everything else is skipped without being decoded.
@@ -203,6 +206,16 @@ mod tests {
         assert_eq!(Message::parse(br#"{"id":"x""#), Err(NoMessage::NotJson));
         for body in [r#"{}"#, r#"{"id":""}"#, r#"{"id":null}"#, r#"{"id":{}}"#] {
             assert_eq!(Message::parse(body.as_bytes()), Err(NoMessage::NoId), "{body}");
+        }
+    }
+
+    #[test]
+    fn an_id_that_no_request_could_name_is_no_id() {
+        for id in [".", "..", "a/b", "..%2f..", "a b", r"\u0000"] {
+            for more in ["", r#""text":"\ud83d","#] {
+                let body = format!(r#"{{{more}"id":"{id}"}}"#);
+                assert_eq!(Message::parse(body.as_bytes()), Err(NoMessage::UnusableId), "{body}");
+            }
         }
     }
 }

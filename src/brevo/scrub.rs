@@ -1,3 +1,5 @@
+//! Makes text from a server fit to be shown.
+
 use std::borrow::Cow;
 
 use serde_json::Value;
@@ -7,37 +9,37 @@ use crate::model::{
     mask::{likely_ids, masked, merged, replaced},
 };
 
-/// Makes text from a server fit to be shown: no secrets, no control characters, short.
+/// Removes secrets, visitor ids and control characters from text of a server, and shortens it.
 ///
-/// A server may echo anything, the key and the visitor's id included.
+/// A server may echo anything, including the key and the visitor's id.
 pub(super) struct Scrub<'a> {
-    /// What must never appear.
+    /// Texts that must never appear.
     pub(super) secrets: Vec<&'a str>,
-    /// What appears masked: the visitor of this request,
+    /// The visitor of this request, who is masked.
     pub(super) visitor: Option<&'a VisitorId>,
-    /// and all others that are known.
+    /// All other known visitors, who are masked too.
     pub(super) known: &'a KnownIds,
 }
 
 impl Scrub<'_> {
-    /// One line of at most `max` characters, without any id that is known.
+    /// The text as one line of at most `max` characters, with all known ids masked.
     pub(super) fn clean(&self, text: &str, max: usize) -> String {
         one_line(&self.hide(text), max)
     }
 
-    /// The same of words that may have anybody's id in them, also one that nobody knows.
+    /// Like [`Self::clean`], and also masks words that look like an id. For messages, which may hold any visitor's id.
     pub(super) fn message(&self, text: &str, max: usize) -> String {
         let text = self.hide(text);
         one_line(&replaced(&text, &likely_ids(&text)), max)
     }
 
-    /// The same, where nothing is shown: all visitors are not looked through for it.
+    /// Like [`Self::clean`] for text that is not shown: it masks only this request's visitor, which is faster.
     pub(super) fn unshown(&self, text: &str, max: usize) -> String {
         one_line(&self.own(self.secret(text)), max)
     }
 
-    /// What may be shown of a body: of JSON all but the visitors (of broken JSON nothing, as they
-    /// cannot be found in it), of an HTML page or any other text the first words.
+    /// The part of a body that may be shown: all of JSON, with its visitors masked; nothing of broken JSON, because
+    /// its visitors cannot be found; the first words of an HTML page or any other text.
     pub(super) fn excerpt(&self, body: &[u8], max: usize) -> String {
         match serde_json::from_slice::<Value>(body) {
             Ok(mut value) => {
@@ -50,7 +52,7 @@ impl Scrub<'_> {
     }
 
     fn words(&self, text: &str, max: usize) -> String {
-        // Hidden before it is cut: half a key is still too much.
+        // Secrets are hidden before the text is cut: half a key is still too much.
         let text = self.hide(text);
         let mut end = text.len().min(16 * 1024);
         while !text.is_char_boundary(end) {
@@ -87,7 +89,7 @@ impl Scrub<'_> {
     }
 }
 
-/// Masks what is called a visitor's, wherever it stands, and all below it.
+/// Masks all values of fields whose name says visitor or user, at any depth.
 fn mask_visitors(value: &mut Value, visitors: bool) {
     match value {
         Value::Array(items) => items.iter_mut().for_each(|item| mask_visitors(item, visitors)),
@@ -103,8 +105,8 @@ fn mask_visitors(value: &mut Value, visitors: bool) {
     }
 }
 
-/// Replaces every occurrence. A needle of a few characters (a sandbox's key may be `x`) only
-/// where it stands alone, or it would tear words apart and hide nothing.
+/// Replaces every occurrence of a needle. A needle of fewer than eight characters (a sandbox's key may be `x`) is
+/// replaced only as a whole word: otherwise it would tear words apart and hide nothing.
 fn replace(text: &str, needle: &str, by: &str) -> String {
     const SHORT: usize = 8;
     if needle.is_empty() {
@@ -127,8 +129,8 @@ fn replace(text: &str, needle: &str, by: &str) -> String {
     out
 }
 
-/// Control characters, line and paragraph separators, invisible and direction-changing ones
-/// become spaces, runs of spaces one; cut with an ellipsis.
+/// Makes one line: control characters, separators of lines and paragraphs, and invisible or direction-changing
+/// characters become spaces, and each run of spaces becomes one. Longer text is cut, with an ellipsis.
 fn one_line(text: &str, max: usize) -> String {
     let mut out = String::with_capacity(text.len().min(4 * max));
     let mut length = 0;
@@ -152,7 +154,7 @@ fn one_line(text: &str, max: usize) -> String {
     out
 }
 
-/// Drops what stands between `<` and `>`, and the insides of scripts and styles.
+/// Removes tags, and the contents of scripts and styles.
 fn without_tags(text: &str) -> String {
     let mut out = String::with_capacity(text.len().min(4096));
     let mut rest = text;
@@ -164,7 +166,7 @@ fn without_tags(text: &str) -> String {
             .iter()
             .find(|tag| name.starts_with(**tag))
             .and_then(|tag| {
-                // `to_ascii_lowercase` keeps every byte's place.
+                // `to_ascii_lowercase` does not move any byte.
                 rest.to_ascii_lowercase().find(&format!("</{tag}"))
             })
             .unwrap_or(0);
@@ -214,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn of_an_html_page_only_the_words_stay() {
+    fn only_the_words_of_an_html_page_stay() {
         let page = "<html><head><title>502 Bad Gateway</title><STYLE>a{}</STYLE><script>if(a>b){}\
                     </script></head><body><h1>502</h1>nginx</body></html>";
         let excerpt = |body: &str| scrub(&[], None).excerpt(body.as_bytes(), 99);
@@ -224,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn of_json_everything_stays_but_the_visitors() {
+    fn everything_of_json_but_the_visitors_stays() {
         let excerpt = |body: &str| scrub(&[], None).excerpt(body.as_bytes(), 99);
         assert_eq!(
             excerpt(r#"{"a":[{"visitorId":"kZMvWhf8npAu3H6qd57w2Hv6nh6rnxvg"}],"b":"c"}"#),

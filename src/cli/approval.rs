@@ -1,7 +1,6 @@
 //! The checks before a plan is applied: someone has agreed to it, and it is still that plan.
 
 use std::{
-    fs,
     io::{self, BufRead, Write},
     path::Path,
     sync::Arc,
@@ -11,15 +10,19 @@ use tokio::runtime::Runtime;
 
 use super::{context::Context, failure::Failure, git::Repository, selected_state::SelectedState};
 use crate::{
+    files,
     model::{CommitId, Endpoint},
     plan::{Plan, StateRef, wire},
     state::{Run, Store},
 };
 
+/// Larger than any plan: those have limits of their own.
+const MOST_BYTES: u64 = 4 << 30;
+
 /// Reads a saved plan.
 pub(super) fn saved_plan(path: &Path) -> Result<Plan, Failure> {
     let failed = |why: String| Failure::new(format!("could not use {}: {why}", path.display()));
-    let bytes = fs::read(path).map_err(|error| failed(error.to_string()))?;
+    let bytes = files::read_given(path, MOST_BYTES).map_err(|error| failed(error.to_string()))?;
     wire::decode(&bytes)
         .map_err(|error| failed(error.to_string()).help("make a new one: pushsync plan --out FILE"))
 }

@@ -94,27 +94,53 @@ impl From<serde_json::Error> for Failure {
     }
 }
 
-impl From<StateError> for Failure {
-    fn from(error: StateError) -> Self {
-        let help = match &error {
-            StateError::Io { source, .. } => cure_of(source.kind()),
-            _ => None,
+impl Failure {
+    /// A state that could not be closed well.
+    pub(super) fn of_closing(error: StateError) -> Self {
+        const SAFE: &str = "what was committed is safe, and the next command that opens the state goes on from there";
+        let failure = Self::from(error);
+        let help = match &failure.help {
+            Some(help) if help.contains("what was committed is safe") => help.clone(),
+            Some(help) => format!("{SAFE}; {help}"),
+            None => format!("{SAFE}: run again"),
         };
-        Self { help: help.map(str::to_owned), ..Self::new(error.to_string()).about_state() }
+        Self {
+            messages: failure
+                .messages
+                .iter()
+                .map(|message| format!("the state was not closed well: {message}"))
+                .collect(),
+            ..failure
+        }
+        .help(help)
     }
 }
 
+impl From<StateError> for Failure {
+    fn from(error: StateError) -> Self {
+        let help = cure_of(&error).map(str::to_owned);
+        Self { help, ..Self::new(error.to_string()).about_state() }
+    }
+}
+
+/// An error of the disk itself, on every Unix. Rust has no word for it.
+const EIO: i32 = 5;
+
 /// The cure for a file of the state that cannot be used.
-fn cure_of(kind: io::ErrorKind) -> Option<&'static str> {
-    Some(match kind {
+fn cure_of(error: &StateError) -> Option<&'static str> {
+    let StateError::Io { source, .. } = error else { return None };
+    Some(match source.kind() {
         io::ErrorKind::PermissionDenied => {
             "only the user who created the state may read it: run as that user, or give the folder and everything in it to this one"
         }
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            "free space on the disk, and run again: a change that was not written was not made, or is unknown and will be reported"
+            "the disk is full: free space on it, and run again. A change that was not written was not made, or is unknown and will be reported. Leave the state where it is"
         }
         io::ErrorKind::ReadOnlyFilesystem => {
-            "the folder is read-only: choose another with --state, or copy the state to a folder that can be written"
+            "the disk is read-only: mount it for writing, and run again. Leave the state where it is: another state knows nothing of what was sent, and all of it would be sent again"
+        }
+        _ if source.raw_os_error() == Some(EIO) => {
+            "see what the system says of that disk, and run again: what was committed is safe. Leave the state where it is"
         }
         _ => return None,
     })
@@ -122,7 +148,11 @@ fn cure_of(kind: io::ErrorKind) -> Option<&'static str> {
 
 impl From<ApplyError> for Failure {
     fn from(error: ApplyError) -> Self {
-        Self::new(error.to_string()).about_state()
+        let help = match &error {
+            ApplyError::State(error) => cure_of(error).map(str::to_owned),
+            ApplyError::Worker(_) => None,
+        };
+        Self { help, ..Self::new(error.to_string()).about_state() }
     }
 }
 
@@ -158,7 +188,12 @@ mod tests {
             let error = StateError::Io { action: "read", path, source: kind.into() };
             let failure = Failure::from(error);
             assert!(failure.to_string().starts_with("could not read state/pushsync.json: "));
-            assert!(failure.help.is_some_and(|help| help.len() > 40), "{kind}");
+            let help = failure.help.unwrap_or_default();
+            assert!(help.len() > 40, "{kind}");
+            assert!(
+                !help.contains("--state"),
+                "another state knows nothing of what was sent: {help}"
+            );
         }
     }
 }

@@ -9,7 +9,6 @@ use super::{
 };
 use crate::{
     desired::Deliveries,
-    model::MessageId,
     plan::{Budget, Plan, Selection, StateRef, Summary, adopt},
     render::humanize,
 };
@@ -49,6 +48,13 @@ pub(super) fn run(context: &Context, args: ImportArgs) -> Result<u8, Failure> {
         ))
         .help("to let go of that one first: pushsync state rm ADDRESS"));
     }
+    if let Some(holder) = runtime.block_on(store.address_of(&id))? {
+        context.output.masking().known().add(Arc::new(vec![holder.clone()]));
+        let holder = humanize::address(&holder, context.masks());
+        return Err(Failure::new(format!("message {id} is that of {holder} already")).help(
+            "check the id; if it is the message of the other delivery by mistake, first let go of it: pushsync state rm ADDRESS",
+        ));
+    }
     let intents = runtime.block_on(store.intents())?;
     if intents.iter().any(|intent| intent.address == address) {
         return Err(Failure::new(format!("{shown} is unknown")).help(format!(
@@ -58,7 +64,7 @@ pub(super) fn run(context: &Context, args: ImportArgs) -> Result<u8, Failure> {
     let meta = runtime.block_on(store.meta())?;
     let api = context.endpoint(&project.settings)?;
     context.check_same_api(&api, &meta)?;
-    let changes = vec![adopt(&delivery, MessageId::new(id))];
+    let changes = vec![adopt(&delivery, id)];
     let plan = Plan {
         environment: state.environment().to_owned(),
         api,

@@ -35,6 +35,7 @@ mod selected_state;
 mod serving;
 mod show;
 mod signals;
+mod spool;
 mod state;
 mod state_folder;
 mod streams;

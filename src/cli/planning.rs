@@ -15,11 +15,11 @@ use super::{
 };
 use crate::{
     desired::Deliveries,
-    diagnostics::Report,
+    diagnostics::{Code, Diagnostic, Report},
     manifest::{Project, Threshold},
     model::Key,
     plan::{
-        Budget, Declared, Import, Inputs, Plan, PlanError, StateRef, plan,
+        Budget, Declared, Import, Inputs, Operation, Plan, PlanError, StateRef, plan,
         safety::{Limit, Limits},
     },
     render::humanize,
@@ -121,6 +121,14 @@ pub(super) fn make(
                 let planned = plan.changes.iter().map(|change| change.address.clone());
                 report.knows(Arc::new(planned.collect::<Vec<_>>()));
             }
+            if let Some(store) = store {
+                let problems = ids_in_use(project, &plan, store, handle)?;
+                if !problems.is_empty() {
+                    report.extend(problems);
+                    context.output.report(&report);
+                    return Err(Failure::silent());
+                }
+            }
             check_keys(project, &plan, targets)?;
             check_addresses(context, project, &plan, store, handle, targets)?;
             let diagnostics = report.masked();
@@ -143,6 +151,33 @@ pub(super) struct PlanRequest<'a> {
     pub(super) bounds: &'a Bounds,
     pub(super) keep_unchanged: bool,
     pub(super) commit: CommitLookup,
+}
+
+/// Imports of messages that other deliveries have. The state would refuse them as well, in the middle of the run.
+fn ids_in_use(
+    project: &Project,
+    plan: &Plan,
+    store: &Arc<dyn Store>,
+    handle: &Handle,
+) -> Result<Vec<Diagnostic>, Failure> {
+    let mut problems = Vec::new();
+    for change in &plan.changes {
+        let Operation::Adopt { id, .. } = &change.operation else { continue };
+        let Some(holder) = handle.block_on(store.address_of(id))? else { continue };
+        let message = format!(
+            "{} cannot be message {id}: that is the message of {} already",
+            change.address.masked(),
+            holder.masked()
+        );
+        let help = "remove this entry, or first make room: pushsync state rm ADDRESS";
+        let problem = Diagnostic::error(Code::ImportConflict, message).help(help);
+        let import = project.imports.iter().find(|import| import.to == change.address);
+        problems.push(match import {
+            Some(import) => problem.at(import.source.place()),
+            None => problem,
+        });
+    }
+    Ok(problems)
 }
 
 /// A target that names nothing is a typo.

@@ -39,6 +39,7 @@ pub(super) fn run(context: &Context, args: &RefreshArgs) -> Result<u8, Failure> 
         bounds: &args.bounds,
     };
     let found = refresh(context, &runtime, &request)?;
+    drop(store);
     if args.format == DataFormat::Json {
         let written = context.output.json(&json!({
             "format": "pushsync/refresh/1",

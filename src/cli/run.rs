@@ -54,21 +54,37 @@ fn dispatch(cli: Cli, output: Output) -> Result<u8, Failure> {
     variables::check_options(&cli.global)?;
     let context = Context::new(cli.global, output);
     context.check_state_keys()?;
-    match cli.command {
-        Command::Init(args) => init::run(&context, args),
-        Command::Validate(args) => validate::run(&context, &args),
-        Command::Show(args) => show::run(&context, &args),
-        Command::Plan(args) => plan::run(&context, &args),
-        Command::Apply(args) => apply::run(&context, &args),
-        Command::Refresh(args) => refresh::run(&context, &args),
-        Command::Import(args) => import::run(&context, args),
-        Command::State(args) => state::run(&context, args),
-        Command::Presence(args) => presence::run(&context, &args),
-        Command::Sandbox(args) => sandbox::run(&context, args),
-        Command::Preview(args) => preview::run(&context, &args),
-        Command::Completions(args) => completions::run(&context, &args),
-        Command::Schema(args) => schema::run(&context, &args),
-        Command::Explain(args) => explain::run(&context, &args),
-        Command::Man(args) => man::run(&context, &args),
+    let ended = carry_out(&context, cli.command);
+    // Every state is closed by now.
+    let mut close_errors = context.close_errors.take().into_iter().map(Failure::of_closing);
+    match (ended, close_errors.next()) {
+        (ended, None) => ended,
+        // What is unknown needs a person, whatever the disk does.
+        (Ok(status::UNKNOWN), Some(error)) => Err(error.status(status::UNKNOWN)),
+        (Ok(_), Some(error)) => Err(error),
+        (Err(failure), Some(error)) => {
+            context.output.failure(&error);
+            Err(failure)
+        }
+    }
+}
+
+fn carry_out(context: &Context, command: Command) -> Result<u8, Failure> {
+    match command {
+        Command::Init(args) => init::run(context, args),
+        Command::Validate(args) => validate::run(context, &args),
+        Command::Show(args) => show::run(context, &args),
+        Command::Plan(args) => plan::run(context, &args),
+        Command::Apply(args) => apply::run(context, &args),
+        Command::Refresh(args) => refresh::run(context, &args),
+        Command::Import(args) => import::run(context, args),
+        Command::State(args) => state::run(context, args),
+        Command::Presence(args) => presence::run(context, &args),
+        Command::Sandbox(args) => sandbox::run(context, args),
+        Command::Preview(args) => preview::run(context, &args),
+        Command::Completions(args) => completions::run(context, &args),
+        Command::Schema(args) => schema::run(context, &args),
+        Command::Explain(args) => explain::run(context, &args),
+        Command::Man(args) => man::run(context, &args),
     }
 }

@@ -1,12 +1,12 @@
 //! Keys and passphrases, from the environment or a file. They are never arguments, and never in YAML.
 
-use std::{ffi::OsString, fs::File, io::Read, path::Path};
+use std::{ffi::OsString, io::Read, path::Path};
 
 use secrecy::SecretString;
 use zeroize::Zeroizing;
 
 use super::failure::Failure;
-use crate::state::StateKey;
+use crate::{files, state::StateKey};
 
 /// The longest file with a secret, in bytes.
 const LONGEST: usize = 64 << 10;
@@ -57,7 +57,7 @@ fn whole(path: &Path, what: &str) -> Result<Zeroizing<String>, Failure> {
     let failed = |why: &dyn std::fmt::Display| {
         Failure::new(format!("could not read {what} from {}: {why}", path.display()))
     };
-    let file = File::open(path).map_err(|error| failed(&error))?;
+    let file = files::open_given(path).map_err(|error| failed(&error))?;
     // Large enough at once: a buffer that grows leaves copies behind.
     let mut bytes = Zeroizing::new(Vec::with_capacity(LONGEST + 1));
     file.take(LONGEST as u64 + 1).read_to_end(&mut bytes).map_err(|error| failed(&error))?;

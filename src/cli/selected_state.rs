@@ -72,7 +72,10 @@ impl SelectedState {
                         folder.display(),
                         path.display()
                     ),
-                    None => "there is no automatic export yet; if you have an export, read it back into a fresh folder: pushsync state import FILE --state DIR".to_owned(),
+                    None => format!(
+                        "there is no automatic export yet. If you have an export, move sled/ and pushsync.* out of {} (keep them), then read it back: pushsync state import FILE",
+                        folder.display()
+                    ),
                 }
             }
             StateTarget::Postgres(_) => "restore the database from its own backup, or read an export back into a fresh one: pushsync state import FILE --state URL".to_owned(),

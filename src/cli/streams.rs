@@ -1,5 +1,7 @@
 //! Stdout and stderr, as commands write to them.
 
+#[cfg(unix)]
+use std::fs::File;
 use std::io::{self, ErrorKind, Write};
 
 /// Stdout. A reader that closes the pipe early is not an error: the rest is dropped, and the command ends
@@ -46,6 +48,18 @@ impl<W: Write> Write for Results<W> {
         let flushed = self.inner.flush();
         self.forgive(flushed, ())
     }
+}
+
+/// Whether stdout is a regular file, which can always be written to.
+pub(super) fn stdout_is_file() -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::fd::AsFd;
+        let stdout = io::stdout().as_fd().try_clone_to_owned();
+        stdout.and_then(|stdout| File::from(stdout).metadata()).is_ok_and(|there| there.is_file())
+    }
+    #[cfg(not(unix))]
+    false
 }
 
 /// Stderr. Text that cannot be written there is dropped: nothing that a command does depends on it.

@@ -1,4 +1,4 @@
-//! The body of a request, whole.
+//! Reads the whole body of a request.
 
 use axum::{
     body::{Body, Bytes, to_bytes},
@@ -9,16 +9,16 @@ use tokio::time::timeout;
 
 use super::Limits;
 
-/// Why there is no body.
+/// Why a body could not be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Unread {
-    /// It is longer than [`Limits::body_bytes`], or its sender broke off.
+    /// The body is longer than [`Limits::body_bytes`], or the connection ended before it did.
     TooLong,
-    /// It did not come within [`Limits::patience`].
+    /// The body did not arrive within [`Limits::patience`].
     TooSlow,
 }
 
-/// Reads a body within these limits.
+/// Reads a body, within the limits of size and time.
 pub(crate) async fn read(body: Body, limits: Limits) -> Result<Bytes, Unread> {
     let whole = to_bytes(body, limits.body_bytes);
     match timeout(limits.patience, whole).await {
@@ -27,7 +27,7 @@ pub(crate) async fn read(body: Body, limits: Limits) -> Result<Bytes, Unread> {
     }
 }
 
-/// The answer to one that did not come in time.
+/// The answer to a request whose body did not arrive in time.
 pub(crate) fn too_slow() -> Response<Body> {
     let words = "the rest of the request did not come in time\n";
     let mut response = (StatusCode::REQUEST_TIMEOUT, words).into_response();

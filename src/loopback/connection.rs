@@ -1,4 +1,4 @@
-//! A connection that can be cut without an answer, and that waits for its reader only for a while.
+//! A connection that can be cut without an answer, and that ends if its client stops reading.
 
 use std::{
     io,
@@ -17,7 +17,7 @@ use tokio::{
     time::{Sleep, sleep},
 };
 
-/// Cuts one connection: not one more byte is written to it.
+/// Cuts one connection: nothing more is written to it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Cut(Arc<AtomicBool>);
 
@@ -34,12 +34,12 @@ impl Cut {
     }
 }
 
-/// A connection.
+/// A TCP connection with a cut and a timeout for writes.
 pub(super) struct Connection {
     stream: TcpStream,
     cut: Cut,
     patience: Duration,
-    /// Until when what is to be written must have found its way.
+    /// Runs while a write waits; the connection ends when it is over.
     waiting: Option<Pin<Box<Sleep>>>,
 }
 
@@ -48,7 +48,7 @@ impl Connection {
         Self { stream, cut, patience, waiting: None }
     }
 
-    /// Ends the connection if its reader takes nothing for too long.
+    /// Ends the connection if the client reads nothing for too long.
     fn impatient<T>(
         &mut self,
         context: &mut Context<'_>,

@@ -1,4 +1,4 @@
-//! Whom a server answers: requests that name a host that it listens on, and not a page of another site.
+//! Which requests a server answers: those for a host that it listens on, and not those of another site's page.
 
 use std::{
     fmt,
@@ -7,14 +7,14 @@ use std::{
 
 use axum::http::{Method, Request, header, uri::Scheme};
 
-/// The port of `http://` where none is named.
+/// The port of an `http://` URL without a port.
 const HTTP: u16 = 80;
 
-/// The hosts that a server listens on.
+/// The hosts that a server answers to.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Hosts(SocketAddr);
 
-/// Why a request gets no answer.
+/// Why a request is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Stranger {
     #[error("the request must name its host, once: Host")]
@@ -26,7 +26,7 @@ pub(super) enum Stranger {
 }
 
 impl Hosts {
-    /// Those of a server at this address.
+    /// The hosts of a server that listens at this address.
     pub(super) fn of(address: SocketAddr) -> Self {
         Self(address)
     }
@@ -40,14 +40,14 @@ impl Hosts {
         if !host.to_str().is_ok_and(|host| self.are(host)) {
             return Err(Stranger::OtherHost);
         }
-        // A target with a host of its own (`GET http://…`) is for that host, whatever the header says.
+        // A target that names a host (`GET http://…`) is for that host, whatever the header says.
         let uri = request.uri();
         let named = uri.authority().is_none_or(|host| self.are(host.as_str()));
         if !named || uri.scheme().is_some_and(|scheme| *scheme != Scheme::HTTP) {
             return Err(Stranger::OtherHost);
         }
         let changes = !matches!(*request.method(), Method::GET | Method::HEAD);
-        // Browsers say which site's page it was. Other clients say nothing.
+        // A browser names the site whose page sent the request. Other clients do not send this header.
         let ours = |origin: &str| origin.strip_prefix("http://").is_some_and(|host| self.are(host));
         let mut origins = request.headers().get_all(header::ORIGIN).iter();
         if changes && !origins.all(|origin| origin.to_str().is_ok_and(ours)) {
@@ -56,7 +56,7 @@ impl Hosts {
         Ok(())
     }
 
-    /// Whether this names one of them: `localhost:8025`.
+    /// Whether a text like `localhost:8025` names one of these hosts.
     fn are(self, host: &str) -> bool {
         let Some((name, port)) = split(host) else { return false };
         let Self(address) = self;
@@ -65,7 +65,7 @@ impl Hosts {
                 ip == Ipv4Addr::LOCALHOST
                     || ip == Ipv6Addr::LOCALHOST
                     || ip == address.ip()
-                    // It listens on each. A page of another site has a name, and not a number, here.
+                    // The server listens on every address. A page of another site uses a name, not an address.
                     || address.ip().is_unspecified()
             }
             Name::Localhost => true,
@@ -74,7 +74,7 @@ impl Hosts {
     }
 }
 
-/// For people: what to ask for instead.
+/// The hosts to use instead, for people.
 impl fmt::Display for Hosts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(address) = self;
@@ -109,7 +109,7 @@ fn split(host: &str) -> Option<(Name, u16)> {
     };
     let port = match port {
         None => HTTP,
-        // "+80" is a number to Rust.
+        // Rust would read "+80" as a number.
         Some(port) if port.bytes().all(|byte| byte.is_ascii_digit()) => port.parse().ok()?,
         Some(_) => return None,
     };
@@ -240,7 +240,7 @@ mod tests {
                 assert_eq!(with(&two), Err(Stranger::OtherSite), "{method} {other}");
             }
         }
-        // What another site's page may ask for, its browser does not let it read.
+        // Another site's page may send a GET, but the browser does not let it read the answer.
         let told = checked("127.0.0.1:8025", "GET /\nhost: localhost:8025\norigin: null");
         assert_eq!(told, Ok(()));
     }

@@ -1,9 +1,9 @@
-//! Servers on this machine, for this machine: what the sandbox and the preview have in common.
+//! Servers for this machine only: the common part of the sandbox and the preview.
 //!
-//! A page from elsewhere can make a browser send requests here, under a name of its own that it lets
-//! resolve to this machine (DNS rebinding), or as a form of another site. And any program can open
-//! connections and say nothing. So a server answers only to the hosts that it listens on, refuses what a
-//! page of another site would change, and waits for nobody for ever.
+//! A web page can make a browser send requests here: it submits a form, or its host name resolves to this
+//! machine (DNS rebinding). Any program can open connections and stay silent. So a server answers only to the
+//! hosts that it listens on, refuses changes that a page of another site asks for, and ends connections that
+//! wait for too long.
 
 mod body;
 mod connection;

@@ -1,4 +1,4 @@
-//! Takes connections, and answers what comes over them.
+//! Accepts connections and answers their requests.
 
 use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -24,15 +24,15 @@ use super::{
     hosts::{Hosts, Stranger},
 };
 
-/// What a server puts up with.
+/// The limits of a server.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits {
-    /// How long it waits for the head of a request, for its body, and for somebody who reads nothing of an
+    /// How long it waits for the head of a request, for the body, and for a client that does not read its
     /// answer.
     pub(crate) patience: Duration,
     /// The longest body, in bytes.
     pub(crate) body_bytes: usize,
-    /// How many connections there may be. Further ones wait until one ends.
+    /// The most connections at once. Further ones wait until one ends.
     pub(crate) connections: usize,
 }
 
@@ -42,13 +42,13 @@ impl Default for Limits {
             patience: Duration::from_secs(30),
             // Larger than any message.
             body_bytes: 4 << 20,
-            // More than the requests that an apply may have under way.
+            // An apply has at most 512 requests under way.
             connections: 768,
         }
     }
 }
 
-/// Why nobody can listen there, for people.
+/// Why the server cannot listen at an address, for people.
 pub(crate) fn why_not(error: std::io::Error) -> String {
     match error.kind() {
         std::io::ErrorKind::AddrInUse => {
@@ -62,8 +62,8 @@ pub(crate) fn why_not(error: std::io::Error) -> String {
     }
 }
 
-/// Serves until it is told to stop; then, until the requests under way are answered. A request can cut its
-/// connection: a [`Cut`] is among its extensions.
+/// Serves until `stopped` is ready, and then answers the requests under way. A handler can cut its
+/// connection: a [`Cut`] is among the extensions of the request.
 pub(crate) async fn serve(
     listener: TcpListener,
     address: SocketAddr,
@@ -75,13 +75,13 @@ pub(crate) async fn serve(
     let graceful = GracefulShutdown::new();
     let accept = async {
         loop {
-            // Never closed.
+            // The semaphore is never closed.
             let Ok(permit) = Arc::clone(&connections).acquire_owned().await else { return };
             let stream = accepted(&listener).await;
             let answered =
                 graceful.watch(connection(stream, Hosts::of(address), router.clone(), limits));
             tokio::spawn(async move {
-                // Whatever went wrong, it went wrong for the client.
+                // An error concerns only this client, and the client notices it.
                 let _ = answered.await;
                 drop(permit);
             });
@@ -99,11 +99,11 @@ async fn accepted(listener: &TcpListener) -> TcpStream {
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
-                // Answers are small and awaited.
+                // Answers are small, and the client waits for them.
                 let _ = stream.set_nodelay(true);
                 return stream;
             }
-            // Out of file descriptors, mostly: others have to close first.
+            // Usually the process is out of file descriptors until another connection closes.
             Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
         }
     }

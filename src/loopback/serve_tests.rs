@@ -51,17 +51,17 @@ impl Server {
         stream
     }
 
-    /// A request; `{}` in it is the host.
+    /// Sends a request, in which `{}` stands for the host, and returns the answer.
     async fn ask(&self, request: &str) -> String {
         let request = request.replace("{}", &self.address.to_string());
         rest(self.connect(&request).await).await
     }
 }
 
-/// What comes until the server closes the connection.
+/// All bytes until the server closes the connection.
 async fn rest(mut stream: TcpStream) -> String {
     let mut answer = Vec::new();
-    // A reset is an end as well.
+    // A reset also ends the connection.
     let _ = stream.read_to_end(&mut answer).await;
     String::from_utf8_lossy(&answer).into_owned()
 }
@@ -99,9 +99,9 @@ async fn strangers_are_refused_in_words_before_anything_is_done() {
     }
 }
 
-/// Time stands still but where everybody waits: then it goes on to the next alarm.
+/// Time is paused: when all tasks wait, it jumps to the next timer.
 #[tokio::test(start_paused = true)]
-async fn a_client_that_is_silent_or_slow_is_not_waited_for_for_ever() {
+async fn a_server_does_not_wait_for_ever_for_a_silent_or_slow_client() {
     let server = start(router()).await;
     for beginning in [
         "",
@@ -111,7 +111,7 @@ async fn a_client_that_is_silent_or_slow_is_not_waited_for_for_ever() {
         "POST /echo HTTP/1.1\r\nhost: {}\r\ncontent-length: 100\r\n\r\n",
         "POST /echo HTTP/1.1\r\nhost: {}\r\ncontent-length: 100\r\n\r\na part",
         "POST /echo HTTP/1.1\r\nhost: {}\r\ntransfer-encoding: chunked\r\n\r\n6\r\na part\r\n",
-        // A whole one, and then silence.
+        // A whole request, and then silence.
         "GET / HTTP/1.1\r\nhost: {}\r\n\r\n",
     ] {
         let answer = server.ask(beginning).await;
@@ -126,7 +126,7 @@ async fn a_client_that_is_silent_or_slow_is_not_waited_for_for_ever() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_that_does_not_read_its_answer_is_not_waited_for_for_ever() {
+async fn a_server_does_not_wait_for_ever_for_a_client_that_does_not_read() {
     let (done, ended) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     struct Tells(Arc<Notify>);
     impl Drop for Tells {
@@ -166,7 +166,7 @@ async fn connections_beyond_the_limit_wait_until_others_end() {
         }
     };
     let server = Arc::new(start(Router::new().route("/", get(slow))).await);
-    // Two that say nothing, and take all the room for a while.
+    // Two silent connections use up the limit for a while.
     let silent = (server.connect("").await, server.connect("").await);
     let asked: Vec<_> = (0..6)
         .map(|_| {

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    audience::{FileLines, Table},
+    audience::{FileLines, MOST_BYTES, Table},
     context::Context,
     declared::Declared,
     folder::{ProjectFolder, unreadable},
@@ -19,6 +19,7 @@ use super::{
 };
 use crate::{
     diagnostics::{Code, Diagnostic},
+    files::{self, Ending},
     model::Place,
 };
 
@@ -111,7 +112,7 @@ impl Audience {
     fn read(&self, limits: &Limits) -> Result<Table, Vec<Diagnostic>> {
         match self {
             Self::File { path, name, at } => {
-                let bytes = std::fs::read(path)
+                let bytes = files::read_unchanged(path, MOST_BYTES, Ending::LineBreak)
                     .map_err(|error| vec![unreadable(name, &error).at(at.place())])?;
                 Table::from_csv(name, bytes, limits)
             }

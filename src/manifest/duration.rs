@@ -55,7 +55,7 @@ mod tests {
     }
 
     #[test]
-    fn other_texts_are_refused() {
+    fn text_that_is_not_a_duration_is_refused() {
         for text in ["", "5", "m", "1m1h", "1s1s", "-5s", "5s ago", "5d", "1.5s", "10ms", "é", "h5"]
         {
             assert_eq!(parse(text), Err(ParseDurationError::Unreadable(text.into())), "{text}");

@@ -12,6 +12,7 @@ use walkdir::WalkDir;
 use super::{limits::Limits, source_file::SourceFile};
 use crate::{
     diagnostics::{Code, Diagnostic},
+    files::{self, Ending},
     model::Place,
 };
 
@@ -65,7 +66,8 @@ impl ProjectFolder {
     /// Reads a YAML file. The diagnostic has a place only if the file could be opened.
     pub(crate) fn read(&self, path: &Path, limits: &Limits) -> Result<SourceFile, Diagnostic> {
         let name = self.name(path);
-        let bytes = fs::read(path).map_err(|error| unreadable(&name, &error))?;
+        let bytes = files::read_unchanged(path, limits.yaml_bytes, Ending::Any)
+            .map_err(|error| unreadable(&name, &error))?;
         let bytes = match bytes.strip_prefix(b"\xef\xbb\xbf") {
             Some(rest) => rest.to_vec(),
             None => bytes,

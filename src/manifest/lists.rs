@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     diagnostics::{Code, Diagnostic},
-    model::{Address, Key, MessageId, VisitorId},
+    model::{Address, Key, MessageId},
 };
 
 /// At most this number of keys of a circle is named.
@@ -162,12 +162,13 @@ pub(crate) fn imports(cx: &mut Context<'_>, entries: &[Layer<'_, raw::Import>]) 
                 continue;
             }
         };
-        // The same rule as for visitors: no white space, no control characters.
-        if let Err(error) = VisitorId::parse(id) {
-            let message = error.to_string().replace("visitor id", "message id");
-            cx.error(Code::BadImport, message, &id_at);
-            continue;
-        }
+        let parsed = match MessageId::parse(id) {
+            Ok(parsed) => parsed,
+            Err(error) => {
+                cx.error(Code::BadImport, error.to_string(), &id_at);
+                continue;
+            }
+        };
         let twice = [
             addresses.insert(address.clone(), to_at.clone()).map(|first| (first, &to_at)),
             ids.insert(id, id_at.clone()).map(|first| (first, &id_at)),
@@ -181,7 +182,7 @@ pub(crate) fn imports(cx: &mut Context<'_>, entries: &[Layer<'_, raw::Import>]) 
             cx.problems.push(problem);
         }
         if good {
-            adoptions.push(Adoption { to: address, id: MessageId::new(id), source: to_at });
+            adoptions.push(Adoption { to: address, id: parsed, source: to_at });
         }
     }
     adoptions

@@ -12,7 +12,7 @@ use super::{
     line_index::Lines,
     suspects::{self, Suspect, Words},
     yaml::{
-        tree::{Flaw, NodeId, Places, Span, Tree, What},
+        tree::{Flaw, NodeId, Span, Tree, What, places::Places},
         values::{ValueId, Values},
     },
 };

@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn long_lists_are_cut() {
+    fn long_lists_of_suggestions_are_cut() {
         let names: Vec<String> = (0..13).map(|n| n.to_string()).collect();
         let shown = list(names.iter().map(String::as_str)).expect("not empty");
         assert!(shown.ends_with("`9` and 3 more"), "{shown}");

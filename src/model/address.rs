@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_says_why() {
+    fn text_that_is_not_an_address_is_refused_with_the_reason() {
         assert_eq!(Address::parse("welcome"), Err(ParseAddressError::NoAt));
         assert!(matches!(Address::parse("Bad@x"), Err(ParseAddressError::Key(_))));
         assert!(matches!(Address::parse("ok@"), Err(ParseAddressError::Visitor(_))));

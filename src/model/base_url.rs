@@ -354,7 +354,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_base_url_says_why_and_is_not_shown() {
+    fn text_that_is_not_a_base_url_is_refused_with_the_reason_and_not_shown() {
         for (text, why) in [
             ("api.brevo.com", ParseBaseUrlError::Malformed),
             ("https:api.brevo.com", ParseBaseUrlError::Malformed),

@@ -15,7 +15,7 @@
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 
-use super::{Address, Content, Kind, MessageId, Record, Sender};
+use super::{Address, Content, Kind, MessageId, Record, Sender, leb128};
 
 const AGENT: u8 = 1;
 const PROTECT: u8 = 1 << 1;
@@ -259,23 +259,12 @@ fn json<T: DeserializeOwned>(bytes: Option<&[u8]>) -> Option<Option<T>> {
     bytes.map(serde_json::from_slice).transpose().ok()
 }
 
-fn put_number(out: &mut Vec<u8>, mut number: u128) {
-    loop {
-        let low = (number & 0x7f) as u8;
-        number >>= 7;
-        if number == 0 {
-            return out.push(low);
-        }
-        out.push(low | 0x80);
-    }
-}
-
 fn put_signed(out: &mut Vec<u8>, number: i128) {
-    put_number(out, ((number << 1) ^ (number >> 127)) as u128);
+    leb128::put(out, ((number << 1) ^ (number >> 127)) as u128);
 }
 
 fn put_text(out: &mut Vec<u8>, text: &[u8]) {
-    put_number(out, text.len() as u128);
+    leb128::put(out, text.len() as u128);
     out.extend_from_slice(text);
 }
 
@@ -289,31 +278,13 @@ impl<'a> Reader<'a> {
         Some(*byte)
     }
 
-    fn number(&mut self) -> Option<u128> {
-        // Most numbers are one byte.
-        let mut number = 0;
-        let mut shift = 0;
-        loop {
-            let byte = self.byte()?;
-            let low = u128::from(byte & 0x7f);
-            if shift > 126 || low << shift >> shift != low {
-                return None;
-            }
-            number |= low << shift;
-            if byte & 0x80 == 0 {
-                return Some(number);
-            }
-            shift += 7;
-        }
-    }
-
     fn signed(&mut self) -> Option<i128> {
-        let number = self.number()?;
+        let number = leb128::take(&mut self.0)?;
         Some((number >> 1) as i128 ^ -((number & 1) as i128))
     }
 
     fn text(&mut self) -> Option<&'a [u8]> {
-        let length = usize::try_from(self.number()?).ok()?;
+        let length = usize::try_from(leb128::take(&mut self.0)?).ok()?;
         let (text, rest) = self.0.split_at_checked(length)?;
         self.0 = rest;
         Some(text)

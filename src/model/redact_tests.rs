@@ -80,7 +80,7 @@ fn a_short_id_is_a_whole_word_and_a_shorter_one_is_quoted() {
 }
 
 #[test]
-fn what_looks_like_an_id_is_one_and_words_and_message_ids_are_none() {
+fn text_that_looks_like_an_id_is_masked_and_words_and_message_ids_are_not() {
     let found = |text: &str| likely_ids(text).len();
     for id in [
         ID,

@@ -16,6 +16,7 @@ mod summary;
 mod tests;
 mod value;
 pub mod wire;
+mod wire_change;
 
 pub use action::{Action, Reason};
 pub use adopt::adopt;

@@ -8,48 +8,15 @@ use std::io::{BufWriter, Write as _};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize, Serializer};
 
+pub use super::wire_change::{FORMAT, WireError};
 use super::{
-    Action, Budget, Change, Commit, Operation, Plan, ProtectMark, Reason, Selection, StateRef,
-    Summary, Unchanged,
+    Budget, Change, Commit, Plan, ProtectMark, Selection, StateRef, Summary, Unchanged,
+    wire_change::WireChange,
 };
 use crate::{
     diagnostics::Diagnostic,
-    model::{
-        Address, Content, Endpoint, Key, Kind, MessageId, Place, Superseded, VisitorId, write_json,
-    },
+    model::{Address, Endpoint, Key, write_json},
 };
-
-/// The value of `format`.
-pub const FORMAT: &str = "pushsync/plan/1";
-
-/// Why a saved plan cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum WireError {
-    /// No JSON, or not of this shape.
-    #[error("not a saved plan: {0}")]
-    Shape(#[from] serde_json::Error),
-    /// Made by another version.
-    #[error("its format is {found:?}, this pushsync reads {FORMAT:?}")]
-    Format {
-        /// What `format` says.
-        found: String,
-    },
-    /// A change lacks something.
-    #[error("change {index} ({action} of {address}) has no {field}")]
-    Lacks {
-        /// Which change, from 1.
-        index: usize,
-        /// Its action.
-        action: Action,
-        /// Its delivery, masked.
-        address: String,
-        /// What it lacks.
-        field: &'static str,
-    },
-    /// The digest does not match.
-    #[error("its digest does not match its content: it was changed after it was made")]
-    Altered,
-}
 
 /// The document.
 #[derive(Serialize)]
@@ -155,168 +122,6 @@ impl Targets {
     }
 }
 
-/// A change, flat.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct WireChange {
-    address: Address,
-    key: Key,
-    visitor: VisitorId,
-    kind: Kind,
-    action: Action,
-    reason: Reason,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    id: Option<MessageId>,
-    /// The message that a replace deletes.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    replaces: Option<Superseded>,
-    /// The address that a move starts from.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    previous_address: Option<Address>,
-    /// A forget whose absence stays wanted.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    remember: bool,
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    protect: bool,
-    #[serde(default, skip_serializing_if = "is_zero")]
-    priority: i32,
-    source: Option<WireSource>,
-    before: Option<Content>,
-    after: Option<Content>,
-    /// Of an unknown.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    sent_at: Option<Timestamp>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    trouble: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    request_id: Option<String>,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
-fn is_zero(priority: &i32) -> bool {
-    *priority == 0
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct WireSource {
-    file: String,
-    line: u32,
-}
-
-impl From<&Change> for WireChange {
-    fn from(change: &Change) -> Self {
-        let (replaces, previous_address) = match &change.operation {
-            Operation::Replace { old, .. } | Operation::FinishReplace { old, .. } => {
-                (Some(old.clone()), None)
-            }
-            Operation::Move { from, .. } => (None, Some(from.clone())),
-            _ => (None, None),
-        };
-        let remember = matches!(change.operation, Operation::Forget { remember: true, .. });
-        let (sent_at, trouble, request_id) = match &change.operation {
-            Operation::Unknown { sent: _, at, trouble, request_id } => {
-                (Some(*at), trouble.clone(), request_id.clone())
-            }
-            _ => (None, None, None),
-        };
-        Self {
-            address: change.address.clone(),
-            key: change.address.key(),
-            visitor: change.address.visitor(),
-            kind: change.kind,
-            action: change.action(),
-            reason: change.reason,
-            id: change.id().cloned(),
-            replaces,
-            previous_address,
-            remember,
-            protect: change.protect,
-            priority: change.priority,
-            source: change
-                .source
-                .as_ref()
-                .map(|place| WireSource { file: place.file.to_string(), line: place.line }),
-            before: change.before().cloned(),
-            after: change.after().cloned(),
-            sent_at,
-            trouble,
-            request_id,
-        }
-    }
-}
-
-impl WireChange {
-    fn decode(self, index: usize) -> Result<Change, WireError> {
-        let Self {
-            address,
-            key,
-            visitor,
-            kind,
-            action,
-            reason,
-            id,
-            replaces,
-            previous_address,
-            remember,
-            protect,
-            priority,
-            source,
-            before,
-            after,
-            sent_at,
-            trouble,
-            request_id,
-        } = self;
-        if key.as_str() != address.key_str() || visitor.as_str() != address.visitor_str() {
-            return Err(WireError::Altered);
-        }
-        let masked = address.masked();
-        let lacks = |field| {
-            let address = masked.clone();
-            move || WireError::Lacks { index: index + 1, action, address, field }
-        };
-        let id = id.ok_or_else(lacks("id"));
-        let before = before.ok_or_else(lacks("before"));
-        let after = after.ok_or_else(lacks("after"));
-        let operation = match action {
-            Action::Create => Operation::Create { after: after? },
-            Action::Update => Operation::Update { id: id?, before: before?, after: after? },
-            Action::Restore if reason == Reason::DeleteUnfinished => {
-                Operation::Reinstate { id: id?, before: before?, after: after? }
-            }
-            Action::Restore => Operation::Restore { id: id?, before: before?, after: after? },
-            Action::Replace => {
-                let old = replaces.ok_or_else(lacks("replaces"))?;
-                if reason == Reason::ReplaceUnfinished {
-                    Operation::FinishReplace { old, id: id?, content: after? }
-                } else {
-                    Operation::Replace { old, before: before?, after: after? }
-                }
-            }
-            Action::Delete => Operation::Delete { id: id?, before: before? },
-            Action::Resend => Operation::Resend { gone: id.ok(), after: after? },
-            Action::Forget => Operation::Forget { id: id?, before: before?, remember },
-            Action::Move => {
-                let from = previous_address.ok_or_else(lacks("previous_address"))?;
-                Operation::Move { from, id: id? }
-            }
-            Action::Adopt => Operation::Adopt { id: id?, after: after? },
-            Action::Unknown => {
-                let at = sent_at.ok_or_else(lacks("sent_at"))?;
-                Operation::Unknown { sent: after?, at, trouble, request_id }
-            }
-        };
-        let source = source.map(|WireSource { file, line }| Place {
-            file: file.into(),
-            line,
-            column: 1,
-            length: 1,
-        });
-        Ok(Change { address, kind, reason, priority, protect, source, operation })
-    }
-}
-
 /// The plan as one JSON document, pretty-printed, with a line break at the end.
 pub fn encode(plan: &Plan) -> Result<Vec<u8>, serde_json::Error> {
     let mut bytes = Vec::new();
@@ -406,8 +211,7 @@ pub fn changes_digest(plan: &Plan) -> Result<String, serde_json::Error> {
     let whose = ("pushsync/changes/1", &plan.environment, &plan.api, &plan.protect);
     serde_json::to_writer(&mut out, &whose)?;
     for change in &plan.changes {
-        let placeless = WireChange { source: None, ..WireChange::from(change) };
-        serde_json::to_writer(&mut out, &placeless)?;
+        serde_json::to_writer(&mut out, &WireChange::from(change).without_place())?;
     }
     out.flush().map_err(serde_json::Error::io)?;
     drop(out);

@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn of_many_visitors_the_first_are_shown_whole_and_all_are_counted() {
+    fn the_first_of_many_visitors_are_shown_whole_and_all_are_counted() {
         let (_folder, project) = project(MOST_CHATS + 50);
         let found = ask(&project, "", false);
         assert_eq!((found.deliveries, found.more), (2 * 250, true));

@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn neighbouring_changes_are_one() {
+    fn neighbouring_changes_are_shown_as_one() {
         let pieces = word_diff("one two three", "one zwei drei");
         assert_eq!(
             pieces,

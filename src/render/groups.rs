@@ -2,7 +2,10 @@
 
 use std::collections::HashMap;
 
-use super::diff::{DiffLine, line_diff};
+use super::{
+    diff::{DiffLine, line_diff},
+    humanize,
+};
 use crate::{
     model::{Content, Place, printable},
     plan::{Action, Change, Operation, Reason},
@@ -86,11 +89,26 @@ impl<'a> Group<'a> {
     }
 }
 
-impl Group<'_> {
+impl<'a> Group<'a> {
+    /// Its first variants, and words for the others.
+    pub(super) fn first_variants(&self, most: usize) -> (Vec<Variant<'a>>, Option<String>) {
+        let mut variants = self.variants();
+        let hidden = variants.split_off(variants.len().min(most));
+        let visitors: usize = hidden.iter().map(|variant| variant.changes.len()).sum();
+        let words = (visitors > 0).then(|| {
+            format!(
+                "{} for {}",
+                humanize::count(hidden.len() as u64, "more text", "more texts"),
+                humanize::count(visitors as u64, "visitor", "visitors")
+            )
+        });
+        (variants, words)
+    }
+
     /// The number of bytes of its first `texts` texts.
     pub(super) fn weight(&self, texts: usize) -> usize {
-        let variants = self.variants();
-        let texts = variants.iter().take(texts).map(|variant| match shown(variant.first) {
+        let (variants, _) = self.first_variants(texts);
+        let texts = variants.iter().map(|variant| match shown(variant.first) {
             Shown::New(one) | Shown::Gone(one) | Shown::Kept(one) | Shown::Doubtful(one) => {
                 one.text.len()
             }

@@ -171,9 +171,8 @@ fn article(
     view: View<'_>,
 ) -> Result<String, Error> {
     let first = group.first();
-    let all = if texts { group.variants() } else { Vec::new() };
-    let (variants, hidden) = all.split_at(all.len().min(MOST_TEXTS));
-    let rest: usize = hidden.iter().map(|variant| variant.changes.len()).sum();
+    let (variants, more) =
+        if texts { group.first_variants(MOST_TEXTS) } else { (Vec::new(), None) };
     env.get_template("article.html")?.render(context! {
         key => one_line(group.key()),
         action => group.action().as_str(),
@@ -183,11 +182,8 @@ fn article(
         visitors => humanize::number(group.len() as u64),
         reason => first.reason.explained(),
         source => summary::source(first),
-        variants => Serde(shown_variants(group, variants, view)),
-        more => (rest > 0).then(|| (
-            humanize::count(hidden.len() as u64, "more text", "more texts"),
-            humanize::count(rest as u64, "visitor", "visitors"),
-        )),
+        variants => Serde(shown_variants(group, &variants, view)),
+        more,
     })
 }
 

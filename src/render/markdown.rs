@@ -186,9 +186,9 @@ fn full(group: &Group<'_>, view: View<'_>) -> String {
         action.sign(),
         html(&name)
     );
-    let variants = group.variants();
+    let (variants, hidden) = group.first_variants(MOST_TEXTS);
     let mut told = None;
-    for variant in variants.iter().take(MOST_TEXTS) {
+    for variant in &variants {
         if group.len() > 1 {
             out.push_str(&visitors_of(variant, view));
         }
@@ -200,14 +200,8 @@ fn full(group: &Group<'_>, view: View<'_>) -> String {
         told = Some(facts);
         out.push_str(&texts(variant));
     }
-    let hidden = &variants[variants.len().min(MOST_TEXTS)..];
-    if !hidden.is_empty() {
-        let rest: usize = hidden.iter().map(|variant| variant.changes.len()).sum();
-        out.push_str(&format!(
-            "… and {} for {}\n\n",
-            humanize::count(hidden.len() as u64, "more text", "more texts"),
-            humanize::count(rest as u64, "visitor", "visitors"),
-        ));
+    if let Some(hidden) = hidden {
+        out.push_str(&format!("… and {hidden}\n\n"));
     }
     out.push_str("</details>\n");
     out
@@ -232,21 +226,22 @@ fn texts(variant: &Variant<'_>) -> String {
     if lines.is_empty() { String::new() } else { fence("diff", &(lines.join("\n") + "\n")) }
 }
 
+/// A folded list of the first lines.
+fn folded(title: &str, lines: impl ExactSizeIterator<Item = String>) -> String {
+    let hidden = lines.len().saturating_sub(MOST_LISTED);
+    let mut list: String = lines.take(MOST_LISTED).map(|line| line + "\n").collect();
+    more(hidden, "… and {} more\n", &mut list);
+    let list = fence("text", &list);
+    format!("<details>\n<summary>{title}</summary>\n\n{list}</details>\n")
+}
+
 /// The unchanged deliveries, if they were asked for.
 fn unchanged(plan: &Plan, view: View<'_>) -> Option<Entry> {
     let n = plan.unchanged.len();
     (n > 0).then(|| {
-        let mut list = String::new();
-        for unchanged in plan.unchanged.iter().take(MOST_LISTED) {
-            list.push_str(&humanize::address(&unchanged.address, view.mask));
-            list.push('\n');
-        }
-        more(n.saturating_sub(MOST_LISTED), "… and {} more\n", &mut list);
-        let full = format!(
-            "<details>\n<summary>{} unchanged</summary>\n\n{}</details>\n",
-            humanize::number(n as u64),
-            fence("text", &list)
-        );
+        let title = format!("{} unchanged", humanize::number(n as u64));
+        let lines = plan.unchanged.iter().map(|one| humanize::address(&one.address, view.mask));
+        let full = folded(&title, lines);
         Entry { full: Some(full), line: String::new(), changes: 0, rank: u8::MAX }
     })
 }
@@ -255,17 +250,8 @@ fn unchanged(plan: &Plan, view: View<'_>) -> Option<Entry> {
 fn warnings(diagnostics: &[Diagnostic]) -> Option<Entry> {
     let n = diagnostics.len();
     (n > 0).then(|| {
-        let mut list = String::new();
-        for diagnostic in diagnostics.iter().take(MOST_LISTED) {
-            list.push_str(&summary::diagnostic(diagnostic));
-            list.push('\n');
-        }
-        more(n.saturating_sub(MOST_LISTED), "… and {} more\n", &mut list);
         let title = humanize::count(n as u64, "warning", "warnings");
-        let full = format!(
-            "<details>\n<summary>{title}</summary>\n\n{}</details>\n",
-            fence("text", &list)
-        );
+        let full = folded(&title, diagnostics.iter().map(summary::diagnostic));
         Entry { full: Some(full), line: format!("- {title}\n"), changes: 0, rank: 0 }
     })
 }

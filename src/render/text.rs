@@ -123,23 +123,15 @@ fn show(group: &Group<'_>, view: View<'_>, out: &mut dyn Write) -> io::Result<()
     line.push(style, action.as_str())?;
     line.push(Style::new(), &format!(": {}{from}", first.reason.explained()))?;
     line.end()?;
-    let variants = group.variants();
-    let hidden = variants.len().saturating_sub(MOST_TEXTS);
-    for variant in variants.iter().take(MOST_TEXTS) {
+    let (variants, hidden) = group.first_variants(MOST_TEXTS);
+    for variant in &variants {
         if group.len() > 1 {
             visitors(&variant.changes, view, out)?;
         }
         content(variant.first, view, out)?;
     }
-    if hidden > 0 {
-        let rest: usize =
-            variants.iter().skip(MOST_TEXTS).map(|variant| variant.changes.len()).sum();
-        let more = format!(
-            "… and {} for {}; --format json has all",
-            humanize::count(hidden as u64, "more text", "more texts"),
-            humanize::count(rest as u64, "visitor", "visitors"),
-        );
-        wrapped(&more, DIM, 6, view, out)?;
+    if let Some(hidden) = hidden {
+        wrapped(&format!("… and {hidden}; --format json has all"), DIM, 6, view, out)?;
     }
     writeln!(out)
 }

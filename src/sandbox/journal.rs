@@ -75,6 +75,9 @@ impl Journal {
             fs::create_dir_all(folder).map_err(failed)?;
         }
         let mut file = options().create(true).open(path).map_err(failed)?;
+        if !file.metadata().map_err(failed)?.is_file() {
+            return Err(failed(io::Error::other("it is not a regular file")));
+        }
         lock(&file, path)?;
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).map_err(failed)?;

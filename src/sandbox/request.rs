@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn ids_are_decoded_once() {
+    fn an_id_in_a_path_is_decoded_once() {
         assert_eq!(decode("..%2Fx%252F"), Some("../x%2F".to_owned()));
         assert_eq!(decode("100%"), Some("100%".to_owned()));
         assert_eq!(decode("%+1%zz%é"), Some("%+1%zz%é".to_owned()));

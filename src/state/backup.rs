@@ -31,10 +31,6 @@ pub async fn backup(
     private_file::create_folder(folder)?;
     let stamp = now.strftime("%Y%m%dT%H%M%SZ");
     let path = folder.join(format!("{}{stamp}-{:08}.jsonl", prefix(environment), meta.serial));
-    // Twice in one second, without a change in between.
-    if path.exists() {
-        return Ok(path);
-    }
     let unfinished = path.with_extension("unfinished");
     let mut out = BufWriter::new(private_file::create_anew(&unfinished)?);
     match key {
@@ -46,13 +42,16 @@ pub async fn backup(
         .and_then(|()| fs::rename(&unfinished, &path))
         .map_err(StateError::io("write", &path))?;
     private_file::sync_folder(folder)?;
-    for old in list(folder, environment)?.iter().rev().skip(KEPT) {
+    let all = list(folder, environment)?;
+    let others = all.iter().rev().filter(|other| **other != path);
+    for old in others.skip(KEPT - 1) {
         fs::remove_file(old).map_err(StateError::io("remove", old))?;
     }
     Ok(path)
 }
 
-/// The exports of this environment, the oldest first; an empty list if there is no such folder.
+/// The exports of this environment, the oldest first; an empty list if there is no such folder. Their serials
+/// order them: a clock may go back.
 ///
 /// # Errors
 ///
@@ -77,8 +76,14 @@ pub fn list(folder: &Path, environment: &str) -> Result<Vec<PathBuf>, StateError
             files.push(path);
         }
     }
-    files.sort();
+    files.sort_by_cached_key(|path| (serial(path), path.clone()));
     Ok(files)
+}
+
+/// The serial in a name: the digits before its extension.
+fn serial(path: &Path) -> u64 {
+    let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+    stem.rsplit_once('-').and_then(|(_, serial)| serial.parse().ok()).unwrap_or_default()
 }
 
 /// ':' is in the names of the sandbox's environments, and not in file names everywhere.

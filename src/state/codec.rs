@@ -62,6 +62,12 @@ pub(super) fn encode_record(key: &[u8], record: &Record) -> Result<Vec<u8>, serd
     seal(key, |payload| pack(record, payload))
 }
 
+/// The stored form of something that is all in its key.
+pub(super) fn encode_empty(key: &[u8]) -> Vec<u8> {
+    let sum = checksum(key, FORMAT_BYTE, &[]);
+    [&[FORMAT_BYTE][..], &sum].concat()
+}
+
 fn seal(
     key: &[u8],
     write: impl FnOnce(&mut Vec<u8>) -> Result<(), serde_json::Error>,
@@ -165,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn every_cut_is_noticed() {
+    fn a_value_that_is_cut_anywhere_is_noticed() {
         let encoded = encoded();
         for length in 0..encoded.len() {
             assert!(check(KEY, &encoded[..length]).is_err(), "{length} bytes");

@@ -13,11 +13,13 @@ use super::{
 };
 
 /// The header after these writes, and everything that has to be written for it (the header included).
-/// `stored` has the digests of the values that are stored now under the keys of these writes.
+/// `stored` has the digests of the values that are stored now under the keys of these writes and of `ids`, which is
+/// what they change in the index of message ids.
 pub(super) fn apply(
     header: &StateHeader,
     location: &str,
     writes: &[Write],
+    ids: Changes,
     stored: &BTreeMap<Vec<u8>, Digest>,
     cipher: Option<&Cipher>,
 ) -> Result<(StateHeader, Changes), StateError> {
@@ -63,19 +65,10 @@ pub(super) fn apply(
         };
         let Some((table, key)) = at else { continue };
         touched |= matches!(table, Table::Records | Table::Intents);
-        let before = match changes.get(&key) {
-            Some(change) => change.as_deref().map(codec::digest),
-            None => stored.get(&key).copied(),
-        };
-        let mut tally = next.tally(table);
-        if let Some(digest) = before {
-            tally.remove(digest);
-        }
-        if let Some(value) = &value {
-            tally.add(codec::digest(value));
-        }
-        next.set_tally(table, tally);
-        changes.insert(key, value);
+        put(&mut next, &mut changes, stored, table, key, value);
+    }
+    for (key, value) in ids {
+        put(&mut next, &mut changes, stored, Table::Ids, key, value);
     }
     if touched {
         next.meta.serial = next.meta.serial.saturating_add(1);
@@ -84,6 +77,30 @@ pub(super) fn apply(
     let next = next.authenticated(cipher)?;
     changes.extend(next.alone()?);
     Ok((next, changes))
+}
+
+/// Adds one change, and counts it.
+fn put(
+    header: &mut StateHeader,
+    changes: &mut Changes,
+    stored: &BTreeMap<Vec<u8>, Digest>,
+    table: Table,
+    key: Vec<u8>,
+    value: Option<Vec<u8>>,
+) {
+    let before = match changes.get(&key) {
+        Some(change) => change.as_deref().map(codec::digest),
+        None => stored.get(&key).copied(),
+    };
+    let mut tally = header.tally(table);
+    if let Some(digest) = before {
+        tally.remove(digest);
+    }
+    if let Some(value) = &value {
+        tally.add(codec::digest(value));
+    }
+    header.set_tally(table, tally);
+    changes.insert(key, value);
 }
 
 fn encode<T: serde::Serialize>(

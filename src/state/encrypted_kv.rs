@@ -185,12 +185,16 @@ impl<K: Kv> Kv for EncryptedKv<K> {
         self.inner.confirm_lock()
     }
 
+    fn check_lock(&self) -> Result<(), StateError> {
+        self.inner.check_lock()
+    }
+
     fn verify(&self) -> Result<Vec<String>, StateError> {
         self.inner.verify()
     }
 
-    fn close(self) {
-        self.inner.close();
+    fn close(self) -> Result<(), StateError> {
+        self.inner.close()
     }
 
     fn abandon(self) {

@@ -1,27 +1,35 @@
 //! A state on top of sorted bytes: everything that all stores have in common.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    mem,
     ops::Bound,
 };
+
+mod verify;
 
 use serde::de::DeserializeOwned;
 
 use super::{
-    Amendment, Digest, Meta, Page, Run, RunPart, StateError, Verification, Write,
+    Amendment, Digest, Meta, Page, Run, RunPart, StateError, Write,
     cipher::{Cipher, StateKey},
     codec::{self, Undecodable},
     commit,
     encrypted_kv::EncryptedKv,
     header::{StateHeader, Tally},
+    id_index,
     keys::{self, Table},
     kv::{Changes, Kv},
     page,
 };
-use crate::model::{Address, Intent, Record};
+use crate::model::{Address, Intent, MessageId, Record};
 
-/// At most this many problems are listed: a store of which nothing is left would fill the screen.
-const MAX_PROBLEMS: usize = 100;
+/// What a commit has to know of the things that it changes.
+#[derive(Default)]
+struct Stored {
+    digests: BTreeMap<Vec<u8>, Digest>,
+    records: Vec<Record>,
+}
 
 /// A state: its bytes, and its header as last written.
 pub(super) struct Engine<K> {
@@ -85,8 +93,8 @@ impl<K: Kv> Engine<K> {
     }
 
     /// See [`Kv::close`].
-    pub(super) fn close(self) {
-        self.kv.close();
+    pub(super) fn close(self) -> Result<(), StateError> {
+        self.kv.close()
     }
 
     /// See [`Kv::abandon`].
@@ -227,30 +235,78 @@ impl<K: Kv> Engine<K> {
         Ok(runs)
     }
 
+    /// The delivery that has this message, or that is to delete it because it has replaced it.
+    pub(super) fn address_of(&self, id: &MessageId) -> Result<Option<Address>, StateError> {
+        match self.kv.get(&id_index::key(id))? {
+            None => Ok(None),
+            Some(_) => self.holder(id).map(Some),
+        }
+    }
+
+    /// The delivery with an id that the index has.
+    fn holder(&self, id: &MessageId) -> Result<Address, StateError> {
+        let mut holder = None;
+        let (from, to) =
+            (Table::Records.from(Bound::Unbounded), Table::Records.to(Bound::Unbounded));
+        self.kv.walk(from, to, false, &mut |key, bytes| {
+            let (record, _) = self.decode_record(key, bytes)?;
+            if id_index::of(&record).any(|one| one == id) {
+                holder = Some(record.address);
+            }
+            Ok(holder.is_none())
+        })?;
+        let what = "its index of message ids does not fit its records";
+        holder.ok_or_else(|| StateError::damaged(&self.location, what))
+    }
+
+    /// Reads what lies under these keys.
+    fn read(&self, keys: Vec<Vec<u8>>, stored: &mut Stored) -> Result<(), StateError> {
+        for (key, bytes) in keys.iter().zip(self.kv.get_all(&keys)?) {
+            let Some(bytes) = bytes else { continue };
+            let digest = if Table::Records.holds(key) {
+                let (record, digest) = self.decode_record(key, &bytes)?;
+                stored.records.push(record);
+                digest
+            } else {
+                codec::check(key, &bytes).map_err(|error| error.at(&self.location, key))?.1
+            };
+            stored.digests.insert(key.clone(), digest);
+        }
+        Ok(())
+    }
+
     pub(super) fn commit(&mut self, writes: &[Write]) -> Result<Meta, StateError> {
         if writes.is_empty() {
             return Ok(self.meta());
         }
         self.check_writable()?;
+        if writes.iter().any(announces) {
+            self.kv.check_lock()?;
+        }
+        let after = id_index::After::of(writes)?;
         let keys: BTreeSet<Vec<u8>> =
-            writes.iter().filter_map(keys::at).map(|(_, key)| key).collect();
-        let mut stored = BTreeMap::new();
+            writes.iter().filter_map(keys::at).map(|(_, key)| key).chain(after.keys()).collect();
+        let mut stored = Stored::default();
         let mut unread = Vec::with_capacity(keys.len());
         for key in keys {
             match self.fresh.get(&key) {
-                Some(&digest) => _ = stored.insert(key, digest),
+                Some(&digest) => _ = stored.digests.insert(key, digest),
                 None => unread.push(key),
             }
         }
-        let keys = unread;
-        for (key, bytes) in keys.iter().zip(self.kv.get_all(&keys)?) {
-            let Some(bytes) = bytes else { continue };
-            let (_, digest) =
-                codec::check(key, &bytes).map_err(|error| error.at(&self.location, key))?;
-            stored.insert(key.clone(), digest);
-        }
+        self.read(unread, &mut stored)?;
+        let records = mem::take(&mut stored.records);
+        let before: HashSet<&MessageId> = records.iter().flat_map(id_index::of).collect();
+        let unread = before.iter().map(|id| id_index::key(id));
+        let unread = unread.filter(|key| !stored.digests.contains_key(key)).collect();
+        self.read(unread, &mut stored)?;
+        let ids = match after.changes(&before, |key| stored.digests.contains_key(key)) {
+            Ok(ids) => ids,
+            Err(taken) => return Err(taken.error(&self.holder(taken.id())?)),
+        };
         let cipher = self.kv.cipher.as_ref();
-        let (next, changes) = commit::apply(&self.header, &self.location, writes, &stored, cipher)?;
+        let (next, changes) =
+            commit::apply(&self.header, &self.location, writes, ids, &stored.digests, cipher)?;
         let meta = self.write(next, &changes)?;
         for (key, value) in changes {
             match value {
@@ -262,130 +318,13 @@ impl<K: Kv> Engine<K> {
         }
         Ok(meta)
     }
-
-    pub(super) fn verify(&self) -> Result<Verification, StateError> {
-        let mut found = Verification::default();
-        let mut problems = Problems::default();
-        let beside = self.kv.verify()?;
-        match self.kv.get(keys::HEADER)? {
-            None => problems.add("the header is missing".to_owned()),
-            Some(bytes) => match StateHeader::decode(&self.location, &bytes) {
-                Ok(header) if header == self.header => {}
-                Ok(_) => problems.add("the header is not what was last written".to_owned()),
-                Err(error) => problems.add_error(error)?,
-            },
-        }
-        found.records = self.verify_table(Table::Records, &mut problems, |key, bytes| {
-            self.decode_record(key, bytes).map(|(_, digest)| digest)
-        })?;
-        found.intents = self.verify_named::<Intent>(Table::Intents, &mut problems)?;
-        found.runs = self.verify_named::<Run>(Table::Runs, &mut problems)?;
-        self.verify_named::<RunPart>(Table::RunParts, &mut problems)?;
-        found.problems = problems.into_list();
-        found.problems.extend(beside);
-        Ok(found)
-    }
-
-    fn verify_named<T: DeserializeOwned + Named>(
-        &self,
-        table: Table,
-        problems: &mut Problems,
-    ) -> Result<u64, StateError> {
-        self.verify_table(table, problems, |key, bytes| {
-            let (value, digest) = self.decode::<T>(key, bytes)?;
-            if key.get(1..) == Some(&value.name()) {
-                return Ok(digest);
-            }
-            Err(Undecodable::Name.at(&self.location, key))
-        })
-    }
-
-    /// `check` reads one of them, and answers with its digest.
-    fn verify_table(
-        &self,
-        table: Table,
-        problems: &mut Problems,
-        check: impl Fn(&[u8], &[u8]) -> Result<Digest, StateError>,
-    ) -> Result<u64, StateError> {
-        let mut tally = Tally::default();
-        let (from, to) = (table.from(Bound::Unbounded), table.to(Bound::Unbounded));
-        let mut whole = true;
-        let walked = self.kv.walk(from, to, false, &mut |key, bytes| {
-            match check(key, bytes) {
-                Ok(digest) => tally.add(digest),
-                Err(error) => {
-                    whole = false;
-                    problems.add_error(error)?;
-                }
-            }
-            Ok(true)
-        });
-        if let Err(error) = walked {
-            whole = false;
-            problems.add_error(error)?;
-        }
-        if let Some(what) = self.header.tally(table).mismatch(table, tally) {
-            // With a bad value among them, a wrong sum says nothing new; a wrong count may.
-            if whole || tally.count != self.header.tally(table).count {
-                problems.add(what);
-            }
-        }
-        Ok(tally.count)
-    }
 }
 
-/// Things that know the name they are stored under.
-trait Named {
-    fn name(&self) -> Vec<u8>;
-}
-
-impl Named for Intent {
-    fn name(&self) -> Vec<u8> {
-        self.address.as_str().as_bytes().to_vec()
-    }
-}
-
-impl Named for Run {
-    fn name(&self) -> Vec<u8> {
-        keys::run_name(self)
-    }
-}
-
-impl Named for RunPart {
-    fn name(&self) -> Vec<u8> {
-        keys::part_name(self)
-    }
-}
-
-#[derive(Default)]
-struct Problems {
-    list: Vec<String>,
-    more: usize,
-}
-
-impl Problems {
-    fn add(&mut self, problem: String) {
-        if self.list.len() < MAX_PROBLEMS {
-            self.list.push(problem);
-        } else {
-            self.more += 1;
-        }
-    }
-
-    /// Damage is a finding; anything else (a file that cannot be read) ends the search.
-    fn add_error(&mut self, error: StateError) -> Result<(), StateError> {
-        match error {
-            StateError::Damaged { what, .. } => self.add(what),
-            StateError::Newer { .. } => self.add(error.to_string()),
-            other => return Err(other),
-        }
-        Ok(())
-    }
-
-    fn into_list(mut self) -> Vec<String> {
-        if self.more > 0 {
-            self.list.push(format!("and {} more", self.more));
-        }
-        self.list
+/// Whether a request leaves once this is durable.
+fn announces(write: &Write) -> bool {
+    match write {
+        Write::Intend(_) => true,
+        Write::Put(record) => record.intent.is_some(),
+        _ => false,
     }
 }

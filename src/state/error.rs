@@ -2,7 +2,8 @@ use std::{io, path::PathBuf};
 
 use jiff::Timestamp;
 
-use super::LockHolder;
+use super::{LockHolder, panics::Death};
+use crate::model::{Address, MessageId};
 
 /// Why the state could not be used.
 #[derive(Debug, thiserror::Error)]
@@ -30,8 +31,8 @@ pub enum StateError {
     },
     /// It belongs to another environment.
     #[error(
-        "the state {location} belongs to the environment {found:?}, not to {wanted:?}: choose it \
-         with --env, or another location with --state"
+        "the state {location} belongs to the environment {found:?}, not to {wanted:?}: choose \
+         {found} with --env, or name the state of {wanted} under `state:`"
     )]
     OtherEnvironment {
         /// Which state.
@@ -148,6 +149,35 @@ pub enum StateError {
         /// What is wrong with it.
         why: String,
     },
+    /// Two deliveries would have one message.
+    #[error(
+        "message {id} {}: nothing was recorded",
+        if address == holder {
+            format!("would be both the message of {} and the one that it replaces", address.masked())
+        } else {
+            format!(
+                "is that of {} already, and cannot be that of {} too, because deleting one would delete the other's",
+                holder.masked(),
+                address.masked()
+            )
+        }
+    )]
+    IdInUse {
+        /// The id.
+        id: MessageId,
+        /// The delivery that was to get it.
+        address: Address,
+        /// The delivery that has it.
+        holder: Address,
+    },
+    /// An id that no request could name.
+    #[error("{} cannot have this message: {why}; nothing was recorded", address.masked())]
+    UnusableId {
+        /// The delivery that was to get it.
+        address: Address,
+        /// What is wrong with the id.
+        why: String,
+    },
     /// The renames lead in a circle.
     #[error("the renames lead in a circle: {0} would become itself")]
     MovesInCircle(String),
@@ -191,6 +221,18 @@ pub enum StateError {
 impl StateError {
     pub(crate) fn damaged(location: &str, what: impl Into<String>) -> Self {
         Self::Damaged { location: location.to_owned(), what: what.into() }
+    }
+
+    /// The error of everything that is tried after a death.
+    pub(super) fn of_death(location: &str, death: &Death) -> Self {
+        match death {
+            Death::Panic(what) => Self::damaged(location, what),
+            Death::Disk(code) => Self::io("use", location)(io::Error::from_raw_os_error(*code)),
+            Death::Hanging => Self::unavailable(
+                location,
+                "its disk has not answered for ten minutes. What was committed is safe",
+            ),
+        }
     }
 
     pub(crate) fn unavailable(location: &str, why: impl Into<String>) -> Self {

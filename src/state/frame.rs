@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_sealed_comes_back() {
+    fn a_frame_is_read_as_it_was_written() {
         let bytes = sealed();
         let opened = open::<Header>(&bytes, "p", "it").expect("opens");
         assert_eq!(opened.pairs, [(&b"one"[..], Some(&b"1"[..])), (&b"two"[..], None)]);

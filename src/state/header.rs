@@ -53,6 +53,7 @@ pub(super) struct StateHeader {
     pub(super) intents: Tally,
     pub(super) runs: Tally,
     pub(super) run_parts: Tally,
+    pub(super) ids: Tally,
     /// The encrypted key of an encrypted state.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) wrapped: Option<Wrapped>,
@@ -95,6 +96,7 @@ impl StateHeader {
             intents: Tally::default(),
             runs: Tally::default(),
             run_parts: Tally::default(),
+            ids: Tally::default(),
             wrapped: None,
             moved_to: None,
             sequence: 0,
@@ -200,6 +202,7 @@ impl StateHeader {
             Table::Intents => self.intents,
             Table::Runs => self.runs,
             Table::RunParts => self.run_parts,
+            Table::Ids => self.ids,
         }
     }
 
@@ -212,6 +215,7 @@ impl StateHeader {
             Table::Intents => self.intents = tally,
             Table::Runs => self.runs = tally,
             Table::RunParts => self.run_parts = tally,
+            Table::Ids => self.ids = tally,
         }
     }
 }

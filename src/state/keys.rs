@@ -19,7 +19,13 @@ pub(super) enum Table {
     Intents,
     Runs,
     RunParts,
+    /// Which message ids are in use: see [`super::id_index`].
+    Ids,
 }
+
+/// All of them.
+const TABLES: [Table; 5] =
+    [Table::Records, Table::Intents, Table::Runs, Table::RunParts, Table::Ids];
 
 impl Table {
     fn letter(self) -> u8 {
@@ -28,12 +34,13 @@ impl Table {
             Self::Intents => b'i',
             Self::Runs => b'h',
             Self::RunParts => b'p',
+            Self::Ids => b'd',
         }
     }
 
-    /// Whether names of this table's things hold visitors' ids, which may be hidden.
+    /// Whether names of this table's things hold ids of visitors or messages, which may be hidden.
     pub(super) fn hides(letter: u8) -> bool {
-        letter == Self::Records.letter() || letter == Self::Intents.letter()
+        [Self::Records, Self::Intents, Self::Ids].iter().any(|table| table.letter() == letter)
     }
 
     /// Whether a key is of this table.
@@ -48,6 +55,7 @@ impl Table {
             Self::Intents => "intent",
             Self::Runs => "run",
             Self::RunParts => "part of a run",
+            Self::Ids => "message id",
         }
     }
 
@@ -121,13 +129,12 @@ pub(super) fn at(write: &Write) -> Option<(Table, Vec<u8>)> {
 /// What a key names, fit for a message: visitor ids are masked.
 pub(super) fn describe(key: &[u8]) -> String {
     let Some((letter, name)) = key.split_first() else { return "an empty key".to_owned() };
-    let table = [Table::Records, Table::Intents, Table::Runs, Table::RunParts]
-        .into_iter()
-        .find(|table| table.letter() == *letter);
+    let table = TABLES.into_iter().find(|table| table.letter() == *letter);
     match table {
         None if key == HEADER => "the header".to_owned(),
         None => "a key of no known kind".to_owned(),
         Some(Table::Runs | Table::RunParts) => "a run of the history".to_owned(),
+        Some(Table::Ids) => "an entry of the index of message ids".to_owned(),
         Some(table) => format!("the {} {}", table.noun(), masked_name(name)),
     }
 }
@@ -137,7 +144,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tables_do_not_touch() {
+    fn keys_of_two_tables_never_overlap() {
         let Bound::Excluded(end) = Table::Intents.to(Bound::Unbounded) else { panic!("open") };
         assert!(Table::Intents.key(&[0xff; 700]) < end);
         assert!(end <= Table::Records.key(b""));

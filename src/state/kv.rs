@@ -43,13 +43,22 @@ pub(super) trait Kv: Sized {
         Ok(())
     }
 
+    /// An error if another process could believe that it has the lock: nothing is sent any more. What was sent
+    /// can be written all the same.
+    fn check_lock(&self) -> Result<(), StateError> {
+        Ok(())
+    }
+
     /// Problems of everything that a walk does not see. What is read after this comes from the store itself.
     fn verify(&self) -> Result<Vec<String>, StateError> {
         Ok(Vec::new())
     }
 
-    /// Nobody will call any more. Everything that was written is durable already.
-    fn close(self) {}
+    /// Nobody will call any more. Everything that was written is durable already; an error says that the next
+    /// opening has more to do.
+    fn close(self) -> Result<(), StateError> {
+        Ok(())
+    }
 
     /// A call panicked: what is in memory is not written any more, and not dropped if that could do harm. Only
     /// locks are given back.

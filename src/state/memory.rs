@@ -10,7 +10,7 @@ use std::{
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::model::{Address, Intent, Record};
+use crate::model::{Address, Intent, MessageId, Record};
 
 use super::{
     Amendment, Meta, Page, Run, StateError, Store, StoreFuture, Verification, Write,
@@ -96,6 +96,10 @@ impl Store for MemoryStore {
 
     fn record<'a>(&'a self, address: &'a Address) -> StoreFuture<'a, Option<Record>> {
         Box::pin(ready(self.engine().record(address)))
+    }
+
+    fn address_of<'a>(&'a self, id: &'a MessageId) -> StoreFuture<'a, Option<Address>> {
+        Box::pin(ready(self.engine().address_of(id)))
     }
 
     fn intents(&self) -> StoreFuture<'_, Vec<Intent>> {

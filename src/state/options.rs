@@ -1,6 +1,12 @@
 //! Where a state is, and how it is opened: everything that [`super::open`] wants to know.
 
-use std::{ffi::OsString, fmt, path::PathBuf, time::Duration};
+use std::{
+    ffi::OsString,
+    fmt, mem,
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
@@ -106,6 +112,23 @@ pub struct OpenOptions {
     pub now: Timestamp,
     /// The key, if it is encrypted.
     pub key: Option<StateKey>,
+    /// Gets the error of a state that cannot be closed well: it is closed when its store is dropped.
+    pub close_errors: CloseErrors,
+}
+
+/// The errors of states that could not be closed well. All that was committed to them is durable.
+#[derive(Debug, Clone, Default)]
+pub struct CloseErrors(Arc<Mutex<Vec<StateError>>>);
+
+impl CloseErrors {
+    pub(super) fn add(&self, error: StateError) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(error);
+    }
+
+    /// Takes the errors so far.
+    pub fn take(&self) -> Vec<StateError> {
+        mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
 }
 
 impl OpenOptions {

@@ -1,11 +1,11 @@
-//! sled panics on some damaged files, in our thread or in its own. Neither may reach a user.
+//! sled panics on some damaged files and where a disk fails, in our thread or in its own. Neither may reach a user.
 //!
 //! A panic in our thread is caught. After one in a thread of sled's, anyone who waits for that
 //! thread would wait for ever, so all who wait are told, and every open store of the process is
 //! done for: its pool of threads is shared.
 //!
 //! The words of these panics are dropped, as they may quote keys and values; the location in sled's
-//! source is kept.
+//! source is kept, and the number of an error of the system, which says that the disk failed and not the state.
 
 use std::{
     any::Any,
@@ -14,7 +14,7 @@ use std::{
     panic::{self, AssertUnwindSafe},
     sync::{
         Mutex, MutexGuard, Once, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicI32, AtomicU64, Ordering},
     },
     thread,
 };
@@ -24,14 +24,28 @@ pub(super) const THREAD: &str = "pushsync-state";
 /// How sled's threads are called.
 const SLED_THREADS: &str = "sled-io-";
 
-type OnDeath = Box<dyn FnOnce(&str) + Send>;
+/// Why nothing can be done with a store any more.
+#[derive(Debug, Clone)]
+pub(super) enum Death {
+    /// A panic, and where it was.
+    Panic(String),
+    /// An error of the system, by its number.
+    Disk(i32),
+    /// A call does not end, and the disk has told no error.
+    Hanging,
+}
 
+type OnDeath = Box<dyn FnOnce(&Death) + Send>;
+
+/// The first error of the system that sled met in this process; 0 if there was none.
+static DISK_ERROR: AtomicI32 = AtomicI32::new(0);
+static LAST_DEATH: Mutex<Option<Death>> = Mutex::new(None);
 static DEATHS: AtomicU64 = AtomicU64::new(0);
 static NEXT: AtomicU64 = AtomicU64::new(0);
 static WAITING: Mutex<Option<HashMap<u64, OnDeath>>> = Mutex::new(None);
 
 thread_local! {
-    static LAST: RefCell<Option<String>> = const { RefCell::new(None) };
+    static LAST: RefCell<Option<Death>> = const { RefCell::new(None) };
 }
 
 /// Makes the panics of our and sled's threads silent; those of all others are as before.
@@ -56,17 +70,29 @@ pub(super) fn install() {
                     format!("{who} panicked ({file}:{})", at.line())
                 },
             );
+            let payload = info.payload();
+            let words = payload.downcast_ref::<String>().map(String::as_str);
+            if let Some(code) = words.and_then(os_error) {
+                note_disk_error(code);
+            }
+            let death = disk_error().map_or(Death::Panic(location), Death::Disk);
             if background {
-                DEATHS.fetch_add(1, Ordering::SeqCst);
-                let all = waiting().take();
-                for told in all.into_iter().flatten() {
-                    told.1(&location);
-                }
+                give_up(death);
             } else {
-                LAST.set(Some(location));
+                LAST.set(Some(death));
             }
         }));
     });
+}
+
+/// Tells all who wait that they need not wait any more.
+pub(super) fn give_up(death: Death) {
+    *LAST_DEATH.lock().unwrap_or_else(PoisonError::into_inner) = Some(death.clone());
+    DEATHS.fetch_add(1, Ordering::SeqCst);
+    let all = waiting().take();
+    for told in all.into_iter().flatten() {
+        told.1(&death);
+    }
 }
 
 /// How many of sled's threads have died in this process.
@@ -74,10 +100,43 @@ pub(super) fn deaths() -> u64 {
     DEATHS.load(Ordering::SeqCst)
 }
 
-/// Runs this; a panic becomes words about where it was.
-pub(super) fn catch<T>(run: impl FnOnce() -> T) -> Result<T, String> {
+/// Why the last one of them died.
+pub(super) fn last_death() -> Death {
+    let last = LAST_DEATH.lock().unwrap_or_else(PoisonError::into_inner);
+    last.clone().unwrap_or_else(|| Death::Panic("a thread of sled's has died".to_owned()))
+}
+
+/// The number of the error of the system that these words of sled's quote, if they do.
+pub(super) fn os_error(words: &str) -> Option<i32> {
+    let (_, rest) = words.split_once("Os { code: ")?;
+    rest.split_once(',')?.0.parse().ok()
+}
+
+/// The first error of the system that sled met in this process.
+pub(super) fn disk_error() -> Option<i32> {
+    Some(DISK_ERROR.load(Ordering::SeqCst)).filter(|code| *code != 0)
+}
+
+/// Keeps the first error of the system that sled met.
+pub(super) fn note_disk_error(code: i32) {
+    let _first = DISK_ERROR.compare_exchange(0, code, Ordering::SeqCst, Ordering::SeqCst);
+}
+
+impl Death {
+    /// From the words of an error of sled's.
+    pub(super) fn of(words: &str) -> Self {
+        if let Some(code) = os_error(words) {
+            note_disk_error(code);
+        }
+        let other = || Self::Panic("sled does not answer after an error".to_owned());
+        disk_error().map_or_else(other, Self::Disk)
+    }
+}
+
+/// Runs this; a panic becomes the death of the store.
+pub(super) fn catch<T>(run: impl FnOnce() -> T) -> Result<T, Death> {
     panic::catch_unwind(AssertUnwindSafe(run)).map_err(|_: Box<dyn Any + Send>| {
-        LAST.take().unwrap_or_else(|| "reading it panicked".to_owned())
+        LAST.take().unwrap_or_else(|| Death::Panic("reading it panicked".to_owned()))
     })
 }
 
@@ -85,7 +144,7 @@ pub(super) fn catch<T>(run: impl FnOnce() -> T) -> Result<T, String> {
 pub(super) struct Watch(u64);
 
 impl Watch {
-    pub(super) fn new(on_death: impl FnOnce(&str) + Send + 'static) -> Self {
+    pub(super) fn new(on_death: impl FnOnce(&Death) + Send + 'static) -> Self {
         let id = NEXT.fetch_add(1, Ordering::SeqCst);
         waiting().get_or_insert_default().insert(id, Box::new(on_death));
         Self(id)
@@ -101,4 +160,27 @@ impl Drop for Watch {
 
 fn waiting() -> MutexGuard<'static, Option<HashMap<u64, OnDeath>>> {
     WAITING.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_number_of_a_systems_error_is_found_in_the_words_of_sled() {
+        for (words, code) in [
+            (
+                "called `Result::unwrap()` on an `Err` value: Os { code: 28, kind: StorageFull, message: \"x\" }",
+                Some(28),
+            ),
+            (
+                "IO error: Os { code: 5, kind: Uncategorized, message: \"Input/output error\" }",
+                Some(5),
+            ),
+            ("assertion failed: code: 7, of a key", None),
+            ("Os { code: x }", None),
+        ] {
+            assert_eq!(os_error(words), code, "{words}");
+        }
+    }
 }

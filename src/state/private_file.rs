@@ -7,6 +7,7 @@ use std::{
 };
 
 use super::StateError;
+use crate::files;
 
 /// Creates a file that only its owner can read (mode 0600), open for writing.
 ///
@@ -51,6 +52,21 @@ pub(super) fn create_anew(path: &Path) -> Result<File, StateError> {
     create(path)
 }
 
+/// A new file that only this process can read, in the folder for temporary files. It has no name any more.
+///
+/// # Errors
+///
+/// With the folder, if it cannot be written.
+pub fn nameless() -> std::io::Result<File> {
+    let folder = std::env::temp_dir();
+    let path = folder.join(format!("pushsync-{}", uuid::Uuid::new_v4()));
+    let made = options().read(true).write(true).create_new(true).open(&path);
+    made.and_then(|file| fs::remove_file(&path).map(|()| file)).map_err(|error| {
+        let why = format!("{}: {error}; TMPDIR can name another folder", folder.display());
+        std::io::Error::new(error.kind(), why)
+    })
+}
+
 /// Removes a file; `false` if there is none.
 pub(super) fn remove_if_any(path: &Path) -> Result<bool, StateError> {
     match fs::remove_file(path) {
@@ -62,7 +78,7 @@ pub(super) fn remove_if_any(path: &Path) -> Result<bool, StateError> {
 
 /// The bytes of a file; `None` if there is none.
 pub(super) fn read_if_any(path: &Path) -> Result<Option<Vec<u8>>, StateError> {
-    match fs::read(path) {
+    match files::read(path, u64::MAX) {
         Ok(bytes) => Ok(Some(bytes)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(StateError::io("read", path)(error)),
@@ -72,13 +88,16 @@ pub(super) fn read_if_any(path: &Path) -> Result<Option<Vec<u8>>, StateError> {
 /// Creates a folder that only its owner can enter (mode 0700), and those above it as usual. All
 /// of them are durable.
 pub(super) fn create_folder(path: &Path) -> Result<(), StateError> {
-    if let Some(above) = path.parent() {
-        create_above(above)?;
-    }
+    create_parent(path)?;
     let mut builder = fs::DirBuilder::new();
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     make(&builder, path)
+}
+
+/// Creates the folders above this path as usual, durably.
+pub(super) fn create_parent(path: &Path) -> Result<(), StateError> {
+    path.parent().map_or(Ok(()), create_above)
 }
 
 fn create_above(path: &Path) -> Result<(), StateError> {
@@ -117,6 +136,20 @@ pub fn refuse_link(path: &Path) -> Result<(), StateError> {
     }
 }
 
+/// Whether an open file has a name somewhere: another process can open it later.
+pub(super) fn is_linked(file: &File) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        file.metadata().is_ok_and(|file| file.nlink() > 0)
+    }
+    #[cfg(not(unix))]
+    {
+        let _has_always = file;
+        true
+    }
+}
+
 /// Makes new names in a folder durable.
 pub(super) fn sync_folder(path: &Path) -> Result<(), StateError> {
     // The parent of a relative name is the empty path.
@@ -149,13 +182,13 @@ pub(super) fn sync_tree(path: &Path) -> Result<(), StateError> {
 
 /// Opens a file for reading and writing, creating it (mode 0600) if there is none.
 pub(super) fn open(path: &Path) -> Result<File, StateError> {
-    options()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(path)
-        .map_err(StateError::io("open", path))
+    // A pipe that is opened to be read and written is not waited for.
+    let opened = options().read(true).write(true).create(true).truncate(false).open(path);
+    let regular = |file: File| match file.metadata()?.is_file() {
+        true => Ok(file),
+        false => Err(std::io::Error::other("it is not a regular file")),
+    };
+    opened.and_then(regular).map_err(StateError::io("open", path))
 }
 
 fn options() -> OpenOptions {

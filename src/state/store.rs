@@ -3,7 +3,7 @@
 use std::{fmt, future::Future, ops::Bound, pin::Pin};
 
 use super::{Amendment, Meta, Page, Run, StateError, Verification, Write};
-use crate::model::{Address, Intent, Record};
+use crate::model::{Address, Intent, MessageId, Record};
 
 /// A future of a [`Store`]: boxed, so that stores can be chosen at run time.
 pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StateError>> + Send + 'a>>;
@@ -28,13 +28,18 @@ pub trait Store: Send + Sync {
     /// One record.
     fn record<'a>(&'a self, address: &'a Address) -> StoreFuture<'a, Option<Record>>;
 
+    /// The delivery whose message this is: it has it now, or it has replaced it and is still to delete it.
+    fn address_of<'a>(&'a self, id: &'a MessageId) -> StoreFuture<'a, Option<Address>>;
+
     /// All intents without outcome, in address order.
     fn intents(&self) -> StoreFuture<'_, Vec<Intent>>;
 
     /// The newest runs first, at most `limit`.
     fn runs(&self, limit: usize) -> StoreFuture<'_, Vec<Run>>;
 
-    /// Carries out all writes at once, durably, and answers with the new [`Store::meta`].
+    /// Carries out all writes at once, durably, and answers with the new [`Store::meta`]. Nothing is written if a
+    /// message would be that of two deliveries ([`StateError::IdInUse`]), or could be named by no request
+    /// ([`StateError::UnusableId`]).
     fn commit(&self, writes: Vec<Write>) -> StoreFuture<'_, Meta>;
 
     /// Changes the header of the state. Records, intents and serial stay as they are.

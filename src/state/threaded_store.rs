@@ -1,7 +1,6 @@
 //! A store whose calls block, with a thread of its own that carries them out, one after another.
 
 use std::{
-    convert::Infallible,
     mem,
     ops::Bound,
     sync::{
@@ -15,13 +14,13 @@ use std::{
 use tokio::sync::oneshot;
 
 use super::{
-    Amendment, Meta, Page, Run, StateError, Store, StoreFuture, Verification, Write,
+    Amendment, CloseErrors, Meta, Page, Run, StateError, Store, StoreFuture, Verification, Write,
     boot_clock::BootInstant,
     engine::Engine,
     kv::Kv,
-    panics::{self, Watch},
+    panics::{self, Death, Watch},
 };
-use crate::model::{Address, Intent, Record};
+use crate::model::{Address, Intent, MessageId, Record};
 
 /// How often the end of a thread is waited for before the deaths of sled's threads are looked at.
 const LOOK: Duration = Duration::from_millis(5);
@@ -39,8 +38,10 @@ const ATTEMPTS: usize = 5;
 pub(super) struct ThreadedStore<K: Kv> {
     jobs: Option<mpsc::Sender<Job<K>>>,
     thread: Option<JoinHandle<()>>,
-    /// Closed by the thread when it ends.
-    end: Mutex<mpsc::Receiver<Infallible>>,
+    /// Gets how the state was closed, when the thread ends.
+    end: Mutex<mpsc::Receiver<Result<(), StateError>>>,
+    /// Gets the error if it was not closed well.
+    close_errors: CloseErrors,
     location: String,
     /// How many of sled's threads had died when this was opened.
     deaths: u64,
@@ -54,33 +55,36 @@ type Job<K> = Box<dyn FnOnce(&mut OnThread<K>) + Send>;
 enum OnThread<K> {
     NotYetOpen,
     Open(Box<Engine<K>>),
-    /// A call panicked, and nothing is read or written any more. Why.
-    GivenUp(String),
+    /// A call panicked, and nothing is read or written any more.
+    GivenUp(Death),
 }
 
 impl<K: Kv + 'static> ThreadedStore<K> {
     /// Starts the thread and opens the state on it; blocks until it is open.
     pub(super) fn start(
         location: String,
+        close_errors: &CloseErrors,
         open: impl FnOnce(&str) -> Result<Engine<K>, StateError> + Send + 'static,
     ) -> Result<Self, StateError> {
         panics::install();
         let deaths = panics::deaths();
         let (jobs, queue) = mpsc::channel::<Job<K>>();
-        let (lives, end) = mpsc::channel::<Infallible>();
+        let (closed, end) = mpsc::channel();
+        let at = location.clone();
         let thread = thread::Builder::new()
             .name(panics::THREAD.to_owned())
             .spawn(move || {
-                let _lives = lives;
                 let mut state = OnThread::NotYetOpen;
                 while let Ok(job) = queue.recv() {
                     job(&mut state);
                 }
-                state.close();
+                let _waits = closed.send(state.close(&at));
             })
             .map_err(StateError::io("start a thread for", &location))?;
         let (jobs, thread, end) = (Some(jobs), Some(thread), Mutex::new(end));
-        let store = Self { jobs, thread, end, location, deaths, confirmed: Arc::default() };
+        let close_errors = close_errors.clone();
+        let confirmed = Arc::default();
+        let store = Self { jobs, thread, end, close_errors, location, deaths, confirmed };
         let (opened, wait) = mpsc::channel();
         let location = store.location.clone();
         let job = move |state: &mut OnThread<K>| {
@@ -111,11 +115,11 @@ impl<K: Kv + 'static> ThreadedStore<K> {
         };
         let watch = Watch::new({
             let (reply, location) = (reply.clone(), self.location.clone());
-            move |what| reply(Err(StateError::damaged(&location, what)))
+            move |death: &Death| reply(Err(StateError::of_death(&location, death)))
         });
         // After the watch is set, so that no death goes unseen.
         if panics::deaths() != self.deaths {
-            return Err(StateError::damaged(&self.location, "a thread of sled's has died"));
+            return Err(StateError::of_death(&self.location, &panics::last_death()));
         }
         let gone = || StateError::damaged(&self.location, "it is closed");
         let location = self.location.clone();
@@ -169,6 +173,11 @@ impl<K: Kv + 'static> Store for ThreadedStore<K> {
     fn record<'a>(&'a self, address: &'a Address) -> StoreFuture<'a, Option<Record>> {
         let address = address.clone();
         self.run(move |state| state.record(&address))
+    }
+
+    fn address_of<'a>(&'a self, id: &'a MessageId) -> StoreFuture<'a, Option<Address>> {
+        let id = id.clone();
+        self.run(move |state| state.address_of(&id))
     }
 
     fn intents(&self) -> StoreFuture<'_, Vec<Intent>> {
@@ -230,7 +239,9 @@ impl<K: Kv> Drop for ThreadedStore<K> {
         self.jobs = None;
         if let Some(thread) = self.thread.take() {
             let end = self.end.get_mut().unwrap_or_else(PoisonError::into_inner);
-            join(thread, end, self.deaths);
+            if let Err(error) = join(thread, end, self.deaths, &self.location) {
+                self.close_errors.add(error);
+            }
         }
     }
 }
@@ -240,14 +251,25 @@ fn was_confirmed(at: &Mutex<Option<BootInstant>>, within: Duration) -> bool {
     at.is_some_and(|at| at.elapsed() < within)
 }
 
-/// Waits for the thread; not if it may wait for ever.
-fn join(thread: JoinHandle<()>, end: &mpsc::Receiver<Infallible>, deaths: u64) {
-    while end.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) {
-        if panics::deaths() != deaths {
-            return;
+/// Waits until the state is closed; not if that may take for ever.
+fn join(
+    thread: JoinHandle<()>,
+    end: &mpsc::Receiver<Result<(), StateError>>,
+    deaths: u64,
+    location: &str,
+) -> Result<(), StateError> {
+    let closed = loop {
+        match end.recv_timeout(LOOK) {
+            Ok(closed) => break closed,
+            Err(RecvTimeoutError::Disconnected) => break Ok(()),
+            Err(RecvTimeoutError::Timeout) if panics::deaths() != deaths => {
+                return Err(StateError::of_death(location, &panics::last_death()));
+            }
+            Err(RecvTimeoutError::Timeout) => {}
         }
-    }
+    };
     let _caught = thread.join();
+    closed
 }
 
 impl<K: Kv> OnThread<K> {
@@ -256,25 +278,25 @@ impl<K: Kv> OnThread<K> {
         location: &str,
         job: impl FnOnce(&mut Self) -> Result<T, StateError>,
     ) -> Result<T, StateError> {
-        let what = match self {
-            Self::GivenUp(why) => why.clone(),
+        let death = match self {
+            Self::GivenUp(death) => death.clone(),
             _ => match panics::catch(|| job(self)) {
                 Ok(result) => return result,
-                Err(what) => {
-                    if let Self::Open(engine) = mem::replace(self, Self::GivenUp(what.clone())) {
+                Err(death) => {
+                    if let Self::Open(engine) = mem::replace(self, Self::GivenUp(death.clone())) {
                         engine.abandon();
                     }
-                    what
+                    death
                 }
             },
         };
-        Err(StateError::damaged(location, what))
+        Err(StateError::of_death(location, &death))
     }
 
-    /// Errors here do not matter: everything that was committed is durable already.
-    fn close(self) {
-        if let Self::Open(engine) = self {
-            let _caught = panics::catch(|| engine.close());
-        }
+    /// Whatever was committed is durable already; an error says that it is not where it belongs yet.
+    fn close(self, location: &str) -> Result<(), StateError> {
+        let Self::Open(engine) = self else { return Ok(()) };
+        panics::catch(|| engine.close())
+            .unwrap_or_else(|death| Err(StateError::of_death(location, &death)))
     }
 }

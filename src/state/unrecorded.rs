@@ -5,6 +5,7 @@
 //! the next run that holds the lock records it.
 
 use std::{
+    collections::HashMap,
     fs,
     io::{self, BufRead, Read},
     path::{Path, PathBuf},
@@ -14,7 +15,10 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{StateError, StateKey, Store, Write, export, private_file};
-use crate::model::{Address, Record};
+use crate::{
+    files,
+    model::{Address, Intent, Record},
+};
 
 /// The most bytes of a file. It has one line for each request that was under way.
 const MAX_BYTES: u64 = 256 << 20;
@@ -75,7 +79,7 @@ impl UnrecordedOutcomes {
         let file = Self::file(folder, lineage);
         let mut bytes = Vec::new();
         let read =
-            fs::File::open(&file).and_then(|opened| opened.take(MAX_BYTES).read_to_end(&mut bytes));
+            files::open(&file).and_then(|opened| opened.take(MAX_BYTES).read_to_end(&mut bytes));
         match read {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 return Err(StateError::io("read", file)(error));
@@ -125,7 +129,8 @@ impl UnrecordedOutcomes {
 
     /// Records them in the store, which is open for writing, and removes the file. Only an outcome whose
     /// intent is still there counts: of the same run, for a message of the same kind. A message that was sent
-    /// although another run has decided otherwise meanwhile stays in the file.
+    /// although another run has decided otherwise meanwhile stays in the file. A delivery whose message is
+    /// that of another one stays unknown.
     ///
     /// # Errors
     ///
@@ -144,6 +149,7 @@ impl UnrecordedOutcomes {
         let intents = store.intents().await?;
         let mut writes = Vec::new();
         let mut settled = 0;
+        let mut ids = HashMap::new();
         for one in &outcomes {
             // Without its intent it was recorded after all, or resolved by hand.
             let intent = intents
@@ -153,6 +159,20 @@ impl UnrecordedOutcomes {
                 (CreateOutcome::NotSent(_), Some(_)) => {}
                 (CreateOutcome::NotSent(_), None) => continue,
                 (CreateOutcome::Sent(record), Some(intent)) if record.kind == intent.kind => {
+                    let holder = match ids.get(&record.id) {
+                        Some(&address) => Some(Address::clone(address)),
+                        None => store.address_of(&record.id).await?,
+                    };
+                    let why = match holder.filter(|holder| *holder != record.address) {
+                        Some(holder) => Some(format!("is that of {} already", holder.masked())),
+                        None => record.id.check().err().map(|error| error.to_string()),
+                    };
+                    if let Some(why) = why {
+                        let trouble = Some(format!("answered, but message {} {why}", record.id));
+                        writes.push(Write::Intend(Box::new(Intent { trouble, ..intent.clone() })));
+                        continue;
+                    }
+                    ids.insert(&record.id, &record.address);
                     writes.push(Write::Put(record.clone()));
                 }
                 (CreateOutcome::Sent(record), _) => {

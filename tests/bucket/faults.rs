@@ -150,7 +150,7 @@ fn whatever_the_server_answers_what_was_acknowledged_is_there_exactly_once() {
 }
 
 #[test]
-fn an_answer_that_is_lost_after_the_effect_is_no_failure() {
+fn an_answer_that_is_lost_after_the_effect_is_not_a_failure() {
     let server = server!();
     for fate in [
         Fate::Answer { status: 500, effect: true },

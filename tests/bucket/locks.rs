@@ -45,7 +45,7 @@ fn a_second_writer_is_told_who_holds_the_state_and_until_when() {
 }
 
 #[test]
-fn who_waits_gets_it_when_it_is_given_back() {
+fn a_process_that_waits_gets_the_lock_when_it_is_given_back() {
     let place = server!().place();
     let first = place.open().expect("opens");
     let patient = OpenOptions { lock_timeout: Duration::from_secs(60), ..place.options() };
@@ -58,7 +58,7 @@ fn who_waits_gets_it_when_it_is_given_back() {
 }
 
 #[test]
-fn a_lease_that_ran_out_is_taken_over_and_who_had_it_writes_nothing_more() {
+fn a_lease_that_ran_out_is_taken_over_and_its_old_holder_writes_nothing_more() {
     let server = server!();
     let place = server.place().with(|limits| limits.lease = Duration::from_secs(3));
     let proxy = Proxy::start(server.address, |_| Fate::Pass);

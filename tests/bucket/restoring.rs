@@ -142,7 +142,7 @@ fn a_state_that_has_moved_does_not_come_back_to_life() {
 }
 
 #[test]
-fn the_last_snapshots_are_kept_and_what_is_in_them_is_cleared_away() {
+fn the_last_snapshots_are_kept_and_their_segments_are_cleared_away() {
     let place = server!().place().with(|limits| {
         limits.snapshots = 5;
         limits.segments = 1;
@@ -169,7 +169,7 @@ fn the_last_snapshots_are_kept_and_what_is_in_them_is_cleared_away() {
 }
 
 #[test]
-fn what_is_not_needed_any_more_stays_for_a_while() {
+fn objects_that_are_not_needed_any_more_stay_for_a_while() {
     let place = server!().place().with(|limits| {
         limits.snapshots = 1;
         limits.segments = 1;

@@ -46,7 +46,7 @@ fn environments_do_not_see_each_other() {
 }
 
 #[test]
-fn who_only_looks_takes_no_lock_sees_one_moment_and_writes_nothing() {
+fn a_reader_takes_no_lock_sees_one_moment_and_writes_nothing() {
     let place = server!().place();
     let look = || state::OpenOptions { access: state::Access::Read, ..place.options() };
     let none = state::open(look()).expect_err("there is none");
@@ -69,7 +69,7 @@ fn who_only_looks_takes_no_lock_sees_one_moment_and_writes_nothing() {
 
 /// Between two of its requests, another one writes, makes a snapshot, and clears the old one away.
 #[test]
-fn who_looks_while_things_are_cleared_away_sees_a_whole_state() {
+fn a_reader_sees_a_whole_state_while_objects_are_cleared_away() {
     let server = server!();
     let place = server.place().with(|limits| {
         limits.segments = 1;

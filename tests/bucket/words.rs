@@ -112,7 +112,7 @@ fn a_server_without_conditional_writes_is_refused_before_anything_is_written() {
 }
 
 #[test]
-fn secrets_are_said_nowhere() {
+fn no_debug_output_and_no_request_has_a_secret() {
     let server = server!();
     let place = server.place();
     let store = place.open().expect("opens");

@@ -49,7 +49,7 @@ fn a_run_of_so_many_requests_stops_in_good_order_and_the_next_goes_on() {
 }
 
 #[test]
-fn a_run_of_so_long_stops_in_good_order() {
+fn a_run_stops_in_good_order_after_its_duration() {
     let (project, sandbox) = (Project::many(6), Sandbox::with("--latency 300ms"));
     let ran = project.with(&sandbox, "apply --yes --max-duration 0s --format json").exits(3).json();
     assert_eq!((&ran["stopped"], &ran["remaining"]), (&json!("duration"), &json!(6)));
@@ -74,7 +74,7 @@ fn a_request_that_the_headers_say_would_be_refused_is_not_sent() {
 }
 
 #[test]
-fn it_sleeps_for_a_reset_that_is_near() {
+fn an_apply_sleeps_until_a_reset_that_is_near() {
     let (project, sandbox) = (Project::many(6), Sandbox::with("--limit 4/2s"));
     project.with(&sandbox, "apply --yes").ok().warns(&["going on in"]);
     assert_eq!((sandbox.answered("200"), sandbox.answered("429")), (6, 0));

@@ -108,7 +108,7 @@ fn a_damaged_state_is_not_compacted() {
 }
 
 #[test]
-fn where_there_is_no_state_there_is_nothing_to_compact() {
+fn compacting_does_not_make_a_state() {
     let project = Project::many(1);
     project.run("state compact").exits(1).warns(&["there is no state"]);
     assert!(!project.join("state").exists());

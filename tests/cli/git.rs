@@ -447,7 +447,7 @@ fn a_repository_of_somebody_else_is_not_asked() {
 }
 
 #[test]
-fn a_commit_that_a_state_names_is_no_option_of_git() {
+fn a_commit_that_a_state_names_is_never_an_option_of_git() {
     let (project, sandbox) = (Project::new(&many(2, "text")), Sandbox::start());
     project.file(".gitignore", "/state/\n/other/\n");
     project.git("init -q");

@@ -201,7 +201,7 @@ fn a_preview_follows_the_files_and_says_what_is_wrong_in_them() {
 }
 
 #[test]
-fn a_preview_answers_nobody_who_asks_under_another_name() {
+fn a_preview_does_not_answer_requests_for_another_host() {
     let project = Project::new(WINDOWS);
     let preview = Preview::start(&project, "--format text");
     let address = preview.page.strip_prefix("http://").expect("an address");

@@ -255,7 +255,7 @@ fn visitors_are_masked_unless_the_project_or_a_terminal_says_otherwise() {
 }
 
 #[test]
-fn colours_are_for_terminals_and_for_those_who_ask() {
+fn colours_are_for_terminals_and_for_anyone_who_asks() {
     let project = Project::note("hi");
     project.run("plan").ok().never_says(&["\u{1b}["]);
     project.run("plan --color always").ok().says(&["\u{1b}["]);

@@ -152,16 +152,20 @@ fn a_redirect_is_not_followed() {
 fn an_id_from_the_api_is_data() {
     let project = Project::note("hi");
     let fake = Fake::start(|n, _| match n {
+        // One that no request could name is no id.
         0 => Answer::json(200, r#"{"id":"a/../../b?c=\u001b[31m"}"#),
+        1 => Answer::json(200, r#"{"id":"..b?c=#d&e"}"#),
         _ => Answer::Is(204, String::new(), String::new()),
     });
+    with_fake(&project, &fake, "apply --yes -v").exits(4).never_says(&["\u{1b}"]);
+    project.run(&format!("state resolve note@{ADA} --not-sent")).ok();
     with_fake(&project, &fake, "apply --yes -v").ok().never_says(&["\u{1b}"]);
     project.run("state list").ok().never_says(&["\u{1b}"]);
     project.run("plan --show-unchanged").ok().never_says(&["\u{1b}"]);
     with_fake(&project, &fake, "apply --yes --destroy").ok();
-    let line = fake.asked()[1].line.clone();
+    let line = fake.asked()[2].line.clone();
     assert!(
-        line.starts_with("DELETE /v3/conversations/pushedMessages/a%2F..%2F..%2Fb%3F"),
+        line.starts_with("DELETE /v3/conversations/pushedMessages/..b%3Fc%3D%23d%26e "),
         "{line}"
     );
 }

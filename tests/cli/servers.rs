@@ -26,7 +26,7 @@ fn the_server_answers_with_and_without_its_prefix() {
 }
 
 #[test]
-fn its_data_outlives_it() {
+fn the_data_of_a_sandbox_outlives_it() {
     let folder = Project::note("hi");
     let data = folder.join("data.jsonl");
     let options = format!("--data {}", data.display());

@@ -38,7 +38,7 @@ fn a_message_is_shown_as_each_visitor_gets_it_whatever_its_window() {
 }
 
 #[test]
-fn what_is_not_there_is_said_with_a_guess() {
+fn a_name_that_is_not_there_gets_a_suggestion() {
     let project = project();
     project
         .run("show dark-mod")

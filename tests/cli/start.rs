@@ -79,7 +79,7 @@ fn validate_reports_every_problem_at_once_with_its_place() {
 }
 
 #[test]
-fn a_warning_is_no_error() {
+fn a_warning_is_not_an_error() {
     let long = "word ".repeat(1100);
     let project = Project::note(&long);
     project.run("validate").ok().says(&["warning", "The project is valid"]);
@@ -215,7 +215,7 @@ fn completions_are_scripts_that_their_shells_accept() {
 }
 
 #[test]
-fn a_closed_pipe_is_no_error() {
+fn a_closed_pipe_is_not_an_error() {
     let project = Project::many(60);
     let sandbox = Sandbox::start();
     project.apply(&sandbox);

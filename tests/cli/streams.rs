@@ -194,7 +194,8 @@ fn assert_harmless(what: &str, text: &str) {
 
 #[test]
 fn what_the_api_says_stays_on_its_line_in_every_writer() {
-    const ID: &str =
+    const ID: &str = "::error::sent##[group]::f";
+    const TEXT: &str =
         r"AX\n::error::sent\r\n##[group]\u001b[31m\u009b2J\u0085\u2028::f\u202e\u200b\ufffa";
     const SAID: &str = r#"{"code":"invalid_parameter\n::error::x","message":"no\n::error file=a::b\r##[error]\u009b\u202e\u2066"}"#;
     let hostile_headers = "content-type: application/json\r\nsib-request-id: ::error::\u{9b}x\r\n";
@@ -207,7 +208,7 @@ fn what_the_api_says_stays_on_its_line_in_every_writer() {
                 200,
                 headers.clone(),
                 format!(
-                    r#"{{"id":"{ID}","type":"agent","text":"{ID}","visitorId":"{ADA}","isPushed":true}}"#
+                    r#"{{"id":"{ID}","type":"agent","text":"{TEXT}","visitorId":"{ADA}","isPushed":true}}"#
                 ),
             ),
             (_, Some("POST")) if asked.line.contains("agentOnlinePing") => {
@@ -252,7 +253,7 @@ fn what_the_api_says_stays_on_its_line_in_every_writer() {
 }
 
 #[test]
-fn what_an_argument_says_is_no_command_for_a_runner() {
+fn an_argument_is_never_a_command_for_a_runner() {
     let project = Project::many(1);
     for args in [
         vec!["pl\n::error::an"],
@@ -271,7 +272,7 @@ fn what_an_argument_says_is_no_command_for_a_runner() {
 }
 
 #[test]
-fn who_holds_a_lock_says_so_on_one_line() {
+fn the_holder_of_a_lock_is_told_on_one_line() {
     let project = Project::many(1);
     let sandbox = Sandbox::start();
     project.apply(&sandbox);

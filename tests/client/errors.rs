@@ -187,7 +187,7 @@ async fn a_visitor_whom_only_the_server_named_is_masked_too() {
 }
 
 #[tokio::test]
-async fn a_success_without_a_usable_id_is_no_success() {
+async fn a_success_without_a_usable_id_is_not_a_success() {
     for (body, said) in [
         ("", "answered 200, but its body is empty"),
         ("{}", "answered 200, but its body holds no message id: {}"),

@@ -158,7 +158,7 @@ fn two_jobs_at_once_send_everything_once() {
 }
 
 #[test]
-fn a_job_that_does_not_wait_is_told_who_is_there_and_a_lock_that_was_left_is_broken() {
+fn a_job_that_does_not_wait_is_told_who_holds_the_lock_and_a_lock_that_was_left_can_be_broken() {
     let Some(place) = place() else { return };
     let (project, sandbox) = (Project::many(12), Sandbox::with("--latency 300ms"));
     let first = at(&place, project.with(&sandbox, "apply --yes")).start();

@@ -54,7 +54,7 @@ fn lose(project: &Project, sandbox: &Sandbox, there: &There) -> Run {
 }
 
 #[test]
-fn it_waits_in_a_folder_of_the_user_sealed_and_the_next_apply_records_it() {
+fn an_unrecorded_outcome_waits_encrypted_in_a_folder_of_the_user_and_the_next_apply_records_it() {
     for there in stores() {
         let (project, sandbox) = (Project::note("a private text"), Sandbox::start());
         project.git("init -q");

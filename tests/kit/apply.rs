@@ -74,7 +74,7 @@ fn what_nobody_reviewed_is_refused_and_nothing_to_do_is_fine() {
 }
 
 #[test]
-fn a_review_that_cannot_be_looked_up_is_none() {
+fn a_review_that_cannot_be_looked_up_does_not_count() {
     needs_tools!();
     let repository = Repository::new(&note("one"));
     repository.pull_request().ok();
@@ -84,7 +84,7 @@ fn a_review_that_cannot_be_looked_up_is_none() {
 }
 
 #[test]
-fn the_review_of_another_environment_is_none() {
+fn the_review_of_another_environment_does_not_count() {
     needs_tools!();
     let repository = Repository::new(&note("one"));
     repository.pull_request().input("environment", "staging").ok();
@@ -94,7 +94,7 @@ fn the_review_of_another_environment_is_none() {
 }
 
 #[test]
-fn the_review_for_another_branch_is_none() {
+fn the_review_for_another_branch_does_not_count() {
     needs_tools!();
     let repository = Repository::new(&note("one"));
     repository.pull_request().ok();

@@ -71,7 +71,7 @@ fn nothing_is_applied_on_what_was_not_merged() {
 }
 
 #[test]
-fn another_word_is_no_command() {
+fn an_input_that_is_not_a_command_is_refused() {
     needs_tools!();
     let repository = Repository::new(&note("one"));
     for command in ["destroy", "", "plan; true", "-x"] {

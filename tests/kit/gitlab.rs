@@ -288,7 +288,7 @@ fn pipelines_of_other_sources_and_of_forks_run_nothing_or_only_check() {
 }
 
 #[test]
-fn the_review_for_another_branch_is_none() {
+fn the_review_for_another_branch_does_not_count() {
     needs_tools!();
     let (repository, lab) = (Repository::new(&note("one")), Lab::start());
     assert_eq!(lab.plan(&repository).0, 0);

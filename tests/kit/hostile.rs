@@ -138,7 +138,7 @@ fn program(repository: &Repository, text: &str) -> String {
 }
 
 #[test]
-fn whatever_the_program_says_is_no_command_and_no_markdown() {
+fn output_of_the_program_is_never_a_command_and_never_markdown() {
     needs_tools!();
     let repository = Repository::new(&note("one"));
     let words = r"::error::PWNED\n  ::add-mask::x\n##[error]PWNED\n::stop-commands::x\n````\n# PWNED <script>\n```\n# PWNED\n";

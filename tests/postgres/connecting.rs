@@ -201,7 +201,7 @@ fn a_server_without_tls_is_not_trusted_with_a_password() {
 }
 
 #[test]
-fn several_who_make_the_tables_at_once_make_them_once() {
+fn several_processes_that_make_the_tables_at_once_make_them_once() {
     let database = server!().database();
     thread::scope(|scope| {
         let all: Vec<_> = (0..6)

@@ -39,7 +39,7 @@ fn a_newer_schema_is_refused() {
 }
 
 #[test]
-fn an_environment_whose_ledger_is_gone_is_not_taken_for_a_new_one() {
+fn an_environment_whose_header_is_gone_is_not_taken_for_a_new_one() {
     for left in ["pushsync_records", "pushsync_intents", "pushsync_runs", "pushsync_run_parts"] {
         let database = server!(super::cluster::shared()).database();
         let store = database.open().expect("opens");
@@ -162,7 +162,7 @@ fn one_environment_cannot_see_another() {
 }
 
 #[test]
-fn a_ledger_that_was_not_written_under_the_key_is_refused() {
+fn a_header_that_was_not_written_under_the_key_is_refused() {
     let cluster = server!(super::cluster::shared());
     let encrypted = |database: &Database, access| OpenOptions {
         key: Some(key("correct horse battery")),

@@ -18,7 +18,7 @@ use super::{
 const RACES: usize = 200;
 
 #[test]
-fn who_comes_second_is_told_who_holds_it_in_the_words_of_the_other_stores() {
+fn a_second_process_is_told_who_holds_the_lock_in_the_words_of_the_other_stores() {
     let database = server!().database();
     let _first = database.open().expect("opens");
     let here = refusal(database.open());
@@ -106,7 +106,7 @@ fn users_with_different_search_paths_share_the_lock_of_the_tables_they_share() {
 }
 
 #[test]
-fn who_is_refused_gives_the_lock_back() {
+fn a_process_that_is_refused_gives_the_lock_back() {
     let database = server!().database();
     let right = Some(key("correct horse battery"));
     drop(state::open(OpenOptions { key: right.clone(), ..database.options() }).expect("opens"));
@@ -121,7 +121,7 @@ fn who_is_refused_gives_the_lock_back() {
 }
 
 #[test]
-fn of_two_threads_exactly_one_gets_the_lock_each_time() {
+fn exactly_one_of_two_threads_gets_the_lock_each_time() {
     let database = server!().database();
     let barrier = Barrier::new(2);
     let race = |pid: u32| {
@@ -155,7 +155,7 @@ fn of_two_threads_exactly_one_gets_the_lock_each_time() {
 }
 
 #[test]
-fn of_two_processes_exactly_one_gets_the_lock_each_time() {
+fn exactly_one_of_two_processes_gets_the_lock_each_time() {
     let database = server!().database();
     let mut both = [Writer::start(&database), Writer::start(&database)];
     for _ in 0..RACES {

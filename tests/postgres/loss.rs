@@ -86,7 +86,7 @@ fn a_server_that_is_killed_in_the_middle_of_commits_has_all_that_it_acknowledged
 }
 
 #[test]
-fn where_the_server_is_not_running_opening_says_so() {
+fn opening_says_that_the_server_is_not_running() {
     let cluster = server!(Cluster::start());
     let url = cluster.network_url("postgres");
     cluster.kill();

@@ -82,7 +82,7 @@ fn a_server_that_dies_during_an_apply_stops_it_and_the_next_run_converges() {
 }
 
 #[test]
-fn of_two_jobs_the_second_is_told_who_is_at_work_or_waits() {
+fn the_second_of_two_jobs_is_told_who_holds_the_lock_or_waits() {
     let database = server!().database();
     let sandbox = Sandbox::with("--latency 40ms");
     let project = project(&database, 1);

@@ -43,7 +43,7 @@ fn a_reader_cannot_write() {
 }
 
 #[test]
-fn where_there_is_no_state_looking_makes_none() {
+fn looking_does_not_make_a_state() {
     let database = server!().database();
     for access in [Access::Read, Access::Write] {
         for mode in [Mode::MustExist, Mode::CreateIfAbsent] {

@@ -1,6 +1,11 @@
 //! The cuts, and what has to be there after each.
 
-use std::{collections::HashMap, path::Path};
+use std::{
+    collections::HashMap,
+    path::Path,
+    sync::{Arc, Mutex, mpsc},
+    thread,
+};
 
 use fastrand::Rng;
 use pushsync::state::{self, Mode, OpenOptions, StateError, Store};
@@ -40,38 +45,72 @@ fn what_was_acknowledged_survives_when_only_fsynced_bytes_do() {
     // Which of the cuts of luck are followed by another.
     let again = [rng.usize(1..40), rng.usize(40..80)];
     let (mut done, mut cuts) = (0, HashMap::new());
-    for (at, op) in ops.iter().enumerate() {
-        disk.apply(op);
-        let acknowledged = matches!(op.deed, Deed::Ack(_));
-        if let Deed::Ack(step) = op.deed {
-            done = step + 1;
-        }
-        // A death acknowledges nothing, and what follows it is under way.
-        while matches!(steps.get(done), Some(Step::Die)) {
-            done += 1;
-        }
-        for luck in [Luck::None, Luck::Some, Luck::Some, Luck::All] {
-            if !acknowledged && rng.u64(..100) >= share {
-                continue;
+    thread::scope(|scope| {
+        let checks = checkers(scope);
+        for (at, op) in ops.iter().enumerate() {
+            disk.apply(op);
+            let acknowledged = matches!(op.deed, Deed::Ack(_));
+            if let Deed::Ack(step) = op.deed {
+                done = step + 1;
             }
-            *cuts.entry(luck).or_insert(0) += 1;
-            let cut = scratch();
-            disk.write(cut.path(), luck, &mut rng);
-            let under_way = worlds.get(done + 1).unwrap_or(&worlds[done]);
-            let checked = if luck == Luck::Some && again.contains(&cuts[&luck]) {
-                check_while_recovering(cut.path(), &worlds[done], under_way, &mut rng)
-            } else {
-                check(&cut.path().join(STATE), &worlds[done], under_way)
-            };
-            if let Err(what) = checked {
-                let (all, steps) = (ops.len(), steps.len());
-                panic!("cut after {at} of {all}, in step {done} of {steps}, {luck:?}: {what}");
+            // A death acknowledges nothing, and what follows it is under way.
+            while matches!(steps.get(done), Some(Step::Die)) {
+                done += 1;
+            }
+            for luck in [Luck::None, Luck::Some, Luck::Some, Luck::All] {
+                if !acknowledged && rng.u64(..100) >= share {
+                    continue;
+                }
+                *cuts.entry(luck).or_insert(0) += 1;
+                let cut = scratch();
+                disk.write(cut.path(), luck, &mut rng);
+                let (before, under_way) =
+                    (&worlds[done], worlds.get(done + 1).unwrap_or(&worlds[done]));
+                let recovery =
+                    (luck == Luck::Some && again.contains(&cuts[&luck])).then(|| rng.fork());
+                let (all, done, steps) = (ops.len(), done, steps.len());
+                let check: Check<'_> = Box::new(move || {
+                    let checked = match recovery {
+                        Some(mut rng) => {
+                            check_while_recovering(cut.path(), before, under_way, &mut rng)
+                        }
+                        None => check(&cut.path().join(STATE), before, under_way),
+                    };
+                    if let Err(what) = checked {
+                        panic!(
+                            "cut after {at} of {all}, in step {done} of {steps}, {luck:?}: {what}"
+                        );
+                    }
+                });
+                checks.send(check).expect("no check has failed");
             }
         }
-    }
+    });
     println!("{} steps, {} deeds, cuts: {cuts:?}", steps.len(), ops.len());
     assert_eq!(done, steps.len(), "all was done and seen");
     assert!(again.iter().all(|number| *number <= cuts[&Luck::Some]), "recovery was cut as well");
+}
+
+type Check<'a> = Box<dyn FnOnce() + Send + 'a>;
+
+/// Threads that check what is left after cuts, while the next cuts are made.
+fn checkers<'scope, 'env>(
+    scope: &'scope thread::Scope<'scope, 'env>,
+) -> mpsc::SyncSender<Check<'env>> {
+    let count = thread::available_parallelism().map_or(1, usize::from);
+    let (sender, checks) = mpsc::sync_channel::<Check<'env>>(count);
+    let checks = Arc::new(Mutex::new(checks));
+    for _ in 0..count {
+        let checks = Arc::clone(&checks);
+        scope.spawn(move || {
+            loop {
+                let next = checks.lock().expect("not poisoned").recv();
+                let Ok(check) = next else { break };
+                check();
+            }
+        });
+    }
+    sender
 }
 
 /// A folder for what is left after a cut. It need not survive anything, so it lies in memory.

@@ -147,7 +147,7 @@ async fn two_sandboxes_never_share_their_data() {
 }
 
 #[tokio::test]
-async fn a_journal_of_mostly_garbage_is_compacted_at_the_start() {
+async fn a_file_of_mostly_old_entries_is_compacted_at_the_start() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("sandbox.jsonl");
     let hands = Hands::new();

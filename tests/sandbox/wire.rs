@@ -160,7 +160,7 @@ async fn without_a_key_nothing_is_done_and_no_budget_is_told() {
 }
 
 #[tokio::test]
-async fn it_answers_to_its_own_hosts_and_to_no_page_of_another_site() {
+async fn the_sandbox_answers_to_its_own_hosts_and_not_to_pages_of_another_site() {
     let running = start(options()).await;
     let port = running.address().port();
     let body = r#"{"visitorId":"v","text":"a"}"#;

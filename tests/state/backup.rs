@@ -48,3 +48,43 @@ fn the_last_ten_exports_are_kept_and_each_can_be_read_back() {
         }
     });
 }
+
+#[test]
+fn a_clock_that_goes_back_removes_no_export_that_is_newer() {
+    let folder = TempDir::new().expect("a folder");
+    let store = MemoryStore::new("default", Uuid::from_u128(1), at(0)).expect("an empty state");
+    Runtime::new().expect("a runtime").block_on(async {
+        // Each is made at an earlier time than the one before, and the last ones a day before all others.
+        for n in 0..25_i64 {
+            store.commit(vec![put(&format!("m{n}@v"), "text")]).await.expect("commits");
+            let serial = store.meta().await.expect("answers").serial;
+            let now = at(-n * 3600 - if n > 20 { 86_400 } else { 0 });
+            let made = backup(&store, folder.path(), "default", now, None).await.expect("exports");
+            let kept = list(folder.path(), "default").expect("lists");
+            assert_eq!(kept.last(), Some(&made), "the one just made is the newest");
+            assert_eq!(kept.len(), KEPT.min(usize::try_from(n).expect("is small") + 1));
+            for (back, file) in kept.iter().rev().enumerate() {
+                let name = file.file_name().and_then(|name| name.to_str()).expect("a name");
+                let serial = serial - back as u64;
+                assert!(name.ends_with(&format!("-{serial:08}.jsonl")), "{name} at {n}");
+            }
+        }
+    });
+}
+
+#[test]
+fn the_export_just_made_stays_even_if_others_have_higher_serials() {
+    // As after an older state was read back: its serial is lower than those of the exports that lie there.
+    let folder = TempDir::new().expect("a folder");
+    let store = MemoryStore::new("default", Uuid::from_u128(1), at(0)).expect("an empty state");
+    Runtime::new().expect("a runtime").block_on(async {
+        store.commit(vec![put("m@v", "text")]).await.expect("commits");
+        for serial in 1000..1000 + KEPT {
+            let name = format!("default@20300101T000000Z-{serial:08}.jsonl");
+            fs::write(folder.path().join(name), "of later").expect("can be written");
+        }
+        let made = backup(&store, folder.path(), "default", at(0), None).await.expect("exports");
+        assert!(made.exists());
+        assert_eq!(list(folder.path(), "default").expect("lists").len(), KEPT);
+    });
+}

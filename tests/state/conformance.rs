@@ -2,7 +2,10 @@
 
 use std::ops::Bound;
 
-use pushsync::state::{Digest, Store, Write};
+use pushsync::{
+    model::{Kind, MessageId, Superseded},
+    state::{Digest, StateError, Store, Write},
+};
 
 use super::support::*;
 
@@ -171,6 +174,63 @@ pub(crate) async fn verify_counts_everything(store: &dyn Store) {
     assert_eq!(found.problems, [""; 0]);
 }
 
+pub(crate) async fn no_message_is_that_of_two_deliveries(store: &dyn Store) {
+    let with = |name: &str, id: &str, old: Option<&str>| {
+        let mut record = record(name, "text");
+        record.id = MessageId::new(id);
+        record.superseded =
+            old.map(|old| Superseded { id: MessageId::new(old), kind: Kind::Pushed });
+        Write::Put(Box::new(record))
+    };
+    let holder = async |id: &str| -> Option<String> {
+        let found = store.address_of(&MessageId::new(id)).await.expect("answers");
+        found.map(|address| address.as_str().to_owned())
+    };
+    store
+        .commit(vec![with("a@v", "one", Some("old")), with("b@v", "two", None)])
+        .await
+        .expect("commits");
+    let before = store.meta().await.expect("answers");
+    for refused in [
+        vec![with("c@v", "one", None)],
+        vec![with("c@v", "old", None)],
+        vec![with("c@v", "new", Some("two"))],
+        vec![with("b@v", "one", None)],
+        vec![with("c@v", "new", None), with("d@v", "new", None)],
+        vec![with("c@v", "new", Some("new"))],
+        // What else is in the commit does not happen either.
+        vec![put("fine@v", "text"), intend("fine@v"), with("c@v", "two", None)],
+        vec![Write::Remove(address("a@v")), with("c@v", "two", None)],
+    ] {
+        let error = store.commit(refused.clone()).await.expect_err("an id in use");
+        assert!(matches!(error, StateError::IdInUse { .. }), "{error}");
+        assert_eq!(store.meta().await.expect("answers"), before, "{refused:?}");
+    }
+    for id in ["", ".", "..", "a/b", "a b", "%2e"] {
+        let error = store.commit(vec![with("c@v", id, None)]).await.expect_err("no id");
+        assert!(matches!(error, StateError::UnusableId { .. }), "{error}");
+    }
+    assert_eq!(store.verify().await.expect("answers").problems, [""; 0]);
+
+    // An id goes with its delivery, however the commit says it, and is free once it is gone.
+    let swap = vec![with("a@v", "two", None), with("b@v", "one", None)];
+    store.commit(swap).await.expect("commits");
+    assert_eq!((holder("one").await, holder("old").await), (Some("b@v".to_owned()), None));
+    let moved = vec![with("c@v", "one", None), Write::Remove(address("b@v"))];
+    store.commit(moved).await.expect("commits");
+    assert_eq!(holder("one").await.as_deref(), Some("c@v"));
+    let back = vec![Write::Remove(address("c@v")), with("b@v", "one", Some("old"))];
+    store.commit(back).await.expect("commits");
+    assert_eq!(holder("old").await.as_deref(), Some("b@v"));
+    store.commit(vec![with("b@v", "one", None), with("c@v", "old", None)]).await.expect("commits");
+    let last = vec![with("d@v", "new", None), with("d@v", "newer", None)];
+    store.commit(last).await.expect("commits");
+    assert_eq!((holder("new").await, holder("newer").await), (None, Some("d@v".to_owned())));
+    store.commit(vec![Write::Remove(address("d@v"))]).await.expect("commits");
+    assert_eq!(holder("newer").await, None);
+    assert_eq!(store.verify().await.expect("answers").problems, [""; 0]);
+}
+
 macro_rules! conformance {
     ($store:ident, $with:expr, $($promise:ident),* $(,)?) => {
         mod $store {
@@ -200,6 +260,7 @@ macro_rules! conformance {
             the_newest_runs_come_first,
             a_run_has_the_changes_that_were_added_to_it,
             verify_counts_everything,
+            no_message_is_that_of_two_deliveries,
         );
     };
 }

@@ -133,7 +133,7 @@ fn an_older_log_without_a_head_is_damage() {
 }
 
 #[test]
-fn a_marker_that_forgot_its_environments_is_damage() {
+fn a_layout_file_without_its_environments_is_damage() {
     for rest in [Rest::Closed, Rest::KilledYoung, Rest::KilledOld] {
         let (folder, _) = stored(rest);
         let forgot = "{ \"format\": 1, \"environments\": [] }";

@@ -47,7 +47,7 @@ fn what_was_committed_is_there_after_a_kill() {
 }
 
 #[test]
-fn an_opening_waits_for_who_is_just_closing_the_database() {
+fn an_opening_waits_for_a_process_that_is_closing_the_database() {
     // As threads of sled's do: they hold its lock on after the store is closed.
     let folder = tempfile::tempdir().expect("a folder");
     fill(&*open(folder.path()).expect("opens"));

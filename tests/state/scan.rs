@@ -1,10 +1,9 @@
 //! All records, in order, with renames.
 
 use pushsync::{
-    model::{Intent, Key, Record},
+    model::Key,
     state::{
-        Amendment, Meta, Page, Run, StateError, Store, StoreFuture, Verification, Write,
-        scan::Records,
+        MemoryStore, Meta, Page, StateError, Store, StoreFuture, Wrapped, Wrapper, scan::Records,
     },
 };
 use std::{
@@ -96,16 +95,16 @@ fn a_circle_of_renames_is_the_only_item() {
 
 /// A store that lost a record (its header is that of another one), or changes while it is read.
 struct Faulty {
-    inner: pushsync::state::MemoryStore,
-    says: Option<pushsync::state::MemoryStore>,
+    inner: MemoryStore,
+    says: Option<MemoryStore>,
     changes: bool,
     /// How many pages were asked for.
     asked: AtomicUsize,
 }
 
-impl Store for Faulty {
-    fn location(&self) -> &str {
-        "faulty"
+impl Wrapper for Faulty {
+    fn inner(&self) -> &dyn Store {
+        &self.inner
     }
     fn meta(&self) -> StoreFuture<'_, Meta> {
         self.says.as_ref().unwrap_or(&self.inner).meta()
@@ -121,32 +120,10 @@ impl Store for Faulty {
             Ok(page)
         })
     }
-    fn record<'a>(
-        &'a self,
-        address: &'a pushsync::model::Address,
-    ) -> StoreFuture<'a, Option<Record>> {
-        self.inner.record(address)
-    }
-    fn intents(&self) -> StoreFuture<'_, Vec<Intent>> {
-        self.inner.intents()
-    }
-    fn runs(&self, limit: usize) -> StoreFuture<'_, Vec<Run>> {
-        self.inner.runs(limit)
-    }
-    fn commit(&self, writes: Vec<Write>) -> StoreFuture<'_, Meta> {
-        self.inner.commit(writes)
-    }
-    fn amend(&self, amendment: Amendment) -> StoreFuture<'_, Meta> {
-        self.inner.amend(amendment)
-    }
+}
 
-    fn confirm_lock(&self) -> StoreFuture<'_, ()> {
-        self.inner.confirm_lock()
-    }
-
-    fn verify(&self) -> StoreFuture<'_, Verification> {
-        self.inner.verify()
-    }
+fn faulty(inner: MemoryStore, says: Option<MemoryStore>, changes: bool) -> Wrapped<Faulty> {
+    Wrapped(Faulty { inner, says, changes, asked: AtomicUsize::default() })
 }
 
 #[test]
@@ -156,8 +133,7 @@ fn a_lost_record_is_damage_whether_keys_are_renamed_or_not() {
         let (whole, inner) = (memory(), memory());
         commit(&whole, all.iter().map(|name| put(name, "text")).collect());
         commit(&inner, all.iter().filter(|n| **n != lost).map(|n| put(n, "text")).collect());
-        let store =
-            Faulty { inner, says: Some(whole), changes: false, asked: AtomicUsize::default() };
+        let store = faulty(inner, Some(whole), false);
         for moves in [&[][..], &[("b", "x")], &[("a", "b")]] {
             let error = names(&store, moves).expect_err("one is missing");
             assert!(matches!(error, StateError::Damaged { .. }), "{lost}: {error}");
@@ -169,18 +145,18 @@ fn a_lost_record_is_damage_whether_keys_are_renamed_or_not() {
 fn a_change_in_between_is_told_from_damage() {
     let inner = memory();
     commit(&inner, vec![put("a@1", "text")]);
-    let store = Faulty { inner, says: None, changes: true, asked: AtomicUsize::default() };
+    let store = faulty(inner, None, true);
     let error = names(&store, &[]).expect_err("it changed");
     assert!(matches!(error, StateError::Changed { .. }), "{error}");
 }
 
 #[test]
-fn the_next_page_is_read_while_somebody_looks_at_this_one_and_no_further() {
+fn the_next_page_is_read_while_this_one_is_looked_at_and_not_the_one_after_it() {
     let inner = memory();
     commit(&inner, (0..5000).map(|n| put(&format!("a@v{n:05}"), "text")).collect());
-    let store = Faulty { inner, says: None, changes: false, asked: AtomicUsize::default() };
+    let store = faulty(inner, None, false);
     let mut records = Records::new(&store, runtime().handle().clone());
-    let asked = || store.asked.load(Ordering::Relaxed);
+    let asked = || store.0.asked.load(Ordering::Relaxed);
     // One record is always looked at ahead: the last of a page asks for the one after the next.
     for (read, pages) in [(1, 2), (1022, 2), (1, 3), (1023, 3), (1, 4)] {
         for _ in 0..read {

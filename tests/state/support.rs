@@ -9,8 +9,8 @@ use pushsync::{
         Superseded,
     },
     state::{
-        self, Access, Digest, LockHolder, MemoryStore, Mode, OpenOptions, Run, RunChange, RunPart,
-        StateError, StateKey, StateTarget, Store, Write, scan::Records,
+        self, Access, CloseErrors, Digest, LockHolder, MemoryStore, Mode, OpenOptions, Run,
+        RunChange, RunPart, StateError, StateKey, StateTarget, Store, Write, scan::Records,
     },
 };
 use tokio::runtime::Runtime;
@@ -37,9 +37,10 @@ pub(crate) fn record(name: &str, text: &str) -> Record {
         updated_at: time(2),
         verified_at: time(3),
         drift: text.contains("drift").then(|| Drift::Text("as somebody wrote it".into())),
-        superseded: text
-            .contains("replaced")
-            .then(|| Superseded { id: MessageId::new("the-old-one"), kind: Kind::Agent }),
+        superseded: text.contains("replaced").then(|| Superseded {
+            id: MessageId::new(format!("the-old-one-of-{name}")),
+            kind: Kind::Agent,
+        }),
         intent: match text {
             _ if text.contains("updating") => {
                 Some(ChangeIntent::Update { text: "what it may be".into(), at: time(4) })
@@ -130,6 +131,7 @@ pub(crate) fn options(folder: &Path) -> OpenOptions {
         new_lineage: LINEAGE,
         now: time(0),
         key: None,
+        close_errors: CloseErrors::default(),
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::{
     num::NonZeroUsize,
-    ops::Bound,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -15,11 +14,7 @@ use tokio::time::{sleep, timeout};
 use super::server::*;
 use crate::{
     apply::{Outcome, Stop, apply},
-    model::{Address, Intent, Record},
-    state::{
-        Amendment, MemoryStore, Meta, Page, Run, StateError, Store, StoreFuture, Verification,
-        Write,
-    },
+    state::{MemoryStore, Meta, StateError, Store, StoreFuture, Wrapped, Wrapper, Write},
 };
 
 const CONCURRENCY: usize = 4;
@@ -34,7 +29,11 @@ struct Slow {
     most: AtomicUsize,
 }
 
-impl Store for Slow {
+impl Wrapper for Slow {
+    fn inner(&self) -> &dyn Store {
+        &*self.inner
+    }
+
     fn commit(&self, writes: Vec<Write>) -> StoreFuture<'_, Meta> {
         Box::pin(async move {
             sleep(self.takes).await;
@@ -45,62 +44,26 @@ impl Store for Slow {
             Ok::<_, StateError>(meta)
         })
     }
-
-    fn location(&self) -> &str {
-        self.inner.location()
-    }
-
-    fn meta(&self) -> StoreFuture<'_, Meta> {
-        self.inner.meta()
-    }
-
-    fn page(&self, from: Bound<&str>, to: Bound<&str>, limit: usize) -> StoreFuture<'_, Page> {
-        self.inner.page(from, to, limit)
-    }
-
-    fn record<'a>(&'a self, address: &'a Address) -> StoreFuture<'a, Option<Record>> {
-        self.inner.record(address)
-    }
-
-    fn intents(&self) -> StoreFuture<'_, Vec<Intent>> {
-        self.inner.intents()
-    }
-
-    fn runs(&self, limit: usize) -> StoreFuture<'_, Vec<Run>> {
-        self.inner.runs(limit)
-    }
-
-    fn amend(&self, amendment: Amendment) -> StoreFuture<'_, Meta> {
-        self.inner.amend(amendment)
-    }
-
-    fn confirm_lock(&self) -> StoreFuture<'_, ()> {
-        self.inner.confirm_lock()
-    }
-
-    fn verify(&self) -> StoreFuture<'_, Verification> {
-        self.inner.verify()
-    }
 }
 
 /// Many creates, with commits and requests that take this number of milliseconds.
-fn scene(commit: u64, request: u64) -> (Scene, Arc<Slow>) {
+fn scene(commit: u64, request: u64) -> (Scene, Arc<Wrapped<Slow>>) {
     let mut scene = Scene::new(Server::with_script([]));
     for n in 0..CREATES {
         scene = scene.want(&format!("m{n:02}@v"), &format!("{n:02}"));
     }
     scene.options.concurrency = NonZeroUsize::new(CONCURRENCY).expect("not zero");
     *scene.server.hold.lock().expect("not poisoned") = Some(Duration::from_millis(request));
-    let slow = Arc::new(Slow {
+    let slow = Arc::new(Wrapped(Slow {
         inner: Arc::clone(&scene.store),
         takes: Duration::from_millis(commit),
         commits: AtomicUsize::new(0),
         most: AtomicUsize::new(0),
-    });
+    }));
     (scene, slow)
 }
 
-async fn run(scene: &Scene, store: &Arc<Slow>) -> Outcome {
+async fn run(scene: &Scene, store: &Arc<Wrapped<Slow>>) -> Outcome {
     let mut session = scene.session();
     session.store = Arc::clone(store) as Arc<dyn Store>;
     apply(scene.plan().await, session).await.expect("the state works")
@@ -115,9 +78,9 @@ async fn deliveries_under_way_share_commits_and_are_never_more_than_the_concurre
     let outcome = run(&scene, &store).await;
     assert_eq!(outcome.applied, CREATES as u64);
     assert!(scene.server.under_way.lock().expect("not poisoned").1 <= CONCURRENCY);
-    assert_eq!(store.most.load(Ordering::Relaxed), CONCURRENCY, "intents at once");
+    assert_eq!(store.0.most.load(Ordering::Relaxed), CONCURRENCY, "intents at once");
     // Each alone would take two for each create.
-    let commits = store.commits.load(Ordering::Relaxed);
+    let commits = store.0.commits.load(Ordering::Relaxed);
     assert!(commits < CREATES * 3 / 2, "{commits} commits for {CREATES} creates");
 }
 

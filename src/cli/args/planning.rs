@@ -9,7 +9,7 @@ use super::{
     global::DataFormat,
     values::{Amount, Target, amount, concurrency, digest, duration, target},
 };
-use crate::model::Address;
+use crate::model::{Address, MessageId};
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct SelectionArgs {
@@ -132,5 +132,6 @@ pub(crate) struct ImportArgs {
     #[arg(value_parser = Address::parse)]
     pub(crate) address: Address,
     /// The message's id
-    pub(crate) id: String,
+    #[arg(value_parser = MessageId::parse)]
+    pub(crate) id: MessageId,
 }

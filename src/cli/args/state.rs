@@ -8,7 +8,7 @@ use super::{
     global::DataFormat,
     values::{Target, target},
 };
-use crate::model::{Address, Key};
+use crate::model::{Address, Key, MessageId};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum StateArgs {
@@ -54,10 +54,11 @@ pub(crate) enum StateArgs {
         #[arg(
             long,
             value_name = "ID",
+            value_parser = MessageId::parse,
             conflicts_with = "not_sent",
             required_unless_present = "not_sent"
         )]
-        sent: Option<String>,
+        sent: Option<MessageId>,
         /// It was not sent
         #[arg(long)]
         not_sent: bool,

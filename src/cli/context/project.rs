@@ -23,6 +23,7 @@ use crate::{
     manifest::{self, Limits, LoadOptions, Project},
     model::{BaseUrl, StateLocation},
     plan::Commit,
+    state::CloseErrors,
 };
 
 /// The global options, and the streams that a command writes to.
@@ -31,11 +32,14 @@ pub(crate) struct Context {
     pub(crate) output: Output,
     /// The folders of states that git was asked about.
     pub(super) checked_folders: Mutex<HashSet<PathBuf>>,
+    /// Gets the errors of the states that the command opened and that could not be closed well.
+    pub(crate) close_errors: CloseErrors,
 }
 
 impl Context {
     pub(crate) fn new(global: GlobalOptions, output: Output) -> Self {
-        Self { global, output, checked_folders: Mutex::default() }
+        let (checked_folders, close_errors) = (Mutex::default(), CloseErrors::default());
+        Self { global, output, checked_folders, close_errors }
     }
 
     /// Another command on the same project and state, to be copied.

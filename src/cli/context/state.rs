@@ -172,6 +172,7 @@ impl Context {
             new_lineage: Uuid::new_v4(),
             now: environment::now(),
             key: self.state_key(state)?,
+            close_errors: self.close_errors.clone(),
         })
     }
 

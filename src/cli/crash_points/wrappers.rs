@@ -1,16 +1,13 @@
-use std::{
-    ops::Bound,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
 };
 
 use crate::{
     apply::api::{Api, Call},
     brevo::Message,
-    model::{Address, Content, Intent, Kind, MessageId, Record, VisitorId},
-    state::{Amendment, Meta, Page, Run, StateError, Store, StoreFuture, Verification, Write},
+    model::{Content, Kind, MessageId, VisitorId},
+    state::{Meta, StateError, Store, StoreFuture, Wrapped, Wrapper, Write},
 };
 
 /// Counts down to a moment.
@@ -47,12 +44,12 @@ pub(super) fn wrap(
         Countdown(AtomicU64::new(count))
     };
     (
-        Arc::new(CrashingStore {
+        Arc::new(Wrapped(CrashingStore {
             inner: store,
             commit: countdown("commit"),
             lose: countdown("lose"),
             mute: countdown("mute"),
-        }),
+        })),
         Arc::new(CrashingApi {
             inner: api,
             request: countdown("request"),
@@ -69,35 +66,15 @@ struct CrashingStore {
     mute: Countdown,
 }
 
-impl Store for CrashingStore {
-    fn location(&self) -> &str {
-        self.inner.location()
-    }
-
-    fn meta(&self) -> StoreFuture<'_, Meta> {
-        self.inner.meta()
-    }
-
-    fn page(&self, from: Bound<&str>, to: Bound<&str>, limit: usize) -> StoreFuture<'_, Page> {
-        self.inner.page(from, to, limit)
-    }
-
-    fn record<'a>(&'a self, address: &'a Address) -> StoreFuture<'a, Option<Record>> {
-        self.inner.record(address)
-    }
-
-    fn intents(&self) -> StoreFuture<'_, Vec<Intent>> {
-        self.inner.intents()
-    }
-
-    fn runs(&self, limit: usize) -> StoreFuture<'_, Vec<Run>> {
-        self.inner.runs(limit)
+impl Wrapper for CrashingStore {
+    fn inner(&self) -> &dyn Store {
+        &*self.inner
     }
 
     fn commit(&self, writes: Vec<Write>) -> StoreFuture<'_, Meta> {
         Box::pin(async move {
             let lost = || StateError::Unavailable {
-                location: self.location().to_owned(),
+                location: self.inner.location().to_owned(),
                 why: "the connection was lost, on request".to_owned(),
             };
             if self.lose.has_come() {
@@ -110,18 +87,6 @@ impl Store for CrashingStore {
             self.commit.crash_if_due();
             result
         })
-    }
-
-    fn amend(&self, amendment: Amendment) -> StoreFuture<'_, Meta> {
-        self.inner.amend(amendment)
-    }
-
-    fn confirm_lock(&self) -> StoreFuture<'_, ()> {
-        self.inner.confirm_lock()
-    }
-
-    fn verify(&self) -> StoreFuture<'_, Verification> {
-        self.inner.verify()
     }
 }
 

@@ -1,5 +1,4 @@
 use std::{
-    fs::File,
     io::{self, BufReader, BufWriter, Write},
     path::Path,
 };
@@ -8,8 +7,10 @@ use super::command::StateCommand;
 use crate::{
     cli::{
         failure::{Failure, status},
-        streams::Results,
+        spool::Spool,
+        streams::{self, Results},
     },
+    files,
     render::humanize,
     state::{StateError, StateKey, Store, export, private_file},
 };
@@ -39,13 +40,22 @@ pub(super) fn export(
             ));
         }
         None => {
+            let printed = |error| match error {
+                StateError::Output(error) => Failure::from(error),
+                error => error.into(),
+            };
             let mut out = BufWriter::new(Results::new(io::stdout()));
-            let exported = write(command, &*store, &mut out, key.as_ref());
-            if let Err(StateError::Output(error)) = exported {
-                return Err(error.into());
+            // A file can always be written to. Anything else may be a pipe that nobody reads.
+            if streams::stdout_is_file() {
+                write(command, &*store, &mut out, key.as_ref()).map_err(printed)?;
+                out.flush()?;
+            } else {
+                let encrypted = command.context.state_key(&command.state)?.is_some();
+                let mut spool = Spool::new(encrypted && plain);
+                write(command, &*store, &mut spool, key.as_ref()).map_err(printed)?;
+                drop(store);
+                spool.print(&mut out)?;
             }
-            exported?;
-            out.flush()?;
         }
     }
     Ok(status::DONE)
@@ -70,7 +80,7 @@ pub(super) fn import(command: &StateCommand<'_>, file: &Path) -> Result<u8, Fail
     let reader: Box<dyn io::BufRead + Send> = if file == Path::new("-") {
         Box::new(BufReader::new(io::stdin()))
     } else {
-        let file = File::open(file)
+        let file = files::open_given(file)
             .map_err(|error| Failure::new(format!("could not read {}: {error}", file.display())))?;
         Box::new(BufReader::new(file))
     };

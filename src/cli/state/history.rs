@@ -30,6 +30,7 @@ pub(super) fn history(
     // The runs that touched a key may be far apart.
     let asked = if key.is_some() { usize::MAX } else { limit };
     let mut runs = command.block_on(store.runs(asked))?;
+    drop(store);
     if let Some(key) = key {
         for run in &mut runs {
             run.changes.retain(|change| change.address.key_str() == key.as_str());

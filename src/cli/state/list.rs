@@ -7,6 +7,7 @@ use crate::{
     cli::{
         args::{DataFormat, Target},
         failure::{Failure, status},
+        spool::Spool,
     },
     model::{Address, ChangeIntent, Drift, Intent, Record, one_line, printable},
     render::humanize,
@@ -76,7 +77,8 @@ pub(super) fn list(
     let mut unknown = command.block_on(store.intents())?;
     unknown.retain(|intent| selection.contains(&intent.address));
     let records = Records::new(&*store, command.runtime.handle().clone());
-    let mut out = command.context.output.out();
+    let secret = command.context.state_key(&command.state)?.is_some();
+    let mut out = Spool::new(secret);
     let mut documents = Vec::new();
     let mut shown = 0_u64;
     for located in records {
@@ -102,7 +104,7 @@ pub(super) fn list(
     shown += unknown.len() as u64;
     if format == DataFormat::Json {
         documents.extend(unknown.iter().map(intent_json));
-        drop(out);
+        drop(store);
         command.context.output.json(&json!({
             "format": "pushsync/state-list/1",
             "environment": command.state.environment(),
@@ -122,7 +124,8 @@ pub(super) fn list(
             intent.at
         )?;
     }
-    drop(out);
+    drop(store);
+    out.print(&mut command.context.output.out())?;
     let at = meta.api.map(|api| format!(", at the API at {api}")).unwrap_or_default();
     let count = humanize::count(shown, "delivery", "deliveries");
     command.note(&format!("{count}{at}"));
@@ -148,6 +151,7 @@ pub(super) fn show(
         }
     };
     document["api"] = json!(command.block_on(store.meta())?.api);
+    drop(store);
     if format == DataFormat::Json {
         command.context.output.json(&document)?;
         return Ok(status::DONE);

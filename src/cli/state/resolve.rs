@@ -12,7 +12,7 @@ use crate::{
 pub(super) fn resolve(
     command: &StateCommand<'_>,
     address: &Address,
-    sent: Option<String>,
+    sent: Option<MessageId>,
 ) -> Result<u8, Failure> {
     let store = command.open("state resolve")?;
     let shown = command.shown(address);
@@ -21,7 +21,7 @@ pub(super) fn resolve(
         return Err(Failure::new(format!("{shown} is not unknown: there is nothing to resolve")));
     };
     let earlier = command.block_on(store.record(address))?;
-    let id = sent.map(MessageId::new);
+    let id = sent;
     if let (Some(id), Some(record)) = (&id, &earlier)
         && record.id == *id
     {

@@ -20,6 +20,7 @@ pub(super) fn verify(command: &StateCommand<'_>, format: DataFormat) -> Result<u
     };
     let found = command.block_on(store.verify())?;
     let api = command.block_on(store.meta())?.api;
+    drop(store);
     match format {
         DataFormat::Json => command.context.output.json(&json!({
             "format": "pushsync/verification/1",

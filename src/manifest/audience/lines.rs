@@ -5,6 +5,7 @@ use std::{ops::Range, path::PathBuf, sync::OnceLock};
 use super::VISITOR_COLUMN;
 use crate::{
     diagnostics::{Excerpts, Names, Secrets},
+    files,
     manifest::{
         source_file::MOST_SHOWN,
         suggest,
@@ -12,6 +13,9 @@ use crate::{
     },
     model::VisitorId,
 };
+
+/// The cells of a file are counted in 32 bits.
+pub(crate) const MOST_BYTES: u64 = 4 << 30;
 
 /// The lines of a file, read when the first one is to be shown.
 pub(crate) struct FileLines {
@@ -60,7 +64,7 @@ impl FileLines {
 
     fn text(&self) -> Option<&Text> {
         let text = self.text.get_or_init(|| {
-            let bytes = std::fs::read(&self.path).ok()?;
+            let bytes = files::read(&self.path, MOST_BYTES).ok()?;
             let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
             let text = String::from_utf8_lossy(bytes).into_owned();
             let breaks = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');

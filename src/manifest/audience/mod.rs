@@ -6,7 +6,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use lines::FileLines;
+pub(crate) use lines::{FileLines, MOST_BYTES};
 pub use table::Table;
 
 /// The column that every CSV file has.

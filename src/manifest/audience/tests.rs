@@ -51,7 +51,7 @@ fn every_bad_row_is_reported() {
 }
 
 #[test]
-fn headers_are_checked() {
+fn a_csv_file_needs_a_header_row_with_each_name_once() {
     assert_eq!(
         problems(""),
         ["1:1 this CSV file is empty: it needs a header row with `visitor_id`"]

@@ -5,6 +5,7 @@ pub(crate) mod checks;
 #[cfg(test)]
 mod checks_tests;
 mod engine;
+mod expressions;
 mod places;
 
 pub use engine::engine;

@@ -7,7 +7,7 @@ use serde::{Deserialize as _, de::DeserializeOwned};
 use super::{
     decode::{At, Fault, FaultKind},
     document::{Document, SECTIONS},
-    tree::{Flaw, Places},
+    tree::{Flaw, places::Places},
     values::{Value, ValueId, Values},
 };
 use crate::{

@@ -4,8 +4,10 @@ use std::collections::{HashMap, HashSet};
 
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Span as ParserSpan};
 
-use super::values::{MAX_DEPTH, Value, ValueId, Values};
+use super::values::MAX_DEPTH;
 use crate::manifest::limits::Limits;
+
+pub(crate) mod places;
 
 /// A point in a file.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -75,26 +77,6 @@ pub(crate) struct Tree {
     index: HashMap<NodeId, HashMap<Box<str>, usize>>,
     /// Nodes that are not the value at their path: their places count for nothing.
     strange: HashSet<NodeId>,
-}
-
-/// The places of values.
-#[derive(Debug, Default)]
-pub(crate) struct Places {
-    /// The span of each value, or the nearest known one around it.
-    spans: Vec<Span>,
-    /// The nodes of values.
-    nodes: HashMap<ValueId, NodeId>,
-}
-
-impl Places {
-    pub(crate) fn span(&self, value: ValueId) -> Span {
-        self.spans.get(value as usize).copied().unwrap_or_default()
-    }
-
-    /// The node of a value, if it has one of its own.
-    pub(crate) fn node(&self, value: ValueId) -> Option<NodeId> {
-        self.nodes.get(&value).copied()
-    }
 }
 
 /// Mappings with more entries than this are indexed.
@@ -313,59 +295,6 @@ impl Tree {
         }
     }
 
-    /// Compares the nodes with the values, and forgets the places of those that differ.
-    pub(crate) fn fit(&mut self, values: &Values<'_>) -> Places {
-        let spans = vec![Span::default(); values.ids().count()];
-        let mut places = Places { spans, nodes: HashMap::new() };
-        if let Some(root) = self.root {
-            self.fit_node(values, Values::ROOT, root, Span::default(), &mut places);
-        }
-        places
-    }
-
-    fn fit_node(
-        &mut self,
-        values: &Values<'_>,
-        value: ValueId,
-        node: NodeId,
-        around: Span,
-        places: &mut Places,
-    ) {
-        let target = self.resolve(node);
-        let same = match (values.get(value), &self.node(target).what) {
-            (Value::List(items), What::Seq(nodes)) => items.len() == nodes.len(),
-            (Value::Map(entries), What::Map(nodes)) => entries.len() == nodes.len(),
-            (Value::Null, What::Scalar { value: text, .. }) => {
-                matches!(&**text, "" | "~" | "null" | "Null" | "NULL")
-            }
-            (_, What::Scalar { value: text, .. }) => values.text(value) == Some(text),
-            _ => false,
-        };
-        if !same {
-            self.strange.insert(node);
-            return around_all(values, value, around, places);
-        }
-        let span = self.node(node).span;
-        places.spans[value as usize] = span;
-        places.nodes.insert(value, node);
-        match values.get(value) {
-            Value::List(items) => {
-                for (item, node) in items.iter().zip(self.items(target).to_vec()) {
-                    self.fit_node(values, *item, node, span, places);
-                }
-            }
-            Value::Map(entries) => {
-                let nodes = self.entries(target).to_vec();
-                for ((key, value), (key_node, node)) in entries.iter().zip(nodes) {
-                    self.fit_node(values, *key, key_node, span, places);
-                    let key = places.span(*key);
-                    self.fit_node(values, *value, node, key, places);
-                }
-            }
-            _ => {}
-        }
-    }
-
     /// Whether the place of a node is that of the value at its path.
     pub(crate) fn is_strange(&self, node: NodeId) -> bool {
         self.strange.contains(&node)
@@ -374,23 +303,6 @@ impl Tree {
     /// Whether any node is not the value at its path.
     pub(crate) fn has_strange(&self) -> bool {
         !self.strange.is_empty()
-    }
-}
-
-/// Gives a value and all inside it the place around it.
-fn around_all(values: &Values<'_>, value: ValueId, around: Span, places: &mut Places) {
-    places.spans[value as usize] = around;
-    match values.get(value) {
-        Value::List(items) => {
-            items.iter().for_each(|item| around_all(values, *item, around, places));
-        }
-        Value::Map(entries) => {
-            for (key, value) in entries {
-                around_all(values, *key, around, places);
-                around_all(values, *value, around, places);
-            }
-        }
-        _ => {}
     }
 }
 

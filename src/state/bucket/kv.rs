@@ -187,10 +187,11 @@ impl Kv for BucketKv {
     }
 
     /// Errors do no harm: every commit is in the bucket.
-    fn close(mut self) {
+    fn close(mut self) -> Result<(), StateError> {
         if self.written && !self.failed {
             let _next_time = if self.is_long() { self.compact() } else { self.advance() };
         }
+        Ok(())
     }
 }
 

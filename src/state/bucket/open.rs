@@ -27,7 +27,10 @@ pub(in crate::state) fn open(
     bucket: Bucket,
     options: OpenOptions,
 ) -> Result<Box<dyn Store>, StateError> {
-    let store = ThreadedStore::start(bucket.location()?, move |_| engine(&bucket, &options))?;
+    let store =
+        ThreadedStore::start(bucket.location()?, &options.close_errors.clone(), move |_| {
+            engine(&bucket, &options)
+        })?;
     Ok(Box::new(store))
 }
 

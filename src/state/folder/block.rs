@@ -17,6 +17,8 @@
 
 use std::ops::Range;
 
+use crate::model::leb128;
+
 /// Entries as they are: encrypted values cannot be compressed.
 const PLAIN: u8 = 0;
 const COMPRESSED: u8 = 1;
@@ -46,7 +48,7 @@ pub(super) fn pack(entries: &[Pair<'_>]) -> Vec<u8> {
         let shared = key.iter().zip(before).take_while(|(a, b)| a == b).count();
         let rest = key.get(shared..).unwrap_or_default();
         for length in [shared, rest.len(), value.len()] {
-            put_length(&mut plain, length);
+            leb128::put(&mut plain, length as u128);
         }
         plain.extend_from_slice(rest);
         plain.extend_from_slice(value);
@@ -56,7 +58,7 @@ pub(super) fn pack(entries: &[Pair<'_>]) -> Vec<u8> {
     let mut packed = Vec::with_capacity(compressed.len().min(plain.len()) + 6);
     if compressed.len() + 5 < plain.len() {
         packed.push(COMPRESSED);
-        put_length(&mut packed, plain.len());
+        leb128::put(&mut packed, plain.len() as u128);
         packed.extend_from_slice(&compressed);
     } else {
         packed.push(PLAIN);
@@ -151,25 +153,8 @@ impl Block {
     }
 }
 
-fn put_length(out: &mut Vec<u8>, mut length: usize) {
-    while length >= 0x80 {
-        out.push(0x80 | (length & 0x7f) as u8);
-        length >>= 7;
-    }
-    out.push(length as u8);
-}
-
 fn take_length(from: &mut &[u8]) -> Option<usize> {
-    let mut length = 0_usize;
-    for shift in (0..usize::BITS).step_by(7) {
-        let (byte, rest) = from.split_first()?;
-        *from = rest;
-        length |= usize::from(byte & 0x7f).checked_shl(shift)?;
-        if byte & 0x80 == 0 {
-            return Some(length);
-        }
-    }
-    None
+    usize::try_from(leb128::take(from)?).ok()
 }
 
 #[cfg(test)]
@@ -244,7 +229,7 @@ mod tests {
     #[test]
     fn a_length_beyond_what_the_bytes_can_hold_takes_no_memory() {
         let mut packed = vec![COMPRESSED];
-        put_length(&mut packed, usize::MAX);
+        leb128::put(&mut packed, usize::MAX as u128);
         packed.extend_from_slice(&[0; 20]);
         assert_eq!(unpacked(&packed), Err(Broken));
     }

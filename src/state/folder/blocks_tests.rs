@@ -117,7 +117,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn it_is_a_sorted_map(
+    fn blocks_are_a_sorted_map(
         writes in proptest::collection::vec(changes(), 1..8),
         ranges in proptest::collection::vec((bounds(), bounds()), 8),
     ) {
@@ -230,7 +230,7 @@ fn a_block_that_leads_back_is_damage() {
 }
 
 #[test]
-fn a_block_that_is_no_block_is_damage() {
+fn bytes_that_are_not_a_block_are_damage() {
     let tree = tree();
     let blocks = blocks(&tree);
     write(&blocks, &Change::from([(key(1), Some(vec![1; 200]))]));

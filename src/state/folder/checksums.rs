@@ -64,7 +64,14 @@ pub(super) fn lift(folder: &Path) -> Result<(), StateError> {
 
 /// Seals the files, which must be closed. `lifted` has the checksums of the seal that was taken off, if
 /// nothing was written since.
-pub(super) fn put(folder: &Path, files: &Path, lifted: Option<&Sums>) -> Result<(), StateError> {
+///
+/// `db` was open while sled was: only such a file tells each error that sled did not tell.
+pub(super) fn put(
+    folder: &Path,
+    files: &Path,
+    lifted: Option<&Sums>,
+    db: Option<&File>,
+) -> Result<(), StateError> {
     let (path, before) = (folder.join(FILE), folder.join(LIFTED));
     if let Some(lifted) = lifted
         && sums(files)? == *lifted
@@ -73,6 +80,7 @@ pub(super) fn put(folder: &Path, files: &Path, lifted: Option<&Sums>) -> Result<
         return fs::rename(&before, &path).map_err(StateError::io("rename", &before));
     }
     // Durable before their seal is: else a loss of power could leave a seal that fits no file.
+    db.map_or(Ok(()), File::sync_all).map_err(StateError::io("sync", files.join("db")))?;
     private_file::sync_tree(files)?;
     let bytes = serde_json::to_vec(&sums(files)?).map_err(StateError::unstorable(FILE))?;
     private_file::replace(&path, &bytes)?;

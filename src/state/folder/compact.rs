@@ -6,17 +6,15 @@
 
 use std::{ops::Bound, path::Path};
 
-use sled::Db;
-
 use crate::state::{OpenOptions, StateError, kv::Kv as _, private_file};
 
 use super::{
     blocks::Blocks,
     checksums,
-    error::sled_error,
+    database::Database,
     open::open_engine,
-    paths::{SledPaths, remove_folder, rename, restrict},
-    sled_kv::{AT_ONCE, database, released},
+    paths::{SledPaths, remove_folder, restrict},
+    sled_kv::{AT_ONCE, released},
 };
 
 /// What a compaction came to.
@@ -43,17 +41,23 @@ pub(super) fn rewrite(
         return Err(StateError::damaged(location, problem));
     }
     let mut kv = state.into_kv();
+    if let Err(error) = kv.database().map(drop) {
+        kv.abandon();
+        return Err(error);
+    }
     let current = kv.database()?;
     let before = size(files)?;
     private_file::create_folder(fresh)?;
     {
-        let new = database(fresh, location)?;
+        let new = Database::open(fresh, location)?;
+        let _call = new.call();
         copy(current, &new, fresh, location)?;
-        new.flush().map_err(|error| sled_error(&error, location, fresh))?;
+        new.flush().map_err(|error| new.error(&error, location, fresh))?;
     }
     let _free = released(fresh)?;
     {
-        let new = database(fresh, location)?;
+        let new = Database::open(fresh, location)?;
+        let _call = new.call();
         if checksum(current, files, location)? != checksum(&new, fresh, location)? {
             let why = "the new files do not have the same entries; the old ones are as they were";
             return Err(StateError::unavailable(location, why));
@@ -66,7 +70,7 @@ pub(super) fn rewrite(
     if size(fresh)? >= before {
         // sled's files have unused bytes of their own in them: nothing can be won.
         remove_folder(fresh)?;
-        kv.close();
+        kv.close()?;
         return Ok(Compacted { before, after: before });
     }
     restrict(fresh)?;
@@ -76,21 +80,21 @@ pub(super) fn rewrite(
         let why = "sled does not let go of the old files; they are as they were";
         return Err(StateError::unavailable(location, why));
     }
-    rename(files, old)?;
-    private_file::sync_folder(folder)?;
-    rename(fresh, files)?;
-    private_file::sync_folder(folder)?;
-    checksums::put(folder, files, None)?;
+    paths.replace_files()?;
+    checksums::put(folder, files, None, None)?;
     remove_folder(old)?;
     Ok(Compacted { before, after: size(files)? })
 }
 
 /// All environments.
-fn copy(from: &Db, to: &Db, folder: &Path, location: &str) -> Result<(), StateError> {
-    let failed = |error: sled::Error| sled_error(&error, location, folder);
+fn copy(from: &Database, to: &Database, folder: &Path, location: &str) -> Result<(), StateError> {
     for name in from.tree_names() {
-        let old = Blocks::new(from.open_tree(&name).map_err(failed)?, folder, location);
-        let new = Blocks::new(to.open_tree(&name).map_err(failed)?, folder, location);
+        let blocks = |database: &Database| {
+            let tree = database.open_tree(&name);
+            let tree = tree.map_err(|error| database.error(&error, location, folder))?;
+            Ok::<_, StateError>(Blocks::new(tree, folder, location))
+        };
+        let (old, new) = (blocks(from)?, blocks(to)?);
         let mut batch = Vec::<(Vec<u8>, Vec<u8>)>::new();
         let write = |batch: &mut Vec<(Vec<u8>, Vec<u8>)>| {
             new.write(batch.iter().map(|(key, value)| (key.as_slice(), Some(value.as_slice()))))?;
@@ -110,7 +114,7 @@ fn copy(from: &Db, to: &Db, folder: &Path, location: &str) -> Result<(), StateEr
 }
 
 /// A checksum over all entries of all environments.
-fn checksum(db: &Db, folder: &Path, location: &str) -> Result<blake3::Hash, StateError> {
+fn checksum(db: &Database, folder: &Path, location: &str) -> Result<blake3::Hash, StateError> {
     let mut sum = blake3::Hasher::new();
     let mut add = |bytes: &[u8]| {
         sum.update(&(bytes.len() as u64).to_le_bytes());
@@ -120,7 +124,7 @@ fn checksum(db: &Db, folder: &Path, location: &str) -> Result<blake3::Hash, Stat
     names.sort();
     for name in names {
         add(&name);
-        let tree = db.open_tree(&name).map_err(|error| sled_error(&error, location, folder))?;
+        let tree = db.open_tree(&name).map_err(|error| db.error(&error, location, folder))?;
         let blocks = Blocks::new(tree, folder, location);
         blocks.walk(&Bound::Unbounded, &Bound::Unbounded, false, &mut |key, value| {
             add(key);

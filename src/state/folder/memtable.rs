@@ -1,9 +1,7 @@
 //! Commits that are not in sled yet: durable in the write-ahead log, and in memory as a sorted map (the memtable)
 //! that lies over sled's entries.
 
-use std::ops::Bound;
-
-use sled::Db;
+use std::{mem, ops::Bound};
 
 use crate::state::{
     StateError,
@@ -14,6 +12,7 @@ use crate::state::{
 
 use super::{
     checksums::{self, Sums},
+    database::Database,
     paths::{SledPaths, restrict},
     sled_kv::{self, SledKv},
     wal::{self, Left, Wal},
@@ -35,6 +34,11 @@ pub(super) struct MemtableKv {
     wal: Wal,
     /// It is not known whether the last commit was written.
     failed: bool,
+    /// Writing to sled has failed: what its files hold by now is not what the disk has, and nothing more is
+    /// written to them. The log has everything.
+    flush_failed: bool,
+    /// The folder is not at its path any more: only files that are open are written.
+    detached: bool,
     paths: SledPaths,
 }
 
@@ -48,11 +52,20 @@ impl MemtableKv {
     ) -> Result<Self, StateError> {
         let sled = open(&paths, environment, location, sums.is_some())?;
         let wal = Wal::new(&paths.folder, environment);
-        Ok(Self { sled, unchanged: sums, memtable: Changes::new(), wal, failed: false, paths })
+        Ok(Self {
+            sled,
+            unchanged: sums,
+            memtable: Changes::new(),
+            wal,
+            failed: false,
+            flush_failed: false,
+            detached: false,
+            paths,
+        })
     }
 
     /// All environments, as sled has them.
-    pub(super) fn database(&mut self) -> Result<&Db, StateError> {
+    pub(super) fn database(&mut self) -> Result<&Database, StateError> {
         self.flush()?;
         Ok(self.sled.database())
     }
@@ -63,10 +76,23 @@ impl MemtableKv {
             return Ok(());
         }
         self.unchanged = None;
+        self.flush_failed = true;
         self.sled.write(&self.memtable)?;
+        self.flush_failed = false;
         self.wal.clear()?;
         self.memtable.clear();
         Ok(())
+    }
+
+    /// The folder is not at its path any more. Whether a commit can be written all the same.
+    pub(super) fn detach(&mut self) -> bool {
+        self.detached = true;
+        self.wal.is_linked()
+    }
+
+    /// Leaves sled as it is: it could panic again when it is dropped, wait for ever, or write.
+    pub(super) fn abandon(self) {
+        mem::forget(self);
     }
 }
 
@@ -81,8 +107,9 @@ fn open(
     // If not, sled says that they are locked.
     let _free = sled_kv::released(&paths.files)?;
     let sled = Box::new(SledKv::open(&paths.files, environment, location)?);
-    if !closed_well {
-        sled.make_durable()?;
+    if !closed_well && let Err(error) = sled.make_durable() {
+        mem::forget(sled);
+        return Err(error);
     }
     restrict(&paths.files)?;
     Ok(sled)
@@ -107,9 +134,13 @@ pub(super) fn recover(paths: &SledPaths, location: &str, left: Left) -> Result<(
         return Err(damaged("goes on from a later commit than the database has"));
     }
     // If sled has it already, the death came before the log was removed.
-    if known.is_none_or(|known| known < newest) {
-        sled.write(&changes)?;
+    if known.is_none_or(|known| known < newest)
+        && let Err(error) = sled.write(&changes)
+    {
+        mem::forget(sled);
+        return Err(error);
     }
+    sled.close();
     Ok(())
 }
 
@@ -158,22 +189,27 @@ impl Kv for MemtableKv {
         self.failed = true;
         self.wal.append(changes)?;
         self.memtable.extend(changes.iter().map(|(key, value)| (key.clone(), value.clone())));
-        if self.wal.length() >= LONGEST {
+        if self.wal.length() >= LONGEST && !self.detached {
             self.flush()?;
         }
         self.failed = false;
         Ok(())
     }
 
-    /// Errors do not matter: without checksums, the next opening just trusts less.
-    fn close(mut self) {
-        if self.failed || self.flush().is_err() {
-            return;
+    /// An error does no harm: the log has what sled does not have, and without checksums the next opening writes
+    /// sled's files anew.
+    fn close(mut self) -> Result<(), StateError> {
+        let closed = if self.failed || self.detached { Ok(()) } else { self.flush() };
+        if self.flush_failed || self.detached {
+            self.abandon();
+            return closed;
         }
-        let Self { sled, unchanged, paths: SledPaths { folder, files, .. }, .. } = self;
-        drop(sled);
-        if sled_kv::released(&files).is_ok_and(|free| free) {
-            let _unsealed = checksums::put(&folder, &files, unchanged.as_ref());
+        let Self { sled, unchanged, failed, paths: SledPaths { folder, files, .. }, .. } = self;
+        let db = sled.close();
+        closed?;
+        if !failed && sled_kv::released(&files)? {
+            checksums::put(&folder, &files, unchanged.as_ref(), Some(&db))?;
         }
+        Ok(())
     }
 }

@@ -1,8 +1,7 @@
 //! The folder of a store: everything that is checked, and in which order, before its bytes are trusted.
 
-use std::{fs, io, mem, ops::Bound, path::Path};
+use std::{fs, io, ops::Bound, path::Path};
 
-use sled::Db;
 use uuid::Uuid;
 
 use crate::state::{
@@ -15,6 +14,7 @@ use crate::state::{
 
 use super::{
     checksums,
+    database::Database,
     last_commit::{self, LastCommit, LastCommits},
     layout::{self, KnownEnvironment, Layout},
     lock::Lock,
@@ -91,7 +91,6 @@ pub(super) fn open_engine(
     if *mode == Mode::MustExist && !exists(&folder.join(layout::FILE))? && !anything()? {
         return Err(not_found());
     }
-    private_file::create_folder(folder)?;
     let lock = Lock::take(folder, location, &options.holder, options.lock_timeout)?;
     paths.recover()?;
 
@@ -119,8 +118,12 @@ pub(super) fn open_engine(
     } else {
         check_files(&paths, location)?;
         sums = checksums::check(folder, &paths.files, location)?;
-        if sums.is_none() {
+        // If a thread holds the files for long, opening them says so.
+        if sums.is_none() && sled_kv::released(&paths.files)? {
             sled_kv::remove_unfinished(&paths.files)?;
+            paths.renew()?;
+            // Written again as well: its name may be one that the disk does not have.
+            layout.write(folder)?;
         }
         if let Some(left) = wal::read(folder, location)? {
             memtable::recover(&paths, location, left)?;
@@ -200,7 +203,7 @@ fn check_files(paths: &SledPaths, location: &str) -> Result<(), StateError> {
 
 impl FolderKv {
     /// All environments, as sled has them.
-    pub(super) fn database(&mut self) -> Result<&Db, StateError> {
+    pub(super) fn database(&mut self) -> Result<&Database, StateError> {
         self.kv.database()
     }
 
@@ -250,6 +253,9 @@ impl Kv for FolderKv {
     }
 
     fn write(&mut self, changes: &Changes) -> Result<(), StateError> {
+        if !self.lock.has_folder() && !self.kv.detach() {
+            return self.lock.check();
+        }
         let header = StateHeader::among(changes, &self.location)?;
         let lineage = header.meta.lineage;
         // `None` before the first commit.
@@ -265,9 +271,8 @@ impl Kv for FolderKv {
         if renewed { self.settle_lineage(lineage) } else { Ok(()) }
     }
 
-    /// The lock is one of the file system, held as long as the file is open.
     fn confirm_lock(&mut self) -> Result<(), StateError> {
-        Ok(())
+        self.check_lock()
     }
 
     fn verify(&self) -> Result<Vec<String>, StateError> {
@@ -280,14 +285,20 @@ impl Kv for FolderKv {
         }
     }
 
-    fn close(self) {
-        self.kv.close();
+    fn check_lock(&self) -> Result<(), StateError> {
+        self.lock.check()
     }
 
-    /// sled could panic again when it is dropped, or wait for ever.
+    fn close(mut self) -> Result<(), StateError> {
+        if !self.lock.has_folder() {
+            self.kv.detach();
+        }
+        self.kv.close()
+    }
+
     fn abandon(self) {
         let Self { kv, lock, .. } = self;
-        mem::forget(kv);
+        kv.abandon();
         drop(lock);
     }
 }

@@ -1,7 +1,8 @@
 //! The files and folders of a store.
 
 use std::{
-    fs,
+    fs::{self, File},
+    io::{Read, Write},
     path::{Path, PathBuf},
 };
 
@@ -42,6 +43,55 @@ impl SledPaths {
         }
         if exists(&self.fresh)? { remove_folder(&self.fresh) } else { Ok(()) }
     }
+}
+
+impl SledPaths {
+    /// Writes sled's files once more, durably. After an fsync has failed, the system answers what was written
+    /// although the disk does not have it, and never writes it again: files that were not closed well are not
+    /// believed. Nobody has them open. Their bytes stay the same, so they may change one after another.
+    pub(super) fn renew(&self) -> Result<(), StateError> {
+        let failed = |error: walkdir::Error| StateError::io("read", &self.files)(error.into());
+        let all: Vec<_> = walkdir::WalkDir::new(&self.files)
+            .into_iter()
+            .collect::<Result<_, _>>()
+            .map_err(failed)?;
+        let files = all.iter().filter(|entry| entry.file_type().is_file());
+        for path in files.map(walkdir::DirEntry::path) {
+            if path.extension().is_some_and(|extension| extension == "new") {
+                // An earlier attempt was cut off.
+                private_file::remove_if_any(path)?;
+                continue;
+            }
+            let new = PathBuf::from([path.as_os_str(), ".new".as_ref()].join("".as_ref()));
+            copy(path, &new)?;
+            rename(&new, path)?;
+        }
+        for folder in all.iter().filter(|entry| entry.file_type().is_dir()) {
+            private_file::sync_folder(folder.path())?;
+        }
+        Ok(())
+    }
+
+    /// Puts the new files, which are durable, in the place of the old ones.
+    pub(super) fn replace_files(&self) -> Result<(), StateError> {
+        rename(&self.files, &self.old)?;
+        private_file::sync_folder(&self.folder)?;
+        rename(&self.fresh, &self.files)?;
+        private_file::sync_folder(&self.folder)
+    }
+}
+
+/// Reads and writes all bytes: a copy that the file system makes could share what the disk has.
+fn copy(from: &Path, to: &Path) -> Result<(), StateError> {
+    let mut old = File::open(from).map_err(StateError::io("read", from))?;
+    let mut new = private_file::create_anew(to)?;
+    let mut buffer = vec![0; 1 << 20];
+    loop {
+        let length = old.read(&mut buffer).map_err(StateError::io("read", from))?;
+        let Some(bytes) = buffer.get(..length).filter(|bytes| !bytes.is_empty()) else { break };
+        new.write_all(bytes).map_err(StateError::io("write", to))?;
+    }
+    new.sync_all().map_err(StateError::io("sync", to))
 }
 
 pub(super) fn exists(path: &Path) -> Result<bool, StateError> {

@@ -19,15 +19,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use sled::Db;
-
 use crate::state::{
     StateError, keys,
     kv::{Changes, Kv, Visit},
     private_file,
 };
 
-use super::{blocks::Blocks, error::sled_error, overflow::SEGMENT};
+use super::{blocks::Blocks, database::Database};
 
 /// How many entries are written at once. Of the sizes that were tried, this makes the smallest files for
 /// 100,000 and for a million deliveries.
@@ -41,25 +39,12 @@ const LONGEST_RELEASE: Duration = Duration::from_secs(10);
 
 /// sled's files, and in them the tree of one environment.
 pub(super) struct SledKv {
-    // Before `db`: they are dropped first.
+    // Before the database: they are dropped first.
     blocks: Blocks,
-    db: Db,
+    database: Database,
     file: File,
     folder: PathBuf,
     location: String,
-}
-
-/// Opens (or creates) sled's files in this folder.
-pub(super) fn database(folder: &Path, location: &str) -> Result<Db, StateError> {
-    sled::Config::new()
-        .path(folder)
-        .segment_size(SEGMENT)
-        // A scan reads every page once: a larger cache saves nothing (measured).
-        .cache_capacity(4 << 20)
-        .flush_every_ms(None)
-        .use_compression(false)
-        .open()
-        .map_err(|error| sled_error(&error, location, folder))
 }
 
 /// Removes the snapshot that sled was writing when the process ended: sled would take it for a
@@ -106,9 +91,12 @@ impl SledKv {
         environment: &str,
         location: &str,
     ) -> Result<Self, StateError> {
-        let failed = |error: sled::Error| sled_error(&error, location, folder);
-        let db = database(folder, location)?;
-        let tree = db.open_tree(format!("environment:{environment}")).map_err(failed)?;
+        let database = Database::open(folder, location)?;
+        let tree = {
+            let _call = database.call();
+            let tree = database.open_tree(format!("environment:{environment}"));
+            tree.map_err(|error| database.error(&error, location, folder))?
+        };
         let blocks = Blocks::new(tree, folder, location);
         let path = folder.join("db");
         let file = File::options()
@@ -116,16 +104,20 @@ impl SledKv {
             .write(true)
             .open(&path)
             .map_err(StateError::io("open", &path))?;
-        Ok(Self { blocks, db, file, folder: folder.into(), location: location.to_owned() })
-    }
-
-    fn failed(&self, error: &sled::Error) -> StateError {
-        sled_error(error, &self.location, &self.folder)
+        Ok(Self { blocks, database, file, folder: folder.into(), location: location.to_owned() })
     }
 
     /// All environments.
-    pub(super) fn database(&self) -> &Db {
-        &self.db
+    pub(super) fn database(&self) -> &Database {
+        &self.database
+    }
+
+    /// Closes the database. Answers with its file.
+    pub(super) fn close(self) -> File {
+        let Self { blocks, database, file, .. } = self;
+        drop(blocks);
+        drop(database);
+        file
     }
 
     /// Makes everything in the folder durable, with its names.
@@ -136,7 +128,11 @@ impl SledKv {
 
     /// Makes everything written so far durable.
     fn sync(&self) -> Result<(), StateError> {
-        self.db.flush().map_err(|error| self.failed(&error))?;
+        {
+            let _call = self.database.call();
+            let flushed = self.database.flush();
+            flushed.map_err(|error| self.database.error(&error, &self.location, &self.folder))?;
+        }
         self.sync_blobs()?;
         self.file.sync_all().map_err(StateError::io("sync", self.folder.join("db")))
     }
@@ -159,6 +155,7 @@ impl SledKv {
 
 impl Kv for SledKv {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StateError> {
+        let _call = self.database.call();
         self.blocks.get(key)
     }
 
@@ -169,6 +166,7 @@ impl Kv for SledKv {
         backwards: bool,
         visit: &mut Visit<'_>,
     ) -> Result<(), StateError> {
+        let _call = self.database.call();
         self.blocks.walk(&from, &to, backwards, visit)
     }
 
@@ -181,11 +179,19 @@ impl Kv for SledKv {
             .collect();
         let mut rest = entries.as_slice();
         while !rest.is_empty() {
-            rest = &rest[self.blocks.write_some(rest, UNSYNCED)?..];
+            let written = {
+                let _call = self.database.call();
+                self.blocks.write_some(rest, UNSYNCED)?
+            };
+            rest = rest.get(written..).unwrap_or_default();
             self.sync()?;
         }
         let header = changes.get_key_value(keys::HEADER);
-        self.blocks.write(header.iter().map(|(key, value)| (key.as_slice(), value.as_deref())))?;
+        {
+            let _call = self.database.call();
+            self.blocks
+                .write(header.iter().map(|(key, value)| (key.as_slice(), value.as_deref())))?;
+        }
         self.sync()
     }
 }

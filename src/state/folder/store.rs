@@ -16,8 +16,9 @@ pub(in crate::state) fn open(
     options: OpenOptions,
 ) -> Result<Box<dyn Store>, StateError> {
     let location = folder.display().to_string();
+    let close_errors = options.close_errors.clone();
     let open = move |location: &str| open_engine(&folder, &options, location);
-    Ok(Box::new(ThreadedStore::start(location, open)?))
+    Ok(Box::new(ThreadedStore::start(location, &close_errors, open)?))
 }
 
 /// Rewrites sled's files without the room of removed entries.
@@ -28,7 +29,8 @@ pub(in crate::state) fn compact(
     let location = folder.display().to_string();
     let (told, done) = mpsc::channel();
     // On the thread of a store, as sled may panic there too.
-    let store = ThreadedStore::start(location, move |location| {
+    let close_errors = options.close_errors.clone();
+    let store = ThreadedStore::start(location, &close_errors, move |location| {
         let compacted = rewrite(&folder, &options, location)?;
         let open = open_engine(&folder, &options, location)?;
         let _waits = told.send(compacted);

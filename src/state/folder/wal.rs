@@ -66,6 +66,11 @@ impl Wal {
         self.length
     }
 
+    /// Whether it is open, and has a name somewhere.
+    pub(super) fn is_linked(&self) -> bool {
+        self.file.as_ref().is_some_and(private_file::is_linked)
+    }
+
     /// Adds one commit. It is durable when this returns.
     pub(super) fn append(&mut self, changes: &Changes) -> Result<(), StateError> {
         let path = self.folder.join(FILE);

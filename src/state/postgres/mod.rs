@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `pushsync_schema` | the versions of these tables |
 //! | `pushsync_states` | one for each environment: its header, and columns for people |
-//! | `pushsync_records`, `…_intents`, `…_runs`, `…_run_parts` | everything else, by environment and name |
+//! | `pushsync_records`, `…_intents`, `…_runs`, `…_run_parts`, `…_ids` | everything else, by environment and name |
 //! | `pushsync_locks` | who holds the lock of each environment |
 //!
 //! A commit is one statement: one round trip and one transaction. It begins with the row of the

@@ -23,7 +23,10 @@ pub(in crate::state) fn open(
     options: OpenOptions,
 ) -> Result<Box<dyn Store>, StateError> {
     let connect = ConnectOptions::parse(url.expose_secret())?;
-    let store = ThreadedStore::start(connect.location.clone(), move |_| engine(connect, &options))?;
+    let store =
+        ThreadedStore::start(connect.location.clone(), &options.close_errors.clone(), move |_| {
+            engine(connect, &options)
+        })?;
     Ok(Box::new(store))
 }
 

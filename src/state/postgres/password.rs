@@ -7,6 +7,10 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio_postgres::{Config, config::Host};
 
 use super::connect_options::split;
+use crate::files;
+
+/// More than a file of passwords has.
+const MOST_BYTES: u64 = 1 << 20;
 
 /// The URL with a password, if it has none and the environment knows one. `variable` reads the
 /// environment.
@@ -52,7 +56,7 @@ fn from_file(config: &Config, variable: &dyn Fn(&str) -> Option<String>) -> Opti
     let port = config.get_ports().first().copied().unwrap_or(5432).to_string();
     let user = config.get_user().map(str::to_owned).or_else(|| variable("USER"))?;
     let wanted = [host, &port, config.get_dbname().unwrap_or(&user), &user];
-    let text = fs::read_to_string(file).ok()?;
+    let text = String::from_utf8(files::read(&file, MOST_BYTES).ok()?).ok()?;
     text.lines().filter(|line| !line.starts_with('#')).find_map(|line| {
         let mut fields = fields(line);
         let password = fields.pop().filter(|_| fields.len() == wanted.len())?;

@@ -13,7 +13,8 @@ pub(super) struct SqlTable {
 }
 
 /// The tables, in the order of their letters.
-pub(super) const TABLES: [SqlTable; 4] = [
+pub(super) const TABLES: [SqlTable; 5] = [
+    SqlTable { letter: b'd', name: "pushsync_ids" },
     SqlTable { letter: b'h', name: "pushsync_runs" },
     SqlTable { letter: b'i', name: "pushsync_intents" },
     SqlTable { letter: b'p', name: "pushsync_run_parts" },
@@ -96,6 +97,9 @@ mod tests {
     use super::*;
     use crate::state::keys::Table;
 
+    const PARTS: usize = 3;
+    const RECORDS: usize = 4;
+
     fn range(table: usize, from: &[u8], to: Option<&[u8]>) -> NameRange {
         let table = TABLES[table];
         NameRange { table, from: from.to_vec(), to: to.map(<[u8]>::to_vec) }
@@ -103,7 +107,7 @@ mod tests {
 
     #[test]
     fn every_table_has_its_rows() {
-        for table in [Table::Records, Table::Intents, Table::Runs, Table::RunParts] {
+        for table in [Table::Records, Table::Intents, Table::Runs, Table::RunParts, Table::Ids] {
             let key = table.key(b"name");
             let Some(RowKey::Row(at, name)) = RowKey::of(&key) else {
                 panic!("{table:?} has none")
@@ -123,16 +127,16 @@ mod tests {
         use Bound::{Excluded, Included, Unbounded};
         let key = |text: &str| text.as_bytes().to_vec();
         for (from, to, expected) in [
-            (Included(key("ra")), Excluded(key("rb")), vec![range(3, b"a", Some(b"b"))]),
-            (Excluded(key("ra")), Included(key("rb")), vec![range(3, b"a\0", Some(b"b\0"))]),
-            (Excluded(key("ra")), Unbounded, vec![range(3, b"a\0", None)]),
+            (Included(key("ra")), Excluded(key("rb")), vec![range(RECORDS, b"a", Some(b"b"))]),
+            (Excluded(key("ra")), Included(key("rb")), vec![range(RECORDS, b"a\0", Some(b"b\0"))]),
+            (Excluded(key("ra")), Unbounded, vec![range(RECORDS, b"a\0", None)]),
             (Included(key("rb")), Included(key("ra")), vec![]),
             (
                 Included(key("pz")),
                 Included(key("ra")),
-                vec![range(2, b"z", None), range(3, b"", Some(b"a\0"))],
+                vec![range(PARTS, b"z", None), range(RECORDS, b"", Some(b"a\0"))],
             ),
-            (Unbounded, Excluded(key("i")), vec![range(0, b"", None)]),
+            (Unbounded, Excluded(key("h")), vec![range(0, b"", None)]),
         ] {
             assert_eq!(NameRange::between(&from, &to), expected, "{from:?} {to:?}");
         }

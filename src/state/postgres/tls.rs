@@ -10,6 +10,11 @@ use rustls::{
 use rustls_platform_verifier::BuilderVerifierExt;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use crate::files;
+
+/// More than all certificates of a system have.
+const MOST_BYTES: u64 = 16 << 20;
+
 /// Makes TLS connections. The error is a sentence.
 pub(super) fn connector(root_certificates: Option<&Path>) -> Result<MakeRustlsConnect, String> {
     let failed = |error: rustls::Error| format!("TLS cannot be set up: {error}");
@@ -26,9 +31,9 @@ pub(super) fn connector(root_certificates: Option<&Path>) -> Result<MakeRustlsCo
 fn roots(file: &Path) -> Result<RootCertStore, String> {
     let name = file.display();
     let mut roots = RootCertStore::empty();
-    let certificates = CertificateDer::pem_file_iter(file)
+    let bytes = files::read(file, MOST_BYTES)
         .map_err(|error| format!("sslrootcert: {name} cannot be read: {error}"))?;
-    for certificate in certificates {
+    for certificate in CertificateDer::pem_slice_iter(&bytes) {
         certificate
             .map_err(|error| error.to_string())
             .and_then(|certificate| roots.add(certificate).map_err(|error| error.to_string()))

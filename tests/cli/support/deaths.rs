@@ -79,7 +79,8 @@ impl Deaths<'_> {
         assert_eq!(sandbox.there(), world.wanted());
         check(&sandbox, project, 0, "all");
         project.run("state verify").ok();
-        println!(
+        let _ = writeln!(
+            std::io::stderr(),
             "died {killed} times with updates and deletes, {creates} with creates alone, in {runs} runs: \
              {moments:?}; {unsure} updates and deletes were left without outcome"
         );

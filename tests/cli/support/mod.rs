@@ -16,7 +16,7 @@ pub(crate) use deaths::Deaths;
 pub(crate) use devtools::Page;
 pub(crate) use fake::{Answer, Fake};
 pub(crate) use project::{ADA, BEN, CLEO, Project, many, quoted};
-pub(crate) use run::{Run, Running, Waiting, run, run_as};
+pub(crate) use run::{Ran, Run, Running, Waiting, run, run_as};
 pub(crate) use sandbox::Sandbox;
 pub(crate) use world::{World, check, resolve};
 

@@ -33,12 +33,17 @@ impl Project {
 
     /// Without any file.
     pub(crate) fn empty() -> Self {
-        Self::with_variables(Vec::new())
+        Self::within(TempDir::new().expect("a temporary folder"))
     }
 
     /// Without any file; the binary always runs with these variables.
     pub(crate) fn with_variables(variables: Vec<(&'static str, String)>) -> Self {
-        Self { folder: TempDir::new().expect("a temporary folder"), variables }
+        Self { variables, ..Self::empty() }
+    }
+
+    /// In this folder.
+    pub(crate) fn within(folder: TempDir) -> Self {
+        Self { folder, variables: Vec::new() }
     }
 
     /// One message of one text to one visitor.
@@ -155,10 +160,11 @@ pub(crate) fn many(count: usize, text: &str) -> String {
     yaml
 }
 
-/// A text in double quotes, as YAML takes it: it holds control characters only as escapes, and JSON leaves some.
+/// A text in double quotes, as YAML takes it: it holds control characters and the byte order mark only as escapes, and
+/// JSON leaves some.
 pub(crate) fn quoted(text: &str) -> String {
     let text = serde_json::to_string(text).expect("a text");
-    let escaped = |c: char| match c.is_control() {
+    let escaped = |c: char| match c.is_control() || c == '\u{feff}' {
         true => format!("\\u{:04x}", u32::from(c)),
         false => c.to_string(),
     };
