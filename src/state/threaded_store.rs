@@ -28,7 +28,7 @@ const LOOK: Duration = Duration::from_millis(5);
 /// A lock that was confirmed this recently is not asked for again. Much shorter than any lease, and than anything
 /// that somebody could do meanwhile who took the lock away.
 const RECENT: Duration = Duration::from_millis(250);
-/// An answer that took longer says nothing of the present: whoever is asked is asked again, this often.
+/// An answer that took longer says nothing of the present: the question is asked again, this often.
 const TIMELY: Duration = Duration::from_secs(5);
 const ATTEMPTS: usize = 5;
 

@@ -96,7 +96,7 @@ impl BucketKv {
         let LoadedState { checkpoint, bytes, last, .. } = &mut self.state;
         self.runtime.block_on(async {
             if let Some(lock) = &self.lock {
-                // The snapshot can wait for the next writer; whoever closes the state should not.
+                // The snapshot can wait for the next writer; the end of this command should not.
                 let slow = |_| objects.unavailable("its lock was not confirmed in time");
                 tokio::time::timeout(SHORT, lock.check()).await.map_err(slow)??;
             }

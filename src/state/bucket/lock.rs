@@ -268,7 +268,7 @@ fn locked(objects: &Objects, held: HeldLock, stale_after: Duration) -> StateErro
 
 /// Whether a lock may be taken: it was given back, or its time is up. Only the server's own clock counts: that of
 /// the holder's machine may be wrong, and so may ours. Both what the holder wrote and when the server says that the
-/// object was written must be so long ago; a server that tells no time leaves it at [`Lock::take`]'s look at whether
+/// object was written must be longer ago than a lease; a server that tells no time leaves it at [`Lock::take`]'s look at whether
 /// the lock stands still.
 fn is_free(found: &Object, note: Option<&Note>, now: Option<Timestamp>, lease: Duration) -> bool {
     match note {

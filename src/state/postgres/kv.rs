@@ -89,6 +89,25 @@ impl PostgresKv {
     }
 }
 
+impl PostgresKv {
+    /// See [`Kv::confirm_lock`].
+    fn is_locked(&self) -> Result<(), StateError> {
+        let Self { session, environment, writer, connect, holder, .. } = self;
+        match writer {
+            Some(writer) => lock::confirm(session, writer.lock, environment, connect, holder),
+            None => Err(StateError::unavailable(session.location(), READING)),
+        }
+    }
+
+    /// If the session of a writer is gone, this says who has the lock now.
+    fn explained(&self, error: StateError) -> StateError {
+        match (&self.writer, self.session.lost()) {
+            (Some(_), Some(_)) => self.is_locked().err().unwrap_or(error),
+            _ => error,
+        }
+    }
+}
+
 impl Kv for PostgresKv {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StateError> {
         let key = key.to_vec();
@@ -132,7 +151,8 @@ impl Kv for PostgresKv {
         if selects.is_empty() {
             return Ok(found);
         }
-        for row in self.session.query(&selects.join(" UNION ALL "), &parameters)? {
+        let rows = self.session.query(&selects.join(" UNION ALL "), &parameters);
+        for row in rows.map_err(|error| self.explained(error))? {
             let at = usize::try_from(self.session.column::<i64>(&row, 0)?).unwrap_or(usize::MAX);
             if let Some(found) = found.get_mut(at) {
                 *found = Some(self.session.column(&row, 1)?);
@@ -167,26 +187,16 @@ impl Kv for PostgresKv {
             return Err(StateError::unavailable(self.session.location(), READING));
         };
         let written = writer.commit(&self.session, &self.environment, changes);
-        match written {
-            // Says who has the lock now.
-            Err(error) if self.session.lost().is_some() => {
-                Err(self.confirm_lock().err().unwrap_or(error))
-            }
-            written => written,
-        }
+        written.map_err(|error| self.explained(error))
     }
 
     /// Says why the session cannot be used any more, not only that an earlier commit failed.
     fn check_writable(&self) -> Result<(), StateError> {
-        self.session.check()
+        self.session.check().map_err(|error| self.explained(error))
     }
 
     fn confirm_lock(&mut self) -> Result<(), StateError> {
-        let Self { session, environment, writer, connect, holder, .. } = self;
-        match writer {
-            Some(writer) => lock::confirm(session, writer.lock, environment, connect, holder),
-            None => Err(StateError::unavailable(session.location(), READING)),
-        }
+        self.is_locked()
     }
 
     fn verify(&self) -> Result<Vec<String>, StateError> {

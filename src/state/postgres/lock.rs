@@ -112,7 +112,7 @@ pub(super) fn confirm(
             None => return Err(error),
         },
     };
-    // Whoever has it now: another session is asked, and if there is none, the run ends without it.
+    // Another session is asked who has it now. Without one, the run ends without these words.
     let now = Session::open(connect.clone(), holder)
         .and_then(|other| who(&other, number, environment))
         .map_or_else(
