@@ -63,10 +63,6 @@ impl<W: Wrapper> Store for Wrapped<W> {
         self.0.commit(writes)
     }
 
-    fn confirm_lock(&self) -> StoreFuture<'_, ()> {
-        self.0.inner().confirm_lock()
-    }
-
     fn amend(&self, amendment: Amendment) -> StoreFuture<'_, Meta> {
         self.0.inner().amend(amendment)
     }
