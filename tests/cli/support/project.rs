@@ -33,12 +33,13 @@ impl Project {
 
     /// Without any file.
     pub(crate) fn empty() -> Self {
-        Self::within(TempDir::new().expect("a temporary folder"))
+        Self::with_variables(Vec::new())
     }
 
     /// Without any file; the binary always runs with these variables.
     pub(crate) fn with_variables(variables: Vec<(&'static str, String)>) -> Self {
-        Self { variables, ..Self::empty() }
+        let folder = TempDir::new().expect("a temporary folder");
+        Self { variables, ..Self::within(folder) }
     }
 
     /// In this folder.
