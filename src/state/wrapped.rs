@@ -24,6 +24,11 @@ pub trait Wrapper: Send + Sync {
     fn commit(&self, writes: Vec<Write>) -> StoreFuture<'_, Meta> {
         self.inner().commit(writes)
     }
+
+    /// See [`Store::confirm_lock`].
+    fn confirm_lock(&self) -> StoreFuture<'_, ()> {
+        self.inner().confirm_lock()
+    }
 }
 
 /// A store that asks its wrapper first.
@@ -68,7 +73,7 @@ impl<W: Wrapper> Store for Wrapped<W> {
     }
 
     fn confirm_lock(&self) -> StoreFuture<'_, ()> {
-        self.0.inner().confirm_lock()
+        self.0.confirm_lock()
     }
 
     fn verify(&self) -> StoreFuture<'_, Verification> {

@@ -1,13 +1,24 @@
 //! Any sequence of faults ends, once somebody looked at the unknown ones, in exactly the wanted
 //! messages, each created once.
 
-use std::{num::NonZeroUsize, time::Duration};
+use std::{
+    num::NonZeroUsize,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use proptest::{prelude::*, sample::select};
 use tokio::time::timeout;
 
 use super::server::*;
-use crate::{apply::resolution, model::Sender, state::Store};
+use crate::{
+    apply::{Session, apply, resolution},
+    model::Sender,
+    state::{MemoryStore, Meta, StateError, Store, StoreFuture, Wrapped, Wrapper, Write},
+};
 
 fn fates() -> impl Strategy<Value = Vec<Fate>> {
     let fate = select(vec![
@@ -47,6 +58,58 @@ async fn resolve(scene: &Scene) {
     }
 }
 
+/// A state whose lock goes to somebody else after this number of requests: it takes nothing any more.
+struct LosesLock {
+    inner: Arc<MemoryStore>,
+    requests: AtomicUsize,
+}
+
+impl LosesLock {
+    fn taken<T: Send + 'static>(&self) -> StoreFuture<'_, T> {
+        let error = StateError::unavailable("memory", "somebody else has the lock".to_owned());
+        Box::pin(std::future::ready(Err(error)))
+    }
+}
+
+impl Wrapper for LosesLock {
+    fn inner(&self) -> &dyn Store {
+        &*self.inner
+    }
+
+    fn commit(&self, writes: Vec<Write>) -> StoreFuture<'_, Meta> {
+        match self.requests.load(Ordering::Relaxed) {
+            0 => self.taken(),
+            _ => self.inner.commit(writes),
+        }
+    }
+
+    fn confirm_lock(&self) -> StoreFuture<'_, ()> {
+        let less = |requests: usize| requests.checked_sub(1);
+        match self.requests.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less) {
+            Ok(2..) => self.inner.confirm_lock(),
+            Ok(_) | Err(_) => self.taken(),
+        }
+    }
+}
+
+/// How a run ends, if not by itself.
+#[derive(Debug, Clone, Copy)]
+enum Ending {
+    Alone,
+    /// It dies after this number of milliseconds.
+    Dies(u64),
+    /// It loses its lock after this number of requests.
+    LosesLock(usize),
+}
+
+fn endings() -> impl Strategy<Value = Ending> {
+    prop_oneof![
+        1 => Just(Ending::Alone),
+        2 => (0..200_u64).prop_map(Ending::Dies),
+        1 => (1..12_usize).prop_map(Ending::LosesLock),
+    ]
+}
+
 /// A process: when it ends, all of it ends, also what was about to be committed.
 fn process<T>(work: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -57,8 +120,8 @@ fn process<T>(work: impl Future<Output = T>) -> T {
     runtime.block_on(work)
 }
 
-fn run(fates: Vec<Fate>, concurrency: usize, deaths: &[Option<u64>]) -> Result<(), TestCaseError> {
-    let rounds = fates.len() + deaths.len();
+fn run(fates: Vec<Fate>, concurrency: usize, endings: &[Ending]) -> Result<(), TestCaseError> {
+    let rounds = fates.len() + endings.len();
     let mut scene = process(async { Scene::new(Server::with_script(fates)) });
     scene.options.concurrency = NonZeroUsize::new(concurrency).expect("not zero");
     *scene.server.hold.lock().expect("not poisoned") = Some(Duration::from_millis(20));
@@ -68,7 +131,7 @@ fn run(fates: Vec<Fate>, concurrency: usize, deaths: &[Option<u64>]) -> Result<(
     for n in 0..4 {
         scene = scene.want(&format!("m{n}@v{}", n % 2), &format!("text {n}"));
     }
-    let mut deaths = deaths.iter();
+    let mut endings = endings.iter();
     for step in 0..rounds + 8 {
         if step == 2 {
             scene.wanted[0].1 = "text 0, once more".to_owned();
@@ -82,12 +145,20 @@ fn run(fates: Vec<Fate>, concurrency: usize, deaths: &[Option<u64>]) -> Result<(
             scene = scene.want("m3@v1", "text 3");
         }
         process(async {
-            match deaths.next() {
-                Some(Some(after)) => {
-                    // Dies in the middle, unless it is faster.
-                    let _ = timeout(Duration::from_millis(*after), scene.apply()).await;
+            match endings.next().copied().unwrap_or(Ending::Alone) {
+                Ending::Dies(after) => {
+                    // In the middle, unless it is faster.
+                    let _ = timeout(Duration::from_millis(after), scene.apply()).await;
                 }
-                Some(None) | None => drop(scene.apply().await),
+                Ending::LosesLock(requests) => {
+                    let store = LosesLock { inner: scene.store.clone(), requests: requests.into() };
+                    let session = Session { store: Arc::new(Wrapped(store)), ..scene.session() };
+                    let sent = scene.server.asked().len();
+                    let _ended = apply(scene.plan().await, session).await;
+                    let sent = scene.server.asked().len() - sent;
+                    assert!(sent < requests, "{sent} requests left under {requests} locks");
+                }
+                Ending::Alone => drop(scene.apply().await),
             }
         });
         scene.stopper = Default::default();
@@ -115,11 +186,11 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
 
     #[test]
-    fn any_faults_and_deaths_end_in_the_wanted_messages_each_created_once(
+    fn any_faults_deaths_and_lost_locks_end_in_the_wanted_messages_each_created_once(
         fates in fates(),
         concurrency in 1..5_usize,
-        deaths in proptest::collection::vec(proptest::option::of(0..200_u64), 0..8),
+        endings in proptest::collection::vec(endings(), 0..8),
     ) {
-        run(fates, concurrency, &deaths)?;
+        run(fates, concurrency, &endings)?;
     }
 }
