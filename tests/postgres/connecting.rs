@@ -176,6 +176,10 @@ fn tls_is_used_and_the_certificate_is_checked() {
     let said = self::said(&format!("{url}?sslmode=require&sslrootcert=%2Fnowhere.pem"));
     assert!(said.contains("sslrootcert: /nowhere.pem cannot be read"), "{said}");
     let said = self::said(&format!("{url}?sslmode=require&sslrootcert=%2Fdev%2Fnull"));
+    assert!(said.contains("sslrootcert: /dev/null cannot be read"), "{said}");
+    let empty = tempfile::NamedTempFile::new().expect("a file");
+    let path = empty.path().to_str().expect("UTF-8").replace('/', "%2F");
+    let said = self::said(&format!("{url}?sslmode=require&sslrootcert={path}"));
     assert!(said.contains("has no certificate"), "{said}");
 }
 

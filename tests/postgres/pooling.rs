@@ -107,7 +107,8 @@ fn a_pooler_that_shares_sessions_is_refused_and_the_words_say_what_to_do() {
             }
         }
         // No lock stays in the sessions of the pool.
-        let locks = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'";
+        let locks = "SELECT count(*) FROM pg_locks JOIN pg_database ON database = oid \
+                     WHERE locktype = 'advisory' AND datname = current_database()";
         assert_eq!(database.admin(locks), [["0"]], "{mode} {size}");
     }
 }
