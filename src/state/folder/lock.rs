@@ -34,6 +34,10 @@ pub(super) struct Lock {
 /// Another process has it.
 struct Taken;
 
+/// A lock without a note is being taken or given back: this long it is waited for in any case. A program that
+/// the holder starts at that moment has copies of its open files until it runs.
+const CHANGES_HANDS: Duration = Duration::from_secs(1);
+
 impl Lock {
     /// Takes the lock, waiting up to `timeout` for its holder. Makes the folder if there is none.
     pub(super) fn take(
@@ -50,13 +54,13 @@ impl Lock {
             let left = timeout.saturating_sub(start.elapsed());
             if left.is_zero() {
                 let holder = File::open(folder.join(FILE)).ok().and_then(|file| note(&file));
-                return Err(StateError::Locked {
-                    location: location.to_owned(),
-                    holder,
-                    until: None,
-                });
+                if holder.is_some() || start.elapsed() > CHANGES_HANDS {
+                    let location = location.to_owned();
+                    return Err(StateError::Locked { location, holder, until: None });
+                }
             }
-            thread::sleep(left.min(Duration::from_millis(25)));
+            let pause = Duration::from_millis(25);
+            thread::sleep(if left.is_zero() { pause } else { left.min(pause) });
         };
         let note = serde_json::to_vec(holder).map_err(StateError::unstorable("the lock's note"))?;
         let mut file = &lock.file;
@@ -126,6 +130,9 @@ impl Drop for Lock {
         // If it fails, the note is only stale.
         let _stale = self.file.set_len(0);
         let _stale = self.file.unlock();
+        if let Some(folder) = &self.folder {
+            let _stale = folder.unlock();
+        }
     }
 }
 
