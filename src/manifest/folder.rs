@@ -166,7 +166,8 @@ impl ProjectFolder {
             let relative = path.strip_prefix(&self.root).unwrap_or(path);
             let relative = relative.strip_prefix(".").unwrap_or(relative);
             let relative = relative.to_string_lossy().replace('\\', "/");
-            if entry.file_type().is_file() && glob.is_match(relative) {
+            // A pipe is not passed over: messages that are not read would be deleted.
+            if !entry.file_type().is_dir() && glob.is_match(relative) {
                 found.push(path.to_owned());
             }
         }

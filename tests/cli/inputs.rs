@@ -45,6 +45,10 @@ fn a_pipe_where_a_file_belongs_is_an_error_and_not_waited_for() {
     project.file("messages/b.yaml", "messages: {}\n");
     pipe(&project, "messages/a.yaml");
     project.run("validate").exits(1).says(&["messages/a.yaml", "it is a pipe, not a file"]);
+    let project = Project::new("include: [\"messages/*.yaml\"]\nmessages: {}");
+    project.file("messages/b.yaml", "messages: {}\n");
+    pipe(&project, "messages/c.yaml");
+    project.run("plan").exits(1).warns(&["messages/c.yaml", "it is a pipe, not a file"]);
     let project = Project::empty();
     pipe(&project, "pushsync.yaml");
     project.run("plan").exits(1).warns(&["pushsync.yaml", "it is a pipe, not a file"]);

@@ -11,15 +11,15 @@ use crate::{
         proxy::{Fate, Proxy},
         server,
     },
-    support::{Deaths, Project, Run, Sandbox, many, until},
+    support::{Project, Run, Sandbox, many, until},
 };
 
-fn place() -> Option<Place> {
+pub(super) fn place() -> Option<Place> {
     Some(server::get()?.place())
 }
 
 /// What the binary needs to find its state there.
-fn variables(place: &Place) -> Vec<(&'static str, String)> {
+pub(super) fn variables(place: &Place) -> Vec<(&'static str, String)> {
     vec![
         ("PUSHSYNC_STATE", format!("s3://{}/{}", place.bucket, place.prefix)),
         ("AWS_ENDPOINT_URL", format!("http://{}", place.endpoint)),
@@ -73,22 +73,6 @@ fn resolve(place: &Place, project: &Project, sandbox: &Sandbox, unknown: &[Value
         });
         at(place, project.run(&format!("state resolve {address} {answer}"))).ok();
     }
-}
-
-#[test]
-fn however_often_a_job_is_killed_nothing_is_sent_twice_and_nothing_is_lost() {
-    let Some(place) = place() else { return };
-    let project = Project::within(tempfile::tempdir().expect("a folder"), variables(&place));
-    // A job that died has left its lock, if it had it.
-    let unlock = || drop(project.run("state unlock --force").wait());
-    Deaths {
-        project: &project,
-        settings: "",
-        seed: 7,
-        killed_after: 20..400,
-        after_death: &unlock,
-    }
-    .come(100);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{
-    cli::{Deaths, Project, Sandbox, many, resolve, until},
+    cli::{Project, Sandbox, many, resolve, until},
     cluster::{Cluster, Database, PASSWORD, server},
 };
 
@@ -17,21 +17,6 @@ fn project(database: &Database, count: usize) -> Project {
     let project = Project::empty();
     project.settings(&state(&database.url()), &many(count, "text"));
     project
-}
-
-#[test]
-fn however_often_it_dies_nothing_is_sent_twice_and_nothing_is_lost() {
-    let database = server!().database();
-    let project = Project::empty();
-    Deaths {
-        project: &project,
-        settings: &state(&database.url()),
-        seed: 11,
-        killed_after: 20..250,
-        // The server needs a moment to see that the one before is gone.
-        after_death: &|| wait_for_lock(&database),
-    }
-    .come(100);
 }
 
 /// The session of a process that was killed has ended.
