@@ -19,15 +19,6 @@ fn project(database: &Database, count: usize) -> Project {
     project
 }
 
-/// The session of a process that was killed has ended.
-fn wait_for_lock(database: &Database) {
-    until("nobody has the lock", || {
-        database
-            .admin("SELECT 1 FROM pg_stat_activity WHERE application_name LIKE 'pushsync%'")
-            .is_empty()
-    });
-}
-
 #[test]
 fn a_server_that_dies_during_an_apply_stops_it_and_the_next_run_converges() {
     let cluster = server!(Cluster::start());
