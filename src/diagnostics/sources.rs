@@ -32,7 +32,7 @@ pub enum Secrets {
     Line,
 }
 
-/// The files that diagnostics may point into, by the names that [`super::Place`]s use.
+/// The files that diagnostics may point into, by the names that [`crate::model::Place`]s use.
 #[derive(Clone, Default)]
 pub struct Sources(BTreeMap<Arc<str>, Arc<dyn Excerpts>>);
 

@@ -8,7 +8,7 @@ use std::{
         mpsc::{self, RecvTimeoutError},
     },
     thread::{self, JoinHandle},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use tokio::sync::oneshot;
@@ -24,6 +24,8 @@ use crate::model::{Address, Intent, MessageId, Record};
 
 /// How often the end of a thread is waited for before the deaths of sled's threads are looked at.
 const LOOK: Duration = Duration::from_millis(5);
+/// The thread that died may be that of another state: this one has so long to close all the same.
+const AFTER_DEATH: Duration = Duration::from_secs(1);
 
 /// A lock that was confirmed this recently is not asked for again. Much shorter than any lease, and than anything
 /// that somebody could do meanwhile who took the lock away.
@@ -258,12 +260,15 @@ fn join(
     deaths: u64,
     location: &str,
 ) -> Result<(), StateError> {
+    let mut died: Option<Instant> = None;
     let closed = loop {
         match end.recv_timeout(LOOK) {
             Ok(closed) => break closed,
             Err(RecvTimeoutError::Disconnected) => break Ok(()),
             Err(RecvTimeoutError::Timeout) if panics::deaths() != deaths => {
-                return Err(StateError::of_death(location, &panics::last_death()));
+                if died.get_or_insert_with(Instant::now).elapsed() > AFTER_DEATH {
+                    return Err(StateError::of_death(location, &panics::last_death()));
+                }
             }
             Err(RecvTimeoutError::Timeout) => {}
         }
