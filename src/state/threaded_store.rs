@@ -24,7 +24,7 @@ use crate::model::{Address, Intent, MessageId, Record};
 
 /// How often the end of a thread is waited for before the deaths of sled's threads are looked at.
 const LOOK: Duration = Duration::from_millis(5);
-/// The thread that died may be that of another state: this one has so long to close all the same.
+/// The thread that died may belong to another state. This one gets this long to close.
 const AFTER_DEATH: Duration = Duration::from_secs(1);
 
 /// A lock that was confirmed this recently is not asked for again. Much shorter than any lease, and than anything
