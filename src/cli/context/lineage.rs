@@ -29,7 +29,7 @@ impl Context {
         store: Option<&Arc<dyn Store>>,
     ) -> Result<(), Failure> {
         let Endpoint::At(url) = api else { return Ok(()) };
-        let found = self.lineage_of(api, runtime, store)?;
+        let found = lineage_of(runtime, store)?;
         let lockfile = Lockfile::read(&self.global.directory)?;
         let checked = lockfile.check(state.environment(), url, found, &project.environments);
         checked.map_err(|mismatch| self.mismatched(state, &mismatch))
@@ -45,7 +45,7 @@ impl Context {
         store: Option<&Arc<dyn Store>>,
     ) -> Result<(), Failure> {
         let Endpoint::At(url) = api else { return Ok(()) };
-        let found = self.lineage_of(api, runtime, store)?;
+        let found = lineage_of(runtime, store)?;
         let lockfile = Lockfile::read(&self.global.directory)?;
         match lockfile.check(state.environment(), url, found, &project.environments) {
             Err(mismatch @ Mismatch::Copied { .. }) => Err(self.mismatched(state, &mismatch)),
@@ -57,19 +57,6 @@ impl Context {
             .help("nothing was done; leave --new-state out")),
             Ok(()) | Err(_) => Ok(()),
         }
-    }
-
-    /// The lineage of a state, whose messages must be at this API.
-    fn lineage_of(
-        &self,
-        api: &Endpoint,
-        runtime: &Runtime,
-        store: Option<&Arc<dyn Store>>,
-    ) -> Result<Option<Uuid>, Failure> {
-        let Some(store) = store else { return Ok(None) };
-        let meta = runtime.block_on(store.meta())?;
-        self.check_same_api(api, &meta)?;
-        Ok(Some(meta.lineage))
     }
 
     /// Notes in `pushsync.lock` which state has the messages of this environment and API.
@@ -157,4 +144,12 @@ impl Context {
             )),
         }
     }
+}
+
+fn lineage_of(
+    runtime: &Runtime,
+    store: Option<&Arc<dyn Store>>,
+) -> Result<Option<Uuid>, Failure> {
+    let Some(store) = store else { return Ok(None) };
+    Ok(Some(runtime.block_on(store.meta())?.lineage))
 }
