@@ -10,9 +10,13 @@ pub(crate) mod agreement;
 mod decode;
 mod document;
 mod faults;
+mod misread;
 mod read;
+mod surrogates;
+mod syntax;
 #[cfg(test)]
 mod tests;
+mod texts;
 pub(crate) mod tree;
 pub(crate) mod values;
 
