@@ -1,4 +1,4 @@
-//! Texts and conditions that mean something else to YAML than to whoever wrote them.
+//! Texts and conditions that mean to YAML something else than to their author.
 
 use std::collections::HashSet;
 

@@ -96,18 +96,26 @@ impl Search<'_> {
         let stumbles = self.parse(all).ok()??;
         // From this line on, no beginning of the file can be read.
         let mut bad = stumbles;
-        while bad > 0 && stumbles - bad < MOST_LINES && self.parse(&all[..bad]).ok()?.is_some() {
+        // The other parser knows where a quote begins that is closed nowhere.
+        let text = all.join("\n") + "\n";
+        let hint = match Tree::parse(&text, self.file.limits()) {
+            Err(Flaw::Syntax { at, .. }) => (at.line.max(1) as usize - 1).min(stumbles),
+            _ => stumbles,
+        };
+        let broken = self.parse(&all[..=hint]).ok()?.is_some();
+        if broken && self.parse(&all[..hint]).ok()?.is_none() {
+            bad = hint;
+        }
+        while bad > 0
+            && stumbles - bad < MOST_LINES
+            && self.bytes > MOST_BYTES / 2
+            && self.parse(&all[..bad]).ok()?.is_some()
+        {
             bad -= 1;
         }
         let first = all[..bad].iter().rposition(|line| !is_blank(line)).unwrap_or(bad);
         let mut numbers: Vec<usize> = vec![bad, stumbles];
-        // The other parser knows where a quote begins that is closed nowhere.
-        if let Err(Flaw::Syntax { at, .. }) =
-            Tree::parse(&(all.join("\n") + "\n"), self.file.limits())
-        {
-            let line = at.line.max(1) as usize - 1;
-            numbers.extend((line < bad).then_some(line));
-        }
+        numbers.extend((hint < bad).then_some(hint));
         numbers.extend((first..=stumbles).take(MOST_LINES));
         let mut seen = std::collections::HashSet::new();
         numbers.retain(|number| seen.insert(*number) && !is_blank(all[*number]));
