@@ -9,6 +9,7 @@ mod args;
 mod completions;
 mod context;
 mod crash_points;
+mod discovery;
 mod environment;
 mod execution;
 mod explain;

@@ -1,6 +1,9 @@
 //! From a loaded project and an opened state to a plan: what `plan` and `apply` share.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use tokio::runtime::{Handle, Runtime};
 
@@ -19,7 +22,8 @@ use crate::{
     manifest::{Project, Threshold},
     model::Key,
     plan::{
-        Budget, Declared, Import, Inputs, Operation, Plan, PlanError, StateRef, plan,
+        Budget, Change, Declared, Import, Inputs, Operation, Plan, PlanError, Reason, StateRef,
+        plan,
         safety::{Limit, Limits},
     },
     render::humanize,
@@ -121,6 +125,12 @@ pub(super) fn make(
                 let planned = plan.changes.iter().map(|change| change.address.clone());
                 report.knows(Arc::new(planned.collect::<Vec<_>>()));
             }
+            let lost = lost(project, &plan);
+            if !lost.is_empty() {
+                report.extend(lost);
+                context.output.report(&report);
+                return Err(Failure::silent());
+            }
             if let Some(store) = store {
                 let problems = ids_in_use(project, &plan, store, handle)?;
                 if !problems.is_empty() {
@@ -142,6 +152,30 @@ pub(super) fn make(
         }
         Err(PlanError::Records(error)) => Err(state.failure(error)),
     }
+}
+
+/// Messages that would be deleted although nobody may have meant to remove them: a part of the project is missing.
+fn lost(project: &Project, plan: &Plan) -> Vec<Diagnostic> {
+    if project.doubts.is_empty() {
+        return Vec::new();
+    }
+    let goes = |change: &&Change| change.reason == Reason::NotInManifest;
+    let gone: Vec<&str> =
+        plan.changes.iter().filter(goes).map(|change| change.address.key_str()).collect();
+    let Some(first) = gone.first() else { return Vec::new() };
+    let count = humanize::count(gone.len() as u64, "delivery", "deliveries");
+    let keys: BTreeSet<&str> = gone.iter().copied().collect();
+    let which = match keys.len() {
+        1 => format!("of `{first}`"),
+        more => format!("of {more} messages (`{first}`, …)"),
+    };
+    let doubts = project.doubts.iter().map(|doubt| {
+        let message = format!("{}, and {count} {which} would go", doubt.what);
+        Diagnostic::error(Code::EmptyPattern, message).at(doubt.source.place()).help(
+            "correct it. If the messages are to go, remove the pattern or the link, or name them under `removed:`",
+        )
+    });
+    doubts.collect()
 }
 
 /// The options of a plan.

@@ -96,7 +96,11 @@ codes! {
     OutsideProject = "outside-project",
     /// An `include` that cannot be used, or that names a file that does not exist.
     BadInclude = "bad-include",
-    /// A file beside those that are included, left out only because of its ending.
+    /// A pattern of `include` that matches no file; an error if the plan would delete messages because of it.
+    EmptyPattern = "empty-pattern",
+    /// A link to a file that does not exist.
+    BrokenLink = "broken-link",
+    /// A file beside those that are included, left out only because of how its name is written.
     NotIncluded = "not-included",
     /// A `base_url` that is neither on `https://api.brevo.com` nor on a loopback address: the API key goes to no other host unless `--base-url` or `BREVO_BASE_URL` names it.
     BadBaseUrl = "bad-base-url",

@@ -1,4 +1,7 @@
-use std::{collections::HashSet, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use serde_json::{Value, json};
 
@@ -27,6 +30,37 @@ impl Report {
         let mut report = Self { diagnostics, sources, known: KnownIds::default() };
         report.tidy();
         report
+    }
+
+    /// The problems of the same files in several environments, each once. Those that are not in all of them say
+    /// where they are.
+    pub fn of_environments(reports: Vec<(String, Self)>) -> Self {
+        let all = reports.len();
+        let mut merged = Self::default();
+        let mut found: Vec<(Diagnostic, Vec<String>)> = Vec::new();
+        let mut places = HashMap::new();
+        for (environment, report) in reports {
+            merged.sources.merge(&report.sources);
+            merged.known.add(Arc::new(report.known));
+            for one in report.diagnostics {
+                let key = (one.place.clone(), one.code, one.message.clone());
+                let at = *places.entry(key).or_insert(found.len());
+                if at == found.len() {
+                    found.push((one, Vec::new()));
+                }
+                found[at].1.push(environment.clone());
+            }
+        }
+        let told = found.into_iter().map(|(mut one, environments)| {
+            if environments.len() < all {
+                let word = if environments.len() == 1 { "environment" } else { "environments" };
+                one.message += &format!(" ({word} {})", environments.join(", "));
+            }
+            one
+        });
+        merged.diagnostics = told.collect();
+        merged.tidy();
+        merged
     }
 
     /// Adds more.

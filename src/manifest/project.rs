@@ -36,6 +36,8 @@ pub struct Project {
     pub imports: Vec<Adoption>,
     /// Messages no longer managed.
     pub removed: Vec<Removed>,
+    /// Why messages may be missing: patterns that match nothing, links that lead nowhere.
+    pub doubts: Vec<Doubt>,
     /// In the order of their addresses.
     pub(crate) messages: Vec<Message>,
     pub(crate) vars: Arc<Vars>,
@@ -151,6 +153,8 @@ pub struct Move {
     pub to: Key,
     /// Where it is written.
     pub source: SourcePath,
+    /// Where the last key is written.
+    pub target: SourcePath,
 }
 
 /// A message that exists and is to be managed.
@@ -174,6 +178,21 @@ pub struct Removed {
     pub delete: bool,
     /// Where it is written.
     pub source: SourcePath,
+}
+
+/// A reason why a message may be missing that nobody meant to remove.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Doubt {
+    /// What is odd: a lower-case fragment.
+    pub what: String,
+    /// Where it is written.
+    pub source: SourcePath,
+}
+
+impl Doubt {
+    pub(crate) fn new(what: String, source: &SourcePath) -> Self {
+        Self { what, source: source.clone() }
+    }
 }
 
 /// The order of `KEY@…`, whatever follows.
