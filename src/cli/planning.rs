@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     desired::Deliveries,
-    diagnostics::{Code, Diagnostic, Report},
+    diagnostics::{Code, Diagnostic, Report, Severity},
     manifest::{Project, Threshold},
     model::Key,
     plan::{
@@ -127,7 +127,7 @@ pub(super) fn make(
             }
             let lost = lost(project, &plan);
             if !lost.is_empty() {
-                report.extend(lost);
+                report.replace(lost);
                 context.output.report(&report);
                 return Err(Failure::silent());
             }
@@ -170,10 +170,17 @@ fn lost(project: &Project, plan: &Plan) -> Vec<Diagnostic> {
         more => format!("of {more} messages (`{first}`, …)"),
     };
     let doubts = project.doubts.iter().map(|doubt| {
-        let message = format!("{}, and {count} {which} would go", doubt.what);
-        Diagnostic::error(Code::EmptyPattern, message).at(doubt.source.place()).help(
-            "correct it. If the messages are to go, remove the pattern or the link, or name them under `removed:`",
-        )
+        let Diagnostic { message, help, .. } = &doubt.warning;
+        let help = format!(
+            "{}. If the messages are to go, name them under `removed:`, or take the pattern or the link away",
+            help.as_deref().unwrap_or("correct it")
+        );
+        Diagnostic {
+            severity: Severity::Error,
+            message: format!("{message}: {count} {which} would go"),
+            help: Some(help),
+            ..doubt.warning.clone()
+        }
     });
     doubts.collect()
 }

@@ -69,6 +69,13 @@ impl Report {
         self.tidy();
     }
 
+    /// Adds more, each in place of the others of its kind at its place.
+    pub fn replace(&mut self, more: Vec<Diagnostic>) {
+        let same = |a: &Diagnostic, b: &Diagnostic| (&a.place, a.code) == (&b.place, b.code);
+        self.diagnostics.retain(|old| !more.iter().any(|new| same(old, new)));
+        self.extend(more);
+    }
+
     fn tidy(&mut self) {
         // Those without a place first: they are about the project as a whole.
         self.diagnostics

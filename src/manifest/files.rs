@@ -166,16 +166,14 @@ impl Files {
                 Ok(matched) => {
                     if matched.files.is_empty() && !main_has_no_include {
                         let problem = cx.folder.matches_nothing(pattern, &matched.near);
-                        cx.problems.push(problem.at(at.place()));
-                        files.doubts.push(Doubt::new(format!("no file matches `{pattern}`"), at));
+                        files.doubt(cx, problem.at(at.place()));
                     } else {
                         near.extend(matched.near);
                     }
                     for path in matched.broken {
                         let mut problem = broken(&cx.folder.name(&path));
                         problem.severity = Severity::Warning;
-                        files.doubts.push(Doubt::new(problem.message.clone(), at));
-                        cx.problems.push(problem.at(at.place()));
+                        files.doubt(cx, problem.at(at.place()));
                     }
                     for path in matched.files {
                         let real = std::fs::canonicalize(&path).unwrap_or_else(|_| path.clone());
@@ -218,6 +216,11 @@ impl Files {
             left_out(cx, &near, main_has_no_include);
         }
         Some(files)
+    }
+
+    fn doubt(&mut self, cx: &mut Context<'_>, warning: Diagnostic) {
+        self.doubts.push(Doubt { warning: warning.clone() });
+        cx.problems.push(warning);
     }
 
     /// Adds a file that was read. `at` names it; `pushsync.yaml` names itself.

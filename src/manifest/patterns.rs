@@ -152,10 +152,8 @@ impl ProjectFolder {
 
     /// What to say of a pattern that takes no file.
     pub(super) fn matches_nothing(&self, pattern: &str, near: &[PathBuf]) -> Diagnostic {
-        let problem = Diagnostic::warning(
-            Code::EmptyPattern,
-            format!("no file matches `{pattern}`, so it adds nothing"),
-        );
+        let problem =
+            Diagnostic::warning(Code::EmptyPattern, format!("no file matches `{pattern}`"));
         if let Some(near) = near.first() {
             let name = self.name(near);
             return problem

@@ -14,8 +14,9 @@ use super::{
     audience::Table, audiences::Unused, limits::Limits, settings::Settings,
     source_path::SourcePath, vars::Vars,
 };
-use crate::model::{
-    Address, IdSource, Key, MessageId, Sender, Spec, VisitorId, Window, WindowState,
+use crate::{
+    diagnostics::Diagnostic,
+    model::{Address, IdSource, Key, MessageId, Sender, Spec, VisitorId, Window, WindowState},
 };
 
 /// All that the YAML files of a project say, for one environment.
@@ -183,16 +184,8 @@ pub struct Removed {
 /// A reason why a message may be missing that nobody meant to remove.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Doubt {
-    /// What is odd: a lower-case fragment.
-    pub what: String,
-    /// Where it is written.
-    pub source: SourcePath,
-}
-
-impl Doubt {
-    pub(crate) fn new(what: String, source: &SourcePath) -> Self {
-        Self { what, source: source.clone() }
-    }
+    /// The warning that tells of it.
+    pub warning: Diagnostic,
 }
 
 /// The order of `KEY@…`, whatever follows.
