@@ -14,13 +14,13 @@ use crate::{
 pub(super) fn run(context: &Context, args: &ValidateArgs) -> Result<u8, Failure> {
     let mut valid = Vec::new();
     let mut reports = Vec::new();
-    for (environment, mut loaded) in context.load_environments() {
+    context.load_environments(&mut |environment, mut loaded| {
         crate::desired::check(&mut loaded);
         if let Some(project) = &loaded.project {
             valid.push((project.environment.clone(), project.messages().len() as u64));
         }
         reports.push((environment, loaded.report));
-    }
+    });
     let all = valid.len() == reports.len();
     let report = &Report::of_environments(reports);
     let mut out = context.output.out();

@@ -40,6 +40,8 @@ pub(crate) struct Files {
     pub(super) incomplete: bool,
     /// Why messages may be missing that are in the state.
     pub(super) doubts: Vec<Doubt>,
+    /// How much there is in them, as the limit `yaml-parts` counts it.
+    pub(super) parts: u64,
 }
 
 /// A file that was read, or why it could not be read.
@@ -129,6 +131,7 @@ impl Files {
             environment: cx.chosen().map(str::to_owned),
             incomplete: false,
             doubts: Vec::new(),
+            parts: 0,
         };
         let limits = cx.options.limits;
         let mut room = Room { limits, bytes: 0, parts: 0, parts_passed: false };
@@ -193,6 +196,7 @@ impl Files {
         }
         let paths = parts.iter().flatten().map(|(path, _)| &**path);
         let mut read = read_all(cx, paths, &mut room).into_iter();
+        files.parts = room.parts;
         for part in parts {
             match part {
                 Ok((path, at)) => {

@@ -105,11 +105,12 @@ pub(crate) fn moved_to_nothing(
     keys: &Keys<'_>,
     removed: &[Layer<'_, raw::Removed>],
 ) {
-    let is_removed = |key: &str| removed.iter().any(|layer| layer.raw.key.as_deref() == Some(key));
+    let removed: HashSet<&str> =
+        removed.iter().filter_map(|layer| layer.raw.key.as_deref()).collect();
     let mut told = HashSet::new();
     for one in moves {
         let to = one.to.as_str();
-        if keys.contains_key(to) || is_removed(to) || !told.insert(to) {
+        if keys.contains_key(to) || removed.contains(to) || !told.insert(to) {
             continue;
         }
         if cx.is_full() {

@@ -16,6 +16,7 @@ use super::{
     source_path::SourcePath,
     suggest, template,
     vars::{Vars, vars},
+    yaml,
 };
 use crate::diagnostics::{Code, Diagnostic, Report};
 
@@ -86,40 +87,62 @@ pub fn load(dir: &Path, options: &LoadOptions<'_>) -> Loaded {
         Err(error) => return Loaded::nothing(dir, &error),
     };
     suggest::start();
+    yaml::start();
     let (sources, problems) = Default::default();
     let mut cx = Context { options, folder: &folder, sources, problems };
     let project = Files::read(&mut cx).map(|files| resolve(&mut cx, &files));
     Loaded::new(cx, project)
 }
 
-/// The same for all environments, the one that needs no declaration first. The YAML files are read once.
-pub fn load_all(dir: &Path, options: &LoadOptions<'_>) -> Vec<(String, Loaded)> {
+/// At most this number of environments is looked at in one run.
+const MOST_ENVIRONMENTS: u64 = 100;
+
+/// The same for all environments, the one that needs no declaration first: each is given to `each`, with its name. The
+/// YAML files are read once. All environments together cost no more than the limits allow for one; it is told if some
+/// are left out because of that.
+pub fn load_all(dir: &Path, options: &LoadOptions<'_>, each: &mut dyn FnMut(String, Loaded)) {
     let default = || DEFAULT_ENVIRONMENT.to_owned();
     let folder = match ProjectFolder::new(dir, options.allow_outside) {
         Ok(folder) => folder,
-        Err(error) => return vec![(default(), Loaded::nothing(dir, &error))],
+        Err(error) => return each(default(), Loaded::nothing(dir, &error)),
     };
     let of = |name| LoadOptions { environment: Some(name), ..*options };
     suggest::start();
+    yaml::start();
     let (sources, problems) = Default::default();
     let first = of(default());
     let mut read = Context { options: &first, folder: &folder, sources, problems };
     let Some(mut files) = Files::read(&mut read) else {
-        return vec![(default(), Loaded::new(read, None))];
+        return each(default(), Loaded::new(read, None));
     };
-    let names = std::iter::once(default()).chain(files.environment_names());
-    let names: Vec<String> = names.collect();
-    let mut loaded = Vec::new();
-    for name in names {
+    let names: Vec<String> = std::iter::once(default()).chain(files.environment_names()).collect();
+    let left_out = |looked_at: u64| {
+        let message = format!("only {looked_at} of {} environments were looked at", names.len());
+        let help = "together they would take too long: look at the others with --env NAME";
+        Diagnostic::warning(Code::Limit, message).help(help)
+    };
+    let most = (options.limits.yaml_parts / files.parts.max(1)).clamp(1, MOST_ENVIRONMENTS);
+    if names.len() as u64 > most {
+        read.problems.push(left_out(most));
+    }
+    let mut deliveries = 0_u64;
+    for (looked_at, name) in (1..=most).zip(&names) {
         suggest::start();
         let options = of(name.clone());
         let (sources, problems) = (read.sources.clone(), read.problems.clone());
         let mut cx = Context { options: &options, folder: &folder, sources, problems };
         files.environment = cx.chosen().map(str::to_owned);
         let project = resolve(&mut cx, &files);
-        loaded.push((name, Loaded::new(cx, Some(project))));
+        deliveries += project.messages.iter().map(|one| one.table.len() as u64).sum::<u64>();
+        let enough = deliveries > options.limits.deliveries && looked_at < names.len() as u64;
+        if enough {
+            cx.problems.push(left_out(looked_at));
+        }
+        each(name.clone(), Loaded::new(cx, Some(project)));
+        if enough {
+            break;
+        }
     }
-    loaded
 }
 
 fn resolve(cx: &mut Context<'_>, files: &Files) -> Project {

@@ -96,21 +96,28 @@ impl Context {
         loaded
     }
 
-    /// Loads the project for the environment that is chosen; for all of them if none is.
-    pub(crate) fn load_environments(&self) -> Vec<(String, manifest::Loaded)> {
+    /// Loads the project for the environment that is chosen, or for each of them if none is, and gives each to `check`.
+    pub(crate) fn load_environments(&self, check: &mut dyn FnMut(String, manifest::Loaded)) {
         if let Some(name) = &self.global.env {
-            return vec![(name.clone(), self.load())];
+            return check(name.clone(), self.load());
         }
-        let all = manifest::load_all(&self.global.directory, &load_options(&self.global));
-        all.iter().for_each(|(_, loaded)| self.know(loaded));
-        let settings = all.iter().filter_map(|(_, loaded)| loaded.at_least());
-        let settings: Vec<_> = settings.map(|project| project.settings.mask_visitors).collect();
-        let strict = [MaskVisitors::Always, MaskVisitors::Auto];
-        let strictest = strict.into_iter().find(|setting| settings.contains(setting));
-        if let Some(setting) = strictest.or(settings.first().copied()) {
+        let mut strictest = None;
+        let mut each = |name, loaded: manifest::Loaded| {
+            self.know(&loaded);
+            let setting = loaded.at_least().map(|project| project.settings.mask_visitors);
+            strictest = match (strictest, setting) {
+                (Some(MaskVisitors::Always), _) | (_, Some(MaskVisitors::Always)) => {
+                    Some(MaskVisitors::Always)
+                }
+                (Some(MaskVisitors::Auto), _) | (_, None) => strictest,
+                (_, setting) => setting,
+            };
+            check(name, loaded);
+        };
+        manifest::load_all(&self.global.directory, &load_options(&self.global), &mut each);
+        if let Some(setting) = strictest {
             self.output.masking().set_manifest_setting(setting);
         }
-        all
     }
 
     /// Remembers the visitors of a project.

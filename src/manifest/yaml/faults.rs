@@ -1,6 +1,10 @@
 //! All problems with the shape of one file.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{
+    cell::OnceCell,
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use serde::{Deserialize as _, de::DeserializeOwned};
 
@@ -68,6 +72,9 @@ pub(super) fn decode(file: &SourceFile, values: &Values<'_>) -> Document {
         faulty: HashSet::new(),
         owners: Vec::new(),
         section_values: HashSet::new(),
+        tops: tops(values),
+        parents: OnceCell::new(),
+        told: HashSet::new(),
         explained: HashSet::new(),
         incomplete: false,
     };
@@ -100,7 +107,13 @@ pub(super) struct Run<'v> {
     /// order of ids) they end.
     owners: Vec<(ValueId, ValueId, Vec<Arc<str>>)>,
     /// The values of `messages`, `senders` and `audiences`.
-    section_values: HashSet<ValueId>,
+    pub(super) section_values: HashSet<ValueId>,
+    /// The document and the environments.
+    pub(super) tops: Vec<ValueId>,
+    /// The mappings that keys stand in, and where in them.
+    pub(super) parents: OnceCell<HashMap<ValueId, (ValueId, usize)>>,
+    /// The lines of problems that may be found more than once.
+    told: HashSet<u32>,
     /// Values whose problem is told already.
     explained: HashSet<ValueId>,
     incomplete: bool,
@@ -156,7 +169,8 @@ impl Run<'_> {
     /// Reports a problem that has a place, once.
     fn tell(&mut self, value: ValueId, diagnostic: Diagnostic) {
         self.blame(value);
-        if !self.diagnostics.iter().any(|other| other.place == diagnostic.place) {
+        let line = diagnostic.place.as_ref().map_or(0, |place| place.line);
+        if diagnostic.code != Code::TextNotIndented || self.told.insert(line) {
             self.diagnostics.push(diagnostic);
         }
     }
@@ -338,6 +352,14 @@ impl Run<'_> {
         };
         self.report(value, diagnostic);
     }
+}
+
+fn tops(values: &Values<'_>) -> Vec<ValueId> {
+    let environments = values.entry(Values::ROOT, "environments");
+    let all = environments.map(|all| values.entries(all)).unwrap_or_default();
+    // Nobody has more; each is looked at for each list in place of a mapping.
+    let environments = all.iter().take(100).map(|(_, environment)| *environment);
+    std::iter::once(Values::ROOT).chain(environments).collect()
 }
 
 fn helped(diagnostic: Diagnostic, help: Option<String>) -> Diagnostic {

@@ -3,7 +3,7 @@
 use super::{
     faults::Run,
     syntax::{is_known, layout_of_key, quoted, shows, value_region},
-    values::{Value, ValueId, Values},
+    values::{Value, ValueId},
 };
 use crate::diagnostics::{Code, Diagnostic};
 
@@ -27,6 +27,9 @@ const SECTIONS: [(&str, &str, &[&str]); 3] = [
     ("senders", "a sender", &["group", "agent", "email"]),
     ("audiences", "an audience", &["file", "visitors"]),
 ];
+
+/// A mapping with more entries is neither a message nor a sender.
+const MOST_FIELDS: usize = 100;
 
 impl Run<'_> {
     /// What a key that is no field was probably meant to be.
@@ -76,22 +79,20 @@ impl Run<'_> {
 
     /// The mapping that a key stands in, and which of its entries it is.
     fn parent(&self, key: ValueId) -> Option<(ValueId, usize)> {
-        (0..key).rev().find_map(|id| {
-            let at = self.values.entries(id).iter().position(|(other, _)| *other == key)?;
-            Some((id, at))
-        })
+        let parents = self.parents.get_or_init(|| {
+            let entries = self.values.ids().flat_map(|id| {
+                let entries = self.values.entries(id).iter().enumerate();
+                entries.map(move |(at, (key, _))| (*key, (id, at)))
+            });
+            entries.collect()
+        });
+        parents.get(&key).copied()
     }
 
     /// An entry of a section that stands beside the sections.
     fn outside(&self, key: ValueId, name: &str, value: ValueId) -> Option<Diagnostic> {
-        let is_top = |id: ValueId| {
-            id == Values::ROOT
-                || self.values.entry(Values::ROOT, "environments").is_some_and(|all| {
-                    self.values.entries(all).iter().any(|(_, environment)| *environment == id)
-                })
-        };
         let (parent, _) = self.parent(key)?;
-        if !is_top(parent) {
+        if !self.tops.contains(&parent) {
             return None;
         }
         let place = self.place(key);
@@ -99,6 +100,9 @@ impl Run<'_> {
             let message = format!("`{name}` is a field of a message, and stands outside of one");
             let help = "write `messages:`, below it the key of the message, and below that its fields, each indented by two more blanks";
             return Some(Diagnostic::error(Code::MisplacedEntry, message).at(place).help(help));
+        }
+        if self.values.entries(value).len() > MOST_FIELDS {
+            return None;
         }
         let has =
             |fields: &[&str]| fields.iter().any(|field| self.values.entry(value, field).is_some());
@@ -112,7 +116,7 @@ impl Run<'_> {
     fn comma(&self, text: ValueId, name: &str) -> Option<Diagnostic> {
         let span = self.places.span(text);
         let line = self.file.line_text(span.end.line)?;
-        let end = line.char_indices().nth(span.end.column as usize)?.0;
+        let end = self.file.offset(span.end);
         let colon = end + line[end..].find(':')? + 1;
         let value = colon + (line[colon..].len() - line[colon..].trim_start().len());
         let region = &line[value_region(line, value, true)];
@@ -156,9 +160,10 @@ impl Run<'_> {
 
     /// What to say of a list or a word in place of a mapping.
     pub(super) fn shape(&self, value: ValueId) -> Option<String> {
-        let section = SECTIONS
-            .iter()
-            .find(|(section, ..)| self.values.entry(Values::ROOT, section) == Some(value));
+        let is_section = self.section_values.contains(&value);
+        let section = SECTIONS.iter().filter(|_| is_section).find(|(section, ..)| {
+            self.tops.iter().any(|top| self.values.entry(*top, section) == Some(value))
+        });
         match (self.values.get(value), section) {
             (Value::List(_), Some((section, what, _))) => Some(format!(
                 "each {} has a key of its own: write `KEY:` below `{section}:` in place of the `-`",

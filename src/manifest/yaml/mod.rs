@@ -22,4 +22,5 @@ pub(crate) mod values;
 
 pub(crate) use document::Document;
 pub(crate) use read::read;
+pub(crate) use syntax::start;
 pub(crate) use values::parts;

@@ -1,17 +1,20 @@
 //! Texts and conditions that mean to YAML something else than to their author.
 
-use std::collections::HashSet;
+use std::{cell::OnceCell, collections::HashSet};
 
 use saphyr_parser::ScalarStyle;
 
 use super::{
     syntax::{self, quoted, shows, texts_of_line, value_region},
-    tree::{Node, Tree, What, places::Places},
+    tree::{Mark, Node, Tree, What, places::Places},
     values::{Value, ValueId, Values},
 };
 use crate::{
     diagnostics::{Code, Diagnostic},
-    manifest::{comments, source_file::SourceFile},
+    manifest::{
+        comments,
+        source_file::{MOST_SHOWN, SourceFile},
+    },
     model::Place,
 };
 
@@ -80,10 +83,14 @@ pub(super) fn check(
     fields: &[Field],
 ) -> Vec<Found> {
     let Ok(tree) = file.tree() else { return without_places(file) };
+    let used = OnceCell::new();
     let mut seen = HashSet::new();
     let mut found = Vec::new();
     for (key, value, name) in fields {
-        let cx = Written { file, tree, values, places, name };
+        if found.len() as u64 >= file.limits().problems {
+            break;
+        }
+        let cx = Written { file, tree, values, places, name, aliases: &used };
         let diagnostic = match values.get(*value) {
             Value::Null => Some(cx.nothing(*key, *value)),
             Value::List(_) | Value::Map(_) => cx.properties(*key).or_else(|| cx.collection(*value)),
@@ -103,7 +110,11 @@ pub(super) fn check(
 /// The same for a file of which only `serde_yaml` can make something: line by line.
 fn without_places(file: &SourceFile) -> Vec<Found> {
     let mut found = Vec::new();
-    for (number, line) in (1..).map_while(|number| Some((number, file.line_text(number)?))) {
+    let lines = (1..).map_while(|number| Some((number, file.line_text(number)?)));
+    for (number, line) in lines {
+        if found.len() as u64 >= file.limits().problems {
+            break;
+        }
         for (name, at) in texts_of_line(line) {
             let region = value_region(line, at, line[..at].contains('{'));
             let text = &line[region];
@@ -138,6 +149,14 @@ struct Written<'a> {
     values: &'a Values<'a>,
     places: &'a Places,
     name: &'a str,
+    aliases: &'a OnceCell<HashSet<&'a str>>,
+}
+
+/// The names of all aliases that a text may have.
+fn aliases(text: &str) -> HashSet<&str> {
+    let ends = |c: char| c.is_whitespace() || matches!(c, ',' | ']' | '}');
+    let names = memchr::memchr_iter(b'*', text.as_bytes()).map(|at| &text[at + 1..]);
+    names.filter_map(|rest| rest.split(ends).next()).filter(|name| name.len() <= 100).collect()
 }
 
 impl Written<'_> {
@@ -160,7 +179,8 @@ impl Written<'_> {
     /// That a comment, which begins at this character of a line, was probably meant as text.
     fn comment(&self, number: u32, column: usize, comment: &str, text: &str) -> Diagnostic {
         let line = self.file.line_text(number).unwrap_or_default();
-        let what = match shows(comment) && comments::hidden(line).is_none() {
+        let short = line.len() <= MOST_SHOWN && comments::hidden(line).is_none();
+        let what = match shows(comment) && short {
             true => format!("`{comment}`"),
             false => "the rest of this line, from the `#` on,".to_owned(),
         };
@@ -175,14 +195,16 @@ impl Written<'_> {
         self.file.place_at(line, number(column + 1), number(length.max(1)))
     }
 
-    /// Where the value of a key begins, in its line: the line's number, the line, and the byte.
-    fn behind(&self, key: ValueId) -> Option<(u32, &str, usize)> {
+    /// What stands behind the colon of a key: the number of the line, the line, and where that begins in bytes and in
+    /// characters.
+    fn behind(&self, key: ValueId) -> Option<(u32, &str, usize, usize)> {
         let span = self.places.span(key);
         let line = self.file.line_text(span.end.line)?;
-        let end = line.char_indices().nth(span.end.column as usize).map_or(line.len(), |c| c.0);
+        let end = self.file.offset(span.end);
         let colon = end + line[end..].find(':')? + 1;
-        let rest = &line[colon..];
-        Some((span.end.line, line, colon + (rest.len() - rest.trim_start().len())))
+        let value = colon + (line[colon..].len() - line[colon..].trim_start().len());
+        let column = span.end.column as usize + line[end..value].chars().count();
+        Some((span.end.line, line, value, column))
     }
 
     /// `text:` with nothing behind it, or nothing that counts.
@@ -190,9 +212,8 @@ impl Written<'_> {
         let code = if self.name == "text" { Code::EmptyText } else { Code::BadWhere };
         let what = if self.name == "text" { "text" } else { "condition" };
         let place = self.file.place_of(self.places.span(key));
-        if let Some((number, line, at)) = self.behind(key) {
+        if let Some((number, line, at, column)) = self.behind(key) {
             let rest = line[at..].trim_end();
-            let column = line[..at].chars().count();
             if rest.starts_with('#') {
                 return self.comment(number, column, rest, rest);
             }
@@ -228,7 +249,7 @@ impl Written<'_> {
         let node = self.node(value)?;
         let (line, column) = (node.span.start.line, node.span.start.column as usize);
         let text = self.file.line_text(line)?;
-        let start = text.char_indices().nth(column)?.0;
+        let start = self.file.offset(node.span.start);
         let Some(sign) = text[start..].chars().next().filter(|c| matches!(c, '{' | '[')) else {
             let found = match self.values.get(value) {
                 Value::List(_) => "a list",
@@ -284,11 +305,13 @@ impl Written<'_> {
             (!meant.is_empty()).then_some((number, meant, column as usize))
         })?;
         let line = self.file.line_text(number)?;
-        let from = line.char_indices().nth(column).map_or(line.len(), |c| c.0) + meant.len();
+        let begins = u32::try_from(column).unwrap_or(u32::MAX);
+        let from = self.file.offset(Mark { line: number, column: begins }) + meant.len();
         let rest = line.get(from..)?;
         let comment = rest.trim_start();
         if comment.starts_with('#') && comment.len() < rest.len() {
-            let column = line[..line.len() - comment.len()].chars().count();
+            let before = &rest[..rest.len() - comment.len()];
+            let column = column + meant.chars().count() + before.chars().count();
             let text = format!("{text}{rest}");
             return Some(self.comment(number, column, comment.trim_end(), text.trim_end()));
         }
@@ -310,17 +333,12 @@ impl Written<'_> {
 
     /// `&amp Hello`, `! Hello`: a word that YAML passes over.
     fn properties(&self, key: ValueId) -> Option<Diagnostic> {
-        let (number, line, at) = self.behind(key)?;
+        let (number, line, at, column) = self.behind(key)?;
         let rest = &line[at..];
-        let column = line[..at].chars().count();
         let word = rest.split([' ', '\t', ',', '}']).next().unwrap_or_default();
         let what = if let Some(name) = word.strip_prefix('&') {
-            let alias = format!("*{name}");
-            let used = self.file.text().match_indices(&alias).any(|(at, _)| {
-                let next = self.file.text()[at + alias.len()..].chars().next();
-                next.is_none_or(|c| c.is_whitespace() || matches!(c, ',' | '}' | ']'))
-            });
-            if used && !name.is_empty() {
+            let used = self.aliases.get_or_init(|| aliases(self.file.text()));
+            if !name.is_empty() && used.contains(name) {
                 return None;
             }
             "an anchor, a name for this value"
@@ -329,7 +347,7 @@ impl Written<'_> {
         } else {
             return None;
         };
-        let inside = line[..at].contains('{');
+        let inside = line.len() > MOST_SHOWN || line[..at].contains('{');
         let region = &line[value_region(line, at, inside)];
         Some(self.sign(number, column, region, what))
     }

@@ -1,5 +1,7 @@
 //! The search for the mistake: a change that lets the parser go further shows what is wrong.
 
+use std::cell::Cell;
+
 use super::{
     layout::{self, brackets},
     lines::{is_blank, is_odd_blank},
@@ -12,15 +14,32 @@ use crate::{
         source_file::SourceFile,
         yaml::{
             tree::{Flaw, Tree},
-            values::Values,
+            values::{Value, Values},
         },
     },
 };
 
 /// After this number of mistakes in one file, no more are looked for.
 const MOST: usize = 20;
-/// The bytes that may be parsed to find out what is wrong.
-const MOST_BYTES: usize = 20_000_000;
+/// The bytes that may be parsed to find out what is wrong in one file.
+const MOST_BYTES: usize = 8_000_000;
+/// The same for all files of a project.
+const MOST_BYTES_OF_ALL: usize = 20_000_000;
+
+thread_local! {
+    /// How many bytes were parsed for this project.
+    static PARSED: Cell<usize> = const { Cell::new(0) };
+}
+
+/// A project begins.
+pub(crate) fn start() {
+    PARSED.set(0);
+}
+
+/// At most this number of lines is looked at for a mistake.
+const MOST_CANDIDATES: usize = 50;
+/// A longer line is not looked at.
+const MOST_COLUMNS: usize = 10_000;
 /// How far above the line that the parser stumbles over a mistake may be.
 const MOST_LINES: usize = 200;
 
@@ -29,14 +48,18 @@ type Stumbles = Option<usize>;
 
 struct Search<'f> {
     file: &'f SourceFile,
+    /// The bytes that may still be parsed.
     bytes: usize,
+    /// What of them is kept for more than finding the place.
+    walk: usize,
 }
 
 /// The mistakes in a file that is not YAML; none if it is not clear what they are.
 pub(in crate::manifest::yaml) fn explain(file: &SourceFile) -> Vec<Diagnostic> {
     let mut lines: Vec<String> =
         (1..).map_while(|number| file.line_text(number)).map(str::to_owned).collect();
-    let mut search = Search { file, bytes: MOST_BYTES };
+    let left = MOST_BYTES_OF_ALL.saturating_sub(PARSED.get()).min(MOST_BYTES);
+    let mut search = Search { file, bytes: left, walk: left / 2 };
     let mut found: Vec<Diagnostic> = Vec::new();
     let mut after = 0;
     while found.len() < MOST {
@@ -46,20 +69,25 @@ pub(in crate::manifest::yaml) fn explain(file: &SourceFile) -> Vec<Diagnostic> {
         if !found.is_empty() && slip.line < after {
             break;
         }
-        found.push(shown(file, &slip, &all));
+        found.push(shown(file, &slip, &all, 0));
         after = change.iter().map(|(line, _)| line + 1).max().unwrap_or(0).max(slip.line + 1);
         for (line, new) in change {
             lines[line] = new;
         }
     }
+    PARSED.set(PARSED.get() + left - search.bytes);
     found
 }
 
 /// That a line which was read as a field is part of the text above it.
 pub(in crate::manifest::yaml) fn layout_of_key(file: &SourceFile, line: u32) -> Option<Diagnostic> {
-    let lines: Vec<&str> = (1..=line).map_while(|number| file.line_text(number)).collect();
-    let slip = layout::not_indented(&lines, lines.len().checked_sub(1)?)?;
-    Some(shown(file, &slip, &lines))
+    // A text in a block is hardly longer.
+    let first = line.saturating_sub(100).max(1);
+    let lines: Vec<&str> = (first..=line).map_while(|number| file.line_text(number)).collect();
+    // Lines above may be a part of the same text.
+    let number = layout::first_not_indented(&lines, lines.len().checked_sub(1)?)?;
+    let slip = layout::not_indented(&lines, number)?;
+    Some(shown(file, &slip, &lines, first - 1))
 }
 
 /// A key that begins with a character that only looks like a blank.
@@ -67,13 +95,13 @@ pub(in crate::manifest::yaml) fn odd_key(
     file: &SourceFile,
     values: &Values<'_>,
 ) -> Option<Diagnostic> {
-    let odd = |key| values.text(key).is_some_and(|key| key.starts_with(is_odd_blank));
+    let odd = |key| matches!(values.get(key), Value::Text(key) if key.starts_with(is_odd_blank));
     if !values.ids().any(|id| values.entries(id).iter().any(|(key, _)| odd(*key))) {
         return None;
     }
     let lines: Vec<&str> = (1..).map_while(|number| file.line_text(number)).collect();
     let slip = (0..lines.len()).find_map(|number| layout::odd_blank(&lines, number))?;
-    Some(shown(file, &slip, &lines))
+    Some(shown(file, &slip, &lines, 0))
 }
 
 impl Search<'_> {
@@ -98,6 +126,7 @@ impl Search<'_> {
         let mut bad = stumbles;
         // The other parser knows where a quote begins that is closed nowhere.
         let text = all.join("\n") + "\n";
+        self.bytes = self.bytes.checked_sub(text.len())?;
         let hint = match Tree::parse(&text, self.file.limits()) {
             Err(Flaw::Syntax { at, .. }) => (at.line.max(1) as usize - 1).min(stumbles),
             _ => stumbles,
@@ -108,7 +137,7 @@ impl Search<'_> {
         }
         while bad > 0
             && stumbles - bad < MOST_LINES
-            && self.bytes > MOST_BYTES / 2
+            && self.bytes > self.walk
             && self.parse(&all[..bad]).ok()?.is_some()
         {
             bad -= 1;
@@ -116,9 +145,11 @@ impl Search<'_> {
         let first = all[..bad].iter().rposition(|line| !is_blank(line)).unwrap_or(bad);
         let mut numbers: Vec<usize> = vec![bad, stumbles];
         numbers.extend((hint < bad).then_some(hint));
-        numbers.extend((first..=stumbles).take(MOST_LINES));
+        numbers.extend((first..=stumbles).take(MOST_CANDIDATES));
         let mut seen = std::collections::HashSet::new();
-        numbers.retain(|number| seen.insert(*number) && !is_blank(all[*number]));
+        numbers.retain(|number| {
+            seen.insert(*number) && !is_blank(all[*number]) && all[*number].len() <= MOST_COLUMNS
+        });
         let mut slips = Vec::new();
         for number in numbers {
             let inside = (bad..number).any(|line| !brackets(all[line]).0.is_empty());
@@ -159,11 +190,12 @@ impl Search<'_> {
     }
 }
 
-fn shown(file: &SourceFile, slip: &Slip, all: &[&str]) -> Diagnostic {
+/// The place is counted from the first of these lines, before which there are `above`.
+fn shown(file: &SourceFile, slip: &Slip, all: &[&str], above: u32) -> Diagnostic {
     let number = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
     let place = |line: usize, at: usize, length: usize| {
         let column = all[line][..at.min(all[line].len())].chars().count() + 1;
-        file.place_at(number(line + 1), number(column), number(length))
+        file.place_at(above + number(line + 1), number(column), number(length))
     };
     let found = slip.diagnostic().at(place(slip.line, slip.at, slip.length));
     match slip.related {

@@ -6,6 +6,8 @@ use super::{
 };
 use crate::diagnostics::Code;
 
+/// At most this number of lines is changed to see whether a file can be read then.
+const MOST_CHANGED: usize = 1000;
 /// A text in a block has hardly more lines that are not indented.
 const MOST_LINES: usize = 40;
 
@@ -51,7 +53,10 @@ fn tab(all: &[&str], number: usize) -> Option<Slip> {
         let (before, rest) = line.split_at(line.len() - line.trim_start().len());
         format!("{}{rest}", before.replace('\t', &" ".repeat(blanks)))
     };
-    let lines = || all.iter().enumerate().skip(number).filter(|(_, line)| is_tabbed(line));
+    let lines = || {
+        let tabbed = all.iter().enumerate().skip(number).filter(|(_, line)| is_tabbed(line));
+        tabbed.take(MOST_CHANGED)
+    };
     for blanks in [2, 4, 8, 1, 3] {
         slip = slip.or_all(lines().map(|(at, line)| (at, with(line, blanks))).collect());
     }
@@ -93,6 +98,7 @@ pub(super) fn odd_blank(all: &[&str], number: usize) -> Option<Slip> {
         out
     };
     let all_lines = all.iter().enumerate().skip(number).filter(|(_, line)| line.contains(odd));
+    let all_lines = all_lines.take(MOST_CHANGED);
     let change = all_lines.map(|(at, line)| (at, plain(line))).collect();
     let slip = Slip::new(Code::OddBlank, number, at, message)
         .help("write ordinary blanks; the others often come along when text is copied from a page");
@@ -109,6 +115,19 @@ fn is_header(line: &str) -> bool {
     let digits = line.trim_end_matches(|c: char| matches!(c, '+' | '-') || c.is_ascii_digit());
     let before = digits.strip_suffix(['|', '>']).map(str::trim_end);
     before.is_some_and(|before| before.ends_with(':') || before.ends_with('-'))
+}
+
+/// The first line of a text below `|` that is not indented, of which a later line is given.
+pub(super) fn first_not_indented(all: &[&str], number: usize) -> Option<usize> {
+    let header = (0..number).rev().find(|at| is_header(all[*at]))?;
+    let base = indent(all[header]);
+    let first = (header + 1..=number).find(|at| !all[*at].trim().is_empty())?;
+    // Indented text may be followed by anything; without it, a field that exists ends the text.
+    if indent(all[first]) > base {
+        return Some(number);
+    }
+    let ends = |at: usize| key_of(all[at]).is_some_and(is_known) && indent(all[at]) <= base;
+    (!(first..=number).any(ends)).then_some(first)
 }
 
 /// A text below `|` that is not indented, or not as far as its first line.

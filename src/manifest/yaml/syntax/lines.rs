@@ -17,6 +17,8 @@ pub(super) struct Field<'l> {
     pub(super) inside: bool,
 }
 
+/// Of a longer value in brackets, the end is not looked for.
+const MOST_VALUE: usize = 10_000;
 /// Longer keys are texts.
 const MOST_KEY: usize = 128;
 
@@ -166,7 +168,7 @@ pub(in crate::manifest::yaml) fn value_region(
     let mut end = line.trim_end().len().max(value);
     if inside {
         let mut depth = 0_u32;
-        for (at, c) in line[value..end].char_indices() {
+        for (at, c) in line[value..end].char_indices().take(MOST_VALUE) {
             let ends = match c {
                 '{' | '[' => {
                     depth += 1;

@@ -10,5 +10,6 @@ mod lines;
 mod scalars;
 mod slip;
 
+pub(crate) use explain::start;
 pub(super) use explain::{explain, layout_of_key, odd_key};
 pub(super) use lines::{is_known, quoted, shows, texts_of_line, value_region};
