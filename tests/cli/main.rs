@@ -22,6 +22,7 @@ mod hostile;
 mod ids;
 mod inputs;
 mod live;
+mod lockfile;
 mod lost_lock;
 mod masks;
 mod plan;
