@@ -78,7 +78,7 @@ fn a_wrong_name_of_the_project_is_found_from_below_too() {
 fn a_pattern_that_matches_nothing_deletes_nothing() {
     let (project, sandbox) = (project(), Sandbox::start());
     project.settings("include: [\"messages/may/*.yaml\"]", "");
-    project.apply(&sandbox);
+    project.with(&sandbox, "apply --yes").ok();
     let before = sandbox.there();
     fs::rename(project.join("messages/may"), project.join("messages/May")).expect("movable");
     project.run("validate").ok().says(&["warning[empty-pattern]", "did you mean `messages/May`?"]);
@@ -103,14 +103,14 @@ fn a_link_that_leads_nowhere_deletes_nothing_and_an_editors_lock_disturbs_nobody
     for left in ["a.yaml~", "#a.yaml#", ".a.yaml.swp"] {
         fs::write(may.join(left), "not: [yaml").expect("writable");
     }
-    project.apply(&sandbox);
+    project.with(&sandbox, "apply --yes").ok();
     project.run("validate").ok().never_says(&["warning"]);
     project.settings("include: [\"messages/may/*\"]", "");
     project.run("validate").ok().never_says(&["warning"]);
     let elsewhere = project.join("elsewhere.yaml");
     fs::rename(may.join("a.yaml"), &elsewhere).expect("movable");
     symlink(&elsewhere, may.join("a.yaml")).expect("a link");
-    project.is_settled();
+    project.with(&sandbox, "plan --detailed-exitcode").exits(0);
     fs::remove_file(&elsewhere).expect("removable");
     project.file("messages/may/b.yaml", message("more"));
     project.run("validate").ok().says(&["warning[broken-link]"]);

@@ -158,7 +158,7 @@ impl Search<'_> {
             here.extend(scalars::half(all[number], number));
             slips.extend(here);
         }
-        slips.sort_by_key(|slip| rank(slip));
+        slips.sort_by_key(rank);
         let mut further = None;
         for (at, slip) in slips.iter().enumerate() {
             for change in &slip.changes {

@@ -81,7 +81,7 @@ pub(super) fn odd_blank(all: &[&str], number: usize) -> Option<Slip> {
     };
     let at = in_indent.or_else(behind)?;
     let odd = line[at..].chars().next()?;
-    let more = all.iter().skip(number + 1).filter(|line| line.starts_with(|c: char| c == odd));
+    let more = all.iter().skip(number + 1).filter(|line| line.starts_with(odd));
     let more = match more.count() {
         0 => String::new(),
         more => format!(" here, and in {more} more lines"),
@@ -139,8 +139,8 @@ pub(super) fn not_indented(all: &[&str], number: usize) -> Option<Slip> {
     let first = all[header + 1..number].iter().find(|line| !line.trim().is_empty());
     let inner = first.map_or(0, |line| indent(line));
     // Between the two there is nothing but the text.
-    let belongs = |line: &&str| line.trim().is_empty() || (inner > base && indent(line) >= inner);
-    if !all[header + 1..number].iter().all(|line| belongs(&line)) || own >= inner.max(base + 1) {
+    let belongs = |line: &str| line.trim().is_empty() || (inner > base && indent(line) >= inner);
+    if !all[header + 1..number].iter().all(|line| belongs(line)) || own >= inner.max(base + 1) {
         return None;
     }
     let depth = inner.max(base + 2);
@@ -299,9 +299,12 @@ fn closer_of(opener: char) -> char {
     if opener == '{' { '}' } else { ']' }
 }
 
+/// Where a bracket is, in bytes, and which.
+type Bracket = (usize, char);
+
 /// Brackets of a line that stay open, and the first that closes another one or none.
-pub(super) fn brackets(line: &str) -> (Vec<(usize, char)>, Option<(usize, char)>) {
-    let mut open: Vec<(usize, char)> = Vec::new();
+pub(super) fn brackets(line: &str) -> (Vec<Bracket>, Option<Bracket>) {
+    let mut open: Vec<Bracket> = Vec::new();
     let mut quote = None;
     let mut before = ' ';
     for (at, c) in line.char_indices() {
