@@ -35,8 +35,11 @@ pub(crate) fn message(
     let source = layers.source()?.key();
     let key = Key::parse(name)
         .map_err(|error| {
-            let help = suggest::key(name).map(|key| format!("did you mean `{key}`?"));
-            cx.error_with(Code::BadKey, error.to_string(), &source, help);
+            let help = match suggest::key(name) {
+                Some(key) => format!("did you mean `{key}`?"),
+                None => "choose a short name in these letters, such as `dark-mode`".to_owned(),
+            };
+            cx.error_with(Code::BadKey, error.to_string(), &source, Some(help));
         })
         .ok();
     let kind = layers.get("kind", |raw| raw.kind.as_ref());
@@ -153,12 +156,19 @@ fn text(
     layers: &Layers<'_, raw::Message>,
 ) -> Option<Text> {
     let Some((text, source)) = layers.get("text", |raw| raw.text.as_ref()) else {
-        layers.missing(cx, "this message has no `text`", "add `text:`");
+        // One with nothing behind it is told already.
+        if !layers.0.iter().any(|layer| layer.at.child("text").is_written()) {
+            layers.missing(cx, "this message has no `text`", "add `text:`");
+        }
         return None;
     };
     let trimmed = text.trim_end_matches(['\n', '\r']);
     if trimmed.trim().is_empty() {
-        cx.error(Code::EmptyText, "this text is empty", &source);
+        // The text below may only not be indented.
+        if !layers.faulty() {
+            let help = "write a text, or indent the one below".to_owned();
+            cx.error_with(Code::EmptyText, "this text is empty", &source, Some(help));
+        }
         return None;
     }
     let raw = layers.get("raw", |raw| raw.raw.as_ref()).is_some_and(|(raw, _)| *raw);

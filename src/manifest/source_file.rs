@@ -12,7 +12,7 @@ use super::{
     line_index::Lines,
     suspects::{self, Suspect, Words},
     yaml::{
-        tree::{Flaw, NodeId, Span, Tree, What, places::Places},
+        tree::{Flaw, Mark, NodeId, Span, Tree, What, places::Places},
         values::{ValueId, Values},
     },
 };
@@ -142,6 +142,12 @@ impl SourceFile {
             false => line.len(),
         };
         Some((line.get(from..to)?, column))
+    }
+
+    /// Where a character of a line begins, in bytes.
+    pub(crate) fn offset(&self, mark: Mark) -> usize {
+        let line = self.line_text(mark.line).unwrap_or_default();
+        self.lines().offset(line, mark.line, mark.column)
     }
 
     pub(crate) fn place_at(&self, line: u32, column: u32, length: u32) -> Place {

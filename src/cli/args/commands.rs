@@ -36,6 +36,8 @@ pub(crate) enum Command {
     /// Write a small working project; nothing is overwritten
     Init(InitArgs),
     /// Check everything that needs no state and no network
+    ///
+    /// Without --env, in every environment that is declared, and without one.
     Validate(ValidateArgs),
     /// Show a message as a visitor gets it
     Show(ShowArgs),
