@@ -29,6 +29,7 @@ pub mod duration;
 mod environments;
 mod files;
 mod folder;
+mod foreign;
 mod layered;
 mod layers;
 pub mod limits;
