@@ -52,7 +52,9 @@ pub(crate) mod template;
 mod unions;
 mod variables;
 mod vars;
+mod window;
 pub(crate) mod yaml;
+mod zone;
 
 pub use audience::Table;
 pub use limits::Limits;
