@@ -8,8 +8,8 @@ use unicode_security::confusable_detection::skeleton;
 
 use crate::model::is_hostile;
 
-/// Above this product of their lengths, two parts are not aligned letter by letter.
-const MOST_WORK: usize = 4_000_000;
+/// Above this product of their lengths, the middles of two parts are not aligned letter by letter.
+const MOST_WORK: usize = 400_000;
 
 /// A letter with the marks on it, and with what cannot be seen after it.
 struct Letter<'t> {
@@ -62,12 +62,9 @@ pub(super) fn revealed(
     after: Option<char>,
 ) -> (String, String) {
     let (olds, news) = (letters(old), letters(new));
-    if olds.len().saturating_mul(news.len()) > MOST_WORK {
-        return (old.to_owned(), new.to_owned());
-    }
     let looks =
         |letters: &[Letter<'_>]| letters.iter().map(|one| one.looks.clone()).collect::<Vec<_>>();
-    let ops = capture_diff_slices(Algorithm::Myers, &looks(&olds), &looks(&news));
+    let ops = aligned(&looks(&olds), &looks(&news));
     let mut alike = (vec![false; olds.len()], vec![false; news.len()]);
     for op in &ops {
         if let DiffOp::Equal { .. } = op {
@@ -108,6 +105,23 @@ pub(super) fn revealed(
         }
     }
     (left, right)
+}
+
+/// What is the same on both sides by its looks, and what is not.
+fn aligned(old: &[String], new: &[String]) -> Vec<DiffOp> {
+    let same = |a: &&String, b: &&String| a == b;
+    let head = old.iter().zip(new).take_while(|(a, b)| same(a, b)).count();
+    let back = old[head..].iter().rev().zip(new[head..].iter().rev());
+    let tail = back.take_while(|(a, b)| same(a, b)).count();
+    let (old_len, new_len) = (old.len() - head - tail, new.len() - head - tail);
+    if old_len.saturating_mul(new_len) <= MOST_WORK {
+        return capture_diff_slices(Algorithm::Myers, old, new);
+    }
+    vec![
+        DiffOp::Equal { old_index: 0, new_index: 0, len: head },
+        DiffOp::Replace { old_index: head, old_len, new_index: head, new_len },
+        DiffOp::Equal { old_index: head + old_len, new_index: head + new_len, len: tail },
+    ]
 }
 
 /// Whether at least half of the word that each letter is in looks like the other side. Letters of two scripts that look
