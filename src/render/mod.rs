@@ -23,5 +23,6 @@ mod write;
 #[cfg(test)]
 mod tests;
 
+pub use summary::question;
 pub use view::{Format, View};
 pub use write::plan;
