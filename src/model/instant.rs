@@ -191,7 +191,7 @@ fn strange(text: &str) -> Option<WrittenTimeError> {
     if text.contains('[') {
         return Some(wrong(
             "a time has no zone in brackets",
-            "write the time alone, and the zone beside it: { from: 2026-12-01 09:00, zone: Europe/Berlin }",
+            "leave the brackets out: the offset is enough; a local time in a manifest has `zone:` beside it",
         ));
     }
     let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());

@@ -6,6 +6,7 @@ use memchr::{memchr, memchr_iter};
 
 use super::{
     header, ids,
+    positions::with_plain_line_breaks,
     row_problems::{Problems, Wrong},
     signs, swallowed,
     table::{Origin, Rows, Table},
@@ -125,21 +126,6 @@ impl Table {
         let origin = Origin::Csv { file: file.clone(), lines };
         Self::sorted(names, visitor, Rows { cells, ends }, origin, found)
     }
-}
-
-/// Line breaks are those of the checkout: each is `\n`, so that the same file means the same everywhere.
-pub(super) fn with_plain_line_breaks(text: String) -> String {
-    if memchr(b'\r', text.as_bytes()).is_none() {
-        return text;
-    }
-    let mut out = String::with_capacity(text.len());
-    for (at, part) in text.split('\r').enumerate() {
-        if at > 0 && !part.starts_with('\n') {
-            out.push('\n');
-        }
-        out.push_str(part);
-    }
-    out
 }
 
 /// The bytes with blanks in these lines, which then are rows of nothing.

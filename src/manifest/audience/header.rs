@@ -77,6 +77,10 @@ pub(super) fn read(
         } else if first < at {
             let again = problem(format!("the column `{name}` is here a second time"));
             problems.push(again.at(place(at)).related(place(first), "the first time is here"));
+        } else if name.contains('\n') {
+            let message = "the name of this column goes on to the next line".to_owned();
+            let cure = "close the quote in its line; the name of a column is on one line";
+            problems.push(problem(message).at(place(at)).help(cure));
         } else if name.trim() != &**name {
             let message = "the name of this column has white space around it".to_owned();
             problems.push(problem(message).at(place(at)).help(format!("write `{}`", name.trim())));

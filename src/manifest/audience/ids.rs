@@ -64,7 +64,7 @@ const AS_TEXT: &str = "the id is lost: format the column as text in the spreadsh
 
 /// Whether it is a word that programs write where there is no value.
 pub(crate) fn stands_for_nothing(text: &str) -> bool {
-    text.len() <= 16 && NOTHING.contains(&&*text.to_lowercase())
+    text.len() <= 16 && NOTHING.iter().any(|word| word.eq_ignore_ascii_case(text))
 }
 
 /// Why a text that could be an id by its characters is none; and the cure.
@@ -100,11 +100,15 @@ fn mistaken(id: &str) -> Option<(String, &'static str)> {
         let cure = "remove the quotes; CSV knows only the plain double quote around a cell";
         return Some((message.to_owned(), cure));
     }
-    if id.contains("${") || id.contains("{{") || id.contains("<%") {
+    if has_placeholder(id) {
         let message = "this visitor id has a placeholder in it, which nothing has filled in";
         return Some((message.to_owned(), "write the id itself"));
     }
     None
+}
+
+fn has_placeholder(text: &str) -> bool {
+    ["${", "{{", "<%"].iter().any(|sign| text.contains(sign))
 }
 
 /// `1.23457E+15`, also with a comma, as spreadsheets show long numbers.
@@ -132,11 +136,17 @@ pub(super) fn is_id(text: &str) -> bool {
 pub(crate) fn problem(text: &str) -> Option<Diagnostic> {
     if let Err(error) = VisitorId::parse(text) {
         let problem = Diagnostic::error(Code::BadVisitor, error.to_string());
-        let at_end = text.trim().len() < text.len() && is_id(text.trim());
-        return Some(if at_end {
-            problem.help("remove the white space around the id")
-        } else {
-            problem
+        return Some(match text.trim() {
+            inner if inner.contains('\n') => problem.help(
+                "a quote opens before it, and is closed in another line: close it in its own",
+            ),
+            inner if inner.len() < text.len() && is_id(inner) => {
+                problem.help("remove the white space around the id")
+            }
+            _ if has_placeholder(text) => problem.help(
+                "a placeholder stands here, which nothing has filled in: write the id itself",
+            ),
+            _ => problem,
         });
     }
     let (message, cure) = mistaken(text)?;

@@ -2,7 +2,7 @@
 
 use std::{ops::Range, path::PathBuf, sync::OnceLock};
 
-use super::{VISITOR_COLUMN, csv::with_plain_line_breaks, ids};
+use super::{VISITOR_COLUMN, ids, positions::with_plain_line_breaks};
 use crate::{
     diagnostics::{Excerpts, Names, Secrets},
     files,

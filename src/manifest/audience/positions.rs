@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use memchr::{memchr_iter, memrchr};
+use memchr::{memchr, memchr_iter, memrchr};
 
 use crate::model::Place;
 
@@ -46,4 +46,19 @@ pub(super) fn length_of(line: &str) -> u32 {
 
 pub(super) fn column_of(chars: usize) -> u32 {
     u32::try_from(chars).unwrap_or(u32::MAX - 1) + 1
+}
+
+/// Line breaks are those of the checkout: each is `\n`, so that the same file means the same everywhere.
+pub(super) fn with_plain_line_breaks(text: String) -> String {
+    if memchr(b'\r', text.as_bytes()).is_none() {
+        return text;
+    }
+    let mut out = String::with_capacity(text.len());
+    for (at, part) in text.split('\r').enumerate() {
+        if at > 0 && !part.starts_with('\n') {
+            out.push('\n');
+        }
+        out.push_str(part);
+    }
+    out
 }
