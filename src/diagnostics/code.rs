@@ -32,6 +32,8 @@ codes! {
     NoProject = "no-project",
     /// A file is not UTF-8.
     NotUtf8 = "not-utf8",
+    /// A file is something else than its name says: a workbook of a spreadsheet, an archive, a web page.
+    WrongFormat = "wrong-format",
     /// A file is not YAML.
     YamlSyntax = "yaml-syntax",
     /// A text without quotes with a sign in it that means something to YAML.
@@ -114,14 +116,18 @@ codes! {
     SenderNotAllowed = "sender-not-allowed",
     /// `to`, or an audience, that is not exactly one of its forms.
     BadRecipients = "bad-recipients",
-    /// A text that cannot be a visitor's id.
+    /// A text that cannot be a visitor's id, or that stands for no visitor, as `NULL` does.
     BadVisitor = "bad-visitor",
     /// A visitor twice in one audience.
     DuplicateVisitor = "duplicate-visitor",
     /// A header row that lacks `visitor_id`, or names a column twice or not at all.
     CsvHeader = "csv-header",
-    /// A row with more or fewer cells than the header, or with a broken quote.
+    /// A row with more or fewer cells than the header, the header once more, or a mark of a merge conflict.
     CsvRow = "csv-row",
+    /// A quote in a CSV file that does not stand around a cell, or that has other rows in it.
+    CsvQuote = "csv-quote",
+    /// A character in a CSV file that no text has: a control character, or the sign for a letter that was lost.
+    CsvCharacter = "csv-character",
     /// A `where` that is not an expression, names something that is neither a column nor a variable, or fails for a row.
     BadWhere = "bad-where",
     /// A text with nothing in it.

@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use super::{limits::Limits, source_file::SourceFile};
+use super::{foreign, limits::Limits, source_file::SourceFile};
 use crate::{
     diagnostics::{Code, Diagnostic},
     files::{self, Ending},
@@ -59,6 +59,9 @@ impl ProjectFolder {
         let name = self.name(path);
         let bytes = files::read_unchanged(path, limits.yaml_bytes, Ending::Any)
             .map_err(|error| unreadable(&name, &error))?;
+        if let Some(problem) = foreign::not_text(&name, &bytes) {
+            return Err(problem);
+        }
         let bytes = match bytes.strip_prefix(b"\xef\xbb\xbf") {
             Some(rest) => rest.to_vec(),
             None => bytes,
@@ -132,6 +135,17 @@ pub(crate) fn not_utf8(file: &Arc<str>, bytes: &[u8], at: usize) -> Diagnostic {
     let start = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
     let column = String::from_utf8_lossy(&before[start..]).chars().count() + 1;
     let value = bytes.get(at).copied().unwrap_or_default();
+    let cut = std::str::from_utf8(&bytes[at.min(bytes.len())..]);
+    let help = match foreign::in_windows_1252(value) {
+        _ if cut.is_err_and(|error| error.valid_up_to() == 0 && error.error_len().is_none()) => {
+            "the file ends in the middle of a character, so it was cut off: fetch it again"
+                .to_owned()
+        }
+        Some(c) => format!(
+            "in windows-1252 this byte is `{c}`: save the file as UTF-8 (in a spreadsheet as \"CSV UTF-8\")"
+        ),
+        None => "save the file as UTF-8 (in a spreadsheet as \"CSV UTF-8\")".to_owned(),
+    };
     Diagnostic::error(Code::NotUtf8, format!("byte {at} (0x{value:02x}) is not UTF-8"))
         .at(Place {
             file: file.clone(),
@@ -139,7 +153,7 @@ pub(crate) fn not_utf8(file: &Arc<str>, bytes: &[u8], at: usize) -> Diagnostic {
             column: u32::try_from(column).unwrap_or(u32::MAX),
             length: 1,
         })
-        .help("save the file as UTF-8")
+        .help(help)
 }
 
 /// The path without `.`, and without `..` where that is possible by words alone.

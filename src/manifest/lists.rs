@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::{
+    audience::ids,
     context::Context,
     layers::Layer,
     project::{Adoption, Move, Removed},
@@ -199,6 +200,10 @@ pub(crate) fn imports(cx: &mut Context<'_>, entries: &[Layer<'_, raw::Import>]) 
                 continue;
             }
         };
+        if let Some(problem) = ids::problem(address.visitor().as_str()) {
+            cx.problems.push(problem.at(to_at.place()));
+            continue;
+        }
         let parsed = match MessageId::parse(id) {
             Ok(parsed) => parsed,
             Err(error) => {

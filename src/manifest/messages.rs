@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
-
 use super::{
     audiences::Audiences,
     context::{Context, World},
@@ -18,10 +16,11 @@ use super::{
         checks::{self, Form},
     },
     unions::NameOr,
+    window::window,
 };
 use crate::{
     diagnostics::{Code, Diagnostic},
-    model::{Key, Kind, Sender, Spec, Window, number},
+    model::{Key, Kind, Sender, Spec, number},
 };
 
 /// One message; `None` if its texts cannot be rendered because of errors.
@@ -191,44 +190,4 @@ fn text(
         return None;
     }
     Some(Text { body: Body::Template(text.as_str().into()), source })
-}
-
-fn window(cx: &mut Context<'_>, layers: &Layers<'_, raw::Message>) -> Option<Window> {
-    let active = layers.inner("active", |raw| raw.active.as_ref());
-    let from = active.get("from", |raw| raw.from.as_ref());
-    let until = active.get("until", |raw| raw.until.as_ref());
-    let mut good = true;
-    let mut instant = |field: &Option<(&String, SourcePath)>| {
-        let (text, at) = field.as_ref()?;
-        match text.parse::<Timestamp>() {
-            Ok(instant) => Some(instant),
-            Err(_) => {
-                good = false;
-                let message = format!("{text:?} is not an instant");
-                let help = "write a date, a time and an offset: 2026-12-01T09:00:00Z".to_owned();
-                cx.error_with(Code::BadValue, message, at, Some(help));
-                None
-            }
-        }
-    };
-    let window = Window { from: instant(&from), until: instant(&until) };
-    if let (Some(start), Some(end)) = (window.from, window.until)
-        && start >= end
-    {
-        if let (Some((_, from_at)), Some((_, until_at))) = (from, &until) {
-            let problem = Diagnostic::error(Code::BadWindow, "this window ends before it starts")
-                .at(until_at.place())
-                .related(from_at.place(), "it starts here");
-            cx.problems.push(problem);
-        }
-        return None;
-    }
-    if let (Some(end), Some((_, at))) = (window.until, &until)
-        && cx.options.now >= end
-    {
-        let problem = Diagnostic::warning(Code::WindowPassed, "this message's window has passed");
-        cx.problems
-            .push(problem.at(at.place()).help("delete the message, or give it a new window"));
-    }
-    good.then_some(window)
 }

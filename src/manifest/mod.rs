@@ -29,6 +29,7 @@ pub mod duration;
 mod environments;
 mod files;
 mod folder;
+mod foreign;
 mod layered;
 mod layers;
 pub mod limits;
@@ -52,7 +53,9 @@ pub(crate) mod template;
 mod unions;
 mod variables;
 mod vars;
+mod window;
 pub(crate) mod yaml;
+mod zone;
 
 pub use audience::Table;
 pub use limits::Limits;

@@ -7,6 +7,7 @@ use std::{
 };
 
 use super::{
+    audience::ids::stands_for_nothing,
     comments,
     limits::Limits,
     line_index::Lines,
@@ -222,7 +223,8 @@ impl Excerpts for SourceFile {
         let tree = self.tree();
         if let Ok(tree) = tree {
             let suspects = self.suspects(tree).0.iter();
-            suspects.filter(|one| one.counts(names)).for_each(|one| found(&one.text));
+            let ids = suspects.filter(|one| one.counts(names) && !stands_for_nothing(&one.text));
+            ids.for_each(|one| found(&one.text));
         }
         if tree.map_or(true, Tree::has_strange) {
             self.words().texts.iter().for_each(|text| found(text));

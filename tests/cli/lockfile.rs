@@ -34,12 +34,7 @@ fn a_state_that_is_deleted_is_missed_and_nothing_is_sent_again() {
     project.with(&sandbox, "plan").ok().never_says(&["nothing is known"]);
 
     fs::remove_dir_all(project.join("state")).expect("removed");
-    refused(
-        &project,
-        &sandbox,
-        "",
-        &["is missing", "pushsync.lock", "--new-state", "state import"],
-    );
+    refused(&project, &sandbox, "", &["is missing", "pushsync.lock", "--new-state", "state import"]);
     project.with(&sandbox, "import note@kZMvWhf8npAu3H6qd57w2Hv6nh6rnxvg x").exits(1);
     // Another place is no way around it.
     refused(&project, &sandbox, "--state elsewhere", &["is missing"]);
@@ -145,11 +140,22 @@ fn a_lockfile_that_cannot_be_read_stops_everything() {
     for (bad, word) in [
         (String::new(), "pushsync.lock"),
         (good[..good.len() - 9].to_owned(), "pushsync.lock"),
-        (format!("    project
-        .run("plan --destroy")
-        .ok()
-        .says(&["100 left in this hour", "1 request"])
-        .never_says(&["999,999"]);
+        (format!("{} HEAD\n{good}", "<".repeat(7)), "merge conflict"),
+        (good.replace("version: 1", "version: 9"), "version 9"),
+    ] {
+        project.file("pushsync.lock", bad);
+        refused(&project, &sandbox, "", &[word]);
+    }
+}
+
+#[test]
+fn the_api_that_is_set_is_noted_in_the_lockfile() {
+    let (project, sandbox) = (project(), Sandbox::start());
+    project.with(&sandbox, "apply --yes").ok();
+    project.run("state set-api https://api.brevo.com/v3").ok();
+    assert!(lockfile(&project).contains("https://api.brevo.com/v3"));
+    // The budget that the other server announced does not count.
+    project.run("plan --destroy").ok().says(&["100 left in this hour", "1 request"]).never_says(&["999,999"]);
     fs::remove_dir_all(project.join("state")).expect("removed");
     project.run("plan").exits(1).warns(&["is missing"]);
 }
@@ -172,10 +178,7 @@ fn more_creates_than_the_project_allows_are_refused() {
     for (limit, allowed) in [("11", "12"), ("20%", "all")] {
         project.settings(&format!("safety: {{ max_creates: {limit} }}"), yaml);
         project.with(&sandbox, "plan").ok().warns(&["apply will refuse", "12 deliveries"]);
-        project
-            .with(&sandbox, "apply --yes")
-            .exits(1)
-            .warns(&["max_creates", "--allow-creates 12"]);
+        project.with(&sandbox, "apply --yes").exits(1).warns(&["max_creates", "--allow-creates 12"]);
         assert_eq!(sandbox.total(), 0, "{allowed}");
     }
     project.with(&sandbox, "apply --yes --allow-creates 12").ok();
