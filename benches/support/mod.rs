@@ -125,6 +125,7 @@ fn plan(count: usize) -> Plan {
         changes,
         unchanged: Vec::new(),
         diagnostics: Vec::new(),
+        senders: Default::default(),
     }
 }
 

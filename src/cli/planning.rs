@@ -19,7 +19,7 @@ use crate::{
     manifest::{Project, Threshold},
     model::Key,
     plan::{
-        Budget, Declared, Import, Inputs, Operation, Plan, PlanError, StateRef, plan,
+        Budget, Declared, Import, Inputs, Operation, Plan, PlanError, SenderNames, StateRef, plan,
         safety::{Limit, Limits},
     },
     render::humanize,
@@ -90,11 +90,14 @@ pub(super) fn make(
         intents,
         selection: Target::selection(targets),
         destroy: request.selection.destroy,
-        budget: Budget::at(
-            now,
-            meta.as_ref().and_then(|meta| meta.budget.as_ref()),
-            project.settings.requests_per_hour,
-        ),
+        budget: match context.global.sandbox {
+            true => Budget::of_rehearsal(now, project.settings.requests_per_hour),
+            false => Budget::at(
+                now,
+                meta.as_ref().and_then(|meta| meta.budget.as_ref()),
+                project.settings.requests_per_hour,
+            ),
+        },
         keep_unchanged: request.keep_unchanged,
         most_bytes: project.limits.plan_bytes,
     };
@@ -133,7 +136,8 @@ pub(super) fn make(
             check_addresses(context, project, &plan, store, handle, targets)?;
             let diagnostics = report.masked();
             let commit = request.commit.get();
-            Ok((Plan { commit, diagnostics, ..plan }, report))
+            let senders = SenderNames::of(&plan.changes, &project.senders);
+            Ok((Plan { commit, diagnostics, senders, ..plan }, report))
         }
         Err(PlanError::Manifest(errors)) => {
             report.extend(errors);

@@ -5,7 +5,7 @@ use std::{
 };
 
 use super::{
-    Change, Declared, Import, Inputs, Operation, Plan, ProtectMark, Reason, Summary, Unchanged,
+    Change, Declared, Import, Inputs, Operation, Plan, ProtectMark, Reason, SenderNames, Summary, Unchanged,
     adopt,
 };
 use crate::{
@@ -542,6 +542,7 @@ impl Planner {
             changes: self.changes,
             unchanged: self.listed,
             diagnostics: self.diagnostics,
+            senders: SenderNames::default(),
         })
     }
 }

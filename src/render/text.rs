@@ -115,7 +115,7 @@ fn show(group: &Group<'_>, view: View<'_>, out: &mut dyn Write) -> io::Result<()
     }
     let from = match &first.operation {
         Operation::Create { after } | Operation::Resend { after, .. } => {
-            format!(", from {}", one_line(&after.from.to_string()))
+            format!(", from {}", one_line(&view.sender(&after.from)))
         }
         _ => String::new(),
     };
@@ -150,7 +150,7 @@ fn visitors(changes: &[&Change], view: View<'_>, out: &mut dyn Write) -> io::Res
 }
 
 fn content(change: &Change, view: View<'_>, out: &mut dyn Write) -> io::Result<()> {
-    let facts = summary::facts(change, view.mask);
+    let facts = summary::facts(change, view);
     let fact = |n: usize, style: Style, out: &mut dyn Write| {
         facts.get(n).map_or(Ok(()), |fact| wrapped(fact, style, 6, view, out))
     };
@@ -208,8 +208,8 @@ fn sender_change(
 ) -> io::Result<()> {
     let mut line = TextWrapper::new(out, 6, view.width);
     line.push(Style::new(), "from ")?;
-    line.push(OLD, &format!("[-{}-]", one_line(&before.to_string())))?;
-    line.push(NEW, &format!("{{+{}+}}", one_line(&after.to_string())))?;
+    line.push(OLD, &format!("[-{}-]", one_line(&view.sender(before))))?;
+    line.push(NEW, &format!("{{+{}+}}", one_line(&view.sender(after))))?;
     line.end()
 }
 

@@ -48,6 +48,7 @@ fn plan() -> Plan {
         changes,
         unchanged: Vec::new(),
         diagnostics: Vec::new(),
+        senders: Default::default(),
     }
 }
 

@@ -21,9 +21,6 @@ use crate::{
 /// messages should exist, `plan` shows what would change, `apply` converges.
 #[derive(Debug, Parser)]
 #[command(name = "pushsync", version, propagate_version = true, max_term_width = 100)]
-#[command(after_help = "Exit status: 0 done; 1 an error, or a change failed; 2 only from plan \
-    --detailed-exitcode: there are changes; 3 stopped early in good order (budget, time, a \
-    signal): run again; 4 a delivery is unknown and needs a decision.")]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: GlobalOptions,

@@ -2,7 +2,9 @@
 
 mod commands;
 mod global;
+mod help;
 mod planning;
+mod reference;
 mod state;
 mod values;
 
@@ -10,6 +12,8 @@ pub(crate) use commands::{
     Cli, Command, CompletionsArgs, ExplainArgs, InitArgs, ManArgs, PresenceArgs, PreviewArgs,
     ReportFormat, SandboxArgs, SchemaArgs, SchemaDocument, ShowArgs, ValidateArgs,
 };
+pub(crate) use help::{command, examples, parse};
+pub(crate) use reference::{EXIT_STATUSES, FILES, VARIABLES};
 pub(crate) use global::{Color, DataFormat, GlobalOptions, LogFormat, Mask};
 pub(crate) use planning::{
     ApplyArgs, Bounds, ImportArgs, PlanArgs, PlanFormat, RefreshArgs, SelectionArgs,

@@ -71,6 +71,7 @@ fn outcome() -> Outcome {
         remaining: 2,
         requests: 3,
         stopped: Some(Stop::Budget),
+        resets_at: Some(jiff::Timestamp::UNIX_EPOCH),
         fatal: None,
     }
 }

@@ -143,7 +143,7 @@ pub(super) fn everything() -> Plan {
         }],
         selection: Selection::default(),
         destroy: false,
-        budget: Budget { limit: 100, remaining: 88, resets_in_s: 1200, fits: true },
+        budget: Budget { limit: 100, remaining: 88, resets_in_s: 1200, fits: true, unlimited: false },
         keep_unchanged: true,
         most_bytes: u64::MAX,
     };
@@ -215,10 +215,11 @@ pub(super) fn of(changes: Vec<Change>) -> Plan {
             dirty: true,
         }),
         summary,
-        budget: Budget { limit: 100, remaining: 88, resets_in_s: 1200, fits: true },
+        budget: Budget { limit: 100, remaining: 88, resets_in_s: 1200, fits: true, unlimited: false },
         protect: Vec::new(),
         changes,
         unchanged: Vec::new(),
         diagnostics: Vec::new(),
+        senders: Default::default(),
     }
 }
