@@ -94,7 +94,7 @@ impl Outcome {
 
 impl Serialize for Outcome {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut document = serializer.serialize_struct("Outcome", 8)?;
+        let mut document = serializer.serialize_struct("Outcome", 7 + usize::from(self.resets_at.is_some()))?;
         document.serialize_field("format", "pushsync/apply/1")?;
         document.serialize_field("applied", &self.applied)?;
         document.serialize_field("failed", &self.failed)?;
@@ -102,7 +102,10 @@ impl Serialize for Outcome {
         document.serialize_field("remaining", &self.remaining)?;
         document.serialize_field("requests", &self.requests)?;
         document.serialize_field("stopped", &self.stopped)?;
-        document.serialize_field("resets_at", &self.resets_at)?;
+        match &self.resets_at {
+            Some(at) => document.serialize_field("resets_at", at)?,
+            None => document.skip_field("resets_at")?,
+        }
         document.end()
     }
 }

@@ -121,8 +121,7 @@ impl RequestSender {
 
     /// Waits for the right to send one request.
     pub(super) async fn permit(&self) -> Result<Permit, Stop> {
-        let waiting =
-            |pause, until| self.reporter.report(&Event::Waiting { pause, until });
+        let waiting = |pause, until| self.reporter.report(&Event::Waiting { pause, until });
         self.limiter.permit(waiting).await
     }
 

@@ -181,9 +181,8 @@ fn in_words(outcome: &Outcome) -> String {
     if *applied == 0 && stopped.is_some() {
         return format!("{why}, nothing was applied: {}; {requests}.", parts.join(", "));
     }
-    let verb = if stopped.is_some() { " applied" } else { "" };
     let applied = humanize::count(*applied, "change", "changes");
-    parts.insert(0, format!("{applied}{verb} in {requests}"));
+    parts.insert(0, format!("{applied} in {requests}"));
     format!("{why}: {}.", parts.join(", "))
 }
 

@@ -34,7 +34,7 @@ pub(super) fn come_back(resets_at: Option<Timestamp>, command: &str) -> String {
             time_of_day(at, now, &environment::zone()),
             humanize::duration(from_now(at, now)),
         ),
-        None => format!("what was done is recorded; run this again to go on: {command}"),
+        None => format!("the state is right; run this again to go on: {command}"),
     }
 }
 

@@ -51,7 +51,6 @@ pub(super) fn run(context: &Context, args: &RefreshArgs) -> Result<u8, Failure> 
             "remaining": found.remaining,
             "requests": found.requests,
             "stopped": found.stopped,
-            "resets_at": found.resets_at,
         }));
         return Ok(context.output.exit_status(written, found.exit_status()));
     }

@@ -11,8 +11,7 @@ use super::{
     failure::{Failure, status},
     import, init, logging, man,
     output::Output,
-    plan, presence, preview, refresh, sandbox, schema, show, state,
-    usage, validate, variables,
+    plan, presence, preview, refresh, sandbox, schema, show, state, usage, validate, variables,
 };
 
 /// Runs the command that the process was started with.

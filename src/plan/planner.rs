@@ -5,8 +5,8 @@ use std::{
 };
 
 use super::{
-    Change, Declared, Import, Inputs, Operation, Plan, ProtectMark, Reason, SenderNames, Summary, Unchanged,
-    adopt,
+    Change, Declared, Import, Inputs, Operation, Plan, ProtectMark, Reason, SenderNames, Summary,
+    Unchanged, adopt,
 };
 use crate::{
     diagnostics::{Code, Diagnostic},

@@ -48,10 +48,18 @@ pub struct Plan {
     pub diagnostics: Vec<Diagnostic>,
 }
 
+/// A sender with its name in the manifest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NamedSender {
+    name: String,
+    from: Sender,
+}
+
 /// Names of senders in the manifest.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct SenderNames(BTreeMap<String, Sender>);
+pub struct SenderNames(Vec<NamedSender>);
 
 impl SenderNames {
     /// Those of `declared` that the changes name.
@@ -63,7 +71,8 @@ impl SenderNames {
             .map(|content| &content.from)
             .collect();
         let named = declared.iter().filter(|(_, sender)| used.contains(sender));
-        Self(named.map(|(name, sender)| (name.clone(), sender.clone())).collect())
+        let named = named.map(|(name, from)| (name.clone(), from.clone()));
+        Self(named.map(|(name, from)| NamedSender { name, from }).collect())
     }
 
     /// Whether there are none.
@@ -73,8 +82,8 @@ impl SenderNames {
 
     /// The name of a sender; if several are the same sender, all of them; without a name, its id.
     pub fn shown(&self, sender: &Sender) -> String {
-        let names: Vec<_> =
-            self.0.iter().filter(|(_, of)| *of == sender).map(|(name, _)| name.as_str()).collect();
+        let names = self.0.iter().filter(|named| named.from == *sender);
+        let names: Vec<_> = names.map(|named| named.name.as_str()).collect();
         if names.is_empty() { sender.to_string() } else { names.join(" or ") }
     }
 }

@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize, Serializer};
 
 pub use super::wire_change::{FORMAT, WireError};
 use super::{
-    Budget, Change, Commit, Plan, ProtectMark, Selection, SenderNames, StateRef, Summary, Unchanged,
-    wire_change::WireChange,
+    Budget, Change, Commit, Plan, ProtectMark, Selection, SenderNames, StateRef, Summary,
+    Unchanged, wire_change::WireChange,
 };
 use crate::{
     diagnostics::Diagnostic,

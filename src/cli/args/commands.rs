@@ -36,11 +36,15 @@ pub(crate) enum Command {
     Validate(ValidateArgs),
     /// Show a message as a visitor gets it
     Show(ShowArgs),
-    /// Show what apply would do; without --refresh, no request is made and no key is needed
+    /// Show what apply would do
+    ///
+    /// Without --refresh, it makes no request and needs no key.
     Plan(PlanArgs),
     /// Plan, show the plan, ask, and carry it out
     Apply(ApplyArgs),
-    /// Ask the API about the least recently verified deliveries first, and record drift
+    /// Ask the API what became of deliveries, and record drift
+    ///
+    /// It asks about the least recently verified deliveries first.
     Refresh(RefreshArgs),
     /// Adopt a message that exists
     Import(ImportArgs),
@@ -51,7 +55,9 @@ pub(crate) enum Command {
     Presence(PresenceArgs),
     /// Serve the API's behaviour on loopback, for other programs
     Sandbox(SandboxArgs),
-    /// Serve a page of the chats that visitors would see, from the manifest alone; it follows the files
+    /// Serve a page of the chats that visitors would see
+    ///
+    /// It is made from the manifest alone, and follows the files.
     Preview(PreviewArgs),
     /// Print a completion script
     Completions(CompletionsArgs),

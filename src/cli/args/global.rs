@@ -18,13 +18,27 @@ pub(crate) struct GlobalOptions {
     #[arg(hide_short_help = true, long, value_name = "NAME", global = true, env = "PUSHSYNC_ENV")]
     pub(crate) env: Option<String>,
     /// Where the state is, instead of the place that the project names
-    #[arg(hide_short_help = true, long, value_name = "URL", global = true, env = "PUSHSYNC_STATE", hide_env_values = true)]
+    #[arg(
+        hide_short_help = true,
+        long,
+        value_name = "URL",
+        global = true,
+        env = "PUSHSYNC_STATE",
+        hide_env_values = true
+    )]
     pub(crate) state: Option<String>,
     /// Refuse a `state:` in YAML that is a URL; --state and PUSHSYNC_STATE may still name one
     #[arg(hide_short_help = true, long, global = true)]
     pub(crate) refuse_state_url: bool,
     /// Where the API is, instead of the URL that the project names
-    #[arg(hide_short_help = true, long, value_name = "URL", global = true, env = "BREVO_BASE_URL", hide_env_values = true)]
+    #[arg(
+        hide_short_help = true,
+        long,
+        value_name = "URL",
+        global = true,
+        env = "BREVO_BASE_URL",
+        hide_env_values = true
+    )]
     pub(crate) base_url: Option<String>,
     /// A file whose first line is the API key (instead of BREVO_API_KEY)
     #[arg(hide_short_help = true, long, value_name = "FILE", global = true, env = "BREVO_API_KEY_FILE", hide_env_values = true, value_hint = ValueHint::FilePath)]
@@ -42,10 +56,22 @@ pub(crate) struct GlobalOptions {
     #[arg(hide_short_help = true, long, value_name = "NAME=NUMBER", global = true, env = "PUSHSYNC_LIMITS", value_delimiter = ',', action = ArgAction::Append)]
     pub(crate) raise_limit: Vec<NamedLimit>,
     /// Colours
-    #[arg(hide_short_help = true, long, value_name = "WHEN", global = true, default_value = "auto")]
+    #[arg(
+        hide_short_help = true,
+        long,
+        value_name = "WHEN",
+        global = true,
+        default_value = "auto"
+    )]
     pub(crate) color: Color,
     /// Whether to mask visitors' ids, instead of the project's setting: auto, always or never
-    #[arg(hide_short_help = true, long, value_name = "WHEN", global = true, env = "PUSHSYNC_MASK_VISITORS")]
+    #[arg(
+        hide_short_help = true,
+        long,
+        value_name = "WHEN",
+        global = true,
+        env = "PUSHSYNC_MASK_VISITORS"
+    )]
     pub(crate) mask_visitors: Option<Mask>,
     /// Say more; twice: say everything
     #[arg(hide_short_help = true, short, long, global = true, action = ArgAction::Count)]
@@ -54,7 +80,13 @@ pub(crate) struct GlobalOptions {
     #[arg(hide_short_help = true, short, long, global = true, conflicts_with = "verbose")]
     pub(crate) quiet: bool,
     /// How to write logs and progress
-    #[arg(hide_short_help = true, long, value_name = "FORMAT", global = true, default_value = "text")]
+    #[arg(
+        hide_short_help = true,
+        long,
+        value_name = "FORMAT",
+        global = true,
+        default_value = "text"
+    )]
     pub(crate) log_format: LogFormat,
 }
 

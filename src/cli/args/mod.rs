@@ -12,11 +12,11 @@ pub(crate) use commands::{
     Cli, Command, CompletionsArgs, ExplainArgs, InitArgs, ManArgs, PresenceArgs, PreviewArgs,
     ReportFormat, SandboxArgs, SchemaArgs, SchemaDocument, ShowArgs, ValidateArgs,
 };
-pub(crate) use help::{command, examples, parse};
-pub(crate) use reference::{EXIT_STATUSES, FILES, VARIABLES};
 pub(crate) use global::{Color, DataFormat, GlobalOptions, LogFormat, Mask};
+pub(crate) use help::{command, examples, parse};
 pub(crate) use planning::{
     ApplyArgs, Bounds, ImportArgs, PlanArgs, PlanFormat, RefreshArgs, SelectionArgs,
 };
+pub(crate) use reference::{EXIT_STATUSES, FILES, VARIABLES};
 pub(crate) use state::StateArgs;
 pub(crate) use values::{Amount, Target};

@@ -28,9 +28,15 @@ pub(crate) const VARIABLES: [(&str, &str); 21] = [
     ("NO_COLOR", "Where it is set, --color auto shows no colours."),
     ("CLICOLOR_FORCE", "Where it is set, --color auto shows colours everywhere."),
     ("TZ", "The time zone in which messages name times of day."),
-    ("XDG_STATE_HOME", "Outcomes that a remote state could not record are kept below it, or below ~/.local/state."),
+    (
+        "XDG_STATE_HOME",
+        "Outcomes that a remote state could not record are kept below it, or below ~/.local/state.",
+    ),
     ("PGPASSWORD, PGPASSFILE", "The password of a state in PostgreSQL."),
-    ("AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN", "The credentials of a state in a bucket; the variables of roles and web identities work too."),
+    (
+        "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN",
+        "The credentials of a state in a bucket; the variables of roles and web identities work too.",
+    ),
     ("AWS_REGION, AWS_ENDPOINT_URL", "Where the bucket of a state is."),
 ];
 
@@ -66,7 +72,10 @@ pub(crate) const EXAMPLES: [(&str, &[&str]); 31] = [
             "pushsync plan --at 2026-12-24T00:00:00Z",
         ],
     ),
-    ("apply", &["pushsync apply", "pushsync apply plan.json", "pushsync apply --yes --max-duration 50m"]),
+    (
+        "apply",
+        &["pushsync apply", "pushsync apply --yes --max-duration 50m"],
+    ),
     ("refresh", &["pushsync refresh --max-requests 50"]),
     ("import", &["pushsync import welcome@kZMvWhf8npAu3H6qd57w2Hv6nh6rnxvg AXCR3k9bpSY7bpuh7"]),
     ("state", &["pushsync state list", "pushsync state history welcome"]),
@@ -94,7 +103,10 @@ pub(crate) const EXAMPLES: [(&str, &[&str]); 31] = [
     ("state verify", &["pushsync state verify"]),
     ("state history", &["pushsync state history welcome --limit 5"]),
     ("presence", &["pushsync presence --from liz --for 8h"]),
-    ("sandbox", &["pushsync sandbox --limit 100/h", "pushsync sandbox --port 0 --drop-replies 0.1"]),
+    (
+        "sandbox",
+        &["pushsync sandbox --limit 100/h", "pushsync sandbox --port 0 --drop-replies 0.1"],
+    ),
     ("preview", &["pushsync preview --at 2026-12-24T00:00:00Z"]),
     (
         "completions",
