@@ -126,6 +126,7 @@ fn plan(count: usize) -> Plan {
         unchanged: Vec::new(),
         diagnostics: Vec::new(),
         senders: Default::default(),
+        location: String::new(),
     }
 }
 

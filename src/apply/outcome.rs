@@ -94,7 +94,8 @@ impl Outcome {
 
 impl Serialize for Outcome {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut document = serializer.serialize_struct("Outcome", 7 + usize::from(self.resets_at.is_some()))?;
+        let mut document =
+            serializer.serialize_struct("Outcome", 7 + usize::from(self.resets_at.is_some()))?;
         document.serialize_field("format", "pushsync/apply/1")?;
         document.serialize_field("applied", &self.applied)?;
         document.serialize_field("failed", &self.failed)?;

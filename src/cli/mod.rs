@@ -19,6 +19,7 @@ mod hidden_values;
 mod import;
 mod init;
 mod json_log;
+mod lockfile;
 mod logging;
 mod man;
 mod masking;

@@ -21,6 +21,7 @@ mod hostile;
 mod ids;
 mod inputs;
 mod live;
+mod lockfile;
 mod lost_lock;
 mod masks;
 mod plan;
@@ -40,6 +41,7 @@ mod strace;
 #[cfg(target_os = "linux")]
 mod streams;
 mod support;
+mod telling;
 mod tracked;
 mod unfinished;
 mod unknown;

@@ -80,6 +80,11 @@ pub(crate) struct ApplyArgs {
     /// Otherwise it does nothing.
     #[arg(long, conflicts_with_all = ["planfile", "target", "destroy", "at", "reviewed"])]
     pub(crate) resume: bool,
+    /// Begin a new state: everything is sent again
+    ///
+    /// Although pushsync.lock names another one, which is lost.
+    #[arg(long, conflicts_with_all = ["planfile", "resume"])]
+    pub(crate) new_state: bool,
     /// Do not ask
     #[arg(short, long)]
     pub(crate) yes: bool,
@@ -88,6 +93,9 @@ pub(crate) struct ApplyArgs {
     /// Allow N deletes, instead of safety.max_deletes
     #[arg(long, value_name = "N|all", value_parser = amount)]
     pub(crate) allow_deletes: Option<Amount>,
+    /// Allow N creates, instead of safety.max_creates
+    #[arg(long, value_name = "N|all", value_parser = amount)]
+    pub(crate) allow_creates: Option<Amount>,
     /// Allow N resends, instead of safety.max_resends
     #[arg(long, value_name = "N|all", value_parser = amount)]
     pub(crate) allow_resends: Option<Amount>,

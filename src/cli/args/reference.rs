@@ -41,8 +41,9 @@ pub(crate) const VARIABLES: [(&str, &str); 21] = [
 ];
 
 /// The files that the program reads and writes.
-pub(crate) const FILES: [(&str, &str); 6] = [
+pub(crate) const FILES: [(&str, &str); 7] = [
     ("pushsync.yaml", "The project: settings, senders, audiences, messages."),
+    ("pushsync.lock", "Which state each environment has. Commit it."),
     ("messages/**/*.yaml", "The messages, unless include: says otherwise."),
     ("audiences/*.csv", "The visitors of an audience, where file: names them."),
     ("state/", "What was sent, unless state: says otherwise. Keep it, and keep it out of git."),
@@ -52,7 +53,7 @@ pub(crate) const FILES: [(&str, &str); 6] = [
 
 /// Examples of each command, by the words after `pushsync`. Tests parse each, and run those that need no
 /// account.
-pub(crate) const EXAMPLES: [(&str, &[&str]); 31] = [
+pub(crate) const EXAMPLES: [(&str, &[&str]); 32] = [
     (
         "",
         &[
@@ -72,10 +73,7 @@ pub(crate) const EXAMPLES: [(&str, &[&str]); 31] = [
             "pushsync plan --at 2026-12-24T00:00:00Z",
         ],
     ),
-    (
-        "apply",
-        &["pushsync apply", "pushsync apply --yes --max-duration 50m"],
-    ),
+    ("apply", &["pushsync apply", "pushsync apply --yes --max-duration 50m"]),
     ("refresh", &["pushsync refresh --max-requests 50"]),
     ("import", &["pushsync import welcome@kZMvWhf8npAu3H6qd57w2Hv6nh6rnxvg AXCR3k9bpSY7bpuh7"]),
     ("state", &["pushsync state list", "pushsync state history welcome"]),
@@ -95,6 +93,7 @@ pub(crate) const EXAMPLES: [(&str, &[&str]); 31] = [
     ("state export", &["pushsync state export backup.jsonl"]),
     ("state import", &["pushsync state import backup.jsonl"]),
     ("state migrate", &["pushsync state migrate --to s3://bucket/pushsync"]),
+    ("state rename", &["pushsync state rename staging preprod"]),
     ("state set-api", &["pushsync state set-api https://api.brevo.com/v3"]),
     ("state rekey", &["pushsync state rekey"]),
     ("state restore", &["pushsync state restore"]),
