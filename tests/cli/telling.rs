@@ -174,12 +174,14 @@ fn every_line_of_a_log_in_json_has_a_time_a_level_and_an_event() {
 #[test]
 fn show_takes_the_first_visitor_of_the_file() {
     let project = Project::empty();
-    let message = "audiences: { beta: { file: beta.csv } }\nmessages: { hi: { from: support, to: beta, text: 'Hi {{ name }}' } }";
+    let message = "messages: { hi: { from: support, to: file-order, text: 'Hi {{ name }}' } }";
     project.settings("", message);
+    project.file("messages/audience.yaml", "audiences: { file-order: { file: ../beta.csv } }");
     let (first, last) = if ADA < BEN { (BEN, ADA) } else { (ADA, BEN) };
     project.file("beta.csv", format!("visitor_id,name\n{first},First\n{last},Last\n"));
     assert_eq!(project.run("show hi").ok().out, "Hi First\n");
-    let some = message.replace("to: beta", "to: { audience: beta, where: \"name == 'Last'\" }");
+    let some = message
+        .replace("to: file-order", "to: { audience: file-order, where: \"name == 'Last'\" }");
     project.settings("", &some);
     assert_eq!(project.run("show hi").ok().out, "Hi Last\n");
 }
