@@ -137,8 +137,7 @@ mod tests {
                 tracing::subscriber::with_default(log.json().flatten_event(true).finish(), event)
             }
         }
-        let text = kept.lock().expect("not poisoned").clone();
-        text
+        std::mem::take(&mut kept.lock().expect("not poisoned"))
     }
 
     #[test]

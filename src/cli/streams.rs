@@ -234,7 +234,7 @@ mod tests {
     fn a_stream_without_room_is_waited_for_and_nothing_is_written_twice() {
         let full = Full { taken: Vec::new(), attempts: 0, waits: 0.into() };
         let mut out = Colors::new(Patient(full), false);
-        write!(out, "\u{1b}[1mab\u{1b}[0mc\n").expect("it is patient");
+        writeln!(out, "\u{1b}[1mab\u{1b}[0mc").expect("it is patient");
         out.flush().expect("it is patient");
         let Patient(Full { taken, waits, .. }) = out.inner;
         assert_eq!((taken.as_slice(), waits.get()), (&b"abc\n"[..], 5));
