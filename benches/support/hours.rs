@@ -257,6 +257,7 @@ fn plan(open: &[u64], now: Timestamp) -> Plan {
         changes,
         unchanged: Vec::new(),
         diagnostics: Vec::new(),
+        senders: Default::default(),
     }
 }
 

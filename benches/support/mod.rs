@@ -125,6 +125,8 @@ fn plan(count: usize) -> Plan {
         changes,
         unchanged: Vec::new(),
         diagnostics: Vec::new(),
+        senders: Default::default(),
+        location: String::new(),
     }
 }
 

@@ -1,8 +1,10 @@
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use super::{Failure, Problem, Stop};
 use crate::{
-    model::{Address, Kind, MessageId},
+    model::{Address, BudgetNote, Kind, MessageId},
     plan::Action,
     state::unrecorded::UnrecordedOutcome,
 };
@@ -17,8 +19,13 @@ pub enum Event {
         /// How many requests they take if all goes well.
         requests: u64,
     },
+    /// A request leaves.
+    Sending,
     /// A request was answered, or given up.
-    Requested,
+    Requested {
+        /// The budget as it is known now.
+        budget: Option<BudgetNote>,
+    },
     /// A change is done.
     Applied {
         /// The delivery.
@@ -47,6 +54,8 @@ pub enum Event {
     Waiting {
         /// For how long.
         pause: Duration,
+        /// Until when.
+        until: Timestamp,
     },
     /// No new request starts; those under way are awaited.
     Stopping(Stop),

@@ -1,3 +1,4 @@
+use jiff::Timestamp;
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 
 use super::Problem;
@@ -18,6 +19,8 @@ pub struct Outcome {
     pub requests: u64,
     /// Why it ended early, if it did.
     pub stopped: Option<Stop>,
+    /// When the API's budget has room again, if the run stopped early with none left.
+    pub resets_at: Option<Timestamp>,
     /// What ended it, if that was an answer of the API or the lack of a connection.
     pub fatal: Option<Problem>,
 }
@@ -91,7 +94,8 @@ impl Outcome {
 
 impl Serialize for Outcome {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut document = serializer.serialize_struct("Outcome", 7)?;
+        let mut document =
+            serializer.serialize_struct("Outcome", 7 + usize::from(self.resets_at.is_some()))?;
         document.serialize_field("format", "pushsync/apply/1")?;
         document.serialize_field("applied", &self.applied)?;
         document.serialize_field("failed", &self.failed)?;
@@ -99,6 +103,10 @@ impl Serialize for Outcome {
         document.serialize_field("remaining", &self.remaining)?;
         document.serialize_field("requests", &self.requests)?;
         document.serialize_field("stopped", &self.stopped)?;
+        match &self.resets_at {
+            Some(at) => document.serialize_field("resets_at", at)?,
+            None => document.skip_field("resets_at")?,
+        }
         document.end()
     }
 }

@@ -107,7 +107,7 @@ impl RateLimiter {
     /// Waits until one more request may start. `waiting` is told of sleeps.
     pub(super) async fn permit(
         self: &Arc<Self>,
-        waiting: impl Fn(Duration),
+        waiting: impl Fn(Duration, Timestamp),
     ) -> Result<Permit, Stop> {
         loop {
             // Made before looking, so that an answer in between is not missed.
@@ -123,7 +123,8 @@ impl RateLimiter {
                     stop = self.stopper.stopped() => return Err(stop),
                 },
                 Go::After(pause) => {
-                    waiting(pause);
+                    let now = (self.clock)();
+                    waiting(pause, now.checked_add(pause).unwrap_or(now));
                     tokio::select! {
                         () = tokio::time::sleep(pause) => {}
                         stop = self.stopper.stopped() => return Err(stop),

@@ -34,6 +34,8 @@ pub struct Refreshed {
     pub requests: u64,
     /// Why it ended early, if it did.
     pub stopped: Option<Stop>,
+    /// When the API's budget has room again, if the run stopped early with none left.
+    pub resets_at: Option<Timestamp>,
     /// What ended it, if that was an answer of the API or the lack of a connection.
     pub fatal: Option<Problem>,
 }
@@ -177,6 +179,7 @@ impl Refresh {
         let mut found = mem::take(&mut *self.so_far());
         found.remaining += left;
         found.stopped = self.executor.stopped(found.remaining);
+        found.resets_at = self.executor.sender.resets_at(found.stopped);
         found.remaining += others;
         found.requests = self.executor.sender.sent();
         found.fatal = self.executor.sender.fatal();

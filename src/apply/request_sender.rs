@@ -7,6 +7,7 @@ use std::{
 };
 
 use backon::{BackoffBuilder, ExponentialBuilder};
+use jiff::Timestamp;
 
 use super::{
     Event, Options, Problem, Reporter, Stop, Stopper,
@@ -112,9 +113,16 @@ impl RequestSender {
         self.limiter.note()
     }
 
+    /// When a run that stopped early can go on, if not at once.
+    pub(super) fn resets_at(&self, stopped: Option<Stop>) -> Option<Timestamp> {
+        stopped.filter(|stop| *stop != Stop::Fatal)?;
+        self.limiter.note().filter(|note| note.remaining == 0).map(|note| note.resets_at)
+    }
+
     /// Waits for the right to send one request.
     pub(super) async fn permit(&self) -> Result<Permit, Stop> {
-        self.limiter.permit(|pause| self.reporter.report(&Event::Waiting { pause })).await
+        let waiting = |pause, until| self.reporter.report(&Event::Waiting { pause, until });
+        self.limiter.permit(waiting).await
     }
 
     /// Sends one request, with `permit` or once it gets one, and again as far as the table allows.
@@ -146,6 +154,7 @@ impl RequestSender {
                 granted.unsent();
                 return Err(Undone::Abandoned { unsure });
             }
+            self.reporter.report(&Event::Sending);
             let result = call().await;
             self.take_in(granted, &result);
             let error = match result {
@@ -200,7 +209,8 @@ impl RequestSender {
             Ok(answer) => (answer.budget, true),
             Err(error) => match error.kind() {
                 ErrorKind::NotBuilt { .. } | ErrorKind::NotConnected { .. } => {
-                    return permit.unsent();
+                    permit.unsent();
+                    return self.reporter.report(&Event::Requested { budget: self.limiter.note() });
                 }
                 ErrorKind::Unreadable { .. } => (error.budget(), true),
                 ErrorKind::Status { code, .. } => {
@@ -214,7 +224,7 @@ impl RequestSender {
         }
         let refused = result.as_ref().is_err_and(|error| error.status() == Some(429));
         permit.answered(budget, refused);
-        self.reporter.report(&Event::Requested);
+        self.reporter.report(&Event::Requested { budget: self.limiter.note() });
     }
 
     fn stop_for(&self, error: Error, unsure: bool) -> Undone {

@@ -106,6 +106,7 @@ impl Run {
         outcome.remaining += left as u64;
         outcome.requests = self.executor.sender.sent();
         outcome.stopped = self.executor.stopped(outcome.remaining);
+        outcome.resets_at = self.executor.sender.resets_at(outcome.stopped);
         outcome.fatal = self.executor.sender.fatal();
         // Deliveries end in any order; the outcome lists them in one.
         outcome.unknown.sort();

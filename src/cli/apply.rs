@@ -3,6 +3,7 @@ use std::io::{self, IsTerminal, Write};
 use super::{
     approval,
     args::{ApplyArgs, DataFormat},
+    clock_time,
     context::Context,
     execution::{Execution, execute},
     failure::{Failure, status},
@@ -128,7 +129,7 @@ fn attempt(context: &Context, args: &ApplyArgs, asks: bool) -> Result<u8, Failur
         command: "apply",
     };
     let outcome = execute(context, &runtime, execution, plan)?;
-    print_outcome(context, &outcome, args.format, mask);
+    print_outcome(context, &outcome, args, mask);
     if first && outcome.exit_status() == status::DONE {
         suggest_next_steps(context);
     }
@@ -142,23 +143,11 @@ fn nothing_to_do(context: &Context, format: DataFormat) -> u8 {
     status::DONE
 }
 
-fn print_outcome(context: &Context, outcome: &Outcome, format: DataFormat, mask: bool) {
-    if format == DataFormat::Json {
+fn print_outcome(context: &Context, outcome: &Outcome, args: &ApplyArgs, mask: bool) {
+    if args.format == DataFormat::Json {
         context.output.warn_if_lost(context.output.json(outcome));
     } else {
-        let mut parts = vec![format!(
-            "{} in {}",
-            humanize::count(outcome.applied, "change", "changes"),
-            humanize::count(outcome.requests, "request", "requests")
-        )];
-        let counts = [
-            (outcome.failed.len() as u64, "failed"),
-            (outcome.unknown.len() as u64, "unknown"),
-            (outcome.remaining, "not tried"),
-        ];
-        let counts = counts.iter().filter(|(n, _)| *n > 0);
-        parts.extend(counts.map(|(n, what)| format!("{} {what}", humanize::number(*n))));
-        let written = writeln!(context.output.out(), "\nApplied: {}.", parts.join(", "));
+        let written = writeln!(context.output.out(), "\n{}", in_words(outcome));
         context.output.warn_if_lost(written);
     }
     let reported = |fatal: &Problem| outcome.failed.iter().any(|failed| failed.problem == *fatal);
@@ -176,8 +165,50 @@ fn print_outcome(context: &Context, outcome: &Outcome, format: DataFormat, mask:
             "look into the visitor's chat in Brevo, then: pushsync state resolve ADDRESS --sent ID, or --not-sent",
         );
     } else if matches!(outcome.stopped, Some(Stop::Budget | Stop::Duration | Stop::Signal)) {
-        context.output.hint("the state is right; run apply again to go on");
+        let command = context.command(&again(args));
+        context.output.hint(&clock_time::come_back(outcome.resets_at, &command));
     }
+}
+
+/// What became of the changes, in one sentence. It reads like a success only if it was one.
+fn in_words(outcome: &Outcome) -> String {
+    let Outcome { applied, failed, unknown, remaining, requests, stopped, .. } = outcome;
+    let counts = [
+        (failed.len() as u64, "failed"),
+        (unknown.len() as u64, "unknown"),
+        (*remaining, "not tried"),
+    ];
+    let counts = counts.into_iter().filter(|(n, _)| *n > 0);
+    let mut parts: Vec<_> =
+        counts.map(|(n, what)| format!("{} {what}", humanize::number(n))).collect();
+    let requests = humanize::count(*requests, "request", "requests");
+    let why = match stopped {
+        Some(Stop::Fatal) => "Stopped by an error",
+        Some(Stop::Budget) => "Stopped at the budget",
+        Some(Stop::Duration) => "Stopped at the end of the time",
+        Some(Stop::Signal) => "Stopped by a signal",
+        None if *applied == 0 && !parts.is_empty() => {
+            return format!("Nothing was applied: {}; {requests}.", parts.join(", "));
+        }
+        None => "Applied",
+    };
+    if *applied == 0 && stopped.is_some() {
+        return format!("{why}, nothing was applied: {}; {requests}.", parts.join(", "));
+    }
+    let applied = humanize::count(*applied, "change", "changes");
+    parts.insert(0, format!("{applied} in {requests}"));
+    format!("{why}: {}.", parts.join(", "))
+}
+
+/// The command that goes on with an apply.
+fn again(args: &ApplyArgs) -> String {
+    // A saved or reviewed plan is another one by now.
+    let resumes = args.resume || args.planfile.is_some() || args.reviewed.is_some();
+    let mut command = if resumes { "apply --resume" } else { "apply" }.to_owned();
+    if args.yes || !io::stdin().is_terminal() {
+        command.push_str(" --yes");
+    }
+    command
 }
 
 /// After the very first apply.

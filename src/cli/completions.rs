@@ -2,7 +2,7 @@
 
 use std::{ffi::OsStr, io::Write, path::PathBuf};
 
-use clap::{Arg, ArgMatches, Command, CommandFactory};
+use clap::{Arg, ArgMatches, Command};
 use clap_complete::{
     CompleteEnv, Shell,
     engine::{ArgValueCompleter, CompletionCandidate},
@@ -10,7 +10,7 @@ use clap_complete::{
 };
 
 use super::{
-    args::{Cli, CompletionsArgs},
+    args::{self, CompletionsArgs},
     context::Context,
     discovery, environment,
     failure::{Failure, status},
@@ -47,7 +47,7 @@ pub(super) fn run(context: &Context, args: &CompletionsArgs) -> Result<u8, Failu
 
 /// Answers the script, if the script started the process.
 pub(super) fn complete() -> Result<bool, clap::Error> {
-    CompleteEnv::with_factory(|| with_completers(Cli::command()))
+    CompleteEnv::with_factory(|| with_completers(args::command()))
         .var(VARIABLE)
         .bin("pushsync")
         .try_complete(std::env::args_os(), std::env::current_dir().ok().as_deref())
@@ -135,7 +135,7 @@ fn with_project(
 fn load() -> Loaded {
     // The line comes after `--`.
     let line = std::env::args_os().skip_while(|word| word != "--").skip(1);
-    let typed = Cli::command().ignore_errors(true).try_get_matches_from(line).unwrap_or_default();
+    let typed = args::command().ignore_errors(true).try_get_matches_from(line).unwrap_or_default();
     let directory = last::<PathBuf>(&typed, "directory").unwrap_or_else(|| ".".into());
     let directory = discovery::above(&directory).ok().flatten().unwrap_or(directory);
     manifest::load(

@@ -3,12 +3,17 @@
 use std::{env, ffi::OsString, fs, sync::Arc};
 
 use crate::{apply::Clock, state::LockHolder};
-use jiff::Timestamp;
+use jiff::{Timestamp, tz::TimeZone};
 
 /// The time.
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
 pub(super) fn now() -> Timestamp {
     Timestamp::now()
+}
+
+/// The time zone of this machine, or of `TZ`.
+pub(super) fn zone() -> TimeZone {
+    TimeZone::system()
 }
 
 /// The clock itself.

@@ -89,6 +89,7 @@ pub(super) fn run(context: &Context, args: ImportArgs) -> Result<u8, Failure> {
         changes,
         unchanged: Vec::new(),
         diagnostics: Vec::new(),
+        senders: Default::default(),
     };
     let bounds = Bounds::default();
     let execution =

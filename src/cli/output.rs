@@ -7,19 +7,20 @@ use std::{
 
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Effects, Style};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{
     args::{Color, GlobalOptions, LogFormat, Mask},
     failure::{Failure, status},
     hidden_values::HiddenValues,
+    json_log::{Level, LogLine},
     masking::{Masking, Readers},
-    streams::{Notices, Results},
+    streams::{self, Stderr, Stdout, shows_color},
 };
 use crate::{
-    diagnostics::{Report, show},
+    diagnostics::{Report, Severity, show},
     manifest::MaskVisitors,
-    model::{Redactor, json_line, one_line, write_json},
+    model::{one_line, write_json},
 };
 
 const ERROR: Style = AnsiColor::Red.on_default().effects(Effects::BOLD);
@@ -85,24 +86,24 @@ impl Output {
         }
     }
 
-    /// Stdout, for results. Colours are dropped where they do not belong.
-    pub(super) fn out(&self) -> Results<AutoStream<io::StdoutLock<'static>>> {
-        Results::new(AutoStream::new(io::stdout().lock(), self.color))
+    /// Stdout, for results.
+    pub(super) fn out(&self) -> Stdout {
+        streams::stdout(self.color)
     }
 
     /// Stderr, for diagnostics and progress.
-    pub(super) fn err(&self) -> Notices<AutoStream<io::StderrLock<'static>>> {
-        Notices(AutoStream::new(io::stderr().lock(), self.color))
+    pub(super) fn err(&self) -> Stderr {
+        streams::stderr(self.color)
     }
 
     /// Whether stdout shows colours.
     pub(super) fn out_has_color(&self) -> bool {
-        AutoStream::new(io::stdout(), self.color).current_choice() != ColorChoice::Never
+        shows_color(AutoStream::new(io::stdout(), self.color).current_choice())
     }
 
     /// Whether stderr shows colours.
     pub(super) fn err_has_color(&self) -> bool {
-        AutoStream::new(io::stderr(), self.color).current_choice() != ColorChoice::Never
+        shows_color(AutoStream::new(io::stderr(), self.color).current_choice())
     }
 
     pub(super) fn is_quiet(&self) -> bool {
@@ -153,7 +154,7 @@ impl Output {
     pub(super) fn note(&self, text: &str) {
         if self.quiet {
         } else if self.json {
-            self.json_line(&json!({ "event": "note", "message": text.trim() }));
+            self.log(LogLine::new(Level::Info, "note", json!({ "message": text.trim() })));
         } else {
             self.line("", text);
         }
@@ -167,7 +168,7 @@ impl Output {
     pub(super) fn hint(&self, text: &str) {
         if self.quiet {
         } else if self.json {
-            self.json_line(&json!({ "event": "hint", "message": text }));
+            self.log(LogLine::new(Level::Info, "hint", json!({ "message": text })));
         } else {
             self.line(&format!("{HELP}next:{HELP:#} "), text);
         }
@@ -176,7 +177,7 @@ impl Output {
     pub(super) fn warning(&self, text: &str) {
         let text = &*self.masked(text);
         if self.json {
-            self.event(&json!({ "event": "warning", "message": text }));
+            self.log(LogLine::new(Level::Warn, "warning", json!({ "message": text })));
         } else {
             self.line(&format!("{WARNING}warning:{WARNING:#} "), text);
         }
@@ -193,7 +194,8 @@ impl Output {
         let help = help.as_ref().map(safe);
         if self.json {
             for message in &messages {
-                self.event(&json!({ "event": "error", "message": message, "help": help }));
+                let fields = json!({ "message": message, "help": help });
+                self.log(LogLine::new(Level::Error, "error", fields));
             }
             return;
         }
@@ -212,7 +214,12 @@ impl Output {
         }
         if self.json {
             for diagnostic in report.masked() {
-                self.json_line(&json!({ "event": "diagnostic", "diagnostic": diagnostic }));
+                let level = match diagnostic.severity {
+                    Severity::Error => Level::Error,
+                    Severity::Warning => Level::Warn,
+                };
+                let fields = json!({ "message": diagnostic.message, "diagnostic": diagnostic });
+                self.log(LogLine::new(level, "diagnostic", fields));
             }
             return;
         }
@@ -221,26 +228,8 @@ impl Output {
     }
 
     /// One line of a log in JSON, with known ids masked.
-    pub(super) fn event(&self, event: &Value) {
-        fn redact(value: &mut Value, redactor: &Redactor) {
-            match value {
-                Value::String(text) => *text = redactor.redact(text).into_owned(),
-                Value::Array(items) => items.iter_mut().for_each(|item| redact(item, redactor)),
-                Value::Object(fields) => {
-                    // The name of the event is ours.
-                    let texts = fields.iter_mut().filter(|(name, _)| *name != "event");
-                    texts.for_each(|(_, field)| redact(field, redactor));
-                }
-                Value::Null | Value::Bool(_) | Value::Number(_) => {}
-            }
-        }
-        let mut event = event.clone();
-        redact(&mut event, &self.masking.known().redactor());
-        self.json_line(&event);
-    }
-
-    fn json_line(&self, event: &Value) {
-        if let Ok(line) = json_line(event) {
+    pub(super) fn log(&self, line: LogLine) {
+        if let Some(line) = line.text(&self.masking.known().redactor()) {
             let _ = writeln!(self.err(), "{line}");
         }
     }

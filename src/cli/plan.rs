@@ -40,10 +40,9 @@ pub(super) fn run(context: &Context, args: &PlanArgs) -> Result<u8, Failure> {
     let folder = if published { context.folder_in_repository() } else { String::new() };
     let readers = if published { Readers::Elsewhere } else { Readers::Here };
     let view = View {
-        mask: context.output.masks_out(readers),
-        width: context.output.width(),
         refusals: &refusals,
         folder: &folder,
+        ..View::new(context.output.masks_out(readers), context.output.width())
     };
     let format = match args.format {
         PlanFormat::Text => Format::Text,

@@ -20,7 +20,7 @@ use crate::{
     manifest::{Project, Threshold},
     model::{BudgetNote, Endpoint, Key, one_line},
     plan::{
-        Budget, Declared, Import, Inputs, Operation, Plan, PlanError, StateRef, plan,
+        Budget, Declared, Import, Inputs, Operation, Plan, PlanError, SenderNames, StateRef, plan,
         safety::{Limit, Limits},
     },
     render::humanize,
@@ -92,11 +92,14 @@ pub(super) fn make(
         intents,
         selection: Target::selection(targets),
         destroy: request.selection.destroy,
-        budget: Budget::at(
-            now,
-            meta.as_ref().and_then(|meta| budget_of(meta, &api)),
-            project.settings.requests_per_hour,
-        ),
+        budget: match context.global.sandbox {
+            true => Budget::of_rehearsal(now, project.settings.requests_per_hour),
+            false => Budget::at(
+                now,
+                meta.as_ref().and_then(|meta| budget_of(meta, &api)),
+                project.settings.requests_per_hour,
+            ),
+        },
         keep_unchanged: request.keep_unchanged,
         most_bytes: project.limits.plan_bytes,
     };
@@ -144,8 +147,9 @@ pub(super) fn make(
             check_addresses(context, project, &plan, store, handle, targets)?;
             let diagnostics = report.masked();
             let commit = request.commit.get();
+            let senders = SenderNames::of(&plan.changes, &project.senders);
             let location = context.place_of(state);
-            Ok((Plan { commit, location, diagnostics, ..plan }, report))
+            Ok((Plan { commit, location, diagnostics, senders, ..plan }, report))
         }
         Err(PlanError::Manifest(errors)) => {
             report.extend(errors);

@@ -8,6 +8,7 @@ use tokio::runtime::Runtime;
 
 use super::{
     args::{Bounds, DataFormat, RefreshArgs, Target},
+    clock_time,
     context::Context,
     failure::{Failure, status},
     progress::Progress,
@@ -119,6 +120,9 @@ fn print(context: &Context, found: &Refreshed) -> u8 {
     let written = list(found, context.masks(), &mut context.output.out());
     if let Some(fatal) = &found.fatal {
         context.output.failure(&fatal.into());
+    } else if found.exit_status() == status::STOPPED {
+        let command = context.command("refresh");
+        context.output.hint(&clock_time::come_back(found.resets_at, &command));
     } else if !found.gone.is_empty() || !found.changed.is_empty() {
         context.output.hint(&context.command("plan"));
     }
@@ -130,6 +134,14 @@ fn list(found: &Refreshed, mask: bool, out: &mut impl Write) -> io::Result<()> {
         for address in addresses {
             writeln!(out, "  {what}: {}", humanize::address(address, mask))?;
         }
+    }
+    if found.verified == 0 && found.exit_status() != status::DONE {
+        return writeln!(
+            out,
+            "Nothing was verified: {} failed, {} not asked for.",
+            humanize::number(found.failed.len() as u64),
+            humanize::number(found.remaining),
+        );
     }
     writeln!(
         out,

@@ -1,24 +1,17 @@
 //! From the arguments of the process to its exit status.
 
-use std::{
-    io::{self, Write},
-    process::ExitCode,
-};
-
-use clap::Parser;
+use std::{io::Write, process::ExitCode};
 
 use super::{
     apply,
-    args::{Cli, Command},
+    args::{self, Cli, Command},
     completions,
     context::Context,
     discovery, environment, explain,
     failure::{Failure, status},
     import, init, logging, man,
     output::Output,
-    plan, presence, preview, refresh, sandbox, schema, show, state,
-    streams::Results,
-    usage, validate, variables,
+    plan, presence, preview, refresh, sandbox, schema, show, state, usage, validate, variables,
 };
 
 /// Runs the command that the process was started with.
@@ -28,18 +21,20 @@ pub fn main() -> ExitCode {
         Ok(true) => return ExitCode::from(status::DONE),
         Err(error) => return ExitCode::from(usage::print(error)),
     }
-    let cli = match Cli::try_parse() {
+    let cli = match args::parse() {
         Ok(cli) => cli,
         Err(error) => return ExitCode::from(usage::print(error)),
     };
     let output = Output::new(&cli.global);
-    logging::start(&cli.global);
+    logging::start(&cli.global, output.clone());
     let only_prints =
         !matches!(cli.command, Command::Apply(_) | Command::Sandbox(_) | Command::Preview(_));
-    ExitCode::from(match dispatch(cli, output.clone()) {
-        // Stdout may still have a buffer.
+    let ended = dispatch(cli, output.clone());
+    // It may still have a buffer, which would be dropped if the pipe has no room.
+    let flushed = output.out().flush();
+    ExitCode::from(match ended {
         Ok(status @ (status::DONE | status::CHANGES)) if only_prints => {
-            output.exit_status(Results::new(io::stdout()).flush(), status)
+            output.exit_status(flushed, status)
         }
         Ok(status) => status,
         Err(failure) => {

@@ -9,7 +9,9 @@ use super::{
 };
 use crate::{
     desired::Deliveries,
-    model::{one_line, printable},
+    diagnostics::Diagnostic,
+    manifest::{Message, Project},
+    model::{Delivery, Key, VisitorId, printable},
     render::humanize,
 };
 
@@ -23,11 +25,11 @@ pub(super) fn run(context: &Context, args: &ShowArgs) -> Result<u8, Failure> {
             "",
         ));
     };
-    let mut deliveries = Deliveries::everything(&project).only(|key| *key == args.key);
-    if let Some(visitor) = &args.visitor {
-        deliveries = deliveries.for_visitor(visitor);
-    }
-    let delivery = match deliveries.next() {
+    let delivery = match &args.visitor {
+        Some(visitor) => for_visitor(&project, &args.key, visitor),
+        None => first(&project, message),
+    };
+    let delivery = match delivery {
         Some(Ok(delivery)) => delivery,
         Some(Err(problem)) => {
             report.extend([problem]);
@@ -60,24 +62,48 @@ pub(super) fn run(context: &Context, args: &ShowArgs) -> Result<u8, Failure> {
         return Ok(status::DONE);
     }
     let mask = context.masks();
-    let mut err = context.output.err();
-    if !context.output.is_quiet() {
-        writeln!(
-            err,
-            "{} ({}, from {})",
-            humanize::address(&delivery.address, mask),
-            delivery.spec.kind,
-            one_line(&delivery.spec.sender.to_string())
-        )?;
-        match (from, until) {
-            (None, None) => {}
-            (Some(from), None) => writeln!(err, "from {from} on")?,
-            (None, Some(until)) => writeln!(err, "until {until}")?,
-            (Some(from), Some(until)) => writeln!(err, "from {from} until {until}")?,
-        }
-        writeln!(err)?;
+    let named = project.senders.iter().find(|(_, sender)| **sender == delivery.spec.sender);
+    let sender =
+        named.map_or_else(|| delivery.spec.sender.to_string(), |(name, _)| name.to_owned());
+    context.output.note(&format!(
+        "{} ({}, from {})",
+        humanize::address(&delivery.address, mask),
+        delivery.spec.kind,
+        sender
+    ));
+    let window = match (from, until) {
+        (None, None) => None,
+        (Some(from), None) => Some(format!("from {from} on")),
+        (None, Some(until)) => Some(format!("until {until}")),
+        (Some(from), Some(until)) => Some(format!("from {from} until {until}")),
+    };
+    if let Some(window) = window {
+        context.output.note(&window);
     }
-    drop(err);
+    if !context.output.writes_json() {
+        context.output.note("");
+    }
     writeln!(context.output.out(), "{}", printable(&delivery.text))?;
     Ok(status::DONE)
+}
+
+/// The delivery of a message to a visitor.
+fn for_visitor(
+    project: &Project,
+    key: &Key,
+    visitor: &VisitorId,
+) -> Option<Result<Delivery, Diagnostic>> {
+    Deliveries::everything(project).only(|other| other == key).for_visitor(visitor).next()
+}
+
+/// The first delivery of a message, in the order of its audience's file.
+fn first(project: &Project, message: &Message) -> Option<Result<Delivery, Diagnostic>> {
+    /// If `where` takes none of this many, the order of the file matters to nobody.
+    const MOST: usize = 1000;
+    let key = &message.spec.key;
+    let visitors = message.audience().visitors_as_written().take(MOST);
+    visitors
+        .filter_map(|visitor| VisitorId::parse(visitor).ok())
+        .find_map(|visitor| for_visitor(project, key, &visitor))
+        .or_else(|| Deliveries::everything(project).only(|other| other == key).next())
 }

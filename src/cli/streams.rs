@@ -2,7 +2,106 @@
 
 #[cfg(unix)]
 use std::fs::File;
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, StderrLock, StdoutLock, Write};
+
+use anstream::{AutoStream, ColorChoice, adapter::StripBytes};
+
+/// Stdout, for results. Colours are dropped where they do not belong.
+pub(super) type Stdout = Results<Colors<Patient<StdoutLock<'static>>>>;
+
+/// Stderr, for diagnostics and progress.
+pub(super) type Stderr = Notices<Colors<Patient<StderrLock<'static>>>>;
+
+/// Opens stdout.
+pub(super) fn stdout(color: ColorChoice) -> Stdout {
+    let shows = shows_color(AutoStream::new(io::stdout(), color).current_choice());
+    Results::new(Colors::new(Patient(io::stdout().lock()), shows))
+}
+
+/// Stdout for bytes, which other threads may write.
+pub(super) fn shared_stdout() -> Results<Patient<io::Stdout>> {
+    Results::new(Patient(io::stdout()))
+}
+
+/// Opens stderr.
+pub(super) fn stderr(color: ColorChoice) -> Stderr {
+    let shows = shows_color(AutoStream::new(io::stderr(), color).current_choice());
+    Notices(Colors::new(Patient(io::stderr().lock()), shows))
+}
+
+/// Whether a stream with this choice shows colours.
+pub(super) fn shows_color(choice: ColorChoice) -> bool {
+    choice != ColorChoice::Never
+}
+
+/// Drops the codes of colours from what is written, unless they are shown.
+pub(super) struct Colors<W> {
+    inner: W,
+    strip: Option<StripBytes>,
+}
+
+impl<W: Write> Colors<W> {
+    fn new(inner: W, shows: bool) -> Self {
+        Self { inner, strip: (!shows).then(StripBytes::new) }
+    }
+}
+
+impl<W: Write> Write for Colors<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let Some(strip) = &mut self.strip else { return self.inner.write(bytes) };
+        for printable in strip.strip_next(bytes) {
+            self.inner.write_all(printable)?;
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.inner.flush()
+    }
+}
+
+/// Waits where a stream has no room. A pipe that a parent process has made non-blocking (as Node and some
+/// runners of CI do) says so with an error, and what was to be written would be lost.
+pub(super) struct Patient<W>(pub(super) W);
+
+impl<W: Write + Descriptor> Patient<W> {
+    fn try_until_there_is_room<T>(
+        &mut self,
+        mut attempt: impl FnMut(&mut W) -> io::Result<T>,
+    ) -> io::Result<T> {
+        loop {
+            match attempt(&mut self.0) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => self.0.wait_for_room(),
+                other => return other,
+            }
+        }
+    }
+}
+
+impl<W: Write + Descriptor> Write for Patient<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.try_until_there_is_room(|inner| inner.write(bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.try_until_there_is_room(Write::flush)
+    }
+}
+
+/// A stream that can be waited for.
+pub(super) trait Descriptor {
+    /// Returns when there may be room, or when the reader is gone.
+    fn wait_for_room(&self);
+}
+
+impl<W: std::os::fd::AsFd> Descriptor for W {
+    fn wait_for_room(&self) {
+        use rustix::event::{PollFd, PollFlags, Timespec, poll};
+        // Whatever `poll` says, the next attempt to write says it again.
+        let moment = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
+        let _ = poll(&mut [PollFd::new(self, PollFlags::OUT)], Some(&moment));
+    }
+}
 
 /// Stdout. A reader that closes the pipe early is not an error: the rest is dropped, and the command ends
 /// as if it had been read. Any other failure is an error.
@@ -103,9 +202,47 @@ mod tests {
         assert!(write!(full, "a").is_err() && full.flush().is_err() && !full.is_closed());
     }
 
+    /// Has room for a byte at every other attempt.
+    struct Full {
+        taken: Vec<u8>,
+        attempts: usize,
+        waits: std::cell::Cell<usize>,
+    }
+
+    impl Write for Full {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.attempts += 1;
+            if self.attempts % 2 == 1 {
+                return Err(ErrorKind::WouldBlock.into());
+            }
+            self.taken.extend(bytes.first());
+            Ok(bytes.len().min(1))
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            self.write(b"").map(drop)
+        }
+    }
+
+    impl Descriptor for Full {
+        fn wait_for_room(&self) {
+            self.waits.set(self.waits.get() + 1);
+        }
+    }
+
+    #[test]
+    fn a_stream_without_room_is_waited_for_and_nothing_is_written_twice() {
+        let full = Full { taken: Vec::new(), attempts: 0, waits: 0.into() };
+        let mut out = Colors::new(Patient(full), false);
+        writeln!(out, "\u{1b}[1mab\u{1b}[0mc").expect("it is patient");
+        out.flush().expect("it is patient");
+        let Patient(Full { taken, waits, .. }) = out.inner;
+        assert_eq!((taken.as_slice(), waits.get()), (&b"abc\n"[..], 5));
+    }
+
     #[test]
     fn nothing_fails_on_stderr() {
-        for kind in [ErrorKind::BrokenPipe, ErrorKind::StorageFull, ErrorKind::WouldBlock] {
+        for kind in [ErrorKind::BrokenPipe, ErrorKind::StorageFull] {
             let mut err = Notices(Failing(kind));
             assert!(writeln!(err, "a").is_ok() && err.flush().is_ok(), "{kind}");
             assert!(err.write(b"abc").is_ok_and(|n| n == 3), "{kind}");

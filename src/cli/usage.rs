@@ -1,14 +1,22 @@
 //! Errors of the command line, printed without the visitors and passwords in the arguments.
 
-use std::io::{self, Write};
+use std::{ffi::OsString, io::Write};
 
+use anstream::{ColorChoice, adapter::strip_str};
 use clap::{
     Error,
     error::{ContextKind, ContextValue},
 };
+use serde_json::json;
 
-use super::{environment, failure::status, variables};
+use super::{
+    environment,
+    failure::status,
+    json_log::{Level, LogLine},
+    streams, variables,
+};
 use crate::model::{
+    Redactor,
     mask::{likely_ids, masked as masked_id, merged, replaced, visitors_of_addresses},
     one_line, printable,
 };
@@ -25,26 +33,46 @@ pub(super) fn print(error: Error) -> u8 {
         && arguments
             .map(|argument| argument.to_string_lossy().into_owned())
             .all(|argument| argument == one_line(&argument));
-    let printed = match (harmless, error.use_stderr()) {
-        // In colours.
-        (true, _) => error.print(),
-        (false, true) => io::stderr().write_all(safe.as_bytes()),
-        (false, false) => io::stdout().write_all(safe.as_bytes()),
-    };
+    // Colours are dropped where the stream shows none.
+    let shown = if harmless { error.render().ansi().to_string() } else { safe.into_owned() };
+    if !error.use_stderr() {
+        let mut out = streams::stdout(ColorChoice::Auto);
+        return match out.write_all(shown.as_bytes()).and_then(|()| out.flush()) {
+            Ok(()) => status::DONE,
+            Err(error) => {
+                say(&format!("error: could not write the output: {error}\n"));
+                status::FAILED
+            }
+        };
+    }
+    say(&shown);
     // clap does not say which variable is not UTF-8.
-    if error.use_stderr()
-        && let Err(failure) = variables::check(environment::raw_variable)
-    {
-        let _dropped = writeln!(io::stderr(), "error: {failure}");
+    if let Err(failure) = variables::check(environment::raw_variable) {
+        say(&format!("error: {failure}\n"));
     }
-    match printed {
-        _ if error.use_stderr() => status::FAILED,
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            let _dropped = writeln!(io::stderr(), "error: could not write the output: {error}");
-            status::FAILED
-        }
-        _ => status::DONE,
+    status::FAILED
+}
+
+/// Says an error on stderr, in the format of the log.
+fn say(text: &str) {
+    let mut err = streams::stderr(ColorChoice::Auto);
+    if !logs_json(std::env::args_os()) {
+        let _ = err.write_all(text.as_bytes());
+        return;
     }
+    let plain = strip_str(text).to_string();
+    let message = plain.trim().trim_start_matches("error: ");
+    let line = LogLine::new(Level::Error, "error", json!({ "message": message }));
+    if let Some(line) = line.text(&Redactor::of([])) {
+        let _ = writeln!(err, "{line}");
+    }
+}
+
+/// Whether the arguments, which clap could not read, ask for a log in JSON.
+fn logs_json(arguments: impl Iterator<Item = OsString>) -> bool {
+    let arguments: Vec<_> = arguments.collect();
+    arguments.iter().any(|argument| argument == "--log-format=json")
+        || arguments.windows(2).any(|two| two[0] == "--log-format" && two[1] == "json")
 }
 
 /// The error with the ids in its quotes masked, because the log of a job keeps it.

@@ -20,7 +20,14 @@ pub struct Budget {
     pub resets_in_s: u64,
     /// Whether all requests of the plan can be made in this hour.
     pub fits: bool,
+    /// Whether the API of the plan has no limit that matters, as the sandbox. Then the numbers are those that
+    /// the project assumes of Brevo's API.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unlimited: bool,
 }
+
+/// A limit from which on nothing is limited: no account has as many requests in an hour.
+const NO_LIMIT: u64 = 10_000_000;
 
 /// When the requests of a plan can be made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,9 +50,16 @@ impl Budget {
     /// The budget at `now`: what the API last said, or `assumed` requests an hour if it said
     /// nothing or its hour is over.
     pub fn at(now: Timestamp, known: Option<&BudgetNote>, assumed: u64) -> Self {
+        let unlimited = known.is_some_and(|note| note.limit >= NO_LIMIT);
+        let known = known.filter(|_| !unlimited);
         let BudgetNote { limit, remaining, resets_at, .. } = BudgetNote::at(known, now, assumed);
         let resets_in_s = u64::try_from(resets_at.duration_since(now).as_secs()).unwrap_or(0);
-        Self { limit, remaining, resets_in_s, fits: true }
+        Self { limit, remaining, resets_in_s, fits: true, unlimited }
+    }
+
+    /// The budget of a plan for the sandbox: that of Brevo's API as the project assumes it.
+    pub fn of_rehearsal(now: Timestamp, assumed: u64) -> Self {
+        Self { unlimited: true, ..Self::at(now, None, assumed) }
     }
 
     /// The same budget, for a plan with this number of requests.
@@ -115,6 +129,21 @@ mod tests {
         assert_eq!((lowered.limit, lowered.remaining), (50, 0));
         let after = Budget::at(at(60), Some(&assumed), 600);
         assert_eq!((after.limit, after.remaining), (600, 600));
+    }
+
+    #[test]
+    fn an_api_without_a_limit_is_planned_with_the_assumed_one() {
+        let note = BudgetNote {
+            limit: 999_999_999,
+            remaining: 999_999_000,
+            resets_at: at(1800),
+            seen_at: at(0),
+            assumed: false,
+        };
+        let budget = Budget::at(at(0), Some(&note), 200);
+        assert_eq!((budget.limit, budget.remaining, budget.unlimited), (200, 200, true));
+        assert_eq!(budget, Budget::of_rehearsal(at(0), 200));
+        assert!(!budget.with(201).fits);
     }
 
     #[test]

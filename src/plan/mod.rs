@@ -26,7 +26,7 @@ pub use inputs::{Declared, Import, Inputs};
 pub use planner::{PlanError, plan};
 pub use selection::Selection;
 pub use summary::Summary;
-pub use value::{Commit, Plan, ProtectMark, StateRef, Unchanged};
+pub use value::{Commit, Plan, ProtectMark, SenderNames, StateRef, Unchanged};
 
 /// The JSON Schema of a plan's document.
 pub const SCHEMA: &str = include_str!("../../schemas/plan.json");

@@ -5,8 +5,8 @@ use std::{
 };
 
 use super::{
-    Change, Declared, Import, Inputs, Operation, Plan, ProtectMark, Reason, Summary, Unchanged,
-    adopt,
+    Change, Declared, Import, Inputs, Operation, Plan, ProtectMark, Reason, SenderNames, Summary,
+    Unchanged, adopt,
 };
 use crate::{
     diagnostics::{Code, Diagnostic},
@@ -543,6 +543,7 @@ impl Planner {
             changes: self.changes,
             unchanged: self.listed,
             diagnostics: self.diagnostics,
+            senders: SenderNames::default(),
         })
     }
 }

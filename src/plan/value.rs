@@ -1,10 +1,12 @@
+use std::collections::{BTreeMap, HashSet};
+
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{Budget, Change, Selection, Summary};
 use crate::{
     diagnostics::Diagnostic,
-    model::{Address, CommitId, Endpoint, Key, MessageId},
+    model::{Address, CommitId, Endpoint, Key, MessageId, Sender},
 };
 
 /// What [`super::plan()`] found to do, in the order in which it is done.
@@ -41,8 +43,51 @@ pub struct Plan {
     pub changes: Vec<Change>,
     /// What is as it should be, if [`super::Inputs::keep_unchanged`] asked for it.
     pub unchanged: Vec<Unchanged>,
+    /// The names that the manifest has for the senders of the changes. The planner does not know them: the
+    /// caller adds them.
+    pub senders: SenderNames,
     /// What was noticed on the way.
     pub diagnostics: Vec<Diagnostic>,
+}
+
+/// A sender with its name in the manifest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NamedSender {
+    name: String,
+    from: Sender,
+}
+
+/// Names of senders in the manifest.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct SenderNames(Vec<NamedSender>);
+
+impl SenderNames {
+    /// Those of `declared` that the changes name.
+    pub fn of(changes: &[Change], declared: &BTreeMap<String, Sender>) -> Self {
+        let used: HashSet<&Sender> = changes
+            .iter()
+            .flat_map(|change| [change.before(), change.after()])
+            .flatten()
+            .map(|content| &content.from)
+            .collect();
+        let named = declared.iter().filter(|(_, sender)| used.contains(sender));
+        let named = named.map(|(name, from)| (name.clone(), from.clone()));
+        Self(named.map(|(name, from)| NamedSender { name, from }).collect())
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The name of a sender; if several are the same sender, all of them; without a name, its id.
+    pub fn shown(&self, sender: &Sender) -> String {
+        let names = self.0.iter().filter(|named| named.from == *sender);
+        let names: Vec<_> = names.map(|named| named.name.as_str()).collect();
+        if names.is_empty() { sender.to_string() } else { names.join(" or ") }
+    }
 }
 
 impl Plan {

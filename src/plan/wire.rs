@@ -14,8 +14,8 @@ use uuid::Uuid;
 
 pub use super::wire_change::{FORMAT, WireError};
 use super::{
-    Budget, Change, Commit, Plan, ProtectMark, Selection, StateRef, Summary, Unchanged,
-    wire_change::WireChange,
+    Budget, Change, Commit, Plan, ProtectMark, Selection, SenderNames, StateRef, Summary,
+    Unchanged, wire_change::WireChange,
 };
 use crate::{
     diagnostics::Diagnostic,
@@ -41,6 +41,8 @@ struct Document<'a> {
     commit: Option<&'a Commit>,
     summary: Summary,
     budget: Budget,
+    #[serde(skip_serializing_if = "SenderNames::is_empty")]
+    senders: &'a SenderNames,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     protect: &'a [ProtectMark],
     changes: WireChanges<'a>,
@@ -97,6 +99,8 @@ struct Saved {
     commit: Option<Commit>,
     summary: Summary,
     budget: Budget,
+    #[serde(default)]
+    senders: SenderNames,
     #[serde(default)]
     protect: Vec<ProtectMark>,
     changes: Vec<WireChange>,
@@ -167,6 +171,7 @@ pub fn write(plan: &Plan, out: &mut dyn std::io::Write) -> Result<(), serde_json
         commit: plan.commit.as_ref(),
         summary: plan.summary,
         budget: plan.budget,
+        senders: &plan.senders,
         protect: &plan.protect,
         changes_digest: changes_digest(plan)?,
         digest: digest(plan)?,
@@ -218,6 +223,7 @@ pub(crate) fn read(bytes: &[u8]) -> Result<(Plan, String), WireError> {
         commit: saved.commit,
         summary: saved.summary,
         budget: saved.budget,
+        senders: saved.senders,
         protect: saved.protect,
         changes,
         unchanged: saved.unchanged,
@@ -260,6 +266,10 @@ fn digest(plan: &Plan) -> Result<String, serde_json::Error> {
     serde_json::to_writer(&mut out, &decisive)?;
     if let Some(commit) = &plan.commit {
         serde_json::to_writer(&mut out, commit)?;
+    }
+    // A reviewer reads them instead of ids.
+    if !plan.senders.is_empty() {
+        serde_json::to_writer(&mut out, &plan.senders)?;
     }
     out.flush().map_err(serde_json::Error::io)?;
     drop(out);

@@ -199,7 +199,7 @@ fn full(group: &Group<'_>, view: View<'_>) -> String {
             out.push_str(&visitors_of(variant, view));
         }
         // The facts of the previous variant are not repeated.
-        let facts = summary::facts(variant.first, view.mask);
+        let facts = summary::facts(variant.first, view);
         if told.as_ref() != Some(&facts) {
             facts.iter().for_each(|fact| out.push_str(&format!("{}\n\n", code(fact))));
         }

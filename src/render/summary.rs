@@ -1,7 +1,7 @@
 //! The phrases about a plan, or about a change, that all formats share. They are plain text: each format
 //! escapes them.
 
-use super::{humanize, lookalikes::revealed};
+use super::{humanize, lookalikes::revealed, view::View};
 use crate::{
     diagnostics::{Diagnostic, Severity},
     model::{BaseUrl, Content, Endpoint, Place, one_line},
@@ -48,6 +48,20 @@ pub(super) fn requests(plan: &Plan) -> String {
     let asked = humanize::count(requests, "request", "requests");
     match plan.budget.forecast(requests) {
         Forecast::Fits { .. } if requests == 0 => asked,
+        forecast if plan.budget.unlimited => {
+            let api = match plan.api {
+                Endpoint::Sandbox => "the sandbox",
+                Endpoint::At(_) => "this API",
+            };
+            let there = match forecast {
+                Forecast::Fits { .. } => "fits".to_owned(),
+                Forecast::Takes { about, .. } => format!("about {}", humanize::duration(about)),
+            };
+            format!(
+                "{asked}: fits ({api} has no limit; at Brevo's {} an hour: {there})",
+                humanize::number(plan.budget.limit)
+            )
+        }
         Forecast::Fits { left } => {
             format!("{asked}; {} left in this hour: fits", humanize::number(left))
         }
@@ -144,14 +158,14 @@ pub(super) fn dirt(commit: &Commit) -> &'static str {
 }
 
 /// The facts about a change besides its texts, each on one line.
-pub(super) fn facts(change: &Change, mask: bool) -> Vec<String> {
+pub(super) fn facts(change: &Change, view: View<'_>) -> Vec<String> {
     let senders = |before: &Content, after: &Content| {
-        let (before, after) = revealed(&sender(before), &sender(after), None, None);
+        let (before, after) = revealed(&sender(before, view), &sender(after, view), None, None);
         format!("from {after}, not {before} as before")
     };
     match &change.operation {
         Operation::Create { after } | Operation::Resend { after, .. } => {
-            vec![format!("from {}", sender(after))]
+            vec![format!("from {}", sender(after, view))]
         }
         Operation::Reinstate { .. } => {
             vec!["sent again only if the message is gone; updated if its text differs".to_owned()]
@@ -168,13 +182,13 @@ pub(super) fn facts(change: &Change, mask: bool) -> Vec<String> {
         Operation::FinishReplace { old, .. } => {
             vec![format!("delete message {}", one_line(old.id.as_str()))]
         }
-        Operation::Move { from, .. } => vec![format!("was {}", humanize::address(from, mask))],
+        Operation::Move { from, .. } => vec![format!("was {}", humanize::address(from, view.mask))],
         Operation::Unknown { at, trouble, request_id, .. } => {
             let mut fact = format!("sent {at:.0}; {}", cause(trouble.as_deref()));
             if let Some(id) = request_id {
                 fact.push_str(&format!(" (sib-request-id {})", one_line(id)));
             }
-            vec![fact, resolve(change, mask)]
+            vec![fact, resolve(change, view.mask)]
         }
     }
 }
@@ -192,8 +206,8 @@ fn resolve(change: &Change, mask: bool) -> String {
     )
 }
 
-fn sender(content: &Content) -> String {
-    one_line(&content.from.to_string())
+fn sender(content: &Content, view: View<'_>) -> String {
+    one_line(&view.sender(&content.from))
 }
 
 /// The place of the message in the manifest.

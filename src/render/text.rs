@@ -116,7 +116,7 @@ fn show(group: &Group<'_>, view: View<'_>, out: &mut dyn Write) -> io::Result<()
     }
     let from = match &first.operation {
         Operation::Create { after } | Operation::Resend { after, .. } => {
-            format!(", from {}", one_line(&after.from.to_string()))
+            format!(", from {}", one_line(&view.sender(&after.from)))
         }
         _ => String::new(),
     };
@@ -151,7 +151,7 @@ fn visitors(changes: &[&Change], view: View<'_>, out: &mut dyn Write) -> io::Res
 }
 
 fn content(change: &Change, view: View<'_>, out: &mut dyn Write) -> io::Result<()> {
-    let facts = summary::facts(change, view.mask);
+    let facts = summary::facts(change, view);
     let fact = |n: usize, style: Style, out: &mut dyn Write| {
         facts.get(n).map_or(Ok(()), |fact| wrapped(fact, style, 6, view, out))
     };
@@ -207,7 +207,7 @@ fn sender_change(
     view: View<'_>,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    let (before, after) = (one_line(&before.to_string()), one_line(&after.to_string()));
+    let (before, after) = (one_line(&view.sender(before)), one_line(&view.sender(after)));
     let (before, after) = revealed(&before, &after, None, None);
     let mut line = TextWrapper::new(out, 6, view.width);
     line.push(Style::new(), "from ")?;

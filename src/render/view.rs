@@ -1,6 +1,9 @@
 //! The formats of plans, and what their readers may see.
 
-use crate::plan::safety::Refusal;
+use crate::{
+    model::Sender,
+    plan::{SenderNames, safety::Refusal},
+};
 
 /// The format of a plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,11 +32,21 @@ pub struct View<'a> {
     /// The project's folder, relative to the root of its repository: empty, or ending in `/`. Only for
     /// [`Format::Github`] and the marker of [`Format::Markdown`].
     pub folder: &'a str,
+    /// The names of senders, which [`super::plan()`] takes from the plan.
+    pub senders: Option<&'a SenderNames>,
 }
 
 impl View<'_> {
+    /// How a sender is shown: by its name in the manifest, or else by its id.
+    pub(super) fn sender(&self, sender: &Sender) -> String {
+        match self.senders {
+            Some(names) => names.shown(sender),
+            None => sender.to_string(),
+        }
+    }
+
     /// Without refusals.
     pub fn new(mask: bool, width: usize) -> Self {
-        Self { mask, width, refusals: &[], folder: "" }
+        Self { mask, width, refusals: &[], folder: "", senders: None }
     }
 }

@@ -12,6 +12,7 @@ use crate::plan::Plan;
 ///
 /// Those of `out`.
 pub fn plan(plan: &Plan, format: Format, view: View<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let view = View { senders: Some(&plan.senders), ..view };
     match format {
         Format::Text => text::plan(plan, view, out),
         Format::Json => json::plan(plan, out),

@@ -49,6 +49,7 @@ fn plan() -> Plan {
         changes,
         unchanged: Vec::new(),
         diagnostics: Vec::new(),
+        senders: Default::default(),
     }
 }
 

@@ -33,7 +33,9 @@ fn the_document_says_what_was_done() {
 fn a_run_of_so_many_requests_stops_in_good_order_and_the_next_goes_on() {
     let (project, sandbox) = (Project::many(5), Sandbox::start());
     let first = project.with(&sandbox, "apply --yes --max-requests 2").exits(3);
-    first.says(&["2 changes in 2 requests, 3 not tried"]).warns(&["run apply again"]);
+    first
+        .says(&["2 changes in 2 requests, 3 not tried"])
+        .warns(&["run this again to go on: pushsync apply"]);
     assert_eq!(sandbox.counts(), [2, 0, 0, 0]);
     let second =
         project.with(&sandbox, "apply --yes --max-requests 2 --format json").exits(3).json();
@@ -76,7 +78,7 @@ fn a_request_that_the_headers_say_would_be_refused_is_not_sent() {
 #[test]
 fn an_apply_sleeps_until_a_reset_that_is_near() {
     let (project, sandbox) = (Project::many(6), Sandbox::with("--limit 4/2s"));
-    project.with(&sandbox, "apply --yes").ok().warns(&["going on in"]);
+    project.with(&sandbox, "apply --yes").ok().warns(&["waiting for the budget until"]);
     assert_eq!((sandbox.answered("200"), sandbox.answered("429")), (6, 0));
 }
 
@@ -110,7 +112,8 @@ fn progress_is_for_stderr_and_results_for_stdout() {
         .lines()
         .map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}")))
         .collect();
-    assert_eq!(events[0], json!({ "event": "started", "changes": 2, "requests": 2 }));
+    let started = events.iter().find(|event| event["event"] == "started").expect("it says so");
+    assert_eq!((&started["changes"], &started["level"]), (&json!(2), &json!("info")));
     assert_eq!(events.iter().filter(|e| e["event"] == "applied").count(), 2);
     logged.json();
 }

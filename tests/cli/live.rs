@@ -12,6 +12,8 @@ use crate::{
 
 /// The bubbles on the page, chat by chat.
 const BUBBLES: &str = "[...document.querySelectorAll('.chat')].map((chat) => [chat.querySelector('h2').textContent, ...[...chat.querySelectorAll('.bubble')].map((bubble) => bubble.textContent)].join('|')).join('\\n')";
+/// The instant in the field.
+const SHOWN: &str = "new Date(document.getElementById('at').value).toISOString()";
 /// What is wider than the window.
 const WIDE: &str = "[...document.querySelectorAll('body *')].filter((one) => one.getBoundingClientRect().right > innerWidth).map((one) => one.outerHTML).join()";
 
@@ -172,6 +174,15 @@ fn a_preview_shows_what_each_visitor_would_see_by_message_visitor_and_instant() 
     let later = Preview::start(&project, "--at 2030-12-25T00:00:00Z");
     let mut page = Page::open(&browser, &later.page);
     page.until(BUBBLES, format!("{ADA}|always|merry\n{BEN}|always"));
+    // Nothing is chosen, and the field says which instant that is.
+    page.until(SHOWN, "2030-12-25T00:00:00.000Z");
+    page.until(
+        "document.getElementById('turn').selectedOptions[0].textContent.includes('as of')",
+        true,
+    );
+    page.until("document.getElementById('zone').textContent.length > 3", true);
+    page.fill("turn", "2030-12-27T00:00:00Z");
+    page.until(SHOWN, "2030-12-27T00:00:00.000Z");
 }
 
 #[test]

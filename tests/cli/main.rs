@@ -42,6 +42,7 @@ mod strace;
 #[cfg(target_os = "linux")]
 mod streams;
 mod support;
+mod telling;
 mod tracked;
 mod unfinished;
 mod unknown;

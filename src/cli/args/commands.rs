@@ -21,9 +21,6 @@ use crate::{
 /// messages should exist, `plan` shows what would change, `apply` converges.
 #[derive(Debug, Parser)]
 #[command(name = "pushsync", version, propagate_version = true, max_term_width = 100)]
-#[command(after_help = "Exit status: 0 done; 1 an error, or a change failed; 2 only from plan \
-    --detailed-exitcode: there are changes; 3 stopped early in good order (budget, time, a \
-    signal): run again; 4 a delivery is unknown and needs a decision.")]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: GlobalOptions,
@@ -41,11 +38,15 @@ pub(crate) enum Command {
     Validate(ValidateArgs),
     /// Show a message as a visitor gets it
     Show(ShowArgs),
-    /// Show what apply would do; without --refresh, no request is made and no key is needed
+    /// Show what apply would do
+    ///
+    /// Without --refresh, it makes no request and needs no key.
     Plan(PlanArgs),
     /// Plan, show the plan, ask, and carry it out
     Apply(ApplyArgs),
-    /// Ask the API about the least recently verified deliveries first, and record drift
+    /// Ask the API what became of deliveries, and record drift
+    ///
+    /// It asks about the least recently verified deliveries first.
     Refresh(RefreshArgs),
     /// Adopt a message that exists
     Import(ImportArgs),
@@ -56,7 +57,9 @@ pub(crate) enum Command {
     Presence(PresenceArgs),
     /// Serve the API's behaviour on loopback, for other programs
     Sandbox(SandboxArgs),
-    /// Serve a page of the chats that visitors would see, from the manifest alone; it follows the files
+    /// Serve a page of the chats that visitors would see
+    ///
+    /// It is made from the manifest alone, and follows the files.
     Preview(PreviewArgs),
     /// Print a completion script
     Completions(CompletionsArgs),

@@ -2,7 +2,9 @@
 
 mod commands;
 mod global;
+mod help;
 mod planning;
+mod reference;
 mod state;
 mod values;
 
@@ -11,8 +13,10 @@ pub(crate) use commands::{
     ReportFormat, SandboxArgs, SchemaArgs, SchemaDocument, ShowArgs, ValidateArgs,
 };
 pub(crate) use global::{Color, DataFormat, GlobalOptions, LogFormat, Mask};
+pub(crate) use help::{command, examples, parse};
 pub(crate) use planning::{
     ApplyArgs, Bounds, ImportArgs, PlanArgs, PlanFormat, RefreshArgs, SelectionArgs,
 };
+pub(crate) use reference::{EXIT_STATUSES, FILES, VARIABLES};
 pub(crate) use state::StateArgs;
 pub(crate) use values::{Amount, Target};

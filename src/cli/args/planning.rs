@@ -13,7 +13,7 @@ use crate::model::{Address, MessageId, WrittenTime};
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct SelectionArgs {
-    /// Only this message or delivery; may be given several times
+    /// Only this message or delivery (may be repeated)
     #[arg(long, value_name = "KEY|ADDRESS", value_parser = target)]
     pub(crate) target: Vec<Target>,
     /// Plan to delete everything that the state has
@@ -22,7 +22,9 @@ pub(crate) struct SelectionArgs {
     /// Plan as of another instant (RFC 3339), for windows; a date alone is midnight in UTC
     #[arg(long, value_name = "INSTANT", value_parser = WrittenTime::parse_instant)]
     pub(crate) at: Option<Timestamp>,
-    /// First ask the API about the deliveries (or the N least recently verified ones): a request each
+    /// First ask the API about all (or N) deliveries
+    ///
+    /// With N, about the least recently verified ones. It takes a request for each.
     #[arg(long, value_name = "N", num_args = 0..=1, require_equals = true, default_missing_value = "all", value_parser = amount)]
     pub(crate) refresh: Option<Amount>,
 }
@@ -61,19 +63,26 @@ pub(crate) enum PlanFormat {
 
 #[derive(Debug, Args)]
 pub(crate) struct ApplyArgs {
-    /// A plan that `plan --out` saved: it is applied exactly or not at all
+    /// A plan that `plan --out` saved
+    ///
+    /// It is applied exactly or not at all.
     #[arg(value_hint = ValueHint::FilePath, conflicts_with_all = ["target", "destroy", "at", "refresh"])]
     pub(crate) planfile: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) selection: SelectionArgs,
-    /// Plan again, and apply if the changes are exactly those that were reviewed: the plan's
-    /// changes_digest, also in the marker of its Markdown
+    /// Apply if the changes are those that were reviewed
+    ///
+    /// Plans again, and compares the plan's changes_digest, which is also in the marker of its Markdown.
     #[arg(long, value_name = "DIGEST", value_parser = digest, conflicts_with = "planfile")]
     pub(crate) reviewed: Option<String>,
-    /// Go on with the last apply if it stopped early; otherwise do nothing
+    /// Go on with the last apply if it stopped early
+    ///
+    /// Otherwise it does nothing.
     #[arg(long, conflicts_with_all = ["planfile", "target", "destroy", "at", "reviewed"])]
     pub(crate) resume: bool,
-    /// Begin with a new state although pushsync.lock names another one, which is lost: everything is sent again
+    /// Begin a new state: everything is sent again
+    ///
+    /// Although pushsync.lock names another one, which is lost.
     #[arg(long, conflicts_with_all = ["planfile", "resume"])]
     pub(crate) new_state: bool,
     /// Do not ask
@@ -81,13 +90,13 @@ pub(crate) struct ApplyArgs {
     pub(crate) yes: bool,
     #[command(flatten)]
     pub(crate) bounds: Bounds,
-    /// How many deletes are allowed, instead of safety.max_deletes
+    /// Allow N deletes, instead of safety.max_deletes
     #[arg(long, value_name = "N|all", value_parser = amount)]
     pub(crate) allow_deletes: Option<Amount>,
-    /// How many creates are allowed, instead of safety.max_creates
+    /// Allow N creates, instead of safety.max_creates
     #[arg(long, value_name = "N|all", value_parser = amount)]
     pub(crate) allow_creates: Option<Amount>,
-    /// How many resends are allowed, instead of safety.max_resends
+    /// Allow N resends, instead of safety.max_resends
     #[arg(long, value_name = "N|all", value_parser = amount)]
     pub(crate) allow_resends: Option<Amount>,
     /// How to report
@@ -107,7 +116,9 @@ pub(crate) struct Bounds {
     /// Wait at most this long for the API's budget
     #[arg(long, value_name = "D", value_parser = duration, default_value = "5m")]
     pub(crate) max_wait: Duration,
-    /// Keep at most N requests under way at once, from 1 to 512 [default: the project's setting]
+    /// Keep at most N requests under way at once
+    ///
+    /// From 1 to 512 [default: the project's setting].
     #[arg(long, value_name = "N", value_parser = concurrency)]
     pub(crate) concurrency: Option<NonZeroUsize>,
 }

@@ -13,8 +13,8 @@ use uuid::Uuid;
 use super::project::Context;
 use crate::{
     cli::{
-        environment, failure::Failure, secrets, selected_state::SelectedState, state_folder,
-        unrecorded,
+        clock_time, environment, failure::Failure, secrets, selected_state::SelectedState,
+        state_folder, unrecorded,
     },
     manifest::{DEFAULT_ENVIRONMENT, Project, StateSetting, suggest},
     model::{ParseStateLocationError, StateLocation, one_line},
@@ -191,13 +191,38 @@ impl Context {
         options: OpenOptions,
     ) -> Result<Option<Arc<dyn Store>>, StateError> {
         let (access, key) = (options.access, options.key.clone());
-        let store = match state::open(options) {
+        let opened = match options.lock_timeout {
+            // A wait that somebody has asked for may be long: say what is waited for.
+            wait if self.global.lock_timeout.is_some() && !wait.is_zero() => {
+                let at_once = OpenOptions { lock_timeout: Duration::ZERO, ..options.clone() };
+                match state::open(at_once) {
+                    Err(locked @ StateError::Locked { .. }) => {
+                        self.say_what_is_waited_for(&locked, wait);
+                        state::open(options)
+                    }
+                    other => other,
+                }
+            }
+            _ => state::open(options),
+        };
+        let store = match opened {
             Ok(store) => store,
             Err(StateError::NotFound { .. }) => return Ok(None),
             Err(error) => return Err(error),
         };
         self.recover_unrecorded(state, &*store, access, key.as_ref())?;
         Ok(Some(Arc::from(store)))
+    }
+
+    fn say_what_is_waited_for(&self, locked: &StateError, wait: Duration) {
+        let now = environment::now();
+        let until = now.checked_add(wait).unwrap_or(now);
+        self.output.note(&format!(
+            "waiting for the lock until {} ({}): {}",
+            clock_time::time_of_day(until, now, &environment::zone()),
+            humanize::duration(wait),
+            self.output.hidden_values().replace(locked.to_string())
+        ));
     }
 
     /// The options to open a state. Other readers finish soon, so a reader waits for them by default.

@@ -8,7 +8,7 @@ use crate::{
     cli::{
         failure::{Failure, status},
         spool::Spool,
-        streams::{self, Results},
+        streams,
     },
     files,
     render::humanize,
@@ -44,7 +44,7 @@ pub(super) fn export(
                 StateError::Output(error) => Failure::from(error),
                 error => error.into(),
             };
-            let mut out = BufWriter::new(Results::new(io::stdout()));
+            let mut out = BufWriter::new(streams::shared_stdout());
             // A file can always be written to. Anything else may be a pipe that nobody reads.
             if streams::stdout_is_file() {
                 write(command, &*store, &mut out, key.as_ref()).map_err(printed)?;

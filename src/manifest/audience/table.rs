@@ -88,6 +88,11 @@ impl Table {
     }
 
     /// The position of `visitor` in the order of ids.
+    /// Its visitors in the order in which they are written.
+    pub fn visitors_as_written(&self) -> impl Iterator<Item = &str> {
+        (0..self.len() as u32).map(|row| self.visitor(row))
+    }
+
     pub(crate) fn find(&self, visitor: &str) -> Option<usize> {
         self.order.binary_search_by(|row| self.visitor(*row).cmp(visitor)).ok()
     }

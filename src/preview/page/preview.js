@@ -31,6 +31,24 @@ function instant() {
   return Number.isNaN(chosen.valueOf()) ? "" : chosen.toISOString();
 }
 
+// The value of a field for the local time.
+function field(instant) {
+  const date = new Date(instant);
+  return new Date(date - date.getTimezoneOffset() * 60000).toISOString().slice(0, 16);
+}
+
+function zone(instant) {
+  const parts = new Intl.DateTimeFormat([], { timeZoneName: "longOffset" }).formatToParts(new Date(instant));
+  const offset = parts.find((part) => part.type === "timeZoneName");
+  return `${Intl.DateTimeFormat().resolvedOptions().timeZone} (${offset ? offset.value : "UTC"})`;
+}
+
+// The field says which instant the page shows, unless somebody is typing another one.
+function tell(instant) {
+  if (turn.value !== "other") at.value = field(instant);
+  document.getElementById("zone").textContent = zone(instant);
+}
+
 function about(message) {
   return `${message.key} · ${message.from}${message.kind === "agent" ? " · as an agent" : ""}`;
 }
@@ -47,7 +65,10 @@ function draw({ problems: found, broken, view }) {
   const absent = (one) => (one.absent ? ` (${one.absent})` : "");
   options(key, [["", "all"], ...view.keys.map((one) => [one.key, one.key + absent(one)])]);
   const turns = view.instants.map((one) => [one.at, `${local(one.at)}: ${one.what}`]);
-  options(turn, [["", "now"], ...turns, ["other", "another…"]]);
+  const now = Math.abs(new Date(view.at) - Date.now()) < 120000;
+  const first = turn.value === "" && !now ? `as of ${local(view.at)}` : turn.options[0].textContent;
+  options(turn, [["", first], ...turns, ["other", "another…"]]);
+  tell(view.at);
   const visitors = drawChats(chats, view.messages, about, empty);
   const more = view.more ? `, of which the chats of ${visitors} visitors are shown` : ` in ${count(visitors, "chat")}`;
   const since = broken ? "; the project has errors, and this is how it was before" : "";
@@ -55,7 +76,6 @@ function draw({ problems: found, broken, view }) {
 }
 
 async function load() {
-  document.getElementById("other").hidden = turn.value !== "other";
   const query = new URLSearchParams({ at: instant(), key: key.value, visitor: visitor.value.trim() });
   const mine = ++asked;
   const answer = await fetch("/view?" + query);
@@ -66,5 +86,6 @@ async function load() {
 const events = new EventSource("/events");
 events.onmessage = load;
 events.onerror = () => { state.textContent = "the preview has ended"; };
-for (const field of [key, visitor, turn, at]) field.addEventListener("input", load);
+at.addEventListener("input", () => { turn.value = "other"; });
+for (const control of [key, visitor, turn, at]) control.addEventListener("input", load);
 document.getElementById("filters").addEventListener("submit", (event) => event.preventDefault());

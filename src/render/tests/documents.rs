@@ -71,6 +71,7 @@ fn outcome() -> Outcome {
         remaining: 2,
         requests: 3,
         stopped: Some(Stop::Budget),
+        resets_at: Some(jiff::Timestamp::UNIX_EPOCH),
         fatal: None,
     }
 }
@@ -120,8 +121,11 @@ fn names(value: &Value, inside: Option<&str>, found: &mut BTreeSet<String>) {
 
 #[test]
 fn what_the_schemas_describe_is_printed() {
+    let rehearsed = rich();
+    let rehearsed =
+        Plan { budget: plan::Budget { unlimited: true, ..rehearsed.budget }, ..rehearsed };
     for (schema, document) in [
-        (plan::SCHEMA, document(&rich())),
+        (plan::SCHEMA, document(&rehearsed)),
         (apply::SCHEMA, serde_json::to_value(outcome()).expect("JSON")),
     ] {
         let (mut described, mut printed) = (BTreeSet::new(), BTreeSet::new());

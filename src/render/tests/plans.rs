@@ -13,7 +13,7 @@ use crate::{
     },
     plan::{
         Budget, Change, Commit, Declared, Import, Inputs, Operation, Plan, Reason, Selection,
-        StateRef, Summary, plan,
+        SenderNames, StateRef, Summary, plan,
     },
 };
 
@@ -143,7 +143,13 @@ pub(super) fn everything() -> Plan {
         }],
         selection: Selection::default(),
         destroy: false,
-        budget: Budget { limit: 100, remaining: 88, resets_in_s: 1200, fits: true },
+        budget: Budget {
+            limit: 100,
+            remaining: 88,
+            resets_in_s: 1200,
+            fits: true,
+            unlimited: false,
+        },
         keep_unchanged: true,
         most_bytes: u64::MAX,
     };
@@ -152,7 +158,10 @@ pub(super) fn everything() -> Plan {
         let record = record.into();
         Ok::<_, UnreadableRecord>(Located { record, moved_from, blocked: false })
     });
-    plan(inputs, desired.into_iter().map(Ok), located).expect("a plan")
+    let planned = plan(inputs, desired.into_iter().map(Ok), located).expect("a plan");
+    let support = Sender::Group("PjRBMhWGen6aRHjif".into());
+    let senders = SenderNames::of(&planned.changes, &[("support".to_owned(), support)].into());
+    Plan { senders, ..planned }
 }
 
 pub(super) fn change(key: &str, n: usize, reason: Reason, operation: Operation) -> Change {
@@ -216,10 +225,17 @@ pub(super) fn of(changes: Vec<Change>) -> Plan {
             dirty: true,
         }),
         summary,
-        budget: Budget { limit: 100, remaining: 88, resets_in_s: 1200, fits: true },
+        budget: Budget {
+            limit: 100,
+            remaining: 88,
+            resets_in_s: 1200,
+            fits: true,
+            unlimited: false,
+        },
         protect: Vec::new(),
         changes,
         unchanged: Vec::new(),
         diagnostics: Vec::new(),
+        senders: Default::default(),
     }
 }
