@@ -280,6 +280,7 @@ impl Run {
             outcome: outcome.to_owned(),
             id,
             error,
+            decided: None,
         });
     }
 

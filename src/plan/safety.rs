@@ -113,13 +113,13 @@ impl Refusal {
                 address.key_str()
             ),
             Self::EmptyManifest { .. } => {
-                "check the folder, --env and include; to delete everything on purpose, use --destroy, or --allow-deletes all".to_owned()
+                "check the folder, --env and include; to delete everything on purpose, apply with --destroy, or with --allow-deletes all".to_owned()
             }
             Self::TooManyDeletes { deletes, .. } => {
-                format!("if that is meant, run again with --allow-deletes {deletes}")
+                format!("if that is meant, apply with --allow-deletes {deletes}")
             }
             Self::TooManyResends { resends, .. } => {
-                format!("if that is meant, run again with --allow-resends {resends}")
+                format!("if that is meant, apply with --allow-resends {resends}")
             }
         }
     }

@@ -22,5 +22,5 @@ mod write;
 #[cfg(test)]
 mod tests;
 
-pub use view::{Format, View};
+pub use view::{Commands, Format, View};
 pub use write::plan;

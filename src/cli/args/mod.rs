@@ -14,5 +14,5 @@ pub(crate) use global::{Color, DataFormat, GlobalOptions, LogFormat, Mask};
 pub(crate) use planning::{
     ApplyArgs, Bounds, ImportArgs, PlanArgs, PlanFormat, RefreshArgs, SelectionArgs,
 };
-pub(crate) use state::StateArgs;
+pub(crate) use state::{ResolveArgs, StateArgs};
 pub(crate) use values::{Amount, Target};
