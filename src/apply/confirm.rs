@@ -80,7 +80,7 @@ impl Confirming {
         let checked = match answer {
             Ok(found) => check(&intent, &id, &found).map(|()| found),
             Err(Undone::Refused(error)) if error.is_gone() => {
-                Err(format!("the API has no {} message {}", intent.kind, one_line(id.as_str())))
+                Err(format!("the API has no message {} ({})", one_line(id.as_str()), intent.kind))
             }
             Err(Undone::Refused(error) | Undone::Lost(error)) => Err(error.to_string()),
             Err(Undone::Abandoned { .. }) => {

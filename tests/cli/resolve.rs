@@ -34,9 +34,10 @@ fn an_id_is_asked_for_before_it_is_believed() {
     let note = format!("note@{ADA}");
     let (agent, other) = (api.send("agent", ADA, "hi"), api.send("pushed", BEN, "hi"));
     let resolve = |id: &str| format!("state resolve {note} --sent {id}");
-    project.run(&resolve("some")).exits(1).warns(&["key", "--unchecked"]);
+    let unasked = project.run(&resolve("some")).env("BREVO_BASE_URL", api.base_url()).exits(1);
+    unasked.warns(&["key", "--unchecked"]);
     for (id, why) in
-        [("nosuchmessage", "no pushed message"), (&*agent, "message"), (&*other, "visitor")]
+        [("nosuchmessage", "the API has no message"), (&*agent, "message"), (&*other, "visitor")]
     {
         let sent = api.counts();
         let ran = project.with(&api, &resolve(id)).exits(1);
@@ -183,7 +184,7 @@ fn many_are_resolved_at_once_or_none() {
         (format!("address,id\na@{ADA}\n"), "decisions.csv:2: a line has two columns"),
         (format!("a@{ADA},\na@{ADA},{id}\n"), "named a second time"),
         (format!("a@{ADA},{id}\nb@{ADA},{id}\n"), "given to two deliveries"),
-        (format!("a@{ADA},nosuchmessage\nb@{ADA},\n"), "no pushed message"),
+        (format!("a@{ADA},nosuchmessage\nb@{ADA},\n"), "the API has no message"),
         (format!("{ADA},{id}\n"), "neither an address nor a number"),
         ("address,id\n".to_owned(), "names no delivery"),
     ] {
