@@ -281,7 +281,7 @@ outcome() {
      elif $exit == 3 then
        "**Stopped early, in good order** (\(.stopped // "" | line)): \(.remaining | count("change remains"; "changes remain")). The next run of `resume` goes on."
      elif $exit == 4 then
-       "**\(.unknown | length | count("delivery is unknown"; "deliveries are unknown"))** and need a decision: whether they were sent, nobody knows, and they are not sent again."
+       "**\(.unknown | length | count("delivery is unknown"; "deliveries are unknown"))** and need a decision: whether they were sent, nobody knows, and they are not sent again.\(if (.failed | length) > 0 then " \(.failed | length | count("change"; "changes")) failed." else "" end)\(if .remaining > 0 then " \(.remaining | count("change remains"; "changes remain"))\(if .stopped then " (stopped early: \(.stopped | line))" else "" end)." else "" end)"
      else "**Failed.** \(.failed | length | count("change"; "changes")) failed\(if .stopped == "fatal" then ", and the run was stopped" else "" end)."
      end),
     "",
@@ -298,7 +298,7 @@ outcome() {
       "", "**Unknown:**", "",
       (.unknown[:20][] | "- \(address | code)"),
       (if (.unknown | length) > 20 then "- … and \((.unknown | length) - 20) more" else empty end),
-      "", "Look into the visitor'"'"'s chat in Brevo, then say `pushsync state resolve ADDRESS --sent ID`, or `--not-sent`."
+      "", "Look into the visitor'"'"'s chat in Brevo, then say `pushsync state resolve ADDRESS --sent ID`, or `pushsync state resolve ADDRESS --not-sent`. Masked addresses will do; `pushsync state resolve` lists them with numbers."
      else empty end)
   ' <"$work/out.json" >>"$work/body.md"
   tell outcome "$request" "$work/body.md"
@@ -310,7 +310,7 @@ outcome() {
       return 0
       ;;
     4)
-      error_note "pushsync: a delivery is unknown" "Whether it was sent, nobody knows. Look into the visitor's chat in Brevo, then: pushsync state resolve ADDRESS --sent ID, or --not-sent."
+      error_note "pushsync: a delivery is unknown" "Whether it was sent, nobody knows. Look into the visitor's chat in Brevo. pushsync state resolve lists them, and takes what you found."
       return 4
       ;;
     *)

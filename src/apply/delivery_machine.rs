@@ -12,10 +12,11 @@ use uuid::Uuid;
 
 use super::{
     Problem,
+    identity::check_identity,
     request_sender::{Sent, Undone},
 };
 use crate::{
-    brevo::{Error, Message, MessageType},
+    brevo::{Error, Message},
     model::{
         Address, ChangeIntent, Content, Drift, Intent, Kind, MessageId, Record, Sender, Superseded,
     },
@@ -404,28 +405,7 @@ impl DeliveryMachine {
     /// What the API does not tell (the group, which visitor an agent's message is for) is taken from
     /// the manifest; what it tells is believed, so that the next plan shows the difference.
     fn seen(&self, id: &MessageId, wanted: Content, found: &Message) -> Result<Content, String> {
-        if found.id != *id {
-            return Err(format!("the answer is about message {}, not {id}", found.id));
-        }
-        if found.kind == Some(MessageType::Visitor) {
-            return Err(format!("message {id} was written by a visitor"));
-        }
-        if let Some(visitor) = &found.visitor
-            && visitor.as_str() != self.address.visitor_str()
-        {
-            return Err(format!("message {id} belongs to another visitor"));
-        }
-        match (self.kind, found.is_pushed) {
-            (Kind::Pushed, Some(false)) => {
-                return Err(format!(
-                    "message {id} is not an automated message, but kind is pushed"
-                ));
-            }
-            (Kind::Agent, Some(true)) => {
-                return Err(format!("message {id} is an automated message, but kind is agent"));
-            }
-            _ => {}
-        }
+        check_identity(&self.address, self.kind, id, found)?;
         let from = match (wanted.from, &found.agent_id) {
             (Sender::Agent { id: wanted, .. }, Some(agent)) if wanted != *agent => {
                 Sender::Agent { id: agent.clone(), received_from: None }

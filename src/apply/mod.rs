@@ -7,12 +7,14 @@
 //! `run_history`.
 
 pub mod api;
+mod confirm;
 mod delivery_machine;
 mod error;
 mod event;
 mod executor;
 mod group_committer;
 mod id_claims;
+mod identity;
 mod options;
 mod outcome;
 mod presence;
@@ -31,6 +33,7 @@ mod tests;
 /// The JSON Schema of the document of an [`Outcome`].
 pub const SCHEMA: &str = include_str!("../../schemas/apply.json");
 
+pub use confirm::{Claim, Confirmed, confirm};
 pub use error::ApplyError;
 pub use event::{Event, Reporter, Silent};
 pub use options::{Clock, Options, RunInfo, Session, Stopper};

@@ -11,7 +11,8 @@ pub struct Outcome {
     pub applied: u64,
     /// Changes that failed; the state is right.
     pub failed: Vec<Failure>,
-    /// Deliveries that are unknown now.
+    /// The deliveries that are unknown now. [`super::apply`] gives those of its plan; a command reports all that
+    /// the state has.
     pub unknown: Vec<Address>,
     /// Changes that were not tried.
     pub remaining: u64,
@@ -78,11 +79,10 @@ impl Serialize for Failure {
 impl Outcome {
     /// The exit status of a command that ended like this.
     pub fn exit_status(&self) -> u8 {
-        if self.stopped == Some(Stop::Fatal) {
-            1
-        } else if !self.unknown.is_empty() {
+        // Somebody has to decide, however the run ended.
+        if !self.unknown.is_empty() {
             4
-        } else if !self.failed.is_empty() {
+        } else if self.stopped == Some(Stop::Fatal) || !self.failed.is_empty() {
             1
         } else if self.stopped.is_some() {
             3

@@ -168,6 +168,7 @@ impl Refresh {
                 outcome: outcome.to_owned(),
                 id: None,
                 error: None,
+                decided: None,
             });
         }
         self.executor.commit(vec![write]).await

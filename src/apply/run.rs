@@ -281,6 +281,7 @@ impl Run {
             outcome: outcome.to_owned(),
             id,
             error,
+            decided: None,
         });
     }
 

@@ -1,16 +1,21 @@
-use std::io::{self, IsTerminal, Write};
+use std::{
+    io::{self, IsTerminal, Write},
+    sync::Arc,
+};
 
 use super::{
     approval,
-    args::{ApplyArgs, DataFormat},
+    args::{Amount, ApplyArgs, DataFormat, SelectionArgs},
     clock_time,
     context::Context,
     execution::{Execution, execute},
     failure::{Failure, status},
     planning::{self, Allowed, PlanRequest},
+    shell_command::ShellCommand,
 };
 use crate::{
     apply::{Outcome, Problem, Stop},
+    model::{Address, Intent},
     plan::safety,
     render::{self, Format, View, humanize},
     state::Mode,
@@ -19,9 +24,14 @@ use crate::{
 pub(super) fn run(context: &Context, args: &ApplyArgs) -> Result<u8, Failure> {
     let asks = !args.yes && args.planfile.is_none() && args.reviewed.is_none();
     if asks && !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
-        return Err(Failure::new("there is no terminal to ask at").help(
-            "add --yes, or review a plan first: pushsync plan --out FILE, then pushsync apply FILE",
-        ));
+        let selection = |command| {
+            context.command(command).selecting(&args.selection, context.output.masks_err())
+        };
+        return Err(Failure::new("there is no terminal to ask at").help(format!(
+            "add --yes, or review a plan first: {}, then {}",
+            selection("plan").option("--out", "FILE"),
+            context.command("apply").arg("FILE"),
+        )));
     }
     attempt(context, args, asks)
 }
@@ -32,6 +42,10 @@ fn attempt(context: &Context, args: &ApplyArgs, asks: bool) -> Result<u8, Failur
     let state = context.selected_state(&project)?;
     let runtime = context.runtime()?;
     let mut store = context.open(&state, Mode::MustExist, "apply")?;
+    let intents = match &store {
+        Some(store) => runtime.block_on(store.intents())?,
+        None => Vec::new(),
+    };
     let api = context.endpoint(&project.settings)?;
     if args.new_state {
         context.check_new_state(&project, &state, &api, &runtime, store.as_ref())?;
@@ -48,12 +62,12 @@ fn attempt(context: &Context, args: &ApplyArgs, asks: bool) -> Result<u8, Failur
     );
     let mask = context.masks();
     if args.resume && !approval::resumes(context, &runtime, store.as_ref())? {
-        return Ok(nothing_to_do(context, args.format));
+        return Ok(nothing_to_do(context, args, &intents, mask));
     }
 
     let plan = match &args.planfile {
         Some(path) => {
-            let plan = approval::saved_plan(path)?;
+            let plan = approval::saved_plan(context, path)?;
             approval::check_target(&plan, &api, &state)?;
             approval::check_fresh(&plan, &runtime, store.as_ref())?;
             plan
@@ -73,7 +87,8 @@ fn attempt(context: &Context, args: &ApplyArgs, asks: bool) -> Result<u8, Failur
         }
     };
     if args.format == DataFormat::Text {
-        let view = View::new(mask, context.output.width());
+        let commands = context.copied_commands(&args.selection, &intents, None);
+        let view = View { commands: &commands, ..View::new(mask, context.output.width()) };
         let mut out = context.output.out();
         let shown = render::plan(&plan, Format::Text, view, &mut out);
         if asks && (shown.is_err() || out.is_closed()) {
@@ -87,14 +102,14 @@ fn attempt(context: &Context, args: &ApplyArgs, asks: bool) -> Result<u8, Failur
         context.output.warn_if_lost(shown);
     }
     if let Some(reviewed) = &args.reviewed {
-        approval::check_reviewed(context, &plan, reviewed)?;
+        approval::check_reviewed(context, &plan, reviewed, &args.selection)?;
     }
     let refusals = safety::check(&plan, limits);
     if !refusals.is_empty() {
         return Err(refusals.into());
     }
     if plan.is_empty() {
-        return Ok(nothing_to_do(context, args.format));
+        return Ok(nothing_to_do(context, args, &intents, mask));
     }
     if let Some(store) = &store {
         context.check_same_api(&plan.api, &runtime.block_on(store.meta())?)?;
@@ -124,11 +139,13 @@ fn attempt(context: &Context, args: &ApplyArgs, asks: bool) -> Result<u8, Failur
     let execution = Execution {
         project: &project,
         state: &state,
-        store,
+        store: Arc::clone(&store),
         bounds: &args.bounds,
         command: "apply",
     };
-    let outcome = execute(context, &runtime, execution, plan)?;
+    let mut outcome = execute(context, &runtime, execution, plan)?;
+    outcome.unknown = addresses_of(&runtime.block_on(store.intents())?);
+    drop(store);
     print_outcome(context, &outcome, args, mask);
     if first && outcome.exit_status() == status::DONE {
         suggest_next_steps(context);
@@ -136,11 +153,70 @@ fn attempt(context: &Context, args: &ApplyArgs, asks: bool) -> Result<u8, Failur
     Ok(outcome.exit_status())
 }
 
-fn nothing_to_do(context: &Context, format: DataFormat) -> u8 {
-    if format == DataFormat::Json {
-        context.output.warn_if_lost(context.output.json(&Outcome::default()));
+/// All deliveries that are unknown, also those of earlier runs and of other targets.
+fn addresses_of(intents: &[Intent]) -> Vec<Address> {
+    let mut addresses: Vec<_> = intents.iter().map(|intent| intent.address.clone()).collect();
+    addresses.sort();
+    addresses
+}
+
+/// The end of an apply without changes. Deliveries of earlier runs may still be unknown.
+fn nothing_to_do(context: &Context, args: &ApplyArgs, intents: &[Intent], mask: bool) -> u8 {
+    let outcome = Outcome { unknown: addresses_of(intents), ..Outcome::default() };
+    if args.format == DataFormat::Json {
+        context.output.warn_if_lost(context.output.json(&outcome));
     }
-    status::DONE
+    warn_of_unknown(context, &outcome.unknown, mask);
+    outcome.exit_status()
+}
+
+/// Names the deliveries that need a decision, the first of them if there are many.
+fn warn_of_unknown(context: &Context, unknown: &[Address], mask: bool) {
+    const MOST: usize = 10;
+    if unknown.is_empty() {
+        return;
+    }
+    context.output.masking().known().add(Arc::new(unknown.to_vec()));
+    for address in unknown.iter().take(MOST) {
+        context.output.warning(&format!(
+            "{} is unknown: it may or may not have been sent, and is not sent again",
+            humanize::address(address, mask)
+        ));
+    }
+    if unknown.len() > MOST {
+        let more = humanize::number((unknown.len() - MOST) as u64);
+        context.output.warning(&format!("{more} more are unknown"));
+    }
+    context
+        .output
+        .hint(&format!("see what needs a decision: {}", context.command("state resolve")));
+}
+
+/// The command that goes on with this apply.
+fn again(context: &Context, args: &ApplyArgs) -> ShellCommand {
+    let SelectionArgs { target, destroy, at, refresh: _ } = &args.selection;
+    let all = target.is_empty() && !destroy && at.is_none();
+    if args.resume || (args.reviewed.is_some() && all) {
+        return context.command("apply").flag("--resume").flag("--yes");
+    }
+    let mask = context.output.masks_err();
+    // The plan that was saved or reviewed is carried out in part: what is left is another one.
+    if args.planfile.is_some() || args.reviewed.is_some() {
+        return context.command("plan").selecting(&args.selection, mask);
+    }
+    let mut apply = context.command("apply").selecting(&args.selection, mask);
+    for (name, amount) in [
+        ("--allow-creates", args.allow_creates),
+        ("--allow-deletes", args.allow_deletes),
+        ("--allow-resends", args.allow_resends),
+    ] {
+        apply = match amount {
+            Some(Amount::Count(most)) => apply.option(name, most.to_string()),
+            Some(Amount::All) => apply.option(name, "all"),
+            None => apply,
+        };
+    }
+    if args.yes { apply.flag("--yes") } else { apply }
 }
 
 fn print_outcome(context: &Context, outcome: &Outcome, args: &ApplyArgs, mask: bool) {
@@ -154,19 +230,10 @@ fn print_outcome(context: &Context, outcome: &Outcome, args: &ApplyArgs, mask: b
     if let Some(fatal) = outcome.fatal.as_ref().filter(|fatal| !reported(fatal)) {
         context.output.failure(&fatal.into());
     }
-    for address in &outcome.unknown {
-        context.output.warning(&format!(
-            "{} is unknown: it may or may not have been sent, and is not sent again",
-            humanize::address(address, mask)
-        ));
-    }
-    if !outcome.unknown.is_empty() {
-        context.output.hint(
-            "look into the visitor's chat in Brevo, then: pushsync state resolve ADDRESS --sent ID, or --not-sent",
-        );
-    } else if matches!(outcome.stopped, Some(Stop::Budget | Stop::Duration | Stop::Signal)) {
-        let command = context.command(&again(args));
-        context.output.hint(&clock_time::come_back(outcome.resets_at, &command));
+    warn_of_unknown(context, &outcome.unknown, mask);
+    if matches!(outcome.stopped, Some(Stop::Budget | Stop::Duration | Stop::Signal)) {
+        let again = again(context, args).to_string();
+        context.output.hint(&clock_time::come_back(outcome.resets_at, &again));
     }
 }
 
@@ -198,17 +265,6 @@ fn in_words(outcome: &Outcome) -> String {
     let applied = humanize::count(*applied, "change", "changes");
     parts.insert(0, format!("{applied} in {requests}"));
     format!("{why}: {}.", parts.join(", "))
-}
-
-/// The command that goes on with an apply.
-fn again(args: &ApplyArgs) -> String {
-    // A saved or reviewed plan is another one by now.
-    let resumes = args.resume || args.planfile.is_some() || args.reviewed.is_some();
-    let mut command = if resumes { "apply --resume" } else { "apply" }.to_owned();
-    if args.yes || !io::stdin().is_terminal() {
-        command.push_str(" --yes");
-    }
-    command
 }
 
 /// After the very first apply.

@@ -8,7 +8,10 @@ use std::{
 
 use tokio::runtime::Runtime;
 
-use super::{context::Context, failure::Failure, git::Repository, selected_state::SelectedState};
+use super::{
+    args::SelectionArgs, context::Context, failure::Failure, git::Repository,
+    selected_state::SelectedState,
+};
 use crate::{
     files,
     model::{CommitId, Endpoint},
@@ -21,11 +24,13 @@ use crate::{
 const MOST_BYTES: u64 = 4 << 30;
 
 /// Reads a saved plan.
-pub(super) fn saved_plan(path: &Path) -> Result<Plan, Failure> {
+pub(super) fn saved_plan(context: &Context, path: &Path) -> Result<Plan, Failure> {
     let failed = |why: String| Failure::new(format!("could not use {}: {why}", path.display()));
     let bytes = files::read_given(path, MOST_BYTES).map_err(|error| failed(error.to_string()))?;
-    wire::decode(&bytes)
-        .map_err(|error| failed(error.to_string()).help("make a new one: pushsync plan --out FILE"))
+    wire::decode(&bytes).map_err(|error| {
+        failed(error.to_string())
+            .help(format!("make a new one: {}", context.command("plan").option("--out", "FILE")))
+    })
 }
 
 /// Refuses a plan for another environment or another API.
@@ -102,7 +107,12 @@ pub(super) fn ask(context: &Context, plan: &Plan) -> Result<bool, Failure> {
 }
 
 /// Refuses changes that differ from those of the plan that was reviewed.
-pub(super) fn check_reviewed(context: &Context, plan: &Plan, digest: &str) -> Result<(), Failure> {
+pub(super) fn check_reviewed(
+    context: &Context,
+    plan: &Plan,
+    digest: &str,
+    selection: &SelectionArgs,
+) -> Result<(), Failure> {
     let now = wire::changes_digest(plan)?;
     if plan.is_empty() || now == digest {
         return Ok(());
@@ -112,7 +122,7 @@ pub(super) fn check_reviewed(context: &Context, plan: &Plan, digest: &str) -> Re
     ))
     .help(format!(
         "nothing was done. The state or the manifest has changed since; review the changes again: {}",
-        context.command("plan")
+        context.command("plan").selecting(selection, context.output.masks_err())
     )))
 }
 

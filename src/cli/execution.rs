@@ -42,7 +42,7 @@ pub(super) fn execute(
     context.output.masking().known().add(Arc::new(addresses));
     let meta = runtime.block_on(store.meta())?;
     let api_url = context.check_same_api(&plan.api, &meta)?;
-    let connection = context.connect(runtime, project, state)?;
+    let connection = context.connect(runtime, &project.settings, state)?;
     let key = context.state_key(state)?;
     // A new state has nothing to lose.
     if let Some(folder) = state.backups().filter(|_| meta.serial > 0) {
@@ -55,7 +55,7 @@ pub(super) fn execute(
         context.output.clone(),
         context.unrecorded_folder(state),
         key,
-        context.command("state resolve"),
+        context.command("state resolve").options_first().to_string(),
     );
     let stopper = Stopper::default();
     let (crashing_store, api) =
@@ -64,7 +64,7 @@ pub(super) fn execute(
         store: crashing_store,
         api,
         api_url,
-        options: context.options(project, bounds),
+        options: context.options(&project.settings, bounds),
         info: context.run_info(command, plan.commit.clone()),
         reporter: Arc::new(recorder),
         stopper: stopper.clone(),
@@ -72,7 +72,7 @@ pub(super) fn execute(
     let outcome = runtime.block_on(async {
         let outcome = match signals::run_until_signalled(stopper, apply::apply(plan, session)).await
         {
-            Err(failure) => Err(cut_short(failure, &*store).await),
+            Err(failure) => Err(cut_short(context, failure, &*store).await),
             Ok(outcome) => outcome.map_err(Failure::from),
         };
         connection.close().await;
@@ -83,13 +83,14 @@ pub(super) fn execute(
 }
 
 /// The failure of a run that a second signal ended: its requests under way left intents behind.
-async fn cut_short(failure: Failure, store: &dyn Store) -> Failure {
+async fn cut_short(context: &Context, failure: Failure, store: &dyn Store) -> Failure {
     match store.intents().await {
         Ok(intents) if intents.is_empty() => failure.help(
             "the state has noted the requests under way; run apply again: it makes sure of their messages",
         ),
-        _ => failure.status(status::UNKNOWN).help(
-            "the requests under way are noted as unknown; pushsync plan shows them, pushsync state resolve settles them",
-        ),
+        _ => failure.status(status::UNKNOWN).help(format!(
+            "the requests under way are noted as unknown, and need a decision: {} lists them",
+            context.command("state resolve")
+        )),
     }
 }

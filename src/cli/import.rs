@@ -54,19 +54,24 @@ pub(super) fn run(context: &Context, args: ImportArgs) -> Result<u8, Failure> {
             "{shown} is in the state already, as message {}",
             record.id
         ))
-        .help("to let go of that one first: pushsync state rm ADDRESS"));
+        .help(format!(
+            "to let go of that one first: {}",
+            context.command("state rm").arg(&shown)
+        )));
     }
     if let Some(holder) = runtime.block_on(store.address_of(&id))? {
         context.output.masking().known().add(Arc::new(vec![holder.clone()]));
         let holder = humanize::address(&holder, context.masks());
-        return Err(Failure::new(format!("message {id} is that of {holder} already")).help(
-            "check the id; if it is the message of the other delivery by mistake, first let go of it: pushsync state rm ADDRESS",
-        ));
+        return Err(Failure::new(format!("message {id} is that of {holder} already")).help(format!(
+            "check the id; if it is the message of the other delivery by mistake, first let go of it: {}",
+            context.command("state rm").arg(&holder)
+        )));
     }
     let intents = runtime.block_on(store.intents())?;
     if intents.iter().any(|intent| intent.address == address) {
         return Err(Failure::new(format!("{shown} is unknown")).help(format!(
-            "if this is its message, say so: pushsync state resolve ADDRESS --sent {id}"
+            "if this is its message, say so: {}",
+            context.command("state resolve").arg(&shown).option("--sent", id.as_str())
         )));
     }
     let meta = runtime.block_on(store.meta())?;
@@ -101,7 +106,7 @@ pub(super) fn run(context: &Context, args: ImportArgs) -> Result<u8, Failure> {
     if outcome.exit_status() == status::DONE {
         context.output.note(&format!("adopted {shown}; nothing was sent"));
         context.output.hint(&format!(
-            "{} shows whether its text differs from the manifest",
+            "to see whether its text differs from the manifest: {}",
             context.command("plan")
         ));
     }

@@ -10,6 +10,7 @@ use super::{
     args::InitArgs,
     context::Context,
     failure::{Failure, status},
+    shell_command::ShellCommand,
 };
 use crate::manifest::schema;
 
@@ -43,11 +44,13 @@ pub(super) fn run(context: &Context, args: InitArgs) -> Result<u8, Failure> {
         write_new(&folder.join(name), &text)?;
         context.output.note(&format!("  wrote {}", folder.join(name).display()));
     }
-    let here =
-        if folder == Path::new(".") { String::new() } else { format!(" -C {}", folder.display()) };
-    context.output.hint(&format!(
-        "pushsync apply --sandbox{here} (a server inside the program: no account is needed)"
-    ));
+    let mut apply = ShellCommand::new("apply --sandbox");
+    if folder != Path::new(".") {
+        apply = apply.global_option("-C", &folder);
+    }
+    context
+        .output
+        .hint(&format!("try it with a server inside the program, without an account: {apply}"));
     Ok(status::DONE)
 }
 

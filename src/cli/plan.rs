@@ -8,7 +8,7 @@ use super::{
     planning::{self, Allowed, PlanRequest},
 };
 use crate::{
-    plan::{Plan, safety},
+    plan::{Action, Change, Plan, safety},
     render::{self, Format, View},
     state::private_file,
 };
@@ -33,15 +33,22 @@ pub(super) fn run(context: &Context, args: &PlanArgs) -> Result<u8, Failure> {
         Some(store) => context.check_same_api(&plan.api, &runtime.block_on(store.meta())?).err(),
         None => None,
     };
+    let intents = match &store {
+        Some(store) => runtime.block_on(store.intents())?,
+        None => Vec::new(),
+    };
     // Other commands need not wait until the plan is read.
     drop(store);
     let refusals = safety::check(&plan, planning::limits(&project, Allowed::default()));
     let published = matches!(args.format, PlanFormat::Github | PlanFormat::Markdown);
     let folder = if published { context.folder_in_repository() } else { String::new() };
     let readers = if published { Readers::Elsewhere } else { Readers::Here };
+    let folder_named = published.then_some(&*folder);
+    let commands = context.copied_commands(&args.selection, &intents, folder_named);
     let view = View {
         refusals: &refusals,
         folder: &folder,
+        commands: &commands,
         ..View::new(context.output.masks_out(readers), context.output.width())
     };
     let format = match args.format {
@@ -70,18 +77,27 @@ pub(super) fn run(context: &Context, args: &PlanArgs) -> Result<u8, Failure> {
     if !protected.is_empty() {
         return Err(protected.into());
     }
+    // Nothing is suggested that would be refused.
+    let applies = others.is_empty() && other_api.is_none();
+    let held = |change: &&Change| change.action() == Action::Unknown;
+    let undecided = plan.changes.iter().filter(held).count();
     if let Some(path) = &args.out {
         save(path, &plan)?;
-        if other_api.is_none() {
-            context.output.hint(&context.command(&format!("apply {}", path.display())));
+        if applies {
+            context.output.hint(&context.command("apply").arg(path).to_string());
         }
     } else if format == Format::Text {
         if plan.state.lineage.is_none() && context.only_sandbox_has_state(&state) {
             context.output.note(
                 "this is what apply would do for real; add --sandbox to plan against what was applied in the sandbox",
             );
-        } else if !plan.is_empty() && other_api.is_none() {
-            context.output.hint(&context.command("apply"));
+        } else if plan.summary.unknown > 0 && undecided == plan.changes.len() {
+            let resolve = context.command("state resolve");
+            context.output.hint(&format!("see what needs a decision: {resolve}"));
+        } else if !plan.is_empty() && applies {
+            let apply =
+                context.command("apply").selecting(&args.selection, context.output.masks_err());
+            context.output.hint(&apply.to_string());
         }
     }
     Ok(if args.detailed_exitcode && !plan.is_empty() { status::CHANGES } else { status::DONE })

@@ -13,6 +13,7 @@ use super::{
     missing_files,
     refresh::{self, RefreshRequest},
     selected_state::SelectedState,
+    targets,
 };
 use crate::{
     desired::Deliveries,
@@ -37,12 +38,16 @@ pub(super) fn make(
     runtime: &Runtime,
     request: PlanRequest<'_>,
 ) -> Result<(Plan, Report), Failure> {
+    let known = store.map(|store| &**store);
+    let targets =
+        targets::whole(&request.selection.target, Some(project), known, runtime.handle())?;
+    let targets = &targets;
     if let (Some(store), Some(amount)) = (store, request.selection.refresh) {
         let most = match amount {
             Amount::Count(most) => Some(most),
             Amount::All => None,
         };
-        let (targets, bounds) = (&request.selection.target, request.bounds);
+        let bounds = request.bounds;
         let refresh = RefreshRequest { project, state, store, targets, most, bounds };
         refresh::before_plan(context, runtime, &refresh)?;
     }
@@ -56,7 +61,6 @@ pub(super) fn make(
     };
     let unknown: Vec<_> = intents.iter().map(|intent| intent.address.clone()).collect();
     report.knows(Arc::new(unknown));
-    let targets = &request.selection.target;
     let declared: BTreeMap<Key, Declared> = project
         .keys_at(as_of)
         .into_iter()
@@ -136,7 +140,7 @@ pub(super) fn make(
                 return Err(Failure::silent());
             }
             if let Some(store) = store {
-                let problems = ids_in_use(project, &plan, store, handle)?;
+                let problems = ids_in_use(context, project, &plan, store, handle)?;
                 if !problems.is_empty() {
                     report.extend(problems);
                     context.output.report(&report);
@@ -197,6 +201,7 @@ pub(super) struct PlanRequest<'a> {
 
 /// Imports of messages that other deliveries have. The state would refuse them as well, in the middle of the run.
 fn ids_in_use(
+    context: &Context,
     project: &Project,
     plan: &Plan,
     store: &Arc<dyn Store>,
@@ -211,7 +216,10 @@ fn ids_in_use(
             change.address.masked(),
             holder.masked()
         );
-        let help = "remove this entry, or first make room: pushsync state rm ADDRESS";
+        let help = format!(
+            "remove this entry, or first make room: {}",
+            context.command("state rm").arg(holder.masked())
+        );
         let problem = Diagnostic::error(Code::ImportConflict, message).help(help);
         let import = project.imports.iter().find(|import| import.to == change.address);
         problems.push(match import {

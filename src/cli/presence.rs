@@ -29,7 +29,7 @@ pub(super) fn run(context: &Context, args: &PresenceArgs) -> Result<u8, Failure>
     };
     let state = context.selected_state(&project)?;
     let runtime = context.runtime()?;
-    let connection = context.connect(&runtime, &project, &state)?;
+    let connection = context.connect(&runtime, &project.settings, &state)?;
     let client = connection.client.clone();
     SenderMismatch::check(Kind::Agent, sender).map_err(|_| {
         Failure::new(format!("`{}` is {sender}: only one agent can be online", args.from))
@@ -52,7 +52,7 @@ pub(super) fn run(context: &Context, args: &PresenceArgs) -> Result<u8, Failure>
         ),
     };
     context.output.note(&format!("{} is online; {cost}", one_line(&sender.to_string())));
-    let options = context.options(&project, &Bounds::default());
+    let options = context.options(&project.settings, &Bounds::default());
     let progress = Arc::new(Progress::new(&context.global, context.output.clone()));
     let stopper = Stopper::default();
     let presence = runtime.block_on(async {

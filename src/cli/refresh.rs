@@ -13,7 +13,7 @@ use super::{
     failure::{Failure, status},
     progress::Progress,
     selected_state::SelectedState,
-    signals,
+    signals, targets,
 };
 use crate::{
     apply::{self, Refreshed, Session, Stopper},
@@ -33,11 +33,12 @@ pub(super) fn run(context: &Context, args: &RefreshArgs) -> Result<u8, Failure> 
     };
     let api = context.endpoint(&project.settings)?;
     context.check_state(&project, &state, &api, &runtime, Some(&store))?;
+    let targets = targets::whole(&args.target, Some(&project), Some(&*store), runtime.handle())?;
     let request = RefreshRequest {
         project: &project,
         state: &state,
         store: &store,
-        targets: &args.target,
+        targets: &targets,
         most: args.bounds.max_requests,
         bounds: &args.bounds,
     };
@@ -56,7 +57,7 @@ pub(super) fn run(context: &Context, args: &RefreshArgs) -> Result<u8, Failure> 
         }));
         return Ok(context.output.exit_status(written, found.exit_status()));
     }
-    Ok(print(context, &found))
+    Ok(print(context, &found, &args.target))
 }
 
 /// For `--refresh` of `plan` and `apply`. Fails if the refresh stopped early; it has printed the result then.
@@ -69,7 +70,7 @@ pub(super) fn before_plan(
     if found.exit_status() == status::DONE {
         return Ok(());
     }
-    Err(Failure::silent().status(print(context, &found)))
+    Err(Failure::silent().status(print(context, &found, request.targets)))
 }
 
 /// The deliveries to refresh, and the bounds of the run.
@@ -92,14 +93,14 @@ fn refresh(
     let RefreshRequest { project, state, store, targets, most, bounds } = *request;
     let endpoint = context.endpoint(&project.settings)?;
     let api_url = context.check_same_api(&endpoint, &runtime.block_on(store.meta())?)?;
-    let connection = context.connect(runtime, project, state)?;
+    let connection = context.connect(runtime, &project.settings, state)?;
     let progress = Arc::new(Progress::new(&context.global, context.output.clone()));
     let stopper = Stopper::default();
     let session = Session {
         store: Arc::clone(store),
         api: Arc::new(connection.client.clone()),
         api_url,
-        options: context.options(project, bounds),
+        options: context.options(&project.settings, bounds),
         info: context.run_info("refresh", context.commit()),
         reporter: progress.clone(),
         stopper: stopper.clone(),
@@ -116,15 +117,16 @@ fn refresh(
 }
 
 /// Prints the result, and returns the exit status.
-fn print(context: &Context, found: &Refreshed) -> u8 {
+fn print(context: &Context, found: &Refreshed, targets: &[Target]) -> u8 {
     let written = list(found, context.masks(), &mut context.output.out());
     if let Some(fatal) = &found.fatal {
         context.output.failure(&fatal.into());
     } else if found.exit_status() == status::STOPPED {
         let command = context.command("refresh");
-        context.output.hint(&clock_time::come_back(found.resets_at, &command));
+        context.output.hint(&clock_time::come_back(found.resets_at, &command.to_string()));
     } else if !found.gone.is_empty() || !found.changed.is_empty() {
-        context.output.hint(&context.command("plan"));
+        let plan = context.command("plan").targets(targets, context.output.masks_err());
+        context.output.hint(&plan.to_string());
     }
     context.output.exit_status(written, found.exit_status())
 }

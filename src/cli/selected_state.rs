@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::failure::Failure;
+use super::{failure::Failure, shell_command::ShellCommand};
 use crate::state::{StateError, StateTarget, backup};
 
 /// The state that a command works on.
@@ -13,6 +13,8 @@ pub(super) struct SelectedState {
     /// The environment's name in the store. A sandbox has a name of its own, so that its deliveries are
     /// never taken for sent.
     namespace: String,
+    /// The command that reads an export back into it, without its argument.
+    import: ShellCommand,
 }
 
 /// The prefix of a sandbox's name. No environment has a ':' in its name.
@@ -20,12 +22,22 @@ const SANDBOX: &str = "sandbox:";
 
 impl SelectedState {
     pub(super) fn new(location: StateTarget, local: PathBuf, environment: String) -> Self {
-        Self { location, local, namespace: environment }
+        Self { location, local, namespace: environment, import: ShellCommand::new("state import") }
     }
 
     pub(super) fn sandbox(folder: PathBuf, environment: &str) -> Self {
         let namespace = format!("{SANDBOX}{environment}");
-        Self { location: StateTarget::Folder(folder.clone()), local: folder, namespace }
+        Self {
+            location: StateTarget::Folder(folder.clone()),
+            local: folder,
+            namespace,
+            import: ShellCommand::new("state import"),
+        }
+    }
+
+    /// Names the command that reads an export back into it, for what is said of damage.
+    pub(super) fn imported_by(self, import: ShellCommand) -> Self {
+        Self { import, ..self }
     }
 
     pub(super) fn location(&self) -> &StateTarget {
@@ -65,21 +77,29 @@ impl SelectedState {
         let cure = match &self.location {
             StateTarget::Folder(folder) => {
                 let exports = folder.join("backups");
-                let newest = backup::list(&exports, &self.namespace).ok().and_then(|mut all| all.pop());
+                let newest =
+                    backup::list(&exports, &self.namespace).ok().and_then(|mut all| all.pop());
                 match newest {
                     Some(path) => format!(
-                        "move sled/ and pushsync.* out of {} (keep them), then read the last export back: pushsync state import {}. Messages that were sent after that export are not in it, and would be sent again: read the plan before you apply it",
+                        "move sled/ and pushsync.* out of {} (keep them), then read the last export back: {}. Messages that were sent after that export are not in it, and would be sent again: read the plan before you apply it",
                         folder.display(),
-                        path.display()
+                        self.import.clone().arg(&path)
                     ),
                     None => format!(
-                        "there is no automatic export yet. If you have an export, move sled/ and pushsync.* out of {} (keep them), then read it back: pushsync state import FILE",
-                        folder.display()
+                        "there is no automatic export yet. If you have an export, move sled/ and pushsync.* out of {} (keep them), then read it back: {}",
+                        folder.display(),
+                        self.import.clone().arg("FILE")
                     ),
                 }
             }
-            StateTarget::Postgres(_) => "restore the database from its own backup, or read an export back into a fresh one: pushsync state import FILE --state URL".to_owned(),
-            StateTarget::Bucket(_) => "pushsync state restore lists older snapshots and brings one back; or read an export back under a fresh prefix: pushsync state import FILE --state URL".to_owned(),
+            StateTarget::Postgres(_) => format!(
+                "restore the database from its own backup, or read an export back into a fresh one: {}",
+                self.import.clone().arg("FILE").with_state("URL")
+            ),
+            StateTarget::Bucket(_) => format!(
+                "`pushsync state restore` lists older snapshots and brings one back; or read an export back under a fresh prefix: {}",
+                self.import.clone().arg("FILE").with_state("URL")
+            ),
         };
         Failure::from(error).help(cure)
     }

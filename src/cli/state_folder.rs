@@ -9,7 +9,10 @@ use super::{
     failure::Failure,
     git::{GitError, Repository},
 };
-use crate::{model::one_line, render::humanize};
+use crate::{
+    model::{one_line, shell_word},
+    render::humanize,
+};
 
 /// How git treats a folder that holds a state.
 #[derive(Debug, PartialEq, Eq)]
@@ -84,8 +87,8 @@ pub(super) fn check(folder: &Path, project: &Path) -> Result<Option<String>, Fai
             Err(if own {
                 failure.help(format!(
                     "nothing was done. Take it out of git, which leaves the files where they are: git -C {} rm -r --cached -- {} ; then add this line to {top}: {line}",
-                    quoted(root.as_os_str()),
-                    quoted(if inside.as_os_str().is_empty() { OsStr::new(".") } else { inside.as_os_str() }),
+                    shell_word(root.as_os_str()),
+                    shell_word(if inside.as_os_str().is_empty() { OsStr::new(".") } else { inside.as_os_str() }),
                 ))
             } else {
                 failure.help(
@@ -149,16 +152,6 @@ fn gitignore_line(inside: &Path) -> String {
     line
 }
 
-/// A word of a command for the shell.
-fn quoted(word: &OsStr) -> String {
-    let word = word.to_string_lossy();
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+,:@%".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        return word.into_owned();
-    }
-    format!("'{}'", word.replace('\'', r"'\''"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -168,12 +161,5 @@ mod tests {
         assert_eq!(gitignore_line(Path::new("state")), "/state/");
         assert_eq!(gitignore_line(Path::new("")), "*");
         assert_eq!(gitignore_line(Path::new("a b/[x]*")), r"/a b/\[x]\*/");
-    }
-
-    #[test]
-    fn words_for_the_shell_stay_one_word() {
-        for (word, wanted) in [("a/b.c", "a/b.c"), ("it's $x", r"'it'\''s $x'"), ("", "''")] {
-            assert_eq!(quoted(OsStr::new(word)), wanted);
-        }
     }
 }

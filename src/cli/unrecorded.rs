@@ -9,7 +9,7 @@ use std::{
 use super::{git, output::Output};
 use crate::{
     apply::{Event, Reporter},
-    model::one_line,
+    model::{one_line, shell_word},
     render::humanize,
     state::{
         StateKey,
@@ -77,11 +77,10 @@ impl<R: Reporter> Recorder<R> {
                 self.output.hidden_values().replace(file.display().to_string())
             ),
             Err(why) => format!(
-                "{address} {what}, and neither the state nor a file could record it: {}. Once the state works again, record it by hand: {} {} {decision}{}",
+                "{address} {what}, and neither the state nor a file could record it: {}. Once the state works again, record it by hand: {} {} {decision}",
                 self.output.hidden_values().replace(why),
                 self.resolve,
-                if mask { "ADDRESS" } else { &address },
-                if mask { " (on a terminal, `pushsync state list` shows the whole address)" } else { "" },
+                shell_word(address.as_ref()),
             ),
         });
     }

@@ -156,8 +156,10 @@ codes! {
     WindowPassed = "window-passed",
     /// Something the planner cannot reconcile: an `import` of a delivery that is not in the manifest.
     ImportNotDesired = "import-not-desired",
-    /// An `import` names an address that the state knows under another id.
+    /// An `import` names a message that another delivery has.
     ImportConflict = "import-conflict",
+    /// An `import` names an address that the state has already, with another message.
+    ImportIdle = "import-idle",
     /// A `moved` whose new address the state already has.
     MoveBlocked = "move-blocked",
     /// There is no state yet: nothing is known to have been sent.

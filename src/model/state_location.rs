@@ -3,7 +3,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
 /// Where a state is kept, as somebody names it: in `state:`, in `--state`, or in `--to`.
 #[derive(Clone)]
@@ -103,6 +103,24 @@ impl StateLocation {
             return Err(Error::Space);
         }
         Ok(location)
+    }
+
+    /// Whether it certainly holds no password. A URL may have one after its user, or among its parameters.
+    pub fn may_be_shown(&self) -> bool {
+        match self {
+            Self::Folder(_) => true,
+            Self::Postgres(url) | Self::Bucket(url) => {
+                let rest = url.expose_secret().split_once("://").map_or("", |(_, rest)| rest);
+                let user = rest.split(['/', '?']).next().unwrap_or_default();
+                let has_password =
+                    user.rsplit_once('@').is_some_and(|(user, _)| user.contains(':'));
+                let bucket = matches!(self, Self::Bucket(_));
+                // A password that is not encoded may hold any of these.
+                let strange =
+                    rest.matches('@').count() > usize::from(!bucket) || rest.contains('?');
+                !has_password && !strange
+            }
+        }
     }
 
     /// Whether it is a store elsewhere, and not a folder on this machine.
@@ -239,6 +257,26 @@ mod tests {
         ] {
             let error = StateLocation::parse(text, Path::new("/p")).expect_err(text);
             assert!(!format!("{error} {error:?}").contains("hu"), "{error}");
+        }
+    }
+
+    #[test]
+    fn only_a_location_that_holds_no_password_may_be_shown() {
+        for (text, shown) in [
+            ("a b", true),
+            ("postgres://h:5432/d", true),
+            ("postgres://u@h/d", true),
+            ("s3://b/p q", true),
+            ("postgres://u:hush@h/d", false),
+            ("postgres://u:hu/sh@h/d", false),
+            ("postgres://u:hu?sh@h/d", false),
+            ("postgres://u:hu@sh@h/d", false),
+            ("postgres://h/d?password=hush", false),
+            ("s3://key:hush@b/p", false),
+            ("s3://hush@b/p", false),
+        ] {
+            let location = StateLocation::parse(text, Path::new("/p")).expect("is one");
+            assert_eq!(location.may_be_shown(), shown, "{text}");
         }
     }
 

@@ -118,8 +118,10 @@ struct Planner {
     unknown: BTreeMap<Address, Vec<Intent>>,
     /// The addresses that they have in the state.
     held: BTreeSet<Address>,
-    /// `import` entries that no delivery has met yet.
+    /// `import` entries that neither a delivery nor the state has met yet, by the address after `moved`.
     imports: BTreeMap<Address, Import>,
+    /// `import` entries whose address the state has with another message.
+    idle_imports: Vec<Import>,
     changes: Vec<Change>,
     diagnostics: Vec<Diagnostic>,
     errors: Vec<Diagnostic>,
@@ -146,13 +148,18 @@ impl Planner {
         }
         let imports = std::mem::take(&mut inputs.imports)
             .into_iter()
-            .map(|import| (import.to.clone(), import))
+            .map(|import| {
+                let moved_to = moved.get(&import.to.key());
+                let now = moved_to.map(|to| import.to.with_key(to));
+                (now.unwrap_or_else(|| import.to.clone()), import)
+            })
             .collect();
         Self {
             inputs,
             unknown,
             held,
             imports,
+            idle_imports: Vec::new(),
             changes: Vec::new(),
             diagnostics: Vec::new(),
             errors: Vec::new(),
@@ -259,23 +266,8 @@ impl Planner {
             superseded,
             intent,
         } = record;
-        if let Some(import) = import
-            && import.id != id
-        {
-            self.errors.push(
-                Diagnostic::error(
-                    Code::ImportConflict,
-                    format!(
-                        "{} is in the state already, as message {id}; it cannot also be {}",
-                        delivery.address.masked(),
-                        import.id
-                    ),
-                )
-                .at(import.place)
-                .help("remove this entry, or first make room: pushsync state rm ADDRESS"),
-            );
-            return;
-        }
+        // What the state has is adopted already; since then it may have become another message.
+        self.idle_imports.extend(import.filter(|import| import.id != id));
         if let Some(intents) = self.unknown.remove(&delivery.address) {
             self.unknown(intents, Some(delivery));
             return;
@@ -373,6 +365,8 @@ impl Planner {
     fn known_only(&mut self, located: Decoded) {
         self.managed += 1;
         let Decoded { record, moved_from, blocked } = located;
+        // What the state has is adopted already, and may go like anything else.
+        self.imports.remove(&record.address);
         if !self.inputs.selection.contains(&record.address) {
             return;
         }
@@ -499,8 +493,23 @@ impl Planner {
         Diagnostic::limit("plan-bytes", self.inputs.most_bytes, found, cure)
     }
 
+    /// Says what is wrong with the imports that are left over, and which do nothing.
+    fn check_imports(&mut self, errors: &mut Vec<Diagnostic>) {
+        for (address, import) in std::mem::take(&mut self.imports) {
+            if self.inputs.selection.contains(&address) {
+                let problem = not_desired(&import, self.inputs.declared.get(&address.key()));
+                match problem.is_error() {
+                    true => errors.push(problem),
+                    false => self.diagnostics.push(problem),
+                }
+            }
+        }
+        self.diagnostics.extend(idle(&self.idle_imports));
+    }
+
     fn finish(mut self, mut errors: Vec<Diagnostic>) -> Result<Plan, Vec<Diagnostic>> {
         for (address, intents) in std::mem::take(&mut self.unknown) {
+            self.imports.remove(&address);
             if self.inputs.selection.contains(&address) {
                 self.unknown(intents, None);
             }
@@ -511,11 +520,7 @@ impl Planner {
             return Err(errors);
         }
         if !self.inputs.destroy {
-            errors.extend(
-                std::mem::take(&mut self.imports)
-                    .into_values()
-                    .map(|import| not_desired(&import, self.inputs.declared.get(&import.to.key()))),
-            );
+            self.check_imports(&mut errors);
         }
         if !errors.is_empty() {
             return Err(errors);
@@ -552,17 +557,46 @@ fn wanted(delivery: &Delivery) -> Content {
     Content { text: delivery.text.clone(), from: delivery.spec.sender.clone() }
 }
 
+/// The problem of an import that nothing wants now. While the message's window is closed, nothing is sent
+/// for it either; otherwise the address may be a mistake, and another visitor would get the message again.
 fn not_desired(import: &Import, declared: Option<&Declared>) -> Diagnostic {
-    let why = match declared.map(|declared| declared.presence) {
+    let (code, to) = (Code::ImportNotDesired, import.to.masked());
+    let presence = declared.map(|declared| declared.presence);
+    let why = match presence {
         None => format!("there is no message {}", import.to.key_str()),
         Some(WindowState::Active) => "the visitor is not in the message's audience".to_owned(),
         Some(WindowState::NotYet(at)) => format!("the message's window opens at {at}"),
         Some(WindowState::Over(at)) => format!("the message's window closed at {at}"),
     };
-    Diagnostic::error(
-        Code::ImportNotDesired,
-        format!("{} cannot be imported: {why}", import.to.masked()),
-    )
+    match presence {
+        None | Some(WindowState::Active) => {
+            Diagnostic::error(code, format!("{to} cannot be imported: {why}"))
+                .help("what is imported must be in the manifest, or the same plan would delete it again; correct this entry, or remove it")
+        }
+        Some(WindowState::NotYet(_)) => {
+            Diagnostic::warning(code, format!("{to} is not imported now: {why}"))
+                .help("it is imported once the window is open")
+        }
+        Some(WindowState::Over(_)) => {
+            Diagnostic::warning(code, format!("{to} is not imported: {why}"))
+                .help("remove this entry; a message that is still there stays there")
+        }
+    }
     .at(import.place.clone())
-    .help("what is imported must be in the manifest, or the same plan would delete it again")
+}
+
+/// One warning for all imports whose address the state has with another message.
+fn idle(imports: &[Import]) -> Option<Diagnostic> {
+    let first = imports.first()?;
+    let mut message = format!(
+        "the state has {} already, with another message than {}: this import does nothing",
+        first.to.masked(),
+        first.id
+    );
+    if imports.len() > 1 {
+        let others = number(imports.len() as u64 - 1);
+        message.push_str(&format!(", and neither do {others} others like it"));
+    }
+    let warning = Diagnostic::warning(Code::ImportIdle, message).at(first.place.clone());
+    Some(warning.help("what was imported may be replaced or sent again later; remove entries that were carried out"))
 }

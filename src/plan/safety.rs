@@ -129,16 +129,16 @@ impl Refusal {
                 address.key_str()
             ),
             Self::EmptyManifest { .. } => {
-                "check the folder, --env and include; to delete everything on purpose, use --destroy, or --allow-deletes all".to_owned()
+                "check the folder, --env and include; to delete everything on purpose, apply with --destroy, or with --allow-deletes all".to_owned()
             }
             Self::TooManyDeletes { deletes, .. } => {
-                format!("if that is meant, run again with --allow-deletes {deletes}")
+                format!("if that is meant, apply with --allow-deletes {deletes}")
             }
             Self::TooManyCreates { creates, .. } => format!(
                 "if they are meant, and were not sent before, run again with --allow-creates {creates}"
             ),
             Self::TooManyResends { resends, .. } => {
-                format!("if that is meant, run again with --allow-resends {resends}")
+                format!("if that is meant, apply with --allow-resends {resends}")
             }
         }
     }

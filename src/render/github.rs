@@ -134,7 +134,7 @@ fn annotation(group: &Group<'_>, level: Level, view: View<'_>) -> String {
     let mut message = format!("{visitors}{}", first.reason.explained());
     let variants = group.variants();
     if let Some(variant) = variants.first() {
-        for fact in summary::facts(variant.first, view) {
+        for fact in summary::facts(&variant.changes, view) {
             message.push_str(&format!("\n{fact}"));
         }
         for line in sample(variant.first) {

@@ -211,7 +211,7 @@ fn shown_variants(
         let facts = match shown(variant.first) {
             // The bubbles name the sender already.
             Shown::New(_) | Shown::Changed(..) => Vec::new(),
-            _ => summary::facts(variant.first, view),
+            _ => summary::facts(&variant.changes, view),
         };
         let all: &[_] = if group.len() > 1 { &variant.changes } else { &[] };
         let mut visitors =

@@ -50,10 +50,10 @@ pub(super) fn plan(plan: &Plan, view: View<'_>) -> String {
     entries.extend(unchanged(plan, view));
     entries.extend(warnings(&plan.diagnostics));
     let foot = format!("\n<sub>As of {:.0}. {}.</sub>\n", plan.as_of, code(&state(plan)));
-    assemble(head, &entries, &foot)
+    assemble(head, &entries, &foot, view)
 }
 
-fn assemble(head: String, entries: &[Entry], foot: &str) -> String {
+fn assemble(head: String, entries: &[Entry], foot: &str, view: View<'_>) -> String {
     // For the note about the entries that are left out, and for the empty lines between lists and blocks.
     const TOLD: usize = 400;
     let room = MOST_BYTES.saturating_sub(head.len() + foot.len() + TOLD);
@@ -76,7 +76,8 @@ fn assemble(head: String, entries: &[Entry], foot: &str) -> String {
     }
     if let Some(told) = LeftOut::of(entries, &sizes).told() {
         out.push_str(&format!(
-            "\n**Left out, for want of room:** {told}. The counts above are complete; `pushsync plan --format html` shows more, `--format json` all.\n"
+            "\n**Left out, for want of room:** {told}. The counts above are complete; {} shows more, `--format json` all.\n",
+            code(&format!("{} --format html", view.commands.plan))
         ));
     }
     out.push_str(foot);
@@ -199,7 +200,7 @@ fn full(group: &Group<'_>, view: View<'_>) -> String {
             out.push_str(&visitors_of(variant, view));
         }
         // The facts of the previous variant are not repeated.
-        let facts = summary::facts(variant.first, view);
+        let facts = summary::facts(&variant.changes, view);
         if told.as_ref() != Some(&facts) {
             facts.iter().for_each(|fact| out.push_str(&format!("{}\n\n", code(fact))));
         }

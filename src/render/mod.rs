@@ -24,5 +24,5 @@ mod write;
 mod tests;
 
 pub use summary::question;
-pub use view::{Format, View};
+pub use view::{Commands, Format, View};
 pub use write::plan;

@@ -1,10 +1,14 @@
 //! The phrases about a plan, or about a change, that all formats share. They are plain text: each format
 //! escapes them.
 
-use super::{humanize, lookalikes::revealed, view::View};
+use super::{
+    humanize,
+    lookalikes::revealed,
+    view::{Commands, View},
+};
 use crate::{
     diagnostics::{Diagnostic, Severity},
-    model::{BaseUrl, Content, Endpoint, Place, one_line},
+    model::{BaseUrl, Content, Endpoint, Place, one_line, shell_word},
     plan::{Action, Change, Commit, Forecast, Operation, Plan, ProtectMark},
 };
 
@@ -157,8 +161,9 @@ pub(super) fn dirt(commit: &Commit) -> &'static str {
     if commit.dirty { ", with changes that are not committed" } else { "" }
 }
 
-/// The facts about a change besides its texts, each on one line.
-pub(super) fn facts(change: &Change, view: View<'_>) -> Vec<String> {
+/// The facts about changes with the same texts besides these, each on one line.
+pub(super) fn facts(changes: &[&Change], view: View<'_>) -> Vec<String> {
+    let Some(change) = changes.first() else { return Vec::new() };
     let senders = |before: &Content, after: &Content| {
         let (before, after) = revealed(&sender(before, view), &sender(after, view), None, None);
         format!("from {after}, not {before} as before")
@@ -188,7 +193,9 @@ pub(super) fn facts(change: &Change, view: View<'_>) -> Vec<String> {
             if let Some(id) = request_id {
                 fact.push_str(&format!(" (sib-request-id {})", one_line(id)));
             }
-            vec![fact, resolve(change, view.mask)]
+            let mut facts = vec![fact];
+            facts.extend(resolve(changes, view));
+            facts
         }
     }
 }
@@ -198,12 +205,25 @@ fn cause(trouble: Option<&str>) -> String {
     one_line(trouble.unwrap_or("the run that sent it did not live to see the answer"))
 }
 
-/// The steps to resolve an unknown delivery.
-fn resolve(change: &Change, mask: bool) -> String {
-    format!(
-        "look at the visitor's chat in Brevo, then: pushsync state resolve {} --sent ID, or --not-sent",
-        humanize::address(&change.address, mask)
-    )
+/// The steps to resolve unknown deliveries. Each command ends its line, to be copied.
+fn resolve(changes: &[&Change], view: View<'_>) -> Vec<String> {
+    let Commands { resolve, unclear, plan: _ } = view.commands;
+    let address = match changes {
+        [change] => Some(humanize::address(&change.address, view.mask)),
+        _ => None,
+    };
+    let Some(address) = address.filter(|address| !unclear.contains(address)) else {
+        return vec![
+            "look at the visitors' chats in Brevo".to_owned(),
+            format!("the command that lists them, to say what became of each: {resolve}"),
+        ];
+    };
+    let word = shell_word(address.as_ref());
+    vec![
+        "look at the visitor's chat in Brevo".to_owned(),
+        format!("if the message is there: {resolve} {word} --sent ID"),
+        format!("if it is not there: {resolve} {word} --not-sent"),
+    ]
 }
 
 fn sender(content: &Content, view: View<'_>) -> String {

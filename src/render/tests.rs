@@ -36,8 +36,10 @@ fn a_plan_with_every_action_at_100_columns() {
 #[test]
 fn a_plan_with_every_action_at_60_columns() {
     let text = text(&everything(), 60, true);
-    let longest = text.lines().map(super::wrap::display_width).max();
-    insta::assert_snapshot!(text);
+    // A command to copy stays on one line.
+    let lines = text.lines().filter(|line| !line.contains(": pushsync "));
+    let longest = lines.map(super::wrap::display_width).max();
+    insta::assert_snapshot!(&text);
     assert!(longest <= Some(60), "{longest:?} columns");
 }
 

@@ -129,7 +129,7 @@ fn show(group: &Group<'_>, view: View<'_>, out: &mut dyn Write) -> io::Result<()
         if group.len() > 1 {
             visitors(&variant.changes, view, out)?;
         }
-        content(variant.first, view, out)?;
+        content(&variant.changes, view, out)?;
     }
     if let Some(hidden) = hidden {
         wrapped(&format!("… and {hidden}; --format json has all"), DIM, 6, view, out)?;
@@ -150,8 +150,9 @@ fn visitors(changes: &[&Change], view: View<'_>, out: &mut dyn Write) -> io::Res
     wrapped(&names.join(", "), DIM, 4, view, out)
 }
 
-fn content(change: &Change, view: View<'_>, out: &mut dyn Write) -> io::Result<()> {
-    let facts = summary::facts(change, view);
+fn content(changes: &[&Change], view: View<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let Some(change) = changes.first() else { return Ok(()) };
+    let facts = summary::facts(changes, view);
     let fact = |n: usize, style: Style, out: &mut dyn Write| {
         facts.get(n).map_or(Ok(()), |fact| wrapped(fact, style, 6, view, out))
     };
@@ -183,7 +184,8 @@ fn content(change: &Change, view: View<'_>, out: &mut dyn Write) -> io::Result<(
         Operation::Unknown { sent, .. } => {
             fact(0, Style::new(), out)?;
             whole("?", OLD, &sent.text, view, out)?;
-            fact(1, DIM, out)
+            // A command that is broken into lines could not be copied.
+            facts.iter().skip(1).try_for_each(|fact| writeln!(out, "      {DIM}{fact}{DIM:#}"))
         }
     }
 }

@@ -1,5 +1,7 @@
 //! The formats of plans, and what their readers may see.
 
+use std::{borrow::Cow, collections::BTreeSet};
+
 use crate::{
     model::Sender,
     plan::{SenderNames, safety::Refusal},
@@ -34,7 +36,27 @@ pub struct View<'a> {
     pub folder: &'a str,
     /// The names of senders, which [`super::plan()`] takes from the plan.
     pub senders: Option<&'a SenderNames>,
+    /// The commands that the reader may copy.
+    pub commands: &'a Commands,
 }
+
+/// Commands on the project and state of a plan, quoted for a shell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Commands {
+    /// Says what became of an unknown delivery; it ends where the arguments belong.
+    pub resolve: Cow<'static, str>,
+    /// What several unknown deliveries look like when they are masked: it names none of them.
+    pub unclear: BTreeSet<String>,
+    /// Plans again; it ends where more options belong.
+    pub plan: Cow<'static, str>,
+}
+
+/// Those of a project in the working directory.
+static PLAIN: Commands = Commands {
+    resolve: Cow::Borrowed("pushsync state resolve"),
+    plan: Cow::Borrowed("pushsync plan"),
+    unclear: BTreeSet::new(),
+};
 
 impl View<'_> {
     /// How a sender is shown: by its name in the manifest, or else by its id.
@@ -47,6 +69,6 @@ impl View<'_> {
 
     /// Without refusals.
     pub fn new(mask: bool, width: usize) -> Self {
-        Self { mask, width, refusals: &[], folder: "", senders: None }
+        Self { mask, width, refusals: &[], folder: "", senders: None, commands: &PLAIN }
     }
 }

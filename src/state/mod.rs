@@ -44,7 +44,7 @@ pub use memory::MemoryStore;
 pub use open::{compact, open};
 pub use options::{Access, CloseErrors, Mode, OpenOptions, StateTarget};
 pub use page::Page;
-pub use record::{Amendment, Digest, Meta, Run, RunChange, RunPart, Verification, Write};
+pub use record::{Amendment, Decided, Digest, Meta, Run, RunChange, RunPart, Verification, Write};
 pub use scan::Records;
 pub use store::{Store, StoreFuture};
 pub use wrapped::{Wrapped, Wrapper};

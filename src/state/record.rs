@@ -112,6 +112,21 @@ pub struct RunChange {
     /// The error, if it failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+    /// What somebody decided about an unknown delivery, so that it can be taken back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decided: Option<Box<Decided>>,
+}
+
+/// What the state had before somebody said what became of a create. With an id in its [`RunChange`], the
+/// message was sent; without one, it was not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Decided {
+    /// The create.
+    pub intent: Intent,
+    /// The record of the message that it was to replace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub earlier: Option<Record>,
 }
 
 /// One write of a commit.

@@ -48,7 +48,10 @@ fn a_lost_answer_is_reported_everywhere_and_nothing_is_sent_for_it() {
 fn what_was_sent_is_recorded_with_its_id() {
     let (project, sandbox) = lost();
     let id = sandbox.only_id();
-    project.run(&format!("state resolve note@{ADA} --sent {id}")).ok().never_says(&[ADA]);
+    project
+        .run(&format!("state resolve note@{ADA} --sent {id} --unchecked"))
+        .ok()
+        .never_says(&[ADA]);
     project.is_settled();
     // And lives on like any other.
     let sandbox_now = sandbox.counts();
@@ -102,7 +105,7 @@ fn a_replace_whose_post_is_lost_keeps_the_old_message() {
     project.plans("unknown", "note", "lost-answer");
     // It was sent after all, with that id: what is left is to delete the old one.
     let new = honest.send("pushed", ADA, "hi");
-    project.run(&format!("state resolve note@{ADA} --sent {new}")).ok();
+    project.run(&format!("state resolve note@{ADA} --sent {new} --unchecked")).ok();
     project.plans("replace", "note", "replace-unfinished");
     let before = honest.counts();
     project.apply(&honest);
@@ -121,4 +124,40 @@ fn resolving_what_is_not_unknown_is_told() {
         .exits(1)
         .warns(&["nothing to resolve"])
         .never_says(&[ADA]);
+}
+
+#[test]
+fn whatever_ends_an_apply_an_unknown_delivery_is_status_4_and_all_are_listed() {
+    let (project, lossy) = lost();
+    project.rewrite(
+        "messages:\n  note: { from: support, to: ada, text: hi }\n  more: { from: support, to: team, text: more }",
+    );
+    let held = json!([format!("note@{ADA}")]);
+    for (args, stopped) in [
+        ("--max-requests 0", json!("budget")),
+        ("--max-duration 0s", json!("duration")),
+        ("--target more --max-requests 0", json!("budget")),
+        ("--target note", json!(null)),
+        ("--resume", json!(null)),
+    ] {
+        let ran = project.with(&lossy, &format!("apply --yes --format json {args}")).exits(4);
+        let document = ran.warns(&["note@", "state resolve"]).json();
+        assert_eq!((&document["unknown"], &document["stopped"]), (&held, &stopped), "{args}");
+        assert_eq!(document["requests"], 0, "{args}");
+    }
+    // Also if another message is applied, or there is nothing to do.
+    let honest = Sandbox::start();
+    project.run(&format!("state set-api {}", honest.base_url())).ok();
+    for applied in [2, 0] {
+        let ran = project.with(&honest, "apply --yes --format json --target more").exits(4).json();
+        assert_eq!((&ran["unknown"], &ran["applied"]), (&held, &json!(applied)));
+    }
+    // And if the API refuses the key.
+    project.rewrite("messages:\n  note: { from: support, to: ada, text: hi }\n  more: { from: support, to: team, text: other }");
+    let ran = project
+        .run("apply --yes --format json --target more")
+        .env("BREVO_BASE_URL", honest.base_url())
+        .env("BREVO_API_KEY_FILE", "no-such-file")
+        .exits(1);
+    assert_eq!(ran.out, "", "nothing was begun");
 }

@@ -70,7 +70,7 @@ impl<'a> Scene<'a> {
                 assert_eq!(died.status, -1, "{}", died.err);
                 let sent = scene.created().pop();
                 let answer = sent.map_or("--not-sent".to_owned(), |message| {
-                    format!("--sent {}", message["id"].as_str().expect("an id"))
+                    format!("--unchecked --sent {}", message["id"].as_str().expect("an id"))
                 });
                 scene.args = format!("state resolve a@{ADA} {answer}");
             }

@@ -69,7 +69,7 @@ fn resolve(place: &Place, project: &Project, sandbox: &Sandbox, unknown: &[Value
         let address = delivery["address"].as_str().expect("an address");
         let there = sandbox.created().into_iter().find(|m| m["text"] == delivery["text"]);
         let answer = there.map_or("--not-sent".to_owned(), |message| {
-            format!("--sent {}", message["id"].as_str().expect("an id"))
+            format!("--unchecked --sent {}", message["id"].as_str().expect("an id"))
         });
         at(place, project.run(&format!("state resolve {address} {answer}"))).ok();
     }

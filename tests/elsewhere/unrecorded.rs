@@ -159,7 +159,7 @@ fn where_the_user_has_no_folder_outside_of_the_checkout_the_words_are_all_there_
                 .env("HOME", folder(&project))
                 .exits(1);
             let id = sandbox.created()[0]["id"].as_str().expect("an id").to_owned();
-            let by_hand = format!("ADDRESS --sent {id}");
+            let by_hand = format!(" --sent {id}");
             let ran = ran.warns(&[
                 "was created as message",
                 why,

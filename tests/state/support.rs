@@ -91,6 +91,7 @@ pub(crate) fn run(number: u32) -> Run {
             outcome: "done".into(),
             id: Some(MessageId::new("AXCR3k9bpSY7bpuh7")),
             error: None,
+            decided: None,
         }],
     }
 }

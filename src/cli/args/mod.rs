@@ -18,5 +18,5 @@ pub(crate) use planning::{
     ApplyArgs, Bounds, ImportArgs, PlanArgs, PlanFormat, RefreshArgs, SelectionArgs,
 };
 pub(crate) use reference::{EXIT_STATUSES, FILES, VARIABLES};
-pub(crate) use state::StateArgs;
+pub(crate) use state::{ResolveArgs, StateArgs};
 pub(crate) use values::{Amount, Target};

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Subcommand, ValueHint};
+use clap::{ArgGroup, Args, Subcommand, ValueHint};
 
 use super::{
     global::DataFormat,
@@ -45,24 +45,8 @@ pub(crate) enum StateArgs {
         #[arg(value_parser = Address::parse)]
         new: Address,
     },
-    /// Say what became of a delivery whose answer was lost
-    Resolve {
-        /// The delivery
-        #[arg(value_parser = Address::parse)]
-        address: Address,
-        /// It was sent, and this is its id
-        #[arg(
-            long,
-            value_name = "ID",
-            value_parser = MessageId::parse,
-            conflicts_with = "not_sent",
-            required_unless_present = "not_sent"
-        )]
-        sent: Option<MessageId>,
-        /// It was not sent
-        #[arg(long)]
-        not_sent: bool,
-    },
+    /// Say what became of deliveries whose answer was lost; without arguments, list them
+    Resolve(ResolveArgs),
     /// Write the state as JSON lines: a backup that diffs well. With PUSHSYNC_STATE_KEY, the lines
     /// are encrypted
     Export {
@@ -145,4 +129,35 @@ pub(crate) enum StateArgs {
         #[arg(long, value_name = "FORMAT", default_value = "text")]
         format: DataFormat,
     },
+}
+
+#[derive(Debug, Args)]
+#[command(group(ArgGroup::new("which").args(["address", "all", "key", "from"])))]
+#[command(group(ArgGroup::new("decision").args(["sent", "not_sent", "again"])))]
+pub(crate) struct ResolveArgs {
+    /// The delivery: its address, whole or masked, or its number in the list
+    #[arg(value_name = "ADDRESS|NUMBER")]
+    pub(crate) address: Option<String>,
+    /// All deliveries that are unknown
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Those of this message
+    #[arg(long, value_name = "KEY", value_parser = Key::parse)]
+    pub(crate) key: Option<Key>,
+    /// Those of a CSV file with the columns address and id, where an empty id means that it was not
+    /// sent; - for stdin
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "decision")]
+    pub(crate) from: Option<PathBuf>,
+    /// It was sent, and this is its id. The API is asked whether that is so
+    #[arg(long, value_name = "ID", value_parser = MessageId::parse, conflicts_with_all = ["all", "key"])]
+    pub(crate) sent: Option<MessageId>,
+    /// It was not sent: the next apply may send it
+    #[arg(long)]
+    pub(crate) not_sent: bool,
+    /// Take a decision back, as long as no request has followed from it
+    #[arg(long)]
+    pub(crate) again: bool,
+    /// Believe the ids without asking the API
+    #[arg(long)]
+    pub(crate) unchecked: bool,
 }

@@ -8,7 +8,7 @@ use crate::{
     apply::Options,
     brevo::{Client, Config, key},
     cli::{args::Bounds, environment, failure::Failure, secrets, selected_state::SelectedState},
-    manifest::{Project, Settings},
+    manifest::Settings,
     model::{BaseUrl, Endpoint},
     sandbox::{self, Running, Sandbox},
     state::{Meta, private_file},
@@ -66,10 +66,9 @@ impl Context {
     pub(crate) fn connect(
         &self,
         runtime: &Runtime,
-        project: &Project,
+        settings: &Settings,
         state: &SelectedState,
     ) -> Result<ApiConnection, Failure> {
-        let settings = &project.settings;
         let (base_url, keys, sandbox) = if let Some(url) = self.endpoint(settings)?.url() {
             let keys = secrets::keys(self.global.api_key_file.as_deref(), environment::variable)?;
             (url.clone(), keys, None)
@@ -108,10 +107,10 @@ impl Context {
     }
 
     /// The options of a run.
-    pub(crate) fn options(&self, project: &Project, bounds: &Bounds) -> Options {
+    pub(crate) fn options(&self, settings: &Settings, bounds: &Bounds) -> Options {
         Options {
-            concurrency: bounds.concurrency.unwrap_or(project.settings.concurrency),
-            requests_per_hour: project.settings.requests_per_hour,
+            concurrency: bounds.concurrency.unwrap_or(settings.concurrency),
+            requests_per_hour: settings.requests_per_hour,
             max_requests: bounds.max_requests,
             max_duration: bounds.max_duration,
             max_wait: bounds.max_wait,

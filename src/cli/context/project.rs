@@ -1,7 +1,7 @@
 //! The global options, the project that they name, and the commit that it is at.
 
 use std::{
-    collections::HashSet,
+    collections::{BTreeSet, HashSet},
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
 };
@@ -12,17 +12,19 @@ use uuid::Uuid;
 use crate::{
     apply::RunInfo,
     cli::{
-        args::GlobalOptions,
+        args::{GlobalOptions, SelectionArgs},
         environment,
         failure::Failure,
         git::{self, CommitLookup},
         masking::Readers,
         output::Output,
+        shell_command::ShellCommand,
     },
     diagnostics::Report,
     manifest::{self, Limits, LoadOptions, MaskVisitors, Project},
-    model::{BaseUrl, StateLocation},
+    model::{BaseUrl, Intent, StateLocation},
     plan::Commit,
+    render::{Commands, humanize},
     state::CloseErrors,
 };
 
@@ -42,41 +44,119 @@ impl Context {
         Self { global, output, checked_folders, close_errors }
     }
 
-    /// Another command on the same project and state, to be copied.
-    pub(crate) fn command(&self, command: &str) -> String {
-        let GlobalOptions { directory, env, state, sandbox, base_url, raise_limit, .. } =
-            &self.global;
-        let mut line = format!("pushsync {command}");
+    /// Another command on the same project, state and API, to be copied.
+    pub(crate) fn command(&self, command: &str) -> ShellCommand {
+        let GlobalOptions {
+            directory,
+            env,
+            state,
+            refuse_state_url,
+            base_url,
+            api_key_file,
+            sandbox,
+            lock_timeout: _,
+            allow_outside,
+            raise_limit,
+            color: _,
+            mask_visitors: _,
+            verbose: _,
+            quiet: _,
+            log_format: _,
+        } = &self.global;
+        let mut line = ShellCommand::new(command);
         if *sandbox {
-            line.push_str(" --sandbox");
+            line = line.global("--sandbox");
         }
         if directory != Path::new(".") {
-            line.push_str(&format!(" -C {}", directory.display()));
+            line = line.global_option("-C", directory);
         }
         if let Some(env) = env {
-            line.push_str(&format!(" --env {env}"));
+            line = line.global_option("--env", env);
+        }
+        if *allow_outside {
+            line = line.global("--allow-outside");
         }
         for limit in raise_limit {
-            line.push_str(&format!(" --raise-limit {limit}"));
+            line = line.global_option("--raise-limit", limit.to_string());
         }
-        // A URL may hold a password.
-        let is_folder = |text: &&String| {
-            StateLocation::parse(text, Path::new("")).is_ok_and(|location| !location.is_url())
-        };
-        if let Some(state) = state.as_ref().filter(is_folder) {
-            line.push_str(&format!(" --state {state}"));
+        if *refuse_state_url {
+            line = line.global("--refuse-state-url");
         }
-        // Commands on the state send nothing to the API.
-        if let Some(Ok(url)) = base_url.as_deref().map(BaseUrl::parse)
-            && !command.starts_with("state ")
-        {
-            line.push_str(&format!(" --base-url {url}"));
+        // What a variable says holds for the next command as well.
+        let given =
+            |value: &&String, name: &str| environment::variable(name).as_ref() != Some(*value);
+        if let Some(state) = state {
+            match StateLocation::parse(state, Path::new("")) {
+                Ok(location) if location.may_be_shown() => {
+                    line = line.global_option("--state", state);
+                }
+                _ if given(&state, "PUSHSYNC_STATE") => {
+                    line = line.needs("with the URL of --state in PUSHSYNC_STATE");
+                }
+                _ => {}
+            }
+        }
+        // Other commands on the state send nothing to the API.
+        if !command.starts_with("state ") || command == "state resolve" {
+            if let Some(Ok(url)) = base_url.as_deref().map(BaseUrl::parse) {
+                line = line.global_option("--base-url", url.to_string());
+            }
+            let file = |file: &&PathBuf| {
+                environment::variable("BREVO_API_KEY_FILE").map(PathBuf::from).as_ref()
+                    != Some(*file)
+            };
+            if let Some(file) = api_key_file.as_ref().filter(file) {
+                line = line.global_option("--api-key-file", file);
+            }
         }
         line
     }
 
+    /// The commands that readers of a plan may copy. Readers elsewhere have a clone of their own, in which the
+    /// project is in `folder`.
+    pub(crate) fn copied_commands(
+        &self,
+        selection: &SelectionArgs,
+        intents: &[Intent],
+        folder: Option<&str>,
+    ) -> Commands {
+        let here;
+        let context = match folder {
+            None => self,
+            Some(folder) => {
+                let GlobalOptions { env, base_url, sandbox, .. } = &self.global;
+                let folder = folder.trim_end_matches('/');
+                let global = GlobalOptions {
+                    directory: if folder.is_empty() { "." } else { folder }.into(),
+                    env: env.clone(),
+                    base_url: base_url.clone(),
+                    sandbox: *sandbox,
+                    state: None,
+                    refuse_state_url: false,
+                    api_key_file: None,
+                    ..self.global.clone()
+                };
+                here = Self::new(global, self.output.clone());
+                &here
+            }
+        };
+        let mask = self.output.masks_out(match folder {
+            None => Readers::Here,
+            Some(_) => Readers::Elsewhere,
+        });
+        let mut seen = BTreeSet::new();
+        let masked = intents.iter().map(|intent| humanize::address(&intent.address, true));
+        let unclear = masked.filter(|masked| !seen.insert(masked.clone())).collect();
+        let plan = context.command("plan").selecting(selection, mask).options_first();
+        Commands {
+            resolve: context.command("state resolve").options_first().to_string().into(),
+            plan: plan.to_string().into(),
+            unclear,
+        }
+    }
+
     /// The same, for a command that names its environments itself.
-    pub(crate) fn command_without_env(&self, command: &str) -> String {
+    pub(crate) fn command_without_env(&self, command: &str) -> ShellCommand {
         let global = GlobalOptions { env: None, ..self.global.clone() };
         Self::new(global, self.output.clone()).command(command)
     }

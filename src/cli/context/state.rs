@@ -138,11 +138,13 @@ impl Context {
         };
         if self.global.sandbox {
             // The sandbox is on this machine, wherever the state is kept.
-            return Ok(SelectedState::sandbox(local, &environment));
+            return Ok(SelectedState::sandbox(local, &environment)
+                .imported_by(self.command("state import")));
         }
         let location = StateTarget::from(location)
             .complete(|name| environment::variable(name).map(Into::into));
-        Ok(SelectedState::new(location, local, environment))
+        Ok(SelectedState::new(location, local, environment)
+            .imported_by(self.command("state import")))
     }
 
     /// The place of the state for messages: without passwords, and without what variables hold.

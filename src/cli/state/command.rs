@@ -6,10 +6,13 @@ use tokio::runtime::Runtime;
 
 use crate::{
     apply::RunInfo,
-    cli::{context::Context, environment, failure::Failure, selected_state::SelectedState},
+    cli::{
+        context::Context, environment, failure::Failure, masked_address,
+        selected_state::SelectedState,
+    },
     model::{Address, Record},
     render::humanize,
-    state::{Mode, Run, RunChange, Store, StoreFuture, Write},
+    state::{Mode, Run, RunChange, RunPart, Store, StoreFuture, Write},
 };
 
 pub(super) struct StateCommand<'a> {
@@ -57,6 +60,22 @@ impl<'a> StateCommand<'a> {
         Ok(intents.iter().any(|intent| intent.address == *address))
     }
 
+    /// The delivery that an address names. A masked address names the only delivery of the state that looks like
+    /// that.
+    pub(super) fn find(&self, store: &dyn Store, address: &Address) -> Result<Address, Failure> {
+        let mut near = masked_address::in_state(store, self.runtime.handle(), address)?;
+        near.retain(|near| near != address);
+        if near.is_empty() || self.block_on(store.record(address))?.is_some() {
+            return Ok(address.clone());
+        }
+        masked_address::the_only_one(address, near).map_err(|failure| {
+            failure.help(format!(
+                "on a terminal, this shows whole addresses: {}",
+                self.context.command("state list").arg(address.key_str())
+            ))
+        })
+    }
+
     /// The record of a delivery, which must exist.
     pub(super) fn record(&self, store: &dyn Store, address: &Address) -> Result<Record, Failure> {
         if let Some(record) = self.block_on(store.record(address))? {
@@ -64,11 +83,14 @@ impl<'a> StateCommand<'a> {
         }
         let shown = self.shown(address);
         Err(if self.is_unknown(store, address)? {
-            Failure::new(format!("{shown} is unknown: it may or may not have been sent"))
-                .help("look into the visitor's chat, then: pushsync state resolve ADDRESS --sent ID, or --not-sent")
+            Failure::new(format!("{shown} is unknown: it may or may not have been sent")).help(
+                format!("to see what needs a decision: {}", self.context.command("state resolve")),
+            )
         } else {
-            Failure::new(format!("the state has no {shown}"))
-                .help("pushsync state list shows the deliveries that it has")
+            Failure::new(format!("the state has no {shown}")).help(format!(
+                "to see the deliveries that it has: {}",
+                self.context.command("state list")
+            ))
         })
     }
 
@@ -77,19 +99,34 @@ impl<'a> StateCommand<'a> {
         &self,
         store: &dyn Store,
         command: &str,
-        mut writes: Vec<Write>,
+        writes: Vec<Write>,
         changes: Vec<(Address, &str)>,
     ) -> Result<(), Failure> {
-        let now = environment::now();
-        let RunInfo { id, command, commit, dirty } =
-            self.context.run_info(command, self.context.commit());
         let change = |(address, action): (Address, &str)| RunChange {
             address,
             action: action.to_owned(),
             outcome: "done".to_owned(),
             id: None,
             error: None,
+            decided: None,
         };
+        self.commit_changes(store, command, writes, changes.into_iter().map(change).collect())
+    }
+
+    /// Commits writes, and a run with these changes for the history.
+    pub(super) fn commit_changes(
+        &self,
+        store: &dyn Store,
+        command: &str,
+        mut writes: Vec<Write>,
+        mut changes: Vec<RunChange>,
+    ) -> Result<(), Failure> {
+        // How many changes are in one value of the state.
+        const TOGETHER: usize = 100;
+        let now = environment::now();
+        let RunInfo { id, command, commit, dirty } =
+            self.context.run_info(command, self.context.commit());
+        let others = changes.split_off(changes.len().min(TOGETHER));
         writes.push(Write::Run(Box::new(Run {
             id,
             command,
@@ -99,8 +136,12 @@ impl<'a> StateCommand<'a> {
             dirty,
             requests: 0,
             stopped: None,
-            changes: changes.into_iter().map(change).collect(),
+            changes,
         })));
+        for (part, changes) in (1..).zip(others.chunks(TOGETHER)) {
+            let changes = changes.to_vec();
+            writes.push(Write::RunPart(Box::new(RunPart { id, started_at: now, part, changes })));
+        }
         self.block_on(store.commit(writes))?;
         Ok(())
     }

@@ -31,6 +31,8 @@ pub(super) fn history(
     let asked = if key.is_some() { usize::MAX } else { limit };
     let mut runs = command.block_on(store.runs(asked))?;
     drop(store);
+    // Only for this program: what it holds is shown elsewhere.
+    runs.iter_mut().flat_map(|run| &mut run.changes).for_each(|change| change.decided = None);
     if let Some(key) = key {
         for run in &mut runs {
             run.changes.retain(|change| change.address.key_str() == key.as_str());
@@ -132,6 +134,7 @@ mod tests {
             outcome: (*outcome).to_owned(),
             id: None,
             error: (*outcome != "done").then(|| "no\nanswer".to_owned()),
+            decided: None,
         };
         Run {
             id: uuid::Uuid::nil(),

@@ -8,6 +8,7 @@ use crate::{
         args::{DataFormat, Target},
         failure::{Failure, status},
         spool::Spool,
+        targets,
     },
     model::{Address, ChangeIntent, Drift, Intent, Record, one_line, printable},
     render::humanize,
@@ -72,7 +73,8 @@ pub(super) fn list(
     format: DataFormat,
 ) -> Result<u8, Failure> {
     let store = command.read("state list")?;
-    let selection = Target::selection(targets);
+    let runtime = command.runtime.handle();
+    let selection = Target::selection(&targets::whole(targets, None, Some(&*store), runtime)?);
     let meta = command.block_on(store.meta())?;
     let mut unknown = command.block_on(store.intents())?;
     unknown.retain(|intent| selection.contains(&intent.address));
@@ -138,6 +140,7 @@ pub(super) fn show(
     format: DataFormat,
 ) -> Result<u8, Failure> {
     let store = command.read("state show")?;
+    let address = &command.find(&*store, address)?;
     let intents = command.block_on(store.intents())?;
     let unknown = intents.iter().find(|intent| intent.address == *address);
     let record = command.block_on(store.record(address))?;

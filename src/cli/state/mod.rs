@@ -2,6 +2,9 @@
 
 mod command;
 mod compact;
+mod confirm;
+mod decisions;
+mod decisions_file;
 mod edit;
 mod export;
 mod history;
@@ -13,6 +16,8 @@ mod resolve;
 mod restore;
 mod run;
 mod set_api;
+mod take_back;
+mod unknown;
 mod unlock;
 mod verify;
 

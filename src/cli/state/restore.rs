@@ -28,8 +28,8 @@ pub(super) fn restore(
         (StateTarget::Bucket(bucket), Some(name)) => {
             let options =
                 context.open_options(state, Mode::MustExist, Access::Write, "state restore")?;
-            let meta = bucket::restore(bucket, &options, name)
-                .map_err(|error| state.failure(error))?;
+            let meta =
+                bucket::restore(bucket, &options, name).map_err(|error| state.failure(error))?;
             command.note(&format!(
                 "brought {} back; serial {}. Messages that were sent after that snapshot are not in it, and would be sent again: read the plan before you apply it",
                 humanize::count(meta.records, "delivery", "deliveries"),
@@ -38,8 +38,12 @@ pub(super) fn restore(
             Ok(status::DONE)
         }
         (StateTarget::Folder(_), _) => list_exports(command, format),
-        (StateTarget::Postgres(_), _) => Err(Failure::new("older states of a database are in its own backups")
-            .help("restore the database, or read an export back into a fresh one: pushsync state import FILE --state URL")),
+        (StateTarget::Postgres(_), _) => {
+            Err(Failure::new("older states of a database are in its own backups").help(format!(
+                "restore the database, or read an export back into a fresh one: {}",
+                command.context.command("state import").arg("FILE").with_state("URL")
+            )))
+        }
     }
 }
 
@@ -72,8 +76,9 @@ fn list_snapshots(
     command.note(&match all.len() {
         0 => "there is no snapshot yet".to_owned(),
         n => format!(
-            "{}; to bring one back: pushsync state restore NAME",
-            humanize::count(n as u64, "snapshot", "snapshots")
+            "{}; to bring one back: {}",
+            humanize::count(n as u64, "snapshot", "snapshots"),
+            command.context.command("state restore").arg("NAME")
         ),
     });
     Ok(status::DONE)
@@ -98,8 +103,9 @@ fn list_exports(command: &StateCommand<'_>, format: DataFormat) -> Result<u8, Fa
     command.note(&match all.len() {
         0 => "there is no automatic export yet".to_owned(),
         n => format!(
-            "{}, each from before an apply; to read one back into a fresh folder: pushsync state import FILE --state DIR",
-            humanize::count(n as u64, "export", "exports")
+            "{}, each from before an apply; to read one back into a fresh folder: {}",
+            humanize::count(n as u64, "export", "exports"),
+            command.context.command("state import").arg("FILE").with_state("DIR")
         ),
     });
     Ok(status::DONE)

@@ -23,9 +23,7 @@ pub(crate) fn run(context: &Context, args: StateArgs) -> Result<u8, Failure> {
         }
         StateArgs::Rm { addresses } => edit::remove(&command, &addresses),
         StateArgs::Mv { old, new } => edit::rename(&command, &old, &new),
-        StateArgs::Resolve { address, sent, not_sent: _ } => {
-            resolve::resolve(&command, &address, sent)
-        }
+        StateArgs::Resolve(args) => resolve::resolve(&command, &args),
         StateArgs::Export { file, plain } => export::export(&command, file.as_deref(), plain),
         StateArgs::Import { file } => export::import(&command, &file),
         StateArgs::Migrate { to, plain } => migrate::migrate(&command, &to, plain),

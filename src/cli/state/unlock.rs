@@ -31,7 +31,10 @@ pub(super) fn unlock(command: &StateCommand<'_>, force: bool) -> Result<u8, Fail
     };
     if !force {
         return Err(Failure::new(format!("the state is held by {}", describe(&held)))
-            .help("if that run has certainly ended, break the lock: pushsync state unlock --force. A run that still exists stops before its next commit, and its requests under way are unknown then"));
+            .help(format!(
+                "a run that still exists would stop before its next commit, and its requests under way would be unknown. If it has certainly ended, break the lock: {}",
+                command.context.command("state unlock").flag("--force")
+            )));
     }
     let broken = bucket::unlock(bucket, environment).map_err(failed)?.unwrap_or(held);
     command.note(&format!("broke the lock of {}", describe(&broken)));

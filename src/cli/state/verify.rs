@@ -41,8 +41,10 @@ pub(super) fn verify(command: &StateCommand<'_>, format: DataFormat) -> Result<u
     if found.problems.is_empty() {
         return Ok(status::DONE);
     }
-    Err(Failure::new("the state is damaged")
-        .help("restore it from an export, into a fresh folder: pushsync state import FILE"))
+    Err(Failure::new("the state is damaged").help(format!(
+        "read an export back into a fresh folder: {}",
+        command.context.command("state import").arg("FILE").with_state("FOLDER")
+    )))
 }
 
 fn print(found: &Verification, out: &mut impl Write) -> io::Result<()> {

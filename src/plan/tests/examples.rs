@@ -204,8 +204,55 @@ fn an_import_is_adopted_once_and_must_be_wanted() {
     world.desired = vec![delivery(&spec("hello"), "v", "Hi")];
     world.imports = vec![import("hello@v", "id-of-hello@v")];
     assert!(world.planned().is_empty(), "an import that was done stays harmless");
+    // After a replace or a resend it has another id: the import does nothing, and says so.
     world.imports = vec![import("hello@v", "another")];
-    assert!(world.plan().is_err(), "one delivery is one message");
+    let plan = world.planned();
+    assert!(plan.is_empty());
+    assert_eq!(plan.diagnostics[0].code.as_str(), "import-idle");
+}
+
+#[test]
+fn an_import_stops_no_plan_of_another_message() {
+    let place = Place { file: "pushsync.yaml".into(), line: 9, column: 3, length: 2 };
+    let import = |to, id| Import { to: address(to), id: MessageId::new(id), place: place.clone() };
+    let mut world = World {
+        desired: vec![delivery(&spec("hello"), "v", "Hi"), delivery(&spec("other"), "v", "Hi")],
+        imports: vec![import("hello@nobody", "there"), import("gone@v", "elsewhere")],
+        ..World::default()
+    };
+    assert!(world.plan().is_err());
+    world.selection.keys.insert(key("other"));
+    assert_eq!(only(&world).0, Action::Create);
+    world.selection = Default::default();
+    world.selection.addresses.insert(address("hello@v"));
+    assert_eq!(only(&world).0, Action::Create);
+    world.selection.addresses.insert(address("hello@nobody"));
+    assert!(world.plan().is_err(), "this one is meant");
+}
+
+#[test]
+fn an_import_does_not_keep_a_message_whose_window_closes_or_that_is_renamed() {
+    let place = Place { file: "pushsync.yaml".into(), line: 9, column: 3, length: 2 };
+    let import = Import { to: address("hello@v"), id: MessageId::new("id-of-hello@v"), place };
+    for presence in [WindowState::Over(at(50)), WindowState::NotYet(at(500))] {
+        let mut world = with_record(record("hello@v", "Hi"));
+        world.imports = vec![import.clone()];
+        world.presence.insert(key("hello"), presence);
+        assert_eq!(only(&world).0, Action::Delete);
+        // Once it is deleted, the entry stops nothing.
+        world.records.clear();
+        let plan = world.planned();
+        assert!(plan.is_empty());
+        assert_eq!(plan.diagnostics[0].code.as_str(), "import-not-desired");
+        // An unknown delivery is in the state, too.
+        world.intents.insert(address("hello@v"), intent("hello@v", "Hi"));
+        assert_eq!(only(&world).0, Action::Unknown);
+    }
+    let mut world = with_record(record("hello@v", "Hi"));
+    world.imports = vec![import];
+    world.moved.insert(key("hello"), key("hi"));
+    world.desired = vec![delivery(&spec("hi"), "v", "Hi")];
+    assert_eq!(only(&world).0, Action::Move);
 }
 
 #[test]

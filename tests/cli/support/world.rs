@@ -171,6 +171,6 @@ pub(crate) fn resolve(sandbox: &Sandbox, project: &Project) {
             Some(message) => format!("--sent {}", string(message, "id")),
             None => "--not-sent".to_owned(),
         };
-        project.run(&format!("state resolve {address} {answer}")).ok();
+        project.with(sandbox, &format!("state resolve {address} {answer}")).ok();
     }
 }
