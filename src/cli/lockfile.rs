@@ -18,7 +18,7 @@ use super::failure::Failure;
 use crate::{
     files,
     manifest::DEFAULT_ENVIRONMENT,
-    model::{BaseUrl, one_line},
+    model::{BaseUrl, Key, one_line},
     state::private_file,
 };
 
@@ -110,6 +110,9 @@ impl Lockfile {
         }
         let mut states = BTreeMap::new();
         for Entry { environment, api, lineage } in document.states {
+            Key::parse(&environment).map_err(|error| {
+                format!("{:?}: {}", environment, error.to_string().replace("a key", "an environment's name"))
+            })?;
             let name = (environment, api.to_string());
             if let Some(other) = states.insert(name.clone(), lineage)
                 && other != lineage
@@ -266,6 +269,7 @@ mod tests {
             &format!("<<<<<<< HEAD\n{text}=======\n"),
             "version: 1\nstates:\n- { environment: a, lineage: x }\n",
             "version: 1\nstate: []\n",
+            "version: 1\nstates:\n- { environment: '$(x)', api: 'https://a.b', lineage: 6f6ce1f5-6d7f-4c5b-9f0e-0b7a2f0f6b0e }\n",
         ] {
             assert!(Lockfile::parse(bad).is_err(), "{bad}");
         }

@@ -100,7 +100,7 @@ pub(super) fn make(
             true => Budget::of_rehearsal(now, project.settings.requests_per_hour),
             false => Budget::at(
                 now,
-                meta.as_ref().and_then(|meta| budget_of(meta, &api)),
+                meta.as_ref().and_then(|meta| budget_of(meta, &api, project.settings.requests_per_hour)),
                 project.settings.requests_per_hour,
             ),
         },
@@ -172,10 +172,10 @@ pub(super) struct Allowed {
     pub(super) resends: Option<Amount>,
 }
 
-/// The budget that the state remembers, unless it is that of another API.
-fn budget_of<'m>(meta: &'m Meta, api: &Endpoint) -> Option<&'m BudgetNote> {
+/// The budget that the state remembers. That of another API promises nothing here: only a smaller one counts.
+fn budget_of<'m>(meta: &'m Meta, api: &Endpoint, assumed: u64) -> Option<&'m BudgetNote> {
     let other = matches!((&meta.api, api.url()), (Some(known), Some(url)) if known != url);
-    meta.budget.as_ref().filter(|_| !other)
+    meta.budget.as_ref().filter(|note| !other || note.limit <= assumed)
 }
 
 /// The warning about a state that does not exist yet.

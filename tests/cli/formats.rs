@@ -20,7 +20,9 @@ fn a_plan_is_a_comment_a_page_or_annotations() {
     assert!(page.out.starts_with("<!doctype html>"), "{}", page.out);
     page.says(&["<strong>2</strong> to create", "Dark mode is here"]).never_says(&[ADA, BEN]);
     let commands = project.run("plan --format github").ok();
-    assert!(commands.out.lines().all(|line| line.starts_with("::notice ")), "{}", commands.out);
+    let commented = ["::notice ", "::warning title=new-state::"];
+    let is_command = |line: &str| commented.iter().any(|start| line.starts_with(start));
+    assert!(commands.out.lines().all(is_command), "{}", commands.out);
     commands.says(&["file=pushsync.yaml,line="]).never_says(&[ADA, BEN]);
     for format in ["markdown", "html", "github"] {
         let ran = project.run(&format!("plan --detailed-exitcode --format {format}")).exits(2);

@@ -38,7 +38,7 @@ fn a_state_that_is_deleted_is_missed_and_nothing_is_sent_again() {
         &project,
         &sandbox,
         "",
-        &["is missing", "pushsync.lock", "--new-state", "state import"],
+        &["is missing", "pushsync.lock", "--new-state", "state import FILE"],
     );
     project.with(&sandbox, "import note@kZMvWhf8npAu3H6qd57w2Hv6nh6rnxvg x").exits(1);
     // Another place is no way around it.

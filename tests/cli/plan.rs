@@ -127,7 +127,7 @@ fn the_text_has_a_sign_for_each_action_a_word_diff_and_the_cost() {
         "× 1 to forget",
     ])
     .says(&["+ 2 to create", "~ 1 to update", "1 unchanged", "6 requests;", "fits"])
-    .says(&["[-group PjRBMhWGen6aRHjif-]{+agent d9nKoegKSjmCtyK78+}", "pushsync.yaml:12"])
+    .says(&["[-support-]{+liz+}", "pushsync.yaml:12"])
     .never_says(&[ADA, BEN, "\u{1b}"]);
     assert!(text.lines().all(|line| line.trim_end().chars().count() <= 100), "{text}");
 }

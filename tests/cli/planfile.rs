@@ -59,12 +59,12 @@ fn a_plan_is_for_its_environment_its_state_and_its_api() {
     let project = Project::note("one");
     let yaml = "messages: { note: { from: support, to: ada, text: one } }";
     project.settings("environments: { staging: {} }", yaml);
-    project.with(&sandbox, "plan --out plan.json").ok();
+    project.with(&sandbox, "plan --env default --out plan.json").ok();
     let words = ["environment `default`", "this run is for `staging`"];
     refused(&project, &sandbox, "apply plan.json --env staging", &words);
-    refused(&project, &sandbox, "apply plan.json --sandbox", &["made for real"]);
-    project.run("plan --out toy.json --sandbox").ok().warns(&["apply toy.json --sandbox"]);
-    refused(&project, &sandbox, "apply toy.json", &["made with --sandbox"]);
+    refused(&project, &sandbox, "apply plan.json --env default --sandbox", &["made for real"]);
+    project.run("plan --env default --out toy.json --sandbox").ok().warns(&["apply toy.json --sandbox"]);
+    refused(&project, &sandbox, "apply toy.json --env default", &["made with --sandbox"]);
     // Another state: the same project, applied elsewhere.
     let (here, there) = (Project::note("one"), Project::note("one"));
     for project in [&here, &there] {

@@ -51,8 +51,9 @@ fn what_was_not_reviewed_is_refused_before_the_first_request() {
     let same = "messages: { note: { from: support, to: ada, text: one } }";
     project.settings("environments: { staging: {} }", same);
     refuses(&format!("apply --reviewed {digest} --env staging"));
-    refuses(&format!("apply --reviewed {digest} --sandbox"));
-    project.with(&sandbox, &format!("apply --reviewed {}", digest.to_uppercase())).ok();
+    refuses(&format!("apply --reviewed {digest} --env default --sandbox"));
+    let reviewed = format!("apply --env default --reviewed {}", digest.to_uppercase());
+    project.with(&sandbox, &reviewed).ok();
     sandbox.holds(&[(ADA, "one")]);
 }
 

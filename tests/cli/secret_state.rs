@@ -118,7 +118,7 @@ fn a_state_moves_elsewhere_whole_and_the_old_one_refuses_to_be_used() {
 fn a_migration_into_a_state_of_its_own_is_refused_and_one_that_was_cut_off_goes_on() {
     let (project, sandbox) = (Project::note("hi"), Sandbox::start());
     project.apply(&sandbox);
-    project.with(&sandbox, "apply --yes --state other").ok();
+    project.with(&sandbox, "apply --yes --new-state --state other").ok();
     project.run("state migrate --to other").exits(1).warns(&["not empty"]);
     project.run("plan --detailed-exitcode").exits(0);
     // The copy was made, and the old one not marked yet.

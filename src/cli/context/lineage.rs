@@ -101,20 +101,13 @@ impl Context {
     fn mismatched(&self, state: &SelectedState, mismatch: &Mismatch) -> Failure {
         let (environment, place) = (one_line(state.environment()), self.place_of(state));
         let recover = match state.location() {
-            StateTarget::Folder(_) => {
-                "bring the folder back, or read an export into a new one with `pushsync state import FILE`"
-            }
-            StateTarget::Postgres(_) => {
-                "restore the database, or read an export into it with `pushsync state import FILE`"
-            }
-            StateTarget::Bucket(_) => {
-                "bring an older version of its objects back, or read an export with `pushsync state import FILE`"
-            }
+            StateTarget::Folder(_) => "bring the folder back",
+            StateTarget::Postgres(_) => "restore the database",
+            StateTarget::Bucket(_) => "bring an older version of its objects back",
         };
-        let anew = format!(
-            "If it is lost for good and everything may be sent again: {}",
-            self.command("apply --new-state")
-        );
+        let recover =
+            format!("{recover}, or read an export back: {}", self.command("state import FILE"));
+        let anew = "If it is lost for good and everything may be sent again, apply with --new-state";
         match mismatch {
             Mismatch::Missing { expected } => Failure::new(format!(
                 "the state of the environment {environment} is missing: {LOCKFILE} names the lineage {expected}, and `{place}` has no state of this environment"
@@ -135,9 +128,8 @@ impl Context {
                     from.iter().map(|name| one_line(name)).collect::<Vec<_>>().join("`, `")
                 ))
                 .help(format!(
-                    "nothing was sent: if the environment was renamed, everything would be sent a second time. Rename its state too: {}. If `{old}` was given up, remove its line from {LOCKFILE}; to begin anew: {}",
+                    "nothing was sent: if the environment was renamed, everything would be sent a second time. Rename its state too: {}. If `{old}` was given up, remove its line from {LOCKFILE}; to begin anew, apply with --new-state",
                     self.command_without_env(&format!("state rename {old} {environment}")),
-                    self.command("apply --new-state")
                 ))
             }
             Mismatch::Copied { of } => Failure::new(format!(
