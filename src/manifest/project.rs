@@ -12,7 +12,7 @@ use minijinja::Environment;
 
 use super::{
     audience::Table, audiences::Unused, limits::Limits, settings::Settings,
-    source_path::SourcePath, vars::Vars,
+    source_path::SourcePath, template::lints::Levels, vars::Vars,
 };
 use crate::model::{
     Address, IdSource, Key, MessageId, Sender, Spec, VisitorId, Window, WindowState,
@@ -127,6 +127,8 @@ impl Message {
 pub(crate) struct Text {
     pub(crate) body: Body,
     pub(crate) source: SourcePath,
+    /// What is still looked for in the texts that are sent.
+    pub(crate) lints: Levels,
 }
 
 #[derive(Debug)]

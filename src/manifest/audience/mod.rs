@@ -1,11 +1,13 @@
 //! Visitors and their columns, from CSV files and lists.
 
+mod columns;
 mod csv;
 mod lines;
 mod table;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use columns::ColumnType;
 pub(crate) use lines::{FileLines, MOST_BYTES};
 pub use table::Table;
 
