@@ -161,7 +161,9 @@ impl<'p> MessageRows<'p> {
         };
         self.sent += 1;
         if self.lints.any() {
-            for mut finding in self.lints.of_text(&text) {
+            let Renderer { table, vars, .. } = &self.renderer;
+            let known = |name: &str| table.column(name).is_some() || vars.contains_key(name);
+            for mut finding in self.lints.of_text(&text, &known) {
                 self.lints.found(finding.code);
                 finding.message = format!("{}, for {}", finding.message, self.who(row));
                 self.lint.push(finding);

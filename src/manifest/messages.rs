@@ -168,10 +168,13 @@ fn text(
         return None;
     }
     let raw = layers.get("raw", |raw| raw.raw.as_ref()).is_some_and(|(raw, _)| *raw);
+    let known = |name: &str| {
+        world.vars.contains_key(name) || table.is_some_and(|table| table.column(name).is_some())
+    };
     let own = layers.inner("lints", |raw| raw.lints.as_ref());
     let mut lints = world.lints.over(&own);
     if raw || !template::is_template(trimmed) {
-        lint(cx, lints.of_text(trimmed), &source, text);
+        lint(cx, lints.of_text(trimmed, &known), &source, text);
         return Some(Text { body: Body::Literal(trimmed.into()), source, lints: Levels::none() });
     }
     if let Err(refusal) = checks::fits(text, Form::Text) {
@@ -195,7 +198,7 @@ fn text(
         }
         return None;
     }
-    let found = lints.of_template(text);
+    let found = lints.of_template(text, &known);
     found.iter().for_each(|finding| lints.found(finding.code));
     lint(cx, found, &source, text);
     Some(Text { body: Body::Template(text.as_str().into()), source, lints })

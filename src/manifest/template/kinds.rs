@@ -90,7 +90,12 @@ impl<'t> Kinds<'_, 't> {
                     let at = range(expr);
                     match two.op {
                         BinOpKind::In => self.looked_through(&two.left, &two.right, at, found),
-                        BinOpKind::Sub => self.subtracted(expr, &two.left, found),
+                        BinOpKind::Sub if self.is_subtracted(expr, &two.left) => {
+                            self.subtracted(expr, found);
+                        }
+                        op if calculates(op) => {
+                            self.calculated(op, &two.left, &two.right, at, found)
+                        }
                         op if compares(op) => self.compared(&two.left, &two.right, at, found),
                         _ => {}
                     }
@@ -134,13 +139,38 @@ impl<'t> Kinds<'_, 't> {
         unknown && self.scope.cell(name).is_some()
     }
 
-    fn subtracted(&self, whole: &Expr<'t>, left: &Expr<'t>, found: &mut Vec<Refusal>) {
-        if self.is_subtracted(whole, left) {
-            let name = self.text.get(range(whole)).unwrap_or_default();
-            let message = format!("`{name}` is a subtraction here");
-            let help = format!("for the column of that name, write row[\"{name}\"]");
-            found.push(Refusal::coded(Code::UndefinedVariable, range(whole), message, help));
+    fn subtracted(&self, whole: &Expr<'t>, found: &mut Vec<Refusal>) {
+        let name = self.text.get(range(whole)).unwrap_or_default();
+        let message = format!("`{name}` is a subtraction here");
+        let help = format!("for the column of that name, write row[\"{name}\"]");
+        found.push(Refusal::coded(Code::UndefinedVariable, range(whole), message, help));
+    }
+
+    /// A calculation with a text.
+    fn calculated(
+        &self,
+        op: BinOpKind,
+        one: &Expr<'t>,
+        other: &Expr<'t>,
+        at: Range<usize>,
+        found: &mut Vec<Refusal>,
+    ) {
+        let (left, right) = (self.kind(one, 0), self.kind(other, 0));
+        let text = match (left, right) {
+            // Two texts may be joined.
+            (Kind::Text, Kind::Text | Kind::Any) if matches!(op, BinOpKind::Add) => return,
+            (Kind::Text, _) => one,
+            (Kind::Any, Kind::Text) if matches!(op, BinOpKind::Add) => return,
+            (_, Kind::Text) => other,
+            _ => return,
+        };
+        let text = self.shown(text);
+        let message = format!("{text} is a text: it cannot be calculated with");
+        let mut help = Kind::Text.cure(Kind::Number, text.trim_matches('`'));
+        if matches!(op, BinOpKind::Add) {
+            help += "; to join texts, write `~`";
         }
+        found.push(Refusal::coded(Code::TypeMismatch, at, message, help));
     }
 
     fn is_row(&self, expr: &Expr<'t>) -> bool {
@@ -400,6 +430,11 @@ fn range(expr: &Expr<'_>) -> Range<usize> {
 fn compares(op: BinOpKind) -> bool {
     use BinOpKind::{Eq, Gt, Gte, Lt, Lte, Ne};
     matches!(op, Eq | Ne | Lt | Lte | Gt | Gte)
+}
+
+fn calculates(op: BinOpKind) -> bool {
+    use BinOpKind::{Add, Div, FloorDiv, Pow, Rem, Sub};
+    matches!(op, Add | Sub | Div | FloorDiv | Rem | Pow)
 }
 
 fn either(one: Kind, other: Kind) -> Kind {

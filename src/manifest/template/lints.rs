@@ -35,6 +35,9 @@ const LINTS: [Code; 4] =
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Levels(pub(crate) [Level; LINTS.len()]);
 
+/// Whether a name is that of a column or a variable.
+pub(crate) type Known<'a> = &'a dyn Fn(&str) -> bool;
+
 /// One finding.
 #[derive(Debug)]
 pub(crate) struct Finding {
@@ -83,14 +86,17 @@ impl Levels {
     }
 
     /// What a text that is sent as it stands has in it, the first finding of each lint.
-    pub(crate) fn of_text(&self, text: &str) -> Vec<Finding> {
+    pub(crate) fn of_text(&self, text: &str, known: Known<'_>) -> Vec<Finding> {
         let mut found = Vec::new();
-        let searches: [fn(&str) -> Option<Range<usize>>; LINTS.len()] =
-            [single_braces, written_line_break, html, blank_start];
-        for (lint, search) in searches.iter().enumerate() {
-            if let Some(severity) = self.severity(lint)
-                && let Some(range) = search(text)
-            {
+        for lint in 0..LINTS.len() {
+            let Some(severity) = self.severity(lint) else { continue };
+            let range = match lint {
+                0 => single_braces(text, known),
+                1 => written_line_break(text),
+                2 => html(text),
+                _ => blank_start(text),
+            };
+            if let Some(range) = range {
                 found.push(finding(lint, severity, range, text));
             }
         }
@@ -98,7 +104,7 @@ impl Levels {
     }
 
     /// What the written parts of a template have in them, whichever of them a visitor gets.
-    pub(crate) fn of_template(&self, text: &str) -> Vec<Finding> {
+    pub(crate) fn of_template(&self, text: &str, known: Known<'_>) -> Vec<Finding> {
         let mut found: Vec<Finding> = Vec::new();
         let mut levels = *self;
         // Only the text that comes of it shows how it begins.
@@ -109,7 +115,7 @@ impl Levels {
             match token {
                 Token::TemplateData(data) => {
                     let start = (data.as_ptr() as usize).wrapping_sub(text.as_ptr() as usize);
-                    for mut finding in levels.of_text(data) {
+                    for mut finding in levels.of_text(data, known) {
                         finding.range = finding.range.start + start..finding.range.end + start;
                         levels.found(finding.code);
                         found.push(finding);
@@ -172,7 +178,7 @@ fn finding(lint: usize, severity: Severity, range: Range<usize>, text: &str) -> 
 }
 
 /// `{name}`, `{First Name}`, `${name}`: a name in single braces.
-fn single_braces(text: &str) -> Option<Range<usize>> {
+fn single_braces(text: &str, known: Known<'_>) -> Option<Range<usize>> {
     let mut from = 0;
     while let Some(start) = text[from..].find('{').map(|at| from + at) {
         from = start + 1;
@@ -185,7 +191,9 @@ fn single_braces(text: &str) -> Option<Range<usize>> {
         let name = inner[..end].trim();
         let closed = inner[end..].starts_with('}') && !inner[end..].starts_with("}}");
         let is_name = name.starts_with(|c: char| c.is_alphabetic() || c == '_') && name.len() <= 60;
-        if closed && is_name && !text[..start].ends_with('{') {
+        // With blanks inside, they may be those of a formula or a program.
+        let is_meant = name.len() == end || known(name);
+        if closed && is_name && is_meant && !text[..start].ends_with('{') {
             return Some(start..from + end + 1);
         }
     }
@@ -246,7 +254,11 @@ mod tests {
     use super::*;
 
     fn codes(text: &str) -> Vec<&'static str> {
-        Levels::default().of_text(text).iter().map(|finding| finding.code.as_str()).collect()
+        Levels::default()
+            .of_text(text, &|name| name == "name")
+            .iter()
+            .map(|finding| finding.code.as_str())
+            .collect()
     }
 
     #[test]
@@ -255,6 +267,7 @@ mod tests {
             ("Hi {name}", "single-braces"),
             ("Hi {First Name}!", "single-braces"),
             ("Hi ${größe}", "single-braces"),
+            ("Hi { name }", "single-braces"),
             ("Hello\\nthere", "written-line-break"),
             ("Hello,\\n\\nbye", "written-line-break"),
             ("a <b>bold</b> word", "html-in-text"),
@@ -272,6 +285,7 @@ mod tests {
     fn what_people_rightly_write_passes() {
         for text in [
             "I <3 you",
+            "a { b } c",
             "a < b > c",
             "{ }",
             "{}",
