@@ -7,7 +7,9 @@
 
 command=${PUSHSYNC_CI_COMMAND:-}
 directory=${PUSHSYNC_CI_DIRECTORY:-.}
-environment=${PUSHSYNC_CI_ENVIRONMENT:-${PUSHSYNC_ENV:-default}}
+named=${PUSHSYNC_CI_ENVIRONMENT:-${PUSHSYNC_ENV:-}}
+# The name in comments.
+environment=${named:-default}
 comment=${PUSHSYNC_CI_COMMENT:-true}
 fresh=${PUSHSYNC_CI_FRESH:-false}
 fail_on_stop=${PUSHSYNC_CI_FAIL_ON_STOP:-false}
@@ -90,7 +92,7 @@ start() {
   export CI=true
   # A home in the checkout does not count: a pull request could put a configuration there.
   if [ -n "$home" ]; then export HOME=$home; else unset HOME; fi
-  if [ "$environment" != default ]; then export PUSHSYNC_ENV=$environment; fi
+  if [ -n "$named" ]; then export PUSHSYNC_ENV=$named; fi
   if [ "$1" != validate ]; then
     if [ -n "$state" ]; then export PUSHSYNC_STATE=$state; fi
     if [ -z "$allow_state_url" ]; then set -- "$@" --refuse-state-url; fi
@@ -136,7 +138,7 @@ ask() {
 read_inputs() {
   bounds=()
   local option name
-  for option in max-requests max-duration max-wait allow-deletes allow-resends lock-timeout; do
+  for option in max-requests max-duration max-wait allow-creates allow-deletes allow-resends lock-timeout; do
     name=PUSHSYNC_CI_$(printf '%s' "$option" | tr 'a-z-' 'A-Z_')
     # With `=`, a value cannot become another option.
     if [ -n "${!name:-}" ]; then bounds+=("--$option=${!name}"); fi

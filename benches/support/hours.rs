@@ -245,6 +245,7 @@ fn plan(open: &[u64], now: Timestamp) -> Plan {
         api: Endpoint::At(BaseUrl::brevo()),
         as_of: now,
         state: StateRef { lineage: None, serial: 0 },
+        location: String::new(),
         selection: Selection::default(),
         destroy: false,
         managed: 0,

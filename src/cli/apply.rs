@@ -6,7 +6,7 @@ use super::{
     context::Context,
     execution::{Execution, execute},
     failure::{Failure, status},
-    planning::{self, PlanRequest},
+    planning::{self, Allowed, PlanRequest},
 };
 use crate::{
     apply::{Outcome, Problem, Stop},
@@ -28,10 +28,23 @@ pub(super) fn run(context: &Context, args: &ApplyArgs) -> Result<u8, Failure> {
 fn attempt(context: &Context, args: &ApplyArgs, asks: bool) -> Result<u8, Failure> {
     let commit = context.start_commit_lookup();
     let (project, report) = context.project()?;
-    let state = context.selected_state(&project.settings)?;
+    let state = context.selected_state(&project)?;
     let runtime = context.runtime()?;
     let mut store = context.open(&state, Mode::MustExist, "apply")?;
-    let limits = planning::limits(&project, args.allow_deletes, args.allow_resends);
+    let api = context.endpoint(&project.settings)?;
+    if args.new_state {
+        context.check_new_state(&project, &state, &api, &runtime, store.as_ref())?;
+    } else {
+        context.check_state(&project, &state, &api, &runtime, store.as_ref())?;
+    }
+    let limits = planning::limits(
+        &project,
+        Allowed {
+            creates: args.allow_creates,
+            deletes: args.allow_deletes,
+            resends: args.allow_resends,
+        },
+    );
     let mask = context.masks();
     if args.resume && !approval::resumes(context, &runtime, store.as_ref())? {
         return Ok(nothing_to_do(context, args.format));
@@ -40,7 +53,7 @@ fn attempt(context: &Context, args: &ApplyArgs, asks: bool) -> Result<u8, Failur
     let plan = match &args.planfile {
         Some(path) => {
             let plan = approval::saved_plan(path)?;
-            approval::check_target(&plan, &context.endpoint(&project.settings)?, &state)?;
+            approval::check_target(&plan, &api, &state)?;
             approval::check_fresh(&plan, &runtime, store.as_ref())?;
             plan
         }
@@ -82,10 +95,7 @@ fn attempt(context: &Context, args: &ApplyArgs, asks: bool) -> Result<u8, Failur
     if plan.is_empty() {
         return Ok(nothing_to_do(context, args.format));
     }
-    if let Some(store) = &store {
-        context.check_same_api(&plan.api, &runtime.block_on(store.meta())?)?;
-    }
-    if asks && !approval::ask(context)? {
+    if asks && !approval::ask(context, &plan)? {
         context.output.note("nothing was done");
         return Ok(status::FAILED);
     }
@@ -105,6 +115,7 @@ fn attempt(context: &Context, args: &ApplyArgs, asks: bool) -> Result<u8, Failur
             store
         }
     };
+    context.note_lineage(&state, &api, runtime.block_on(store.meta())?.lineage)?;
     let first = plan.state.lineage.is_none();
     let execution = Execution {
         project: &project,

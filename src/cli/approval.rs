@@ -13,6 +13,7 @@ use crate::{
     files,
     model::{CommitId, Endpoint},
     plan::{Plan, StateRef, wire},
+    render,
     state::{Run, Store},
 };
 
@@ -87,9 +88,9 @@ pub(super) fn check_fresh(
 }
 
 /// Asks whether to apply the plan.
-pub(super) fn ask(context: &Context) -> Result<bool, Failure> {
+pub(super) fn ask(context: &Context, plan: &Plan) -> Result<bool, Failure> {
     let mut err = context.output.err();
-    write!(err, "\nApply these changes? Only `yes` is accepted: ")?;
+    write!(err, "\n{} Only `yes` is accepted: ", render::question(plan))?;
     err.flush()?;
     drop(err);
     let mut answer = String::new();

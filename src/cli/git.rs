@@ -13,6 +13,7 @@ use std::{
 };
 
 use self::program::Program;
+use super::lockfile::LOCKFILE;
 use crate::{
     model::{CommitId, one_line},
     plan::Commit,
@@ -107,7 +108,13 @@ impl Repository {
         let status = String::from_utf8_lossy(&status);
         let id = status.lines().find_map(|line| line.strip_prefix("# branch.oid "));
         let id = id.unwrap_or_default().trim();
-        let dirty = status.lines().any(|line| !line.starts_with('#'));
+        // pushsync itself writes its lockfile: no message comes from it.
+        let lockfile = self.folder.join(LOCKFILE);
+        let is_lockfile = |line: &str| {
+            let fields = if line.starts_with("? ") { 2 } else { 9 };
+            line.splitn(fields, ' ').last().map(Path::new) == Some(&*lockfile)
+        };
+        let dirty = status.lines().any(|line| !line.starts_with('#') && !is_lockfile(line));
         if id == "(initial)" {
             return Ok(None);
         }
@@ -116,17 +123,18 @@ impl Repository {
         Ok(Some(Commit { id, dirty }))
     }
 
-    /// Whether the files of the folder are those of another commit. A commit that is missing, as in a shallow
-    /// clone, has other files.
+    /// Whether the files of the folder are those of another commit, but for pushsync's lockfile. A commit that is
+    /// missing, as in a shallow clone, has other files.
     pub(super) fn is_as_of(&self, commit: &CommitId) -> bool {
         let tree = |commit: &str| {
-            // This compares the names of two trees, so git runs no diff driver.
+            // This compares the names of trees and files, so git runs no diff driver.
             let mut tree = OsString::from(format!("{commit}:"));
             tree.push(&self.folder);
-            self.git(
-                &[],
-                [OsStr::new("rev-parse"), OsStr::new("--verify"), OsStr::new("--quiet"), &tree],
-            )
+            let listed = self.git(&[], [OsStr::new("ls-tree"), OsStr::new("-z"), &tree])?;
+            let name = format!("\t{LOCKFILE}");
+            let entries = listed.split(|byte| *byte == 0);
+            let others = entries.filter(|entry| !entry.ends_with(name.as_bytes()));
+            Ok::<_, GitError>(others.map(<[u8]>::to_vec).collect::<Vec<_>>())
         };
         match (tree(commit.as_str()), tree("HEAD")) {
             (Ok(then), Ok(now)) => then == now,

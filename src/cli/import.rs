@@ -11,13 +11,14 @@ use crate::{
     desired::Deliveries,
     plan::{Budget, Plan, Selection, StateRef, Summary, adopt},
     render::humanize,
+    state::Mode,
 };
 
 pub(super) fn run(context: &Context, args: ImportArgs) -> Result<u8, Failure> {
     let ImportArgs { address, id } = args;
     let (project, mut report) = context.project()?;
     context.output.report(&report);
-    let state = context.selected_state(&project.settings)?;
+    let state = context.selected_state(&project)?;
     let runtime = context.runtime()?;
     let now = environment::now();
     context.output.masking().known().add(Arc::new(vec![address.clone()]));
@@ -40,7 +41,14 @@ pub(super) fn run(context: &Context, args: ImportArgs) -> Result<u8, Failure> {
             ));
         }
     };
-    let store = context.open_or_create(&state, "import")?;
+    let api = context.endpoint(&project.settings)?;
+    let store = context.open(&state, Mode::MustExist, "import")?;
+    context.check_state(&project, &state, &api, &runtime, store.as_ref())?;
+    let store = match store {
+        Some(store) => store,
+        None => context.open_or_create(&state, "import")?,
+    };
+    context.note_lineage(&state, &api, runtime.block_on(store.meta())?.lineage)?;
     if let Some(record) = runtime.block_on(store.record(&address))? {
         return Err(Failure::new(format!(
             "{shown} is in the state already, as message {}",
@@ -62,14 +70,13 @@ pub(super) fn run(context: &Context, args: ImportArgs) -> Result<u8, Failure> {
         )));
     }
     let meta = runtime.block_on(store.meta())?;
-    let api = context.endpoint(&project.settings)?;
-    context.check_same_api(&api, &meta)?;
     let changes = vec![adopt(&delivery, id)];
     let plan = Plan {
         environment: state.environment().to_owned(),
         api,
         as_of: now,
         state: StateRef { lineage: Some(meta.lineage), serial: meta.serial },
+        location: String::new(),
         selection: Selection::default(),
         destroy: false,
         managed: meta.records,

@@ -17,6 +17,7 @@ mod git;
 mod hidden_values;
 mod import;
 mod init;
+mod lockfile;
 mod logging;
 mod man;
 mod masking;

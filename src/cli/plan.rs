@@ -5,7 +5,7 @@ use super::{
     context::Context,
     failure::{Failure, status},
     masking::Readers,
-    planning::{self, PlanRequest},
+    planning::{self, Allowed, PlanRequest},
 };
 use crate::{
     plan::{Plan, safety},
@@ -16,9 +16,11 @@ use crate::{
 pub(super) fn run(context: &Context, args: &PlanArgs) -> Result<u8, Failure> {
     let commit = context.start_commit_lookup();
     let (project, report) = context.project()?;
-    let state = context.selected_state(&project.settings)?;
+    let state = context.selected_state(&project)?;
     let runtime = context.runtime()?;
     let store = context.open_to_read(&state, "plan")?;
+    let api = context.endpoint(&project.settings)?;
+    context.check_state(&project, &state, &api, &runtime, store.as_ref())?;
     let request = PlanRequest {
         selection: &args.selection,
         bounds: &Bounds::default(),
@@ -27,13 +29,9 @@ pub(super) fn run(context: &Context, args: &PlanArgs) -> Result<u8, Failure> {
     };
     let (plan, report) =
         planning::make(context, &project, report, &state, store.as_ref(), &runtime, request)?;
-    let other_api = match &store {
-        Some(store) => context.check_same_api(&plan.api, &runtime.block_on(store.meta())?).err(),
-        None => None,
-    };
     // Other commands need not wait until the plan is read.
     drop(store);
-    let refusals = safety::check(&plan, planning::limits(&project, None, None));
+    let refusals = safety::check(&plan, planning::limits(&project, Allowed::default()));
     let published = matches!(args.format, PlanFormat::Github | PlanFormat::Markdown);
     let folder = if published { context.folder_in_repository() } else { String::new() };
     let readers = if published { Readers::Elsewhere } else { Readers::Here };
@@ -55,10 +53,6 @@ pub(super) fn run(context: &Context, args: &PlanArgs) -> Result<u8, Failure> {
     }
     render::plan(&plan, format, view, &mut context.output.out())?;
 
-    if let Some(failure) = &other_api {
-        context.output.warning(&format!("apply will refuse: {failure}"));
-        context.output.note(&format!("  {}", failure.help.as_deref().unwrap_or_default()));
-    }
     let (protected, others): (Vec<_>, Vec<_>) = refusals
         .into_iter()
         .partition(|refusal| matches!(refusal, safety::Refusal::Protected { .. }));
@@ -71,15 +65,13 @@ pub(super) fn run(context: &Context, args: &PlanArgs) -> Result<u8, Failure> {
     }
     if let Some(path) = &args.out {
         save(path, &plan)?;
-        if other_api.is_none() {
-            context.output.hint(&context.command(&format!("apply {}", path.display())));
-        }
+        context.output.hint(&context.command(&format!("apply {}", path.display())));
     } else if format == Format::Text {
         if plan.state.lineage.is_none() && context.only_sandbox_has_state(&state) {
             context.output.note(
                 "this is what apply would do for real; add --sandbox to plan against what was applied in the sandbox",
             );
-        } else if !plan.is_empty() && other_api.is_none() {
+        } else if !plan.is_empty() {
             context.output.hint(&context.command("apply"));
         }
     }

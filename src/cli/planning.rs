@@ -17,13 +17,13 @@ use crate::{
     desired::Deliveries,
     diagnostics::{Code, Diagnostic, Report},
     manifest::{Project, Threshold},
-    model::Key,
+    model::{BudgetNote, Endpoint, Key, one_line},
     plan::{
         Budget, Declared, Import, Inputs, Operation, Plan, PlanError, StateRef, plan,
         safety::{Limit, Limits},
     },
     render::humanize,
-    state::{Records, Store},
+    state::{Meta, Records, Store},
 };
 
 /// Makes the plan, after a refresh if the command line asks for one. Errors that only planning finds are reported, and end the command.
@@ -48,6 +48,7 @@ pub(super) fn make(
     let now = environment::now();
     let as_of = request.selection.at.unwrap_or(now);
     let handle = runtime.handle();
+    let api = context.endpoint(&project.settings)?;
     let (meta, intents) = match store {
         Some(store) => (Some(handle.block_on(store.meta())?), handle.block_on(store.intents())?),
         None => (None, Vec::new()),
@@ -65,7 +66,7 @@ pub(super) fn make(
         .collect();
     let inputs = Inputs {
         environment: state.environment().to_owned(),
-        api: context.endpoint(&project.settings)?,
+        api: api.clone(),
         as_of,
         state: StateRef {
             lineage: meta.as_ref().map(|meta| meta.lineage),
@@ -92,7 +93,7 @@ pub(super) fn make(
         destroy: request.selection.destroy,
         budget: Budget::at(
             now,
-            meta.as_ref().and_then(|meta| meta.budget.as_ref()),
+            meta.as_ref().and_then(|meta| budget_of(meta, &api)),
             project.settings.requests_per_hour,
         ),
         keep_unchanged: request.keep_unchanged,
@@ -114,6 +115,9 @@ pub(super) fn make(
     };
     let mut report = report;
     report.extend(deliveries.take_warnings());
+    if store.is_none() {
+        report.extend([nothing_sent(context, state)]);
+    }
     match planned {
         Ok(plan) => {
             report.extend(plan.diagnostics.clone());
@@ -133,7 +137,8 @@ pub(super) fn make(
             check_addresses(context, project, &plan, store, handle, targets)?;
             let diagnostics = report.masked();
             let commit = request.commit.get();
-            Ok((Plan { commit, diagnostics, ..plan }, report))
+            let location = context.place_of(state);
+            Ok((Plan { commit, location, diagnostics, ..plan }, report))
         }
         Err(PlanError::Manifest(errors)) => {
             report.extend(errors);
@@ -142,6 +147,32 @@ pub(super) fn make(
         }
         Err(PlanError::Records(error)) => Err(state.failure(error)),
     }
+}
+
+/// What the command line allows in place of the project's limits.
+#[derive(Default)]
+pub(super) struct Allowed {
+    pub(super) creates: Option<Amount>,
+    pub(super) deletes: Option<Amount>,
+    pub(super) resends: Option<Amount>,
+}
+
+/// The budget that the state remembers, unless it is that of another API.
+fn budget_of<'m>(meta: &'m Meta, api: &Endpoint) -> Option<&'m BudgetNote> {
+    let other = matches!((&meta.api, api.url()), (Some(known), Some(url)) if known != url);
+    meta.budget.as_ref().filter(|_| !other)
+}
+
+/// The warning about a state that does not exist yet.
+fn nothing_sent(context: &Context, state: &SelectedState) -> Diagnostic {
+    let message = format!(
+        "there is no state yet in `{}` for the environment {}: nothing is known to have been sent from here",
+        context.place_of(state),
+        one_line(state.environment()),
+    );
+    Diagnostic::warning(Code::NewState, message).help(
+        "if messages were sent before, do not apply: they would be sent again. Find their state, and name it with --state or --env",
+    )
 }
 
 /// The options of a plan.
@@ -228,18 +259,16 @@ fn check_addresses(
 }
 
 /// The limits of the command line, or else of the project.
-pub(super) fn limits(
-    project: &Project,
-    deletes: Option<Amount>,
-    resends: Option<Amount>,
-) -> Limits {
+pub(super) fn limits(project: &Project, allowed: Allowed) -> Limits {
     let limit = |given: Option<Amount>, set: Threshold| match (given, set) {
         (Some(Amount::All), _) => Limit::All,
         (Some(Amount::Count(most)), _) | (None, Threshold::Count(most)) => Limit::Count(most),
         (None, Threshold::Share(percent)) => Limit::Percent(f64::from(percent)),
     };
+    let settings = &project.settings;
     Limits {
-        deletes: limit(deletes, project.settings.max_deletes),
-        resends: limit(resends, project.settings.max_resends),
+        creates: settings.max_creates.map_or(Limit::All, |set| limit(allowed.creates, set)),
+        deletes: limit(allowed.deletes, settings.max_deletes),
+        resends: limit(allowed.resends, settings.max_resends),
     }
 }

@@ -27,7 +27,7 @@ pub(super) fn run(context: &Context, args: &PresenceArgs) -> Result<u8, Failure>
             "senders are declared under `senders:`",
         ));
     };
-    let state = context.selected_state(&project.settings)?;
+    let state = context.selected_state(&project)?;
     let runtime = context.runtime()?;
     let connection = context.connect(&runtime, &project, &state)?;
     let client = connection.client.clone();

@@ -24,12 +24,14 @@ use crate::{
 pub(super) fn run(context: &Context, args: &RefreshArgs) -> Result<u8, Failure> {
     let (project, report) = context.project()?;
     context.output.report(&report);
-    let state = context.selected_state(&project.settings)?;
+    let state = context.selected_state(&project)?;
     let runtime = context.runtime()?;
     let Some(store) = context.open(&state, Mode::MustExist, "refresh")? else {
         context.output.note("there is no state yet: nothing was sent");
         return Ok(status::DONE);
     };
+    let api = context.endpoint(&project.settings)?;
+    context.check_state(&project, &state, &api, &runtime, Some(&store))?;
     let request = RefreshRequest {
         project: &project,
         state: &state,

@@ -138,6 +138,8 @@ codes! {
     ImportConflict = "import-conflict",
     /// A `moved` whose new address the state already has.
     MoveBlocked = "move-blocked",
+    /// There is no state yet: nothing is known to have been sent.
+    NewState = "new-state",
     /// A `state` that is neither a folder nor a URL that a store goes by. It is not shown, because it may hold a password.
     BadState = "bad-state",
 }

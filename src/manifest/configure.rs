@@ -109,7 +109,7 @@ impl Files {
             u64::MAX,
         );
         let mut threshold = |field: Option<(&RawThreshold, SourcePath)>| match field {
-            None => Some(Threshold::Share(20)),
+            None => None,
             Some((RawThreshold(text), at)) => {
                 let threshold = Threshold::parse(text);
                 if threshold.is_none() {
@@ -121,6 +121,7 @@ impl Files {
             }
         };
         let max_deletes = threshold(safety.get("max_deletes", |raw| raw.max_deletes.as_ref()));
+        let max_creates = threshold(safety.get("max_creates", |raw| raw.max_creates.as_ref()));
         let max_resends = threshold(safety.get("max_resends", |raw| raw.max_resends.as_ref()));
         let mask = privacy.get("mask_visitors", |raw| raw.mask_visitors.as_ref());
         let concurrency = concurrency.and_then(|count| usize::try_from(count).ok());
@@ -131,6 +132,7 @@ impl Files {
             timeout: timeout.unwrap_or(Duration::from_secs(30)),
             requests_per_hour: requests_per_hour.unwrap_or(100),
             max_deletes: max_deletes.unwrap_or(Threshold::Share(20)),
+            max_creates,
             max_resends: max_resends.unwrap_or(Threshold::Share(20)),
             mask_visitors: mask.map(|(mask, _)| *mask).unwrap_or_default(),
         }

@@ -127,11 +127,14 @@ raw! {
     }
 
     /// Which plans are refused.
-    "a mapping with `max_deletes`, `max_resends`"
+    "a mapping with `max_creates`, `max_deletes`, `max_resends`"
     Safety {
         /// A plan with more deletes is refused: a count, or a share of the deliveries in the state. It binds from 6 deletes on.
         #[schemars(example = &json!("20%"), extend("default" = "20%"))]
         max_deletes: Threshold,
+        /// The same for new messages. A share is of the deliveries in the state: of a state that is new, it is none.
+        #[schemars(example = &json!(500))]
+        max_creates: Threshold,
         /// The same for messages that are sent again.
         #[schemars(example = &json!(50), extend("default" = "20%"))]
         max_resends: Threshold,

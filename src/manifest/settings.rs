@@ -95,6 +95,8 @@ pub struct Settings {
     pub requests_per_hour: u64,
     /// Deletes past it are refused.
     pub max_deletes: Threshold,
+    /// Creates past it are refused; without it, none are.
+    pub max_creates: Option<Threshold>,
     /// Resends past it are refused.
     pub max_resends: Threshold,
     /// See [`MaskVisitors`].

@@ -531,6 +531,7 @@ impl Planner {
             api: self.inputs.api,
             as_of: self.inputs.as_of,
             state: self.inputs.state,
+            location: String::new(),
             selection: self.inputs.selection,
             destroy: self.inputs.destroy,
             managed: self.managed,

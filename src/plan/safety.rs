@@ -7,7 +7,7 @@ use crate::model::Address;
 /// Below this many deliveries the thresholds do not bind.
 const SMALL: u64 = 5;
 
-/// How many of the managed deliveries may go in one run.
+/// How many deliveries may be sent, or may go, in one run.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Limit {
     /// A number of deliveries.
@@ -44,6 +44,8 @@ impl std::fmt::Display for Limit {
 /// What a run may do.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Limits {
+    /// `safety.max_creates`, or `--allow-creates`.
+    pub creates: Limit,
     /// `safety.max_deletes`, or `--allow-deletes`.
     pub deletes: Limit,
     /// `safety.max_resends`, or `--allow-resends`.
@@ -80,6 +82,19 @@ pub enum Refusal {
         /// The limit.
         limit: Limit,
     },
+    /// Too many creates.
+    #[error(
+        "this plan creates {creates} {}, and the state has {managed}; safety.max_creates is {limit}",
+        if *creates == 1 { "delivery" } else { "deliveries" }
+    )]
+    TooManyCreates {
+        /// How many.
+        creates: u64,
+        /// How many the state has.
+        managed: u64,
+        /// The limit.
+        limit: Limit,
+    },
     /// Too many resends.
     #[error(
         "this plan sends {resends} of {managed} deliveries again; safety.max_resends is {limit}"
@@ -101,6 +116,7 @@ impl Refusal {
             Self::Protected { .. } => "protected",
             Self::EmptyManifest { .. } => "empty-manifest",
             Self::TooManyDeletes { .. } => "too-many-deletes",
+            Self::TooManyCreates { .. } => "too-many-creates",
             Self::TooManyResends { .. } => "too-many-resends",
         }
     }
@@ -118,6 +134,9 @@ impl Refusal {
             Self::TooManyDeletes { deletes, .. } => {
                 format!("if that is meant, run again with --allow-deletes {deletes}")
             }
+            Self::TooManyCreates { creates, .. } => format!(
+                "if they are meant, and were not sent before, run again with --allow-creates {creates}"
+            ),
             Self::TooManyResends { resends, .. } => {
                 format!("if that is meant, run again with --allow-resends {resends}")
             }
@@ -149,6 +168,11 @@ pub fn check(plan: &Plan, limits: Limits) -> Vec<Refusal> {
     } else if !plan.destroy && !limits.deletes.admits(deletes, managed) {
         let limit = limits.deletes;
         refusals.push(Refusal::TooManyDeletes { deletes, managed, limit });
+    }
+    let creates = plan.summary.create;
+    if !limits.creates.admits(creates, managed) {
+        let limit = limits.creates;
+        refusals.push(Refusal::TooManyCreates { creates, managed, limit });
     }
     let resends = plan.summary.resend;
     if !limits.resends.admits(resends, managed) {

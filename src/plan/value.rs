@@ -18,6 +18,8 @@ pub struct Plan {
     pub as_of: jiff::Timestamp,
     /// The state that it was made from.
     pub state: StateRef,
+    /// Where that state is, fit for messages. The planner does not know it: the caller adds it.
+    pub location: String,
     /// What it is limited to.
     pub selection: Selection,
     /// Whether it was made with `--destroy`.
@@ -47,6 +49,15 @@ impl Plan {
     /// Whether applying it would do nothing at all.
     pub fn is_empty(&self) -> bool {
         self.changes.is_empty() && self.protect.is_empty()
+    }
+
+    /// How many visitors it concerns.
+    pub fn visitors(&self) -> u64 {
+        let mut visitors: Vec<&str> =
+            self.changes.iter().map(|change| change.address.visitor_str()).collect();
+        visitors.sort_unstable();
+        visitors.dedup();
+        visitors.len() as u64
     }
 }
 

@@ -3,10 +3,14 @@
 //! The document is flat, for readers in other languages; decoding it checks that every change has
 //! what its action takes, and that nobody altered it.
 
-use std::io::{BufWriter, Write as _};
+use std::{
+    borrow::Cow,
+    io::{BufWriter, Write as _},
+};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize, Serializer};
+use uuid::Uuid;
 
 pub use super::wire_change::{FORMAT, WireError};
 use super::{
@@ -25,13 +29,14 @@ struct Document<'a> {
     environment: &'a str,
     api: &'a Endpoint,
     as_of: Timestamp,
-    state: StateRef,
+    state: State<'a>,
     #[serde(skip_serializing_if = "is_all")]
     targets: Targets,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     destroy: bool,
     managed: u64,
     desired: u64,
+    visitors: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     commit: Option<&'a Commit>,
     summary: Summary,
@@ -44,6 +49,16 @@ struct Document<'a> {
     diagnostics: &'a [Diagnostic],
     changes_digest: String,
     digest: String,
+}
+
+/// The state, and where it is: the place is for readers, and in no digest.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct State<'a> {
+    lineage: Option<Uuid>,
+    serial: u64,
+    #[serde(default)]
+    location: Cow<'a, str>,
 }
 
 /// Changes, each of which is made when it is written: all together would take as much memory as the
@@ -68,13 +83,16 @@ struct Saved {
     environment: String,
     api: Endpoint,
     as_of: Timestamp,
-    state: StateRef,
+    state: State<'static>,
     #[serde(default)]
     targets: Targets,
     #[serde(default)]
     destroy: bool,
     managed: u64,
     desired: u64,
+    /// Follows from the changes.
+    #[serde(default, rename = "visitors")]
+    _visitors: serde::de::IgnoredAny,
     #[serde(default)]
     commit: Option<Commit>,
     summary: Summary,
@@ -136,11 +154,16 @@ pub fn write(plan: &Plan, out: &mut dyn std::io::Write) -> Result<(), serde_json
         environment: &plan.environment,
         api: &plan.api,
         as_of: plan.as_of,
-        state: plan.state,
+        state: State {
+            lineage: plan.state.lineage,
+            serial: plan.state.serial,
+            location: Cow::Borrowed(&plan.location),
+        },
         targets: Targets::from(&plan.selection),
         destroy: plan.destroy,
         managed: plan.managed,
         desired: plan.desired,
+        visitors: plan.visitors(),
         commit: plan.commit.as_ref(),
         summary: plan.summary,
         budget: plan.budget,
@@ -186,7 +209,8 @@ pub(crate) fn read(bytes: &[u8]) -> Result<(Plan, String), WireError> {
         environment: saved.environment,
         api: saved.api,
         as_of: saved.as_of,
-        state: saved.state,
+        state: StateRef { lineage: saved.state.lineage, serial: saved.state.serial },
+        location: saved.state.location.into_owned(),
         selection,
         destroy: saved.destroy,
         managed: saved.managed,

@@ -99,8 +99,9 @@ fn totals(plan: &Plan, (entries, changes): (u64, u64)) -> String {
         });
         let counts = counts.collect::<Vec<_>>().join(", ");
         let unchanged = humanize::number(plan.summary.unchanged);
-        format!("{counts}, {unchanged} unchanged.\n{}.", summary::requests(plan))
+        format!("{counts}, {unchanged} unchanged.\n{}.", summary::visitors_and_requests(plan))
     };
+    out.push_str(&format!("\n{}.", summary::state(plan)));
     for mark in plan.protect.iter().take(MOST) {
         let now = summary::protection(mark);
         out.push_str(&format!("\n{} {now}.", mark.key));

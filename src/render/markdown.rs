@@ -50,7 +50,7 @@ pub(super) fn plan(plan: &Plan, view: View<'_>) -> String {
     entries.extend(unchanged(plan, view));
     entries.extend(warnings(&plan.diagnostics));
     let foot =
-        format!("\n<sub>As of {:.0}, state serial {}.</sub>\n", plan.as_of, plan.state.serial);
+        format!("\n<sub>As of {:.0}. {}.</sub>\n", plan.as_of, code(&state(plan)));
     assemble(head, &entries, &foot)
 }
 
@@ -110,7 +110,7 @@ fn head(plan: &Plan, view: View<'_>) -> String {
             "| | unchanged | {} |\n\n",
             humanize::number(plan.summary.unchanged)
         ));
-        out.push_str(&format!("{}.\n", summary::requests(plan)));
+        out.push_str(&format!("{}.\n", summary::visitors_and_requests(plan)));
     }
     if let Some(commit) = &plan.commit {
         let (short, dirt) = (code(&summary::short(commit)), summary::dirt(commit));
@@ -129,6 +129,13 @@ fn head(plan: &Plan, view: View<'_>) -> String {
     }
     out.push('\n');
     out
+}
+
+/// The state; a plan that was written by hand may have a very long location.
+fn state(plan: &Plan) -> String {
+    let said = summary::state(plan);
+    let start = said.char_indices().rev().nth(299).map_or(0, |(at, _)| at);
+    said[start..].to_owned()
 }
 
 /// The marker by which programs find the comment of this project and environment. It also has the digest

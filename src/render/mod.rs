@@ -22,5 +22,6 @@ mod write;
 #[cfg(test)]
 mod tests;
 
+pub use summary::question;
 pub use view::{Format, View};
 pub use write::plan;

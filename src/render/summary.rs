@@ -37,6 +37,11 @@ pub(super) fn unchanged(plan: &Plan) -> String {
     }
 }
 
+/// The number of visitors, the number of requests, and how long they take.
+pub(super) fn visitors_and_requests(plan: &Plan) -> String {
+    format!("{}; {}", visitors(plan), requests(plan))
+}
+
 /// The number of requests, and how long they take.
 pub(super) fn requests(plan: &Plan) -> String {
     let requests = plan.summary.requests;
@@ -70,18 +75,57 @@ pub(super) fn api_url(url: &BaseUrl) -> String {
     url.as_str().chars().take(200).collect()
 }
 
-/// The environment and the API, unless they are the default ones; it ends the sentence `This plan is …`.
-pub(super) fn whereabouts(plan: &Plan) -> Option<String> {
-    let environment = match &*plan.environment {
-        "default" => None,
-        name => Some(format!("for the environment {}", one_line(name))),
-    };
-    match (environment, at_api(plan), &plan.api) {
-        (Some(environment), Some(api), _) => Some(format!("{environment}, {api}")),
-        (None, Some(_), Endpoint::Sandbox) => Some("for the sandbox".to_owned()),
-        (None, Some(_), Endpoint::At(url)) => Some(format!("for the API at {}", api_url(url))),
-        (environment, None, _) => environment,
+/// The environment, and the API unless it is Brevo's; it ends the sentence `This plan is …`.
+pub(super) fn whereabouts(plan: &Plan) -> String {
+    let environment = format!("for the environment {}", one_line(&plan.environment));
+    match at_api(plan) {
+        Some(api) => format!("{environment}, {api}"),
+        None => environment,
     }
+}
+
+/// The state, and the moment of it.
+pub(super) fn state(plan: &Plan) -> String {
+    let location = one_line(&plan.location);
+    match plan.state.lineage {
+        Some(_) => format!("State: {location} (serial {})", plan.state.serial),
+        None => format!("State: {location} (does not exist yet)"),
+    }
+}
+
+/// The number of visitors that the plan concerns.
+pub(super) fn visitors(plan: &Plan) -> String {
+    humanize::count(plan.visitors(), "visitor", "visitors")
+}
+
+/// What a plan would do to whom, in one question: `Apply to production: 30 messages to 30 visitors?`
+pub fn question(plan: &Plan) -> String {
+    let Plan { summary, .. } = plan;
+    let visitors = visitors(plan);
+    let sends = summary.create + summary.resend + summary.replace;
+    let mut parts = Vec::new();
+    if sends > 0 {
+        parts.push(format!("{} to {visitors}", humanize::count(sends, "message", "messages")));
+    }
+    let rest = [
+        (summary.update + summary.restore, "update", "updates"),
+        (summary.delete, "delete", "deletes"),
+        (summary.adopt, "adopted message", "adopted messages"),
+        (summary.r#move, "rename", "renames"),
+        (summary.forget, "forgotten message", "forgotten messages"),
+    ];
+    let rest = rest.into_iter().filter(|(count, ..)| *count > 0);
+    parts.extend(rest.map(|(count, one, many)| humanize::count(count, one, many)));
+    let mut what = match parts.split_last() {
+        None => "no requests".to_owned(),
+        Some((last, [])) => last.clone(),
+        Some((last, others)) => format!("{} and {last}", others.join(", ")),
+    };
+    if sends == 0 && !parts.is_empty() {
+        what.push_str(&format!(" for {visitors}"));
+    }
+    let api = at_api(plan).map(|api| format!(", {api}")).unwrap_or_default();
+    format!("Apply to {}{api}: {what}?", one_line(&plan.environment))
 }
 
 /// Twelve digits of a commit, as in the history.

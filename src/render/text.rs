@@ -62,9 +62,8 @@ pub(super) fn plan(plan: &Plan, view: View<'_>, out: &mut dyn Write) -> io::Resu
 }
 
 fn totals(plan: &Plan, view: View<'_>, out: &mut dyn Write) -> io::Result<()> {
-    if let Some(whereabouts) = summary::whereabouts(plan) {
-        writeln!(out, "{BOLD}This plan is {whereabouts}.{BOLD:#}")?;
-    }
+    wrapped(&format!("This plan is {}.", summary::whereabouts(plan)), BOLD, 0, view, out)?;
+    wrapped(&format!("{}.", summary::state(plan)), DIM, 0, view, out)?;
     if let Some(commit) = &plan.commit {
         let (short, dirt) = (summary::short(commit), summary::dirt(commit));
         writeln!(out, "{DIM}The manifest is that of commit {short}{dirt}.{DIM:#}")?;
@@ -87,7 +86,7 @@ fn totals(plan: &Plan, view: View<'_>, out: &mut dyn Write) -> io::Result<()> {
     line.push(Style::new(), " ")?;
     line.keep(Style::new(), &format!("{} unchanged.", humanize::number(plan.summary.unchanged)))?;
     line.end()?;
-    writeln!(out, "{}", summary::requests(plan))
+    writeln!(out, "{}", summary::visitors_and_requests(plan))
 }
 
 fn show(group: &Group<'_>, view: View<'_>, out: &mut dyn Write) -> io::Result<()> {

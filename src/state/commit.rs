@@ -44,6 +44,10 @@ pub(super) fn apply(
             }
             Write::Api(api) => {
                 touched |= next.meta.api.as_ref() != Some(api);
+                // The budget is that of the API.
+                if next.meta.api.as_ref().is_some_and(|before| before != api) {
+                    next.meta.budget = None;
+                }
                 next.meta.api = Some(api.clone());
                 continue;
             }

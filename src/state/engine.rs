@@ -11,7 +11,7 @@ mod verify;
 use serde::de::DeserializeOwned;
 
 use super::{
-    Amendment, Digest, Meta, Page, Run, RunPart, StateError, Write,
+    Amendment, Digest, Meta, Mode, Page, Run, RunPart, StateError, Write,
     cipher::{Cipher, StateKey},
     codec::{self, Undecodable},
     commit,
@@ -50,9 +50,47 @@ impl<K: Kv> Engine<K> {
         location: &str,
         header: StateHeader,
         key: Option<&StateKey>,
+        mode: Mode,
     ) -> Result<Self, StateError> {
-        let cipher = header.unlock(location, key)?;
+        let cipher = match header.unlock(location, key) {
+            Err(StateError::Moved { .. }) if mode == Mode::TakeOver => {
+                let cipher = Self::cipher_of_moved(&header, location, key)?;
+                let mut engine = Self::of(EncryptedKv::new(kv, location, cipher), header, location);
+                engine.empty()?;
+                return Ok(engine);
+            }
+            unlocked => unlocked?,
+        };
         Ok(Self::of(EncryptedKv::new(kv, location, cipher), header, location))
+    }
+
+    fn cipher_of_moved(
+        header: &StateHeader,
+        location: &str,
+        key: Option<&StateKey>,
+    ) -> Result<Option<Cipher>, StateError> {
+        match (&header.wrapped, key) {
+            (Some(wrapped), Some(key)) => {
+                Cipher::open(key, wrapped).map(Some).map_err(|error| error.of_key(location))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Takes everything out of a state that was moved away, so that it can be used again.
+    fn empty(&mut self) -> Result<(), StateError> {
+        let mut changes = Changes::new();
+        self.kv.walk(Bound::Unbounded, Bound::Unbounded, false, &mut |key, _| {
+            changes.insert(key.to_vec(), None);
+            Ok(true)
+        })?;
+        let meta = &self.header.meta;
+        let mut next = StateHeader::new(&meta.environment, meta.lineage, meta.created_at);
+        next.wrapped.clone_from(&self.header.wrapped);
+        next.sequence = self.header.sequence.saturating_add(1);
+        let next = next.authenticated(self.kv.cipher.as_ref())?;
+        changes.extend(next.alone()?);
+        self.write(next, &changes).map(drop)
     }
 
     /// A new state in these bytes, which must be empty; encrypted, if there is a key.

@@ -77,6 +77,8 @@ impl fmt::Debug for StateTarget {
 pub enum Mode {
     /// Make an empty one.
     CreateIfAbsent,
+    /// The same; and one that was moved away is emptied, and used again.
+    TakeOver,
     /// It is an error, [`StateError::NotFound`], and nothing is created.
     MustExist,
 }

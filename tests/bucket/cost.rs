@@ -38,6 +38,7 @@ fn plan() -> Plan {
         commit: None,
         as_of: time(0),
         state: StateRef { lineage: None, serial: 0 },
+        location: String::new(),
         selection: Selection::default(),
         destroy: false,
         managed: 0,

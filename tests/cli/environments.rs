@@ -17,7 +17,7 @@ fn project() -> Project {
 #[test]
 fn an_environment_has_values_and_a_state_of_its_own() {
     let (project, sandbox) = (project(), Sandbox::start());
-    project.apply(&sandbox);
+    project.with(&sandbox, "apply --yes --env default").ok();
     sandbox.holds(&[(ADA, "Hi from Acme")]);
     project.run("plan --env staging --detailed-exitcode").exits(2).says(&["1 to create"]);
     project.with(&sandbox, "apply --yes").env("PUSHSYNC_ENV", "staging").ok();
@@ -25,7 +25,7 @@ fn an_environment_has_values_and_a_state_of_its_own() {
     project.run("plan --env staging --detailed-exitcode").exits(0);
     let plan = project.run("plan --format json").env("PUSHSYNC_ENV", "staging").ok().json();
     assert_eq!(plan["environment"], "staging");
-    project.is_settled();
+    project.run("plan --env default --detailed-exitcode").exits(0);
     // The flag wins.
     let plan =
         project.run("plan --format json --env staging").env("PUSHSYNC_ENV", "nope").ok().json();
@@ -34,12 +34,13 @@ fn an_environment_has_values_and_a_state_of_its_own() {
     // Destroying one leaves the other.
     project.with(&sandbox, "apply --yes --destroy --env staging").ok();
     sandbox.holds(&[(ADA, "Hi from Acme")]);
-    project.is_settled();
+    project.run("plan --env default --detailed-exitcode").exits(0);
 }
 
 #[test]
 fn the_sandbox_needs_no_key_and_has_a_state_of_its_own() {
-    let project = project();
+    let project = Project::empty();
+    project.settings("", "messages: { note: { from: support, to: ada, text: 'Hi' } }");
     project.run("apply --sandbox --yes").ok();
     project.run("plan --sandbox --detailed-exitcode").exits(0);
     project.run("plan --detailed-exitcode").exits(2).warns(&["--sandbox"]);
@@ -61,7 +62,8 @@ fn the_sandbox_needs_no_key_and_has_a_state_of_its_own() {
 
 #[test]
 fn the_state_of_a_flag_is_relative_to_the_working_directory() {
-    let (project, sandbox) = (project(), Sandbox::start());
+    let (project, sandbox) = (Project::empty(), Sandbox::start());
+    project.settings("", "messages: { note: { from: support, to: ada, text: 'Hi' } }");
     let elsewhere = Project::empty();
     let folder = project.path().to_str().expect("UTF-8");
     let at = |args: &str| {
@@ -108,9 +110,52 @@ fn the_base_url_comes_from_the_flag_the_environment_or_the_project() {
 
 #[test]
 fn a_project_needs_no_writable_folder_to_be_planned() {
-    let project = project();
+    let project = Project::empty();
+    project.settings("", "messages: { note: { from: support, to: ada, text: 'Hi' } }");
     project.run("plan").ok();
     project.run("state list").exits(1).warns(&["there is no state", "apply"]);
     project.run("refresh").ok().warns(&["nothing was sent"]);
     assert!(!project.join("state").exists(), "looking makes nothing");
+}
+
+#[test]
+fn where_there_are_environments_one_must_be_named() {
+    let (project, sandbox) = (project(), Sandbox::start());
+    for command in [
+        "plan",
+        "apply --yes",
+        "refresh",
+        "import note@kZMvWhf8npAu3H6qd57w2Hv6nh6rnxvg AXCR3k9bpSY7bpuh7",
+        "presence --from liz --once",
+        "state list",
+        "state verify",
+        "state export",
+        "state import x",
+        "state rm note@kZMvWhf8npAu3H6qd57w2Hv6nh6rnxvg",
+        "plan --sandbox",
+        "state list --state elsewhere",
+    ] {
+        let run = project.with(&sandbox, command).exits(1);
+        run.warns(&["no environment was named", "--env", "staging", "--env default"]);
+    }
+    assert_eq!(sandbox.total(), 0);
+    // Commands that neither send nor read a state do not ask.
+    project.run("show note").ok();
+    project.run("schema").ok();
+    project.with(&sandbox, "apply --yes").env("PUSHSYNC_ENV", "").exits(1).warns(&["is set and empty"]);
+    assert_eq!(sandbox.total(), 0);
+}
+
+#[test]
+fn the_sandboxs_hint_leaves_the_real_state_alone() {
+    let (project, mut sandbox) = (Project::empty(), Sandbox::start());
+    project.settings("", "messages: { note: { from: support, to: ada, text: 'Hi' } }");
+    let printed = sandbox.hint();
+    assert!(printed.starts_with("BREVO_API_KEY=any pushsync apply --base-url"), "{printed}");
+    let command = printed.strip_prefix("BREVO_API_KEY=any pushsync ").expect("a command");
+    project.run(&format!("{command} --yes")).env("BREVO_API_KEY", "any").ok();
+    assert_eq!(sandbox.total(), 1);
+    // For real, nothing was sent, and the server's budget does not count.
+    let plan = project.run("plan").ok();
+    plan.says(&["1 to create", "1 request; 100 left in this hour"]);
 }

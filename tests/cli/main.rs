@@ -21,6 +21,7 @@ mod hostile;
 mod ids;
 mod inputs;
 mod live;
+mod lockfile;
 mod lost_lock;
 mod masks;
 mod plan;

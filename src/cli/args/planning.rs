@@ -73,6 +73,9 @@ pub(crate) struct ApplyArgs {
     /// Go on with the last apply if it stopped early; otherwise do nothing
     #[arg(long, conflicts_with_all = ["planfile", "target", "destroy", "at", "reviewed"])]
     pub(crate) resume: bool,
+    /// Begin with a new state although pushsync.lock names another one, which is lost: everything is sent again
+    #[arg(long, conflicts_with_all = ["planfile", "resume"])]
+    pub(crate) new_state: bool,
     /// Do not ask
     #[arg(short, long)]
     pub(crate) yes: bool,
@@ -81,6 +84,9 @@ pub(crate) struct ApplyArgs {
     /// How many deletes are allowed, instead of safety.max_deletes
     #[arg(long, value_name = "N|all", value_parser = amount)]
     pub(crate) allow_deletes: Option<Amount>,
+    /// How many creates are allowed, instead of safety.max_creates
+    #[arg(long, value_name = "N|all", value_parser = amount)]
+    pub(crate) allow_creates: Option<Amount>,
     /// How many resends are allowed, instead of safety.max_resends
     #[arg(long, value_name = "N|all", value_parser = amount)]
     pub(crate) allow_resends: Option<Amount>,

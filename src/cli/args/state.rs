@@ -89,6 +89,15 @@ pub(crate) enum StateArgs {
         #[arg(long)]
         plain: bool,
     },
+    /// Give the state of an environment the name of another one, after the environment was renamed
+    Rename {
+        /// The environment's name until now
+        #[arg(value_parser = Key::parse)]
+        old: Key,
+        /// Its new name
+        #[arg(value_parser = Key::parse)]
+        new: Key,
+    },
     /// Say which API the messages of the state are at
     SetApi {
         /// The base URL from now on: https, or http on a loopback address

@@ -1,6 +1,7 @@
 //! The things that every command starts with: the project, the state, the way to the API.
 
 mod api;
+mod lineage;
 mod project;
 mod state;
 

@@ -75,6 +75,12 @@ impl Context {
         line
     }
 
+    /// The same, for a command that names its environments itself.
+    pub(crate) fn command_without_env(&self, command: &str) -> String {
+        let global = GlobalOptions { env: None, ..self.global.clone() };
+        Self::new(global, self.output.clone()).command(command)
+    }
+
     /// The runtime of a command. One thread carries all requests, because they mostly wait for the API;
     /// a sandbox gets a second one for its server.
     pub(crate) fn runtime(&self) -> Result<Runtime, Failure> {

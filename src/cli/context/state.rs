@@ -16,7 +16,7 @@ use crate::{
         environment, failure::Failure, secrets, selected_state::SelectedState, state_folder,
         unrecorded,
     },
-    manifest::{self, Settings, StateSetting},
+    manifest::{DEFAULT_ENVIRONMENT, Project, StateSetting, suggest},
     model::{ParseStateLocationError, StateLocation, one_line},
     render::humanize,
     state::{
@@ -32,22 +32,25 @@ const NEW_STATE_KEY: &str = "PUSHSYNC_NEW_STATE_KEY";
 
 impl Context {
     /// The state that `--state` names, or else the project.
-    pub(crate) fn selected_state(&self, settings: &Settings) -> Result<SelectedState, Failure> {
+    pub(crate) fn selected_state(&self, project: &Project) -> Result<SelectedState, Failure> {
+        let environment = self.environment(&project.environments)?;
         match &self.global.state {
-            Some(text) => self.state_named(text),
-            None => self.state_of_project(&settings.state),
+            Some(text) => self.state_named(text, environment),
+            None => self.state_of_project(&project.settings.state, environment),
         }
     }
 
     /// The same, for commands that use nothing else of the project: errors in its messages do not
     /// matter.
     pub(crate) fn state_without_project(&self) -> Result<SelectedState, Failure> {
-        if let Some(text) = &self.global.state {
-            return self.state_named(text);
-        }
         let loaded = self.load();
+        let declared = loaded.at_least().map(|project| &*project.environments);
+        let environment = self.environment(declared.unwrap_or_default());
+        if let Some(text) = &self.global.state {
+            return self.state_named(text, environment?);
+        }
         match loaded.settings() {
-            Some(settings) => self.state_of_project(&settings.state),
+            Some(settings) => self.state_of_project(&settings.state, environment?),
             None => {
                 self.output.report(&loaded.report);
                 Err(Failure::silent().help("to look at a state without its project: --state DIR"))
@@ -55,7 +58,42 @@ impl Context {
         }
     }
 
-    fn state_of_project(&self, setting: &StateSetting) -> Result<SelectedState, Failure> {
+    /// The state of another environment, at the same place.
+    pub(crate) fn state_of(&self, environment: &str) -> Result<SelectedState, Failure> {
+        let environment = environment.to_owned();
+        if let Some(text) = &self.global.state {
+            return self.state_named(text, environment);
+        }
+        let loaded = self.load();
+        match loaded.settings() {
+            Some(settings) => self.state_of_project(&settings.state, environment),
+            None => {
+                self.output.report(&loaded.report);
+                Err(Failure::silent().help("to name a state without its project: --state DIR"))
+            }
+        }
+    }
+
+    /// The environment of this run. Where there are several, none is assumed: its messages would go to the
+    /// wrong visitors.
+    pub(crate) fn environment(&self, declared: &[String]) -> Result<String, Failure> {
+        if let Some(name) = &self.global.env {
+            return Ok(name.clone());
+        }
+        let Some(list) = suggest::list(declared.iter().map(String::as_str)) else {
+            return Ok(DEFAULT_ENVIRONMENT.to_owned());
+        };
+        Err(Failure::new("no environment was named, and this project has environments: nothing was done")
+            .help(format!(
+                "add --env NAME, or set PUSHSYNC_ENV. Declared: {list}; `--env {DEFAULT_ENVIRONMENT}` is what holds without one"
+            )))
+    }
+
+    fn state_of_project(
+        &self,
+        setting: &StateSetting,
+        environment: String,
+    ) -> Result<SelectedState, Failure> {
         if self.global.refuse_state_url && setting.location.is_url() {
             let at = setting
                 .place
@@ -70,22 +108,28 @@ impl Context {
         if let Some(text) = &setting.text {
             self.output.hidden_values().hide(text, &setting.location);
         }
-        self.state_at(setting.location.clone())
+        self.state_at(setting.location.clone(), environment)
     }
 
     /// The state that an argument names; a path is relative to the working directory.
-    pub(crate) fn state_named(&self, text: &str) -> Result<SelectedState, Failure> {
+    pub(crate) fn state_named(
+        &self,
+        text: &str,
+        environment: String,
+    ) -> Result<SelectedState, Failure> {
         let here = env::current_dir().map_err(|error| {
             Failure::new(format!("could not find the working directory: {error}"))
         })?;
         let location = StateLocation::parse(text, &here)
             .map_err(|error| Failure::new(error.to_string()).help(ParseStateLocationError::CURE))?;
-        self.state_at(location)
+        self.state_at(location, environment)
     }
 
-    fn state_at(&self, location: StateLocation) -> Result<SelectedState, Failure> {
-        let environment =
-            self.global.env.clone().unwrap_or_else(|| manifest::DEFAULT_ENVIRONMENT.to_owned());
+    fn state_at(
+        &self,
+        location: StateLocation,
+        environment: String,
+    ) -> Result<SelectedState, Failure> {
         let local = match &location {
             StateLocation::Folder(folder) => folder.clone(),
             StateLocation::Postgres(_) | StateLocation::Bucket(_) => {
@@ -99,6 +143,12 @@ impl Context {
         let location = StateTarget::from(location)
             .complete(|name| environment::variable(name).map(Into::into));
         Ok(SelectedState::new(location, local, environment))
+    }
+
+    /// The place of the state for messages: without passwords, and without what variables hold.
+    pub(crate) fn place_of(&self, state: &SelectedState) -> String {
+        let location = self.output.hidden_values().replace(state.location().to_string());
+        location.strip_prefix("./").map_or(location.clone(), str::to_owned)
     }
 
     /// Opens the state to change it; `None` if it does not exist and `mode` does not create it.

@@ -17,7 +17,7 @@ use crate::{
 /// is a key, the new one is encrypted, unless it is to be `plain`.
 pub(super) fn migrate(command: &StateCommand<'_>, to: &str, plain: bool) -> Result<u8, Failure> {
     let StateCommand { context, state, .. } = command;
-    let target = context.state_named(to)?;
+    let target = context.state_named(to, state.environment().to_owned())?;
     if target.location().to_string() == command.state.location().to_string() {
         return Err(Failure::new("the state is there already"));
     }

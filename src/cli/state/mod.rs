@@ -8,6 +8,7 @@ mod history;
 mod list;
 mod migrate;
 mod rekey;
+mod rename;
 mod resolve;
 mod restore;
 mod run;

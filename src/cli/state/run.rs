@@ -1,12 +1,17 @@
 use super::{
-    command::StateCommand, compact, edit, export, history, list, migrate, rekey, resolve, restore,
+    command::StateCommand, compact, edit, export, history, list, migrate, rekey, rename, resolve, restore,
     set_api, unlock, verify,
 };
-use crate::cli::{args::StateArgs, context::Context, failure::Failure};
+use crate::cli::{args::StateArgs, context::Context, failure::{Failure, status}};
 
 pub(crate) fn run(context: &Context, args: StateArgs) -> Result<u8, Failure> {
+    // Its environments are its arguments.
+    if let StateArgs::Rename { old, new } = &args {
+        return rename::rename(context, old.as_str(), new.as_str());
+    }
     let command = StateCommand::new(context)?;
     match args {
+        StateArgs::Rename { .. } => Ok(status::DONE),
         StateArgs::List { targets, format } => list::list(&command, &targets, format),
         StateArgs::Show { address, format } => list::show(&command, &address, format),
         StateArgs::History { key, limit, format } => {

@@ -3,8 +3,9 @@ use crate::{
     cli::{
         context::base_url,
         failure::{Failure, status},
+        lockfile::Lockfile,
     },
-    state::Write,
+    state::{Meta, Write},
 };
 
 /// Sets the API that has the messages of the state.
@@ -15,12 +16,15 @@ pub(super) fn set_api(command: &StateCommand<'_>, url: &str) -> Result<u8, Failu
             .help("for the state of the API, leave --sandbox out"));
     }
     let store = command.open("state set-api")?;
-    let known = command.block_on(store.meta())?.api;
+    let Meta { api: known, lineage, .. } = command.block_on(store.meta())?;
     if known.as_ref() == Some(&url) {
         command.note(&format!("the state is of the API at {url} already"));
         return Ok(status::DONE);
     }
     command.commit(&*store, "state set-api", vec![Write::Api(url.clone())], Vec::new())?;
+    let environment = command.state.environment();
+    let line = Lockfile::line(environment, &url, lineage);
+    command.context.edit_lockfile(&line, |file| file.set_api(environment, &url, lineage))?;
     command.note(&match known {
         Some(known) => format!(
             "the state is of the API at {url} from now on; until now it was that at {known}"

@@ -46,7 +46,7 @@ const SYNONYMS: &str = "contact contacts customer customers for ids recipient re
 /// The names of all other fields.
 const OTHERS: &str = "active agent api base_url by change column columns concurrency database delete \
     delimiter email encoding expect fallback file from group hmac_sha256 id include key \
-    kind length limits locale mask_visitors max_deletes max_resends missing name \
+    kind length limits locale mask_visitors max_creates max_deletes max_resends missing name \
     on_leave on_missing on_unknown percent priority privacy protect query raw \
     received_from requests_per_hour rows safety salt senders state text timeout until \
     vars version zone";

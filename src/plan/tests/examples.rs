@@ -240,7 +240,7 @@ fn a_selection_leaves_everything_else_alone() {
 
 #[test]
 fn a_protected_message_is_not_deleted_even_after_its_block_is_gone() {
-    let limits = Limits { deletes: Limit::Percent(20.0), resends: Limit::Percent(20.0) };
+    let limits = Limits { creates: Limit::All, deletes: Limit::Percent(20.0), resends: Limit::Percent(20.0) };
     let mut world = with_record(Record { protect: true, ..record("hello@v", "Hi") });
     world.records.insert(address("other@v"), record("other@v", "Hi"));
     world.desired = vec![delivery(&spec("other"), "v", "Hi")];
@@ -260,7 +260,7 @@ fn a_protected_message_is_not_deleted_even_after_its_block_is_gone() {
 
 #[test]
 fn thresholds_bind_only_above_five_deliveries() {
-    let limits = Limits { deletes: Limit::Percent(20.0), resends: Limit::Count(2) };
+    let limits = Limits { creates: Limit::All, deletes: Limit::Percent(20.0), resends: Limit::Count(2) };
     let world = |kept: usize, gone: usize| {
         let mut world = World::default();
         for n in 0..kept + gone {
@@ -278,19 +278,19 @@ fn thresholds_bind_only_above_five_deliveries() {
         &safety::check(&world(6, 6), limits)[..],
         [Refusal::TooManyDeletes { deletes: 6, managed: 12, .. }]
     ));
-    let allowed = Limits { deletes: Limit::Count(6), ..limits };
+    let allowed = Limits { creates: Limit::All, deletes: Limit::Count(6), ..limits };
     assert_eq!(safety::check(&world(6, 6), allowed), []);
 }
 
 #[test]
 fn a_manifest_that_resolves_to_nothing_is_refused() {
-    let limits = Limits { deletes: Limit::Percent(100.0), resends: Limit::Count(0) };
+    let limits = Limits { creates: Limit::All, deletes: Limit::Percent(100.0), resends: Limit::Count(0) };
     let mut world = with_record(record("hello@v", "Hi"));
     assert!(matches!(
         &safety::check(&world.planned(), limits)[..],
         [Refusal::EmptyManifest { managed: 1 }]
     ));
-    let allowed = Limits { deletes: Limit::All, ..limits };
+    let allowed = Limits { creates: Limit::All, deletes: Limit::All, ..limits };
     assert_eq!(safety::check(&world.planned(), allowed), []);
     world.presence.insert(key("hello"), WindowState::Over(at(1)));
     assert_eq!(safety::check(&world.planned(), limits), [], "a window may close");

@@ -206,6 +206,7 @@ pub(super) fn of(changes: Vec<Change>) -> Plan {
         api: Endpoint::At(BaseUrl::brevo()),
         as_of: at(100),
         state: StateRef { lineage: Some(Uuid::nil()), serial: 12 },
+        location: "state".into(),
         selection: Selection::default(),
         destroy: false,
         managed: 20_000,

@@ -67,7 +67,7 @@ fn engine(bucket: &Bucket, options: &OpenOptions) -> Result<Engine<BucketKv>, St
         let what = format!("its header is that of commit {found}, and its last commit is {last}");
         return Err(StateError::damaged(&location, what));
     }
-    let mut engine = Engine::new(kv, &location, header, options.key.as_ref())?;
+    let mut engine = Engine::new(kv, &location, header, options.key.as_ref(), options.mode)?;
     if options.access == Access::Write {
         // A writer that was killed left commits that the checkpoint does not name: from now on,
         // they would be missed.

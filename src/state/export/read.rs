@@ -26,6 +26,20 @@ pub async fn import(
     from: &mut (dyn BufRead + Send),
     store: &dyn Store,
 ) -> Result<Counts, StateError> {
+    let environment = store.meta().await?.environment;
+    import_of(from, store, &environment).await
+}
+
+/// The same, for an export of this environment, whatever the environment of the store.
+///
+/// # Errors
+///
+/// As [`import`].
+pub async fn import_of(
+    from: &mut (dyn BufRead + Send),
+    store: &dyn Store,
+    environment: &str,
+) -> Result<Counts, StateError> {
     let meta = store.meta().await?;
     let intents = store.intents().await?.len() as u64;
     if meta.records > 0 || intents > 0 {
@@ -33,7 +47,7 @@ pub async fn import(
         return Err(StateError::NotEmpty { location: place, records: meta.records, intents });
     }
     let (header, mut writes) = read(from)?;
-    StateError::check_environment("in the export", &header.environment, &meta.environment)?;
+    StateError::check_environment("in the export", &header.environment, environment)?;
     writes.insert(
         0,
         Write::Restore {

@@ -159,7 +159,7 @@ pub(super) fn open_engine(
             if let Some(known) = known.and_then(|at| kv.layout.environments.get(at)) {
                 check_lineage(known, header.meta.lineage, location)?;
             }
-            Engine::new(kv, location, header, key.as_ref())?
+            Engine::new(kv, location, header, key.as_ref(), *mode)?
         }
         None if known.is_some() => {
             let what = format!("the environment {environment:?} has vanished from it");

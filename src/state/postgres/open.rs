@@ -44,7 +44,7 @@ fn engine(
     if let Some(header) = StateHeader::stored(&kv, &location, &options.environment)? {
         kv.compare(&header)?;
         kv.follow(&header);
-        return Engine::new(kv, &location, header, options.key.as_ref());
+        return Engine::new(kv, &location, header, options.key.as_ref(), options.mode);
     }
     if kv.has_rows()? {
         let what = format!("the environment {:?} has vanished from it", options.environment);

@@ -30,7 +30,7 @@ impl Sandbox {
             .env_remove("PUSHSYNC_ENV")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .stderr(Stdio::piped())
             .spawn()
             .expect("the sandbox starts");
         let mut line = String::new();
@@ -44,6 +44,15 @@ impl Sandbox {
         let address = page.strip_prefix("http://").expect("an address");
         let address = address.parse().expect("an address");
         Self { child, address }
+    }
+
+    /// The command that it prints to try it with.
+    pub(crate) fn hint(&mut self) -> String {
+        let err = self.child.stderr.take().expect("piped");
+        let mut line = String::new();
+        BufReader::new(err).read_line(&mut line).expect("it says how to try it");
+        let (_, command) = line.split_once("try: ").expect("a command");
+        command.split(';').next().expect("a command").to_owned()
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
