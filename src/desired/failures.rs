@@ -191,7 +191,10 @@ impl MessageRows<'_> {
             return RowOutcome::Pass;
         };
         let table: &Table = &self.renderer.table;
-        if let Some(column) = template::column_of(path).filter(|name| table.column(name).is_some())
+        let column = template::column_of(path).filter(|name| table.column(name).is_some());
+        // A part of a text is missing whatever the cell has.
+        if let Some(column) =
+            column.filter(|column| path.ends_with(['\'', '"', ']']) || path.ends_with(*column))
         {
             let failure = Failure::Empty(column.to_owned());
             let help = cure_of_empty(table, column, path);

@@ -236,6 +236,9 @@ fn two_words(
         return Some((from..from + name.len(), Some(said), help));
     }
     let before = inner.get(..at.start.checked_sub(part.start)?)?;
+    if at.end >= part.end {
+        return None;
+    }
     let joins = before.trim_end().ends_with(|c: char| c.is_alphanumeric() || c == '_');
     let next = inner.get(at.start - part.start..)?;
     (joins && next.starts_with(|c: char| c.is_alphanumeric())).then(|| {
