@@ -1,10 +1,11 @@
 //! Rows whose text or condition fails: each problem is told once, with the number of its rows.
 
-use std::{collections::HashMap, ops::Range, sync::Arc};
+use std::{ops::Range, sync::Arc};
 
 use minijinja::{Error, ErrorKind};
 
 use super::{
+    failure::{Failed, Failure},
     message_rows::{MessageRows, RowOutcome},
     render::RenderError,
 };
@@ -18,29 +19,6 @@ use crate::{
 const MOST_KINDS: usize = 50;
 /// At most this number of other messages is named with a problem.
 const MOST_RELATED: usize = 5;
-
-/// What fails for some rows.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) enum Failure {
-    /// A column has no value, whichever messages use it.
-    Empty(String),
-    /// A part of the text or of the condition fails.
-    Part { code: Code, in_condition: bool, range: Range<usize>, message: String },
-    /// The text has nothing in it.
-    NoText,
-    /// More kinds of problems than are told.
-    Others,
-}
-
-/// What is known of a failure: where it is, the cure, and the rows.
-#[derive(Debug)]
-pub(super) struct Failed {
-    code: Code,
-    in_condition: bool,
-    range: Range<usize>,
-    help: Option<String>,
-    rows: Vec<u32>,
-}
 
 /// One problem of the whole project, with the rows of all messages that have it.
 struct Gathered {
@@ -300,6 +278,3 @@ fn cure_of_empty(table: &Table, column: &str, path: &str) -> String {
          `where: \"{path} is defined\"`"
     )
 }
-
-/// Failures of one message.
-pub(super) type OfMessage = HashMap<Failure, Failed>;

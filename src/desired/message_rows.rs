@@ -6,7 +6,7 @@ use minijinja::{Environment, Error};
 
 use super::{
     duplicates,
-    failures::OfMessage,
+    failure::OfMessage,
     render::{Renderer, Written},
 };
 use crate::{

@@ -34,12 +34,7 @@ fn a_state_that_is_deleted_is_missed_and_nothing_is_sent_again() {
     project.with(&sandbox, "plan").ok().never_says(&["nothing is known"]);
 
     fs::remove_dir_all(project.join("state")).expect("removed");
-    refused(
-        &project,
-        &sandbox,
-        "",
-        &["is missing", "pushsync.lock", "--new-state", "state import"],
-    );
+    refused(&project, &sandbox, "", &["is missing", "pushsync.lock", "--new-state", "state import"]);
     project.with(&sandbox, "import note@kZMvWhf8npAu3H6qd57w2Hv6nh6rnxvg x").exits(1);
     // Another place is no way around it.
     refused(&project, &sandbox, "--state elsewhere", &["is missing"]);
@@ -160,11 +155,7 @@ fn the_api_that_is_set_is_noted_in_the_lockfile() {
     project.run("state set-api https://api.brevo.com/v3").ok();
     assert!(lockfile(&project).contains("https://api.brevo.com/v3"));
     // The budget that the other server announced does not count.
-    project
-        .run("plan --destroy")
-        .ok()
-        .says(&["99 left in this hour", "1 request"])
-        .never_says(&["999,999"]);
+    project.run("plan --destroy").ok().says(&["99 left in this hour", "1 request"]).never_says(&["999,999"]);
     fs::remove_dir_all(project.join("state")).expect("removed");
     project.run("plan").exits(1).warns(&["is missing"]);
 }
@@ -188,10 +179,7 @@ fn more_creates_than_the_project_allows_are_refused() {
     for (limit, allowed) in [("11", "12"), ("20%", "all")] {
         project.settings(&format!("safety: {{ max_creates: {limit} }}"), yaml);
         project.with(&sandbox, "plan").ok().warns(&["apply will refuse", "12 deliveries"]);
-        project
-            .with(&sandbox, "apply --yes")
-            .exits(1)
-            .warns(&["max_creates", "--allow-creates 12"]);
+        project.with(&sandbox, "apply --yes").exits(1).warns(&["max_creates", "--allow-creates 12"]);
         assert_eq!(sandbox.total(), 0, "{allowed}");
     }
     project.with(&sandbox, "apply --yes --allow-creates 12").ok();

@@ -114,15 +114,9 @@ impl Context {
     fn mismatched(&self, state: &SelectedState, mismatch: &Mismatch) -> Failure {
         let (environment, place) = (one_line(state.environment()), self.place_of(state));
         let recover = match state.location() {
-            StateTarget::Folder(_) => {
-                "bring the folder back, or read an export into a new one with `pushsync state import FILE`"
-            }
-            StateTarget::Postgres(_) => {
-                "restore the database, or read an export into it with `pushsync state import FILE`"
-            }
-            StateTarget::Bucket(_) => {
-                "bring an older version of its objects back, or read an export with `pushsync state import FILE`"
-            }
+            StateTarget::Folder(_) => "bring the folder back, or read an export into a new one with `pushsync state import FILE`",
+            StateTarget::Postgres(_) => "restore the database, or read an export into it with `pushsync state import FILE`",
+            StateTarget::Bucket(_) => "bring an older version of its objects back, or read an export with `pushsync state import FILE`",
         };
         let anew = format!(
             "If it is lost for good and everything may be sent again: {}",
