@@ -95,6 +95,9 @@ fn attempt(context: &Context, args: &ApplyArgs, asks: bool) -> Result<u8, Failur
     if plan.is_empty() {
         return Ok(nothing_to_do(context, args.format));
     }
+    if let Some(store) = &store {
+        context.check_same_api(&plan.api, &runtime.block_on(store.meta())?)?;
+    }
     if asks && !approval::ask(context, &plan)? {
         context.output.note("nothing was done");
         return Ok(status::FAILED);

@@ -12,7 +12,7 @@ use clap_complete::{
 use super::{
     args::{Cli, CompletionsArgs},
     context::Context,
-    environment,
+    discovery, environment,
     failure::{Failure, status},
 };
 use crate::{
@@ -137,6 +137,7 @@ fn load() -> Loaded {
     let line = std::env::args_os().skip_while(|word| word != "--").skip(1);
     let typed = Cli::command().ignore_errors(true).try_get_matches_from(line).unwrap_or_default();
     let directory = last::<PathBuf>(&typed, "directory").unwrap_or_else(|| ".".into());
+    let directory = discovery::above(&directory).ok().flatten().unwrap_or(directory);
     manifest::load(
         &directory,
         &LoadOptions {

@@ -70,6 +70,7 @@ pub(super) fn run(context: &Context, args: ImportArgs) -> Result<u8, Failure> {
         )));
     }
     let meta = runtime.block_on(store.meta())?;
+    context.check_same_api(&api, &meta)?;
     let changes = vec![adopt(&delivery, id)];
     let plan = Plan {
         environment: state.environment().to_owned(),

@@ -29,6 +29,10 @@ pub(super) fn run(context: &Context, args: &PlanArgs) -> Result<u8, Failure> {
     };
     let (plan, report) =
         planning::make(context, &project, report, &state, store.as_ref(), &runtime, request)?;
+    let other_api = match &store {
+        Some(store) => context.check_same_api(&plan.api, &runtime.block_on(store.meta())?).err(),
+        None => None,
+    };
     // Other commands need not wait until the plan is read.
     drop(store);
     let refusals = safety::check(&plan, planning::limits(&project, Allowed::default()));
@@ -53,6 +57,10 @@ pub(super) fn run(context: &Context, args: &PlanArgs) -> Result<u8, Failure> {
     }
     render::plan(&plan, format, view, &mut context.output.out())?;
 
+    if let Some(failure) = &other_api {
+        context.output.warning(&format!("apply will refuse: {failure}"));
+        context.output.note(&format!("  {}", failure.help.as_deref().unwrap_or_default()));
+    }
     let (protected, others): (Vec<_>, Vec<_>) = refusals
         .into_iter()
         .partition(|refusal| matches!(refusal, safety::Refusal::Protected { .. }));
@@ -65,13 +73,15 @@ pub(super) fn run(context: &Context, args: &PlanArgs) -> Result<u8, Failure> {
     }
     if let Some(path) = &args.out {
         save(path, &plan)?;
-        context.output.hint(&context.command(&format!("apply {}", path.display())));
+        if other_api.is_none() {
+            context.output.hint(&context.command(&format!("apply {}", path.display())));
+        }
     } else if format == Format::Text {
         if plan.state.lineage.is_none() && context.only_sandbox_has_state(&state) {
             context.output.note(
                 "this is what apply would do for real; add --sandbox to plan against what was applied in the sandbox",
             );
-        } else if !plan.is_empty() {
+        } else if !plan.is_empty() && other_api.is_none() {
             context.output.hint(&context.command("apply"));
         }
     }

@@ -10,6 +10,7 @@ use super::{
     environment,
     failure::Failure,
     git::CommitLookup,
+    missing_files,
     refresh::{self, RefreshRequest},
     selected_state::SelectedState,
 };
@@ -124,6 +125,12 @@ pub(super) fn make(
             if !report.diagnostics().is_empty() {
                 let planned = plan.changes.iter().map(|change| change.address.clone());
                 report.knows(Arc::new(planned.collect::<Vec<_>>()));
+            }
+            let lost = missing_files::lost(project, &plan);
+            if !lost.is_empty() {
+                report.replace(lost);
+                context.output.report(&report);
+                return Err(Failure::silent());
             }
             if let Some(store) = store {
                 let problems = ids_in_use(project, &plan, store, handle)?;

@@ -12,7 +12,7 @@ use super::{
     args::{Cli, Command},
     completions,
     context::Context,
-    environment, explain,
+    discovery, environment, explain,
     failure::{Failure, status},
     import, init, logging, man,
     output::Output,
@@ -49,9 +49,15 @@ pub fn main() -> ExitCode {
     })
 }
 
-fn dispatch(cli: Cli, output: Output) -> Result<u8, Failure> {
+fn dispatch(mut cli: Cli, output: Output) -> Result<u8, Failure> {
     variables::check(environment::raw_variable)?;
     variables::check_options(&cli.global)?;
+    if uses_project(&cli.command)
+        && let Some(folder) = discovery::above(&cli.global.directory)?
+    {
+        output.note(&format!("using the project in {}", folder.display()));
+        cli.global.directory = folder;
+    }
     let context = Context::new(cli.global, output);
     context.check_state_keys()?;
     let ended = carry_out(&context, cli.command);
@@ -67,6 +73,19 @@ fn dispatch(cli: Cli, output: Output) -> Result<u8, Failure> {
             Err(failure)
         }
     }
+}
+
+/// Whether a command is about a project that exists.
+fn uses_project(command: &Command) -> bool {
+    !matches!(
+        command,
+        Command::Init(_)
+            | Command::Sandbox(_)
+            | Command::Completions(_)
+            | Command::Schema(_)
+            | Command::Explain(_)
+            | Command::Man(_)
+    )
 }
 
 fn carry_out(context: &Context, command: Command) -> Result<u8, Failure> {

@@ -5,25 +5,36 @@ use super::{
     context::Context,
     failure::{Failure, status},
 };
-use crate::{diagnostics::show::Style, model::one_line, render::humanize};
+use crate::{
+    diagnostics::{Report, show::Style},
+    model::one_line,
+    render::humanize,
+};
 
 pub(super) fn run(context: &Context, args: &ValidateArgs) -> Result<u8, Failure> {
-    let mut loaded = context.load();
-    crate::desired::check(&mut loaded);
-    let report = &loaded.report;
+    let mut valid = Vec::new();
+    let mut reports = Vec::new();
+    context.load_environments(&mut |environment, mut loaded| {
+        crate::desired::check(&mut loaded);
+        if let Some(project) = &loaded.project {
+            valid.push((project.environment.clone(), project.messages().len() as u64));
+        }
+        reports.push((environment, loaded.report));
+    });
+    let all = valid.len() == reports.len();
+    let report = &Report::of_environments(reports);
     let mut out = context.output.out();
     match args.format {
         ReportFormat::Text => {
             let style = Style { color: context.output.out_has_color(), mask: context.masks() };
             out.write_all(report.text(style).as_bytes())?;
-            if let Some(project) = &loaded.project {
-                let messages = project.messages().len() as u64;
-                let environment = one_line(&project.environment);
-                writeln!(
-                    out,
-                    "The project is valid: {} (environment {environment}).",
-                    humanize::count(messages, "message", "messages")
-                )?;
+            if all {
+                let each = valid.iter().map(|(environment, messages)| {
+                    let messages = humanize::count(*messages, "message", "messages");
+                    format!("{messages} (environment {})", one_line(environment))
+                });
+                let each: Vec<_> = each.collect();
+                writeln!(out, "The project is valid: {}.", each.join(", "))?;
             }
         }
         ReportFormat::Json => context.output.json(&report.json())?,

@@ -32,8 +32,38 @@ codes! {
     NoProject = "no-project",
     /// A file is not UTF-8.
     NotUtf8 = "not-utf8",
+    /// A file is something else than its name says: a workbook of a spreadsheet, an archive, a web page.
+    WrongFormat = "wrong-format",
     /// A file is not YAML.
     YamlSyntax = "yaml-syntax",
+    /// A text without quotes with a sign in it that means something to YAML.
+    NeedsQuotes = "needs-quotes",
+    /// A text without quotes with a `#` in it: YAML takes the rest of the line for a comment.
+    CommentInText = "comment-in-text",
+    /// A quote inside a text in such quotes, which ends the text.
+    QuoteInQuotes = "quote-in-quotes",
+    /// A quote that is never closed.
+    UnclosedQuote = "unclosed-quote",
+    /// A bracket that is never closed, or closes nothing.
+    UnclosedBracket = "unclosed-bracket",
+    /// A backslash in double quotes that means nothing, or half of a character.
+    BadEscape = "bad-escape",
+    /// A text below `|` or `>` that is not indented.
+    TextNotIndented = "text-not-indented",
+    /// A tab in the indentation.
+    TabIndentation = "tab-indentation",
+    /// A character that looks like a blank, in the indentation or behind a colon.
+    OddBlank = "odd-blank",
+    /// A line that is indented otherwise than those that it belongs to.
+    BadIndentation = "bad-indentation",
+    /// A key without a colon, or without a blank behind the colon.
+    NoColon = "no-colon",
+    /// Two fields inside brackets with no comma between them.
+    NoComma = "no-comma",
+    /// A message, a sender or an audience outside the section where it belongs.
+    MisplacedEntry = "misplaced-entry",
+    /// Curly quotes around a text, which are sent with it.
+    CurlyQuotes = "curly-quotes",
     /// A project that would take more of the machine than it may: see `--raise-limit`.
     Limit = "limit",
     /// YAML that is nested too deeply, has too many `%TAG` directives, or whose alias stands inside its own anchor.
@@ -68,7 +98,11 @@ codes! {
     OutsideProject = "outside-project",
     /// An `include` that cannot be used, or that names a file that does not exist.
     BadInclude = "bad-include",
-    /// A file beside those that are included, left out only because of its ending.
+    /// A pattern of `include` that matches no file; an error if the plan would delete messages because of it.
+    EmptyPattern = "empty-pattern",
+    /// A link to a file that does not exist.
+    BrokenLink = "broken-link",
+    /// A file beside those that are included, left out only because of how its name is written.
     NotIncluded = "not-included",
     /// A `base_url` that is neither on `https://api.brevo.com` nor on a loopback address: the API key goes to no other host unless `--base-url` or `BREVO_BASE_URL` names it.
     BadBaseUrl = "bad-base-url",
@@ -82,14 +116,18 @@ codes! {
     SenderNotAllowed = "sender-not-allowed",
     /// `to`, or an audience, that is not exactly one of its forms.
     BadRecipients = "bad-recipients",
-    /// A text that cannot be a visitor's id.
+    /// A text that cannot be a visitor's id, or that stands for no visitor, as `NULL` does.
     BadVisitor = "bad-visitor",
     /// A visitor twice in one audience.
     DuplicateVisitor = "duplicate-visitor",
     /// A header row that lacks `visitor_id`, or names a column twice or not at all.
     CsvHeader = "csv-header",
-    /// A row with more or fewer cells than the header, or with a broken quote.
+    /// A row with more or fewer cells than the header, the header once more, or a mark of a merge conflict.
     CsvRow = "csv-row",
+    /// A quote in a CSV file that does not stand around a cell, or that has other rows in it.
+    CsvQuote = "csv-quote",
+    /// A character in a CSV file that no text has: a control character, or the sign for a letter that was lost.
+    CsvCharacter = "csv-character",
     /// A column that is named under `columns:` or in `row["…"]`, and that the audience does not have.
     UnknownColumn = "unknown-column",
     /// Cells that do not fit the type that `columns:` gives to their column.

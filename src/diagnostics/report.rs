@@ -1,4 +1,7 @@
-use std::{collections::HashSet, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use serde_json::{Value, json};
 
@@ -29,10 +32,48 @@ impl Report {
         report
     }
 
+    /// The problems of the same files in several environments, each once. Those that are not in all of them say
+    /// where they are.
+    pub fn of_environments(reports: Vec<(String, Self)>) -> Self {
+        let all = reports.len();
+        let mut merged = Self::default();
+        let mut found: Vec<(Diagnostic, Vec<String>)> = Vec::new();
+        let mut places = HashMap::new();
+        for (environment, report) in reports {
+            merged.sources.merge(&report.sources);
+            merged.known.add(Arc::new(report.known));
+            for one in report.diagnostics {
+                let key = (one.place.clone(), one.code, one.message.clone());
+                let at = *places.entry(key).or_insert(found.len());
+                if at == found.len() {
+                    found.push((one, Vec::new()));
+                }
+                found[at].1.push(environment.clone());
+            }
+        }
+        let told = found.into_iter().map(|(mut one, environments)| {
+            if environments.len() < all {
+                let word = if environments.len() == 1 { "environment" } else { "environments" };
+                one.message += &format!(" ({word} {})", environments.join(", "));
+            }
+            one
+        });
+        merged.diagnostics = told.collect();
+        merged.tidy();
+        merged
+    }
+
     /// Adds more.
     pub fn extend(&mut self, more: impl IntoIterator<Item = Diagnostic>) {
         self.diagnostics.extend(more);
         self.tidy();
+    }
+
+    /// Adds more, each in place of the others of its kind at its place.
+    pub fn replace(&mut self, more: Vec<Diagnostic>) {
+        let same = |a: &Diagnostic, b: &Diagnostic| (&a.place, a.code) == (&b.place, b.code);
+        self.diagnostics.retain(|old| !more.iter().any(|new| same(old, new)));
+        self.extend(more);
     }
 
     fn tidy(&mut self) {

@@ -180,6 +180,12 @@ fn readable(
         // Files near a path tell of the path.
         if problem.code == Code::Unreadable
             && !text.has_variables()
+            && text.written().contains('\\')
+        {
+            let slashes = text.written().replace('\\', "/");
+            problem.help = Some(format!("write `/` between folders: `{slashes}`"));
+        } else if problem.code == Code::Unreadable
+            && !text.has_variables()
             && let Some(near) = folder.near(path)
         {
             problem.help = Some(format!("did you mean `{near}`?"));

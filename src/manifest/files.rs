@@ -10,14 +10,16 @@ use super::{
     audience::FileLines,
     context::Context,
     limits::Limits,
-    options::PROJECT_FILE,
+    options::{NEARLY_PROJECT_FILE, PROJECT_FILE},
+    patterns::broken,
+    project::Doubt,
     raw,
     source_file::SourceFile,
     source_path::SourcePath,
     yaml::{self, Document},
 };
 use crate::{
-    diagnostics::{Code, Diagnostic},
+    diagnostics::{Code, Diagnostic, Severity},
     model::{Place, number},
 };
 
@@ -36,6 +38,10 @@ pub(crate) struct Files {
     pub(super) environment: Option<String>,
     /// Some files, or parts of them, could not be read: what seems to be missing may be there.
     pub(super) incomplete: bool,
+    /// Why messages may be missing that are in the state.
+    pub(super) doubts: Vec<Doubt>,
+    /// How much there is in them, as the limit `yaml-parts` counts it.
+    pub(super) parts: u64,
 }
 
 /// A file that was read, or why it could not be read.
@@ -124,6 +130,8 @@ impl Files {
             folders: HashMap::new(),
             environment: cx.chosen().map(str::to_owned),
             incomplete: false,
+            doubts: Vec::new(),
+            parts: 0,
         };
         let limits = cx.options.limits;
         let mut room = Room { limits, bytes: 0, parts: 0, parts_passed: false };
@@ -154,11 +162,23 @@ impl Files {
         let own = std::fs::canonicalize(&path).ok();
         let mut seen: HashSet<PathBuf> = own.into_iter().collect();
         let mut parts = Vec::new();
+        let mut near = Vec::new();
         let mut entries = limits.entries;
         for (pattern, at) in &patterns {
             match cx.folder.matching(pattern, limits.entries, &mut entries) {
-                Ok(paths) => {
-                    for path in paths {
+                Ok(matched) => {
+                    if matched.files.is_empty() && !main_has_no_include {
+                        let problem = cx.folder.matches_nothing(pattern, &matched.near);
+                        files.doubt(cx, problem.at(at.place()));
+                    } else {
+                        near.extend(matched.near);
+                    }
+                    for path in matched.broken {
+                        let mut problem = broken(&cx.folder.name(&path));
+                        problem.severity = Severity::Warning;
+                        files.doubt(cx, problem.at(at.place()));
+                    }
+                    for path in matched.files {
                         let real = std::fs::canonicalize(&path).unwrap_or_else(|_| path.clone());
                         if seen.insert(real) {
                             parts.push(Ok((path, at)));
@@ -176,6 +196,7 @@ impl Files {
         }
         let paths = parts.iter().flatten().map(|(path, _)| &**path);
         let mut read = read_all(cx, paths, &mut room).into_iter();
+        files.parts = room.parts;
         for part in parts {
             match part {
                 Ok((path, at)) => {
@@ -191,10 +212,19 @@ impl Files {
                 }
             }
         }
-        if main_has_no_include && !cx.problems.iter().any(|problem| problem.code == Code::Limit) {
-            left_out(cx);
+        near.retain(|path| {
+            let real = std::fs::canonicalize(path).unwrap_or_else(|_| path.clone());
+            seen.insert(real)
+        });
+        if !cx.problems.iter().any(|problem| problem.code == Code::Limit) {
+            left_out(cx, &near, main_has_no_include);
         }
         Some(files)
+    }
+
+    fn doubt(&mut self, cx: &mut Context<'_>, warning: Diagnostic) {
+        self.doubts.push(Doubt { warning: warning.clone() });
+        cx.problems.push(warning);
     }
 
     /// Adds a file that was read. `at` names it; `pushsync.yaml` names itself.
@@ -273,29 +303,42 @@ fn misplaced(cx: &mut Context<'_>, raw: &raw::File, source: &SourcePath) {
     }
 }
 
-/// `.yml` is so common an ending that a file left out because of it is worth a warning.
-fn left_out(cx: &mut Context<'_>) {
-    let most = cx.options.limits.entries;
-    let paths = cx.folder.matching("messages/**/*.yml", most, &mut most.clone());
-    let paths = paths.unwrap_or_default();
+/// At most this number of files that are left out is named.
+const MOST_NAMED: usize = 5;
+
+/// `.yml` and `.YAML` are so common endings that files left out because of them are worth a warning.
+fn left_out(cx: &mut Context<'_>, paths: &[PathBuf], by_default: bool) {
     let Some(first) = paths.first() else { return };
-    let name = cx.folder.name(first);
-    let message = match paths.len() - 1 {
-        0 => format!("`{name}` is not included: it does not end in .yaml"),
-        more => format!("`{name}` and {more} more are not included: they do not end in .yaml"),
+    let named = paths.iter().take(MOST_NAMED).map(|path| format!("`{}`", cx.folder.name(path)));
+    let mut names: Vec<String> = named.collect();
+    if paths.len() > MOST_NAMED {
+        names.push(format!("{} more", paths.len() - MOST_NAMED));
+    }
+    let last = names.pop().unwrap_or_default();
+    let message = match names.is_empty() {
+        true => format!("{last} is not included: the pattern asks for another ending or case"),
+        false => format!(
+            "{} and {last} are not included: the pattern asks for another ending or case",
+            names.join(", ")
+        ),
     };
-    let place = Place { file: name, line: 1, column: 1, length: 1 };
+    let place = Place { file: cx.folder.name(first), line: 1, column: 1, length: 1 };
     cx.sources.add(place.file.clone(), Arc::new(FileLines::new(first.clone(), false)));
-    cx.problems.push(
-        Diagnostic::warning(Code::NotIncluded, message).at(place).help(format!(
-            "rename it, or say `include: [\"messages/**/*.yml\"]` in {PROJECT_FILE}"
-        )),
-    );
+    let ending = first.extension().unwrap_or_default().to_string_lossy();
+    let folder = cx.folder.name(first.parent().unwrap_or(first));
+    let help = match by_default {
+        true => format!(
+            "end the name in .yaml, or say `include: [\"{DEFAULT_INCLUDE}\", \"{folder}/*.{ending}\"]` in {PROJECT_FILE}"
+        ),
+        false => {
+            format!("rename it, or add \"{folder}/*.{ending}\" to `include:` in {PROJECT_FILE}")
+        }
+    };
+    cx.problems.push(Diagnostic::warning(Code::NotIncluded, message).at(place).help(help));
 }
 
 fn no_project(root: &Path) -> Diagnostic {
-    let near = ["pushsync.yml", "Pushsync.yaml", "pushsync.yaml.txt", ".pushsync.yaml"];
-    let near = near.into_iter().find(|name| root.join(name).exists());
+    let near = NEARLY_PROJECT_FILE.into_iter().find(|name| root.join(name).exists());
     let message = format!("there is no {PROJECT_FILE} in `{}`", root.display());
     Diagnostic::error(Code::NoProject, message).help(match near {
         Some(near) => format!("rename `{near}` to {PROJECT_FILE}"),

@@ -6,21 +6,12 @@ use std::{
     sync::Arc,
 };
 
-use globset::GlobBuilder;
-use walkdir::WalkDir;
-
-use super::{limits::Limits, source_file::SourceFile};
+use super::{foreign, limits::Limits, source_file::SourceFile};
 use crate::{
     diagnostics::{Code, Diagnostic},
     files::{self, Ending},
     model::Place,
 };
-
-/// A path of the system has no more.
-const MOST_PATTERN: usize = 4096;
-
-/// A link to a folder counts as this number of files.
-const LINK: u64 = 100;
 
 /// The folder of a project.
 #[derive(Debug)]
@@ -68,6 +59,9 @@ impl ProjectFolder {
         let name = self.name(path);
         let bytes = files::read_unchanged(path, limits.yaml_bytes, Ending::Any)
             .map_err(|error| unreadable(&name, &error))?;
+        if let Some(problem) = foreign::not_text(&name, &bytes) {
+            return Err(problem);
+        }
         let bytes = match bytes.strip_prefix(b"\xef\xbb\xbf") {
             Some(rest) => rest.to_vec(),
             None => bytes,
@@ -81,102 +75,8 @@ impl ProjectFolder {
         }
     }
 
-    /// The files that a pattern stands for, sorted. A pattern without wildcards must name one.
-    ///
-    /// `room` is how many files and folders may still be looked at; each one is subtracted.
-    pub(crate) fn matching(
-        &self,
-        pattern: &str,
-        most: u64,
-        room: &mut u64,
-    ) -> Result<Vec<PathBuf>, Diagnostic> {
-        let bad = |message: String| Diagnostic::error(Code::BadInclude, message);
-        let wild = |part: &str| part.contains(['*', '?', '[', '{', '\\']);
-        if pattern.len() > MOST_PATTERN {
-            return Err(bad(format!("a pattern has at most {MOST_PATTERN} bytes")));
-        }
-        if !wild(pattern) {
-            let path = self.root.join(pattern);
-            self.may_leave(pattern)?;
-            return match fs::metadata(&path) {
-                Ok(meta) if meta.is_dir() => Err(bad(format!(
-                    "`{pattern}` is a folder, and include names files"
-                ))
-                .help(format!("for all its files: {}/**/*.yaml", pattern.trim_end_matches('/')))),
-                Ok(_) => Ok(vec![path]),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                    let problem = bad(format!("there is no file `{pattern}`"));
-                    Err(match self.near(&path) {
-                        Some(near) => problem.help(format!("did you mean `{near}`?")),
-                        None => problem,
-                    })
-                }
-                Err(error) => Err(bad(format!("could not read `{pattern}`: {error}"))),
-            };
-        }
-        let glob = GlobBuilder::new(pattern.trim_start_matches("./"))
-            .literal_separator(true)
-            .build()
-            .map_err(|error| bad(format!("this pattern is broken: {}", error.kind())))?
-            .compile_matcher();
-        // Only what can match is walked: the folder before the first wildcard.
-        let fixed: Vec<&str> = pattern.split('/').take_while(|part| !wild(part)).collect();
-        let fixed = fixed.join("/");
-        self.may_leave(&fixed).map_err(|mut problem| {
-            problem.message =
-                problem.message.replace(&format!("`{fixed}`"), &format!("`{pattern}`"));
-            problem
-        })?;
-        let base = self.root.join(fixed);
-        if !base.exists() {
-            return Ok(Vec::new());
-        }
-        // Like a shell, wildcards pass over hidden files and folders.
-        let visible = |entry: &walkdir::DirEntry| {
-            entry.depth() == 0 || !entry.file_name().to_string_lossy().starts_with('.')
-        };
-        let mut found = Vec::new();
-        let walk = WalkDir::new(&base).follow_links(true).sort_by_file_name();
-        for entry in walk.into_iter().filter_entry(visible) {
-            // To see whether a link goes round, each folder above it is opened.
-            let link =
-                |entry: &walkdir::DirEntry| entry.path_is_symlink() && entry.file_type().is_dir();
-            let cost = if entry.as_ref().is_ok_and(link) { LINK } else { 1 };
-            let Some(left) = room.checked_sub(cost) else {
-                let found = "the patterns are compared with too many files and folders";
-                let cure = "name folders in the patterns, and leave links out";
-                return Err(Diagnostic::limit("entries", most, found, cure));
-            };
-            *room = left;
-            let entry = match entry {
-                Ok(entry) => entry,
-                Err(error) => {
-                    let path = error.path().map(|path| self.name(path)).unwrap_or_default();
-                    let cause = match error.io_error() {
-                        Some(error) => error.to_string(),
-                        None => "its links go round in a circle".to_owned(),
-                    };
-                    return Err(Diagnostic::error(
-                        Code::Unreadable,
-                        format!("could not read `{path}`: {cause}"),
-                    ));
-                }
-            };
-            let path = entry.path();
-            let relative = path.strip_prefix(&self.root).unwrap_or(path);
-            let relative = relative.strip_prefix(".").unwrap_or(relative);
-            let relative = relative.to_string_lossy().replace('\\', "/");
-            // A pipe is not passed over: messages that are not read would be deleted.
-            if !entry.file_type().is_dir() && glob.is_match(relative) {
-                found.push(path.to_owned());
-            }
-        }
-        found.sort();
-        Ok(found)
-    }
-
     /// That a path does not climb out by its very words, before anything there is touched.
-    fn may_leave(&self, path: &str) -> Result<(), Diagnostic> {
+    pub(super) fn may_leave(&self, path: &str) -> Result<(), Diagnostic> {
         let mut depth = 0_i32;
         let mut leaves = false;
         if Path::new(path).is_absolute()
@@ -235,6 +135,17 @@ pub(crate) fn not_utf8(file: &Arc<str>, bytes: &[u8], at: usize) -> Diagnostic {
     let start = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
     let column = String::from_utf8_lossy(&before[start..]).chars().count() + 1;
     let value = bytes.get(at).copied().unwrap_or_default();
+    let cut = std::str::from_utf8(&bytes[at.min(bytes.len())..]);
+    let help = match foreign::in_windows_1252(value) {
+        _ if cut.is_err_and(|error| error.valid_up_to() == 0 && error.error_len().is_none()) => {
+            "the file ends in the middle of a character, so it was cut off: fetch it again"
+                .to_owned()
+        }
+        Some(c) => format!(
+            "in windows-1252 this byte is `{c}`: save the file as UTF-8 (in a spreadsheet as \"CSV UTF-8\")"
+        ),
+        None => "save the file as UTF-8 (in a spreadsheet as \"CSV UTF-8\")".to_owned(),
+    };
     Diagnostic::error(Code::NotUtf8, format!("byte {at} (0x{value:02x}) is not UTF-8"))
         .at(Place {
             file: file.clone(),
@@ -242,7 +153,7 @@ pub(crate) fn not_utf8(file: &Arc<str>, bytes: &[u8], at: usize) -> Diagnostic {
             column: u32::try_from(column).unwrap_or(u32::MAX),
             length: 1,
         })
-        .help("save the file as UTF-8")
+        .help(help)
 }
 
 /// The path without `.`, and without `..` where that is possible by words alone.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::{
+    audience::ids,
     context::Context,
     layers::Layer,
     project::{Adoption, Move, Removed},
@@ -20,6 +21,9 @@ const MOST_NAMED: usize = 10;
 
 /// The keys that are declared, with their places.
 pub(crate) type Keys<'a> = BTreeMap<&'a str, SourcePath>;
+
+/// Moves by their old keys: the new key, and where the two are written.
+type Steps = BTreeMap<Key, (Key, SourcePath, SourcePath)>;
 
 fn required<'a>(
     cx: &mut Context<'_>,
@@ -53,7 +57,7 @@ pub(crate) fn moved(
     entries: &[Layer<'_, raw::Move>],
     keys: &Keys<'_>,
 ) -> Vec<Move> {
-    let mut steps: BTreeMap<Key, (Key, SourcePath)> = BTreeMap::new();
+    let mut steps: Steps = BTreeMap::new();
     let mut targets: HashMap<Key, SourcePath> = HashMap::new();
     for layer in entries {
         if cx.is_full() {
@@ -74,7 +78,7 @@ pub(crate) fn moved(
             cx.problems.push(problem);
             continue;
         }
-        if let Some((_, first)) = steps.get(&from) {
+        if let Some((_, first, _)) = steps.get(&from) {
             let problem = Diagnostic::error(Code::BadMove, format!("`{from}` is moved twice"))
                 .at(from_at.place())
                 .related(first.place(), "the first time is here");
@@ -89,31 +93,65 @@ pub(crate) fn moved(
             cx.problems.push(problem);
             continue;
         }
-        targets.insert(to.clone(), to_at);
-        steps.insert(from, (to, from_at));
+        targets.insert(to.clone(), to_at.clone());
+        steps.insert(from, (to, from_at, to_at));
     }
     follow(cx, &steps)
 }
 
+/// That each move ends at a message. One that is removed since counts too: its messages go by the old key as well.
+pub(crate) fn moved_to_nothing(
+    cx: &mut Context<'_>,
+    moves: &[Move],
+    keys: &Keys<'_>,
+    removed: &[Layer<'_, raw::Removed>],
+) {
+    let removed: HashSet<&str> =
+        removed.iter().filter_map(|layer| layer.raw.key.as_deref()).collect();
+    let mut told = HashSet::new();
+    for one in moves {
+        let to = one.to.as_str();
+        if keys.contains_key(to) || removed.contains(to) || !told.insert(to) {
+            continue;
+        }
+        if cx.is_full() {
+            break;
+        }
+        let near = match suggest::has_room_for(keys.len()) {
+            true => suggest::nearest(to, keys.keys().copied()),
+            false => None,
+        };
+        let help = match near {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("declare `{to}` under `messages:`, or remove this entry"),
+        };
+        let message = format!("`{}` is moved to `{to}`, and there is no message `{to}`", one.from);
+        cx.error_with(Code::BadMove, message, &one.target, Some(help));
+    }
+}
+
 /// Where each chain ends. No two moves have the same source or the same target, so each key is in
 /// one chain or in one circle, and is passed once.
-fn follow(cx: &mut Context<'_>, steps: &BTreeMap<Key, (Key, SourcePath)>) -> Vec<Move> {
-    let targets: HashSet<&Key> = steps.values().map(|(to, _)| to).collect();
-    let mut ends: HashMap<&Key, &Key> = HashMap::with_capacity(steps.len());
+fn follow(cx: &mut Context<'_>, steps: &Steps) -> Vec<Move> {
+    let targets: HashSet<&Key> = steps.values().map(|(to, ..)| to).collect();
+    let mut ends: HashMap<&Key, (&Key, &SourcePath)> = HashMap::with_capacity(steps.len());
     for start in steps.keys().filter(|from| !targets.contains(from)) {
         let mut way = Vec::new();
         let mut at = start;
-        while let Some((next, _)) = steps.get(at) {
+        let mut written = None;
+        while let Some((next, _, target)) = steps.get(at) {
             way.push(at);
-            at = next;
+            (at, written) = (next, Some(target));
         }
-        ends.extend(way.into_iter().map(|from| (from, at)));
+        ends.extend(way.into_iter().filter_map(|from| Some((from, (at, written?)))));
     }
     let mut circles: HashSet<&Key> = HashSet::new();
     let mut moves = Vec::with_capacity(ends.len());
-    for (from, (next, source)) in steps {
-        if let Some(to) = ends.get(from) {
-            moves.push(Move { from: from.clone(), to: (*to).clone(), source: source.clone() });
+    for (from, (next, source, _)) in steps {
+        if let Some((to, target)) = ends.get(from) {
+            let (from, to) = (from.clone(), (*to).clone());
+            let (source, target) = (source.clone(), (*target).clone());
+            moves.push(Move { from, to, source, target });
             continue;
         }
         if !circles.insert(from) {
@@ -122,7 +160,7 @@ fn follow(cx: &mut Context<'_>, steps: &BTreeMap<Key, (Key, SourcePath)>) -> Vec
         let mut way = vec![from];
         let mut at = next;
         while at != from
-            && let Some((next, _)) = steps.get(at)
+            && let Some((next, ..)) = steps.get(at)
         {
             circles.insert(at);
             way.push(at);
@@ -162,6 +200,10 @@ pub(crate) fn imports(cx: &mut Context<'_>, entries: &[Layer<'_, raw::Import>]) 
                 continue;
             }
         };
+        if let Some(problem) = ids::problem(address.visitor().as_str()) {
+            cx.problems.push(problem.at(to_at.place()));
+            continue;
+        }
         let parsed = match MessageId::parse(id) {
             Ok(parsed) => parsed,
             Err(error) => {

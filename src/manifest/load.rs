@@ -16,6 +16,7 @@ use super::{
     source_path::SourcePath,
     suggest, template,
     vars::{Vars, vars},
+    yaml,
 };
 use crate::diagnostics::{Code, Diagnostic, Report};
 
@@ -31,6 +32,25 @@ pub struct Loaded {
 }
 
 impl Loaded {
+    fn new(mut cx: Context<'_>, project: Option<Project>) -> Self {
+        limits::shorten(&mut cx.problems, cx.options.limits.problems);
+        let good = cx.problems.iter().all(|problem| !problem.is_error());
+        let (project, draft) = if good { (project, None) } else { (None, project) };
+        let report = Report::new(cx.problems, cx.sources);
+        if let Some(project) = project.as_ref().or(draft.as_ref()) {
+            report.knows(project.visitors());
+        }
+        Self { project, report, draft }
+    }
+
+    /// Of a folder that cannot be opened.
+    fn nothing(dir: &Path, error: &std::io::Error) -> Self {
+        let message = format!("could not open the folder `{}`: {error}", dir.display());
+        let problem = Diagnostic::error(Code::NoProject, message);
+        let report = Report::new(vec![problem], Default::default());
+        Self { project: None, draft: None, report }
+    }
+
     /// Adds problems. The project is gone if there is an error among them.
     pub fn add(&mut self, problems: Vec<Diagnostic>) {
         self.report.extend(problems);
@@ -64,30 +84,65 @@ impl Loaded {
 pub fn load(dir: &Path, options: &LoadOptions<'_>) -> Loaded {
     let folder = match ProjectFolder::new(dir, options.allow_outside) {
         Ok(folder) => folder,
-        Err(error) => {
-            let problem = Diagnostic::error(
-                Code::NoProject,
-                format!("could not open the folder `{}`: {error}", dir.display()),
-            );
-            return Loaded {
-                project: None,
-                draft: None,
-                report: Report::new(vec![problem], Default::default()),
-            };
-        }
+        Err(error) => return Loaded::nothing(dir, &error),
     };
     suggest::start();
+    yaml::start();
     let (sources, problems) = Default::default();
     let mut cx = Context { options, folder: &folder, sources, problems };
     let project = Files::read(&mut cx).map(|files| resolve(&mut cx, &files));
-    limits::shorten(&mut cx.problems, options.limits.problems);
-    let good = cx.problems.iter().all(|problem| !problem.is_error());
-    let (project, draft) = if good { (project, None) } else { (None, project) };
-    let report = Report::new(cx.problems, cx.sources);
-    if let Some(project) = project.as_ref().or(draft.as_ref()) {
-        report.knows(project.visitors());
+    Loaded::new(cx, project)
+}
+
+/// At most this number of environments is looked at in one run.
+const MOST_ENVIRONMENTS: u64 = 100;
+
+/// The same for all environments, the one that needs no declaration first: each is given to `each`, with its name. The
+/// YAML files are read once. All environments together cost no more than the limits allow for one; it is told if some
+/// are left out because of that.
+pub fn load_all(dir: &Path, options: &LoadOptions<'_>, each: &mut dyn FnMut(String, Loaded)) {
+    let default = || DEFAULT_ENVIRONMENT.to_owned();
+    let folder = match ProjectFolder::new(dir, options.allow_outside) {
+        Ok(folder) => folder,
+        Err(error) => return each(default(), Loaded::nothing(dir, &error)),
+    };
+    let of = |name| LoadOptions { environment: Some(name), ..*options };
+    suggest::start();
+    yaml::start();
+    let (sources, problems) = Default::default();
+    let first = of(default());
+    let mut read = Context { options: &first, folder: &folder, sources, problems };
+    let Some(mut files) = Files::read(&mut read) else {
+        return each(default(), Loaded::new(read, None));
+    };
+    let names: Vec<String> = std::iter::once(default()).chain(files.environment_names()).collect();
+    let left_out = |looked_at: u64| {
+        let message = format!("only {looked_at} of {} environments were looked at", names.len());
+        let help = "together they would take too long: look at the others with --env NAME";
+        Diagnostic::warning(Code::Limit, message).help(help)
+    };
+    let most = (options.limits.yaml_parts / files.parts.max(1)).clamp(1, MOST_ENVIRONMENTS);
+    if names.len() as u64 > most {
+        read.problems.push(left_out(most));
     }
-    Loaded { project, draft, report }
+    let mut deliveries = 0_u64;
+    for (looked_at, name) in (1..=most).zip(&names) {
+        suggest::start();
+        let options = of(name.clone());
+        let (sources, problems) = (read.sources.clone(), read.problems.clone());
+        let mut cx = Context { options: &options, folder: &folder, sources, problems };
+        files.environment = cx.chosen().map(str::to_owned);
+        let project = resolve(&mut cx, &files);
+        deliveries += project.messages.iter().map(|one| one.table.len() as u64).sum::<u64>();
+        let enough = deliveries > options.limits.deliveries && looked_at < names.len() as u64;
+        if enough {
+            cx.problems.push(left_out(looked_at));
+        }
+        each(name.clone(), Loaded::new(cx, Some(project)));
+        if enough {
+            break;
+        }
+    }
 }
 
 fn resolve(cx: &mut Context<'_>, files: &Files) -> Project {
@@ -137,9 +192,13 @@ fn resolve(cx: &mut Context<'_>, files: &Files) -> Project {
     // In the order of addresses, and not of keys: `a-b@` comes before `a@`.
     messages.sort_by(|a, b| address_order(&a.spec.key, &b.spec.key));
 
+    let removals = files.removed();
     let moved = lists::moved(cx, &files.moved(), &keys);
     let imports = lists::imports(cx, &files.imports());
-    let removed = lists::removed(cx, &files.removed(), &keys, &moved);
+    let removed = lists::removed(cx, &removals, &keys, &moved);
+    if !files.incomplete {
+        lists::moved_to_nothing(cx, &moved, &keys, &removals);
+    }
     Project {
         root: cx.folder.root().to_owned(),
         environment: cx.chosen().unwrap_or(DEFAULT_ENVIRONMENT).to_owned(),
@@ -149,6 +208,7 @@ fn resolve(cx: &mut Context<'_>, files: &Files) -> Project {
         moved,
         imports,
         removed,
+        doubts: files.doubts.clone(),
         messages,
         vars,
         engine,

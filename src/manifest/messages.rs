@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
-
 use super::{
     audience::Table,
     audiences::Audiences,
@@ -22,10 +20,11 @@ use super::{
         scope::Scope,
     },
     unions::NameOr,
+    window::window,
 };
 use crate::{
     diagnostics::{Code, Diagnostic},
-    model::{Key, Kind, Sender, Spec, Window, number},
+    model::{Key, Kind, Sender, Spec, number},
 };
 
 /// One message; `None` if its texts cannot be rendered because of errors.
@@ -39,8 +38,11 @@ pub(crate) fn message(
     let source = layers.source()?.key();
     let key = Key::parse(name)
         .map_err(|error| {
-            let help = suggest::key(name).map(|key| format!("did you mean `{key}`?"));
-            cx.error_with(Code::BadKey, error.to_string(), &source, help);
+            let help = match suggest::key(name) {
+                Some(key) => format!("did you mean `{key}`?"),
+                None => "choose a short name in these letters, such as `dark-mode`".to_owned(),
+            };
+            cx.error_with(Code::BadKey, error.to_string(), &source, Some(help));
         })
         .ok();
     let kind = layers.get("kind", |raw| raw.kind.as_ref());
@@ -159,12 +161,19 @@ fn text(
     table: Option<&Table>,
 ) -> Option<Text> {
     let Some((text, source)) = layers.get("text", |raw| raw.text.as_ref()) else {
-        layers.missing(cx, "this message has no `text`", "add `text:`");
+        // One with nothing behind it is told already.
+        if !layers.0.iter().any(|layer| layer.at.child("text").is_written()) {
+            layers.missing(cx, "this message has no `text`", "add `text:`");
+        }
         return None;
     };
     let trimmed = text.trim_end_matches(['\n', '\r']);
     if trimmed.trim().is_empty() {
-        cx.error(Code::EmptyText, "this text is empty", &source);
+        // The text below may only not be indented.
+        if !layers.faulty() {
+            let help = "write a text, or indent the one below".to_owned();
+            cx.error_with(Code::EmptyText, "this text is empty", &source, Some(help));
+        }
         return None;
     }
     let raw = layers.get("raw", |raw| raw.raw.as_ref()).is_some_and(|(raw, _)| *raw);
@@ -209,44 +218,4 @@ fn lint(cx: &mut Context<'_>, found: Vec<Finding>, source: &SourcePath, text: &s
         let place = template::place_in(source, text, finding.range.clone());
         cx.problems.push(finding.told(place));
     }
-}
-
-fn window(cx: &mut Context<'_>, layers: &Layers<'_, raw::Message>) -> Option<Window> {
-    let active = layers.inner("active", |raw| raw.active.as_ref());
-    let from = active.get("from", |raw| raw.from.as_ref());
-    let until = active.get("until", |raw| raw.until.as_ref());
-    let mut good = true;
-    let mut instant = |field: &Option<(&String, SourcePath)>| {
-        let (text, at) = field.as_ref()?;
-        match text.parse::<Timestamp>() {
-            Ok(instant) => Some(instant),
-            Err(_) => {
-                good = false;
-                let message = format!("{text:?} is not an instant");
-                let help = "write a date, a time and an offset: 2026-12-01T09:00:00Z".to_owned();
-                cx.error_with(Code::BadValue, message, at, Some(help));
-                None
-            }
-        }
-    };
-    let window = Window { from: instant(&from), until: instant(&until) };
-    if let (Some(start), Some(end)) = (window.from, window.until)
-        && start >= end
-    {
-        if let (Some((_, from_at)), Some((_, until_at))) = (from, &until) {
-            let problem = Diagnostic::error(Code::BadWindow, "this window ends before it starts")
-                .at(until_at.place())
-                .related(from_at.place(), "it starts here");
-            cx.problems.push(problem);
-        }
-        return None;
-    }
-    if let (Some(end), Some((_, at))) = (window.until, &until)
-        && cx.options.now >= end
-    {
-        let problem = Diagnostic::warning(Code::WindowPassed, "this message's window has passed");
-        cx.problems
-            .push(problem.at(at.place()).help("delete the message, or give it a new window"));
-    }
-    good.then_some(window)
 }

@@ -7,6 +7,10 @@ use super::limits::Limits;
 /// The file that makes a folder a project.
 pub const PROJECT_FILE: &str = "pushsync.yaml";
 
+/// Names that people give to it.
+pub const NEARLY_PROJECT_FILE: [&str; 5] =
+    ["pushsync.yml", "Pushsync.yaml", "pushsync.YAML", "pushsync.yaml.txt", ".pushsync.yaml"];
+
 /// The environment if none is chosen.
 pub const DEFAULT_ENVIRONMENT: &str = "default";
 

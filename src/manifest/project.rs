@@ -14,8 +14,9 @@ use super::{
     audience::Table, audiences::Unused, limits::Limits, settings::Settings,
     source_path::SourcePath, template::lints::Levels, vars::Vars,
 };
-use crate::model::{
-    Address, IdSource, Key, MessageId, Sender, Spec, VisitorId, Window, WindowState,
+use crate::{
+    diagnostics::Diagnostic,
+    model::{Address, IdSource, Key, MessageId, Sender, Spec, VisitorId, Window, WindowState},
 };
 
 /// All that the YAML files of a project say, for one environment.
@@ -36,6 +37,8 @@ pub struct Project {
     pub imports: Vec<Adoption>,
     /// Messages no longer managed.
     pub removed: Vec<Removed>,
+    /// Why messages may be missing: patterns that match nothing, links that lead nowhere.
+    pub doubts: Vec<Doubt>,
     /// In the order of their addresses.
     pub(crate) messages: Vec<Message>,
     pub(crate) vars: Arc<Vars>,
@@ -153,6 +156,8 @@ pub struct Move {
     pub to: Key,
     /// Where it is written.
     pub source: SourcePath,
+    /// Where the last key is written.
+    pub target: SourcePath,
 }
 
 /// A message that exists and is to be managed.
@@ -176,6 +181,13 @@ pub struct Removed {
     pub delete: bool,
     /// Where it is written.
     pub source: SourcePath,
+}
+
+/// A reason why a message may be missing that nobody meant to remove.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Doubt {
+    /// The warning that tells of it.
+    pub warning: Diagnostic,
 }
 
 /// The order of `KEY@…`, whatever follows.

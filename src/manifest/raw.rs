@@ -242,14 +242,17 @@ raw! {
     }
 
     /// A window of time. Either end may be left out.
-    "a mapping with `from` and `until`"
+    "a mapping with `from`, `until` and `zone`"
     Active {
-        /// It should exist from this instant on (RFC 3339).
+        /// It should exist from this instant on: a time with an offset (RFC 3339), or a date or time in `zone`.
         #[schemars(example = &json!("2026-12-01T09:00:00Z"))]
         from: String,
-        /// It should exist until just before this instant (RFC 3339).
+        /// It should exist until just before this instant. A date alone is its beginning.
         #[schemars(example = &json!("2027-01-01T00:00:00Z"))]
         until: String,
+        /// The time zone of `from` and `until` without an offset: a name of the IANA database.
+        #[schemars(example = &json!("Europe/Berlin"))]
+        zone: String,
     }
 
     /// Visitors, or a part of an audience.

@@ -7,12 +7,13 @@ use std::{
 };
 
 use super::{
+    audience::ids::stands_for_nothing,
     comments,
     limits::Limits,
     line_index::Lines,
     suspects::{self, Suspect, Words},
     yaml::{
-        tree::{Flaw, NodeId, Span, Tree, What, places::Places},
+        tree::{Flaw, Mark, NodeId, Span, Tree, What, places::Places},
         values::{ValueId, Values},
     },
 };
@@ -144,6 +145,12 @@ impl SourceFile {
         Some((line.get(from..to)?, column))
     }
 
+    /// Where a character of a line begins, in bytes.
+    pub(crate) fn offset(&self, mark: Mark) -> usize {
+        let line = self.line_text(mark.line).unwrap_or_default();
+        self.lines().offset(line, mark.line, mark.column)
+    }
+
     pub(crate) fn place_at(&self, line: u32, column: u32, length: u32) -> Place {
         Place { file: self.name.clone(), line, column, length }
     }
@@ -216,7 +223,8 @@ impl Excerpts for SourceFile {
         let tree = self.tree();
         if let Ok(tree) = tree {
             let suspects = self.suspects(tree).0.iter();
-            suspects.filter(|one| one.counts(names)).for_each(|one| found(&one.text));
+            let ids = suspects.filter(|one| one.counts(names) && !stands_for_nothing(&one.text));
+            ids.for_each(|one| found(&one.text));
         }
         if tree.map_or(true, Tree::has_strange) {
             self.words().texts.iter().for_each(|text| found(text));

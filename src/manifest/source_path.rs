@@ -65,6 +65,19 @@ impl SourcePath {
         }
     }
 
+    /// Whether the file has this path to its end.
+    pub(crate) fn is_written(&self) -> bool {
+        let Ok(tree) = self.file.tree() else { return false };
+        let mut node = tree.root;
+        for step in &*self.steps {
+            node = node.and_then(|node| match step {
+                PathStep::Key(name) => tree.entry(node, name).map(|(_, value)| value),
+                PathStep::Index(index) => tree.items(node).get(*index).copied(),
+            });
+        }
+        node.is_some()
+    }
+
     /// The file, the tree and the node of a value, for what must know how it is written.
     pub(crate) fn node(&self) -> Option<(&Arc<SourceFile>, &Tree, NodeId)> {
         let Self { file, steps, key } = self;

@@ -110,13 +110,50 @@ fn quoted(name: &str) -> String {
 pub(crate) fn key(name: &str) -> Option<String> {
     // What follows an `@` is a visitor's.
     let name = name.split('@').next().unwrap_or_default();
-    let lower = name.trim().to_lowercase();
-    let fixed: String = lower
-        .chars()
-        .map(|c| if matches!(c, 'a'..='z' | '0'..='9' | '.' | '_' | '-') { c } else { '-' })
-        .collect();
+    let mut fixed = String::new();
+    for c in name.trim().to_lowercase().chars() {
+        match c {
+            'a'..='z' | '0'..='9' | '.' | '_' | '-' => fixed.push(c),
+            // An apostrophe, or an accent of its own, leaves nothing behind.
+            '\'' | '’' | '\u{300}'..='\u{36f}' => {}
+            _ => match latin(c) {
+                "" if fixed.ends_with('-') => {}
+                "" => fixed.push('-'),
+                letters => fixed.push_str(letters),
+            },
+        }
+    }
     let fixed: String = fixed.trim_matches(['.', '_', '-']).chars().take(128).collect();
+    let fixed = fixed.trim_end_matches(['.', '_', '-']).to_owned();
     Key::parse(&fixed).is_ok().then_some(fixed)
+}
+
+/// A lower-case letter in letters from `a` to `z`; nothing if it is of another script.
+fn latin(c: char) -> &'static str {
+    match c {
+        'ä' | 'æ' => "ae",
+        'ö' | 'œ' => "oe",
+        'ü' => "ue",
+        'ß' => "ss",
+        'þ' => "th",
+        'à' | 'á' | 'â' | 'ã' | 'å' | 'ā' | 'ă' | 'ą' => "a",
+        'ç' | 'ć' | 'ĉ' | 'ċ' | 'č' => "c",
+        'ď' | 'đ' | 'ð' => "d",
+        'è' | 'é' | 'ê' | 'ë' | 'ē' | 'ĕ' | 'ė' | 'ę' | 'ě' => "e",
+        'ĝ' | 'ğ' | 'ġ' | 'ģ' => "g",
+        'ì' | 'í' | 'î' | 'ï' | 'ĩ' | 'ī' | 'į' | 'ı' => "i",
+        'ķ' => "k",
+        'ĺ' | 'ļ' | 'ľ' | 'ł' => "l",
+        'ñ' | 'ń' | 'ņ' | 'ň' => "n",
+        'ò' | 'ó' | 'ô' | 'õ' | 'ø' | 'ō' | 'ő' => "o",
+        'ŕ' | 'ř' => "r",
+        'ś' | 'ŝ' | 'ş' | 'š' | 'ș' => "s",
+        'ţ' | 'ť' | 'ț' => "t",
+        'ù' | 'ú' | 'û' | 'ũ' | 'ū' | 'ů' | 'ű' | 'ų' => "u",
+        'ý' | 'ÿ' => "y",
+        'ź' | 'ż' | 'ž' => "z",
+        _ => "",
+    }
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ pub enum ParseKeyError {
     #[error("a key has at most 128 characters, this one has {0}")]
     TooLong(usize),
     /// A character that keys do not have.
-    #[error("a key has only lower-case letters, digits, '.', '_' and '-'; {0:?} is none of them")]
+    #[error("a key has only the letters a to z, digits, '.', '_' and '-'; {0:?} is none of them")]
     Character(char),
     /// `.`, `_` or `-` at the start or the end.
     #[error("a key starts and ends with a letter or a digit, not with {0:?}")]

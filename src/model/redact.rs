@@ -65,6 +65,13 @@ impl KnownIds {
     }
 }
 
+impl IdSource for KnownIds {
+    fn ids(&self, found: &mut dyn FnMut(&str)) {
+        let sources = self.0.lock().unwrap_or_else(PoisonError::into_inner).sources.clone();
+        sources.iter().for_each(|source| source.ids(found));
+    }
+}
+
 impl fmt::Debug for KnownIds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("KnownIds(…)")

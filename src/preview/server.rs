@@ -27,7 +27,7 @@ use crate::{
     diagnostics::show,
     loopback::{self, Limits},
     manifest::{Loaded, Project},
-    model::Key,
+    model::{Key, WrittenTime},
 };
 
 /// The options of a preview.
@@ -191,7 +191,7 @@ struct ViewResponse {
 async fn show(State(live): State<Arc<LiveProject>>, Query(query): Query<ViewQuery>) -> Response {
     let at = match query.at.as_str() {
         "" => Ok((live.options.clock)()),
-        text => text.parse::<Timestamp>(),
+        text => WrittenTime::parse_instant(text),
     };
     let key = (!query.key.is_empty()).then(|| Key::parse(&query.key)).transpose();
     let (Ok(at), Ok(key)) = (at, key) else {

@@ -1,4 +1,7 @@
 use similar::{Algorithm, ChangeTag, DiffOp, TextDiff, capture_diff_slices};
+use unicode_segmentation::UnicodeSegmentation;
+
+use super::lookalikes::revealed;
 
 /// A part of a text that is in both texts, only in the old one, or only in the new one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,8 +32,50 @@ const AROUND: usize = 3;
 /// The differences between two texts, word by word.
 ///
 /// A single space between two changed words counts as changed, because `[-a b-]` reads better than
-/// `[-a-] [-b-]`. Two long texts with little in common differ as a whole.
+/// `[-a-] [-b-]`. Two long texts with little in common differ as a whole. What a reader could not tell apart is
+/// spelled out.
 pub(super) fn word_diff(old: &str, new: &str) -> Vec<DiffPart> {
+    let parts = words_that_differ(old, new);
+    match with_escapes(&parts) {
+        Some((old, new)) => words_that_differ(&old, &new),
+        None => parts,
+    }
+}
+
+/// Both texts, if anything in them has to be spelled out.
+fn with_escapes(parts: &[DiffPart]) -> Option<(String, String)> {
+    let (mut left, mut right) = (String::new(), String::new());
+    let mut any = false;
+    let mut rest = parts;
+    let mut last = None;
+    while let Some(part) = rest.first() {
+        if let DiffPart::Same(text) = part {
+            left.push_str(text);
+            right.push_str(text);
+            last = text.chars().next_back();
+            rest = &rest[1..];
+            continue;
+        }
+        let count = rest.iter().take_while(|part| !matches!(part, DiffPart::Same(_))).count();
+        let (changed, then) = rest.split_at(count);
+        let side = |wanted: fn(&DiffPart) -> bool| {
+            changed.iter().filter(|part| wanted(part)).map(DiffPart::text).collect::<String>()
+        };
+        let (old, new) = (
+            side(|part| matches!(part, DiffPart::Old(_))),
+            side(|part| matches!(part, DiffPart::New(_))),
+        );
+        let next = then.first().and_then(|same| same.text().chars().next());
+        let (shown_old, shown_new) = revealed(&old, &new, last, next);
+        any |= shown_old != old || shown_new != new;
+        left.push_str(&shown_old);
+        right.push_str(&shown_new);
+        rest = then;
+    }
+    any.then_some((left, right))
+}
+
+fn words_that_differ(old: &str, new: &str) -> Vec<DiffPart> {
     let (head, tail) = common(old, new);
     let (old_middle, new_middle) = (&old[head..old.len() - tail], &new[head..new.len() - tail]);
     if old_middle.len().saturating_mul(new_middle.len()) <= MOST_WORK {
@@ -181,8 +226,56 @@ fn common(old: &str, new: &str) -> (usize, usize) {
     (head, tail)
 }
 
+/// The words, and the signs between them. An escape (`\u{e9}`) is a part of its word.
+fn words(text: &str) -> Vec<&str> {
+    let mut words: Vec<&str> = Vec::new();
+    let (mut start, mut at) = (0, 0);
+    let mut open = false;
+    let is_word = |text: &str| text.ends_with(char::is_alphanumeric) || text.ends_with('}');
+    let mut next_escape = text.find("\\u{").unwrap_or(text.len());
+    while at < text.len() {
+        let escape = length_of_escape(&text[at..]);
+        let length = match escape {
+            0 => {
+                if next_escape <= at {
+                    let from = at + 1;
+                    let found =
+                        text.as_bytes()[from..].windows(3).position(|three| three == b"\\u{");
+                    next_escape = found.map_or(text.len(), |found| from + found);
+                }
+                text[at..next_escape].split_word_bounds().next().map_or(1, str::len)
+            }
+            length => length,
+        };
+        let piece = &text[at..at + length];
+        let joins = open && (escape > 0 || piece.starts_with(char::is_alphanumeric));
+        if !joins && at > start {
+            words.push(&text[start..at]);
+            start = at;
+        }
+        // A word goes on after an escape, and an escape after a word.
+        open = match escape {
+            0 => is_word(piece) && length_of_escape(&text[at + length..]) > 0,
+            _ => true,
+        };
+        at += length;
+    }
+    if at > start {
+        words.push(&text[start..]);
+    }
+    words
+}
+
+/// The length of the escape that a text begins with, or 0.
+fn length_of_escape(text: &str) -> usize {
+    let Some(rest) = text.strip_prefix("\\u{") else { return 0 };
+    let digits = rest.bytes().take_while(u8::is_ascii_hexdigit).count();
+    if (1..=6).contains(&digits) && rest[digits..].starts_with('}') { digits + 4 } else { 0 }
+}
+
 fn by_word(old: &str, new: &str) -> Vec<DiffPart> {
-    let diff = TextDiff::from_unicode_words(old, new);
+    let (olds, news) = (words(old), words(new));
+    let diff = TextDiff::from_slices(&olds, &news);
     let mut pieces: Vec<(String, String, String)> = Vec::new();
     // Triples of (same, old, new): an unchanged part, and the change after it.
     for change in diff.iter_all_changes() {
@@ -305,7 +398,40 @@ mod tests {
         assert_eq!(line_diff("1\n2", "1\n2"), [same(1), same(2)]);
     }
 
+    #[test]
+    fn an_escape_is_a_part_of_its_word() {
+        assert_eq!(words("a caf\\u{e9}s, b"), ["a", " ", "caf\\u{e9}s", ",", " ", "b"]);
+        assert_eq!(words("\\u{20}\\u{9}x \\u{}"), ["\\u{20}\\u{9}x", " ", "\\", "u", "{", "}"]);
+        assert_eq!(words("5\\u{a0}€"), ["5\\u{a0}", "€"]);
+    }
+
+    #[test]
+    fn changes_that_look_alike_show_what_differs() {
+        assert_eq!(
+            word_diff("My caf\u{e9} is here.", "My cafe\u{301} is here. "),
+            [
+                DiffPart::Same("My ".into()),
+                DiffPart::Old("caf\\u{e9}".into()),
+                DiffPart::New("caf\\u{65}\\u{301}".into()),
+                DiffPart::Same(" is here.".into()),
+                DiffPart::New("\\u{20}".into()),
+            ]
+        );
+        assert_eq!(
+            line_diff("a\nNo\u{a0}way", "a\nNo way")
+                .iter()
+                .map(DiffLine::to_text)
+                .collect::<Vec<_>>(),
+            ["  a", "- No\\u{a0}way", "+ No\\u{20}way"]
+        );
+    }
+
     proptest! {
+        #[test]
+        fn words_hold_the_whole_text(text in "[a\u{e9}\u{301} \\\\u{}0-9a-f]{0,40}") {
+            prop_assert_eq!(words(&text).concat(), text);
+        }
+
         #[test]
         fn whole_words_that_both_ends_share_are_counted_once(
             old in "[ab\u{e9} ]{0,12}", new in "[ab\u{e9} ]{0,12}",
@@ -319,7 +445,9 @@ mod tests {
         #[test]
         fn a_diff_by_lines_holds_all_that_changed(old in "[a-c \\n]{0,30}", new in "[a-c \\n]{0,30}") {
             let (mut left, mut right, mut skipped) = (Vec::new(), Vec::new(), 0);
-            let text = |line: &[DiffPart]| line.iter().map(DiffPart::text).collect::<String>();
+            let text = |line: &[DiffPart]| {
+                line.iter().map(DiffPart::text).collect::<String>().replace("\\u{20}", " ")
+            };
             for line in line_diff(&old, &new) {
                 match line {
                     DiffLine::Same(text) => { left.push(text.clone()); right.push(text); }
@@ -346,8 +474,8 @@ mod tests {
                     DiffPart::New(text) => right.push_str(&text),
                 }
             }
-            prop_assert_eq!(left, old);
-            prop_assert_eq!(right, new);
+            prop_assert_eq!(left.replace("\\u{20}", " "), old);
+            prop_assert_eq!(right.replace("\\u{20}", " "), new);
         }
     }
 }

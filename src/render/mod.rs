@@ -10,6 +10,7 @@ mod groups;
 mod html;
 pub mod humanize;
 mod json;
+mod lookalikes;
 mod markdown;
 mod markdown_escape;
 mod size_limit;

@@ -1,7 +1,7 @@
 //! The phrases about a plan, or about a change, that all formats share. They are plain text: each format
 //! escapes them.
 
-use super::humanize;
+use super::{humanize, lookalikes::revealed};
 use crate::{
     diagnostics::{Diagnostic, Severity},
     model::{BaseUrl, Content, Endpoint, Place, one_line},
@@ -146,7 +146,8 @@ pub(super) fn dirt(commit: &Commit) -> &'static str {
 /// The facts about a change besides its texts, each on one line.
 pub(super) fn facts(change: &Change, mask: bool) -> Vec<String> {
     let senders = |before: &Content, after: &Content| {
-        format!("from {}, not {} as before", sender(after), sender(before))
+        let (before, after) = revealed(&sender(before), &sender(after), None, None);
+        format!("from {after}, not {before} as before")
     };
     match &change.operation {
         Operation::Create { after } | Operation::Resend { after, .. } => {

@@ -4,6 +4,7 @@ mod documents;
 mod github;
 mod hostile;
 mod html;
+mod lookalikes;
 mod markdown;
 mod markup;
 mod plans;

@@ -5,7 +5,9 @@ use anstyle::{AnsiColor, Effects, Style};
 use super::{
     diff::{DiffPart, word_diff},
     groups::{Group, groups},
-    humanize, summary,
+    humanize,
+    lookalikes::revealed,
+    summary,
     view::View,
     wrap::{TextWrapper, display_width},
 };
@@ -205,10 +207,12 @@ fn sender_change(
     view: View<'_>,
     out: &mut dyn Write,
 ) -> io::Result<()> {
+    let (before, after) = (one_line(&before.to_string()), one_line(&after.to_string()));
+    let (before, after) = revealed(&before, &after, None, None);
     let mut line = TextWrapper::new(out, 6, view.width);
     line.push(Style::new(), "from ")?;
-    line.push(OLD, &format!("[-{}-]", one_line(&before.to_string())))?;
-    line.push(NEW, &format!("{{+{}+}}", one_line(&after.to_string())))?;
+    line.push(OLD, &format!("[-{before}-]"))?;
+    line.push(NEW, &format!("{{+{after}+}}"))?;
     line.end()
 }
 

@@ -80,10 +80,13 @@ impl<K: Kv> Engine<K> {
     /// Takes everything out of a state that was moved away, so that it can be used again.
     fn empty(&mut self) -> Result<(), StateError> {
         let mut changes = Changes::new();
-        self.kv.walk(Bound::Unbounded, Bound::Unbounded, false, &mut |key, _| {
-            changes.insert(key.to_vec(), None);
-            Ok(true)
-        })?;
+        let header = || Bound::Excluded(keys::HEADER.to_vec());
+        for (from, to) in [(Bound::Unbounded, header()), (header(), Bound::Unbounded)] {
+            self.kv.walk(from, to, false, &mut |key, _| {
+                changes.insert(key.to_vec(), None);
+                Ok(true)
+            })?;
+        }
         let meta = &self.header.meta;
         let mut next = StateHeader::new(&meta.environment, meta.lineage, meta.created_at);
         next.wrapped.clone_from(&self.header.wrapped);

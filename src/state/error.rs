@@ -109,7 +109,9 @@ pub enum StateError {
         location: String,
     },
     /// It was moved elsewhere.
-    #[error("the state {location} was moved to {to}: name that one, in pushsync.yaml or with --state or --env")]
+    #[error(
+        "the state {location} was moved to {to}: name that one, in pushsync.yaml or with --state or --env"
+    )]
     Moved {
         /// Which state.
         location: String,

@@ -71,7 +71,10 @@ pub fn record(data: &[u8]) {
     }
     let kv = MemoryKv(bytes);
     let _ = harmless(StateHeader::stored(&kv, "here", "default"));
-    let Some(engine) = harmless(Engine::new(kv, "here", header, None, super::Mode::MustExist)) else { return };
+    let Some(engine) = harmless(Engine::new(kv, "here", header, None, super::Mode::MustExist))
+    else {
+        return;
+    };
     let page = harmless(engine.page(Bound::Unbounded, Bound::Unbounded, 1024));
     for lazy in page.iter().flat_map(|page| (0..page.len()).filter_map(|at| page.get(at))) {
         let Some(record) = harmless(lazy.clone().decode().map_err(Into::into)) else { continue };

@@ -142,7 +142,11 @@ fn where_there_are_environments_one_must_be_named() {
     // Commands that neither send nor read a state do not ask.
     project.run("show note").ok();
     project.run("schema").ok();
-    project.with(&sandbox, "apply --yes").env("PUSHSYNC_ENV", "").exits(1).warns(&["is set and empty"]);
+    project
+        .with(&sandbox, "apply --yes")
+        .env("PUSHSYNC_ENV", "")
+        .exits(1)
+        .warns(&["is set and empty"]);
     assert_eq!(sandbox.total(), 0);
 }
 

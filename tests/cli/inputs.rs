@@ -155,7 +155,7 @@ fn what_was_shown_is_sent_whatever_becomes_of_the_files_meanwhile() {
         let mut bytes = [0; 4096];
         let read = master.read(&mut bytes).unwrap_or(0);
         said.extend_from_slice(&bytes[..read]);
-        String::from_utf8_lossy(&said).contains("Apply these changes?")
+        String::from_utf8_lossy(&said).contains(": 1 message to 1 visitor?")
     });
     // Another list, and another text.
     project.file("beta.csv", format!("visitor_id\n{BEN}\n"));

@@ -14,6 +14,7 @@ mod damage;
 mod documents;
 mod durable;
 mod environments;
+mod folders;
 mod formats;
 mod frugal;
 mod git;

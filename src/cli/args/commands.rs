@@ -13,7 +13,7 @@ use super::{
     values::{duration, latency, probability},
 };
 use crate::{
-    model::{Key, VisitorId},
+    model::{Key, VisitorId, WrittenTime},
     sandbox::Budget,
 };
 
@@ -36,6 +36,8 @@ pub(crate) enum Command {
     /// Write a small working project; nothing is overwritten
     Init(InitArgs),
     /// Check everything that needs no state and no network
+    ///
+    /// Without --env, in every environment that is declared, and without one.
     Validate(ValidateArgs),
     /// Show a message as a visitor gets it
     Show(ShowArgs),
@@ -190,8 +192,8 @@ pub(crate) struct PreviewArgs {
     /// The port on 127.0.0.1; 0 takes a free one
     #[arg(long, value_name = "P", default_value_t = 8026)]
     pub(crate) port: u16,
-    /// The instant at which the page begins (RFC 3339), for windows [default: now]
-    #[arg(long, value_name = "INSTANT")]
+    /// The instant at which the page begins (RFC 3339; a date alone is midnight in UTC), for windows [default: now]
+    #[arg(long, value_name = "INSTANT", value_parser = WrittenTime::parse_instant)]
     pub(crate) at: Option<Timestamp>,
     /// How to print the address that it listens on
     #[arg(long, value_name = "FORMAT", default_value = "text")]

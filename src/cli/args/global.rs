@@ -11,8 +11,8 @@ use crate::manifest::limits::NamedLimit;
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Global options")]
 pub(crate) struct GlobalOptions {
-    /// The project's folder
-    #[arg(short = 'C', long = "directory", value_name = "DIR", global = true, default_value = ".", value_hint = ValueHint::DirPath)]
+    /// The project's folder [default: this one, or the nearest above it with a pushsync.yaml]
+    #[arg(short = 'C', long = "directory", value_name = "DIR", global = true, default_value = ".", hide_default_value = true, value_hint = ValueHint::DirPath)]
     pub(crate) directory: PathBuf,
     /// The environment
     #[arg(long, value_name = "NAME", global = true, env = "PUSHSYNC_ENV")]

@@ -9,7 +9,7 @@ use super::{
     global::DataFormat,
     values::{Amount, Target, amount, concurrency, digest, duration, target},
 };
-use crate::model::{Address, MessageId};
+use crate::model::{Address, MessageId, WrittenTime};
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct SelectionArgs {
@@ -19,8 +19,8 @@ pub(crate) struct SelectionArgs {
     /// Plan to delete everything that the state has
     #[arg(long)]
     pub(crate) destroy: bool,
-    /// Plan as of another instant (RFC 3339), for windows
-    #[arg(long, value_name = "INSTANT")]
+    /// Plan as of another instant (RFC 3339), for windows; a date alone is midnight in UTC
+    #[arg(long, value_name = "INSTANT", value_parser = WrittenTime::parse_instant)]
     pub(crate) at: Option<Timestamp>,
     /// First ask the API about the deliveries (or the N least recently verified ones): a request each
     #[arg(long, value_name = "N", num_args = 0..=1, require_equals = true, default_missing_value = "all", value_parser = amount)]

@@ -29,7 +29,7 @@ impl Context {
         store: Option<&Arc<dyn Store>>,
     ) -> Result<(), Failure> {
         let Endpoint::At(url) = api else { return Ok(()) };
-        let found = self.lineage_of(api, runtime, store)?;
+        let found = lineage_of(runtime, store)?;
         let lockfile = Lockfile::read(&self.global.directory)?;
         let checked = lockfile.check(state.environment(), url, found, &project.environments);
         checked.map_err(|mismatch| self.mismatched(state, &mismatch))
@@ -45,7 +45,7 @@ impl Context {
         store: Option<&Arc<dyn Store>>,
     ) -> Result<(), Failure> {
         let Endpoint::At(url) = api else { return Ok(()) };
-        let found = self.lineage_of(api, runtime, store)?;
+        let found = lineage_of(runtime, store)?;
         let lockfile = Lockfile::read(&self.global.directory)?;
         match lockfile.check(state.environment(), url, found, &project.environments) {
             Err(mismatch @ Mismatch::Copied { .. }) => Err(self.mismatched(state, &mismatch)),
@@ -57,19 +57,6 @@ impl Context {
             .help("nothing was done; leave --new-state out")),
             Ok(()) | Err(_) => Ok(()),
         }
-    }
-
-    /// The lineage of a state, whose messages must be at this API.
-    fn lineage_of(
-        &self,
-        api: &Endpoint,
-        runtime: &Runtime,
-        store: Option<&Arc<dyn Store>>,
-    ) -> Result<Option<Uuid>, Failure> {
-        let Some(store) = store else { return Ok(None) };
-        let meta = runtime.block_on(store.meta())?;
-        self.check_same_api(api, &meta)?;
-        Ok(Some(meta.lineage))
     }
 
     /// Notes in `pushsync.lock` which state has the messages of this environment and API.
@@ -114,9 +101,15 @@ impl Context {
     fn mismatched(&self, state: &SelectedState, mismatch: &Mismatch) -> Failure {
         let (environment, place) = (one_line(state.environment()), self.place_of(state));
         let recover = match state.location() {
-            StateTarget::Folder(_) => "bring the folder back, or read an export into a new one with `pushsync state import FILE`",
-            StateTarget::Postgres(_) => "restore the database, or read an export into it with `pushsync state import FILE`",
-            StateTarget::Bucket(_) => "bring an older version of its objects back, or read an export with `pushsync state import FILE`",
+            StateTarget::Folder(_) => {
+                "bring the folder back, or read an export into a new one with `pushsync state import FILE`"
+            }
+            StateTarget::Postgres(_) => {
+                "restore the database, or read an export into it with `pushsync state import FILE`"
+            }
+            StateTarget::Bucket(_) => {
+                "bring an older version of its objects back, or read an export with `pushsync state import FILE`"
+            }
         };
         let anew = format!(
             "If it is lost for good and everything may be sent again: {}",
@@ -157,4 +150,12 @@ impl Context {
             )),
         }
     }
+}
+
+fn lineage_of(
+    runtime: &Runtime,
+    store: Option<&Arc<dyn Store>>,
+) -> Result<Option<Uuid>, Failure> {
+    let Some(store) = store else { return Ok(None) };
+    Ok(Some(runtime.block_on(store.meta())?.lineage))
 }

@@ -20,7 +20,7 @@ use crate::{
         output::Output,
     },
     diagnostics::Report,
-    manifest::{self, Limits, LoadOptions, Project},
+    manifest::{self, Limits, LoadOptions, MaskVisitors, Project},
     model::{BaseUrl, StateLocation},
     plan::Commit,
     state::CloseErrors,
@@ -95,30 +95,50 @@ impl Context {
     /// Loads the project without a message.
     pub(crate) fn load(&self) -> manifest::Loaded {
         let loaded = self.loader()();
-        let masking = self.output.masking();
-        match &loaded.project {
-            Some(project) => masking.known().add(project.visitors()),
-            None => masking.known().add(Arc::new(loaded.report.sources().clone())),
-        }
+        self.know(&loaded);
         if let Some(project) = loaded.at_least() {
-            masking.set_manifest_setting(project.settings.mask_visitors);
+            self.output.masking().set_manifest_setting(project.settings.mask_visitors);
         }
         loaded
     }
 
+    /// Loads the project for the environment that is chosen, or for each of them if none is, and gives each to `check`.
+    pub(crate) fn load_environments(&self, check: &mut dyn FnMut(String, manifest::Loaded)) {
+        if let Some(name) = &self.global.env {
+            return check(name.clone(), self.load());
+        }
+        let mut strictest = None;
+        let mut each = |name, loaded: manifest::Loaded| {
+            self.know(&loaded);
+            let setting = loaded.at_least().map(|project| project.settings.mask_visitors);
+            strictest = match (strictest, setting) {
+                (Some(MaskVisitors::Always), _) | (_, Some(MaskVisitors::Always)) => {
+                    Some(MaskVisitors::Always)
+                }
+                (Some(MaskVisitors::Auto), _) | (_, None) => strictest,
+                (_, setting) => setting,
+            };
+            check(name, loaded);
+        };
+        manifest::load_all(&self.global.directory, &load_options(&self.global), &mut each);
+        if let Some(setting) = strictest {
+            self.output.masking().set_manifest_setting(setting);
+        }
+    }
+
+    /// Remembers the visitors of a project.
+    fn know(&self, loaded: &manifest::Loaded) {
+        let known = self.output.masking().known();
+        match &loaded.project {
+            Some(project) => known.add(project.visitors()),
+            None => known.add(Arc::new(loaded.report.sources().clone())),
+        }
+    }
+
     /// A function that loads the project each time.
     pub(crate) fn loader(&self) -> impl Fn() -> manifest::Loaded + Send + Sync + use<> {
-        let GlobalOptions { directory, env, allow_outside, raise_limit, .. } = self.global.clone();
-        move || {
-            let options = LoadOptions {
-                limits: Limits::with(&raise_limit),
-                environment: env.clone(),
-                allow_outside,
-                env: &environment::variable,
-                now: environment::now(),
-            };
-            manifest::load(&directory, &options)
-        }
+        let global = self.global.clone();
+        move || manifest::load(&global.directory, &load_options(&global))
     }
 
     /// Loads the project. Errors in it are reported, and end the command.
@@ -158,6 +178,16 @@ impl Context {
     /// The commit that the project's folder is at.
     pub(crate) fn commit(&self) -> Option<Commit> {
         git::commit(&self.global.directory)
+    }
+}
+
+fn load_options(global: &GlobalOptions) -> LoadOptions<'static> {
+    LoadOptions {
+        limits: Limits::with(&global.raise_limit),
+        environment: global.env.clone(),
+        allow_outside: global.allow_outside,
+        env: &environment::variable,
+        now: environment::now(),
     }
 }
 

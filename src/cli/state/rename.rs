@@ -95,7 +95,7 @@ impl Rename<'_> {
             return Err(Failure::new(format!("the copy is not the same: {}", found.join("; ")))
                 .help("the state keeps its old name, and is unchanged"));
         }
-        if let Some(budget) = before.budget.clone() {
+        if let Some(budget) = before.budget {
             self.runtime.block_on(new.commit(vec![Write::Budget(budget)]))?;
         }
         drop(new);

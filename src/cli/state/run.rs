@@ -1,8 +1,12 @@
 use super::{
-    command::StateCommand, compact, edit, export, history, list, migrate, rekey, rename, resolve, restore,
-    set_api, unlock, verify,
+    command::StateCommand, compact, edit, export, history, list, migrate, rekey, rename, resolve,
+    restore, set_api, unlock, verify,
 };
-use crate::cli::{args::StateArgs, context::Context, failure::{Failure, status}};
+use crate::cli::{
+    args::StateArgs,
+    context::Context,
+    failure::{Failure, status},
+};
 
 pub(crate) fn run(context: &Context, args: StateArgs) -> Result<u8, Failure> {
     // Its environments are its arguments.

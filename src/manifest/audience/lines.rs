@@ -2,7 +2,7 @@
 
 use std::{ops::Range, path::PathBuf, sync::OnceLock};
 
-use super::VISITOR_COLUMN;
+use super::{VISITOR_COLUMN, ids, positions::with_plain_line_breaks};
 use crate::{
     diagnostics::{Excerpts, Names, Secrets},
     files,
@@ -11,7 +11,6 @@ use crate::{
         suggest,
         suspects::{self, Words},
     },
-    model::VisitorId,
 };
 
 /// The cells of a file are counted in 32 bits.
@@ -66,7 +65,7 @@ impl FileLines {
         let text = self.text.get_or_init(|| {
             let bytes = files::read(&self.path, MOST_BYTES).ok()?;
             let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
-            let text = String::from_utf8_lossy(bytes).into_owned();
+            let text = with_plain_line_breaks(String::from_utf8_lossy(bytes).into_owned());
             let breaks = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
             let starts = std::iter::once(0).chain(breaks.map(|(at, _)| at + 1)).collect();
             Some(Text { text, starts, words: OnceLock::new() })
@@ -133,14 +132,14 @@ fn anything(line: &str, found: &mut dyn FnMut(&str)) {
     };
     for cell in line.split(ends).filter(|cell| cell.chars().count() >= 4) {
         // The header may stand on the same line.
-        if !is_header(cell) {
+        if !is_header(cell) && !ids::stands_for_nothing(cell) {
             found(cell);
         }
     }
 }
 
 /// Whether a first line names columns: one of them is that of the ids, or nearly.
-fn is_header(line: &str) -> bool {
+pub(super) fn is_header(line: &str) -> bool {
     let mut names = line.split([',', ';', '|', '\t']).map(|name| name.trim().trim_matches('"'));
     let near = |name: &str| {
         name.chars().all(|c| c.is_alphabetic() || matches!(c, '_' | '-' | ' ' | '.'))
@@ -159,7 +158,7 @@ fn id_of(line: &str, visitor: usize, width: usize) -> Option<String> {
     let cell: String = line.chars().skip(cell.start).take(cell.end - cell.start).collect();
     let quoted = cell.strip_prefix('"').and_then(|cell| cell.strip_suffix('"'));
     let id = quoted.map_or(cell.clone(), |cell| cell.replace("\"\"", "\""));
-    VisitorId::parse(&id).is_ok().then_some(id)
+    ids::is_id(&id).then_some(id)
 }
 
 /// Whether quotes are closed, stand around cells, and nothing is in it that cannot be seen.

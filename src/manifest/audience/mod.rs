@@ -2,7 +2,14 @@
 
 mod columns;
 mod csv;
+mod header;
+pub(crate) mod ids;
 mod lines;
+mod positions;
+mod quotes;
+mod row_problems;
+mod signs;
+mod swallowed;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -15,3 +22,5 @@ pub use table::Table;
 const VISITOR_COLUMN: &str = "visitor_id";
 /// At most this number of problems of one file is reported one by one.
 const ENOUGH: usize = 200;
+/// At most this number of rows with the same problem is reported one by one.
+const ENOUGH_ALIKE: usize = 3;

@@ -3,16 +3,17 @@ use std::{borrow::Cow, collections::HashMap, fmt, sync::Arc};
 use minijinja::Value;
 use unicode_normalization::{UnicodeNormalization, is_nfc};
 
-use super::{ENOUGH, VISITOR_COLUMN, columns::ColumnType};
-
+use super::{VISITOR_COLUMN, columns::ColumnType, ids};
 use crate::{
     diagnostics::{Code, Diagnostic},
     manifest::{source_path::SourcePath, suggest},
-    model::{self, Place, VisitorId},
+    model::{self, Place, VisitorId, number as digits},
 };
 
 /// Up to this number, names are found sooner without an index.
 const FEW: usize = 16;
+/// At most this number of visitors who come twice is told one by one.
+const ENOUGH_TWICE: usize = 20;
 
 /// Visitors with their columns, as compact as a million rows need it.
 ///
@@ -208,9 +209,8 @@ impl Table {
         let mut problems = Vec::new();
         let mut rows = Rows::default();
         for (at, id) in ids.iter().enumerate() {
-            if let Err(error) = VisitorId::parse(id) {
-                let place = source.child(at).place();
-                problems.push(Diagnostic::error(Code::BadVisitor, error.to_string()).at(place));
+            if let Some(problem) = ids::problem(id) {
+                problems.push(problem.at(source.child(at).place()));
             }
             rows.cells.push_str(id);
             rows.ends.push(u32::try_from(rows.cells.len()).unwrap_or(u32::MAX));
@@ -247,13 +247,21 @@ impl Table {
             (number(&id.as_bytes()[common..]), id)
         });
         let same = |a: &u32, b: &u32| table.visitor(*a) == table.visitor(*b);
-        let again = order.chunk_by(same).filter(|rows| !table.visitor(rows[0]).is_empty());
-        let again = again.flat_map(|rows| rows[1..].iter().map(|row| (rows[0], *row)));
-        for (first, row) in again.take(ENOUGH) {
+        let again = order
+            .chunk_by(same)
+            .filter(|rows| rows.len() > 1 && ids::is_id(table.visitor(rows[0])));
+        let mut again = again.flat_map(|rows| rows[1..].iter().map(|row| (rows[0], *row)));
+        for (first, row) in again.by_ref().take(ENOUGH_TWICE) {
             let id = VisitorId::parse(table.visitor(row)).map(|id| id.masked()).unwrap_or_default();
             let message = format!("the visitor {id} is here a second time");
             let problem = Diagnostic::error(Code::DuplicateVisitor, message).at(table.place(row));
             problems.push(problem.related(table.place(first), "the first time is here"));
+        }
+        if let Some((_, row)) = again.next() {
+            let more = 1 + again.count() as u64;
+            let rows = if more == 1 { "visitor is" } else { "visitors are" };
+            let message = format!("{} more {rows} here a second time", digits(more));
+            problems.push(Diagnostic::error(Code::DuplicateVisitor, message).at(table.place(row)));
         }
         if !problems.is_empty() {
             return Err(problems);

@@ -60,6 +60,11 @@ pub(super) fn exactly(name: &str) -> Option<Holds> {
     known.or_else(|| OTHERS.split(' ').any(|other| other == name).then_some(Holds::Other))
 }
 
+/// Whether a field has this name.
+pub(in crate::manifest) fn is_field(name: &str) -> bool {
+    name != "visitor_id" && exactly(name).is_some()
+}
+
 /// What a field was probably meant to hold; `None` if it is near no field.
 pub(super) fn probably(name: &str) -> Option<Holds> {
     if let Some(holds) = exactly(name) {

@@ -7,5 +7,6 @@ mod fields;
 mod tree;
 mod words;
 
+pub(super) use fields::is_field;
 pub(super) use tree::{Suspect, of as in_tree};
 pub(super) use words::{Words, of as in_words};

@@ -59,6 +59,12 @@ pub(in crate::manifest) fn of<'l>(lines: impl Iterator<Item = &'l str>) -> Words
                 }
                 continue;
             }
+            // A field without its colon, or a text without quotes.
+            if (token.start == indent && exactly(token.text).is_some())
+                || (token.text.starts_with('@') && !outer && !ids)
+            {
+                continue;
+            }
             let strange = token.text.chars().count() >= 8
                 && token.text.contains(|c: char| c.is_numeric())
                 && token.text.contains(char::is_alphabetic);

@@ -129,8 +129,11 @@ fn contains(value: &Value, list: &Value) -> Result<bool, Error> {
     }
 }
 
+/// Whether an order is one that a comparison means.
+type Means = fn(Ordering) -> bool;
+
 /// The names of a comparison, and which orders it means.
-const COMPARISONS: [(&[&str], fn(Ordering) -> bool); 6] = [
+const COMPARISONS: [(&[&str], Means); 6] = [
     (&["==", "eq", "equalto"], Ordering::is_eq),
     (&["!=", "ne"], Ordering::is_ne),
     (&["<", "lt", "lessthan"], Ordering::is_lt),

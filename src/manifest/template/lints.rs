@@ -183,11 +183,8 @@ fn single_braces(text: &str, known: Known<'_>) -> Option<Range<usize>> {
     while let Some(start) = text[from..].find('{').map(|at| from + at) {
         from = start + 1;
         let inner = &text[from..];
-        let Some(end) =
-            inner.find(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | ' ' | '.' | '-')))
-        else {
-            return None;
-        };
+        let end =
+            inner.find(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | ' ' | '.' | '-')))?;
         let name = inner[..end].trim();
         let closed = inner[end..].starts_with('}') && !inner[end..].starts_with("}}");
         let is_name = name.starts_with(|c: char| c.is_alphabetic() || c == '_') && name.len() <= 60;

@@ -252,9 +252,7 @@ fn tag_around(text: &str, at: &Range<usize>) -> Range<usize> {
     let until = (at.start + 2).min(text.len());
     let until = (until..=text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(text.len());
     let before = &text[..until];
-    let start = match (before.rfind("{{"), before.rfind("{%")) {
-        (one, other) => one.max(other).unwrap_or(0),
-    };
+    let start = before.rfind("{{").max(before.rfind("{%")).unwrap_or(0);
     let close = if text[start..].starts_with("{%") { "%}" } else { "}}" };
     let line = text[start..].find('\n').map_or(text.len(), |end| start + end);
     let end = text[start..].find(close).map(|end| start + end + close.len());

@@ -25,6 +25,11 @@ pub(crate) struct Document {
 impl Document {
     /// Of a file that could not be read at all.
     pub(super) fn unreadable(problem: Diagnostic) -> Self {
-        Self { diagnostics: vec![problem], incomplete: true, ..Self::default() }
+        Self::not_yaml(vec![problem])
+    }
+
+    /// Of a file that has these mistakes.
+    pub(super) fn not_yaml(diagnostics: Vec<Diagnostic>) -> Self {
+        Self { diagnostics, incomplete: true, ..Self::default() }
     }
 }

@@ -1,12 +1,17 @@
 //! All problems with the shape of one file.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{
+    cell::OnceCell,
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use serde::{Deserialize as _, de::DeserializeOwned};
 
 use super::{
     decode::{At, Fault, FaultKind},
     document::{Document, SECTIONS},
+    texts,
     tree::{Flaw, places::Places},
     values::{Value, ValueId, Values},
 };
@@ -47,11 +52,13 @@ pub(super) fn flaw(file: &SourceFile, flaw: &Flaw) -> Diagnostic {
 /// rest can be decoded.
 pub(super) fn decode(file: &SourceFile, values: &Values<'_>) -> Document {
     let duplicates = values.duplicates();
+    let texts = texts::fields(values);
     let none = HashSet::new();
     let at = At { values, id: Values::ROOT, dropped: &none };
     if duplicates.is_empty()
         && values.tags.is_empty()
         && !has_tags(file.text())
+        && texts::are_plain(file.text(), values, &texts)
         && let Ok(raw) = raw::File::deserialize(at)
     {
         return Document { raw, ..Document::default() };
@@ -65,9 +72,14 @@ pub(super) fn decode(file: &SourceFile, values: &Values<'_>) -> Document {
         faulty: HashSet::new(),
         owners: Vec::new(),
         section_values: HashSet::new(),
+        tops: tops(values),
+        parents: OnceCell::new(),
+        told: HashSet::new(),
+        explained: HashSet::new(),
         incomplete: false,
     };
     run.note_owners();
+    run.texts(&texts);
     run.duplicates(duplicates);
     run.tags();
     run.keys();
@@ -84,18 +96,26 @@ fn has_tags(text: &str) -> bool {
     text.contains("!<") || text.contains("%TAG")
 }
 
-struct Run<'v> {
-    file: &'v SourceFile,
-    values: &'v Values<'v>,
-    places: Places,
-    dropped: HashSet<ValueId>,
+pub(super) struct Run<'v> {
+    pub(super) file: &'v SourceFile,
+    pub(super) values: &'v Values<'v>,
+    pub(super) places: Places,
+    pub(super) dropped: HashSet<ValueId>,
     diagnostics: Vec<Diagnostic>,
     faulty: HashSet<Vec<Arc<str>>>,
     /// The entries, in the order of the file: their keys, and the values before which (in the
     /// order of ids) they end.
     owners: Vec<(ValueId, ValueId, Vec<Arc<str>>)>,
     /// The values of `messages`, `senders` and `audiences`.
-    section_values: HashSet<ValueId>,
+    pub(super) section_values: HashSet<ValueId>,
+    /// The document and the environments.
+    pub(super) tops: Vec<ValueId>,
+    /// The mappings that keys stand in, and where in them.
+    pub(super) parents: OnceCell<HashMap<ValueId, (ValueId, usize)>>,
+    /// The lines of problems that may be found more than once.
+    told: HashSet<u32>,
+    /// Values whose problem is told already.
+    explained: HashSet<ValueId>,
     incomplete: bool,
 }
 
@@ -127,7 +147,7 @@ impl Run<'_> {
         self.owners.sort_by_key(|(start, ..)| *start);
     }
 
-    fn blame(&mut self, value: ValueId) {
+    pub(super) fn blame(&mut self, value: ValueId) {
         // Keys precede their values, so the entry is the last one that begins before the value.
         let after = self.owners.partition_point(|(start, ..)| *start <= value);
         if let Some((_, end, path)) = after.checked_sub(1).map(|at| &self.owners[at])
@@ -142,14 +162,38 @@ impl Run<'_> {
         self.diagnostics.len() as u64 >= self.file.limits().problems
     }
 
-    fn place(&self, value: ValueId) -> Place {
+    pub(super) fn place(&self, value: ValueId) -> Place {
         self.file.place_of(self.places.span(value))
     }
 
-    fn report(&mut self, value: ValueId, diagnostic: Diagnostic) {
+    /// Reports a problem that has a place, once.
+    fn tell(&mut self, value: ValueId, diagnostic: Diagnostic) {
+        self.blame(value);
+        let line = diagnostic.place.as_ref().map_or(0, |place| place.line);
+        if diagnostic.code != Code::TextNotIndented || self.told.insert(line) {
+            self.diagnostics.push(diagnostic);
+        }
+    }
+
+    pub(super) fn report(&mut self, value: ValueId, diagnostic: Diagnostic) {
         self.blame(value);
         let place = self.place(value);
         self.diagnostics.push(diagnostic.at(place));
+    }
+
+    /// Texts and conditions that YAML takes for something else.
+    fn texts(&mut self, fields: &[texts::Field]) {
+        for found in texts::check(self.file, self.values, &self.places, fields) {
+            if self.is_full() {
+                break;
+            }
+            if let Some(value) = found.value.filter(|_| found.diagnostic.is_error()) {
+                self.blame(value);
+                self.dropped.insert(value);
+                self.explained.extend(value..=last_inside(self.values, value));
+            }
+            self.diagnostics.push(found.diagnostic);
+        }
     }
 
     fn duplicates(&mut self, duplicates: Vec<(ValueId, ValueId)>) {
@@ -158,9 +202,12 @@ impl Run<'_> {
                 break;
             }
             let name = self.values.text(again).unwrap_or_default();
-            let diagnostic =
+            let mut diagnostic =
                 Diagnostic::error(Code::DuplicateKey, format!("`{name}` is here a second time"))
                     .related(self.place(first), "the first time is here");
+            if SECTIONS.contains(&name) {
+                diagnostic = diagnostic.help(format!("write all its entries below one `{name}:`"));
+            }
             self.report(again, diagnostic);
             self.dropped.insert(again);
         }
@@ -176,6 +223,9 @@ impl Run<'_> {
         for (id, tag) in &values.tags {
             if self.is_full() {
                 return;
+            }
+            if self.explained.contains(id) {
+                continue;
             }
             self.report(*id, problem(&format!("!{tag}")));
         }
@@ -197,7 +247,9 @@ impl Run<'_> {
                 if self.is_full() {
                     return;
                 }
-                if matches!(values.get(*key), Value::List(_) | Value::Map(_)) {
+                if matches!(values.get(*key), Value::List(_) | Value::Map(_))
+                    && !self.explained.contains(key)
+                {
                     let message = "a key must be a word, not a list or a mapping";
                     self.report(*key, Diagnostic::error(Code::WrongType, message));
                     self.dropped.insert(*key);
@@ -213,7 +265,10 @@ impl Run<'_> {
         for (key, value) in values.entries(top) {
             let entries = values.entries(*value);
             match values.text(*key) {
-                Some("messages") => self.each::<raw::Message>(entries),
+                Some("messages") => {
+                    self.beside(entries);
+                    self.each::<raw::Message>(entries);
+                }
                 Some("senders") => self.each::<raw::Sender>(entries),
                 Some("audiences") => self.each::<raw::Audience>(entries),
                 Some("environments") if TOP => {
@@ -261,13 +316,16 @@ impl Run<'_> {
         self.incomplete |= self.section_values.contains(&value);
         let diagnostic = match fault.kind {
             FaultKind::UnknownField { name, expected } => {
-                let diagnostic = Diagnostic::error(Code::UnknownField, message);
-                if name == "<<" {
-                    diagnostic.help("merge keys are not supported: write the fields out")
-                } else {
-                    let near = suggest::nearest(&name, expected.iter().copied());
-                    self.incomplete |= near.is_some_and(|near| SECTIONS.contains(&near));
-                    helped(diagnostic, suggest::among(&name, expected.iter().copied()))
+                let near = suggest::nearest(&name, expected.iter().copied());
+                self.incomplete |= near.is_some_and(|near| SECTIONS.contains(&near));
+                match self.misread(value, &name, near) {
+                    Some(diagnostic) => return self.tell(value, diagnostic),
+                    None if name == "<<" => Diagnostic::error(Code::UnknownField, message)
+                        .help("merge keys are not supported: write the fields out"),
+                    None => helped(
+                        Diagnostic::error(Code::UnknownField, message),
+                        suggest::among(&name, expected.iter().copied()),
+                    ),
                 }
             }
             FaultKind::UnknownValue { name, expected } => helped(
@@ -287,13 +345,21 @@ impl Run<'_> {
                     "true" | "false" if expected == "true or false" => {
                         diagnostic.help("remove the quotes")
                     }
-                    _ => diagnostic,
+                    _ => helped(diagnostic, self.shape(value)),
                 }
             }
             FaultKind::Other(message) => Diagnostic::error(Code::WrongType, message),
         };
         self.report(value, diagnostic);
     }
+}
+
+fn tops(values: &Values<'_>) -> Vec<ValueId> {
+    let environments = values.entry(Values::ROOT, "environments");
+    let all = environments.map(|all| values.entries(all)).unwrap_or_default();
+    // Nobody has more; each is looked at for each list in place of a mapping.
+    let environments = all.iter().take(100).map(|(_, environment)| *environment);
+    std::iter::once(Values::ROOT).chain(environments).collect()
 }
 
 fn helped(diagnostic: Diagnostic, help: Option<String>) -> Diagnostic {

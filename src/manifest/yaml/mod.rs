@@ -10,12 +10,17 @@ pub(crate) mod agreement;
 mod decode;
 mod document;
 mod faults;
+mod misread;
 mod read;
+mod surrogates;
+mod syntax;
 #[cfg(test)]
 mod tests;
+mod texts;
 pub(crate) mod tree;
 pub(crate) mod values;
 
 pub(crate) use document::Document;
 pub(crate) use read::read;
+pub(crate) use syntax::start;
 pub(crate) use values::parts;

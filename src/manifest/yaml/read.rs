@@ -3,6 +3,7 @@
 use super::{
     document::Document,
     faults,
+    syntax::{explain, odd_key},
     tree::{Flaw, Tree},
     values::{MOST_DIRECTIVES, Values, mark_inside, one_directive_too_many},
 };
@@ -27,12 +28,25 @@ pub(crate) fn read(file: &SourceFile) -> Document {
         return Document::unreadable(faults::flaw(file, &flaw));
     }
     match Values::read(text, file.limits()) {
-        Ok(values) => faults::decode(file, &values),
-        Err(error) => Document::unreadable(syntax(file, &error)),
+        Ok(values) => match odd_key(file, &values) {
+            Some(problem) => Document::unreadable(problem),
+            None => faults::decode(file, &values),
+        },
+        Err(error) => Document::not_yaml(mistakes(file, &error)),
     }
 }
 
-/// The problem of a file that is not YAML. If the parser of places finds a flaw too, its words are better.
+/// The problems of a file that is not YAML.
+fn mistakes(file: &SourceFile, error: &serde_yaml::Error) -> Vec<Diagnostic> {
+    let mistaken = match Tree::parse(file.text(), file.limits()) {
+        Ok(_) | Err(Flaw::Syntax { .. }) => mark_inside(file.text()).is_none(),
+        Err(_) => false,
+    };
+    let found = if mistaken { explain(file) } else { Vec::new() };
+    if found.is_empty() { vec![syntax(file, error)] } else { found }
+}
+
+/// The problem of a file that is not YAML, if no mistake is found that people often make. If the parser of places finds a flaw too, its words are better.
 fn syntax(file: &SourceFile, error: &serde_yaml::Error) -> Diagnostic {
     if let Some(at) = mark_inside(file.text()) {
         let (line, column) = line_and_column(file.text(), at);

@@ -47,7 +47,8 @@ fn scalars_stay_as_they_are_written() {
         }
     }
     for nothing in ["~", "null", ""] {
-        assert_eq!(texts(&format!("messages:\n  m:\n   text: {nothing}\n")), [None], "{nothing}");
+        let text = format!("messages:\n  m:\n   text: {nothing}\n");
+        assert_eq!(codes(&text), ["empty-text"], "{nothing}");
     }
 }
 
@@ -99,10 +100,10 @@ fn every_problem_of_a_file_is_found_and_the_rest_is_kept() {
         codes,
         [
             "duplicate-key",
+            "needs-quotes",
             "unknown-field",
             "unknown-field",
             "unknown-field",
-            "wrong-type",
             "wrong-type"
         ]
     );

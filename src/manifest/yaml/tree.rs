@@ -1,10 +1,13 @@
 //! Where the values of a YAML document are written.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    borrow::Cow,
+    collections::{HashMap, HashSet},
+};
 
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Span as ParserSpan};
 
-use super::values::MAX_DEPTH;
+use super::{surrogates, values::MAX_DEPTH};
 use crate::manifest::limits::Limits;
 
 pub(crate) mod places;
@@ -124,7 +127,9 @@ impl Tree {
         let mut open: Vec<Open> = Vec::new();
         let (mut all, mut aliased) = (Size::default(), Size::default());
         let mut documents = 0;
-        let mut parser = Parser::new_from_str(text);
+        let text = surrogates::hidden(text);
+        let hidden = matches!(text, Cow::Owned(_));
+        let mut parser = Parser::new_from_str(&text);
         while let Some(event) = parser.next_event() {
             let (event, at) = event.map_err(|error| {
                 let at = mark(*error.marker());
@@ -161,6 +166,10 @@ impl Tree {
                     tree.push(at, What::Alias(target), None)
                 }
                 Event::Scalar(value, style, anchor, tag) => {
+                    let value = match hidden {
+                        true => Cow::Owned(surrogates::shown(&value).into_owned()),
+                        false => value,
+                    };
                     let size = Size { nodes: 1, bytes: value.len() as u64 };
                     all.add(size);
                     // The parser gives nothing the place of the sign behind it.

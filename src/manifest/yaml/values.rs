@@ -10,6 +10,7 @@ use serde::{
     },
 };
 
+use super::surrogates;
 use crate::manifest::limits::Limits;
 
 /// Deeper nesting than this is refused: the deepest field of a project is at 8.
@@ -37,7 +38,7 @@ pub(crate) enum Value<'t> {
 /// All values of a file. Aliases are replaced by what they stand for.
 #[derive(Debug)]
 pub(crate) struct Values<'t> {
-    source: &'t str,
+    source: Cow<'t, str>,
     values: Vec<Value<'t>>,
     /// Values with a tag such as `!secret`.
     pub(crate) tags: Vec<(ValueId, String)>,
@@ -57,10 +58,17 @@ impl<'t> Values<'t> {
         // Only aliases make more of a file than is written there.
         let most = parts(source).saturating_mul(3).saturating_add(limits.yaml_aliased);
         let most_bytes = (source.len() as u64 * 2).saturating_add(limits.yaml_aliased_bytes);
-        let mut reader = Reader { values: Vec::new(), tags: Vec::new(), most, most_bytes };
-        let input = serde_yaml::Deserializer::from_str(source);
-        Next { reader: &mut reader, depth: 0 }.deserialize(input)?;
-        let Reader { values, tags, .. } = reader;
+        let (source, values, tags) = match surrogates::hidden(source) {
+            Cow::Borrowed(source) => {
+                let (values, tags) = parse(source, most, most_bytes)?;
+                (Cow::Borrowed(source), values, tags)
+            }
+            Cow::Owned(source) => {
+                let (values, tags) = parse(&source, most, most_bytes)?;
+                let values: Result<_, _> = values.into_iter().map(put_together).collect();
+                (Cow::Owned(source), values?, tags)
+            }
+        };
         Ok(Self { source, values, tags, written: OnceCell::new() })
     }
 
@@ -119,12 +127,41 @@ impl<'t> Values<'t> {
     fn written(&self) -> &HashMap<ValueId, Box<str>> {
         self.written.get_or_init(|| {
             let mut found = HashMap::new();
-            let input = serde_yaml::Deserializer::from_str(self.source);
+            let input = serde_yaml::Deserializer::from_str(&self.source);
             // It could be read once, so it can be read again.
             let _ = Written { values: self, id: Self::ROOT, found: &mut found }.deserialize(input);
             found
         })
     }
+}
+
+/// The values of a text, and those with tags.
+type Parsed<'t> = (Vec<Value<'t>>, Vec<(ValueId, String)>);
+
+fn parse(source: &str, most: u64, most_bytes: u64) -> Result<Parsed<'_>, serde_yaml::Error> {
+    let mut reader = Reader { values: Vec::new(), tags: Vec::new(), most, most_bytes };
+    let input = serde_yaml::Deserializer::from_str(source);
+    Next { reader: &mut reader, depth: 0 }.deserialize(input)?;
+    Ok((reader.values, reader.tags))
+}
+
+/// A value of a text whose halves of characters were hidden.
+fn put_together(value: Value<'_>) -> Result<Value<'static>, serde_yaml::Error> {
+    Ok(match value {
+        Value::Text(text) => {
+            let text = surrogates::shown(&text).into_owned();
+            if surrogates::has_half(&text) {
+                return Err(serde_yaml::Error::custom("an escape is half of a character"));
+            }
+            Value::Text(Cow::Owned(text))
+        }
+        Value::Null => Value::Null,
+        Value::Bool(value) => Value::Bool(value),
+        Value::Int(value) => Value::Int(value),
+        Value::Number => Value::Number,
+        Value::List(items) => Value::List(items),
+        Value::Map(entries) => Value::Map(entries),
+    })
 }
 
 struct Reader<'t> {

@@ -240,7 +240,11 @@ fn a_selection_leaves_everything_else_alone() {
 
 #[test]
 fn a_protected_message_is_not_deleted_even_after_its_block_is_gone() {
-    let limits = Limits { creates: Limit::All, deletes: Limit::Percent(20.0), resends: Limit::Percent(20.0) };
+    let limits = Limits {
+        creates: Limit::All,
+        deletes: Limit::Percent(20.0),
+        resends: Limit::Percent(20.0),
+    };
     let mut world = with_record(Record { protect: true, ..record("hello@v", "Hi") });
     world.records.insert(address("other@v"), record("other@v", "Hi"));
     world.desired = vec![delivery(&spec("other"), "v", "Hi")];
@@ -260,7 +264,8 @@ fn a_protected_message_is_not_deleted_even_after_its_block_is_gone() {
 
 #[test]
 fn thresholds_bind_only_above_five_deliveries() {
-    let limits = Limits { creates: Limit::All, deletes: Limit::Percent(20.0), resends: Limit::Count(2) };
+    let limits =
+        Limits { creates: Limit::All, deletes: Limit::Percent(20.0), resends: Limit::Count(2) };
     let world = |kept: usize, gone: usize| {
         let mut world = World::default();
         for n in 0..kept + gone {
@@ -284,7 +289,8 @@ fn thresholds_bind_only_above_five_deliveries() {
 
 #[test]
 fn a_manifest_that_resolves_to_nothing_is_refused() {
-    let limits = Limits { creates: Limit::All, deletes: Limit::Percent(100.0), resends: Limit::Count(0) };
+    let limits =
+        Limits { creates: Limit::All, deletes: Limit::Percent(100.0), resends: Limit::Count(0) };
     let mut world = with_record(record("hello@v", "Hi"));
     assert!(matches!(
         &safety::check(&world.planned(), limits)[..],
