@@ -111,7 +111,11 @@ impl Lockfile {
         let mut states = BTreeMap::new();
         for Entry { environment, api, lineage } in document.states {
             Key::parse(&environment).map_err(|error| {
-                format!("{:?}: {}", environment, error.to_string().replace("a key", "an environment's name"))
+                format!(
+                    "{:?}: {}",
+                    environment,
+                    error.to_string().replace("a key", "an environment's name")
+                )
             })?;
             let name = (environment, api.to_string());
             if let Some(other) = states.insert(name.clone(), lineage)

@@ -100,7 +100,8 @@ pub(super) fn make(
             true => Budget::of_rehearsal(now, project.settings.requests_per_hour),
             false => Budget::at(
                 now,
-                meta.as_ref().and_then(|meta| budget_of(meta, &api, project.settings.requests_per_hour)),
+                meta.as_ref()
+                    .and_then(|meta| budget_of(meta, &api, project.settings.requests_per_hour)),
                 project.settings.requests_per_hour,
             ),
         },

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use super::{
     duplicates::{self, Duplicates},
+    failures::Failures,
     message_rows::{MessageRows, RowOutcome},
 };
 use crate::{
@@ -26,6 +27,9 @@ pub struct Deliveries<'p> {
     /// What all templates took so far.
     steps: u64,
     warnings: Vec<Diagnostic>,
+    /// What fails for some rows: told at the end, each once.
+    failures: Failures,
+    told: std::vec::IntoIter<Diagnostic>,
 }
 
 impl<'p> Deliveries<'p> {
@@ -51,6 +55,8 @@ impl<'p> Deliveries<'p> {
             room: String::new(),
             steps: 0,
             warnings: Vec::new(),
+            failures: Failures::default(),
+            told: Vec::new().into_iter(),
         }
     }
 
@@ -84,7 +90,12 @@ impl Iterator for Deliveries<'_> {
     fn next(&mut self) -> Option<Self::Item> {
         loop {
             if self.current.is_none() {
-                let (index, message) = self.queue.next()?;
+                let Some((index, message)) = self.queue.next() else {
+                    if self.told.len() == 0 {
+                        self.told = self.failures.take().into_iter();
+                    }
+                    return self.told.next().map(Err);
+                };
                 match MessageRows::new(self.project, index, message, self.visitor.as_deref()) {
                     Ok(current) => self.current = Some(current),
                     Err(problem) => return Some(Err(*problem)),
@@ -123,6 +134,7 @@ impl Iterator for Deliveries<'_> {
                 RowOutcome::Pass => {}
                 RowOutcome::End => {
                     self.warnings.extend(current.warnings());
+                    self.failures.add(current);
                     self.current = None;
                 }
             }

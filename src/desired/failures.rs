@@ -1,93 +1,199 @@
-//! Rows whose text or condition fails.
+//! Rows whose text or condition fails: each problem is told once, with the number of its rows.
+
+use std::{ops::Range, sync::Arc};
 
 use minijinja::{Error, ErrorKind};
 
 use super::{
+    failure::{Failed, Failure},
     message_rows::{MessageRows, RowOutcome},
     render::RenderError,
 };
 use crate::{
     diagnostics::{Code, Diagnostic},
     manifest::{Table, suggest, template},
-    model::VisitorId,
+    model::{VisitorId, number},
 };
 
-/// Rows that fail are reported one by one up to this number, for each message.
-const ENOUGH: usize = 5;
+/// Kinds of problems of one message: more of them are one.
+const MOST_KINDS: usize = 50;
+/// At most this number of other messages is named with a problem.
+const MOST_RELATED: usize = 5;
+
+/// One problem of the whole project, with the rows of all messages that have it.
+struct Gathered {
+    failure: Failure,
+    table: Arc<Table>,
+    problem: Diagnostic,
+    others: usize,
+    rows: Vec<u32>,
+}
+
+/// The problems of all messages; an empty column that several messages use is one.
+#[derive(Default)]
+pub(super) struct Failures(Vec<Gathered>);
+
+impl Failures {
+    /// Adds those of a message that is done.
+    pub(super) fn add(&mut self, message: &mut MessageRows<'_>) {
+        let mut failed: Vec<_> = std::mem::take(&mut message.failures).into_iter().collect();
+        failed.sort_by_key(|(_, failed)| (failed.in_condition, failed.range.start));
+        for (failure, failed) in failed {
+            let Failed { code, in_condition, range, help, rows } = failed;
+            let place = message.place_of(in_condition, range);
+            let table = &message.renderer.table;
+            let same = |known: &&mut Gathered| {
+                matches!(failure, Failure::Empty(_))
+                    && known.failure == failure
+                    && Arc::ptr_eq(&known.table, table)
+            };
+            if let Some(known) = self.0.iter_mut().find(same) {
+                known.rows.extend(rows);
+                known.others += 1;
+                if known.others <= MOST_RELATED {
+                    let why = format!("`{}` uses it here", message.message.spec.key);
+                    known.problem.related.push(crate::diagnostics::Related { place, message: why });
+                }
+                continue;
+            }
+            let mut problem = Diagnostic::error(code, String::new()).at(place);
+            problem.help = help;
+            let table = table.clone();
+            self.0.push(Gathered { failure, table, problem, others: 0, rows });
+        }
+    }
+
+    /// The problems, once all messages are done.
+    pub(super) fn take(&mut self) -> Vec<Diagnostic> {
+        std::mem::take(&mut self.0).into_iter().map(Gathered::told).collect()
+    }
+}
+
+impl Gathered {
+    fn told(self) -> Diagnostic {
+        let Self { failure, table, mut problem, others, mut rows } = self;
+        rows.sort_unstable();
+        rows.dedup();
+        let count = rows.len() as u64;
+        let first = rows.first().copied().unwrap_or_default();
+        let place = table.place(first);
+        let whom = match (table.is_csv(), count) {
+            (true, 1) => format!("in row {}", place.line),
+            (true, _) => format!("in {} rows, first in row {}", number(count), place.line),
+            (false, _) => {
+                let id = VisitorId::parse(table.visitor(first)).map(|id| id.masked());
+                let id = id.unwrap_or_default();
+                match count {
+                    1 => format!("for the visitor {id}"),
+                    _ => format!("for {} visitors, {id} among them", number(count)),
+                }
+            }
+        };
+        problem.message = match failure {
+            Failure::Empty(name) => format!("`{name}` is empty {whom}"),
+            Failure::Part { message, .. } => format!("{message}, {whom}"),
+            Failure::NoText => format!("this text is empty {whom}"),
+            Failure::Others => format!("this fails for other reasons too, {whom}"),
+        };
+        if others > MOST_RELATED {
+            let more = others - MOST_RELATED;
+            problem.message = format!("{}; {more} more messages use it", problem.message);
+        }
+        if table.is_csv() {
+            let words = if count == 1 { "this is the row" } else { "this is the first row" };
+            let related = crate::diagnostics::Related { place, message: words.to_owned() };
+            problem.related.insert(0, related);
+        }
+        problem
+    }
+}
 
 impl MessageRows<'_> {
     pub(super) fn failed_condition(&mut self, error: &Error, row: u32) -> RowOutcome {
         let Some(condition) = &self.message.condition else { return RowOutcome::Pass };
-        let ends = error.kind() == ErrorKind::OutOfFuel || template::is_same_for_all(error.kind());
-        if !ends && self.is_more() {
-            return RowOutcome::Pass;
-        }
         let range = template::range_of(error, &condition.text);
-        let place = template::place_in(&condition.source, &condition.text, range);
-        let message = match template::undefined_name(error) {
-            Some(name) => format!("`{name}` has no value"),
-            None => template::message_of(error),
-        };
-        if error.kind() == ErrorKind::OutOfFuel {
-            return self.give_up(Diagnostic::error(Code::BadWhere, message).at(place));
+        if error.kind() == ErrorKind::OutOfFuel || template::is_same_for_all(error.kind()) {
+            let place = template::place_in(&condition.source, &condition.text, range);
+            let message = template::message_of(error);
+            let problem = Diagnostic::error(Code::BadWhere, message).at(place);
+            return self.give_up(problem);
         }
-        if template::is_same_for_all(error.kind()) {
-            return self.report_once(Diagnostic::error(Code::BadWhere, message).at(place));
-        }
-        let message = format!("{message}, for {}", self.who(row));
-        self.report(Diagnostic::error(Code::BadWhere, message).at(place), row)
+        self.note(error, true, range, row)
     }
 
     pub(super) fn failed_text(&mut self, error: RenderError, source: &str, row: u32) -> RowOutcome {
         let at = &self.message.text.source;
-        let one_of_many = match &error {
-            RenderError::Empty => self.is_more(),
-            RenderError::TooLarge => false,
-            RenderError::Template(error) => self.is_one_of_many(error),
-        };
-        if one_of_many {
-            return RowOutcome::Pass;
-        }
-        let who = self.who(row);
         let error = match error {
             RenderError::Empty => {
-                let message = format!("this text is empty for {who}");
-                return self
-                    .report(Diagnostic::error(Code::EmptyText, message).at(at.place()), row);
+                self.record(Failure::NoText, Code::EmptyText, false, 0..source.len(), None, row);
+                return RowOutcome::Pass;
             }
             RenderError::TooLarge => {
-                let message = format!("this text grows beyond 1 MiB for {who}");
+                let message = format!("this text grows beyond 1 MiB for {}", self.who(row));
                 let problem = Diagnostic::error(Code::TemplateError, message).at(at.place());
                 return self.give_up(problem);
             }
             RenderError::Template(error) => error,
         };
-        let place = template::place_in(at, source, template::range_of(&error, source));
-        let Some(path) = template::undefined_name(&error) else {
+        let range = template::range_of(&error, source);
+        if error.kind() == ErrorKind::OutOfFuel || template::is_same_for_all(error.kind()) {
+            let place = template::place_in(at, source, range);
             let message = match error.kind() {
                 ErrorKind::OutOfFuel => {
-                    let message = format!("this text takes too many steps for {who}");
-                    return self.give_up(Diagnostic::error(Code::TemplateError, message).at(place));
+                    format!("this text takes too many steps for {}", self.who(row))
                 }
                 _ => template::message_of(&error),
             };
-            if template::is_same_for_all(error.kind()) {
-                return self.report_once(Diagnostic::error(Code::TemplateError, message).at(place));
-            }
-            let message = format!("{message}, for {who}");
-            return self.report(Diagnostic::error(Code::TemplateError, message).at(place), row);
+            return self.give_up(Diagnostic::error(Code::TemplateError, message).at(place));
+        }
+        self.note(&error, false, range, row)
+    }
+
+    /// Remembers what failed for a row.
+    fn note(
+        &mut self,
+        error: &Error,
+        in_condition: bool,
+        range: Range<usize>,
+        row: u32,
+    ) -> RowOutcome {
+        let Some(path) = template::undefined_name(error) else {
+            let message = template::message_of(error);
+            let (code, help) = template::cure_of(error).unzip();
+            let code = match code.unwrap_or(Code::TemplateError) {
+                Code::TemplateError if in_condition => Code::BadWhere,
+                code => code,
+            };
+            let failure = Failure::Part { code, in_condition, range: range.clone(), message };
+            self.record(failure, code, in_condition, range, help, row);
+            return RowOutcome::Pass;
         };
-        let name = path.split(['.', '[']).next().unwrap_or(path);
         let table: &Table = &self.renderer.table;
+        let column = template::column_of(path).filter(|name| table.column(name).is_some());
+        // A part of a text is missing whatever the cell has.
+        if let Some(column) =
+            column.filter(|column| path.ends_with(['\'', '"', ']']) || path.ends_with(*column))
+        {
+            let failure = Failure::Empty(column.to_owned());
+            let help = cure_of_empty(table, column, path);
+            let code = if in_condition { Code::BadWhere } else { Code::UndefinedVariable };
+            self.record(failure, code, in_condition, range, Some(help), row);
+            return RowOutcome::Pass;
+        }
+        if !self.unknown.insert(path.to_owned()) {
+            return RowOutcome::Pass;
+        }
+        let problem = self.no_variable(path).at(self.place_of(in_condition, range));
+        RowOutcome::Problem(Box::new(problem))
+    }
+
+    /// A variable that no row has.
+    fn no_variable(&self, path: &str) -> Diagnostic {
         let cure =
             format!("for a value that may be missing, write {{{{ {path} | default(\"…\") }}}}");
-        if table.column(name).is_some() {
-            let message = format!("`{path}` has no value for {who}");
-            let problem = Diagnostic::error(Code::UndefinedVariable, message).at(place).help(cure);
-            return self.report(problem, row);
-        }
+        let name = path.split(['.', '[']).next().unwrap_or(path);
         let vars = &self.renderer.vars;
-        let names = table.columns().chain(vars.keys().map(String::as_str));
+        let names = self.renderer.table.columns().chain(vars.keys().map(String::as_str));
         let known = vars.contains_key(name);
         let message = match (name, known) {
             ("visitor_id", _) => {
@@ -102,55 +208,52 @@ impl MessageRows<'_> {
             (None, Some(list)) => format!("there is {list}; {cure}"),
             (None, None) => cure,
         };
-        let mut problem = Diagnostic::error(Code::UndefinedVariable, message).at(place);
+        let mut problem = Diagnostic::error(Code::UndefinedVariable, message);
         problem.help = Some(help).filter(|_| name != "visitor_id");
-        self.told.insert(path.to_owned());
-        self.report_once(problem)
+        problem
     }
 
-    /// Whether a row's failure is only counted: to find its place takes time.
-    fn is_one_of_many(&mut self, error: &Error) -> bool {
-        let ends = error.kind() == ErrorKind::OutOfFuel || template::is_same_for_all(error.kind());
-        let of_the_row = match template::undefined_name(error) {
-            None => !ends,
-            Some(path) => {
-                let name = path.split(['.', '[']).next().unwrap_or(path);
-                if self.renderer.table.column(name).is_none() && self.told.contains(path) {
-                    return true;
-                }
-                self.renderer.table.column(name).is_some()
+    fn record(
+        &mut self,
+        failure: Failure,
+        code: Code,
+        in_condition: bool,
+        range: Range<usize>,
+        help: Option<String>,
+        row: u32,
+    ) {
+        self.failed += 1;
+        let many = self.failures.len() >= MOST_KINDS && !self.failures.contains_key(&failure);
+        let failure = if many { Failure::Others } else { failure };
+        let new = || Failed { code, in_condition, range, help, rows: Vec::new() };
+        self.failures.entry(failure).or_insert_with(new).rows.push(row);
+    }
+
+    /// Where a part of the text or of the condition is.
+    fn place_of(&self, in_condition: bool, range: Range<usize>) -> crate::model::Place {
+        let text = &self.message.text;
+        match (&self.message.condition, &self.text) {
+            (Some(condition), _) if in_condition => {
+                template::place_in(&condition.source, &condition.text, range)
             }
-        };
-        of_the_row && self.is_more()
-    }
-
-    /// Whether enough failures were shown; then this one is counted.
-    fn is_more(&mut self) -> bool {
-        let more = self.failed >= ENOUGH;
-        if more {
-            self.failed += 1;
-            self.more += 1;
+            (_, super::message_rows::Form::Template { source, .. })
+                if range != (0..source.len()) =>
+            {
+                template::place_in(&text.source, source, range)
+            }
+            _ => text.source.place(),
         }
-        more
     }
 
-    /// For what takes long to fail: the other rows are not tried.
+    /// For what takes long to fail, or fails for every row: the others are not tried.
     fn give_up(&mut self, problem: Diagnostic) -> RowOutcome {
         self.rows = 0..0;
         self.failed += 1;
         RowOutcome::Problem(Box::new(problem))
     }
 
-    /// For what fails for every row alike.
-    fn report_once(&mut self, problem: Diagnostic) -> RowOutcome {
-        if !self.unknown.insert(problem.message.clone()) {
-            return RowOutcome::Pass;
-        }
-        RowOutcome::Problem(Box::new(problem))
-    }
-
     /// `audiences/beta.csv:7 (visitor kZMv…xvg)`
-    fn who(&self, row: u32) -> String {
+    pub(super) fn who(&self, row: u32) -> String {
         let table = &self.renderer.table;
         let id = VisitorId::parse(table.visitor(row)).map(|id| id.masked()).unwrap_or_default();
         if table.is_csv() {
@@ -160,13 +263,18 @@ impl MessageRows<'_> {
             format!("the visitor {id}")
         }
     }
+}
 
-    fn report(&mut self, mut problem: Diagnostic, row: u32) -> RowOutcome {
-        self.failed += 1;
-        self.last.clone_from(&problem.place);
-        if self.renderer.table.is_csv() {
-            problem = problem.related(self.renderer.table.place(row), "this is the row");
-        }
-        RowOutcome::Problem(Box::new(problem))
-    }
+/// What to do about an empty cell.
+fn cure_of_empty(table: &Table, column: &str, path: &str) -> String {
+    let Some(other) = table.empty_default(column) else {
+        return format!(
+            "fill the cells, or ask for the value first: `{path} is defined and …`, \
+             {{% if {path} %}}"
+        );
+    };
+    format!(
+        "fill the cells, name a value for the empty ones: `{path} | default({other})`, or leave the rows out: \
+         `where: \"{path} is defined\"`"
+    )
 }

@@ -2,16 +2,24 @@
 
 use std::{cell::OnceCell, collections::HashSet, sync::Arc};
 
-use minijinja::{Error, Expression, Template};
+use minijinja::{Environment, Error};
 
 use super::{
     duplicates,
+    failure::OfMessage,
     render::{Renderer, Written},
 };
 use crate::{
     diagnostics::{Code, Diagnostic},
-    manifest::{Body, Message, Project, template},
-    model::Place,
+    manifest::{
+        Body, Message, Project,
+        template::{
+            self,
+            lints::{Finding, Levels},
+            program::Program,
+            scope::Scope,
+        },
+    },
 };
 
 /// Texts with more characters are worth a warning: the API documents no limit, but another
@@ -24,7 +32,8 @@ pub(super) struct MessageRows<'p> {
     pub(super) message: &'p Message,
     pub(super) renderer: Renderer,
     pub(super) text: Form<'p>,
-    pub(super) condition: Option<Expression<'p, 'static>>,
+    pub(super) condition: Option<Program<'p>>,
+    engine: &'p Environment<'p>,
     pub(super) written: Written,
     pub(super) written_condition: Written,
     pub(super) rows: std::ops::Range<usize>,
@@ -33,12 +42,13 @@ pub(super) struct MessageRows<'p> {
     pub(super) literal: OnceCell<Literal>,
     pub(super) sent: usize,
     pub(super) failed: usize,
-    pub(super) more: usize,
-    pub(super) last: Option<Place>,
-    /// What was said once because it is the same for every row.
-    pub(super) unknown: HashSet<String>,
+    /// What is looked for in the texts, and what was found.
+    lints: Levels,
+    lint: Vec<Finding>,
+    /// What fails for some rows.
+    pub(super) failures: OfMessage,
     /// The paths of variables that no row has, where that was said.
-    pub(super) told: HashSet<String>,
+    pub(super) unknown: HashSet<String>,
     pub(super) long: usize,
     pub(super) longest: usize,
 }
@@ -56,7 +66,7 @@ impl Literal {
 
 pub(super) enum Form<'p> {
     Literal(&'p Arc<str>),
-    Template { source: &'p str, template: Box<Template<'p, 'p>> },
+    Template { source: &'p str, program: Box<Program<'p>> },
 }
 
 /// What comes of one row.
@@ -80,19 +90,20 @@ impl<'p> MessageRows<'p> {
                     .at(message.text.source.place()),
             )
         };
+        let scope = Scope { table: &message.table, vars: &project.vars };
         // Both were compiled once when the project was loaded.
         let text = match &message.text.body {
             Body::Literal(text) => Form::Literal(text),
             Body::Template(source) => {
-                let template = project.engine.template_from_named_str("text", source);
-                let template = template.map_err(|error| broken(&error, Code::TemplateSyntax))?;
-                Form::Template { source, template: Box::new(template) }
+                let program = Program::text(source, &scope);
+                let program = program.map_err(|error| broken(&error, Code::TemplateSyntax))?;
+                Form::Template { source, program: Box::new(program) }
             }
         };
         let condition = match &message.condition {
             None => None,
             Some(condition) => {
-                let compiled = project.engine.compile_expression_owned(condition.text.to_string());
+                let compiled = Program::condition(&condition.text, &scope);
                 Some(compiled.map_err(|error| broken(&error, Code::BadWhere))?)
             }
         };
@@ -112,6 +123,7 @@ impl<'p> MessageRows<'p> {
             renderer: Renderer::new(message.table.clone(), project.vars.clone()),
             text,
             condition,
+            engine: &project.engine,
             written: Written::of(written),
             written_condition: Written::of(condition_text),
             rows,
@@ -119,30 +131,20 @@ impl<'p> MessageRows<'p> {
             literal: OnceCell::new(),
             sent: 0,
             failed: 0,
-            more: 0,
-            last: None,
+            lints: message.text.lints,
+            lint: Vec::new(),
+            failures: OfMessage::new(),
             unknown: HashSet::new(),
-            told: HashSet::new(),
             long: 0,
             longest: 0,
         })
     }
 
     pub(super) fn next(&mut self) -> RowOutcome {
-        let Some(position) = self.rows.next() else {
-            if self.more == 0 {
-                return RowOutcome::End;
-            }
-            let more = std::mem::take(&mut self.more);
-            let rows = if more == 1 { "row fails" } else { "rows fail" };
-            let message = format!("{more} more {rows}");
-            let problem = Diagnostic::error(Code::TemplateError, message);
-            let place = self.last.take().unwrap_or_else(|| self.message.text.source.place());
-            return RowOutcome::Problem(Box::new(problem.at(place)));
-        };
+        let Some(position) = self.rows.next() else { return RowOutcome::End };
         let row = self.renderer.table.row(position);
         if let Some(condition) = &self.condition {
-            match self.renderer.matches(condition, self.written_condition, row) {
+            match self.renderer.matches(self.engine, condition, self.written_condition, row) {
                 Ok(true) => {}
                 Ok(false) => return RowOutcome::Pass,
                 Err(error) => return self.failed_condition(&error, row),
@@ -150,14 +152,23 @@ impl<'p> MessageRows<'p> {
         }
         let text = match &self.text {
             Form::Literal(text) => (*text).clone(),
-            Form::Template { template, source } => {
-                match self.renderer.text(template, self.written, row) {
+            Form::Template { program, source } => {
+                match self.renderer.text(self.engine, program, self.written, row) {
                     Ok(text) => text,
                     Err(error) => return self.failed_text(error, source, row),
                 }
             }
         };
         self.sent += 1;
+        if self.lints.any() {
+            let Renderer { table, vars, .. } = &self.renderer;
+            let known = |name: &str| table.column(name).is_some() || vars.contains_key(name);
+            for mut finding in self.lints.of_text(&text, &known) {
+                self.lints.found(finding.code);
+                finding.message = format!("{}, for {}", finding.message, self.who(row));
+                self.lint.push(finding);
+            }
+        }
         if text.len() > LONG {
             let length = match &self.text {
                 Form::Literal(text) => self.literal.get_or_init(|| Literal::of(text)).chars,
@@ -169,8 +180,10 @@ impl<'p> MessageRows<'p> {
         RowOutcome::Delivery(text, row)
     }
 
-    pub(super) fn warnings(&self) -> Vec<Diagnostic> {
-        let mut warnings = Vec::new();
+    pub(super) fn warnings(&mut self) -> Vec<Diagnostic> {
+        let place = || self.message.text.source.place();
+        let found = std::mem::take(&mut self.lint).into_iter();
+        let mut warnings: Vec<_> = found.map(|finding| finding.told(place())).collect();
         if self.long > 0 {
             let message = match (&self.text, self.long) {
                 (Form::Literal(_), _) | (_, 1) => {

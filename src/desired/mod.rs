@@ -4,6 +4,7 @@
 mod check;
 mod deliveries;
 mod duplicates;
+mod failure;
 mod failures;
 mod message_rows;
 mod render;

@@ -1,7 +1,7 @@
 //! One text for one row.
 
 use std::{
-    fmt, io,
+    fmt,
     sync::{
         Arc,
         atomic::{AtomicU32, Ordering},
@@ -9,17 +9,14 @@ use std::{
 };
 
 use minijinja::{
-    Error, ErrorKind, Expression, Template, Value,
+    Environment, Error, ErrorKind, Value,
     value::{Enumerator, Object},
 };
 
 use crate::manifest::{
     Table, Vars,
-    template::{self, bounds},
+    template::{self, bounds, program::Program, scope::ROW},
 };
-
-/// No text needs more; a template that would make more is broken.
-const MAX_BYTES: usize = 1 << 20;
 
 /// What templates see: the row's columns, and below them the variables.
 struct Row {
@@ -29,19 +26,21 @@ struct Row {
     vars: Arc<Vars>,
     /// In `where`, an empty cell is an empty text; in texts, it counts as missing.
     empty: bool,
+    /// The cells alone, for `row["…"]`.
+    cells: Option<Value>,
 }
 
 impl Row {
     fn lookup(&self, name: &str) -> Option<Value> {
         let row = self.row.load(Ordering::Relaxed);
-        let cell = self.table.column(name).map(|column| self.table.cell(row, column));
-        match cell {
-            Some(cell) if !cell.is_empty() => Some(Value::from(cell)),
-            other => {
-                let var = self.vars.get(name).cloned();
-                var.or_else(|| other.filter(|_| self.empty).map(Value::from))
-            }
-        }
+        let Some(column) = self.table.column(name) else {
+            let var = self.vars.get(name).cloned();
+            return var.or_else(|| (name == ROW).then(|| self.cells.clone()).flatten());
+        };
+        let cell = self.table.value(row, column).or_else(|| self.vars.get(name).cloned());
+        // Of typed cells, an empty one is missing everywhere.
+        let is_text = self.table.column_type(column).is_none();
+        cell.or_else(|| (self.empty && is_text).then(|| Value::from("")))
     }
 }
 
@@ -83,7 +82,7 @@ pub(super) struct Renderer {
     row: Arc<AtomicU32>,
     in_text: Value,
     in_condition: Value,
-    buffer: Vec<u8>,
+    buffer: String,
     /// What all texts and conditions took.
     steps: u64,
 }
@@ -105,54 +104,54 @@ impl Renderer {
     pub(super) fn new(table: Arc<Table>, vars: Arc<Vars>) -> Self {
         let row = Arc::new(AtomicU32::new(0));
         let context = |empty| {
-            let (table, row, vars) = (table.clone(), row.clone(), vars.clone());
-            Value::from_object(Row { table, row, vars, empty })
+            let context = |vars, cells| {
+                let (table, row) = (table.clone(), row.clone());
+                Value::from_object(Row { table, row, vars, empty, cells })
+            };
+            let cells = context(Arc::default(), None);
+            context(vars.clone(), Some(cells))
         };
         let (in_text, in_condition) = (context(false), context(true));
-        Self { table, vars, row, in_text, in_condition, buffer: Vec::new(), steps: 0 }
+        Self { table, vars, row, in_text, in_condition, buffer: String::new(), steps: 0 }
     }
 
     /// The text for a row, without line breaks at its end.
     pub(super) fn text(
         &mut self,
-        template: &Template<'_, '_>,
+        engine: &Environment<'_>,
+        program: &Program<'_>,
         written: Written,
         row: u32,
     ) -> Result<Arc<str>, RenderError> {
         self.row.store(row, Ordering::Relaxed);
-        let context = self.in_text.clone();
         self.buffer.clear();
         bounds::start();
-        let mut out = Capped { buffer: &mut self.buffer, full: false };
-        let result = template.render_captured_to(context, &mut out);
-        let full = out.full;
+        let result = program.render(engine, self.in_text.clone(), &mut self.buffer);
         let steps = match &result {
-            Ok(captured) => captured.state().fuel_levels().map_or(0, |(consumed, _)| consumed),
+            Ok(steps) => *steps,
             Err(error) if error.kind() == ErrorKind::OutOfFuel => template::FUEL,
-            // It may have failed at the end. Few rows fail: after some, the others are not shown.
-            Err(_) => template::FUEL / 100,
+            // It may have failed at the end.
+            Err(_) => program.most_steps().unwrap_or(template::FUEL / 100),
         };
         self.steps += bounds::cost(steps, written.bytes, written.joins, self.buffer.len());
         match result {
-            _ if full => return Err(RenderError::TooLarge),
-            Err(error) => return Err(RenderError::Template(error)),
-            Ok(_) => {}
+            _ if bounds::is_full() => Err(RenderError::TooLarge),
+            Err(error) => Err(RenderError::Template(error)),
+            Ok(_) => finished(&self.buffer),
         }
-        // The engine writes whole texts only.
-        let text = std::str::from_utf8(&self.buffer).unwrap_or_default();
-        finished(text)
     }
 
     /// Whether a row is meant.
     pub(super) fn matches(
         &mut self,
-        condition: &Expression<'_, '_>,
+        engine: &Environment<'_>,
+        condition: &Program<'_>,
         written: Written,
         row: u32,
     ) -> Result<bool, Error> {
         self.row.store(row, Ordering::Relaxed);
         bounds::start();
-        let result = condition.eval(self.in_condition.clone());
+        let result = condition.eval(engine, self.in_condition.clone());
         // An expression has no loops: no step is made twice, and most are written with three
         // characters or more.
         self.steps += bounds::cost(written.bytes as u64 / 3, 0, written.joins, 0);
@@ -169,24 +168,4 @@ impl Renderer {
 fn finished(text: &str) -> Result<Arc<str>, RenderError> {
     let text = text.trim_end_matches(['\n', '\r']);
     if text.trim_start().is_empty() { Err(RenderError::Empty) } else { Ok(text.into()) }
-}
-
-struct Capped<'a> {
-    buffer: &'a mut Vec<u8>,
-    full: bool,
-}
-
-impl io::Write for Capped<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.buffer.len() + bytes.len() > MAX_BYTES {
-            self.full = true;
-            return Err(io::ErrorKind::FileTooLarge.into());
-        }
-        self.buffer.extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }

@@ -128,6 +128,10 @@ codes! {
     CsvQuote = "csv-quote",
     /// A character in a CSV file that no text has: a control character, or the sign for a letter that was lost.
     CsvCharacter = "csv-character",
+    /// A column that is named under `columns:` or in `row["…"]`, and that the audience does not have.
+    UnknownColumn = "unknown-column",
+    /// Cells that do not fit the type that `columns:` gives to their column.
+    BadCell = "bad-cell",
     /// A `where` that is not an expression, names something that is neither a column nor a variable, or fails for a row.
     BadWhere = "bad-where",
     /// A text with nothing in it.
@@ -136,6 +140,10 @@ codes! {
     TemplateSyntax = "template-syntax",
     /// A template variable that a row lacks.
     UndefinedVariable = "undefined-variable",
+    /// A comparison of a text with a number, or of other values that are not of one kind.
+    TypeMismatch = "type-mismatch",
+    /// A text such as `no` or `false` that stands as a condition, where every text counts as true.
+    TruthInWords = "truth-in-words",
     /// A template that fails for a row for another reason.
     TemplateError = "template-error",
     /// A window that ends before it starts.
@@ -150,6 +158,14 @@ codes! {
     TextTooLong = "text-too-long",
     /// Two messages with the same text for the same visitor.
     SameText = "same-text",
+    /// A name in single braces, `{name}`, which is sent as it stands.
+    SingleBraces = "single-braces",
+    /// A backslash and an `n` in a text, which is sent as it stands.
+    WrittenLineBreak = "written-line-break",
+    /// HTML in a text: a chat shows it as it stands.
+    HtmlInText = "html-in-text",
+    /// A text that begins with a blank line.
+    BlankStart = "blank-start",
     /// An audience without rows.
     EmptyAudience = "empty-audience",
     /// A message whose window has passed.

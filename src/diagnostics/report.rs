@@ -5,8 +5,8 @@ use std::{
 
 use serde_json::{Value, json};
 
-use super::{Diagnostic, Masks, Severity, Sources, sarif, show, workflow};
-use crate::model::{IdSource, KnownIds};
+use super::{Code, Diagnostic, Masks, Severity, Sources, sarif, show, workflow};
+use crate::model::{IdSource, KnownIds, Place};
 
 /// Nobody reads more excerpts.
 const MOST_IN_TEXT: usize = 500;
@@ -22,6 +22,13 @@ pub struct Report {
     diagnostics: Vec<Diagnostic>,
     sources: Sources,
     known: KnownIds,
+}
+
+/// An error without a place is about the project as a whole, and comes first; such a warning is about the run, and
+/// comes last.
+fn order(problem: &Diagnostic) -> (bool, &Option<Place>, Severity, Code) {
+    let of_the_run = problem.place.is_none() && !problem.is_error();
+    (of_the_run, &problem.place, problem.severity, problem.code)
 }
 
 impl Report {
@@ -77,9 +84,7 @@ impl Report {
     }
 
     fn tidy(&mut self) {
-        // Those without a place first: they are about the project as a whole.
-        self.diagnostics
-            .sort_by(|a, b| (&a.place, a.severity, a.code).cmp(&(&b.place, b.severity, b.code)));
+        self.diagnostics.sort_by(|a, b| order(a).cmp(&order(b)));
         let mut seen = HashSet::new();
         self.diagnostics.retain(|d| seen.insert((d.place.clone(), d.code, d.message.clone())));
     }

@@ -1,13 +1,13 @@
 //! Declared audiences, and the rows of each, read once and shared.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     path::{Path, PathBuf},
     sync::Arc,
 };
 
 use super::{
-    audience::{FileLines, MOST_BYTES, Table},
+    audience::{ColumnType, FileLines, MOST_BYTES, Table},
     context::Context,
     declared::Declared,
     folder::{ProjectFolder, unreadable},
@@ -26,6 +26,12 @@ use crate::{
 /// The folder of the file that something is written in: relative paths start there.
 pub(crate) type FolderOf<'a> = dyn Fn(&SourcePath) -> PathBuf + 'a;
 
+/// The types of columns, each with its place.
+pub(crate) type Types = Vec<(String, ColumnType, SourcePath)>;
+
+/// What audiences with the same rows have in common.
+type RowsKey = (PathBuf, Vec<(String, ColumnType)>);
+
 /// An audience, not yet read.
 pub(crate) enum Audience {
     /// The path is as the system knows it: audiences with the same one share its rows.
@@ -33,6 +39,7 @@ pub(crate) enum Audience {
         path: PathBuf,
         name: Arc<str>,
         at: SourcePath,
+        types: Types,
     },
     List {
         ids: Vec<String>,
@@ -46,14 +53,15 @@ pub(crate) struct Unused(Audience, Limits);
 impl Unused {
     /// Reads it, and returns its problems. `seen` has the files that were looked at, and
     /// whether they are empty.
-    pub(crate) fn check(&self, seen: &mut HashMap<PathBuf, bool>) -> Vec<Diagnostic> {
-        let known = self.0.file().and_then(|path| seen.get(path).copied());
+    pub(crate) fn check(&self, seen: &mut HashMap<RowsKey, bool>) -> Vec<Diagnostic> {
+        let file = self.0.file();
+        let known = file.as_ref().and_then(|path| seen.get(path).copied());
         let read = match known {
             Some(empty) => Ok(empty),
             None => self.0.read(&self.1).map(|table| table.is_empty()),
         };
-        if let (Some(path), None) = (self.0.file(), known) {
-            seen.insert(path.to_owned(), read.as_ref().is_ok_and(|empty| *empty));
+        if let (Some(path), None) = (file, known) {
+            seen.insert(path, read.as_ref().is_ok_and(|empty| *empty));
         }
         match read {
             Ok(true) => vec![self.0.empty()],
@@ -91,9 +99,17 @@ impl Audience {
                 }
                 let path = std::fs::canonicalize(&path).unwrap_or(path);
                 cx.sources.add(name.clone(), Arc::new(FileLines::new(path.clone(), true)));
-                Some(Self::File { path, name, at })
+                let types = types(&layers);
+                Some(Self::File { path, name, at, types })
             }
-            (None, Some((ids, at))) => Some(Self::List { ids: ids.clone(), at }),
+            (None, Some((ids, at))) => {
+                if let Some((_, columns)) = layers.get("columns", |raw| raw.columns.as_ref()) {
+                    let message = "a list of visitors has no columns: `columns` goes with `file`";
+                    cx.error(Code::BadRecipients, message, &columns.key());
+                    return None;
+                }
+                Some(Self::List { ids: ids.clone(), at })
+            }
             (Some(_), Some((_, second))) => {
                 let message = "an audience has a file or a list of visitors, not both";
                 cx.error(Code::BadRecipients, message, &second.key());
@@ -111,19 +127,25 @@ impl Audience {
 
     fn read(&self, limits: &Limits) -> Result<Table, Vec<Diagnostic>> {
         match self {
-            Self::File { path, name, at } => {
+            Self::File { path, name, at, types } => {
                 let bytes = files::read_unchanged(path, MOST_BYTES, Ending::LineBreak)
                     .map_err(|error| vec![unreadable(name, &error).at(at.place())])?;
-                Table::from_csv(name, bytes, limits)
+                let table = Table::from_csv(name, bytes, limits)?;
+                if types.is_empty() { Ok(table) } else { table.with_types(types) }
             }
             Self::List { ids, at } => Table::from_list(ids, at.clone()),
         }
     }
 
-    /// Its file, if it has one.
-    fn file(&self) -> Option<&PathBuf> {
+    /// Its file with the types of its columns, if it has one.
+    fn file(&self) -> Option<RowsKey> {
         match self {
-            Self::File { path, .. } => Some(path),
+            Self::File { path, types, .. } => {
+                let mut types: Vec<_> =
+                    types.iter().map(|(name, kind, _)| (name.clone(), *kind)).collect();
+                types.sort();
+                Some((path.clone(), types))
+            }
             Self::List { .. } => None,
         }
     }
@@ -134,6 +156,17 @@ impl Audience {
         };
         Diagnostic::warning(Code::EmptyAudience, "this audience has no visitors").at(place)
     }
+}
+
+/// The types of columns: those of an environment are laid over the rest.
+fn types(layers: &Layers<'_, raw::Audience>) -> Types {
+    let mut types = BTreeMap::new();
+    for layer in &layers.inner("columns", |raw| raw.columns.as_ref()).0 {
+        for (name, kind) in &layer.raw.0 {
+            types.insert(name.clone(), (*kind, layer.at.child(&**name)));
+        }
+    }
+    types.into_iter().map(|(name, (kind, at))| (name, kind, at)).collect()
 }
 
 /// That the file is there and inside the project.
@@ -175,7 +208,7 @@ pub(crate) struct Audiences {
     declared: Declared<Audience>,
     tables: HashMap<String, Option<Arc<Table>>>,
     /// By file, where it has been read.
-    files: HashMap<PathBuf, Option<Arc<Table>>>,
+    files: HashMap<RowsKey, Option<Arc<Table>>>,
 }
 
 impl Audiences {
@@ -202,7 +235,7 @@ impl Audiences {
             return None;
         };
         let file = audience.file();
-        let table = match file.and_then(|path| self.files.get(path)) {
+        let table = match file.as_ref().and_then(|path| self.files.get(path)) {
             Some(table) => {
                 if table.as_ref().is_some_and(|table| table.is_empty()) {
                     cx.problems.push(audience.empty());
@@ -212,7 +245,7 @@ impl Audiences {
             None => read(cx, audience),
         };
         if let Some(path) = file {
-            self.files.insert(path.clone(), table.clone());
+            self.files.insert(path, table.clone());
         }
         self.tables.insert(name.to_owned(), table.clone());
         table

@@ -10,12 +10,29 @@ use super::{
     raw,
     settings::{MOST_CONCURRENT, Settings, StateSetting, Threshold},
     source_path::SourcePath,
+    template::lints::{Level, Levels},
     unions::Threshold as RawThreshold,
 };
 use crate::{
     diagnostics::Code,
     model::{BaseUrl, ParseStateLocationError, StateLocation},
 };
+
+impl Levels {
+    /// With what the layers say otherwise.
+    pub(crate) fn over(self, layers: &Layers<'_, raw::Lints>) -> Self {
+        let [braces, line_break, html, blank] = self.0;
+        let level = |get: fn(&raw::Lints) -> Option<&Level>, below| {
+            layers.get("", get).map_or(below, |(level, _)| *level)
+        };
+        Self([
+            level(|raw| raw.single_braces.as_ref(), braces),
+            level(|raw| raw.written_line_break.as_ref(), line_break),
+            level(|raw| raw.html_in_text.as_ref(), html),
+            level(|raw| raw.blank_start.as_ref(), blank),
+        ])
+    }
+}
 
 impl Files {
     /// A section that is a mapping with fixed fields.
@@ -37,6 +54,12 @@ impl Files {
             layers.push(Layer { raw, at: at.child(name), faulty: false });
         }
         Layers(layers)
+    }
+
+    /// The lints of the project.
+    pub(crate) fn lints(&self) -> Levels {
+        let lints = self.section("lints", |raw| raw.lints.as_ref(), |raw| raw.lints.as_ref());
+        Levels::default().over(&lints)
     }
 
     /// A setting with an error is reported, and has its default.

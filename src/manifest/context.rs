@@ -7,7 +7,7 @@ use super::{
     folder::ProjectFolder,
     options::{DEFAULT_ENVIRONMENT, LoadOptions},
     source_path::SourcePath,
-    template::{self, checks::Refusal},
+    template::{self, checks::Refusal, lints::Levels},
     variables::Interpolated,
     vars::Vars,
 };
@@ -65,8 +65,13 @@ impl Context<'_> {
 
     /// Reports a template or condition that is refused.
     pub(crate) fn refuse(&mut self, code: Code, refusal: Refusal, source: &SourcePath, text: &str) {
-        let Refusal { range, message, help } = refusal;
+        let Refusal { range, message, help, code: own } = refusal;
         let place = template::place_in(source, text, range);
+        let code = match own {
+            // In `where`, these are problems of the condition.
+            Some(Code::TemplateError | Code::UndefinedVariable) if code == Code::BadWhere => code,
+            own => own.unwrap_or(code),
+        };
         self.problems.push(Diagnostic::error(code, message).at(place).help(help));
     }
 }
@@ -76,4 +81,5 @@ pub(crate) struct World<'a> {
     pub(crate) senders: &'a Declared<Sender>,
     pub(crate) engine: &'a Environment<'static>,
     pub(crate) vars: &'a Vars,
+    pub(crate) lints: Levels,
 }

@@ -273,6 +273,7 @@ fn misplaced(cx: &mut Context<'_>, raw: &raw::File, source: &SourcePath) {
         limits,
         safety,
         privacy,
+        lints,
         vars,
         environments,
         senders: _,
@@ -291,6 +292,7 @@ fn misplaced(cx: &mut Context<'_>, raw: &raw::File, source: &SourcePath) {
         ("limits", limits.is_some()),
         ("safety", safety.is_some()),
         ("privacy", privacy.is_some()),
+        ("lints", lints.is_some()),
         ("vars", vars.is_some()),
         ("environments", environments.is_some()),
     ];

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::{
+    audience::Table,
     audiences::Audiences,
     context::{Context, World},
     layers::Layers,
@@ -14,6 +15,9 @@ use super::{
     template::{
         self,
         checks::{self, Form},
+        lints::{Finding, Levels},
+        meaning, mistakes,
+        scope::Scope,
     },
     unions::NameOr,
     window::window,
@@ -44,7 +48,8 @@ pub(crate) fn message(
     let kind = layers.get("kind", |raw| raw.kind.as_ref());
     let sender = from(cx, world, layers, kind.as_ref().map(|(kind, at)| (**kind, at)));
     let recipients = recipients::to(cx, world, audiences, layers);
-    let text = text(cx, world, layers);
+    let table = recipients.as_ref().map(|(table, _)| table.as_ref());
+    let text = text(cx, world, layers, table);
     let window = window(cx, layers);
     let field = |name, get: fn(&raw::Message) -> Option<&bool>| layers.get(name, get);
     let spec = Spec {
@@ -153,6 +158,7 @@ fn text(
     cx: &mut Context<'_>,
     world: &World<'_>,
     layers: &Layers<'_, raw::Message>,
+    table: Option<&Table>,
 ) -> Option<Text> {
     let Some((text, source)) = layers.get("text", |raw| raw.text.as_ref()) else {
         // One with nothing behind it is told already.
@@ -171,23 +177,45 @@ fn text(
         return None;
     }
     let raw = layers.get("raw", |raw| raw.raw.as_ref()).is_some_and(|(raw, _)| *raw);
+    let known = |name: &str| {
+        world.vars.contains_key(name) || table.is_some_and(|table| table.column(name).is_some())
+    };
+    let own = layers.inner("lints", |raw| raw.lints.as_ref());
+    let mut lints = world.lints.over(&own);
     if raw || !template::is_template(trimmed) {
-        return Some(Text { body: Body::Literal(trimmed.into()), source });
+        lint(cx, lints.of_text(trimmed, &known), &source, text);
+        return Some(Text { body: Body::Literal(trimmed.into()), source, lints: Levels::none() });
     }
     if let Err(refusal) = checks::fits(text, Form::Text) {
         cx.refuse(Code::TemplateSyntax, refusal, &source, text);
         return None;
     }
+    let scope = table.map(|table| Scope { table, vars: world.vars });
     if let Err(error) = world.engine.template_from_named_str("text", text) {
-        let place = template::place_in(&source, text, template::range_of(&error, text));
-        let problem = Diagnostic::error(Code::TemplateSyntax, template::message_of(&error));
-        let help = "if the braces are part of the text, say `raw: true`";
-        cx.problems.push(problem.at(place).help(help));
-        return None;
-    }
-    if let Err(refusal) = checks::check(text, Form::Text) {
+        let refusal = mistakes::refusal(&error, text, Form::Text, scope.as_ref());
         cx.refuse(Code::TemplateSyntax, refusal, &source, text);
         return None;
     }
-    Some(Text { body: Body::Template(text.as_str().into()), source })
+    if let Err(refusal) = checks::check(text, Form::Text, scope.as_ref()) {
+        cx.refuse(Code::TemplateSyntax, refusal, &source, text);
+        return None;
+    }
+    let found = meaning::problems(text, Form::Text, scope);
+    if !found.is_empty() {
+        for refusal in found {
+            cx.refuse(Code::TemplateError, refusal, &source, text);
+        }
+        return None;
+    }
+    let found = lints.of_template(text, &known);
+    found.iter().for_each(|finding| lints.found(finding.code));
+    lint(cx, found, &source, text);
+    Some(Text { body: Body::Template(text.as_str().into()), source, lints })
+}
+
+fn lint(cx: &mut Context<'_>, found: Vec<Finding>, source: &SourcePath, text: &str) {
+    for finding in found {
+        let place = template::place_in(source, text, finding.range.clone());
+        cx.problems.push(finding.told(place));
+    }
 }

@@ -12,7 +12,7 @@ use minijinja::Environment;
 
 use super::{
     audience::Table, audiences::Unused, limits::Limits, settings::Settings,
-    source_path::SourcePath, vars::Vars,
+    source_path::SourcePath, template::lints::Levels, vars::Vars,
 };
 use crate::{
     diagnostics::Diagnostic,
@@ -130,6 +130,8 @@ impl Message {
 pub(crate) struct Text {
     pub(crate) body: Body,
     pub(crate) source: SourcePath,
+    /// What is still looked for in the texts that are sent.
+    pub(crate) lints: Levels,
 }
 
 #[derive(Debug)]

@@ -5,7 +5,9 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::{
+    audience::ColumnType,
     settings::MOST_CONCURRENT,
+    template::lints::Level,
     unions::{Entries, Forms, NameOr, Threshold, Var},
 };
 use crate::model::{Kind, OnMissing, OnUnknown};
@@ -74,6 +76,9 @@ files! {
         /// How output shows visitors.
         #[schemars(example = &json!({"mask_visitors": "auto"}))]
         privacy: Privacy,
+        /// What is looked for in texts: `off`, `warn` or `error` for each lint.
+        #[schemars(example = &json!({"html-in-text": "off"}))]
+        lints: Lints,
         /// Variables for templates: texts, whole numbers, true and false, lists, mappings. A number with a fraction is a text.
         #[schemars(example = &json!({"product": "Acme"}))]
         vars: Entries<Var>,
@@ -143,6 +148,27 @@ raw! {
         mask_visitors: super::settings::MaskVisitors,
     }
 
+    /// What is looked for in texts.
+    "a mapping with `single-braces`, `written-line-break`, `html-in-text`, `blank-start`"
+    Lints {
+        /// A name in single braces: `{name}`.
+        #[schemars(example = &json!("off"), extend("default" = "warn"))]
+        #[serde(rename = "single-braces")]
+        single_braces: Level,
+        /// A backslash and an `n`.
+        #[schemars(example = &json!("off"), extend("default" = "warn"))]
+        #[serde(rename = "written-line-break")]
+        written_line_break: Level,
+        /// HTML: `<b>`, `&nbsp;`.
+        #[schemars(example = &json!("off"), extend("default" = "warn"))]
+        #[serde(rename = "html-in-text")]
+        html_in_text: Level,
+        /// A blank line at the beginning.
+        #[schemars(example = &json!("error"), extend("default" = "warn"))]
+        #[serde(rename = "blank-start")]
+        blank_start: Level,
+    }
+
     /// A sender: `{ group: ID }`, `{ agent: ID }`, or `{ email, name, received_from }`.
     "a sender: { group: ID }, { agent: ID } or { email, name, received_from }"
     Sender {
@@ -172,6 +198,9 @@ raw! {
         /// The ids of the visitors.
         #[schemars(example = &json!(["kZMvWhf8npAu3H6qd57w2Hv6nh6rnxvg"]))]
         visitors: Vec<String>,
+        /// The types of columns: `text`, `integer`, `number`, `boolean`, `date`. A column without a type has texts, which are never compared with numbers.
+        #[schemars(example = &json!({"seats": "integer", "vip": "boolean", "since": "date"}))]
+        columns: Entries<ColumnType>,
     }
 
     /// A message: its text in the chat, its sender, and the visitors who get it.
@@ -207,6 +236,9 @@ raw! {
         /// The text is not a template.
         #[schemars(example = &json!(true), extend("default" = false))]
         raw: bool,
+        /// The lints of this message, where they differ from those of the project.
+        #[schemars(example = &json!({"html-in-text": "off"}))]
+        lints: Lints,
     }
 
     /// A window of time. Either end may be left out.

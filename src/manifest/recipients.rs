@@ -14,6 +14,8 @@ use super::{
     template::{
         self,
         checks::{self, Form},
+        meaning, mistakes,
+        scope::{ROW, Scope},
     },
     unions::NameOr,
 };
@@ -107,25 +109,38 @@ fn check_condition(
         cx.refuse(Code::BadWhere, refusal, &source, text);
         return None;
     }
-    let expression = match world.engine.compile_expression_owned(text.to_owned()) {
+    let scope = table.map(|table| Scope { table, vars: world.vars });
+    let compiled = match checks::unreadable(text) {
+        Some(error) => Err(error),
+        None => world.engine.compile_expression_owned(text.to_owned()),
+    };
+    let expression = match compiled {
         Ok(expression) => expression,
         Err(error) => {
-            let place = template::place_in(&source, text, template::range_of(&error, text));
-            let message = template::message_of(&error);
-            cx.problems.push(Diagnostic::error(Code::BadWhere, message).at(place));
+            let refusal = mistakes::refusal(&error, text, Form::Expression, scope.as_ref());
+            cx.refuse(Code::BadWhere, refusal, &source, text);
             return None;
         }
     };
-    if let Err(refusal) = checks::check(text, Form::Expression) {
+    if let Err(refusal) = checks::check(text, Form::Expression, scope.as_ref()) {
         cx.refuse(Code::BadWhere, refusal, &source, text);
         return None;
     }
     let table = table?;
+    let found = meaning::problems(text, Form::Expression, scope);
+    let refused = !found.is_empty();
+    let said: Vec<String> = found.iter().map(|refusal| refusal.message.clone()).collect();
+    for refusal in found {
+        cx.refuse(Code::BadWhere, refusal, &source, text);
+    }
     let mut unknown: Vec<String> = expression
         .undeclared_variables(false)
         .into_iter()
         .filter(|name| table.column(name).is_none() && !world.vars.contains_key(name))
         .filter(|name| world.engine.globals().all(|(global, _)| global != name))
+        .filter(|name| name != ROW)
+        .filter(|name| !said.iter().any(|said| said.contains(&format!("`{name}-"))))
+        .filter(|name| !said.iter().any(|said| said.contains(&format!("`{name}`"))))
         .collect();
     unknown.sort();
     for name in &unknown {
@@ -141,5 +156,5 @@ fn check_condition(
         };
         cx.problems.push(problem);
     }
-    unknown.is_empty().then(|| Condition { text: text.into(), source })
+    (unknown.is_empty() && !refused).then(|| Condition { text: text.into(), source })
 }

@@ -33,7 +33,9 @@ fn the_document_says_what_was_done() {
 fn a_run_of_so_many_requests_stops_in_good_order_and_the_next_goes_on() {
     let (project, sandbox) = (Project::many(5), Sandbox::start());
     let first = project.with(&sandbox, "apply --yes --max-requests 2").exits(3);
-    first.says(&["2 changes in 2 requests, 3 not tried"]).warns(&["run this again to go on: pushsync apply"]);
+    first
+        .says(&["2 changes in 2 requests, 3 not tried"])
+        .warns(&["run this again to go on: pushsync apply"]);
     assert_eq!(sandbox.counts(), [2, 0, 0, 0]);
     let second =
         project.with(&sandbox, "apply --yes --max-requests 2 --format json").exits(3).json();

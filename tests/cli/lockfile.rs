@@ -160,7 +160,11 @@ fn the_api_that_is_set_is_noted_in_the_lockfile() {
     project.run("state set-api https://api.brevo.com/v3").ok();
     assert!(lockfile(&project).contains("https://api.brevo.com/v3"));
     // The budget that the other server announced does not count.
-    project.run("plan --destroy").ok().says(&["100 left in this hour", "1 request"]).never_says(&["999,999"]);
+    project
+        .run("plan --destroy")
+        .ok()
+        .says(&["100 left in this hour", "1 request"])
+        .never_says(&["999,999"]);
     fs::remove_dir_all(project.join("state")).expect("removed");
     project.run("plan").exits(1).warns(&["is missing"]);
 }
@@ -179,7 +183,8 @@ fn where_the_lockfile_cannot_be_written_its_line_is_printed() {
 fn more_creates_than_the_project_allows_are_refused() {
     let (project, sandbox) = (project(), Sandbox::start());
     let rows: Vec<_> = (0..12).map(|n| format!("visitor-{n}")).collect();
-    let yaml = &"messages: { note: { from: support, to: { visitors: [ROWS] }, text: hi } }".replace("ROWS", &rows.join(", "));
+    let yaml = &"messages: { note: { from: support, to: { visitors: [ROWS] }, text: hi } }"
+        .replace("ROWS", &rows.join(", "));
     for (limit, allowed) in [("11", "12"), ("20%", "all")] {
         project.settings(&format!("safety: {{ max_creates: {limit} }}"), yaml);
         project.with(&sandbox, "plan").ok().warns(&["apply will refuse", "12 deliveries"]);

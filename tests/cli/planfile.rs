@@ -63,7 +63,10 @@ fn a_plan_is_for_its_environment_its_state_and_its_api() {
     let words = ["environment `default`", "this run is for `staging`"];
     refused(&project, &sandbox, "apply plan.json --env staging", &words);
     refused(&project, &sandbox, "apply plan.json --env default --sandbox", &["made for real"]);
-    project.run("plan --env default --out toy.json --sandbox").ok().warns(&["apply toy.json --sandbox"]);
+    project
+        .run("plan --env default --out toy.json --sandbox")
+        .ok()
+        .warns(&["apply toy.json --sandbox"]);
     refused(&project, &sandbox, "apply toy.json --env default", &["made with --sandbox"]);
     // Another state: the same project, applied elsewhere.
     let (here, there) = (Project::note("one"), Project::note("one"));

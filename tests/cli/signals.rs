@@ -25,7 +25,10 @@ fn an_interrupted_run_awaits_what_is_under_way_and_the_next_completes_it() {
         running.signal(signal);
         let ran = running.exits(3);
         let document = ran.json();
-        ran.warns(&["stopping: requests under way are awaited", "run this again to go on: pushsync apply"]);
+        ran.warns(&[
+            "stopping: requests under way are awaited",
+            "run this again to go on: pushsync apply",
+        ]);
         assert_eq!(document["stopped"], "signal");
         assert_eq!(document["unknown"], serde_json::json!([]));
         let applied = document["applied"].as_u64().expect("a number");

@@ -19,12 +19,13 @@ with the mark *in any file* may also be in the files that it includes.
 ";
 
 /// Where a definition is used, under which name, and what an example of it is called.
-const SECTIONS: [(&str, &str, &str, &str); 13] = [
+const SECTIONS: [(&str, &str, &str, &str); 14] = [
     ("the file", "", "", ""),
     ("Api", "api", "", ""),
     ("Limits", "limits", "", ""),
     ("Safety", "safety", "", ""),
     ("Privacy", "privacy", "", ""),
+    ("Lints", "lints", "", ""),
     ("Sender", "senders", "NAME", "support"),
     ("Audience", "audiences", "NAME", "beta"),
     ("Message", "messages", "KEY", "dark-mode"),

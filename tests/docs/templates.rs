@@ -44,7 +44,9 @@ fn of_the_engine(list: &str) -> BTreeSet<String> {
     let described = format!("{:?}", template_engine());
     let (_, names) = described.split_once(&format!("{list}: ")).expect("a list");
     let names = names.split([']', '}']).next().unwrap_or_default();
-    names.split('"').skip(1).step_by(2).map(str::to_owned).collect()
+    // Those that begin with `~` cannot be written in a template.
+    let names = names.split('"').skip(1).step_by(2).filter(|name| !name.starts_with('~'));
+    names.map(str::to_owned).collect()
 }
 
 #[test]

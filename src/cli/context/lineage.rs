@@ -107,7 +107,8 @@ impl Context {
         };
         let recover =
             format!("{recover}, or read an export back: {}", self.command("state import FILE"));
-        let anew = "If it is lost for good and everything may be sent again, apply with --new-state";
+        let anew =
+            "If it is lost for good and everything may be sent again, apply with --new-state";
         match mismatch {
             Mismatch::Missing { expected } => Failure::new(format!(
                 "the state of the environment {environment} is missing: {LOCKFILE} names the lineage {expected}, and `{place}` has no state of this environment"
@@ -144,10 +145,7 @@ impl Context {
     }
 }
 
-fn lineage_of(
-    runtime: &Runtime,
-    store: Option<&Arc<dyn Store>>,
-) -> Result<Option<Uuid>, Failure> {
+fn lineage_of(runtime: &Runtime, store: Option<&Arc<dyn Store>>) -> Result<Option<Uuid>, Failure> {
     let Some(store) = store else { return Ok(None) };
     Ok(Some(runtime.block_on(store.meta())?.lineage))
 }

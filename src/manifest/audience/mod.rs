@@ -1,5 +1,6 @@
 //! Visitors and their columns, from CSV files and lists.
 
+mod columns;
 mod csv;
 mod header;
 pub(crate) mod ids;
@@ -13,6 +14,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use columns::ColumnType;
 pub(crate) use lines::{FileLines, MOST_BYTES};
 pub use table::Table;
 

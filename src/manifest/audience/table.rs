@@ -1,10 +1,13 @@
-use std::{collections::HashMap, fmt, sync::Arc};
+use std::{borrow::Cow, collections::HashMap, fmt, sync::Arc};
 
-use super::{VISITOR_COLUMN, ids};
+use minijinja::Value;
+use unicode_normalization::{UnicodeNormalization, is_nfc};
+
+use super::{VISITOR_COLUMN, columns::ColumnType, ids};
 use crate::{
     diagnostics::{Code, Diagnostic},
-    manifest::source_path::SourcePath,
-    model::{Place, VisitorId, number as digits},
+    manifest::{source_path::SourcePath, suggest},
+    model::{self, Place, VisitorId, number as digits},
 };
 
 /// Up to this number, names are found sooner without an index.
@@ -19,6 +22,8 @@ pub struct Table {
     columns: Vec<Arc<str>>,
     /// Where each column is, by its name.
     places: HashMap<Arc<str>, usize>,
+    /// The declared types, if there are any.
+    types: Vec<Option<ColumnType>>,
     visitor: usize,
     rows: Rows,
     /// The rows in the order of visitors' ids.
@@ -57,12 +62,103 @@ impl Table {
         names.filter(|(at, _)| *at != self.visitor).map(|(_, name)| &**name)
     }
 
+    /// A column by its name, in whichever form the letters of the name are composed.
     pub(crate) fn column(&self, name: &str) -> Option<usize> {
+        let composed = composed(name);
+        let name = &*composed;
         let at = match self.columns.len() {
             0..=FEW => self.columns.iter().position(|column| **column == *name)?,
             _ => *self.places.get(name)?,
         };
         (at != self.visitor).then_some(at)
+    }
+
+    /// The type that is declared for a column.
+    pub(crate) fn column_type(&self, column: usize) -> Option<ColumnType> {
+        self.types.get(column).copied().flatten()
+    }
+
+    /// The value of a cell; `None` if it is empty.
+    pub(crate) fn value(&self, row: u32, column: usize) -> Option<Value> {
+        let cell = self.cell(row, column);
+        match self.column_type(column) {
+            _ if cell.is_empty() => None,
+            // The cells were checked.
+            Some(declared) if !cell.trim().is_empty() => declared.value(cell),
+            Some(_) => None,
+            None => Some(Value::from(cell)),
+        }
+    }
+
+    /// What stands for an empty cell of a column in advice.
+    pub(crate) fn empty_default(&self, column: &str) -> Option<&'static str> {
+        Some(match self.column(column).and_then(|column| self.column_type(column)) {
+            Some(ColumnType::Integer | ColumnType::Number) => "0",
+            Some(ColumnType::Boolean) => "false",
+            Some(ColumnType::Date) => return None,
+            Some(ColumnType::Text) | None => "'there'",
+        })
+    }
+
+    /// Gives types to columns. A cell that does not fit is a problem.
+    pub(crate) fn with_types(
+        mut self,
+        types: &[(String, ColumnType, SourcePath)],
+    ) -> Result<Self, Vec<Diagnostic>> {
+        let mut problems = Vec::new();
+        self.types = vec![None; self.columns.len()];
+        for (name, declared, source) in types {
+            let Some(column) = self.column(name) else {
+                let message = match &**name {
+                    VISITOR_COLUMN => "the visitor's id has no type".to_owned(),
+                    _ => format!("the audience has no column `{name}`"),
+                };
+                let mut problem =
+                    Diagnostic::error(Code::UnknownColumn, message).at(source.key().place());
+                problem.help = suggest::among(name, self.columns());
+                problems.push(problem);
+                continue;
+            };
+            self.types[column] = Some(*declared);
+            problems.extend(self.unfit(column, *declared, source));
+        }
+        if problems.is_empty() { Ok(self) } else { Err(problems) }
+    }
+
+    /// The cells of a column that do not fit its type, told as one problem.
+    fn unfit(
+        &self,
+        column: usize,
+        declared: ColumnType,
+        source: &SourcePath,
+    ) -> Option<Diagnostic> {
+        let rows = 0..u32::try_from(self.order.len()).unwrap_or(u32::MAX);
+        let is_unfit = |row: &u32| {
+            let cell = self.cell(*row, column);
+            !cell.trim().is_empty() && declared.value(cell).is_none()
+        };
+        let mut unfit = rows.filter(is_unfit);
+        let first = unfit.next()?;
+        let count = 1 + unfit.count();
+        let name = &self.columns[column];
+        let place = self.place(first);
+        let shown: String = self.cell(first, column).chars().take(30).collect();
+        let more = match count {
+            1 => String::new(),
+            _ => format!(", and {} more cells are not", model::number(count as u64 - 1)),
+        };
+        let whole = format!(
+            "`{name}` is `{shown}` in row {}, which is not {}{more}",
+            place.line,
+            declared.expected()
+        );
+        let problem = Diagnostic::error(Code::BadCell, whole).at(place);
+        let why = format!("the column is declared `{}` here", declared.name());
+        Some(
+            problem
+                .related(source.place(), why)
+                .help("mend the cells, or give the column the type `text`"),
+        )
     }
 
     /// The row at `position` in the order of visitors' ids.
@@ -135,9 +231,17 @@ impl Table {
         origin: Origin,
         mut problems: Vec<Diagnostic>,
     ) -> Result<Self, Vec<Diagnostic>> {
+        let columns: Vec<Arc<str>> = columns
+            .into_iter()
+            .map(|name| match composed(&name) {
+                Cow::Borrowed(_) => name,
+                Cow::Owned(composed) => composed.into(),
+            })
+            .collect();
         let places = columns.iter().enumerate().map(|(at, name)| (name.clone(), at)).collect();
         let count = u32::try_from(rows.ends.len() / columns.len().max(1)).unwrap_or(u32::MAX);
-        let mut table = Self { columns, places, visitor, rows, order: Vec::new(), origin };
+        let (types, order) = Default::default();
+        let mut table = Self { columns, places, types, visitor, rows, order, origin };
         let mut order: Vec<u32> = (0..count).collect();
         let ids = || (0..count).map(|row| table.visitor(row).as_bytes());
         let first = ids().next().unwrap_or_default();
@@ -170,6 +274,11 @@ impl Table {
         table.order = order;
         Ok(table)
     }
+}
+
+/// A name with its letters composed (NFC): `é` as one character, however it is written.
+fn composed(name: &str) -> Cow<'_, str> {
+    if name.is_ascii() || is_nfc(name) { name.into() } else { name.nfc().collect() }
 }
 
 fn in_common(one: &[u8], other: &[u8]) -> usize {

@@ -6,8 +6,13 @@
 use std::cell::Cell;
 
 use minijinja::{
-    Environment, Error, ErrorKind, State, Value, filters, functions, tests,
+    Environment, Error, ErrorKind, Output, State, Value, filters, functions, tests,
     value::{Rest, ValueKind, ValueOrKwargs},
+};
+
+use super::{
+    compare,
+    filters::{countable, own},
 };
 
 /// What one value may weigh: its bytes, and [`ELEMENT`] for each value inside it.
@@ -24,12 +29,40 @@ thread_local! {
     static WORK: Cell<usize> = const { Cell::new(0) };
     /// The largest value since then.
     static LARGEST: Cell<usize> = const { Cell::new(0) };
+    /// The bytes that values added to the text since then.
+    static WRITTEN: Cell<usize> = const { Cell::new(0) };
+}
+
+/// No text needs more; a template that would make more is broken.
+const MAX_TEXT: usize = 1 << 20;
+
+/// Whether the text grew too large since [`start`].
+pub(crate) fn is_full() -> bool {
+    WRITTEN.get() > MAX_TEXT
+}
+
+/// Writes a value into the text.
+fn written(out: &mut Output<'_>, _: &mut State<'_, '_>, value: &Value) -> Result<(), Error> {
+    let made;
+    let text = match value.as_str() {
+        Some(text) => text,
+        None => {
+            made = value.to_string();
+            &made
+        }
+    };
+    WRITTEN.set(WRITTEN.get() + text.len());
+    if is_full() {
+        return Err(Error::new(ErrorKind::WriteFailure, "a text has at most 1 MiB"));
+    }
+    out.write_str(text).map_err(Error::from)
 }
 
 /// A text begins.
 pub(crate) fn start() {
     WORK.set(0);
     LARGEST.set(0);
+    WRITTEN.set(0);
 }
 
 /// What a text took, of which the engine made `steps` steps, in about as long steps: one step may
@@ -132,6 +165,30 @@ fn anything(_: &[Value]) -> Result<(), Error> {
     Ok(())
 }
 
+fn ordered(args: &[Value]) -> Result<(), Error> {
+    compare::ordered(args, None)
+}
+
+fn grouped(args: &[Value]) -> Result<(), Error> {
+    compare::ordered(args, Some(1))
+}
+
+fn sorted(args: &[Value]) -> Result<(), Error> {
+    compare::ordered_values(args)
+}
+
+fn distinct(args: &[Value]) -> Result<(), Error> {
+    compare::ordered(args, None)
+}
+
+fn chosen(args: &[Value]) -> Result<(), Error> {
+    compare::chosen(args, None)
+}
+
+fn chosen_by(args: &[Value]) -> Result<(), Error> {
+    compare::chosen(args, Some(1))
+}
+
 fn at_most(bytes: Option<usize>) -> Result<(), Error> {
     if bytes.is_some_and(|bytes| bytes <= MAX_VALUE) { Ok(()) } else { Err(too_large()) }
 }
@@ -182,13 +239,20 @@ pub(super) fn fill(engine: &mut Environment<'_>) {
         };
     }
     filters! {
-        anything: abs attr bool capitalize default dictsort escape first float groupby int items
-            last length lines list lower map max min reject rejectattr reverse round safe select
-            selectattr sort split string sum title trim unique upper;
+        anything: abs attr capitalize default escape first items last length lines list lower map
+            reverse round safe split string sum trim upper;
+        countable: float int;
+        ordered: max min sort;
+        grouped: groupby;
+        sorted: dictsort;
+        distinct: unique;
+        chosen: reject select;
+        chosen_by: rejectattr selectattr;
         replaced: replace;
         joined: join;
         formatted: format;
     }
+    own(engine, |engine, name, filter| engine.add_filter(name, guarded(filter, anything)));
     let count = Value::from_function(filters::length);
     engine.add_filter("count", guarded(count, anything));
     let default = Value::from_function(filters::default);
@@ -196,6 +260,8 @@ pub(super) fn fill(engine: &mut Environment<'_>) {
     let escape = Value::from_function(filters::escape);
     engine.add_filter("e", guarded(escape, anything));
 
+    compare::fill(engine);
+    engine.set_formatter(written);
     macro_rules! tests {
         ($($test:ident: $($name:literal)+;)+) => {
             $($(engine.add_test($name, tests::$test);)+)+
@@ -204,30 +270,17 @@ pub(super) fn fill(engine: &mut Environment<'_>) {
     tests! {
         is_boolean: "boolean";
         is_defined: "defined";
-        is_divisibleby: "divisibleby";
         is_endingwith: "endingwith";
-        is_eq: "eq" "equalto" "==";
-        is_even: "even";
-        is_false: "false";
         is_float: "float";
-        is_ge: "ge" ">=";
-        is_gt: "gt" "greaterthan" ">";
-        is_in: "in";
         is_integer: "integer" "int";
         is_iterable: "iterable";
-        is_le: "le" "<=";
         is_lower: "lower";
-        is_lt: "lt" "lessthan" "<";
         is_mapping: "mapping";
-        is_ne: "ne" "!=";
         is_none: "none";
         is_number: "number";
-        is_odd: "odd";
-        is_sameas: "sameas";
         is_sequence: "sequence";
         is_startingwith: "startingwith";
         is_string: "string";
-        is_true: "true";
         is_undefined: "undefined";
         is_upper: "upper";
     }

@@ -19,7 +19,12 @@ use minijinja::{
     syntax::SyntaxConfig,
 };
 
-use super::expressions::{is_joint, is_list, is_number, outermost, parts, variable};
+use super::{
+    expressions::{is_joint, is_list, is_number_with, outermost, parts, variable},
+    scope::Scope,
+    values::Kind,
+};
+use crate::diagnostics::Code;
 
 /// A longer template is not a message.
 const MAX_BYTES: usize = 64 << 10;
@@ -42,11 +47,23 @@ pub(crate) struct Refusal {
     pub(crate) range: Range<usize>,
     pub(crate) message: String,
     pub(crate) help: String,
+    /// The kind of problem, if it is none of the place where the template stands.
+    pub(crate) code: Option<Code>,
 }
 
 impl Refusal {
     fn new(range: Range<usize>, message: impl Into<String>, help: impl Into<String>) -> Self {
-        Self { range, message: message.into(), help: help.into() }
+        Self { range, message: message.into(), help: help.into(), code: None }
+    }
+
+    /// One with a code of its own.
+    pub(super) fn coded(
+        code: Code,
+        range: Range<usize>,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) -> Self {
+        Self { code: Some(code), ..Self::new(range, message, help) }
     }
 }
 
@@ -110,18 +127,28 @@ pub(crate) fn fits(text: &str, form: Form) -> Result<(), Refusal> {
     Ok(())
 }
 
+/// A sign that is none of the language: behind an expression, the engine would not look at it.
+pub(crate) fn unreadable(text: &str) -> Option<Error> {
+    tokenize(text, true, SyntaxConfig::default()).find_map(Result::err)
+}
+
 /// Looks at a template that the engine could compile.
-pub(crate) fn check(text: &str, form: Form) -> Result<(), Refusal> {
+pub(crate) fn check(text: &str, form: Form, scope: Option<&Scope<'_>>) -> Result<(), Refusal> {
+    let is_number = |name: &str| scope.and_then(|scope| scope.kind(name)) == Some(Kind::Number);
     // The engine could parse it, so it can be parsed again.
     let odd = |error: Error| Refusal::new(0..text.len(), error.to_string(), "write it plainer");
     match form {
-        Form::Expression => check_shown(text, &[&parse_expr(text).map_err(odd)?]),
+        Form::Expression => check_shown(text, &[&parse_expr(text).map_err(odd)?], &is_number),
         Form::Text => {
             let template = parse(text, "text", SyntaxConfig::default()).map_err(odd)?;
             check_words(text)?;
             let statements = statements(&template);
             let joined = joined_names(&statements);
-            statements.iter().try_for_each(|statement| check_statement(text, statement, &joined))
+            let own: HashSet<&str> = statements.iter().flat_map(|one| locals(one)).collect();
+            let numbers = |name: &str| !own.contains(name) && is_number(name);
+            statements
+                .iter()
+                .try_for_each(|statement| check_statement(text, statement, &joined, &numbers))
         }
     }
 }
@@ -142,8 +169,18 @@ fn check_words(text: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
+/// The names that a statement gives to values.
+pub(super) fn locals<'t>(statement: &Stmt<'t>) -> Vec<&'t str> {
+    let target = match statement {
+        Stmt::Set(set) => &set.target,
+        Stmt::ForLoop(each) => &each.target,
+        _ => return Vec::new(),
+    };
+    parts(target).into_iter().filter_map(variable).collect()
+}
+
 /// All statements, each before those inside it.
-fn statements<'s, 't>(template: &'s Stmt<'t>) -> Vec<&'s Stmt<'t>> {
+pub(super) fn statements<'s, 't>(template: &'s Stmt<'t>) -> Vec<&'s Stmt<'t>> {
     let mut found = Vec::new();
     let mut next = vec![template];
     while let Some(statement) = next.pop() {
@@ -196,6 +233,7 @@ fn check_statement(
     text: &str,
     statement: &Stmt<'_>,
     joined: &HashSet<&str>,
+    numbers: &dyn Fn(&str) -> bool,
 ) -> Result<(), Refusal> {
     let capture = |span: Span| {
         let start = span.start_offset as usize;
@@ -203,8 +241,8 @@ fn check_statement(
         Refusal::new(start..start + "set".len(), message, "write {% set name = value %}")
     };
     match statement {
-        Stmt::EmitExpr(shown) => check_shown(text, &[&shown.expr]),
-        Stmt::IfCond(condition) => check_shown(text, &[&condition.expr]),
+        Stmt::EmitExpr(shown) => check_shown(text, &[&shown.expr], numbers),
+        Stmt::IfCond(condition) => check_shown(text, &[&condition.expr], numbers),
         Stmt::ForLoop(each) => {
             let shown: Vec<_> = std::iter::once(&each.iter).chain(&each.filter_expr).collect();
             if each.recursive {
@@ -217,14 +255,14 @@ fn check_statement(
                 ));
             }
             check_bound(text, &each.iter, true, joined)?;
-            check_shown(text, &shown)
+            check_shown(text, &shown, numbers)
         }
         Stmt::Set(set) => {
             if variable(&set.target).is_none() {
                 return Err(capture(set.span()));
             }
             check_bound(text, &set.expr, false, joined)?;
-            check_shown(text, &[&set.expr])
+            check_shown(text, &[&set.expr], numbers)
         }
         Stmt::SetBlock(block) => Err(capture(block.span())),
         _ => Ok(()),
@@ -276,7 +314,11 @@ fn check_bound(
 
 /// What one tag shows or compares may be put together, but not from many parts; and only numbers are
 /// multiplied: `"x" * 100000000` is a text of 100 MB.
-fn check_shown(text: &str, shown: &[&Expr<'_>]) -> Result<(), Refusal> {
+fn check_shown(
+    text: &str,
+    shown: &[&Expr<'_>],
+    numbers: &dyn Fn(&str) -> bool,
+) -> Result<(), Refusal> {
     let parts: Vec<_> = shown.iter().flat_map(|expr| parts(expr)).collect();
     let mut joints: Vec<_> =
         parts.iter().filter(|part| is_joint(part)).map(|part| sign(text, part)).collect();
@@ -295,7 +337,9 @@ fn check_shown(text: &str, shown: &[&Expr<'_>]) -> Result<(), Refusal> {
     }
     for part in parts {
         let args: &[CallArg<'_>] = match part {
-            Expr::BinOp(two) if matches!(two.op, BinOpKind::Mul) && !is_number(part) => {
+            Expr::BinOp(two)
+                if matches!(two.op, BinOpKind::Mul) && !is_number_with(part, numbers) =>
+            {
                 let help = "put `|int` or `|float` behind both sides: \
                             {{ price|float * seats|int }}";
                 let at = sign(text, part);

@@ -11,7 +11,7 @@ fn made(text: &str) -> Result<String, String> {
     let engine = engine();
     checks::fits(text, Form::Text).map_err(|refusal| refusal.message)?;
     let template = engine.template_from_named_str("text", text).map_err(|e| e.to_string())?;
-    checks::check(text, Form::Text).map_err(|refusal| refusal.message)?;
+    checks::check(text, Form::Text, None).map_err(|refusal| refusal.message)?;
     bounds::start();
     let context = context! {
         name => "Ada", seats => "40", price => "9.5", xs => vec!["b", "a", "b"],
@@ -117,9 +117,9 @@ fn a_small_text_cannot_grow_into_a_huge_one() {
     refused("{{ [name, name] ~ name }}", "lists cannot be put together");
     refused("{{ name ~ (name, name) }}", "lists cannot be put together");
     refused("{{ range(*xs) }}", "stand for arguments");
-    assert!(checks::check("'x' * 99999999 == name", Form::Expression).is_err());
+    assert!(checks::check("'x' * 99999999 == name", Form::Expression, None).is_err());
     let good = "seats|int * 2 > 3 and name in ['a', name]";
-    assert_eq!(checks::check(good, Form::Expression), Ok(()));
+    assert_eq!(checks::check(good, Form::Expression, None), Ok(()));
 }
 
 #[test]

@@ -4,7 +4,8 @@ use std::ops::Range;
 
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior};
 
-use super::bounds;
+use super::{bounds, compare::Cure};
+use crate::diagnostics::Code;
 
 /// The steps that one text may take: far more than any message needs. With what [`super::checks`] and
 /// [`bounds`] leave to one step, it takes seconds at the very worst.
@@ -55,11 +56,16 @@ pub(crate) fn message_of(error: &Error) -> String {
         None => error.kind().to_string(),
     };
     let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
+    while let Some(cause) = source.filter(|cause| !cause.is::<Cure>()) {
         message = format!("{message}: {cause}");
         source = cause.source();
     }
     message.replace("<string>", "the text").replace("<expression>", "the expression")
+}
+
+/// What to do about an error, if it says so.
+pub(crate) fn cure_of(error: &Error) -> Option<(Code, String)> {
+    Cure::of(error)
 }
 
 /// Whether an error is in the template itself, and not in the values of a row.
@@ -80,6 +86,16 @@ pub(crate) fn undefined_name(error: &Error) -> Option<&str> {
     let before = detail.find("` is undefined")?;
     let start = detail[..before].rfind('`')? + 1;
     Some(&detail[start..before])
+}
+
+/// The column that a path of an error begins with: `name`, `row["First Name"]`.
+pub(crate) fn column_of(path: &str) -> Option<&str> {
+    if let Some(rest) = path.strip_prefix("row[") {
+        let quote = rest.chars().next().filter(|quote| matches!(quote, '"' | '\''))?;
+        return rest[1..].split(quote).next();
+    }
+    let path = path.strip_prefix("row.").unwrap_or(path);
+    path.split(['.', '[']).next()
 }
 
 #[cfg(test)]

@@ -92,6 +92,11 @@ pub(super) fn is_joint(expr: &Expr<'_>) -> bool {
 
 /// Whether this is a number or an error, whatever the values are: `3`, `x|int`, `x|round(2)`, `a - b`.
 pub(super) fn is_number(expr: &Expr<'_>) -> bool {
+    is_number_with(expr, &|_| false)
+}
+
+/// The same, where some names are known to be numbers.
+pub(super) fn is_number_with(expr: &Expr<'_>, numbers: &dyn Fn(&str) -> bool) -> bool {
     let mut next = vec![expr];
     while let Some(expr) = next.pop() {
         let number = match expr {
@@ -99,6 +104,18 @@ pub(super) fn is_number(expr: &Expr<'_>) -> bool {
             Expr::UnaryOp(one) if matches!(one.op, UnaryOpKind::Neg) => {
                 next.push(&one.expr);
                 true
+            }
+            Expr::Var(var) => numbers(var.id),
+            Expr::Filter(filter) if matches!(filter.name, "default" | "d") => {
+                next.extend(&filter.expr);
+                filter.args.iter().all(|arg| match arg {
+                    CallArg::Pos(arg) => {
+                        next.push(arg);
+                        true
+                    }
+                    _ => false,
+                }) && filter.expr.is_some()
+                    && filter.args.len() == 1
             }
             // `|int("…")` may be that text.
             Expr::Filter(filter) => {
