@@ -56,9 +56,7 @@ impl Project {
         let mut command = Command::new(env!("CARGO_BIN_EXE_pushsync"));
         without_this_machines(&mut command);
         command.arg("-C").arg(self.folder()).arg("--state").arg(self.state());
-        if let Some(environment) = &self.environment {
-            command.args(["--env", environment]);
-        }
+        command.args(["--env", self.environment.as_deref().unwrap_or("default")]);
         command.args(args).current_dir(self.temp.path()).output().expect("the program runs")
     }
 

@@ -24,11 +24,9 @@ pub struct Report {
     known: KnownIds,
 }
 
-/// An error without a place is about the project as a whole, and comes first; such a warning is about the run, and
-/// comes last.
+/// Those without a place first: they are about the project as a whole. What concerns the run comes last.
 fn order(problem: &Diagnostic) -> (bool, &Option<Place>, Severity, Code) {
-    let of_the_run = problem.place.is_none() && !problem.is_error();
-    (of_the_run, &problem.place, problem.severity, problem.code)
+    (problem.code == Code::NewState, &problem.place, problem.severity, problem.code)
 }
 
 impl Report {

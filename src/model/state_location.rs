@@ -111,9 +111,8 @@ impl StateLocation {
             Self::Folder(_) => true,
             Self::Postgres(url) | Self::Bucket(url) => {
                 let rest = url.expose_secret().split_once("://").map_or("", |(_, rest)| rest);
-                let user = rest.split(['/', '?']).next().unwrap_or_default();
                 let has_password =
-                    user.rsplit_once('@').is_some_and(|(user, _)| user.contains(':'));
+                    rest.rsplit_once('@').is_some_and(|(user, _)| user.contains([':', '/']));
                 let bucket = matches!(self, Self::Bucket(_));
                 // A password that is not encoded may hold any of these.
                 let strange =

@@ -84,8 +84,7 @@ pub enum Refusal {
     },
     /// Too many creates.
     #[error(
-        "this plan creates {creates} {}, and the state has {managed}; safety.max_creates is {limit}",
-        if *creates == 1 { "delivery" } else { "deliveries" }
+        "this plan creates {creates} deliveries, and the state has {managed}; safety.max_creates is {limit}"
     )]
     TooManyCreates {
         /// How many.

@@ -97,6 +97,7 @@ fn page(plan: &Plan, view: View<'_>) -> Result<String, Error> {
         counts,
         unchanged_count => humanize::number(plan.summary.unchanged),
         requests => summary::visitors_and_requests(plan),
+        serial => plan.state.serial,
         state => summary::state(plan),
         refusals => Serde(List::new("note refused", "apply will refuse this plan", refusals)),
         protection => Serde(List::new("note", "Protection", protection)),

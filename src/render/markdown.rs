@@ -49,7 +49,12 @@ pub(super) fn plan(plan: &Plan, view: View<'_>) -> String {
     }));
     entries.extend(unchanged(plan, view));
     entries.extend(warnings(&plan.diagnostics));
-    let foot = format!("\n<sub>As of {:.0}. {}.</sub>\n", plan.as_of, code(&state(plan)));
+    let foot = format!(
+        "\n<sub>As of {:.0}, state serial {}. {}.</sub>\n",
+        plan.as_of,
+        plan.state.serial,
+        code(&state(plan))
+    );
     assemble(head, &entries, &foot, view)
 }
 

@@ -102,11 +102,11 @@ pub(super) fn whereabouts(plan: &Plan) -> String {
     }
 }
 
-/// The state, and the moment of it.
+/// The state. Its serial depends on how commits were grouped: it is for reports, not for people at a terminal.
 pub(super) fn state(plan: &Plan) -> String {
     let location = one_line(&plan.location);
     match plan.state.lineage {
-        Some(_) => format!("State: {location} (serial {})", plan.state.serial),
+        Some(_) => format!("State: {location}"),
         None => format!("State: {location} (does not exist yet)"),
     }
 }

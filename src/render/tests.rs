@@ -56,7 +56,7 @@ fn an_empty_plan_says_that_nothing_changes() {
     plan.changes.clear();
     plan.unchanged.clear();
     plan.summary = crate::plan::Summary::of(&[], 12);
-    assert_eq!(text(&plan, 80, true), "No changes: 12 deliveries are as they should be.\n");
+    assert_eq!(text(&plan, 80, true), "This plan is for the environment default.\nState: state.\nNo changes: 12 deliveries are as they should be.\n");
 }
 
 #[test]

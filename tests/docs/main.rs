@@ -307,6 +307,8 @@ fn every_command_that_is_shown_exists() {
                 .take_while(|word| word != ">")
                 .map(|word| match &*word {
                     "KEY" => "welcome".to_owned(),
+                    "OLD" if command.contains("rename") => "live".to_owned(),
+                    "NEW" if command.contains("rename") => "production".to_owned(),
                     "ADDRESS" | "OLD" => "welcome@kZMv".to_owned(),
                     "NEW" => "hello@kZMv".to_owned(),
                     "N" => "5".to_owned(),

@@ -216,7 +216,7 @@ mod tests {
     use super::Cli;
 
     /// Those that print a script, a file or a page as it is, or no data at all.
-    const WITHOUT: [&str; 15] = [
+    const WITHOUT: [&str; 16] = [
         "init",
         "import",
         "completions",
@@ -225,6 +225,7 @@ mod tests {
         "state rm",
         "state mv",
         "state resolve",
+        "state rename",
         "state set-api",
         "state export",
         "state import",

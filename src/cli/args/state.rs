@@ -47,8 +47,9 @@ pub(crate) enum StateArgs {
     },
     /// Say what became of deliveries whose answer was lost; without arguments, list them
     Resolve(ResolveArgs),
-    /// Write the state as JSON lines: a backup that diffs well. With PUSHSYNC_STATE_KEY, the lines
-    /// are encrypted
+    /// Write the state as JSON lines: a backup that diffs well
+    ///
+    /// With PUSHSYNC_STATE_KEY, the lines are encrypted.
     Export {
         /// The file [default: stdout]
         #[arg(value_hint = ValueHint::FilePath)]
@@ -63,8 +64,9 @@ pub(crate) enum StateArgs {
         #[arg(value_hint = ValueHint::FilePath)]
         file: PathBuf,
     },
-    /// Copy the state of this environment elsewhere, and use it there from then on. With
-    /// PUSHSYNC_STATE_KEY, it is encrypted there
+    /// Copy the state of this environment elsewhere, and use it there from then on
+    ///
+    /// With PUSHSYNC_STATE_KEY, it is encrypted there.
     Migrate {
         /// A folder, postgres://…, or s3://bucket/prefix
         #[arg(long, value_name = "URL")]
@@ -73,7 +75,7 @@ pub(crate) enum StateArgs {
         #[arg(long)]
         plain: bool,
     },
-    /// Give the state of an environment the name of another one, after the environment was renamed
+    /// Give the state of an environment that was renamed its new name
     Rename {
         /// The environment's name until now
         #[arg(value_parser = Key::parse)]

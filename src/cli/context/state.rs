@@ -2,7 +2,7 @@
 
 use std::{
     env,
-    path::PathBuf,
+    path::{Component, Path, PathBuf},
     sync::{Arc, PoisonError},
     time::Duration,
 };
@@ -149,8 +149,11 @@ impl Context {
 
     /// The place of the state for messages: without passwords, and without what variables hold.
     pub(crate) fn place_of(&self, state: &SelectedState) -> String {
-        let location = self.output.hidden_values().replace(state.location().to_string());
-        location.strip_prefix("./").map_or(location.clone(), str::to_owned)
+        let shown = match state.location() {
+            StateTarget::Folder(folder) => lexically_clean(folder).display().to_string(),
+            elsewhere => elsewhere.to_string(),
+        };
+        self.output.hidden_values().replace(shown)
     }
 
     /// Opens the state to change it; `None` if it does not exist and `mode` does not create it.
@@ -360,6 +363,19 @@ impl Context {
     pub(crate) fn only_sandbox_has_state(&self, state: &SelectedState) -> bool {
         !self.global.sandbox && state.sandbox_journal().exists()
     }
+}
+
+/// The path as people would write it, without `a/..`.
+fn lexically_clean(path: &Path) -> PathBuf {
+    let mut clean = PathBuf::new();
+    for component in path.components() {
+        match (component, clean.components().next_back()) {
+            (Component::ParentDir, Some(Component::Normal(_))) => _ = clean.pop(),
+            (Component::CurDir, _) => {}
+            (component, _) => clean.push(component),
+        }
+    }
+    clean
 }
 
 /// Waits for a store before the command has a runtime.

@@ -161,7 +161,7 @@ pub(super) fn everything() -> Plan {
     let planned = plan(inputs, desired.into_iter().map(Ok), located).expect("a plan");
     let support = Sender::Group("PjRBMhWGen6aRHjif".into());
     let senders = SenderNames::of(&planned.changes, &[("support".to_owned(), support)].into());
-    Plan { senders, ..planned }
+    Plan { senders, location: "state".into(), ..planned }
 }
 
 pub(super) fn change(key: &str, n: usize, reason: Reason, operation: Operation) -> Change {
