@@ -27,7 +27,7 @@ pub(super) fn lost(project: &Project, plan: &Plan) -> Vec<Diagnostic> {
     let doubts = project.doubts.iter().map(|doubt| {
         let Diagnostic { message, help, .. } = &doubt.warning;
         let help = format!(
-            "{}. If the messages are to go, name them under `removed:`, or take the pattern or the link away",
+            "{}. If the messages are to go, name them under `removed:`, or take the pattern, the link or the file away",
             help.as_deref().unwrap_or("correct it")
         );
         Diagnostic {

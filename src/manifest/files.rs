@@ -217,7 +217,7 @@ impl Files {
             seen.insert(real)
         });
         if !cx.problems.iter().any(|problem| problem.code == Code::Limit) {
-            left_out(cx, &near, main_has_no_include);
+            left_out(&mut files, cx, &near, main_has_no_include);
         }
         Some(files)
     }
@@ -307,7 +307,7 @@ fn misplaced(cx: &mut Context<'_>, raw: &raw::File, source: &SourcePath) {
 const MOST_NAMED: usize = 5;
 
 /// `.yml` and `.YAML` are so common endings that files left out because of them are worth a warning.
-fn left_out(cx: &mut Context<'_>, paths: &[PathBuf], by_default: bool) {
+fn left_out(files: &mut Files, cx: &mut Context<'_>, paths: &[PathBuf], by_default: bool) {
     let Some(first) = paths.first() else { return };
     let named = paths.iter().take(MOST_NAMED).map(|path| format!("`{}`", cx.folder.name(path)));
     let mut names: Vec<String> = named.collect();
@@ -334,7 +334,7 @@ fn left_out(cx: &mut Context<'_>, paths: &[PathBuf], by_default: bool) {
             format!("rename it, or add \"{folder}/*.{ending}\" to `include:` in {PROJECT_FILE}")
         }
     };
-    cx.problems.push(Diagnostic::warning(Code::NotIncluded, message).at(place).help(help));
+    files.doubt(cx, Diagnostic::warning(Code::NotIncluded, message).at(place).help(help));
 }
 
 fn no_project(root: &Path) -> Diagnostic {

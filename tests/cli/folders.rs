@@ -96,6 +96,23 @@ fn a_pattern_that_matches_nothing_deletes_nothing() {
 }
 
 #[test]
+fn a_file_whose_ending_changed_deletes_nothing() {
+    let (project, sandbox) = (project(), Sandbox::start());
+    project.with(&sandbox, "apply --yes").ok();
+    let may = project.join("messages/may");
+    for ending in ["YAML", "yml"] {
+        let renamed = may.join("a").with_extension(ending);
+        fs::rename(may.join("a.yaml"), &renamed).expect("movable");
+        for command in ["plan", "apply --yes --allow-deletes all"] {
+            let said = project.with(&sandbox, command).exits(1);
+            said.warns(&["error[not-included]", ending, "1 delivery of `hi` would go"]);
+        }
+        fs::rename(renamed, may.join("a.yaml")).expect("movable");
+    }
+    project.with(&sandbox, "plan --detailed-exitcode").exits(0);
+}
+
+#[test]
 fn a_link_that_leads_nowhere_deletes_nothing_and_an_editors_lock_disturbs_nobody() {
     let (project, sandbox) = (project(), Sandbox::start());
     let may = project.join("messages/may");

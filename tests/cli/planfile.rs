@@ -78,7 +78,7 @@ fn a_plan_is_for_its_environment_its_state_and_its_api() {
     there.file("plan.json", here.read("plan.json"));
     refused(&there, &sandbox, "apply plan.json", &["another state", "lineage"]);
     // No state at all.
-    refused(&here, &sandbox, "apply plan.json --state elsewhere", &["there is no state here"]);
+    refused(&here, &sandbox, "apply plan.json --state elsewhere", &["is missing", "lineage"]);
     assert!(!here.join("elsewhere").exists());
 }
 

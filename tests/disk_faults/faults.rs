@@ -128,7 +128,7 @@ fn a_full_disk_is_told_as_one_at_the_first_opening() {
         log.on_bad_disk(scene.command(), full, library)
             .exits(1)
             .warns(&["No space left on device", "bad-disk", "the disk is full: free space on it"])
-            .never_says(&["damaged", "panicked", "--state"]);
+            .never_says(&["damaged", "panicked", "--state DIR"]);
         scene.ends_well().unwrap_or_else(|what| panic!("write {at}: {what}"));
     }
 }

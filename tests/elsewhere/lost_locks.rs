@@ -21,6 +21,13 @@ use crate::{
     support::{ADA, Answer, Fake, Project, Run, many, until},
 };
 
+/// The option that names the environment of a project that has one.
+fn environment_of(project: &Project) -> String {
+    let yaml = project.read("pushsync.yaml");
+    let name = yaml.split_once("environments: { ").and_then(|(_, rest)| rest.split(':').next());
+    name.map(|name| format!("--env {name}")).unwrap_or_default()
+}
+
 /// One way in which a run can lose its lock.
 struct Loss {
     name: &'static str,
@@ -52,7 +59,8 @@ fn losses() -> Vec<Loss> {
             there: Box::new(at.clone()),
             taking_over: Box::new(at.clone()),
             take: Box::new(move |project| {
-                at(project.run("state unlock --force")).ok();
+                let environment = environment_of(project);
+                at(project.run(&format!("state unlock --force {environment}"))).ok();
             }),
             told: &["its lock was taken over by `pushsync apply`", "which has given it back"],
         });

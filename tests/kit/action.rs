@@ -82,7 +82,9 @@ impl Job {
         let env =
             env.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
         let folder = TempDir::new().expect("a folder");
-        Self { inputs: BTreeMap::new(), env, event, folder }
+        // The project of these tests has environments.
+        let inputs = BTreeMap::from([("environment".to_owned(), "default".to_owned())]);
+        Self { inputs, env, event, folder }
     }
 
     pub(crate) fn input(mut self, name: &str, value: impl Into<String>) -> Self {

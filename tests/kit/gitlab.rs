@@ -57,6 +57,7 @@ impl Lab {
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .env("HOME", repository.path().join(".git"))
             .env("CI_PROJECT_DIR", repository.path())
+            .env("PUSHSYNC_ENV", "default")
             .env("CI_JOB_TOKEN", "glcbt-token")
             .env("CI_API_V4_URL", self.fake.base_url())
             .env("CI_PROJECT_ID", "5")

@@ -86,6 +86,7 @@ impl Repository {
         let done = Command::new(env!("CARGO_BIN_EXE_pushsync"))
             .args(args.split_whitespace())
             .current_dir(self.path())
+            .env("PUSHSYNC_ENV", "default")
             .env("PUSHSYNC_STATE", self.state())
             .env("BREVO_BASE_URL", self.sandbox.base_url())
             .env("BREVO_API_KEY", KEY)
