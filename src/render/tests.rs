@@ -10,10 +10,13 @@ mod markup;
 mod plans;
 mod sizes;
 
-use plans::{address, everything};
+use plans::{address, everything, sized};
 
-use super::{Format, View, plan as show};
-use crate::plan::Plan;
+use super::{Format, View, plan as show, question};
+use crate::{
+    model::{BaseUrl, Endpoint},
+    plan::{Plan, Summary},
+};
 
 /// A plan in a format, with visitors masked.
 fn masked(plan: &Plan, format: Format) -> String {
@@ -55,8 +58,11 @@ fn an_empty_plan_says_that_nothing_changes() {
     let mut plan = everything();
     plan.changes.clear();
     plan.unchanged.clear();
-    plan.summary = crate::plan::Summary::of(&[], 12);
-    assert_eq!(text(&plan, 80, true), "This plan is for the environment default.\nState: state.\nNo changes: 12 deliveries are as they should be.\n");
+    plan.summary = Summary::of(&[], 12);
+    assert_eq!(
+        text(&plan, 80, true),
+        "This plan is for the environment default.\nState: state.\nNo changes: 12 deliveries are as they should be.\n"
+    );
 }
 
 #[test]
@@ -71,4 +77,32 @@ fn what_came_from_outside_cannot_steer_the_terminal() {
     let text = text(&everything(), 80, true);
     assert!(!text.contains('\u{1b}'));
     assert!(text.contains("\\u{1b}[31m"), "{text}");
+}
+
+#[test]
+fn the_question_names_environment_api_counts_and_visitors() {
+    let ask = |counts: &dyn Fn(&mut Summary), api: Endpoint| {
+        let mut plan = sized(3);
+        plan.environment = "production".into();
+        plan.api = api;
+        plan.summary = Summary::default();
+        counts(&mut plan.summary);
+        question(&plan)
+    };
+    let brevo = || Endpoint::At(BaseUrl::brevo());
+    assert_eq!(
+        ask(&|summary| summary.create = 3, brevo()),
+        "Apply to production: 3 messages to 2 visitors?"
+    );
+    let mixed = |summary: &mut Summary| {
+        (summary.create, summary.update, summary.delete) = (1, 1, 1);
+    };
+    assert_eq!(
+        ask(&mixed, Endpoint::Sandbox),
+        "Apply to production, in the sandbox: 1 message to 2 visitors, 1 update and 1 delete?"
+    );
+    assert_eq!(
+        ask(&|summary| summary.delete = 3, brevo()),
+        "Apply to production: 3 deletes for 2 visitors?"
+    );
 }

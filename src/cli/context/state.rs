@@ -316,7 +316,8 @@ impl Context {
         }
         let real = |path: &Path| path.canonicalize().ok();
         if real(folder).is_some() && real(folder) == real(&self.global.directory) {
-            let own = "the state cannot be in the project's folder itself: it needs a folder of its own";
+            let own =
+                "the state cannot be in the project's folder itself: it needs a folder of its own";
             return Err(Failure::new(own)
                 .help("write `state: state`, or name another folder with --state")
                 .about_state());
