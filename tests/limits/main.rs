@@ -73,7 +73,7 @@ fn bounded(group: &str) {
             let format = FORMATS[planned % FORMATS.len()];
             planned += 1;
             let sandbox: &[&str] = if shape.before.is_some() { &["--sandbox"] } else { &[] };
-            check(&[&["plan", "--format", format], sandbox].concat());
+            check(&[&["plan", "--env", "default", "--format", format], sandbox].concat());
         }
     }
     assert!(failed.is_empty(), "{failed}");

@@ -69,6 +69,14 @@ pub(crate) fn stands_for_nothing(text: &str) -> bool {
 
 /// Why a text that could be an id by its characters is none; and the cure.
 fn mistaken(id: &str) -> Option<(String, &'static str)> {
+    // Nearly all ids: longer than each of the words, and without signs. A rounded number begins with a digit or a sign.
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    if id.len() > 16
+        && id.starts_with(|c: char| c.is_ascii_alphabetic())
+        && id.bytes().all(is_plain)
+    {
+        return None;
+    }
     if stands_for_nothing(id) {
         let cure = "leave out rows without a visitor, or give this row its id";
         return Some((
@@ -108,7 +116,9 @@ fn mistaken(id: &str) -> Option<(String, &'static str)> {
 }
 
 fn has_placeholder(text: &str) -> bool {
-    ["${", "{{", "<%"].iter().any(|sign| text.contains(sign))
+    // Nearly no id has any of these.
+    text.bytes().any(|byte| matches!(byte, b'{' | b'<'))
+        && ["${", "{{", "<%"].iter().any(|sign| text.contains(sign))
 }
 
 /// `1.23457E+15`, also with a comma, as spreadsheets show long numbers.
