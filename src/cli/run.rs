@@ -57,6 +57,7 @@ fn dispatch(mut cli: Cli, output: Output) -> Result<u8, Failure> {
     context.check_state_keys()?;
     let ended = carry_out(&context, cli.command);
     // Every state is closed by now.
+    let ended = ended.map_err(|failure| context.with_whole_commands(failure));
     let mut close_errors = context.close_errors.take().into_iter().map(Failure::of_closing);
     match (ended, close_errors.next()) {
         (ended, None) => ended,

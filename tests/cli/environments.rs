@@ -140,6 +140,9 @@ fn where_there_are_environments_one_must_be_named() {
         run.warns(&["no environment was named", "--env", "staging", "--env default"]);
     }
     assert_eq!(sandbox.total(), 0);
+    // What an error says to type names it too.
+    let run = project.run("state list --env staging").exits(1);
+    run.warns(&["`pushsync apply --env staging`"]);
     // Commands that neither send nor read a state do not ask.
     project.run("show note").ok();
     project.run("schema").ok();

@@ -161,6 +161,38 @@ impl Context {
         Self::new(global, self.output.clone()).command(command)
     }
 
+    /// The same failure, whose commands in backticks are about this project, environment and state. The rooms that
+    /// wrote them do not know these.
+    pub(crate) fn with_whole_commands(&self, mut failure: Failure) -> Failure {
+        let plain = self.command("x").to_string() == "pushsync x";
+        if !plain {
+            for text in failure.messages.iter_mut().chain(&mut failure.help) {
+                *text = self.whole_commands(text);
+            }
+        }
+        failure
+    }
+
+    fn whole_commands(&self, text: &str) -> String {
+        let mut before = "";
+        let parts = text.split('`').enumerate().map(|(at, part)| {
+            // Who holds a lock is no command to type.
+            let told = at % 2 == 1 && !before.ends_with(" by ");
+            before = part;
+            let command = part.strip_prefix("pushsync ").filter(|_| told);
+            let of_project = |command: &&str| {
+                let first = command.split(' ').next().unwrap_or_default();
+                let is_whole = [" -C ", " --env ", " --state "].iter().any(|o| command.contains(o));
+                ["apply", "plan", "refresh", "import", "state"].contains(&first) && !is_whole
+            };
+            match command.filter(of_project) {
+                Some(command) => self.command(command).to_string(),
+                None => part.to_owned(),
+            }
+        });
+        parts.collect::<Vec<_>>().join("`")
+    }
+
     /// The runtime of a command. One thread carries all requests, because they mostly wait for the API;
     /// a sandbox gets a second one for its server.
     pub(crate) fn runtime(&self) -> Result<Runtime, Failure> {

@@ -314,20 +314,23 @@ impl Context {
         if mode == Mode::MustExist && !folder.exists() {
             return Ok(());
         }
-        let real = |path: &Path| path.canonicalize().ok();
-        if real(folder).is_some() && real(folder) == real(&self.global.directory) {
-            let own =
-                "the state cannot be in the project's folder itself: it needs a folder of its own";
-            return Err(Failure::new(own)
-                .help("write `state: state`, or name another folder with --state")
-                .about_state());
-        }
         let mut checked = self.checked_folders.lock().unwrap_or_else(PoisonError::into_inner);
         if checked.insert(folder.clone())
             && let Some(warning) =
                 state_folder::check(folder, &self.global.directory).map_err(Failure::about_state)?
         {
             self.output.warning(&self.output.hidden_values().replace(warning));
+        }
+        drop(checked);
+        let real = |path: &Path| path.canonicalize().ok();
+        if !state.is_sandbox()
+            && real(folder).is_some()
+            && real(folder) == real(&self.global.directory)
+        {
+            let own = "the state cannot be in the project's folder itself: it needs a folder of its own under `state:`";
+            return Err(Failure::new(own)
+                .help("write `state: state`, or name another folder with --state")
+                .about_state());
         }
         Ok(())
     }
