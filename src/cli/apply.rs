@@ -47,11 +47,7 @@ fn attempt(context: &Context, args: &ApplyArgs, asks: bool) -> Result<u8, Failur
         None => Vec::new(),
     };
     let api = context.endpoint(&project.settings)?;
-    if args.new_state {
-        context.check_new_state(&project, &state, &api, &runtime, store.as_ref())?;
-    } else {
-        context.check_state(&project, &state, &api, &runtime, store.as_ref())?;
-    }
+    context.check_state(&project, &state, &api, &runtime, store.as_ref(), args.new_state)?;
     let limits = planning::limits(
         &project,
         Allowed {

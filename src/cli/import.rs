@@ -43,7 +43,7 @@ pub(super) fn run(context: &Context, args: ImportArgs) -> Result<u8, Failure> {
     };
     let api = context.endpoint(&project.settings)?;
     let store = context.open(&state, Mode::MustExist, "import")?;
-    context.check_state(&project, &state, &api, &runtime, store.as_ref())?;
+    context.check_state(&project, &state, &api, &runtime, store.as_ref(), false)?;
     let store = match store {
         Some(store) => store,
         None => context.open_or_create(&state, "import")?,

@@ -20,7 +20,7 @@ pub(super) fn run(context: &Context, args: &PlanArgs) -> Result<u8, Failure> {
     let runtime = context.runtime()?;
     let store = context.open_to_read(&state, "plan")?;
     let api = context.endpoint(&project.settings)?;
-    context.check_state(&project, &state, &api, &runtime, store.as_ref())?;
+    context.check_state(&project, &state, &api, &runtime, store.as_ref(), false)?;
     let request = PlanRequest {
         selection: &args.selection,
         bounds: &Bounds::default(),

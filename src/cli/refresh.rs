@@ -32,7 +32,7 @@ pub(super) fn run(context: &Context, args: &RefreshArgs) -> Result<u8, Failure> 
         return Ok(status::DONE);
     };
     let api = context.endpoint(&project.settings)?;
-    context.check_state(&project, &state, &api, &runtime, Some(&store))?;
+    context.check_state(&project, &state, &api, &runtime, Some(&store), false)?;
     let targets = targets::whole(&args.target, Some(&project), Some(&*store), runtime.handle())?;
     let request = RefreshRequest {
         project: &project,

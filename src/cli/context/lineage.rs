@@ -19,7 +19,8 @@ use crate::{
 
 impl Context {
     /// Refuses a state that is not the one of the environment and the API, or that is missing: everything
-    /// would be sent again. A sandbox is not bound.
+    /// would be sent again. A sandbox is not bound. With `anew` (`apply --new-state`), a missing or another state
+    /// is meant.
     pub(crate) fn check_state(
         &self,
         project: &Project,
@@ -27,29 +28,17 @@ impl Context {
         api: &Endpoint,
         runtime: &Runtime,
         store: Option<&Arc<dyn Store>>,
-    ) -> Result<(), Failure> {
-        let Endpoint::At(url) = api else { return Ok(()) };
-        let found = lineage_of(runtime, store)?;
-        let lockfile = Lockfile::read(&self.global.directory)?;
-        let checked = lockfile.check(state.environment(), url, found, &project.environments);
-        checked.map_err(|mismatch| self.mismatched(state, &mismatch))
-    }
-
-    /// For `apply --new-state`: refuses only what cannot be meant.
-    pub(crate) fn check_new_state(
-        &self,
-        project: &Project,
-        state: &SelectedState,
-        api: &Endpoint,
-        runtime: &Runtime,
-        store: Option<&Arc<dyn Store>>,
+        anew: bool,
     ) -> Result<(), Failure> {
         let Endpoint::At(url) = api else { return Ok(()) };
         let found = lineage_of(runtime, store)?;
         let lockfile = Lockfile::read(&self.global.directory)?;
         match lockfile.check(state.environment(), url, found, &project.environments) {
-            Err(mismatch @ Mismatch::Copied { .. }) => Err(self.mismatched(state, &mismatch)),
-            Ok(()) if found.is_some() => Err(Failure::new(format!(
+            // Nobody means to change the messages of another environment.
+            Err(mismatch) if !anew || matches!(mismatch, Mismatch::Copied { .. }) => {
+                Err(self.mismatched(state, &mismatch))
+            }
+            Ok(()) if anew && found.is_some() => Err(Failure::new(format!(
                 "--new-state is for a state that is lost, and the environment {} has its state in `{}`",
                 one_line(state.environment()),
                 self.place_of(state)

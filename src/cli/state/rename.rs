@@ -29,20 +29,22 @@ pub(super) fn rename(context: &Context, old: &str, new: &str) -> Result<u8, Fail
     }
     let [from, to] = context.states_of([old, new])?;
     let rename = Rename { context, from, to, runtime: context.runtime()? };
-    let (lineage, records) = match rename.open(&rename.from, Mode::MustExist)? {
+    let (meta, records) = match rename.open(&rename.from, Mode::MustExist)? {
         Ok(Some(store)) => {
             let meta = rename.carry_out(store)?;
-            (meta.lineage, Some(meta.records))
+            let records = meta.records;
+            (meta, Some(records))
         }
         Ok(None) => return Err(context.no_state(&rename.from)),
         // What is left of a rename that was cut off, if anything, is the lockfile.
         Err(error @ StateError::Moved { .. }) => match rename.open(&rename.to, Mode::MustExist)? {
-            Ok(Some(store)) => (rename.runtime.block_on(store.meta())?.lineage, None),
+            Ok(Some(store)) => (rename.runtime.block_on(store.meta())?, None),
             Ok(None) | Err(_) => return Err(error.into()),
         },
         Err(error) => return Err(rename.from.failure(error)),
     };
-    context.edit_lockfile(&Lockfile::line(new, &BaseUrl::brevo(), lineage), |lockfile| {
+    let (lineage, api) = (meta.lineage, meta.api.unwrap_or_else(BaseUrl::brevo));
+    context.edit_lockfile(&Lockfile::line(new, &api, lineage), |lockfile| {
         lockfile.rename(old, new, lineage)
     })?;
     context.output.note(&match records {
