@@ -16,6 +16,7 @@ mod group_committer;
 mod id_claims;
 mod identity;
 mod options;
+mod outage;
 mod outcome;
 mod presence;
 mod problem;

@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use super::{
     Event, Options, Problem, Reporter, Stop, Stopper,
     api::Call,
+    outage::OutageCounter,
     rate_limiter::{Permit, RateLimiter},
     retry_table::{MOST_REPEATS, Verdict, verdict},
 };
@@ -32,6 +33,7 @@ pub(super) struct RequestSender {
     calls: AtomicU64,
     fatal: Mutex<Option<Error>>,
     answered: AtomicBool,
+    outage: OutageCounter,
     /// The state whose lock must be held whenever a request leaves.
     store: Option<Arc<dyn Store>>,
     /// Why the lock is not held any more, as far as is known.
@@ -71,6 +73,7 @@ impl RequestSender {
             calls: AtomicU64::new(0),
             fatal: Mutex::new(None),
             answered: AtomicBool::new(false),
+            outage: OutageCounter::default(),
             store,
             lock_lost: Mutex::new(None),
         }
@@ -125,8 +128,47 @@ impl RequestSender {
         self.limiter.permit(waiting).await
     }
 
-    /// Sends one request, with `permit` or once it gets one, and again as far as the table allows.
+    /// Sends a request that creates a message. What says that its answer is of no use belongs in `call`: it
+    /// counts as no answer.
+    pub(super) async fn create<'c, T>(
+        &self,
+        address: &Address,
+        permit: Option<Permit>,
+        call: impl Fn() -> Call<'c, T>,
+    ) -> Sent<T> {
+        let sent = self.send_uncounted(Some(address), permit, call).await;
+        self.count(sent, true)
+    }
+
+    /// Sends any other request about a delivery.
     pub(super) async fn send<'c, T>(
+        &self,
+        address: &Address,
+        permit: Option<Permit>,
+        call: impl Fn() -> Call<'c, T>,
+    ) -> Sent<T> {
+        let sent = self.send_uncounted(Some(address), permit, call).await;
+        self.count(sent, false)
+    }
+
+    /// Stops the run if this request is the last of too many that had no usable answer. There is no wait
+    /// between its answer and this, so that no other request leaves meanwhile.
+    fn count<T>(&self, sent: Sent<T>, creates: bool) -> Sent<T> {
+        match &sent {
+            Ok(_) => self.outage.answered(creates),
+            Err(Undone::Refused(error) | Undone::Lost(error)) => {
+                if self.outage.ended_with(error) {
+                    self.stopper.stop(Stop::Outage);
+                }
+            }
+            Err(Undone::Abandoned { .. }) => {}
+        }
+        sent
+    }
+
+    /// Sends one request, with `permit` or once it gets one, and again as far as the table allows. It says
+    /// nothing of an outage.
+    pub(super) async fn send_uncounted<'c, T>(
         &self,
         address: Option<&Address>,
         mut permit: Option<Permit>,
@@ -150,7 +192,8 @@ impl RequestSender {
             // After every wait, and last: others may have had the state meanwhile.
             let may_leave = self.has_lock().await;
             // A request that has its permit was counted, so a budget or a time does not stop it.
-            if !may_leave || matches!(self.stopper.reason(), Some(Stop::Signal | Stop::Fatal)) {
+            let stops = matches!(self.stopper.reason(), Some(Stop::Signal | Stop::Outage | Stop::Fatal));
+            if !may_leave || stops {
                 granted.unsent();
                 return Err(Undone::Abandoned { unsure });
             }

@@ -410,6 +410,9 @@ impl Reporter for Progress {
                 }
                 Stop::Budget => "  stopping: the budget of requests is used up",
                 Stop::Duration => "  stopping: the time is over",
+                Stop::Outage => {
+                    "  stopping: the API gave no usable answer five times in a row"
+                }
                 Stop::Fatal => "  stopping: no further request would fare better",
             }),
             // The recorder reports it.
