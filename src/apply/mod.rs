@@ -27,6 +27,7 @@ mod resolution;
 mod retry_table;
 mod run;
 mod run_history;
+mod steady_clock;
 
 #[cfg(test)]
 mod tests;
@@ -36,7 +37,7 @@ pub const SCHEMA: &str = include_str!("../../schemas/apply.json");
 
 pub use confirm::{Claim, Confirmed, confirm};
 pub use error::ApplyError;
-pub use event::{Event, Reporter, Silent};
+pub use event::{Event, Reporter, Silent, WaitReason};
 pub use options::{Clock, Options, RunInfo, Session, Stopper};
 pub use outcome::{Failure, Outcome, Stop};
 pub use presence::{EVERY as PING_EVERY, Presence, keep_online};

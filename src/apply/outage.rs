@@ -113,8 +113,7 @@ mod tests {
 
     #[test]
     fn five_in_a_row_are_an_outage_whatever_they_ended_with() {
-        let unreadable =
-            ErrorKind::Unreadable { status: 200, why: String::new(), excerpt: None };
+        let unreadable = ErrorKind::Unreadable { status: 200, why: String::new(), excerpt: None };
         let redirect = ErrorKind::Redirect { status: 302, to: None };
         let outage = OutageCounter::default();
         let ends = [status(500, Some("internal")), unreadable, redirect, status(404, None)];

@@ -86,7 +86,8 @@ impl Outcome {
         // Somebody has to decide, however the run ended.
         if !self.unknown.is_empty() {
             4
-        } else if matches!(self.stopped, Some(Stop::Fatal | Stop::Outage)) || !self.failed.is_empty()
+        } else if matches!(self.stopped, Some(Stop::Fatal | Stop::Outage))
+            || !self.failed.is_empty()
         {
             1
         } else if self.stopped.is_some() {

@@ -17,7 +17,7 @@ use super::{
     retry_table::{MOST_REPEATS, Verdict, verdict},
 };
 use crate::{
-    brevo::{Answer, Error, ErrorKind},
+    brevo::{Answer, BudgetReading, Error, ErrorKind},
     model::{Address, BudgetNote},
     state::{StateError, Store},
 };
@@ -29,6 +29,7 @@ pub(super) struct RequestSender {
     reporter: Arc<dyn Reporter>,
     stopper: Stopper,
     seed: u64,
+    max_wait: Duration,
     /// How many requests there were: each has jitter of its own, or all would come back at once.
     calls: AtomicU64,
     fatal: Mutex<Option<Error>>,
@@ -70,6 +71,7 @@ impl RequestSender {
             reporter,
             stopper,
             seed: options.seed,
+            max_wait: options.max_wait,
             calls: AtomicU64::new(0),
             fatal: Mutex::new(None),
             answered: AtomicBool::new(false),
@@ -119,12 +121,13 @@ impl RequestSender {
     /// When a run that stopped early can go on, if not at once.
     pub(super) fn resets_at(&self, stopped: Option<Stop>) -> Option<Timestamp> {
         stopped.filter(|stop| *stop != Stop::Fatal)?;
-        self.limiter.note().filter(|note| note.remaining == 0).map(|note| note.resets_at)
+        self.limiter.note()?.next_request_at()
     }
 
     /// Waits for the right to send one request.
     pub(super) async fn permit(&self) -> Result<Permit, Stop> {
-        let waiting = |pause, until| self.reporter.report(&Event::Waiting { pause, until });
+        let waiting =
+            |pause, until, why| self.reporter.report(&Event::Waiting { why, pause, until });
         self.limiter.permit(waiting).await
     }
 
@@ -192,10 +195,15 @@ impl RequestSender {
             // After every wait, and last: others may have had the state meanwhile.
             let may_leave = self.has_lock().await;
             // A request that has its permit was counted, so a budget or a time does not stop it.
-            let stops = matches!(self.stopper.reason(), Some(Stop::Signal | Stop::Outage | Stop::Fatal));
+            let stops =
+                matches!(self.stopper.reason(), Some(Stop::Signal | Stop::Outage | Stop::Fatal));
             if !may_leave || stops {
                 granted.unsent();
                 return Err(Undone::Abandoned { unsure });
+            }
+            if granted.is_void() {
+                granted.unsent();
+                continue;
             }
             self.reporter.report(&Event::Sending);
             let result = call().await;
@@ -230,11 +238,19 @@ impl RequestSender {
                             _ => Undone::Lost(error),
                         });
                     };
-                    self.reporter.report(&Event::Repeating {
-                        address: address.cloned(),
-                        why: error.to_string(),
-                        pause,
-                    });
+                    let asked = error.budget().and_then(|told| told.retry_after);
+                    let pause = pause.max(asked.unwrap_or_default());
+                    if asked != Some(pause) || pause <= self.max_wait {
+                        self.reporter.report(&Event::Repeating {
+                            address: address.cloned(),
+                            why: error.to_string(),
+                            pause,
+                        });
+                    }
+                    if asked == Some(pause) {
+                        // The rate limiter waits, or stops the run.
+                        continue;
+                    }
                     tokio::select! {
                         () = tokio::time::sleep(pause) => {}
                         // A POST is only repeated if it certainly took no effect.
@@ -249,7 +265,10 @@ impl RequestSender {
     /// else at a wrong address has no code.
     fn take_in<T>(&self, permit: Permit, result: &Result<Answer<T>, Error>) {
         let (budget, is_answer) = match result {
-            Ok(answer) => (answer.budget, true),
+            // A success wants nothing to be tried again.
+            Ok(answer) => {
+                (answer.budget.map(|told| BudgetReading { retry_after: None, ..told }), true)
+            }
             Err(error) => match error.kind() {
                 ErrorKind::NotBuilt { .. } | ErrorKind::NotConnected { .. } => {
                     permit.unsent();

@@ -68,6 +68,7 @@ mod client;
 mod error;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;
+mod header_time;
 mod hint;
 pub mod key;
 mod message;
@@ -77,7 +78,7 @@ mod scrub;
 mod transport;
 
 pub use budget::BudgetReading;
-pub use client::{Answer, Client, Config, ConfigError};
+pub use client::{Answer, Client, Clock, Config, ConfigError};
 pub use error::{Error, ErrorKind};
 pub use hint::Hint;
 pub use message::{Message, MessageType};

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use reqwest::{
     Method, Response, StatusCode, Url,
     header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION},
 };
 use serde_json::Value;
 
-use super::{BudgetReading, Error, ErrorKind, Operation, scrub::Scrub};
+use super::{BudgetReading, Clock, Error, ErrorKind, Operation, scrub::Scrub};
 use crate::model::http_causes;
 
 /// More than any message has; a body beyond it is not read on.
@@ -56,6 +57,7 @@ pub(super) async fn exchange(
     origin: &str,
     body: Option<Vec<u8>>,
     scrub: &Scrub<'_>,
+    clock: Option<&Clock>,
 ) -> Result<Success, Error> {
     let method = match operation.method() {
         "POST" => Method::POST,
@@ -73,7 +75,8 @@ pub(super) async fn exchange(
         .send()
         .await
         .map_err(|error| Error::new(operation, broken(error, origin, scrub)))?;
-    read(operation, response, scrub).await
+    let now = clock.map(|clock| clock());
+    read(operation, response, scrub, now).await
 }
 
 /// Why no status came back.
@@ -94,9 +97,10 @@ pub(super) async fn read(
     operation: Operation,
     mut response: Response,
     scrub: &Scrub<'_>,
+    now: Option<Timestamp>,
 ) -> Result<Success, Error> {
     let status = response.status();
-    let budget = BudgetReading::from_headers(response.headers());
+    let budget = BudgetReading::from_headers(response.headers(), now);
     let unshown = status.is_success() && !tracing::enabled!(tracing::Level::DEBUG);
     let request_id = word(response.headers(), "sib-request-id", scrub, unshown);
     let html = response
