@@ -101,6 +101,10 @@ impl Client {
             // At the API's rate a connection for each request costs nothing.
             .pool_max_idle_per_host(0)
             .tcp_nodelay(true)
+            // A bad header of a gateway takes no id with it.
+            .http1_allow_obsolete_multiline_headers_in_responses(true)
+            .http1_allow_spaces_after_header_name_in_responses(true)
+            .http1_ignore_invalid_headers_in_responses(true)
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
             .referer(false);
