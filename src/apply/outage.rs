@@ -96,7 +96,7 @@ mod tests {
 
     fn status(status: u16, code: Option<&str>) -> ErrorKind {
         let code = code.map(str::to_owned);
-        ErrorKind::Status { status, code, message: None, json: true }
+        ErrorKind::Status { status, code, message: None, gone: false }
     }
 
     fn lost() -> ErrorKind {
