@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use pushsync::{
     brevo::{Hint, MessageType, Operation},
     model::{Content, Kind, MessageId, Sender},
