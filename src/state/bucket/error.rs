@@ -3,7 +3,7 @@
 use object_store::Error;
 use reqwest::StatusCode;
 
-use crate::model::causes;
+use crate::network::causes;
 
 const NETWORK: &str =
     "check AWS_ENDPOINT_URL and the network, and run again: what was written is safe";

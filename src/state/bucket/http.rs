@@ -24,7 +24,7 @@ use reqwest::{
 use tokio::time::timeout;
 
 use super::error::{RequestError, s3_code};
-use crate::{model::http_causes, state::boot_clock::BootInstant};
+use crate::{network::http_causes, state::boot_clock::BootInstant};
 
 /// A request may take a second longer for each of these bytes in its body.
 const BYTES_A_SECOND: u64 = 256 << 10;
