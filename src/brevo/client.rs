@@ -15,7 +15,10 @@ use super::{
     scrub::Scrub,
     transport::{self, Success},
 };
-use crate::model::{BaseUrl, Content, Kind, KnownIds, MessageId, Sender, VisitorId, causes};
+use crate::{
+    model::{BaseUrl, Content, Kind, KnownIds, MessageId, Sender, VisitorId},
+    network::causes,
+};
 
 /// What a [`Client`] needs to know.
 #[derive(Debug, Clone)]
