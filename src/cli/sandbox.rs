@@ -12,7 +12,8 @@ use super::{
 use crate::sandbox::{Faults, Options, Sandbox};
 
 pub(super) fn run(context: &Context, args: SandboxArgs) -> Result<u8, Failure> {
-    let SandboxArgs { port, data, limit, latency, fail, drop_replies, seed, format } = args;
+    let SandboxArgs { port, data, limit, latency, fail, drop_replies, seed, normalise, format } =
+        args;
     let runtime = context.server_runtime()?;
     runtime.block_on(async {
         let running = Sandbox::start(Options {
@@ -20,6 +21,7 @@ pub(super) fn run(context: &Context, args: SandboxArgs) -> Result<u8, Failure> {
             data,
             budget: limit,
             faults: Faults { latency, fail, drop_replies, seed },
+            normalise,
             clock: environment::clock(),
         })
         .await

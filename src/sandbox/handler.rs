@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::{
     Clock, Counts, Faults, SandboxMessage, ids,
     journal::{Journal, Replay},
+    normalise::{Rule, normalised},
     quota::Quota,
     reply::Reply,
     request::{self, Fields, Route},
@@ -54,6 +55,7 @@ struct Inner {
     quota: Quota,
     counts: Counts,
     random: fastrand::Rng,
+    normalise: Vec<Rule>,
     pings: BTreeMap<String, Timestamp>,
 }
 
@@ -75,6 +77,7 @@ impl Handler {
     pub(super) fn new(
         clock: Clock,
         faults: Faults,
+        normalise: Vec<Rule>,
         budget: Option<super::Budget>,
         journal: Option<Journal>,
         replay: Replay,
@@ -87,6 +90,7 @@ impl Handler {
             quota: Quota::new(budget, replay.window),
             counts: Counts::default(),
             random: fastrand::Rng::with_seed(faults.seed),
+            normalise,
             pings: BTreeMap::new(),
         };
         Self { notifier, clock, faults, inner: Mutex::new(inner) }
@@ -246,7 +250,7 @@ impl Inner {
     fn send(&mut self, kind: Kind, body: &[u8], now: Timestamp) -> Result<Reply, Reply> {
         let fields = Fields::read(body)?;
         let visitor_id = fields.required("visitorId")?;
-        let text = fields.required("text")?;
+        let text = normalised(&self.normalise, fields.required("text")?);
         let sender = fields.sender(kind)?;
         let group_id = match &sender {
             Sender::Group(group) => Some(group.clone()),
@@ -309,7 +313,7 @@ impl Inner {
 
     fn update(&mut self, id: &str, kind: Kind, body: &[u8], at: Timestamp) -> Result<Reply, Reply> {
         self.of_kind(id, kind)?;
-        let text = Fields::read(body)?.required("text")?;
+        let text = normalised(&self.normalise, Fields::read(body)?.required("text")?);
         self.record(JournalEntry::Text { id: id.to_owned(), text, at })?;
         self.of_kind(id, kind).map(|message| Reply::json(message.to_api()))
     }

@@ -39,6 +39,7 @@ mod counts;
 mod handler;
 mod ids;
 mod journal;
+mod normalise;
 mod options;
 mod page;
 mod quota;
@@ -49,6 +50,7 @@ mod world;
 
 pub use counts::Counts;
 pub use journal::JournalError;
+pub use normalise::{ParseRuleError, Rule};
 pub use options::{Budget, Clock, Faults, Options, ParseBudgetError};
 pub use server::{Running, Sandbox, StartError};
 pub use world::SandboxMessage;
