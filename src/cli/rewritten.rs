@@ -13,10 +13,10 @@ pub(super) fn note(context: &Context, rewritten: &Rewritten) {
     let show = context.command("state show").arg(&shown);
     context.output.note(&match messages {
         1 => format!(
-            "the API changed the text of 1 message when it took it, and pushsync leaves it so: {show} shows both texts"
+            "the API changed the text of 1 message when it took it, and no plan restores it: {show} shows both texts"
         ),
         _ => format!(
-            "the API changed the texts of {} messages when it took them, and pushsync leaves them so: {show} shows both texts of one",
+            "the API changed the texts of {} messages when it took them, and no plan restores them: {show} shows both texts of one",
             humanize::number(*messages)
         ),
     });
