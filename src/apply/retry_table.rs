@@ -72,7 +72,7 @@ mod tests {
         let kind = match status {
             200..300 => ErrorKind::Unreadable { status, why: String::new(), excerpt: None },
             300..400 => ErrorKind::Redirect { status, to: None },
-            _ => ErrorKind::Status { status, code: None, message: None, json: false },
+            _ => ErrorKind::Status { status, code: None, message: None, gone: false },
         };
         of(operation, kind)
     }

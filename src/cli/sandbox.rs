@@ -9,11 +9,22 @@ use super::{
     failure::{Failure, status},
     serving,
 };
-use crate::sandbox::{Faults, Options, Sandbox};
+use crate::sandbox::{Faults, Gateway, Options, Sandbox};
 
 pub(super) fn run(context: &Context, args: SandboxArgs) -> Result<u8, Failure> {
-    let SandboxArgs { port, data, limit, latency, fail, drop_replies, seed, normalise, format } =
-        args;
+    let SandboxArgs {
+        port,
+        data,
+        limit,
+        latency,
+        fail,
+        drop_replies,
+        seed,
+        fault: faults,
+        after,
+        normalise,
+        format,
+    } = args;
     let runtime = context.server_runtime()?;
     runtime.block_on(async {
         let running = Sandbox::start(Options {
@@ -22,6 +33,7 @@ pub(super) fn run(context: &Context, args: SandboxArgs) -> Result<u8, Failure> {
             budget: limit,
             faults: Faults { latency, fail, drop_replies, seed },
             normalise,
+            gateway: Gateway { faults, after },
             clock: environment::clock(),
         })
         .await

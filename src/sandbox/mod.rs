@@ -36,6 +36,7 @@
 //! ```
 
 mod counts;
+mod gateway;
 mod handler;
 mod ids;
 mod journal;
@@ -49,6 +50,7 @@ mod server;
 mod world;
 
 pub use counts::Counts;
+pub use gateway::{Fault, Gateway};
 pub use journal::JournalError;
 pub use normalise::{ParseRuleError, Rule};
 pub use options::{Budget, Clock, Faults, Options, ParseBudgetError};

@@ -9,7 +9,7 @@ use std::{
 
 use jiff::Timestamp;
 
-use super::normalise::Rule;
+use super::{Gateway, normalise::Rule};
 
 /// Where the sandbox has its time from.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -25,6 +25,8 @@ pub struct Options {
     pub budget: Option<Budget>,
     /// What goes wrong on purpose.
     pub faults: Faults,
+    /// What stands between its clients and the API.
+    pub gateway: Gateway,
     /// What it does to the text of each POST and PUT, in this order.
     pub normalise: Vec<Rule>,
     /// The time of messages and of the budget.
@@ -39,6 +41,7 @@ impl Options {
             data: None,
             budget: None,
             faults: Faults::default(),
+            gateway: Gateway::default(),
             normalise: Vec::new(),
             clock,
         }
@@ -47,12 +50,13 @@ impl Options {
 
 impl fmt::Debug for Options {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { listen, data, budget, faults, normalise, clock: _ } = self;
+        let Self { listen, data, budget, faults, gateway, normalise, clock: _ } = self;
         f.debug_struct("Options")
             .field("listen", listen)
             .field("data", data)
             .field("budget", budget)
             .field("faults", faults)
+            .field("gateway", gateway)
             .field("normalise", normalise)
             .finish_non_exhaustive()
     }
