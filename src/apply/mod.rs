@@ -36,7 +36,7 @@ pub use confirm::{Claim, Confirmed, confirm};
 pub use error::ApplyError;
 pub use event::{Event, Reporter, Silent};
 pub use options::{Clock, Options, RunInfo, Session, Stopper};
-pub use outcome::{Failure, Outcome, Stop};
+pub use outcome::{Failure, Outcome, Rewritten, Stop};
 pub use presence::{EVERY as PING_EVERY, Presence, keep_online};
 pub use problem::Problem;
 pub use refresh::{Refreshed, refresh};

@@ -13,7 +13,7 @@ use super::{
     request_sender::Undone,
 };
 use crate::{
-    brevo::{Error, ErrorKind, Operation as Request},
+    brevo::{Error, ErrorKind, Message, Operation as Request},
     model::{Address, Key, Kind, MessageId, Record},
     plan::{Action, Change, Operation, Plan},
     state::{
@@ -145,6 +145,10 @@ impl Run {
         let record = self.record_of(&change).await?;
         let replaces = matches!(change.operation, Operation::Replace { .. });
         let adopts = matches!(change.operation, Operation::Adopt { .. });
+        let sends_text = !matches!(
+            change.operation,
+            Operation::Move { .. } | Operation::Forget { .. } | Operation::FinishReplace { .. }
+        );
         // Until the state has the id.
         let mut claims = Vec::new();
         let (address, action, kind) = (change.address.clone(), change.action(), change.kind);
@@ -173,9 +177,8 @@ impl Run {
                 }
                 Step::Post(content) => {
                     let post = || api.create(kind, &visitor, &content);
-                    let sent = sender.send(of, permit.take(), post).await;
-                    let mut sent = sent.map(|message| message.id);
-                    if let Ok(id) = &sent {
+                    let mut sent = sender.send(of, permit.take(), post).await;
+                    if let Ok(Message { id, .. }) = &sent {
                         match self.ids.claim(id, &address, replaces).await {
                             Ok(Ok(claimed)) => claims.push(claimed),
                             Ok(Err(holder)) => {
@@ -191,7 +194,7 @@ impl Run {
                     let put = || api.update(kind, &id, &text);
                     let sent = sender.send(of, permit.take(), put).await;
                     done = sent.is_ok().then(|| unrecorded(kind, &id, "updated"));
-                    DeliveryInput::Changed(sent.map(drop))
+                    DeliveryInput::Changed(sent)
                 }
                 Step::Delete(old) => {
                     let delete = || api.delete(old.kind, &old.id);
@@ -220,6 +223,9 @@ impl Run {
                 }
                 Step::Finish(writes, end) => {
                     self.note(&address, action, &end);
+                    if sends_text && writes.iter().any(has_answered_text) {
+                        self.so_far().rewritten.add(&address);
+                    }
                     if !writes.is_empty() {
                         self.commit(writes, done.take()).await?;
                     }
@@ -328,6 +334,11 @@ fn not_asked(kind: Kind, id: &MessageId, holder: &Address) -> Error {
     };
     let why = format!("message {id} is that of {} already", holder.masked());
     Error::new(operation, ErrorKind::NotBuilt { why })
+}
+
+/// Whether this records that the API made another text of the one that was sent.
+fn has_answered_text(write: &Write) -> bool {
+    matches!(write, Write::Put(record) if record.answered_text.is_some())
 }
 
 /// What became of a create, if these writes say so.

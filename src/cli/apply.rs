@@ -11,6 +11,7 @@ use super::{
     execution::{Execution, execute},
     failure::{Failure, status},
     planning::{self, Allowed, PlanRequest},
+    rewritten,
     shell_command::ShellCommand,
 };
 use crate::{
@@ -226,6 +227,7 @@ fn print_outcome(context: &Context, outcome: &Outcome, args: &ApplyArgs, mask: b
     if let Some(fatal) = outcome.fatal.as_ref().filter(|fatal| !reported(fatal)) {
         context.output.failure(&fatal.into());
     }
+    rewritten::note(context, &outcome.rewritten);
     warn_of_unknown(context, &outcome.unknown, mask);
     if matches!(outcome.stopped, Some(Stop::Budget | Stop::Duration | Stop::Signal)) {
         let again = again(context, args).to_string();
