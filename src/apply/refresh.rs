@@ -45,7 +45,7 @@ pub struct Refreshed {
 impl Refreshed {
     /// The exit status of a command that ended like this.
     pub fn exit_status(&self) -> u8 {
-        if self.stopped == Some(Stop::Fatal) || !self.failed.is_empty() {
+        if matches!(self.stopped, Some(Stop::Fatal | Stop::Outage)) || !self.failed.is_empty() {
             1
         } else if self.stopped.is_some() {
             3
@@ -132,7 +132,7 @@ impl Refresh {
             return Ok(());
         };
         let get = || session.api.get(record.kind, &record.id);
-        let found = match sender.send(Some(&address), permit, get).await {
+        let found = match sender.send(&address, permit, get).await {
             Ok(found) => Some(found),
             Err(Undone::Refused(error)) if error.is_gone() => None,
             Err(Undone::Refused(error) | Undone::Lost(error)) => {

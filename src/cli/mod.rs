@@ -26,6 +26,7 @@ mod man;
 mod masked_address;
 mod masking;
 mod missing_files;
+mod outage;
 mod output;
 mod plan;
 mod planning;

@@ -169,7 +169,7 @@ impl Handler {
         } else {
             match inner.spend(now) {
                 Err(Refusal::Budget(reading)) => {
-                    (Reply::too_many(reading.reset), Some(reading), false)
+                    (Reply::too_many(reading.reset.unwrap_or_default()), Some(reading), false)
                 }
                 Err(Refusal::Broken(reply)) => (reply, None, false),
                 Ok(reading) => {

@@ -234,8 +234,10 @@ fn respond(reply: Reply, handled: Option<&HandledRequest>) -> Response<Body> {
         }
         if let Some(reading) = handled.budget {
             headers.insert("x-sib-ratelimit-limit", reading.limit.unwrap_or_default().into());
-            headers.insert("x-sib-ratelimit-remaining", reading.remaining.into());
-            headers.insert("x-sib-ratelimit-reset", reading.reset.as_secs().into());
+            headers
+                .insert("x-sib-ratelimit-remaining", reading.remaining.unwrap_or_default().into());
+            let reset = reading.reset.unwrap_or_default().as_secs();
+            headers.insert("x-sib-ratelimit-reset", reset.into());
         }
     }
     response

@@ -113,7 +113,14 @@ pub(crate) fn part(number: u32, part: u32, action: &str) -> Write {
 }
 
 pub(crate) fn budget(remaining: u64) -> BudgetNote {
-    BudgetNote { limit: 100, remaining, resets_at: time(3600), seen_at: time(5), assumed: false }
+    BudgetNote {
+        limit: 100,
+        remaining,
+        resets_at: time(3600),
+        retry_at: None,
+        seen_at: time(5),
+        assumed: false,
+    }
 }
 
 pub(crate) fn memory() -> MemoryStore {

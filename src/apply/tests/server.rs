@@ -151,7 +151,8 @@ impl Server {
         let budget = self.budget.lock().expect("not poisoned").as_mut().map(|(limit, left)| {
             *left = left.saturating_sub(1);
             let reset = Duration::from_secs(1800);
-            BudgetReading { limit: Some(*limit), remaining: *left, reset }
+            let (remaining, reset) = (Some(*left), Some(reset));
+            BudgetReading { limit: Some(*limit), remaining, reset, retry_after: None }
         });
         let request_id = Some("r-1".to_owned());
         let error = |kind, budget| {
@@ -185,8 +186,9 @@ impl Server {
                     Err(error(status(502, "bad gateway"), budget))
                 }
                 Fate::Limited => {
-                    let reset = Duration::from_secs(60);
-                    let budget = BudgetReading { limit: Some(100), remaining: 0, reset };
+                    let reset = Some(Duration::from_secs(60));
+                    let (limit, remaining) = (Some(100), Some(0));
+                    let budget = BudgetReading { limit, remaining, reset, retry_after: None };
                     Err(error(status(429, "too many requests"), Some(budget)))
                 }
                 Fate::Status(code) => Err(error(status(code, "refused"), budget)),
