@@ -6,7 +6,6 @@ use std::{
     time::Duration,
 };
 
-use backon::{BackoffBuilder, ExponentialBuilder};
 use jiff::Timestamp;
 
 use super::{
@@ -14,16 +13,16 @@ use super::{
     api::Call,
     outage::OutageCounter,
     rate_limiter::{Permit, RateLimiter},
-    retry_table::{MOST_REPEATS, Verdict, verdict},
 };
 use crate::{
     brevo::{Answer, BudgetReading, Error, ErrorKind},
     model::{Address, BudgetNote},
+    network::{MOST_REPEATS, Request, Verdict, pauses, verdict},
     state::{StateError, Store},
 };
 
 /// Sends requests: each when the budget allows it, and again as far as the table of
-/// [`super::retry_table`] allows.
+/// [`crate::network`] allows.
 pub(super) struct RequestSender {
     limiter: Arc<RateLimiter>,
     reporter: Arc<dyn Reporter>,
@@ -177,13 +176,9 @@ impl RequestSender {
         mut permit: Option<Permit>,
         call: impl Fn() -> Call<'c, T>,
     ) -> Sent<T> {
-        let mut pauses = ExponentialBuilder::default()
-            .with_min_delay(Duration::from_millis(500))
-            .with_max_delay(Duration::from_secs(20))
-            .with_max_times(MOST_REPEATS)
-            .with_jitter()
-            .with_jitter_seed(self.seed.wrapping_add(self.calls.fetch_add(1, Ordering::Relaxed)))
-            .build();
+        let seed = self.seed.wrapping_add(self.calls.fetch_add(1, Ordering::Relaxed));
+        // The same for all requests to the API.
+        let mut pauses = pauses(Request::Create, seed);
         let mut refusals = 0;
         // Whether an attempt may have taken effect: what becomes of a later one does not undo that.
         let mut unsure = false;
@@ -215,7 +210,7 @@ impl RequestSender {
                     None => error,
                 },
             };
-            let verdict = verdict(&error);
+            let verdict = verdict(error.operation().request(), error.kind());
             tracing::debug!(?verdict, "{error}");
             match verdict {
                 // A message that is gone is gone, whatever the earlier attempts did.
@@ -274,11 +269,14 @@ impl RequestSender {
                     permit.unsent();
                     return self.reporter.report(&Event::Requested { budget: self.limiter.note() });
                 }
-                ErrorKind::Unreadable { .. } => (error.budget(), true),
+                // Without the API's request id it may be a page of anybody.
+                ErrorKind::Unreadable { .. } => (error.budget(), error.request_id().is_some()),
                 ErrorKind::Status { code, .. } => {
                     (error.budget(), code.is_some() || error.is_gone())
                 }
-                ErrorKind::Lost { .. } | ErrorKind::Redirect { .. } => (error.budget(), false),
+                ErrorKind::Lost { .. } | ErrorKind::Redirect { .. } | ErrorKind::Sql { .. } => {
+                    (error.budget(), false)
+                }
             },
         };
         if is_answer {

@@ -146,6 +146,10 @@ impl Run {
         let record = self.record_of(&change).await?;
         let replaces = matches!(change.operation, Operation::Replace { .. });
         let adopts = matches!(change.operation, Operation::Adopt { .. });
+        let sends_text = !matches!(
+            change.operation,
+            Operation::Move { .. } | Operation::Forget { .. } | Operation::FinishReplace { .. }
+        );
         // Until the state has the id.
         let mut claims = Vec::new();
         let (address, action, kind) = (change.address.clone(), change.action(), change.kind);
@@ -181,14 +185,14 @@ impl Run {
                     let sent = sender.create(&address, permit.take(), post).await;
                     DeliveryInput::Posted(sent.map(|(message, claimed)| {
                         claims.extend(claimed);
-                        message.id
+                        message
                     }))
                 }
                 Step::Put(id, text) => {
                     let put = || api.update(kind, &id, &text);
                     let sent = sender.send(&address, permit.take(), put).await;
                     done = sent.is_ok().then(|| unrecorded(kind, &id, "updated"));
-                    DeliveryInput::Changed(sent.map(drop))
+                    DeliveryInput::Changed(sent)
                 }
                 Step::Delete(old) => {
                     let delete = || api.delete(old.kind, &old.id);
@@ -217,6 +221,9 @@ impl Run {
                 }
                 Step::Finish(writes, end) => {
                     self.note(&address, action, &end);
+                    if sends_text && writes.iter().any(has_answered_text) {
+                        self.so_far().rewritten.add(&address);
+                    }
                     if !writes.is_empty() {
                         self.commit(writes, done.take()).await?;
                     }
@@ -345,6 +352,11 @@ fn not_asked(kind: Kind, id: &MessageId, holder: &Address) -> Error {
     };
     let why = format!("message {id} is that of {} already", holder.masked());
     Error::new(operation, ErrorKind::NotBuilt { why })
+}
+
+/// Whether this records that the API made another text of the one that was sent.
+fn has_answered_text(write: &Write) -> bool {
+    matches!(write, Write::Put(record) if record.answered_text.is_some())
 }
 
 /// What became of a create, if these writes say so.

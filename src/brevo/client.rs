@@ -16,7 +16,10 @@ use super::{
     scrub::Scrub,
     transport::{self, Success},
 };
-use crate::model::{BaseUrl, Content, Kind, KnownIds, MessageId, Sender, VisitorId, causes};
+use crate::{
+    model::{BaseUrl, Content, Kind, KnownIds, MessageId, Sender, VisitorId},
+    network::causes,
+};
 
 /// Tells the time.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;

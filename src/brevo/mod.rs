@@ -80,8 +80,10 @@ mod transport;
 
 pub use budget::BudgetReading;
 pub use client::{Answer, Client, Clock, Config, ConfigError};
-pub use error::{Error, ErrorKind};
+pub use error::Error;
 pub use hint::Hint;
 pub use message::{Message, MessageType};
 pub use operation::Operation;
 pub use request::SenderMismatch;
+
+pub use crate::network::ErrorKind;

@@ -10,7 +10,7 @@ use reqwest::{
 use serde_json::{Map, Value};
 
 use super::{BudgetReading, Clock, Error, ErrorKind, Operation, encoding, scrub::Scrub};
-use crate::model::http_causes;
+use crate::network::http_causes;
 
 /// More than any message has; a body beyond it is not read on.
 const LONGEST_BODY: usize = 4 << 20;
@@ -78,22 +78,16 @@ pub(super) async fn exchange(
     let response = request
         .send()
         .await
-        .map_err(|error| Error::new(operation, broken(error, origin, scrub)))?;
+        .map_err(|error| Error::new(operation, broken(&error, origin, scrub)))?;
     let now = clock.map(|clock| clock());
     read(operation, response, scrub, now).await
 }
 
 /// Why no status came back.
-fn broken(error: reqwest::Error, origin: &str, scrub: &Scrub<'_>) -> ErrorKind {
-    let why = scrub.clean(&http_causes(&error), LONGEST_TEXT);
-    if error.is_builder() {
-        ErrorKind::NotBuilt { why }
-    } else if error.is_connect() {
-        // Only the connector fails so: it includes TLS and its own, shorter, timeout.
-        ErrorKind::NotConnected { origin: origin.to_owned(), why }
-    } else {
-        ErrorKind::Lost { timed_out: error.is_timeout(), why }
-    }
+fn broken(error: &reqwest::Error, origin: &str, scrub: &Scrub<'_>) -> ErrorKind {
+    let mut kind = ErrorKind::of_http(error, origin);
+    kind.each_text(|text| *text = scrub.clean(text, LONGEST_TEXT));
+    kind
 }
 
 /// Reads the whole answer.

@@ -11,6 +11,7 @@ use super::{
     execution::{Execution, execute},
     failure::{Failure, status},
     planning::{self, Allowed, PlanRequest},
+    rewritten,
     shell_command::ShellCommand,
 };
 use crate::{
@@ -232,6 +233,7 @@ fn print_outcome(
     if let Some(fatal) = outcome.fatal.as_ref().filter(|fatal| !reported(fatal)) {
         context.output.failure(&fatal.into());
     }
+    rewritten::note(context, &outcome.rewritten);
     warn_of_unknown(context, &outcome.unknown, mask);
     if let Some(stop) = outcome.stopped {
         let again = again(context, args);

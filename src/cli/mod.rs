@@ -34,6 +34,7 @@ mod presence;
 mod preview;
 mod progress;
 mod refresh;
+mod rewritten;
 mod run;
 mod run_status;
 mod sandbox;

@@ -12,6 +12,7 @@ use super::{
     early_end::EarlyEnd,
     failure::{Failure, status},
     progress::Progress,
+    rewritten,
     selected_state::SelectedState,
     signals, targets,
 };
@@ -116,7 +117,9 @@ fn refresh(
         found
     });
     progress.finish();
-    Ok(found??)
+    let found = found??;
+    rewritten::note(context, &found.rewritten);
+    Ok(found)
 }
 
 /// Prints the result, and returns the exit status.
