@@ -101,15 +101,10 @@ impl Error {
         }
     }
 
-    /// Whether the API said that the message does not exist: a 404 for an id, unless its body is
-    /// a page of something that is not the API (a wrong base URL answers 404 to everything).
+    /// Whether the API itself said that the message does not exist. Any other 404 is that of a gateway or of a wrong
+    /// base URL, and says nothing of the message.
     pub fn is_gone(&self) -> bool {
-        match &self.inner.kind {
-            ErrorKind::Status { status: 404, json, message, .. } => {
-                self.inner.operation.has_id() && (*json || message.is_none())
-            }
-            _ => false,
-        }
+        matches!(self.inner.kind, ErrorKind::Status { gone: true, .. })
     }
 
     /// What to do now, if the answer tells.
@@ -117,7 +112,8 @@ impl Error {
         let Inner { kind, budget, key, .. } = &*self.inner;
         let ErrorKind::Status { status, message, .. } = kind else { return None };
         let message = message.as_deref().unwrap_or_default();
-        Hint::of(*status, message, self.is_gone(), *budget, *key)
+        let is_message = self.inner.operation.has_id();
+        Hint::of(*status, message, is_message, self.is_gone(), *budget, *key)
     }
 }
 

@@ -65,6 +65,7 @@
 
 mod budget;
 mod client;
+mod encoding;
 mod error;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use reqwest::{
     Method, Response, StatusCode, Url,
-    header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION},
+    header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION},
 };
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use super::{BudgetReading, Error, ErrorKind, Operation, scrub::Scrub};
+use super::{BudgetReading, Error, ErrorKind, Operation, encoding, scrub::Scrub};
 use crate::network::http_causes;
 
 /// More than any message has; a body beyond it is not read on.
@@ -23,6 +23,8 @@ pub(super) struct Success {
     pub(super) status: u16,
     pub(super) html: bool,
     pub(super) body: Vec<u8>,
+    /// Why the body may lack its end.
+    pub(super) cut: Option<String>,
     pub(super) request_id: Option<String>,
     pub(super) budget: Option<BudgetReading>,
 }
@@ -63,8 +65,10 @@ pub(super) async fn exchange(
         "DELETE" => Method::DELETE,
         _ => Method::GET,
     };
-    let mut request =
-        http.request(method, url).header(ACCEPT, HeaderValue::from_static("application/json"));
+    let mut request = http
+        .request(method, url)
+        .header(ACCEPT, HeaderValue::from_static("application/json"))
+        .header(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     if let Some(body) = body {
         request =
             request.header(CONTENT_TYPE, HeaderValue::from_static("application/json")).body(body);
@@ -106,40 +110,50 @@ pub(super) async fn read(
         return Err(fail(ErrorKind::Redirect { status: status.as_u16(), to }));
     }
     let mut body = Vec::new();
-    let mut trouble = None;
+    let mut cut = None;
     loop {
         match response.chunk().await {
             Ok(Some(chunk)) if body.len() + chunk.len() > LONGEST_BODY => {
-                trouble = Some("its body is too long".to_owned());
+                cut = Some("its body is too long".to_owned());
                 break;
             }
             Ok(Some(chunk)) => body.extend_from_slice(&chunk),
             Ok(None) => break,
             Err(error) => {
                 let why = scrub.clean(&http_causes(&error), LONGEST_TEXT);
-                trouble = Some(format!("its body broke off: {why}"));
+                cut = Some(format!("its body broke off: {why}"));
                 break;
             }
         }
     }
+    let body = encoding::decoded(response.headers(), body, LONGEST_BODY).unwrap_or_else(|error| {
+        cut.get_or_insert_with(|| error.to_string());
+        Vec::new()
+    });
     if !status.is_success() {
-        return Err(fail(refused(status, &body, scrub)));
+        return Err(fail(refused(operation, status, &body, request_id.is_some(), scrub)));
     }
-    let success =
-        Success { status: status.as_u16(), html, body, request_id: request_id.clone(), budget };
-    match trouble {
-        Some(why) => Err(success.unreadable(operation, &why, scrub)),
-        None => Ok(success),
-    }
+    let status = status.as_u16();
+    Ok(Success { status, html, body, cut, request_id, budget })
 }
 
-/// An error status: `{"code": …, "message": …}` if the API wrote it, anything if not.
-fn refused(status: StatusCode, body: &[u8], scrub: &Scrub<'_>) -> ErrorKind {
+/// An error status: `{"code": …, "message": …}` if the API wrote it, anything if not. `has_id`: the answer has a
+/// `sib-request-id`.
+fn refused(
+    operation: Operation,
+    status: StatusCode,
+    body: &[u8],
+    has_id: bool,
+    scrub: &Scrub<'_>,
+) -> ErrorKind {
     let status = status.as_u16();
     let object = match serde_json::from_slice::<Value>(body) {
         Ok(Value::Object(object)) => Some(object),
         _ => None,
     };
+    let gone = status == 404
+        && operation.has_id()
+        && object.as_ref().is_some_and(|object| says_gone(object, has_id));
     let (code, message) = match &object {
         Some(object) => {
             let text = |name: &str, max: usize| match object.get(name) {
@@ -156,7 +170,18 @@ fn refused(status: StatusCode, body: &[u8], scrub: &Scrub<'_>) -> ErrorKind {
     let known = code.is_some() || message.is_some();
     let message =
         if known { message } else { Some(scrub.excerpt(body, LONGEST_TEXT)).filter(used) };
-    ErrorKind::Status { status, code, message, json: object.is_some() }
+    ErrorKind::Status { status, code, message, gone }
+}
+
+/// Whether the object in a 404 is the API's own word that there is no such message: it has the API's code for that,
+/// in any case, or no code and comes with the API's request id. A gateway's 404 says nothing of the message.
+fn says_gone(object: &Map<String, Value>, has_id: bool) -> bool {
+    match object.get("code") {
+        None | Some(Value::Null) => has_id,
+        Some(Value::String(code)) if code.trim().is_empty() => has_id,
+        Some(Value::String(code)) => code.trim().eq_ignore_ascii_case("document_not_found"),
+        Some(_) => false,
+    }
 }
 
 fn word(headers: &HeaderMap, name: &str, scrub: &Scrub<'_>, unshown: bool) -> Option<String> {

@@ -35,8 +35,9 @@ pub enum ErrorKind {
         code: Option<String>,
         /// `message` of the body, or an excerpt of a body that is no JSON (an HTML page).
         message: Option<String>,
-        /// Whether the body was a JSON object, as the API itself answers.
-        json: bool,
+        /// Whether it is the API's own word that the message does not exist: a 404 for an id, whose body has the
+        /// code `document_not_found`, or is an object without a code beside a `sib-request-id`.
+        gone: bool,
     },
     /// A redirect. It is not followed: keys go to the configured host only.
     Redirect {
@@ -96,7 +97,7 @@ impl ErrorKind {
             Self::NotBuilt { why }
             | Self::NotConnected { why, origin: _ }
             | Self::Lost { why, timed_out: _ } => change(why),
-            Self::Status { code, message, status: _, json: _ } => {
+            Self::Status { code, message, status: _, gone: _ } => {
                 code.iter_mut().chain(message).for_each(change);
             }
             Self::Redirect { to, status: _ } => to.iter_mut().for_each(change),
@@ -151,7 +152,7 @@ mod tests {
             status,
             code: code.map(text),
             message: message.map(text),
-            json: false,
+            gone: false,
         };
         for (kind, words) in [
             (ErrorKind::NotBuilt { why: why() }, "not sent, it broke"),

@@ -220,7 +220,7 @@ mod tests {
         match status {
             200..300 => ErrorKind::Unreadable { status, why: String::new(), excerpt: None },
             300..400 => ErrorKind::Redirect { status, to: None },
-            _ => ErrorKind::Status { status, code: None, message: None, json: false },
+            _ => ErrorKind::Status { status, code: None, message: None, gone: false },
         }
     }
 

@@ -45,7 +45,7 @@ impl RequestError {
                     timed_out: true,
                 },
                 (300..400, _) => ErrorKind::Redirect { status, to: None },
-                _ => ErrorKind::Status { status, code, message: None, json: false },
+                _ => ErrorKind::Status { status, code, message: None, gone: false },
             },
             for_credentials,
         )
@@ -65,7 +65,7 @@ impl RequestError {
         match error {
             Error::AlreadyExists { .. } | Error::Precondition { .. } => {
                 let message = Some("it goes on refusing to write".to_owned());
-                let kind = ErrorKind::Status { status: 412, code: None, message, json: false };
+                let kind = ErrorKind::Status { status: 412, code: None, message, gone: false };
                 Self { kind, cure: "run again" }
             }
             // A token, for example. The crate's words may quote it.
