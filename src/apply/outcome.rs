@@ -34,7 +34,7 @@ pub enum Stop {
     Budget,
     /// `--max-duration`.
     Duration,
-    /// Ctrl-C or SIGTERM.
+    /// Ctrl-C, SIGTERM, SIGHUP or SIGQUIT.
     Signal,
     /// No further request would fare better.
     Fatal,
