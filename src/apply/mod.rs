@@ -16,6 +16,7 @@ mod group_committer;
 mod id_claims;
 mod identity;
 mod options;
+mod outage;
 mod outcome;
 mod presence;
 mod problem;
@@ -25,6 +26,7 @@ mod request_sender;
 mod resolution;
 mod run;
 mod run_history;
+mod steady_clock;
 
 #[cfg(test)]
 mod tests;
@@ -34,9 +36,9 @@ pub const SCHEMA: &str = include_str!("../../schemas/apply.json");
 
 pub use confirm::{Claim, Confirmed, confirm};
 pub use error::ApplyError;
-pub use event::{Event, Reporter, Silent};
+pub use event::{Event, Reporter, Silent, WaitReason};
 pub use options::{Clock, Options, RunInfo, Session, Stopper};
-pub use outcome::{Failure, Outcome, Stop};
+pub use outcome::{Failure, Outcome, Rewritten, Stop};
 pub use presence::{EVERY as PING_EVERY, Presence, keep_online};
 pub use problem::Problem;
 pub use refresh::{Refreshed, refresh};

@@ -41,7 +41,7 @@ pub(crate) async fn read(
     let scrub = Scrub { secrets: vec![key], visitor: visitor.as_ref(), known: &known };
     let mut error = None;
     if let Ok(response) = head.body(body) {
-        match transport::read(operation, response.into(), &scrub).await {
+        match transport::read(operation, response.into(), &scrub, None).await {
             Err(failed) => error = Some(failed),
             Ok(success)
                 if operation.method() == "DELETE" || operation == Operation::PingAgentOnline =>

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use reqwest::{
     Method, Response, StatusCode, Url,
     header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION},
 };
 use serde_json::{Map, Value};
 
-use super::{BudgetReading, Error, ErrorKind, Operation, encoding, scrub::Scrub};
+use super::{BudgetReading, Clock, Error, ErrorKind, Operation, encoding, scrub::Scrub};
 use crate::network::http_causes;
 
 /// More than any message has; a body beyond it is not read on.
@@ -58,6 +59,7 @@ pub(super) async fn exchange(
     origin: &str,
     body: Option<Vec<u8>>,
     scrub: &Scrub<'_>,
+    clock: Option<&Clock>,
 ) -> Result<Success, Error> {
     let method = match operation.method() {
         "POST" => Method::POST,
@@ -77,7 +79,8 @@ pub(super) async fn exchange(
         .send()
         .await
         .map_err(|error| Error::new(operation, broken(&error, origin, scrub)))?;
-    read(operation, response, scrub).await
+    let now = clock.map(|clock| clock());
+    read(operation, response, scrub, now).await
 }
 
 /// Why no status came back.
@@ -92,9 +95,10 @@ pub(super) async fn read(
     operation: Operation,
     mut response: Response,
     scrub: &Scrub<'_>,
+    now: Option<Timestamp>,
 ) -> Result<Success, Error> {
     let status = response.status();
-    let budget = BudgetReading::from_headers(response.headers());
+    let budget = BudgetReading::from_headers(response.headers(), now);
     let unshown = status.is_success() && !tracing::enabled!(tracing::Level::DEBUG);
     let request_id = word(response.headers(), "sib-request-id", scrub, unshown);
     let html = response

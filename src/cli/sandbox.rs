@@ -22,6 +22,7 @@ pub(super) fn run(context: &Context, args: SandboxArgs) -> Result<u8, Failure> {
         seed,
         fault: faults,
         after,
+        normalise,
         format,
     } = args;
     let runtime = context.server_runtime()?;
@@ -31,6 +32,7 @@ pub(super) fn run(context: &Context, args: SandboxArgs) -> Result<u8, Failure> {
             data,
             budget: limit,
             faults: Faults { latency, fail, drop_replies, seed },
+            normalise,
             gateway: Gateway { faults, after },
             clock: environment::clock(),
         })

@@ -35,8 +35,8 @@ pub enum ErrorKind {
         code: Option<String>,
         /// `message` of the body, or an excerpt of a body that is no JSON (an HTML page).
         message: Option<String>,
-        /// Whether it is the API's own word that the message does not exist: a 404 for an id, whose body has the
-        /// code `document_not_found`, or is an object without a code beside a `sib-request-id`.
+        /// Whether it is the server's own word that the thing asked for does not exist: of the API, a 404 for an id
+        /// whose body has the code `document_not_found`, or is an object without a code beside a `sib-request-id`.
         gone: bool,
     },
     /// A redirect. It is not followed: keys go to the configured host only.

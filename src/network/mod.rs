@@ -1,4 +1,4 @@
-//! Requests that fail, whoever sends them: to the API, to a bucket, to a database.
+//! Requests that fail: to the API, to a bucket, to a database.
 //!
 //! [`ErrorKind`] says how far a request came, [`verdict`] looks up whether it may be sent again, and [`pauses`] says
 //! when.

@@ -48,7 +48,7 @@ pub enum Reach {
     Lost,
     /// There were too many: 429, `too_many_connections`.
     TooMany,
-    /// Whoever asks may not: 401 to 403, a wrong password, a missing privilege.
+    /// the client is not allowed to: 401 to 403, a wrong password, a missing privilege.
     Forbidden,
     /// Somebody gave up waiting: 408.
     GivenUp,

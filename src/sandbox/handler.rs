@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::{
     Clock, Counts, Fault, Faults, Gateway, SandboxMessage, ids,
     journal::{Journal, Replay},
+    normalise::{Rule, normalised},
     quota::Quota,
     reply::Reply,
     request::{self, Fields, Route},
@@ -57,6 +58,7 @@ struct Inner {
     quota: Quota,
     counts: Counts,
     random: fastrand::Rng,
+    normalise: Vec<Rule>,
     pings: BTreeMap<String, Timestamp>,
 }
 
@@ -77,7 +79,7 @@ struct DrawnFaults {
 impl Handler {
     pub(super) fn new(
         clock: Clock,
-        (faults, gateway): (Faults, Gateway),
+        (faults, gateway, normalise): (Faults, Gateway, Vec<Rule>),
         budget: Option<super::Budget>,
         journal: Option<Journal>,
         replay: Replay,
@@ -90,6 +92,7 @@ impl Handler {
             quota: Quota::new(budget, replay.window),
             counts: Counts::default(),
             random: fastrand::Rng::with_seed(faults.seed),
+            normalise,
             pings: BTreeMap::new(),
         };
         Self { notifier, clock, faults, gateway, inner: Mutex::new(inner) }
@@ -166,7 +169,7 @@ impl Handler {
         } else {
             match inner.spend(now) {
                 Err(Refusal::Budget(reading)) => {
-                    (Reply::too_many(reading.reset), Some(reading), false)
+                    (Reply::too_many(reading.reset.unwrap_or_default()), Some(reading), false)
                 }
                 Err(Refusal::Broken(reply)) => (reply, None, false),
                 Ok(reading) => {
@@ -260,7 +263,7 @@ impl Inner {
     fn send(&mut self, kind: Kind, body: &[u8], now: Timestamp) -> Result<Reply, Reply> {
         let fields = Fields::read(body)?;
         let visitor_id = fields.required("visitorId")?;
-        let text = fields.required("text")?;
+        let text = normalised(&self.normalise, fields.required("text")?);
         let sender = fields.sender(kind)?;
         let group_id = match &sender {
             Sender::Group(group) => Some(group.clone()),
@@ -323,7 +326,7 @@ impl Inner {
 
     fn update(&mut self, id: &str, kind: Kind, body: &[u8], at: Timestamp) -> Result<Reply, Reply> {
         self.of_kind(id, kind)?;
-        let text = Fields::read(body)?.required("text")?;
+        let text = normalised(&self.normalise, Fields::read(body)?.required("text")?);
         self.record(JournalEntry::Text { id: id.to_owned(), text, at })?;
         self.of_kind(id, kind).map(|message| Reply::json(message.to_api()))
     }

@@ -9,7 +9,7 @@ use std::{
 
 use jiff::Timestamp;
 
-use super::Gateway;
+use super::{Gateway, normalise::Rule};
 
 /// Where the sandbox has its time from.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -27,6 +27,8 @@ pub struct Options {
     pub faults: Faults,
     /// What stands between its clients and the API.
     pub gateway: Gateway,
+    /// What it does to the text of each POST and PUT, in this order.
+    pub normalise: Vec<Rule>,
     /// The time of messages and of the budget.
     pub clock: Clock,
 }
@@ -40,6 +42,7 @@ impl Options {
             budget: None,
             faults: Faults::default(),
             gateway: Gateway::default(),
+            normalise: Vec::new(),
             clock,
         }
     }
@@ -47,13 +50,14 @@ impl Options {
 
 impl fmt::Debug for Options {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { listen, data, budget, faults, gateway, clock: _ } = self;
+        let Self { listen, data, budget, faults, gateway, normalise, clock: _ } = self;
         f.debug_struct("Options")
             .field("listen", listen)
             .field("data", data)
             .field("budget", budget)
             .field("faults", faults)
             .field("gateway", gateway)
+            .field("normalise", normalise)
             .finish_non_exhaustive()
     }
 }

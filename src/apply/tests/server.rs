@@ -52,6 +52,24 @@ pub(super) enum Fate {
     Status(u16),
 }
 
+/// How a server changes texts. It keeps and shows what `keeps` makes of a text that it gets.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Rewriting {
+    pub(super) keeps: fn(&str) -> String,
+    pub(super) tells: Tells,
+}
+
+/// The text in the answers to POST and PUT.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tells {
+    /// None at all.
+    Nothing,
+    /// The one that was sent, whatever is kept.
+    Sent,
+    /// The one that is kept.
+    Kept,
+}
+
 /// What visitors see, and what was asked.
 #[derive(Debug, Default)]
 pub(super) struct Server {
@@ -60,6 +78,8 @@ pub(super) struct Server {
     /// How often a text was created for a visitor, ever.
     pub(super) created: Mutex<Vec<(VisitorId, String)>>,
     pub(super) requests: Mutex<Vec<String>>,
+    /// Without it texts are kept as they are sent, and answers to POST and PUT have none.
+    pub(super) rewriting: Mutex<Option<Rewriting>>,
     /// Requests left, as the headers tell it; none: no headers.
     pub(super) budget: Mutex<Option<(u64, u64)>>,
     pub(super) under_way: Mutex<(usize, usize)>,
@@ -81,6 +101,29 @@ impl Server {
             .collect();
         texts.sort();
         texts
+    }
+
+    /// The text that is kept, and the one that is answered, for one that is sent.
+    fn taken(&self, text: &str) -> (String, Option<String>) {
+        let sent = text.to_owned();
+        match *self.rewriting.lock().expect("not poisoned") {
+            None => (sent, None),
+            Some(Rewriting { keeps, tells }) => {
+                let kept = keeps(text);
+                let told = match tells {
+                    Tells::Nothing => None,
+                    Tells::Sent => Some(sent),
+                    Tells::Kept => Some(kept.clone()),
+                };
+                (kept, told)
+            }
+        }
+    }
+
+    /// Somebody changes the texts of all messages by hand.
+    pub(super) fn edit(&self, text: &str) {
+        let mut messages = self.messages.lock().expect("not poisoned");
+        messages.values_mut().for_each(|(_, _, there)| *there = text.to_owned());
     }
 
     pub(super) fn asked(&self) -> Vec<String> {
@@ -108,7 +151,8 @@ impl Server {
         let budget = self.budget.lock().expect("not poisoned").as_mut().map(|(limit, left)| {
             *left = left.saturating_sub(1);
             let reset = Duration::from_secs(1800);
-            BudgetReading { limit: Some(*limit), remaining: *left, reset }
+            let (remaining, reset) = (Some(*left), Some(reset));
+            BudgetReading { limit: Some(*limit), remaining, reset, retry_after: None }
         });
         let request_id = Some("r-1".to_owned());
         let error = |kind, budget| {
@@ -142,8 +186,9 @@ impl Server {
                     Err(error(status(502, "bad gateway"), budget))
                 }
                 Fate::Limited => {
-                    let reset = Duration::from_secs(60);
-                    let budget = BudgetReading { limit: Some(100), remaining: 0, reset };
+                    let reset = Some(Duration::from_secs(60));
+                    let (limit, remaining) = (Some(100), Some(0));
+                    let budget = BudgetReading { limit, remaining, reset, retry_after: None };
                     Err(error(status(429, "too many requests"), Some(budget)))
                 }
                 Fate::Status(code) => Err(error(status(code, "refused"), budget)),
@@ -169,16 +214,19 @@ impl Api for Server {
             let mut created = self.created.lock().expect("not poisoned");
             created.push((visitor.clone(), content.text.to_string()));
             let id = MessageId::new(format!("m{}", created.len()));
-            messages.insert(id.clone(), (visitor.clone(), kind, content.text.to_string()));
-            Some(Message::with_id(id))
+            let (kept, text) = self.taken(&content.text);
+            messages.insert(id.clone(), (visitor.clone(), kind, kept));
+            Some(Message { text, ..Message::with_id(id) })
         }))
     }
 
     fn update<'a>(&'a self, _: Kind, id: &'a MessageId, text: &'a str) -> Call<'a, Message> {
         let request = format!("PUT {id}");
         Box::pin(self.answer(Operation::UpdatePushedMessage, request, move |messages| {
-            messages.get_mut(id)?.2 = text.to_owned();
-            Some(Message::with_id(id.clone()))
+            let message = messages.get_mut(id)?;
+            let (kept, text) = self.taken(text);
+            message.2 = kept;
+            Some(Message { text, ..Message::with_id(id.clone()) })
         }))
     }
 
