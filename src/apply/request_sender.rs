@@ -140,6 +140,7 @@ impl RequestSender {
             .with_jitter_seed(self.seed.wrapping_add(self.calls.fetch_add(1, Ordering::Relaxed)))
             .build();
         let mut refusals = 0;
+        let mut renewed = false;
         // Whether an attempt may have taken effect: what becomes of a later one does not undo that.
         let mut unsure = false;
         loop {
@@ -171,7 +172,8 @@ impl RequestSender {
                 Verdict::Refused if unsure && !error.is_gone() => return Err(Undone::Lost(error)),
                 Verdict::Refused => return Err(Undone::Refused(error)),
                 Verdict::Unknown => return Err(Undone::Lost(error)),
-                Verdict::Fatal => return Err(self.stop_for(error, unsure)),
+                Verdict::WithNewToken if !renewed => renewed = true,
+                Verdict::WithNewToken | Verdict::Fatal => return Err(self.stop_for(error, unsure)),
                 Verdict::AfterReset => {
                     refusals += 1;
                     if refusals > MOST_REPEATS {
@@ -208,7 +210,9 @@ impl RequestSender {
         let (budget, is_answer) = match result {
             Ok(answer) => (answer.budget, true),
             Err(error) => match error.kind() {
-                ErrorKind::NotBuilt { .. } | ErrorKind::NotConnected { .. } => {
+                ErrorKind::NotBuilt { .. }
+                | ErrorKind::NotConnected { .. }
+                | ErrorKind::NoToken { .. } => {
                     permit.unsent();
                     return self.reporter.report(&Event::Requested { budget: self.limiter.note() });
                 }

@@ -4,8 +4,11 @@
 //! |---|---|---|---|---|---|---|---|---|
 //! | POST | again | **unknown** | again, after the reset | stop the run | **unknown** | refused | **unknown** | **unknown** |
 //! | PUT, DELETE, GET | again | again | again, after the reset | stop the run | again | refused | again | again |
+//! | for an access token | again | again | again | stop the run | again | stop the run | again | stop the run |
 //!
 //! - *Not connected*: nothing left this machine.
+//! - *401 with an access token*: again, once, with a new token. The API refused the request before it did anything.
+//! - *For an access token*: the request itself was not sent.
 //! - *429, other 4xx*: the API said that it did nothing.
 //! - *408*: somebody gave up waiting. A proxy says so too, while the API goes on with the request.
 //! - *POST, sent or 408 or 5xx or unreadable*: the message may exist, and the API has neither an
@@ -21,6 +24,8 @@ pub(super) enum Verdict {
     AgainOrStop,
     /// Send it again after a pause; if that does not help, it has failed.
     AgainOrFail,
+    /// Send it again with a new access token; if that is refused too, stop the run. It took no effect.
+    WithNewToken,
     /// Send it again once the budget is reset.
     AfterReset,
     /// It took no effect and never will.
@@ -37,6 +42,13 @@ pub(super) fn verdict(error: &Error) -> Verdict {
     match error.kind() {
         ErrorKind::NotBuilt { .. } => Verdict::Refused,
         ErrorKind::NotConnected { .. } => Verdict::AgainOrStop,
+        ErrorKind::NoToken { cause, .. } => match **cause {
+            ErrorKind::NotConnected { .. }
+            | ErrorKind::Lost { .. }
+            | ErrorKind::Status { status: 408 | 425 | 429 | 500..=599, .. } => Verdict::AgainOrStop,
+            _ => Verdict::Fatal,
+        },
+        _ if error.renews_token() => Verdict::WithNewToken,
         ErrorKind::Status { status: 429, .. } => Verdict::AfterReset,
         ErrorKind::Status { status: 401..=403, .. } => Verdict::Fatal,
         ErrorKind::Status { status: 400..=407 | 409..=499, .. } if creates => Verdict::Refused,
@@ -75,6 +87,34 @@ mod tests {
             _ => ErrorKind::Status { status, code: None, message: None, json: false },
         };
         of(operation, kind)
+    }
+
+    fn without_token(operation: Operation, cause: ErrorKind) -> Verdict {
+        let token_url = "https://x.example/token".to_owned();
+        of(operation, ErrorKind::NoToken { token_url, cause: Box::new(cause) })
+    }
+
+    #[test]
+    fn a_token_is_asked_for_again_unless_the_answer_would_be_the_same() {
+        let status = |status| ErrorKind::Status { status, code: None, message: None, json: true };
+        for operation in Operation::ALL {
+            let not_connected =
+                ErrorKind::NotConnected { origin: String::new(), why: String::new() };
+            for cause in [not_connected, lost()]
+                .into_iter()
+                .chain([408, 425, 429, 500, 502, 503, 504].map(status))
+            {
+                assert_eq!(without_token(operation, cause), Verdict::AgainOrStop);
+            }
+            let unreadable =
+                ErrorKind::Unreadable { status: 200, why: String::new(), excerpt: None };
+            for cause in [unreadable, ErrorKind::Redirect { status: 302, to: None }]
+                .into_iter()
+                .chain([200, 400, 401, 403, 404, 405].map(status))
+            {
+                assert_eq!(without_token(operation, cause), Verdict::Fatal);
+            }
+        }
     }
 
     fn lost() -> ErrorKind {

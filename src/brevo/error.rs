@@ -1,6 +1,6 @@
 use std::fmt;
 
-use super::{BudgetReading, Hint, Operation, key::KeyProblem};
+use super::{BudgetReading, Hint, Operation, credentials::Identity};
 use crate::model::{IdSource, Redactor, VisitorId};
 
 /// What went wrong, and so how far the request came. It decides what may be repeated.
@@ -21,6 +21,13 @@ pub enum ErrorKind {
         origin: String,
         /// Why.
         why: String,
+    },
+    /// There is no access token, so the request was not sent.
+    NoToken {
+        /// Where tokens come from.
+        token_url: String,
+        /// What became of the question for one: any kind but this one.
+        cause: Box<ErrorKind>,
     },
     /// The request may have been sent, and no status came back.
     Lost {
@@ -58,6 +65,97 @@ pub enum ErrorKind {
     },
 }
 
+impl ErrorKind {
+    /// Changes each text that a server may have written.
+    fn texts(&mut self, change: &dyn Fn(&mut String)) {
+        match self {
+            Self::NotBuilt { why }
+            | Self::NotConnected { why, origin: _ }
+            | Self::Lost { why, timed_out: _ } => change(why),
+            Self::NoToken { cause, token_url: _ } => cause.texts(change),
+            Self::Status { code, message, status: _, json: _ } => {
+                code.iter_mut().chain(message).for_each(change);
+            }
+            Self::Redirect { to, status: _ } => to.iter_mut().for_each(change),
+            Self::Unreadable { why, excerpt, status: _ } => {
+                change(why);
+                excerpt.iter_mut().for_each(change);
+            }
+        }
+    }
+
+    fn status(&self) -> Option<u16> {
+        match self {
+            Self::NotBuilt { .. } | Self::NotConnected { .. } | Self::Lost { .. } => None,
+            Self::NoToken { cause, .. } => cause.status(),
+            Self::Status { status, .. }
+            | Self::Redirect { status, .. }
+            | Self::Unreadable { status, .. } => Some(*status),
+        }
+    }
+
+    /// Code and message of an error that was answered.
+    fn said(&self) -> (Option<&str>, Option<&str>) {
+        match self {
+            Self::NoToken { cause, .. } => cause.said(),
+            Self::Status { code, message, .. } => (code.as_deref(), message.as_deref()),
+            _ => (None, None),
+        }
+    }
+}
+
+/// What happened: a lower-case fragment.
+impl fmt::Display for ErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotBuilt { why } => write!(f, "not sent, {why}"),
+            Self::NotConnected { origin, why } => write!(f, "no connection to {origin}: {why}"),
+            Self::NoToken { token_url, cause } => {
+                write!(f, "not sent, there is no access token: POST {token_url}: ")?;
+                match &**cause {
+                    Self::Redirect { status, to } => {
+                        redirect(f, *status, to.as_deref())?;
+                        f.write_str("; it is not followed, the secret goes to this URL only")
+                    }
+                    cause => cause.fmt(f),
+                }
+            }
+            Self::Lost { why, .. } => write!(f, "sent, but the answer was lost: {why}"),
+            Self::Status { status, code, message, .. } => {
+                write!(f, "answered {status}")?;
+                if let Some(code) = code {
+                    write!(f, " {code}")?;
+                }
+                if let Some(message) = message {
+                    write!(f, ": {message}")?;
+                }
+                Ok(())
+            }
+            Self::Redirect { status, to } => {
+                redirect(f, *status, to.as_deref())?;
+                f.write_str(
+                    "; it is not followed, the key goes to the configured host only: correct the base URL",
+                )
+            }
+            Self::Unreadable { status, why, excerpt } => {
+                write!(f, "answered {status}, but {why}")?;
+                if let Some(excerpt) = excerpt {
+                    write!(f, ": {excerpt}")?;
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+fn redirect(f: &mut fmt::Formatter<'_>, status: u16, to: Option<&str>) -> fmt::Result {
+    write!(f, "answered {status}, a redirect")?;
+    match to {
+        Some(to) => write!(f, " to {to}"),
+        None => Ok(()),
+    }
+}
+
 /// A request that did not succeed.
 ///
 /// Its texts are one line each, without control characters, and hold neither the key nor a whole
@@ -73,14 +171,15 @@ struct Inner {
     kind: ErrorKind,
     request_id: Option<String>,
     budget: Option<BudgetReading>,
-    key: Option<KeyProblem>,
+    identity: Identity,
 }
 
 impl Error {
     /// An error without an answer: of the client, or of what stands in for it.
     pub fn new(operation: Operation, kind: ErrorKind) -> Self {
+        let identity = Identity::Key(None);
         Self {
-            inner: Box::new(Inner { operation, kind, request_id: None, budget: None, key: None }),
+            inner: Box::new(Inner { operation, kind, request_id: None, budget: None, identity }),
         }
     }
 
@@ -96,9 +195,24 @@ impl Error {
         self
     }
 
-    pub(super) fn with_key(mut self, key: Option<KeyProblem>) -> Self {
-        self.inner.key = key;
+    pub(super) fn with_identity(mut self, identity: Identity) -> Self {
+        self.inner.identity = identity;
         self
+    }
+
+    /// The same, of the question for a token: the request itself was not sent, and cost nothing.
+    pub(super) fn without_token(mut self, token_url: String) -> Self {
+        let cause = Box::new(self.inner.kind);
+        self.inner.kind = ErrorKind::NoToken { token_url, cause };
+        self.inner.budget = None;
+        self
+    }
+
+    /// The same for another operation.
+    pub(super) fn of_operation(&self, operation: Operation) -> Self {
+        let mut error = self.clone();
+        error.inner.operation = operation;
+        error
     }
 
     /// The same with this visitor masked: a server may echo whose message it was.
@@ -107,19 +221,7 @@ impl Error {
         let redactor = Redactor::of([visitor as &dyn IdSource]);
         let redact = |text: &mut String| *text = redactor.redact(text).into_owned();
         let Inner { kind, request_id, .. } = &mut *self.inner;
-        match kind {
-            ErrorKind::NotBuilt { why }
-            | ErrorKind::NotConnected { why, origin: _ }
-            | ErrorKind::Lost { why, timed_out: _ } => redact(why),
-            ErrorKind::Status { code, message, status: _, json: _ } => {
-                code.iter_mut().chain(message).for_each(redact);
-            }
-            ErrorKind::Redirect { to, status: _ } => to.iter_mut().for_each(redact),
-            ErrorKind::Unreadable { why, excerpt, status: _ } => {
-                redact(why);
-                excerpt.iter_mut().for_each(redact);
-            }
-        }
+        kind.texts(&redact);
         request_id.iter_mut().for_each(redact);
         self
     }
@@ -146,30 +248,26 @@ impl Error {
 
     /// The status of the answer, if there was one.
     pub fn status(&self) -> Option<u16> {
-        match &self.inner.kind {
-            ErrorKind::NotBuilt { .. }
-            | ErrorKind::NotConnected { .. }
-            | ErrorKind::Lost { .. } => None,
-            ErrorKind::Status { status, .. }
-            | ErrorKind::Redirect { status, .. }
-            | ErrorKind::Unreadable { status, .. } => Some(*status),
-        }
+        self.inner.kind.status()
     }
 
-    /// `code` of the answer's body, as sent.
+    /// `code` of the answer's body, as sent; `error` of one about a token.
     pub fn code(&self) -> Option<&str> {
-        match &self.inner.kind {
-            ErrorKind::Status { code, .. } => code.as_deref(),
-            _ => None,
-        }
+        self.inner.kind.said().0
     }
 
-    /// `message` of the answer's body.
+    /// `message` of the answer's body; `error_description` of one about a token.
     pub fn message(&self) -> Option<&str> {
-        match &self.inner.kind {
-            ErrorKind::Status { message, .. } => message.as_deref(),
-            _ => None,
-        }
+        self.inner.kind.said().1
+    }
+
+    /// Whether the API refused the access token, so that another one may help. It has been thrown away, and the
+    /// request took no effect.
+    pub fn renews_token(&self) -> bool {
+        self.status() == Some(401)
+            && matches!(self.inner.kind, ErrorKind::Status { .. })
+            && matches!(self.inner.identity, Identity::Client(_))
+            && self.hint() != Some(Hint::UnrecognisedIp)
     }
 
     /// Whether the API said that the message does not exist: a 404 for an id, unless its body is
@@ -185,48 +283,28 @@ impl Error {
 
     /// What to do now, if the answer tells.
     pub fn hint(&self) -> Option<Hint> {
-        let Inner { kind, budget, key, .. } = &*self.inner;
-        let ErrorKind::Status { status, message, .. } = kind else { return None };
-        let message = message.as_deref().unwrap_or_default();
-        Hint::of(*status, message, self.is_gone(), *budget, *key)
+        let Inner { kind, budget, identity, operation, .. } = &*self.inner;
+        let said = self.message().unwrap_or_default();
+        match kind {
+            ErrorKind::NoToken { cause, .. } => Some(match **cause {
+                ErrorKind::NotConnected { .. } | ErrorKind::Lost { .. } => Hint::TokenLater,
+                ErrorKind::Status { status, .. } => {
+                    Hint::without_token(status, self.code().unwrap_or_default(), said, *identity)
+                }
+                _ => Hint::NoTokenEndpoint,
+            }),
+            ErrorKind::Status { status, .. } => {
+                Hint::of(*status, said, self.is_gone(), *budget, *identity, *operation)
+            }
+            _ => None,
+        }
     }
 }
 
 /// What happened, in one line: method, path template, what was answered, request id.
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: ", self.inner.operation)?;
-        match &self.inner.kind {
-            ErrorKind::NotBuilt { why } => write!(f, "not sent, {why}")?,
-            ErrorKind::NotConnected { origin, why } => {
-                write!(f, "no connection to {origin}: {why}")?;
-            }
-            ErrorKind::Lost { why, .. } => write!(f, "sent, but the answer was lost: {why}")?,
-            ErrorKind::Status { status, code, message, .. } => {
-                write!(f, "answered {status}")?;
-                if let Some(code) = code {
-                    write!(f, " {code}")?;
-                }
-                if let Some(message) = message {
-                    write!(f, ": {message}")?;
-                }
-            }
-            ErrorKind::Redirect { status, to } => {
-                write!(f, "answered {status}, a redirect")?;
-                if let Some(to) = to {
-                    write!(f, " to {to}")?;
-                }
-                f.write_str(
-                    "; it is not followed, the key goes to the configured host only: correct the base URL",
-                )?;
-            }
-            ErrorKind::Unreadable { status, why, excerpt } => {
-                write!(f, "answered {status}, but {why}")?;
-                if let Some(excerpt) = excerpt {
-                    write!(f, ": {excerpt}")?;
-                }
-            }
-        }
+        write!(f, "{}: {}", self.inner.operation, self.inner.kind)?;
         match &self.inner.request_id {
             Some(id) => write!(f, " (request id {id})"),
             None => Ok(()),
@@ -236,7 +314,7 @@ impl fmt::Display for Error {
 
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Inner { operation, kind, request_id, budget, key: _ } = &*self.inner;
+        let Inner { operation, kind, request_id, budget, identity: _ } = &*self.inner;
         f.debug_struct("Error")
             .field("operation", operation)
             .field("kind", kind)

@@ -2,7 +2,11 @@
 
 use axum::http::{HeaderName, HeaderValue, Response, StatusCode, response::Builder};
 
-use super::{Operation, client, scrub::Scrub, transport};
+use super::{
+    Operation, client,
+    scrub::Scrub,
+    transport::{self, Wording},
+};
 use crate::model::{KnownIds, MessageId, VisitorId};
 
 /// An answer, and what was made of it.
@@ -41,7 +45,7 @@ pub(crate) async fn read(
     let scrub = Scrub { secrets: vec![key], visitor: visitor.as_ref(), known: &known };
     let mut error = None;
     if let Ok(response) = head.body(body) {
-        match transport::read(operation, response.into(), &scrub).await {
+        match transport::read(operation, response.into(), Wording::Api, &scrub).await {
             Err(failed) => error = Some(failed),
             Ok(success)
                 if operation.method() == "DELETE" || operation == Operation::PingAgentOnline =>

@@ -53,6 +53,14 @@ impl Operation {
         matches!(self, Self::SendPushedMessage | Self::SendAgentMessage)
     }
 
+    /// The scope of access tokens that allows it. None includes the other.
+    pub fn scope(self) -> &'static str {
+        match self.method() {
+            "GET" => "conversations:read",
+            _ => "conversations:write",
+        }
+    }
+
     /// The path below the base URL, without the id.
     pub fn collection(self) -> &'static str {
         match self {

@@ -3,20 +3,29 @@
 use std::time::Duration;
 
 use reqwest::{
-    Method, Response, StatusCode, Url,
-    header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION},
+    ClientBuilder, Method, Response, Url,
+    header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION},
 };
 use serde_json::Value;
 
-use super::{BudgetReading, Error, ErrorKind, Operation, scrub::Scrub};
-use crate::model::http_causes;
+use super::{BudgetReading, ConfigError, Error, ErrorKind, Operation, scrub::Scrub};
+use crate::model::{causes, http_causes};
 
 /// More than any message has; a body beyond it is not read on.
 const LONGEST_BODY: usize = 4 << 20;
 /// Characters of a server's text that are kept.
-const LONGEST_TEXT: usize = 300;
+pub(super) const LONGEST_TEXT: usize = 300;
 /// Characters of a code or a request id that are kept.
-const LONGEST_WORD: usize = 120;
+pub(super) const LONGEST_WORD: usize = 120;
+
+/// How a server words its errors.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Wording {
+    /// `{"code": …, "message": …}`
+    Api,
+    /// `{"error": …, "error_description": …}`
+    OAuth,
+}
 
 /// A 2xx answer.
 pub(super) struct Success {
@@ -42,6 +51,19 @@ impl Success {
         .with_answer(self.request_id.as_ref().map(|id| scrub.clean(id, LONGEST_WORD)), self.budget)
     }
 
+    /// This answer as an error: its body says that it is one.
+    pub(super) fn refused(
+        &self,
+        operation: Operation,
+        wording: Wording,
+        scrub: &Scrub<'_>,
+    ) -> Error {
+        Error::new(operation, refused(self.status, &self.body, wording, scrub)).with_answer(
+            self.request_id.as_ref().map(|id| scrub.clean(id, LONGEST_WORD)),
+            self.budget,
+        )
+    }
+
     /// Whether the body is a page, not an answer of the API.
     pub(super) fn is_page(&self) -> bool {
         self.html || self.body.trim_ascii_start().starts_with(b"<")
@@ -55,6 +77,7 @@ pub(super) async fn exchange(
     url: Url,
     origin: &str,
     body: Option<Vec<u8>>,
+    authorization: Option<HeaderValue>,
     scrub: &Scrub<'_>,
 ) -> Result<Success, Error> {
     let method = match operation.method() {
@@ -65,6 +88,9 @@ pub(super) async fn exchange(
     };
     let mut request =
         http.request(method, url).header(ACCEPT, HeaderValue::from_static("application/json"));
+    if let Some(authorization) = authorization {
+        request = request.header(AUTHORIZATION, authorization);
+    }
     if let Some(body) = body {
         request =
             request.header(CONTENT_TYPE, HeaderValue::from_static("application/json")).body(body);
@@ -73,11 +99,11 @@ pub(super) async fn exchange(
         .send()
         .await
         .map_err(|error| Error::new(operation, broken(error, origin, scrub)))?;
-    read(operation, response, scrub).await
+    read(operation, response, Wording::Api, scrub).await
 }
 
 /// Why no status came back.
-fn broken(error: reqwest::Error, origin: &str, scrub: &Scrub<'_>) -> ErrorKind {
+pub(super) fn broken(error: reqwest::Error, origin: &str, scrub: &Scrub<'_>) -> ErrorKind {
     let why = scrub.clean(&http_causes(&error), LONGEST_TEXT);
     if error.is_builder() {
         ErrorKind::NotBuilt { why }
@@ -93,6 +119,7 @@ fn broken(error: reqwest::Error, origin: &str, scrub: &Scrub<'_>) -> ErrorKind {
 pub(super) async fn read(
     operation: Operation,
     mut response: Response,
+    wording: Wording,
     scrub: &Scrub<'_>,
 ) -> Result<Success, Error> {
     let status = response.status();
@@ -129,7 +156,7 @@ pub(super) async fn read(
         }
     }
     if !status.is_success() {
-        return Err(fail(refused(status, &body, scrub)));
+        return Err(fail(refused(status.as_u16(), &body, wording, scrub)));
     }
     let success =
         Success { status: status.as_u16(), html, body, request_id: request_id.clone(), budget };
@@ -139,9 +166,8 @@ pub(super) async fn read(
     }
 }
 
-/// An error status: `{"code": …, "message": …}` if the API wrote it, anything if not.
-fn refused(status: StatusCode, body: &[u8], scrub: &Scrub<'_>) -> ErrorKind {
-    let status = status.as_u16();
+/// An error: in this wording if the server itself wrote it, anything if not.
+fn refused(status: u16, body: &[u8], wording: Wording, scrub: &Scrub<'_>) -> ErrorKind {
     let object = match serde_json::from_slice::<Value>(body) {
         Ok(Value::Object(object)) => Some(object),
         _ => None,
@@ -153,7 +179,15 @@ fn refused(status: StatusCode, body: &[u8], scrub: &Scrub<'_>) -> ErrorKind {
                 Some(Value::Number(number)) => Some(scrub.message(&number.to_string(), max)),
                 _ => None,
             };
-            (text("code", LONGEST_WORD), text("message", LONGEST_TEXT))
+            let api = (text("code", LONGEST_WORD), text("message", LONGEST_TEXT));
+            match wording {
+                Wording::Api => api,
+                // A gateway of the API may answer in its words.
+                Wording::OAuth => (
+                    text("error", LONGEST_WORD).or(api.0),
+                    text("error_description", LONGEST_TEXT).or(api.1),
+                ),
+            }
         }
         None => (None, None),
     };
@@ -181,8 +215,41 @@ fn redirected_to(response: &Response, scrub: &Scrub<'_>) -> Option<String> {
     Some(scrub.clean(&target.origin().ascii_serialization(), LONGEST_WORD))
 }
 
+/// How both HTTP clients are set up: nothing is followed, repeated or remembered.
+pub(super) fn builder(https: bool, loopback: bool, timeout: Duration) -> ClientBuilder {
+    // An error means that one is installed already, which serves as well.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let mut http = reqwest::Client::builder()
+        .timeout(timeout)
+        .connect_timeout(connect_timeout(timeout))
+        // A server closes idle connections, and a POST that meets the closing is neither
+        // known to be done nor known not to be. So we close them first.
+        .pool_idle_timeout(Duration::from_secs(2))
+        .tcp_nodelay(true)
+        .redirect(reqwest::redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .referer(false);
+    http = if https {
+        http.https_only(true)
+    } else {
+        // No roots to read: there is no TLS on loopback.
+        http.tls_certs_only([])
+    };
+    if loopback { http.no_proxy() } else { http }
+}
+
+/// The client itself.
+pub(super) fn built(http: ClientBuilder) -> Result<reqwest::Client, ConfigError> {
+    http.build().map_err(|error| {
+        ConfigError::Setup(match causes(&error).next() {
+            Some(cause) => cause.to_string(),
+            None => error.to_string(),
+        })
+    })
+}
+
 /// The time that a connection may take: shorter than the whole, so that a connection that could
 /// not be made is known as such, and not taken for a lost answer.
-pub(super) fn connect_timeout(timeout: Duration) -> Duration {
+fn connect_timeout(timeout: Duration) -> Duration {
     (timeout / 2).min(Duration::from_secs(10))
 }
