@@ -338,7 +338,7 @@ impl Hourly {
             status: 429,
             code: None,
             message: Some("too many requests".to_owned()),
-            json: true,
+            gone: false,
         };
         Err(Error::new(ApiOperation::SendPushedMessage, kind).with_answer(None, budget))
     }

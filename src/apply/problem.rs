@@ -58,7 +58,7 @@ impl Problem {
             Hint::UnrecognisedIp => Code::UnrecognisedIp,
             Hint::Plan => Code::NotEnoughCredits,
             Hint::Forbidden | Hint::MissingScope(_) => Code::PermissionDenied,
-            Hint::Gone | Hint::WrongPath | Hint::Wait(_) => return None,
+            Hint::Gone | Hint::NotFromTheApi | Hint::WrongPath | Hint::Wait(_) => return None,
         })
     }
 

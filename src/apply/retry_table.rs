@@ -84,7 +84,7 @@ mod tests {
         let kind = match status {
             200..300 => ErrorKind::Unreadable { status, why: String::new(), excerpt: None },
             300..400 => ErrorKind::Redirect { status, to: None },
-            _ => ErrorKind::Status { status, code: None, message: None, json: false },
+            _ => ErrorKind::Status { status, code: None, message: None, gone: false },
         };
         of(operation, kind)
     }
@@ -96,7 +96,7 @@ mod tests {
 
     #[test]
     fn a_token_is_asked_for_again_unless_the_answer_would_be_the_same() {
-        let status = |status| ErrorKind::Status { status, code: None, message: None, json: true };
+        let status = |status| ErrorKind::Status { status, code: None, message: None, gone: false };
         for operation in Operation::ALL {
             let not_connected =
                 ErrorKind::NotConnected { origin: String::new(), why: String::new() };

@@ -31,10 +31,11 @@ pub struct Answer<T> {
     pub budget: Option<BudgetReading>,
 }
 
-/// The client. Cheap to clone; clones share their connections.
+/// The client. Cheap to clone.
 ///
-/// Each method sends exactly one request and never repeats it. As an OAuth client, it fetches an access token
-/// first if it has none; a token that the API refuses is thrown away, and [`Error::renews_token`] says so.
+/// Each method sends exactly one request, on a connection of its own, and never repeats it. As an OAuth client, it
+/// fetches an access token first if it has none; a token that the API refuses is thrown away, and
+/// [`Error::renews_token`] says so.
 #[derive(Clone)]
 pub struct Client {
     http: reqwest::Client,
@@ -265,25 +266,31 @@ fn not_from(operation: Operation) -> impl Fn(SenderMismatch) -> Error {
     move |mismatch| Error::new(operation, ErrorKind::NotBuilt { why: mismatch.to_string() })
 }
 
-/// The message in a success.
+/// The message in a success. One that is whole counts, however its transfer ended: an id cannot be found again.
 pub(super) fn message_in(
     success: Success,
     operation: Operation,
     id: Option<&MessageId>,
     scrub: &Scrub<'_>,
 ) -> Result<Answer<Message>, Error> {
-    let message = match (Message::parse(&success.body), id) {
-        (Ok(message), _) => message,
-        (Err(NoMessage::Empty), Some(id)) if operation.method() == "PUT" => {
+    let unreadable = |why: &str| Err(success.unreadable(operation, why, scrub));
+    let message = match (Message::parse(&success.body), id, &success.cut) {
+        (Ok(message), Some(id), _) if operation.method() == "PUT" && message.id != *id => {
+            return unreadable("its body is that of another message");
+        }
+        (Ok(message), _, _) => message,
+        (Err(_), _, Some(cut)) => return unreadable(cut),
+        (Err(NoMessage::Empty), Some(id), None) if operation.method() == "PUT" => {
             Message::with_id(id.clone())
         }
-        (Err(why), _) => return Err(success.unreadable(operation, why.as_str(), scrub)),
+        (Err(why), _, None) => return unreadable(why.as_str()),
     };
     let Success { request_id, budget, .. } = success;
     Ok(Answer { body: message, request_id, budget })
 }
 
-/// A success that holds nothing, if it is one of the API.
+/// A success that holds nothing, if it is one of the API: something on the way that answers 200 to everything has
+/// deleted nothing.
 pub(super) fn nothing(
     success: Success,
     operation: Operation,
@@ -291,6 +298,11 @@ pub(super) fn nothing(
 ) -> Result<Answer<()>, Error> {
     if success.is_page() {
         return Err(success.unreadable(operation, "its body is a page, not the API's", scrub));
+    }
+    let from_api = success.status != 200 || success.request_id.is_some();
+    if !from_api && !success.body.trim_ascii().is_empty() {
+        let why = "the API answers this with 204 and no body: something on the way answered";
+        return Err(success.unreadable(operation, why, scrub));
     }
     let Success { request_id, budget, .. } = success;
     Ok(Answer { body: (), request_id, budget })

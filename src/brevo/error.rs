@@ -44,8 +44,9 @@ pub enum ErrorKind {
         code: Option<String>,
         /// `message` of the body, or an excerpt of a body that is no JSON (an HTML page).
         message: Option<String>,
-        /// Whether the body was a JSON object, as the API itself answers.
-        json: bool,
+        /// Whether it is the API's own word that the message does not exist: a 404 for an id, whose body has the
+        /// code `document_not_found`, or is an object without a code beside a `sib-request-id`.
+        gone: bool,
     },
     /// A redirect. It is not followed: the key goes to the configured host only.
     Redirect {
@@ -73,7 +74,7 @@ impl ErrorKind {
             | Self::NotConnected { why, origin: _ }
             | Self::Lost { why, timed_out: _ } => change(why),
             Self::NoToken { cause, token_url: _ } => cause.texts(change),
-            Self::Status { code, message, status: _, json: _ } => {
+            Self::Status { code, message, status: _, gone: _ } => {
                 code.iter_mut().chain(message).for_each(change);
             }
             Self::Redirect { to, status: _ } => to.iter_mut().for_each(change),
@@ -270,15 +271,10 @@ impl Error {
             && self.hint() != Some(Hint::UnrecognisedIp)
     }
 
-    /// Whether the API said that the message does not exist: a 404 for an id, unless its body is
-    /// a page of something that is not the API (a wrong base URL answers 404 to everything).
+    /// Whether the API itself said that the message does not exist. Any other 404 is that of a gateway or of a wrong
+    /// base URL, and says nothing of the message.
     pub fn is_gone(&self) -> bool {
-        match &self.inner.kind {
-            ErrorKind::Status { status: 404, json, message, .. } => {
-                self.inner.operation.has_id() && (*json || message.is_none())
-            }
-            _ => false,
-        }
+        matches!(self.inner.kind, ErrorKind::Status { gone: true, .. })
     }
 
     /// What to do now, if the answer tells.

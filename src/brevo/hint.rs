@@ -41,6 +41,8 @@ pub enum Hint {
     Gone,
     /// 404 for something else than a message: probably a wrong base URL.
     WrongPath,
+    /// 404 for an id, and not from the API.
+    NotFromTheApi,
     /// 429: the budget is used up; with the time until it is renewed, if the headers said so.
     Wait(Option<Duration>),
 }
@@ -72,6 +74,7 @@ impl Hint {
                 Identity::Key(_) => Self::Forbidden,
             }),
             404 if is_gone => Some(Self::Gone),
+            404 if operation.has_id() => Some(Self::NotFromTheApi),
             404 => Some(Self::WrongPath),
             429 => Some(Self::Wait(budget.map(|budget| budget.reset))),
             _ => None,
@@ -165,6 +168,9 @@ impl fmt::Display for Hint {
             ),
             Self::WrongPath => f.write_str(
                 "the API has nothing at this path: check the base URL (https://api.brevo.com/v3)",
+            ),
+            Self::NotFromTheApi => f.write_str(
+                "this 404 is not the API's own (it has neither its code, document_not_found, nor its sib-request-id), so it says nothing of the message, and the state stays as it is: a gateway or a proxy answered, or the base URL is wrong (https://api.brevo.com/v3)",
             ),
             Self::Wait(Some(reset)) => write!(
                 f,

@@ -67,6 +67,7 @@ mod budget;
 mod client;
 mod config;
 mod credentials;
+mod encoding;
 mod error;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
+use reqwest::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 use tokio::{sync::Mutex, time::Instant};
@@ -17,7 +17,7 @@ use url::form_urlencoded;
 use zeroize::{Zeroize, Zeroizing};
 
 use super::{
-    ClientCredentials, ConfigError, Error, Operation,
+    ClientCredentials, ConfigError, Error, ErrorKind, Operation,
     scrub::Scrub,
     transport::{self, Wording},
 };
@@ -174,6 +174,7 @@ impl TokenSource {
             .http
             .post(token_url.url())
             .header(ACCEPT, HeaderValue::from_static("application/json"))
+            .header(ACCEPT_ENCODING, HeaderValue::from_static("identity"))
             .header(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"))
             .body(self.form());
         let response = request.send().await.map_err(|error| {
@@ -182,6 +183,10 @@ impl TokenSource {
         let mut success = transport::read(operation, response, Wording::OAuth, scrub).await?;
         let granted = match serde_json::from_slice(&success.body) {
             Ok(Value::Object(granted)) => granted,
+            _ if let Some(why) = &success.cut => {
+                let kind = ErrorKind::Lost { why: why.clone(), timed_out: false };
+                return Err(Error::new(operation, kind));
+            }
             // No excerpt of anything else: it may hold a token.
             _ if success.is_page() => {
                 return Err(success.unreadable(operation, "its body is a page", scrub));

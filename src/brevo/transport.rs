@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use reqwest::{
     ClientBuilder, Method, Response, Url,
-    header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION},
+    header::{
+        ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION,
+    },
 };
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use super::{BudgetReading, ConfigError, Error, ErrorKind, Operation, scrub::Scrub};
+use super::{BudgetReading, ConfigError, Error, ErrorKind, Operation, encoding, scrub::Scrub};
 use crate::model::{causes, http_causes};
 
 /// More than any message has; a body beyond it is not read on.
@@ -32,6 +34,8 @@ pub(super) struct Success {
     pub(super) status: u16,
     pub(super) html: bool,
     pub(super) body: Vec<u8>,
+    /// Why the body may lack its end.
+    pub(super) cut: Option<String>,
     pub(super) request_id: Option<String>,
     pub(super) budget: Option<BudgetReading>,
 }
@@ -58,7 +62,8 @@ impl Success {
         wording: Wording,
         scrub: &Scrub<'_>,
     ) -> Error {
-        Error::new(operation, refused(self.status, &self.body, wording, scrub)).with_answer(
+        let kind = refused(operation, self.status, &self.body, false, wording, scrub);
+        Error::new(operation, kind).with_answer(
             self.request_id.as_ref().map(|id| scrub.clean(id, LONGEST_WORD)),
             self.budget,
         )
@@ -86,8 +91,10 @@ pub(super) async fn exchange(
         "DELETE" => Method::DELETE,
         _ => Method::GET,
     };
-    let mut request =
-        http.request(method, url).header(ACCEPT, HeaderValue::from_static("application/json"));
+    let mut request = http
+        .request(method, url)
+        .header(ACCEPT, HeaderValue::from_static("application/json"))
+        .header(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     if let Some(authorization) = authorization {
         request = request.header(AUTHORIZATION, authorization);
     }
@@ -139,39 +146,51 @@ pub(super) async fn read(
         return Err(fail(ErrorKind::Redirect { status: status.as_u16(), to }));
     }
     let mut body = Vec::new();
-    let mut trouble = None;
+    let mut cut = None;
     loop {
         match response.chunk().await {
             Ok(Some(chunk)) if body.len() + chunk.len() > LONGEST_BODY => {
-                trouble = Some("its body is too long".to_owned());
+                cut = Some("its body is too long".to_owned());
                 break;
             }
             Ok(Some(chunk)) => body.extend_from_slice(&chunk),
             Ok(None) => break,
             Err(error) => {
                 let why = scrub.clean(&http_causes(&error), LONGEST_TEXT);
-                trouble = Some(format!("its body broke off: {why}"));
+                cut = Some(format!("its body broke off: {why}"));
                 break;
             }
         }
     }
+    let body = encoding::decoded(response.headers(), body, LONGEST_BODY).unwrap_or_else(|error| {
+        cut.get_or_insert_with(|| error.to_string());
+        Vec::new()
+    });
     if !status.is_success() {
-        return Err(fail(refused(status.as_u16(), &body, wording, scrub)));
+        let has_id = request_id.is_some();
+        return Err(fail(refused(operation, status.as_u16(), &body, has_id, wording, scrub)));
     }
-    let success =
-        Success { status: status.as_u16(), html, body, request_id: request_id.clone(), budget };
-    match trouble {
-        Some(why) => Err(success.unreadable(operation, &why, scrub)),
-        None => Ok(success),
-    }
+    let status = status.as_u16();
+    Ok(Success { status, html, body, cut, request_id, budget })
 }
 
-/// An error: in this wording if the server itself wrote it, anything if not.
-fn refused(status: u16, body: &[u8], wording: Wording, scrub: &Scrub<'_>) -> ErrorKind {
+/// An error: in this wording if the server itself wrote it, anything if not. `has_id`: the answer has a
+/// `sib-request-id`.
+fn refused(
+    operation: Operation,
+    status: u16,
+    body: &[u8],
+    has_id: bool,
+    wording: Wording,
+    scrub: &Scrub<'_>,
+) -> ErrorKind {
     let object = match serde_json::from_slice::<Value>(body) {
         Ok(Value::Object(object)) => Some(object),
         _ => None,
     };
+    let gone = status == 404
+        && operation.has_id()
+        && object.as_ref().is_some_and(|object| says_gone(object, has_id));
     let (code, message) = match &object {
         Some(object) => {
             let text = |name: &str, max: usize| match object.get(name) {
@@ -196,7 +215,18 @@ fn refused(status: u16, body: &[u8], wording: Wording, scrub: &Scrub<'_>) -> Err
     let known = code.is_some() || message.is_some();
     let message =
         if known { message } else { Some(scrub.excerpt(body, LONGEST_TEXT)).filter(used) };
-    ErrorKind::Status { status, code, message, json: object.is_some() }
+    ErrorKind::Status { status, code, message, gone }
+}
+
+/// Whether the object in a 404 is the API's own word that there is no such message: it has the API's code for that,
+/// in any case, or no code and comes with the API's request id. A gateway's 404 says nothing of the message.
+fn says_gone(object: &Map<String, Value>, has_id: bool) -> bool {
+    match object.get("code") {
+        None | Some(Value::Null) => has_id,
+        Some(Value::String(code)) if code.trim().is_empty() => has_id,
+        Some(Value::String(code)) => code.trim().eq_ignore_ascii_case("document_not_found"),
+        Some(_) => false,
+    }
 }
 
 fn word(headers: &HeaderMap, name: &str, scrub: &Scrub<'_>, unshown: bool) -> Option<String> {
@@ -222,9 +252,10 @@ pub(super) fn builder(https: bool, loopback: bool, timeout: Duration) -> ClientB
     let mut http = reqwest::Client::builder()
         .timeout(timeout)
         .connect_timeout(connect_timeout(timeout))
-        // A server closes idle connections, and a POST that meets the closing is neither
-        // known to be done nor known not to be. So we close them first.
-        .pool_idle_timeout(Duration::from_secs(2))
+        // A connection that has carried something may be closed, or hold the rest of an earlier answer, when
+        // the next request leaves: a POST that meets that is neither known to be done nor known not to be.
+        // At the API's rate a connection for each request costs nothing.
+        .pool_max_idle_per_host(0)
         .tcp_nodelay(true)
         .redirect(reqwest::redirect::Policy::none())
         .retry(reqwest::retry::never())

@@ -9,10 +9,21 @@ use super::{
     failure::{Failure, status},
     serving,
 };
-use crate::sandbox::{Faults, Options, Sandbox};
+use crate::sandbox::{Faults, Gateway, Options, Sandbox};
 
 pub(super) fn run(context: &Context, args: SandboxArgs) -> Result<u8, Failure> {
-    let SandboxArgs { port, data, limit, latency, fail, drop_replies, seed, format } = args;
+    let SandboxArgs {
+        port,
+        data,
+        limit,
+        latency,
+        fail,
+        drop_replies,
+        seed,
+        fault: faults,
+        after,
+        format,
+    } = args;
     let runtime = context.server_runtime()?;
     runtime.block_on(async {
         let running = Sandbox::start(Options {
@@ -20,6 +31,7 @@ pub(super) fn run(context: &Context, args: SandboxArgs) -> Result<u8, Failure> {
             data,
             budget: limit,
             faults: Faults { latency, fail, drop_replies, seed },
+            gateway: Gateway { faults, after },
             clock: environment::clock(),
         })
         .await

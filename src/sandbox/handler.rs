@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{
-    Clock, Counts, Faults, SandboxMessage, ids,
+    Clock, Counts, Fault, Faults, Gateway, SandboxMessage, ids,
     journal::{Journal, Replay},
     quota::Quota,
     reply::Reply,
@@ -38,12 +38,15 @@ pub(super) struct HandledRequest {
     pub(super) budget: Option<BudgetReading>,
     /// The connection is closed instead of an answer.
     pub(super) dropped: bool,
+    /// What becomes of the answer on its way.
+    pub(super) wrapped: Vec<Fault>,
 }
 
 pub(super) struct Handler {
     pub(super) notifier: Arc<ChangeNotifier>,
     clock: Clock,
     faults: Faults,
+    gateway: Gateway,
     inner: Mutex<Inner>,
 }
 
@@ -74,7 +77,7 @@ struct DrawnFaults {
 impl Handler {
     pub(super) fn new(
         clock: Clock,
-        faults: Faults,
+        (faults, gateway): (Faults, Gateway),
         budget: Option<super::Budget>,
         journal: Option<Journal>,
         replay: Replay,
@@ -89,7 +92,7 @@ impl Handler {
             random: fastrand::Rng::with_seed(faults.seed),
             pings: BTreeMap::new(),
         };
-        Self { notifier, clock, faults, inner: Mutex::new(inner) }
+        Self { notifier, clock, faults, gateway, inner: Mutex::new(inner) }
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -137,6 +140,16 @@ impl Handler {
         })
     }
 
+    /// The gateway's fault that keeps this request from the API, if there is one.
+    pub(super) fn kept_away(&self, method: &str, path: &str) -> Option<Fault> {
+        let mut inner = self.lock();
+        let faults = self.gateway.faults(inner.counts.total);
+        let fault = faults.iter().find(|fault| fault.instead().is_some()).copied()?;
+        let operation = request::route(method, path).ok().map(|route| route.operation);
+        inner.counts.add(operation, fault.as_str());
+        Some(fault)
+    }
+
     /// Carries one request out, faults included.
     pub(super) fn handle(&self, request: &ApiRequest<'_>) -> HandledRequest {
         // As fine as the API tells it and the journal keeps it.
@@ -145,6 +158,7 @@ impl Handler {
         let mut inner = self.lock();
         let route = request::route(request.method, request.path);
         let operation = route.as_ref().ok().map(|route| route.operation);
+        let wrapped = self.gateway.faults(inner.counts.total).to_vec();
         let request_id = format!("sandbox-{:08}", inner.counts.total + 1);
 
         let (reply, budget, dropped) = if !request.has_key {
@@ -170,7 +184,7 @@ impl Handler {
         };
         let status = reply.status.to_string();
         inner.counts.add(operation, if dropped { "dropped" } else { &status });
-        HandledRequest { request_id, reply, budget, dropped }
+        HandledRequest { request_id, reply, budget, dropped, wrapped }
     }
 }
 

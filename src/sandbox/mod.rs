@@ -36,6 +36,7 @@
 //! ```
 
 mod counts;
+mod gateway;
 mod handler;
 mod ids;
 mod journal;
@@ -48,6 +49,7 @@ mod server;
 mod world;
 
 pub use counts::Counts;
+pub use gateway::{Fault, Gateway};
 pub use journal::JournalError;
 pub use options::{Budget, Clock, Faults, Options, ParseBudgetError};
 pub use server::{Running, Sandbox, StartError};

@@ -9,6 +9,8 @@ use std::{
 
 use jiff::Timestamp;
 
+use super::Gateway;
+
 /// Where the sandbox has its time from.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
@@ -23,6 +25,8 @@ pub struct Options {
     pub budget: Option<Budget>,
     /// What goes wrong on purpose.
     pub faults: Faults,
+    /// What stands between its clients and the API.
+    pub gateway: Gateway,
     /// The time of messages and of the budget.
     pub clock: Clock,
 }
@@ -35,6 +39,7 @@ impl Options {
             data: None,
             budget: None,
             faults: Faults::default(),
+            gateway: Gateway::default(),
             clock,
         }
     }
@@ -42,12 +47,13 @@ impl Options {
 
 impl fmt::Debug for Options {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { listen, data, budget, faults, clock: _ } = self;
+        let Self { listen, data, budget, faults, gateway, clock: _ } = self;
         f.debug_struct("Options")
             .field("listen", listen)
             .field("data", data)
             .field("budget", budget)
             .field("faults", faults)
+            .field("gateway", gateway)
             .finish_non_exhaustive()
     }
 }

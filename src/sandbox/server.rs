@@ -17,7 +17,7 @@ use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 use crate::loopback::{self, Cut, Limits, Unread};
 
 use super::{
-    Counts, JournalError, Options, SandboxMessage,
+    Counts, Fault, JournalError, Options, SandboxMessage,
     handler::{ApiRequest, HandledRequest, Handler},
     journal::{Journal, Replay},
     page,
@@ -26,6 +26,9 @@ use super::{
 
 /// How long [`Running::stop`] waits for requests under way.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// How long a request without an answer is kept: longer than any client waits.
+const LONGEST_HANG: Duration = Duration::from_secs(3600);
 
 /// A local server with the API's behaviour.
 #[derive(Debug)]
@@ -68,7 +71,7 @@ pub struct Running {
 impl Sandbox {
     /// Reads the data, listens, and serves on the runtime of the caller until it is stopped.
     pub async fn start(options: Options) -> Result<Running, StartError> {
-        let Options { listen, data, budget, faults, clock } = options;
+        let Options { listen, data, budget, faults, gateway, clock } = options;
         for (name, value) in [("fail", faults.fail), ("drop-replies", faults.drop_replies)] {
             if !(0.0..=1.0).contains(&value) {
                 return Err(StartError::Probability { name, value });
@@ -86,7 +89,7 @@ impl Sandbox {
             None => (None, Replay::default()),
         };
         let warnings = std::mem::take(&mut replay.warnings);
-        let handler = Arc::new(Handler::new(clock, faults, budget, journal, replay));
+        let handler = Arc::new(Handler::new(clock, (faults, gateway), budget, journal, replay));
 
         let router = page::routes(Arc::clone(&handler.notifier))
             .fallback(serve)
@@ -172,6 +175,12 @@ async fn serve(
         // Nothing was asked for yet.
         Err(Unread::TooSlow) => return loopback::too_slow(),
     };
+    if let Some(fault) = handler.kept_away(method, path) {
+        if fault == Fault::Hang {
+            tokio::time::sleep(LONGEST_HANG).await;
+        }
+        return fault.instead().unwrap_or_default();
+    }
     let has_key = has_key(&head.headers);
     let handled = handler.handle(&ApiRequest { method, path, has_key, body: body.as_deref() });
     if !handler.latency().is_zero() {
@@ -196,14 +205,24 @@ fn has_key(headers: &HeaderMap) -> bool {
 
 fn respond(reply: Reply, handled: Option<&HandledRequest>) -> Response<Body> {
     let Reply { status, body, allow } = reply;
-    let body_text = body.map(|value| value.to_string());
-    let has_body = body_text.is_some();
-    let mut response = Response::new(body_text.map_or_else(Body::empty, Body::from));
+    let has_body = body.is_some();
+    let mut bytes = body.map(|value| value.to_string().into_bytes()).unwrap_or_default();
+    let mut encodings = Vec::new();
+    for fault in handled.iter().flat_map(|handled| &handled.wrapped).filter(|_| has_body) {
+        // Memory takes all that is written to it.
+        let Ok((wrapped, encoding)) = fault.wrapped(std::mem::take(&mut bytes)) else { continue };
+        bytes = wrapped;
+        encodings.extend(encoding);
+    }
+    let mut response = Response::new(Body::from(bytes));
     *response.status_mut() =
         StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
     if has_body {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    }
+    for encoding in encodings {
+        headers.append(header::CONTENT_ENCODING, HeaderValue::from_static(encoding));
     }
     if let Some(allow) = allow {
         headers.insert(header::ALLOW, HeaderValue::from_static(allow));

@@ -17,6 +17,7 @@ mod environments;
 mod folders;
 mod formats;
 mod frugal;
+mod gateways;
 mod git;
 mod hints;
 mod hostile;

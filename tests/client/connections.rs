@@ -54,12 +54,17 @@ async fn server(then: Then) -> (String, Arc<AtomicUsize>, JoinHandle<()>) {
 }
 
 async fn read_request(stream: &mut TcpStream) -> bool {
+    request_head(stream).await.is_some()
+}
+
+/// The head of a request that was read whole, in lower case.
+async fn request_head(stream: &mut TcpStream) -> Option<String> {
     let mut got = Vec::new();
     let mut buffer = [0; 4096];
     loop {
         let read = stream.read(&mut buffer).await.unwrap_or(0);
         if read == 0 {
-            return false;
+            return None;
         }
         got.extend_from_slice(&buffer[..read]);
         let text = String::from_utf8_lossy(&got).to_lowercase();
@@ -69,7 +74,7 @@ async fn read_request(stream: &mut TcpStream) -> bool {
             .find_map(|line| line.strip_prefix("content-length: "))
             .map_or(0, |length| length.parse().expect("a number"));
         if body.len() >= length {
-            return true;
+            return Some(head.to_owned());
         }
     }
 }
@@ -221,35 +226,127 @@ async fn a_body_beyond_all_measure_is_not_read_to_its_end() {
     task.await.expect("the client hung up");
 }
 
+/// What a server of keep-alive connections does after its answer.
+#[derive(Clone, Copy)]
+enum After {
+    Closes,
+    /// It sends these bytes, which belong to no answer.
+    Says(&'static [u8]),
+    Nothing,
+}
+
+/// A server that answers each request with a message of its own; counts connections and requests.
+async fn keeping_alive(after: After) -> (String, Arc<[AtomicUsize; 2]>, JoinHandle<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let url = format!("http://{}/v3", listener.local_addr().expect("an address"));
+    let counts = Arc::new([AtomicUsize::new(0), AtomicUsize::new(0)]);
+    let counted = Arc::clone(&counts);
+    let task = tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.expect("a connection");
+            let counts = Arc::clone(&counted);
+            counts[0].fetch_add(1, Ordering::SeqCst);
+            tokio::spawn(async move {
+                while read_request(&mut stream).await {
+                    let n = counts[1].fetch_add(1, Ordering::SeqCst);
+                    let body = format!("{{\"id\":\"AXCR{n}\"}}");
+                    let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
+                    let answer = format!("{head}{body}");
+                    if stream.write_all(answer.as_bytes()).await.is_err() {
+                        return;
+                    }
+                    match after {
+                        After::Closes => return,
+                        After::Says(bytes) => _ = stream.write_all(bytes).await,
+                        After::Nothing => {}
+                    }
+                }
+            });
+        }
+    });
+    (url, counts, task)
+}
+
 #[tokio::test]
-async fn a_connection_that_the_server_closed_while_it_was_idle_is_not_used_again() {
-    // The answer promises to keep the connection, and then it is closed.
-    let answer = "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n{\"id\":\"A\"}";
-    let (url, requests, task) = server(Then::Say(answer)).await;
-    let client = client(&url);
-    for _ in 0..3 {
-        client.get(Kind::Pushed, &id()).await.expect("an answer");
-        // Time for the closing to arrive; without it the request may be lost, and told as lost.
-        tokio::time::sleep(Duration::from_millis(200)).await;
+async fn each_create_has_a_connection_that_has_carried_nothing_before() {
+    for after in [
+        After::Nothing,
+        After::Closes,
+        After::Says(b"{\"a body\":\"of a 204\"}"),
+        After::Says(b"HTTP/1.1 200 OK\r\nContent-Length: 13\r\n\r\n{\"id\":\"LATE\"}"),
+    ] {
+        let (url, counts, task) = keeping_alive(after).await;
+        let client = client(&url);
+        for n in 0..40 {
+            let content = Content { text: "Hello".into(), from: Sender::Random };
+            let sent = client.send(Kind::Pushed, &visitor(), &content).await;
+            let sent = sent.unwrap_or_else(|error| panic!("create {n}: {error}"));
+            assert_eq!(sent.body.id.as_str(), format!("AXCR{n}"));
+        }
+        let [connections, requests] = &*counts;
+        assert_eq!(connections.load(Ordering::SeqCst), 40);
+        assert_eq!(requests.load(Ordering::SeqCst), 40);
+        task.abort();
     }
-    assert_eq!(requests.load(Ordering::SeqCst), 3);
+}
+
+#[tokio::test]
+async fn a_create_after_a_delete_whose_204_has_a_body_is_not_lost() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let url = format!("http://{}/v3", listener.local_addr().expect("an address"));
+    let task = tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.expect("a connection");
+            tokio::spawn(async move {
+                while let Some(head) = request_head(&mut stream).await {
+                    let answer: &[u8] = match head.starts_with("delete") {
+                        true => b"HTTP/1.1 204 No Content\r\n\r\n{\"deleted\":true}",
+                        false => b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n{\"id\":\"A\"}",
+                    };
+                    let _ = stream.write_all(answer).await;
+                }
+            });
+        }
+    });
+    let client = client(&url);
+    for _ in 0..30 {
+        client.delete(Kind::Pushed, &id()).await.expect("deleted");
+        let content = Content { text: "Hello".into(), from: Sender::Random };
+        let sent = client.send(Kind::Pushed, &visitor(), &content).await;
+        assert_eq!(sent.expect("a message").body.id.as_str(), "A");
+    }
     task.abort();
 }
 
 #[tokio::test]
-async fn a_connection_is_used_for_many_requests() {
+async fn a_whole_message_counts_however_its_transfer_ends() {
+    for answer in [
+        "HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{\"id\":\"A\"}",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\na\r\n{\"id\":\"A\"}\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: 13\r\n\r\n\u{feff}{\"id\":\"A\"}",
+        "HTTP/1.0 200 OK\r\n\r\n{\"id\":\"A\"}",
+    ] {
+        let (url, _, task) = server(Then::Say(answer)).await;
+        let content = Content { text: "Hello".into(), from: Sender::Random };
+        let sent = client(&url).send(Kind::Pushed, &visitor(), &content).await;
+        assert_eq!(sent.expect("a message").body.id.as_str(), "A", "{answer:?}");
+        task.abort();
+    }
+}
+
+#[tokio::test]
+async fn answers_are_asked_for_unencoded() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
     let task = tokio::spawn(async move {
-        let (mut stream, _) = listener.accept().await.expect("the only connection");
-        while read_request(&mut stream).await {
-            let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n{\"id\":\"A\"}";
-            stream.write_all(answer).await.expect("written");
-        }
+        let (mut stream, _) = listener.accept().await.expect("a connection");
+        let mut head = [0; 4096];
+        let read = stream.read(&mut head).await.expect("a request");
+        let _ =
+            stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n{\"id\":\"A\"}").await;
+        String::from_utf8_lossy(&head[..read]).to_lowercase()
     });
-    let client = client(&url);
-    for _ in 0..5 {
-        client.get(Kind::Pushed, &id()).await.expect("an answer");
-    }
-    task.abort();
+    client(&url).get(Kind::Pushed, &id()).await.expect("an answer");
+    let head = task.await.expect("read");
+    assert!(head.contains("\r\naccept-encoding: identity\r\n"), "{head}");
 }

@@ -103,15 +103,40 @@ async fn a_used_up_budget_says_when_it_is_renewed() {
 }
 
 #[tokio::test]
-async fn a_404_is_gone_only_when_the_api_says_so_of_an_id() {
-    for body in [r#"{"message":"Message not found"}"#, r#"{"code":"DOCUMENT_NOT_FOUND"}"#, ""] {
-        let error = get(404, &[], body).await;
+async fn a_404_is_gone_only_when_the_api_itself_says_so_of_an_id() {
+    let ours = [("sib-request-id", "req-1")];
+    for (headers, body) in [
+        (&[][..], r#"{"code":"DOCUMENT_NOT_FOUND"}"#),
+        (&[], "\u{feff}{\"code\":\"document_not_found\",\"message\":\"x\"}"),
+        (&ours, r#"{"code":"Document_Not_Found"}"#),
+        (&ours, r#"{"message":"Message not found"}"#),
+        (&ours, r#"{"code":null}"#),
+        (&ours, "{}"),
+    ] {
+        let error = get(404, headers, body).await;
         assert!(error.is_gone(), "{body}");
         assert_eq!(error.hint(), Some(Hint::Gone));
     }
-    let page = get(404, &[("content-type", "text/html")], "<h1>Not Found</h1>").await;
-    assert!(!page.is_gone());
-    assert_eq!(page.hint(), Some(Hint::WrongPath));
+    for (headers, body) in [
+        (&[][..], r#"{"message":"no route"}"#),
+        (&[], r#"{"message":"Message not found"}"#),
+        (&[], "{}"),
+        (&[], ""),
+        (&[], "404 page not found"),
+        (&[], "[]"),
+        (&[("sib-request-id", "")], "{}"),
+        (&ours, ""),
+        (&ours, "[]"),
+        (&ours, r#""document_not_found""#),
+        (&ours, r#"{"code":"route_not_found"}"#),
+        (&ours, r#"{"code":404}"#),
+        (&ours, r#"{"code":"document_not_found""#),
+        (&[("content-type", "text/html")], "<h1>Not Found</h1>"),
+    ] {
+        let error = get(404, headers, body).await;
+        assert!(!error.is_gone(), "{body}");
+        assert_eq!(error.hint(), Some(Hint::NotFromTheApi));
+    }
     let posted = post(|config| config, 404, r#"{"code":"document_not_found"}"#).await;
     assert!(!posted.is_gone());
     assert_eq!(posted.hint(), Some(Hint::WrongPath));

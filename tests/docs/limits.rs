@@ -22,3 +22,13 @@ fn every_limit_is_in_the_table_with_its_default() {
     }
     generated(&path, &format!("{before}{HEAD}{table}\nBesides,{after}"));
 }
+
+#[test]
+fn the_page_about_the_sandbox_lists_every_fault() {
+    let page = read(&root().join("docs/sandbox.md"));
+    for fault in pushsync::sandbox::Fault::ALL {
+        let line = format!("| `{}` | {} |", fault.as_str(), fault.description());
+        let shown = line.replace(r#"{"message":"no route"}"#, r#"`{"message":"no route"}`"#);
+        assert!(page.contains(&shown), "docs/sandbox.md has no line {shown}");
+    }
+}

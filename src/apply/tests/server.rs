@@ -116,7 +116,7 @@ impl Server {
         };
         let status = |status, message: &str| {
             let message = Some(message.to_owned());
-            ErrorKind::Status { status, code: None, message, json: true }
+            ErrorKind::Status { status, code: None, message, gone: status == 404 }
         };
         let lost = |why: &str| ErrorKind::Lost { why: why.to_owned(), timed_out: false };
         let result = {

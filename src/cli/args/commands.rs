@@ -10,11 +10,11 @@ use super::{
     global::{DataFormat, GlobalOptions},
     planning::{ApplyArgs, ImportArgs, PlanArgs, RefreshArgs},
     state::StateArgs,
-    values::{duration, latency, probability},
+    values::{duration, fault, latency, probability},
 };
 use crate::{
     model::{Key, VisitorId, WrittenTime},
-    sandbox::Budget,
+    sandbox::{Budget, Fault},
 };
 
 /// Keeps the automated messages of Brevo Conversations in version control: YAML says which
@@ -149,6 +149,12 @@ pub(crate) struct SandboxArgs {
     /// The seed of the faults: the same seed and order of requests give the same faults
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) seed: u64,
+    /// Behave as servers and gateways do on a bad day; may be given several times
+    #[arg(long, value_name = "FAULT", value_parser = fault(), value_delimiter = ',')]
+    pub(crate) fault: Vec<Fault>,
+    /// Answer this number of requests without a --fault first
+    #[arg(long, value_name = "N", requires = "fault", default_value_t = 0)]
+    pub(crate) after: u64,
     /// How to print the address that it listens on
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub(crate) format: DataFormat,

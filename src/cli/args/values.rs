@@ -2,10 +2,13 @@
 
 use std::{num::NonZeroUsize, time::Duration};
 
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+
 use crate::{
     manifest::{MOST_CONCURRENT, duration as manifest_duration},
     model::{Address, Key, ParseAddressError},
     plan::Selection,
+    sandbox::Fault,
 };
 
 /// A count, or all.
@@ -88,6 +91,15 @@ pub(super) fn latency(text: &str) -> Result<Duration, manifest_duration::ParseDu
         }
         _ => duration(text),
     }
+}
+
+/// Faults of the sandbox, by their names.
+pub(super) fn fault() -> impl TypedValueParser<Value = Fault> {
+    let value = |fault: Fault| PossibleValue::new(fault.as_str()).help(fault.description());
+    PossibleValuesParser::new(Fault::ALL.map(value)).try_map(|name| {
+        let named = Fault::ALL.into_iter().find(|fault| fault.as_str() == name);
+        named.ok_or_else(|| format!("there is no fault {name}"))
+    })
 }
 
 pub(super) fn probability(text: &str) -> Result<f64, String> {

@@ -56,7 +56,7 @@ fn outcome() -> Outcome {
         status: 400,
         code: Some("invalid_parameter".into()),
         message: Some("refused".into()),
-        json: true,
+        gone: true,
     };
     let not_built = ErrorKind::NotBuilt { why: "no such sender".into() };
     let failed = [refused, not_built].map(|kind| Failure {
