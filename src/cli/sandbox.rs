@@ -22,6 +22,7 @@ pub(super) fn run(context: &Context, args: SandboxArgs) -> Result<u8, Failure> {
         seed,
         fault: faults,
         after,
+        token_life,
         format,
     } = args;
     let runtime = context.server_runtime()?;
@@ -32,6 +33,7 @@ pub(super) fn run(context: &Context, args: SandboxArgs) -> Result<u8, Failure> {
             budget: limit,
             faults: Faults { latency, fail, drop_replies, seed },
             gateway: Gateway { faults, after },
+            token_life,
             clock: environment::clock(),
         })
         .await

@@ -36,11 +36,17 @@ pub enum Fault {
     Deflate,
     /// Answers that begin with a byte order mark.
     Bom,
+    /// No client is known to those who give access tokens.
+    InvalidClient,
+    /// The app of every client lacks a scope.
+    InvalidScope,
+    /// Every access token is refused.
+    ExpiredToken,
 }
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 14] = [
         Self::NoRoute,
         Self::EmptyNotFound,
         Self::NotFoundPage,
@@ -52,6 +58,9 @@ impl Fault {
         Self::Gzip,
         Self::Deflate,
         Self::Bom,
+        Self::InvalidClient,
+        Self::InvalidScope,
+        Self::ExpiredToken,
     ];
 
     /// What happens, in a few words.
@@ -68,6 +77,9 @@ impl Fault {
             Self::Gzip => "answers compressed with gzip",
             Self::Deflate => "answers compressed with deflate",
             Self::Bom => "answers that begin with a byte order mark",
+            Self::InvalidClient => "no access token: 401, `invalid_client`",
+            Self::InvalidScope => "no access token: 400, `invalid_scope`",
+            Self::ExpiredToken => "401 to every access token",
         }
     }
 
@@ -85,6 +97,9 @@ impl Fault {
             Self::Gzip => "gzip",
             Self::Deflate => "deflate",
             Self::Bom => "bom",
+            Self::InvalidClient => "invalid-client",
+            Self::InvalidScope => "invalid-scope",
+            Self::ExpiredToken => "expired-token",
         }
     }
 
@@ -103,7 +118,12 @@ impl Fault {
             Self::Unavailable => {
                 (StatusCode::SERVICE_UNAVAILABLE, "text/html", page("503 Service Unavailable"))
             }
-            Self::Gzip | Self::Deflate | Self::Bom => return None,
+            Self::Gzip
+            | Self::Deflate
+            | Self::Bom
+            | Self::InvalidClient
+            | Self::InvalidScope
+            | Self::ExpiredToken => return None,
         };
         let mut response = Response::new(Body::from(body));
         *response.status_mut() = status;

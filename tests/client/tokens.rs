@@ -1,6 +1,7 @@
 //! Access tokens: when one is fetched, when it is renewed, and what is said without one.
 
 use std::{
+    io::Write,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -51,7 +52,9 @@ struct Server {
 }
 
 impl Server {
-    async fn start(answer: impl Fn(usize, &Asked) -> String + Send + Sync + 'static) -> Self {
+    async fn start<A: Into<Vec<u8>>>(
+        answer: impl Fn(usize, &Asked) -> A + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address").to_string();
         let asked = Arc::<Mutex<Vec<Asked>>>::default();
@@ -70,7 +73,8 @@ impl Server {
                     };
                     // Others that ask at once ask meanwhile.
                     tokio::time::sleep(Duration::from_millis(20)).await;
-                    let _ = stream.write_all(answer(number, &asked).as_bytes()).await;
+                    let said = answer(number, &asked).into();
+                    let _ = stream.write_all(&said).await;
                 });
             }
         });
@@ -236,6 +240,39 @@ async fn a_token_that_ends_before_it_arrives_is_used_once_and_nothing_turns_in_a
         }
         assert_eq!((server.tokens().len(), server.others().len()), (1, 3), "{life}");
     }
+}
+
+#[tokio::test]
+async fn an_answer_that_is_encoded_or_lacks_its_end_is_understood_as_far_as_it_can_be() {
+    let body = r#"{"access_token":"t0k","token_type":"bearer","expires_in":60}"#;
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gzip.write_all(body.as_bytes()).expect("in memory");
+    let gzip = gzip.finish().expect("in memory");
+    let with = |headers: &str, body: &[u8]| {
+        let length = body.len();
+        let head = format!("HTTP/1.1 200 OK\r\n{headers}content-length: {length}\r\n\r\n");
+        [head.as_bytes(), body].concat()
+    };
+    let cut = format!("HTTP/1.1 200 OK\r\ncontent-length: 999\r\n\r\n{body}").into_bytes();
+    for said in [
+        with("content-encoding: gzip\r\n", &gzip),
+        with("", &gzip),
+        with("", format!("\u{feff}{body}").as_bytes()),
+        cut,
+    ] {
+        let server = Server::start(move |_, asked| match asked.is_for_token() {
+            true => said.clone(),
+            false => message().into_bytes(),
+        })
+        .await;
+        create(&server.client()).await.expect("sent");
+        assert_eq!(server.others()[0].header("authorization"), Some("Bearer t0k"));
+    }
+    let half = format!("HTTP/1.1 200 OK\r\ncontent-length: 999\r\n\r\n{}", &body[..30]);
+    let server = Server::start(move |_, _| half.clone()).await;
+    let error = create(&server.client()).await.expect_err("half a token");
+    assert_eq!(error.hint(), Some(Hint::TokenLater), "{error}");
+    assert!(!error.to_string().contains("t0k"), "{error}");
 }
 
 #[tokio::test]

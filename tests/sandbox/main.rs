@@ -6,6 +6,7 @@ mod faults;
 mod page;
 mod persistence;
 mod through_client;
+mod tokens;
 mod wire;
 
 use std::{
