@@ -102,6 +102,7 @@ fn an_oauth_client_reaches_an_apply_by_inputs_or_variables_and_nothing_else() {
     }
     assert_eq!(repository.texts(), ["one"]);
     // With a key besides, pushsync refuses.
+    repository.commit(&note("two"));
     let job = repository.push().input("fresh", "true").input("client-id", "app-1");
     job.input("client-secret", "x").exits(1).notes("error", "BREVO_API_KEY and BREVO_CLIENT_ID");
 }
