@@ -33,6 +33,8 @@ fn record(number: u32, round: u32) -> Write {
         drift: None,
         superseded: None,
         intent: None,
+        answered_text: None,
+        restored: None,
     }))
 }
 

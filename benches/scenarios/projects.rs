@@ -177,6 +177,8 @@ async fn fill(folder: &Path) {
             drift: None,
             superseded: None,
             intent: None,
+            answered_text: None,
+            restored: None,
         })));
         if writes.len() == 10_000 {
             store.commit(std::mem::take(&mut writes)).await.expect("committed");

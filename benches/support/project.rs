@@ -60,6 +60,8 @@ pub(crate) fn record(delivery: &Delivery) -> Record {
         drift: None,
         superseded: None,
         intent: None,
+        answered_text: None,
+        restored: None,
     }
 }
 

@@ -19,6 +19,7 @@ use crate::{
     brevo::{Error, Message},
     model::{
         Address, ChangeIntent, Content, Drift, Intent, Kind, MessageId, Record, Sender, Superseded,
+        TextThere,
     },
     plan::{Change, Operation},
     state::Write,
@@ -49,9 +50,9 @@ pub(super) enum DeliveryInput {
     /// The writes are durable.
     Committed,
     /// What became of the POST.
-    Posted(Sent<MessageId>),
+    Posted(Sent<Message>),
     /// What became of the PUT.
-    Changed(Sent<()>),
+    Changed(Sent<Message>),
     /// What became of the DELETE.
     Deleted(Sent<()>),
     /// What became of the GET.
@@ -275,12 +276,20 @@ impl DeliveryMachine {
     }
 
     /// The record of a message that exists from now on.
-    fn record(&self, id: MessageId, content: Content, now: Timestamp) -> Box<Record> {
+    fn record(
+        &self,
+        id: MessageId,
+        content: Content,
+        answered_text: Option<TextThere>,
+        now: Timestamp,
+    ) -> Box<Record> {
         Box::new(Record {
             address: self.address.clone(),
             kind: self.kind,
             id,
             content,
+            answered_text,
+            restored: None,
             protect: self.protect,
             created_at: now,
             updated_at: now,
@@ -291,16 +300,20 @@ impl DeliveryMachine {
         })
     }
 
-    fn posted(&mut self, new: NewMessage, sent: Sent<MessageId>, now: Timestamp) -> Step {
+    fn posted(&mut self, new: NewMessage, sent: Sent<Message>, now: Timestamp) -> Step {
         let NewMessage { content, replaces } = new;
         let settle = Write::Settle(self.address.clone());
+        let created = |content: Content, answer: &Message| {
+            let answered = TextThere::answered(answer.compared_text(), &content.text);
+            self.record(answer.id.clone(), content, answered, now)
+        };
         match (sent, replaces) {
-            (Ok(id), None) => {
-                let record = self.record(id.clone(), content, now);
-                Step::Finish(vec![Write::Put(record), settle], End::Applied(Some(id)))
+            (Ok(answer), None) => {
+                let record = created(content, &answer);
+                Step::Finish(vec![Write::Put(record), settle], End::Applied(Some(answer.id)))
             }
-            (Ok(id), Some(old)) => {
-                let mut record = self.record(id, content, now);
+            (Ok(answer), Some(old)) => {
+                let mut record = created(content, &answer);
                 record.superseded = Some(old.clone());
                 let writes = vec![Write::Put(record.clone()), settle];
                 self.phase = Phase::RecordingReplacement { record, old };
@@ -314,19 +327,19 @@ impl DeliveryMachine {
         }
     }
 
-    fn changed(&self, record: Box<Record>, after: Content, sent: Sent<()>, now: Timestamp) -> Step {
+    fn changed(
+        &self,
+        record: Box<Record>,
+        after: Content,
+        sent: Sent<Message>,
+        now: Timestamp,
+    ) -> Step {
         match sent {
-            Ok(()) => {
+            Ok(answer) => {
                 let id = record.id.clone();
-                let record = Record {
-                    content: after,
-                    protect: self.protect,
-                    updated_at: now,
-                    verified_at: now,
-                    drift: None,
-                    intent: None,
-                    ..*record
-                };
+                // An answer about another message tells nothing of the text of this one.
+                let text = answer.compared_text().filter(|_| answer.id == id);
+                let record = Record { protect: self.protect, ..record.sent(after, text, now) };
                 Step::Finish(vec![Write::Put(Box::new(record))], End::Applied(Some(id)))
             }
             Err(Undone::Refused(error)) if error.is_gone() => {
@@ -358,18 +371,18 @@ impl DeliveryMachine {
         match sent {
             Ok(found) => {
                 let id = record.id.clone();
-                let record = Record { intent: None, ..*record };
-                let text = found.compared_text().unwrap_or(&record.content.text);
-                if *text != *after.text {
+                let text = found.compared_text();
+                let record = record.seen(text, now);
+                let same = record.drift.is_none() && record.content.text == after.text;
+                if !same && text != Some(&*after.text) {
                     return self.intend_update(Box::new(record), after, now);
                 }
-                let record = Record {
-                    content: after,
-                    protect: self.protect,
-                    verified_at: now,
-                    drift: None,
-                    ..record
+                let record = match same {
+                    true => Record { content: after, ..record },
+                    // It has the wanted text already.
+                    false => record.sent(after, text, now),
                 };
+                let record = Record { protect: self.protect, ..record };
                 Step::Finish(vec![Write::Put(Box::new(record))], End::Applied(Some(id)))
             }
             // Our own delete has removed it: this is a create like any other.
@@ -393,7 +406,7 @@ impl DeliveryMachine {
         };
         match self.seen(&id, wanted, &found) {
             Ok(content) => {
-                let record = self.record(id.clone(), content, now);
+                let record = self.record(id.clone(), content, None, now);
                 Step::Finish(vec![Write::Put(record)], End::Applied(Some(id)))
             }
             Err(why) => failed(Problem::NotAdopted(why)),
@@ -412,7 +425,7 @@ impl DeliveryMachine {
             }
             (from, _) => from,
         };
-        let text = found.text.as_deref().map_or(wanted.text, Into::into);
+        let text = found.compared_text().map_or(wanted.text, Into::into);
         Ok(Content { text, from })
     }
 }

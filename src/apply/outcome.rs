@@ -16,6 +16,8 @@ pub struct Outcome {
     pub unknown: Vec<Address>,
     /// Changes that were not tried.
     pub remaining: u64,
+    /// Messages whose text the API changed when it took it.
+    pub rewritten: Rewritten,
     /// Requests that were sent.
     pub requests: u64,
     /// Why it ended early, if it did.
@@ -24,6 +26,26 @@ pub struct Outcome {
     pub resets_at: Option<Timestamp>,
     /// What ended it, if that was an answer of the API or the lack of a connection.
     pub fatal: Option<Problem>,
+}
+
+/// Messages of a run whose text the API changed when it took it: their records have the text that was
+/// sent, and what the API made of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Rewritten {
+    /// How many.
+    pub messages: u64,
+    /// The first of them.
+    pub first: Option<Address>,
+}
+
+impl Rewritten {
+    pub(super) fn add(&mut self, address: &Address) {
+        self.messages += 1;
+        // Deliveries end in any order.
+        if self.first.as_ref().is_none_or(|first| address < first) {
+            self.first = Some(address.clone());
+        }
+    }
 }
 
 /// Why a run ended early.
@@ -36,6 +58,9 @@ pub enum Stop {
     Duration,
     /// Ctrl-C or SIGTERM.
     Signal,
+    /// Several requests in a row ended without a usable answer: the API is out, or something else answers
+    /// in its place.
+    Outage,
     /// No further request would fare better.
     Fatal,
 }
@@ -47,6 +72,7 @@ impl Stop {
             Self::Budget => "budget",
             Self::Duration => "duration",
             Self::Signal => "signal",
+            Self::Outage => "outage",
             Self::Fatal => "fatal",
         }
     }
@@ -82,7 +108,9 @@ impl Outcome {
         // Somebody has to decide, however the run ended.
         if !self.unknown.is_empty() {
             4
-        } else if self.stopped == Some(Stop::Fatal) || !self.failed.is_empty() {
+        } else if matches!(self.stopped, Some(Stop::Fatal | Stop::Outage))
+            || !self.failed.is_empty()
+        {
             1
         } else if self.stopped.is_some() {
             3
@@ -94,13 +122,18 @@ impl Outcome {
 
 impl Serialize for Outcome {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut document =
-            serializer.serialize_struct("Outcome", 7 + usize::from(self.resets_at.is_some()))?;
+        let rewritten = self.rewritten.messages;
+        let fields = 7 + usize::from(rewritten > 0) + usize::from(self.resets_at.is_some());
+        let mut document = serializer.serialize_struct("Outcome", fields)?;
         document.serialize_field("format", "pushsync/apply/1")?;
         document.serialize_field("applied", &self.applied)?;
         document.serialize_field("failed", &self.failed)?;
         document.serialize_field("unknown", &self.unknown)?;
         document.serialize_field("remaining", &self.remaining)?;
+        match rewritten {
+            0 => document.skip_field("rewritten")?,
+            _ => document.serialize_field("rewritten", &rewritten)?,
+        }
         document.serialize_field("requests", &self.requests)?;
         document.serialize_field("stopped", &self.stopped)?;
         match &self.resets_at {

@@ -7,8 +7,8 @@ use std::{
 use jiff::Timestamp;
 
 use super::{
-    ApplyError, Event, Failure, Problem, Session, Stop, executor::Executor, rate_limiter::Permit,
-    request_sender::Undone,
+    ApplyError, Event, Failure, Problem, Rewritten, Session, Stop, executor::Executor,
+    rate_limiter::Permit, request_sender::Undone,
 };
 use crate::{
     brevo::Message,
@@ -26,6 +26,8 @@ pub struct Refreshed {
     pub gone: Vec<Address>,
     /// Of those, the ones with another text.
     pub changed: Vec<Address>,
+    /// Of those, the ones of which it is known now that the API changes their texts.
+    pub rewritten: Rewritten,
     /// Deliveries that could not be asked for.
     pub failed: Vec<Failure>,
     /// Deliveries that were not asked for.
@@ -43,7 +45,7 @@ pub struct Refreshed {
 impl Refreshed {
     /// The exit status of a command that ended like this.
     pub fn exit_status(&self) -> u8 {
-        if self.stopped == Some(Stop::Fatal) || !self.failed.is_empty() {
+        if matches!(self.stopped, Some(Stop::Fatal | Stop::Outage)) || !self.failed.is_empty() {
             1
         } else if self.stopped.is_some() {
             3
@@ -130,7 +132,7 @@ impl Refresh {
             return Ok(());
         };
         let get = || session.api.get(record.kind, &record.id);
-        let found = match sender.send(Some(&address), permit, get).await {
+        let found = match sender.send(&address, permit, get).await {
             Ok(found) => Some(found),
             Err(Undone::Refused(error)) if error.is_gone() => None,
             Err(Undone::Refused(error) | Undone::Lost(error)) => {
@@ -146,6 +148,7 @@ impl Refresh {
             }
         };
         self.so_far().verified += 1;
+        let known = record.answered_text.clone();
         let write = observed(record, found.as_ref(), (session.options.clock)());
         let outcome = match &write {
             Write::Put(record) => match &record.drift {
@@ -157,7 +160,12 @@ impl Refresh {
                     self.so_far().changed.push(address.clone());
                     Some("changed")
                 }
-                Some(Drift::Forgotten) | None => None,
+                Some(Drift::Forgotten) | None => {
+                    if record.answered_text.is_some() && record.answered_text != known {
+                        self.so_far().rewritten.add(&address);
+                    }
+                    None
+                }
             },
             _ => Some("deleted"),
         };
@@ -200,16 +208,5 @@ fn observed(record: Record, found: Option<&Message>, now: Timestamp) -> Write {
         let drift = Some(Drift::Gone);
         return Write::Put(Box::new(Record { drift, intent: None, verified_at: now, ..record }));
     };
-    let Record { intent, mut content, mut updated_at, .. } = record.clone();
-    let text = found.compared_text();
-    match intent {
-        Some(ChangeIntent::Update { text: sent, at }) if text == Some(&sent) => {
-            (content.text, updated_at) = (sent, at);
-        }
-        _ => {}
-    }
-    let drift = text.filter(|text| **text != *content.text);
-    let drift = drift.map(|text| Drift::Text(text.to_owned()));
-    let record = Record { content, updated_at, drift, intent: None, verified_at: now, ..record };
-    Write::Put(Box::new(record))
+    Write::Put(Box::new(record.seen(found.compared_text(), now)))
 }

@@ -21,6 +21,8 @@ pub fn resolution(
             kind,
             id,
             content,
+            answered_text: None,
+            restored: None,
             protect,
             created_at: at,
             updated_at: at,

@@ -8,8 +8,8 @@ use reqwest::{
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{
-    BudgetReading, ClientProblem, Config, ConfigError, Credentials, Error, ErrorKind, Message,
-    Operation, SenderMismatch,
+    BudgetReading, ClientProblem, Clock, Config, ConfigError, Credentials, Error, ErrorKind,
+    Message, Operation, SenderMismatch,
     credentials::Identity,
     key::{self, KeyProblem},
     message::NoMessage,
@@ -43,6 +43,7 @@ pub struct Client {
     access: Access,
     partner_key: Option<SecretString>,
     visitors: KnownIds,
+    clock: Option<Clock>,
 }
 
 /// What authorises the requests, and the mistake in it that can be seen.
@@ -78,7 +79,8 @@ impl Client {
             .default_headers(headers)
             .user_agent(user_agent);
         let http = transport::built(http)?;
-        Ok(Self { http, base_url, access, partner_key, visitors: KnownIds::default() })
+        let visitors = KnownIds::default();
+        Ok(Self { http, base_url, access, partner_key, visitors, clock: None })
     }
 
     /// The same, which masks these visitors in all that the API answers with an error: only a
@@ -86,6 +88,12 @@ impl Client {
     #[must_use]
     pub fn masking(self, visitors: KnownIds) -> Self {
         Self { visitors, ..self }
+    }
+
+    /// The same, which compares dates in headers with this clock where an answer has no date of its own.
+    #[must_use]
+    pub fn with_clock(self, clock: Clock) -> Self {
+        Self { clock: Some(clock), ..self }
     }
 
     /// Where the requests go.
@@ -199,9 +207,11 @@ impl Client {
             .map(|body| serde_json::to_vec(&body))
             .transpose()
             .map_err(|_| not_built("its body is no JSON"))?;
-        let (origin, header) = (self.base_url.origin(), token.and_then(|token| token.header()));
-        let answer =
-            transport::exchange(&self.http, operation, url, &origin, body, header, scrub).await;
+        let (origin, clock) = (self.base_url.origin(), self.clock.as_ref());
+        let header = token.and_then(|token| token.header());
+        let sent =
+            transport::exchange(&self.http, operation, url, &origin, (body, header), scrub, clock);
+        let answer = sent.await;
         if let Ok(Success { request_id, .. }) = &answer {
             tracing::debug!(%operation, request_id, "answered");
         }

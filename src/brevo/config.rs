@@ -1,9 +1,13 @@
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
+use jiff::Timestamp;
 use secrecy::SecretString;
 
 use super::{ClientProblem, Credentials, key::KeyProblem};
 use crate::model::BaseUrl;
+
+/// Tells the time.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
 /// What a [`Client`](super::Client) needs to know.
 #[derive(Debug, Clone)]

@@ -1,161 +1,10 @@
 use std::fmt;
 
 use super::{BudgetReading, Hint, Operation, credentials::Identity};
-use crate::model::{IdSource, Redactor, VisitorId};
-
-/// What went wrong, and so how far the request came. It decides what may be repeated.
-///
-/// Brevo has no idempotency key: a POST that is not certainly without effect must not be sent
-/// again unasked.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum ErrorKind {
-    /// The request could not be built, so nothing was sent.
-    NotBuilt {
-        /// Why.
-        why: String,
-    },
-    /// No connection: the name is unknown, nobody listens, TLS failed, or it took too long.
-    NotConnected {
-        /// Scheme, host and port.
-        origin: String,
-        /// Why.
-        why: String,
-    },
-    /// There is no access token, so the request was not sent.
-    NoToken {
-        /// Where tokens come from.
-        token_url: String,
-        /// What became of the question for one: any kind but this one.
-        cause: Box<ErrorKind>,
-    },
-    /// The request may have been sent, and no status came back.
-    Lost {
-        /// Why: the time was up, or the connection broke.
-        why: String,
-        /// Whether the time was up.
-        timed_out: bool,
-    },
-    /// The API (or a gateway before it) answered with an error.
-    Status {
-        /// The HTTP status, 400 to 599 (or another that means no success).
-        status: u16,
-        /// `code` of the body, as sent: its case varies, and new ones appear.
-        code: Option<String>,
-        /// `message` of the body, or an excerpt of a body that is no JSON (an HTML page).
-        message: Option<String>,
-        /// Whether it is the API's own word that the message does not exist: a 404 for an id, whose body has the
-        /// code `document_not_found`, or is an object without a code beside a `sib-request-id`.
-        gone: bool,
-    },
-    /// A redirect. It is not followed: the key goes to the configured host only.
-    Redirect {
-        /// The HTTP status, 300 to 399.
-        status: u16,
-        /// Scheme and host that it points to, if it could be read.
-        to: Option<String>,
-    },
-    /// A success whose body could not be used.
-    Unreadable {
-        /// The HTTP status, 200 to 299.
-        status: u16,
-        /// Why.
-        why: String,
-        /// The first words of the body.
-        excerpt: Option<String>,
-    },
-}
-
-impl ErrorKind {
-    /// Changes each text that a server may have written.
-    fn texts(&mut self, change: &dyn Fn(&mut String)) {
-        match self {
-            Self::NotBuilt { why }
-            | Self::NotConnected { why, origin: _ }
-            | Self::Lost { why, timed_out: _ } => change(why),
-            Self::NoToken { cause, token_url: _ } => cause.texts(change),
-            Self::Status { code, message, status: _, gone: _ } => {
-                code.iter_mut().chain(message).for_each(change);
-            }
-            Self::Redirect { to, status: _ } => to.iter_mut().for_each(change),
-            Self::Unreadable { why, excerpt, status: _ } => {
-                change(why);
-                excerpt.iter_mut().for_each(change);
-            }
-        }
-    }
-
-    fn status(&self) -> Option<u16> {
-        match self {
-            Self::NotBuilt { .. } | Self::NotConnected { .. } | Self::Lost { .. } => None,
-            Self::NoToken { cause, .. } => cause.status(),
-            Self::Status { status, .. }
-            | Self::Redirect { status, .. }
-            | Self::Unreadable { status, .. } => Some(*status),
-        }
-    }
-
-    /// Code and message of an error that was answered.
-    fn said(&self) -> (Option<&str>, Option<&str>) {
-        match self {
-            Self::NoToken { cause, .. } => cause.said(),
-            Self::Status { code, message, .. } => (code.as_deref(), message.as_deref()),
-            _ => (None, None),
-        }
-    }
-}
-
-/// What happened: a lower-case fragment.
-impl fmt::Display for ErrorKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotBuilt { why } => write!(f, "not sent, {why}"),
-            Self::NotConnected { origin, why } => write!(f, "no connection to {origin}: {why}"),
-            Self::NoToken { token_url, cause } => {
-                write!(f, "not sent, there is no access token: POST {token_url}: ")?;
-                match &**cause {
-                    Self::Redirect { status, to } => {
-                        redirect(f, *status, to.as_deref())?;
-                        f.write_str("; it is not followed, the secret goes to this URL only")
-                    }
-                    cause => cause.fmt(f),
-                }
-            }
-            Self::Lost { why, .. } => write!(f, "sent, but the answer was lost: {why}"),
-            Self::Status { status, code, message, .. } => {
-                write!(f, "answered {status}")?;
-                if let Some(code) = code {
-                    write!(f, " {code}")?;
-                }
-                if let Some(message) = message {
-                    write!(f, ": {message}")?;
-                }
-                Ok(())
-            }
-            Self::Redirect { status, to } => {
-                redirect(f, *status, to.as_deref())?;
-                f.write_str(
-                    "; it is not followed, the key goes to the configured host only: correct the base URL",
-                )
-            }
-            Self::Unreadable { status, why, excerpt } => {
-                write!(f, "answered {status}, but {why}")?;
-                if let Some(excerpt) = excerpt {
-                    write!(f, ": {excerpt}")?;
-                }
-                Ok(())
-            }
-        }
-    }
-}
-
-fn redirect(f: &mut fmt::Formatter<'_>, status: u16, to: Option<&str>) -> fmt::Result {
-    write!(f, "answered {status}, a redirect")?;
-    match to {
-        Some(to) => write!(f, " to {to}"),
-        None => Ok(()),
-    }
-}
+use crate::{
+    model::{IdSource, Redactor, VisitorId},
+    network::ErrorKind,
+};
 
 /// A request that did not succeed.
 ///
@@ -222,7 +71,7 @@ impl Error {
         let redactor = Redactor::of([visitor as &dyn IdSource]);
         let redact = |text: &mut String| *text = redactor.redact(text).into_owned();
         let Inner { kind, request_id, .. } = &mut *self.inner;
-        kind.texts(&redact);
+        kind.each_text(&redact);
         request_id.iter_mut().for_each(redact);
         self
     }
@@ -254,12 +103,12 @@ impl Error {
 
     /// `code` of the answer's body, as sent; `error` of one about a token.
     pub fn code(&self) -> Option<&str> {
-        self.inner.kind.said().0
+        said(&self.inner.kind).0
     }
 
     /// `message` of the answer's body; `error_description` of one about a token.
     pub fn message(&self) -> Option<&str> {
-        self.inner.kind.said().1
+        said(&self.inner.kind).1
     }
 
     /// Whether the API refused the access token, so that another one may help. It has been thrown away, and the
@@ -297,11 +146,24 @@ impl Error {
     }
 }
 
+/// Code and message of an error that was answered.
+fn said(kind: &ErrorKind) -> (Option<&str>, Option<&str>) {
+    match kind {
+        ErrorKind::NoToken { cause, .. } => said(cause),
+        ErrorKind::Status { code, message, .. } => (code.as_deref(), message.as_deref()),
+        _ => (None, None),
+    }
+}
+
 /// What happened, in one line: method, path template, what was answered, request id.
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.inner.operation, self.inner.kind)?;
-        match &self.inner.request_id {
+        let Inner { operation, kind, request_id, .. } = &*self.inner;
+        write!(f, "{operation}: {kind}")?;
+        if let ErrorKind::Redirect { .. } = kind {
+            f.write_str(", the key goes to the configured host only: correct the base URL")?;
+        }
+        match request_id {
             Some(id) => write!(f, " (request id {id})"),
             None => Ok(()),
         }

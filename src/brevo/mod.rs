@@ -71,6 +71,7 @@ mod encoding;
 mod error;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;
+mod header_time;
 mod hint;
 pub mod key;
 mod message;
@@ -83,11 +84,13 @@ mod transport;
 
 pub use budget::BudgetReading;
 pub use client::{Answer, Client};
-pub use config::{Config, ConfigError};
+pub use config::{Clock, Config, ConfigError};
 pub use credentials::{ClientCredentials, ClientPart, ClientProblem, Credentials};
-pub use error::{Error, ErrorKind};
+pub use error::Error;
 pub use hint::Hint;
 pub use message::{Message, MessageType};
 pub use operation::Operation;
 pub use request::SenderMismatch;
 pub use token_url::{ParseTokenUrlError, TokenUrl};
+
+pub use crate::network::ErrorKind;

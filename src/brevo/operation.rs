@@ -1,5 +1,7 @@
 use std::fmt;
 
+use crate::network::Request;
+
 /// One of the nine operations under `/conversations` that this client knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Operation {
@@ -59,6 +61,11 @@ impl Operation {
             "GET" => "conversations:read",
             _ => "conversations:write",
         }
+    }
+
+    /// What may be repeated of it.
+    pub fn request(self) -> Request {
+        if self.creates() { Request::Create } else { Request::Idempotent }
     }
 
     /// The path below the base URL, without the id.

@@ -178,9 +178,9 @@ impl TokenSource {
             .header(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"))
             .body(self.form());
         let response = request.send().await.map_err(|error| {
-            Error::new(operation, transport::broken(error, &token_url.origin(), scrub))
+            Error::new(operation, transport::broken(&error, &token_url.origin(), scrub))
         })?;
-        let mut success = transport::read(operation, response, Wording::OAuth, scrub).await?;
+        let mut success = transport::read(operation, response, Wording::OAuth, scrub, None).await?;
         let granted = match serde_json::from_slice(&success.body) {
             Ok(Value::Object(granted)) => granted,
             _ if let Some(why) = &success.cut => {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use reqwest::{
     ClientBuilder, Method, Response, Url,
     header::{
@@ -10,8 +11,10 @@ use reqwest::{
 };
 use serde_json::{Map, Value};
 
-use super::{BudgetReading, ConfigError, Error, ErrorKind, Operation, encoding, scrub::Scrub};
-use crate::model::{causes, http_causes};
+use super::{
+    BudgetReading, Clock, ConfigError, Error, ErrorKind, Operation, encoding, scrub::Scrub,
+};
+use crate::network::{causes, http_causes};
 
 /// More than any message has; a body beyond it is not read on.
 const LONGEST_BODY: usize = 4 << 20;
@@ -81,9 +84,9 @@ pub(super) async fn exchange(
     operation: Operation,
     url: Url,
     origin: &str,
-    body: Option<Vec<u8>>,
-    authorization: Option<HeaderValue>,
+    (body, authorization): (Option<Vec<u8>>, Option<HeaderValue>),
     scrub: &Scrub<'_>,
+    clock: Option<&Clock>,
 ) -> Result<Success, Error> {
     let method = match operation.method() {
         "POST" => Method::POST,
@@ -105,21 +108,16 @@ pub(super) async fn exchange(
     let response = request
         .send()
         .await
-        .map_err(|error| Error::new(operation, broken(error, origin, scrub)))?;
-    read(operation, response, Wording::Api, scrub).await
+        .map_err(|error| Error::new(operation, broken(&error, origin, scrub)))?;
+    let now = clock.map(|clock| clock());
+    read(operation, response, Wording::Api, scrub, now).await
 }
 
 /// Why no status came back.
-pub(super) fn broken(error: reqwest::Error, origin: &str, scrub: &Scrub<'_>) -> ErrorKind {
-    let why = scrub.clean(&http_causes(&error), LONGEST_TEXT);
-    if error.is_builder() {
-        ErrorKind::NotBuilt { why }
-    } else if error.is_connect() {
-        // Only the connector fails so: it includes TLS and its own, shorter, timeout.
-        ErrorKind::NotConnected { origin: origin.to_owned(), why }
-    } else {
-        ErrorKind::Lost { timed_out: error.is_timeout(), why }
-    }
+pub(super) fn broken(error: &reqwest::Error, origin: &str, scrub: &Scrub<'_>) -> ErrorKind {
+    let mut kind = ErrorKind::of_http(error, origin);
+    kind.each_text(&|text: &mut String| *text = scrub.clean(text, LONGEST_TEXT));
+    kind
 }
 
 /// Reads the whole answer.
@@ -128,9 +126,10 @@ pub(super) async fn read(
     mut response: Response,
     wording: Wording,
     scrub: &Scrub<'_>,
+    now: Option<Timestamp>,
 ) -> Result<Success, Error> {
     let status = response.status();
-    let budget = BudgetReading::from_headers(response.headers());
+    let budget = BudgetReading::from_headers(response.headers(), now);
     let unshown = status.is_success() && !tracing::enabled!(tracing::Level::DEBUG);
     let request_id = word(response.headers(), "sib-request-id", scrub, unshown);
     let html = response
@@ -257,6 +256,10 @@ pub(super) fn builder(https: bool, loopback: bool, timeout: Duration) -> ClientB
         // At the API's rate a connection for each request costs nothing.
         .pool_max_idle_per_host(0)
         .tcp_nodelay(true)
+        // A bad header of a gateway takes no id with it.
+        .http1_allow_obsolete_multiline_headers_in_responses(true)
+        .http1_allow_spaces_after_header_name_in_responses(true)
+        .http1_ignore_invalid_headers_in_responses(true)
         .redirect(reqwest::redirect::Policy::none())
         .retry(reqwest::retry::never())
         .referer(false);

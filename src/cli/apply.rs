@@ -10,12 +10,14 @@ use super::{
     context::Context,
     execution::{Execution, execute},
     failure::{Failure, status},
+    outage,
     planning::{self, Allowed, PlanRequest},
+    rewritten,
     shell_command::ShellCommand,
 };
 use crate::{
     apply::{Outcome, Problem, Stop},
-    model::{Address, Intent},
+    model::{Address, Endpoint, Intent},
     plan::safety,
     render::{self, Format, View, humanize},
     state::Mode,
@@ -142,7 +144,7 @@ fn attempt(context: &Context, args: &ApplyArgs, asks: bool) -> Result<u8, Failur
     let mut outcome = execute(context, &runtime, execution, plan)?;
     outcome.unknown = addresses_of(&runtime.block_on(store.intents())?);
     drop(store);
-    print_outcome(context, &outcome, args, mask);
+    print_outcome(context, &outcome, args, &api, mask);
     if first && outcome.exit_status() == status::DONE {
         suggest_next_steps(context);
     }
@@ -215,7 +217,13 @@ fn again(context: &Context, args: &ApplyArgs) -> ShellCommand {
     if args.yes { apply.flag("--yes") } else { apply }
 }
 
-fn print_outcome(context: &Context, outcome: &Outcome, args: &ApplyArgs, mask: bool) {
+fn print_outcome(
+    context: &Context,
+    outcome: &Outcome,
+    args: &ApplyArgs,
+    api: &Endpoint,
+    mask: bool,
+) {
     if args.format == DataFormat::Json {
         context.output.warn_if_lost(context.output.json(outcome));
     } else {
@@ -226,10 +234,15 @@ fn print_outcome(context: &Context, outcome: &Outcome, args: &ApplyArgs, mask: b
     if let Some(fatal) = outcome.fatal.as_ref().filter(|fatal| !reported(fatal)) {
         context.output.failure(&fatal.into());
     }
+    rewritten::note(context, &outcome.rewritten);
     warn_of_unknown(context, &outcome.unknown, mask);
-    if matches!(outcome.stopped, Some(Stop::Budget | Stop::Duration | Stop::Signal)) {
-        let again = again(context, args).to_string();
-        context.output.hint(&clock_time::come_back(outcome.resets_at, &again));
+    match outcome.stopped {
+        Some(Stop::Budget | Stop::Duration | Stop::Signal) => {
+            let again = again(context, args).to_string();
+            context.output.hint(&clock_time::come_back(outcome.resets_at, &again));
+        }
+        Some(Stop::Outage) => outage::report(context, api, &again(context, args)),
+        Some(Stop::Fatal) | None => {}
     }
 }
 
@@ -247,6 +260,7 @@ fn in_words(outcome: &Outcome) -> String {
     let requests = humanize::count(*requests, "request", "requests");
     let why = match stopped {
         Some(Stop::Fatal) => "Stopped by an error",
+        Some(Stop::Outage) => "Stopped by an outage",
         Some(Stop::Budget) => "Stopped at the budget",
         Some(Stop::Duration) => "Stopped at the end of the time",
         Some(Stop::Signal) => "Stopped by a signal",

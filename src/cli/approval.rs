@@ -140,7 +140,9 @@ pub(super) fn resumes(
         context.output.note("nothing to resume: nothing was applied yet");
         return Ok(false);
     };
-    let Some(why @ ("budget" | "duration" | "signal" | "killed")) = run.stopped.as_deref() else {
+    let Some(why @ ("budget" | "duration" | "signal" | "outage" | "killed")) =
+        run.stopped.as_deref()
+    else {
         context.output.note(&match &run.stopped {
             None => format!("nothing to resume: the apply of {:.0} came to its end", run.started_at),
             // If someone had looked at it, it would have been applied again since.

@@ -30,7 +30,7 @@ pub(super) fn come_back(resets_at: Option<Timestamp>, command: &str) -> String {
     let now = environment::now();
     match resets_at.filter(|at| *at > now) {
         Some(at) => format!(
-            "the budget resets at {} (in {}): run this again then: {command}",
+            "the API takes requests again at {} (in {}): run this again then: {command}",
             time_of_day(at, now, &environment::zone()),
             humanize::duration(from_now(at, now)),
         ),

@@ -22,6 +22,7 @@ pub(super) fn run(context: &Context, args: SandboxArgs) -> Result<u8, Failure> {
         seed,
         fault: faults,
         after,
+        normalise,
         token_life,
         format,
     } = args;
@@ -32,6 +33,7 @@ pub(super) fn run(context: &Context, args: SandboxArgs) -> Result<u8, Failure> {
             data,
             budget: limit,
             faults: Faults { latency, fail, drop_replies, seed },
+            normalise,
             gateway: Gateway { faults, after },
             token_life,
             clock: environment::clock(),

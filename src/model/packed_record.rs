@@ -2,14 +2,14 @@
 //!
 //! | what | bytes |
 //! |---|---|
-//! | flags | one: kind, protection, whether there is drift, whether something is superseded, the form of the sender, whether there is an intent |
+//! | flags | one, or two if the record is not a plain one: kind, protection, the form of the sender, whether there is drift, whether something is superseded, whether there is an intent, an answered text, a restore |
 //! | sender | no, one, two or three texts, as its form says |
 //! | message id | a text |
 //! | created, updated, verified | nanoseconds: since 1970, since created, since updated |
-//! | drift, superseded, intent | each a text, JSON, if the flags say so |
+//! | drift, superseded, intent, answered text, restore | each a text, JSON, if the flags say so |
 //! | text | the rest |
 //!
-//! Numbers are LEB128, those that may be negative zigzag before that; a text is its length and its
+//! Flags and numbers are LEB128, those that may be negative zigzag before that; a text is its length and its
 //! bytes. The address is not in it: a record is stored under its address.
 
 use jiff::Timestamp;
@@ -17,20 +17,23 @@ use serde::de::DeserializeOwned;
 
 use super::{Address, Content, Kind, MessageId, Record, Sender, leb128};
 
-const AGENT: u8 = 1;
-const PROTECT: u8 = 1 << 1;
-const DRIFT: u8 = 1 << 2;
-const SUPERSEDED: u8 = 1 << 3;
+// The flags of most records fit into seven bits, which are one byte.
+const AGENT: u16 = 1;
+const PROTECT: u16 = 1 << 1;
+const DRIFT: u16 = 1 << 2;
+const SUPERSEDED: u16 = 1 << 3;
 /// Three bits for the form of the sender.
-const FORM: u8 = 4;
-const FORMS: u8 = 0b111;
-const INTENT: u8 = 1 << 7;
+const FORM: u16 = 4;
+const FORMS: u16 = 0b111;
+const INTENT: u16 = 1 << 7;
+const ANSWERED: u16 = 1 << 8;
+const RESTORED: u16 = 1 << 9;
 
 /// Appends the packed form of a record.
 ///
 /// # Errors
 ///
-/// Never in practice: drift, superseded messages and intents can be written as JSON.
+/// Never in practice: the parts that are JSON can be written as such.
 pub fn pack(record: &Record, out: &mut Vec<u8>) -> Result<(), serde_json::Error> {
     // Exhaustive, so that a new field is not forgotten here.
     let Record {
@@ -38,6 +41,8 @@ pub fn pack(record: &Record, out: &mut Vec<u8>) -> Result<(), serde_json::Error>
         kind,
         id,
         content: Content { text, from },
+        answered_text,
+        restored,
         protect,
         created_at,
         updated_at,
@@ -51,15 +56,16 @@ pub fn pack(record: &Record, out: &mut Vec<u8>) -> Result<(), serde_json::Error>
         Kind::Agent => AGENT,
     };
     let (form, texts) = form_of(from);
-    let flag = |set: bool, flag: u8| if set { flag } else { 0 };
-    out.push(
-        agent
-            | flag(*protect, PROTECT)
-            | flag(drift.is_some(), DRIFT)
-            | flag(superseded.is_some(), SUPERSEDED)
-            | flag(intent.is_some(), INTENT)
-            | form << FORM,
-    );
+    let flag = |set: bool, flag: u16| if set { flag } else { 0 };
+    let flags = agent
+        | flag(*protect, PROTECT)
+        | flag(drift.is_some(), DRIFT)
+        | flag(superseded.is_some(), SUPERSEDED)
+        | flag(intent.is_some(), INTENT)
+        | flag(answered_text.is_some(), ANSWERED)
+        | flag(restored.is_some(), RESTORED)
+        | form << FORM;
+    leb128::put(out, flags.into());
     for part in texts.into_iter().flatten() {
         put_text(out, part.as_bytes());
     }
@@ -78,12 +84,18 @@ pub fn pack(record: &Record, out: &mut Vec<u8>) -> Result<(), serde_json::Error>
     if let Some(intent) = intent {
         put_text(out, &serde_json::to_vec(intent)?);
     }
+    if let Some(answered) = answered_text {
+        put_text(out, &serde_json::to_vec(answered)?);
+    }
+    if let Some(restored) = restored {
+        put_text(out, &serde_json::to_vec(restored)?);
+    }
     out.extend_from_slice(text.as_bytes());
     Ok(())
 }
 
 /// The form of a sender, and the texts that it has.
-fn form_of(from: &Sender) -> (u8, [Option<&str>; 3]) {
+fn form_of(from: &Sender) -> (u16, [Option<&str>; 3]) {
     match from {
         Sender::Random => (0, [None; 3]),
         Sender::Group(id) => (1, [Some(id), None, None]),
@@ -119,7 +131,7 @@ pub fn unpack(name: &[u8], packed: &[u8]) -> Result<Record, NotARecord> {
 
 /// The parts of a packed record. Texts may be invalid UTF-8, and times out of range, until it is decoded.
 pub(super) struct PackedRecord<'a> {
-    flags: u8,
+    flags: u16,
     sender: [Option<&'a [u8]>; 3],
     id: &'a [u8],
     created: i128,
@@ -128,6 +140,8 @@ pub(super) struct PackedRecord<'a> {
     drift: Option<&'a [u8]>,
     superseded: Option<&'a [u8]>,
     intent: Option<&'a [u8]>,
+    answered_text: Option<&'a [u8]>,
+    restored: Option<&'a [u8]>,
     text: &'a [u8],
 }
 
@@ -139,7 +153,7 @@ impl<'a> PackedRecord<'a> {
     }
 
     fn parts(reader: &mut Reader<'a>) -> Option<Self> {
-        let flags = reader.byte()?;
+        let flags = u16::try_from(leb128::take(&mut reader.0)?).ok()?;
         let texts = match flags >> FORM & FORMS {
             0 => 0,
             1 | 2 => 1,
@@ -158,6 +172,8 @@ impl<'a> PackedRecord<'a> {
         let drift = if flags & DRIFT > 0 { Some(reader.text()?) } else { None };
         let superseded = if flags & SUPERSEDED > 0 { Some(reader.text()?) } else { None };
         let intent = if flags & INTENT > 0 { Some(reader.text()?) } else { None };
+        let answered_text = if flags & ANSWERED > 0 { Some(reader.text()?) } else { None };
+        let restored = if flags & RESTORED > 0 { Some(reader.text()?) } else { None };
         let text = std::mem::take(&mut reader.0);
         Some(Self {
             flags,
@@ -169,6 +185,8 @@ impl<'a> PackedRecord<'a> {
             drift,
             superseded,
             intent,
+            answered_text,
+            restored,
             text,
         })
     }
@@ -200,6 +218,9 @@ impl<'a> PackedRecord<'a> {
             drift,
             superseded,
             intent,
+            // What the API made of the text is of no interest to a plan.
+            answered_text: _,
+            restored: _,
             text: stored,
         } = self;
         let (form, texts) = form_of(from);
@@ -215,8 +236,20 @@ impl<'a> PackedRecord<'a> {
 
     /// The whole record; `None` if a part of it is not what it should be.
     fn decode(&self, address: Address) -> Option<Record> {
-        let Self { flags, sender, id, created, updated, verified, drift, superseded, intent, text } =
-            self;
+        let Self {
+            flags,
+            sender,
+            id,
+            created,
+            updated,
+            verified,
+            drift,
+            superseded,
+            intent,
+            answered_text,
+            restored,
+            text,
+        } = self;
         let mut texts = [const { String::new() }; 3];
         for (text, bytes) in texts.iter_mut().zip(sender) {
             *text = owned(bytes.unwrap_or_default())?;
@@ -234,6 +267,8 @@ impl<'a> PackedRecord<'a> {
             kind: self.kind(),
             id: MessageId::new(owned(id)?),
             content: Content { text: std::str::from_utf8(text).ok()?.into(), from },
+            answered_text: json(*answered_text)?,
+            restored: json(*restored)?,
             protect: self.protect(),
             created_at: time(*created)?,
             updated_at: time(*updated)?,
@@ -272,12 +307,6 @@ fn put_text(out: &mut Vec<u8>, text: &[u8]) {
 struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {
-    fn byte(&mut self) -> Option<u8> {
-        let (byte, rest) = self.0.split_first()?;
-        self.0 = rest;
-        Some(*byte)
-    }
-
     fn signed(&mut self) -> Option<i128> {
         let number = leb128::take(&mut self.0)?;
         Some((number >> 1) as i128 ^ -((number & 1) as i128))
@@ -296,7 +325,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::model::{ChangeIntent, Drift, Superseded};
+    use crate::model::{ChangeIntent, Drift, Restored, Superseded, TextThere};
 
     fn senders() -> impl Strategy<Value = Sender> {
         prop_oneof![
@@ -334,14 +363,25 @@ mod tests {
                 .prop_map(|(text, at)| Some(ChangeIntent::Update { text: text.into(), at })),
             1 => times().prop_map(|at| Some(ChangeIntent::Delete { at })),
         ];
-        let rest = (any::<bool>(), drift, proptest::option::weighted(0.3, old), intent);
+        // Some are far longer than the text, so that a digest is kept.
+        let there = |weight| {
+            let text = prop_oneof![any::<String>(), "[a-z]{9}".prop_map(|text| text.repeat(999))];
+            proptest::option::weighted(weight, text.prop_map(|text| TextThere::of(&text, "sent")))
+        };
+        let restored = (there(0.3), any::<u8>())
+            .prop_map(|(from, tries_left)| from.map(|from| Restored { from, tries_left }));
+        let old = proptest::option::weighted(0.3, old);
+        let rest = (any::<bool>(), drift, old, intent, there(0.3), restored);
         (kinds(), any::<String>(), any::<String>(), senders(), [times(), times(), times()], rest)
-            .prop_map(|(kind, id, text, from, times, (protect, drift, superseded, intent))| {
+            .prop_map(|(kind, id, text, from, times, rest)| {
+                let (protect, drift, superseded, intent, answered_text, restored) = rest;
                 Record {
                     address: Address::parse("a@v").expect("valid"),
                     kind,
                     id: MessageId::new(id),
                     content: Content { text: text.into(), from },
+                    answered_text,
+                    restored,
                     protect,
                     created_at: times[0],
                     updated_at: times[1],
@@ -405,6 +445,8 @@ mod tests {
             kind: Kind::Agent,
             id: MessageId::new("an-id"),
             content: Content { text: "".into(), from: Sender::Group("g".to_owned()) },
+            answered_text: Some(TextThere::of("answered", "")),
+            restored: Some(Restored { from: TextThere::of("", ""), tries_left: 1 }),
             protect: true,
             created_at: Timestamp::UNIX_EPOCH,
             updated_at: Timestamp::UNIX_EPOCH,

@@ -1,7 +1,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Address, ChangeIntent, Content, Kind, MessageId};
+use super::{Address, ChangeIntent, Content, Kind, MessageId, TextThere};
 
 /// A delivery that exists (or existed) on the other side, and what was last applied.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,6 +15,13 @@ pub struct Record {
     pub id: MessageId,
     /// What was last applied.
     pub content: Content,
+    /// What the API made of the text that was sent: an API may trim, escape or shorten texts. No
+    /// plan restores that. None where it keeps what it gets, as far as it has told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answered_text: Option<TextThere>,
+    /// The restore after which the API has not shown what was sent yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restored: Option<Restored>,
     /// Whether plans that would delete or replace it fail, as last applied.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub protect: bool,
@@ -55,4 +62,86 @@ pub enum Drift {
     Forgotten,
     /// The message has this text.
     Text(String),
+}
+
+/// What the last restore was for. If the API shows the same text again and again after it got the
+/// other one, then nobody edits: the API does that to the text, and restoring it is of no use.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Restored {
+    /// The text that was there before.
+    pub from: TextThere,
+    /// How many more restores of this text are worth a request.
+    pub tries_left: u8,
+}
+
+impl Restored {
+    /// How many restores in a row from the very same text are worth a request.
+    const TRIES: u8 = 3;
+
+    /// The restore from this text, after `earlier`. An answer without a text has said nothing of what
+    /// became of it: then one restore is enough.
+    fn from(there: &str, sent: &str, earlier: Option<&Self>, told: bool) -> Self {
+        let from = TextThere::of(there, sent);
+        let before = earlier.filter(|earlier| earlier.from == from);
+        let tries = before.map_or(Self::TRIES, |earlier| earlier.tries_left);
+        Self { from, tries_left: if told { tries.saturating_sub(1) } else { 0 } }
+    }
+}
+
+impl Record {
+    /// The record once the API has taken `content`, at this time. `answer` is the text in the answer to
+    /// the POST or PUT, if there was one.
+    #[must_use]
+    pub fn sent(self, content: Content, answer: Option<&str>, now: Timestamp) -> Self {
+        let sent = &content.text;
+        // What is known of another text says nothing of this one.
+        let same = self.content.text == *sent;
+        let answered_text =
+            TextThere::answered(answer, sent).or_else(|| self.answered_text.filter(|_| same));
+        let restored = match &self.drift {
+            Some(Drift::Text(there)) if same => {
+                Some(Restored::from(there, sent, self.restored.as_ref(), answer.is_some()))
+            }
+            _ => self.restored.filter(|_| same),
+        };
+        let restored = restored.filter(|restored| answered_text.as_ref() != Some(&restored.from));
+        Self {
+            content,
+            answered_text,
+            restored,
+            updated_at: now,
+            verified_at: now,
+            drift: None,
+            intent: None,
+            ..self
+        }
+    }
+
+    /// The record once the API has shown its message with this text, or without any. An update
+    /// without outcome has one now. It is drift if the text is neither what was sent nor what the
+    /// API makes of that.
+    #[must_use]
+    pub fn seen(self, there: Option<&str>, now: Timestamp) -> Self {
+        let mut seen = Self { drift: None, intent: None, verified_at: now, ..self };
+        let Some(there) = there else { return seen };
+        if let Some(ChangeIntent::Update { text, at }) = self.intent
+            && *text == *there
+        {
+            seen.answered_text = seen.answered_text.filter(|_| seen.content.text == text);
+            (seen.content.text, seen.updated_at) = (text, at);
+        }
+        let is = |text: &TextThere| text.is(there);
+        if *seen.content.text == *there || seen.answered_text.as_ref().is_some_and(is) {
+            seen.restored = None;
+        } else if let Some(Restored { from, tries_left: 0 }) = &seen.restored
+            && is(from)
+        {
+            seen.answered_text = Some(from.clone());
+            seen.restored = None;
+        } else {
+            seen.drift = Some(Drift::Text(there.to_owned()));
+        }
+        seen
+    }
 }

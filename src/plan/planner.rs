@@ -258,6 +258,8 @@ impl Planner {
             kind,
             id,
             content,
+            answered_text: _,
+            restored: _,
             protect: was_protected,
             created_at: _,
             updated_at: _,

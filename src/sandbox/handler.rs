@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::{
     Clock, Counts, Fault, Faults, Gateway, SandboxMessage, ids,
     journal::{Journal, Replay},
+    normalise::{Rule, normalised},
     quota::Quota,
     reply::Reply,
     request::{self, Fields, Route},
@@ -58,6 +59,7 @@ struct Inner {
     quota: Quota,
     counts: Counts,
     random: fastrand::Rng,
+    normalise: Vec<Rule>,
     tokens: Tokens,
     pings: BTreeMap<String, Timestamp>,
 }
@@ -79,7 +81,7 @@ struct DrawnFaults {
 impl Handler {
     pub(super) fn new(
         clock: Clock,
-        (faults, gateway): (Faults, Gateway),
+        (faults, gateway, normalise): (Faults, Gateway, Vec<Rule>),
         token_life: std::time::Duration,
         budget: Option<super::Budget>,
         journal: Option<Journal>,
@@ -93,6 +95,7 @@ impl Handler {
             quota: Quota::new(budget, replay.window),
             counts: Counts::default(),
             random: fastrand::Rng::with_seed(faults.seed),
+            normalise,
             tokens: Tokens::new(token_life, faults.seed),
             pings: BTreeMap::new(),
         };
@@ -187,7 +190,7 @@ impl Handler {
         } else {
             match inner.spend(now) {
                 Err(Refusal::Budget(reading)) => {
-                    (Reply::too_many(reading.reset), Some(reading), false)
+                    (Reply::too_many(reading.reset.unwrap_or_default()), Some(reading), false)
                 }
                 Err(Refusal::Broken(reply)) => (reply, None, false),
                 Ok(reading) => {
@@ -281,7 +284,7 @@ impl Inner {
     fn send(&mut self, kind: Kind, body: &[u8], now: Timestamp) -> Result<Reply, Reply> {
         let fields = Fields::read(body)?;
         let visitor_id = fields.required("visitorId")?;
-        let text = fields.required("text")?;
+        let text = normalised(&self.normalise, fields.required("text")?);
         let sender = fields.sender(kind)?;
         let group_id = match &sender {
             Sender::Group(group) => Some(group.clone()),
@@ -344,7 +347,7 @@ impl Inner {
 
     fn update(&mut self, id: &str, kind: Kind, body: &[u8], at: Timestamp) -> Result<Reply, Reply> {
         self.of_kind(id, kind)?;
-        let text = Fields::read(body)?.required("text")?;
+        let text = normalised(&self.normalise, Fields::read(body)?.required("text")?);
         self.record(JournalEntry::Text { id: id.to_owned(), text, at })?;
         self.of_kind(id, kind).map(|message| Reply::json(message.to_api()))
     }

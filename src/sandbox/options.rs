@@ -9,7 +9,7 @@ use std::{
 
 use jiff::Timestamp;
 
-use super::Gateway;
+use super::{Gateway, normalise::Rule};
 
 /// Where the sandbox has its time from.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -32,6 +32,8 @@ pub struct Options {
     pub token_life: Duration,
     /// What stands between its clients and the API.
     pub gateway: Gateway,
+    /// What it does to the text of each POST and PUT, in this order.
+    pub normalise: Vec<Rule>,
     /// The time of messages and of the budget.
     pub clock: Clock,
 }
@@ -45,6 +47,7 @@ impl Options {
             budget: None,
             faults: Faults::default(),
             gateway: Gateway::default(),
+            normalise: Vec::new(),
             token_life: TOKEN_LIFE,
             clock,
         }
@@ -53,7 +56,7 @@ impl Options {
 
 impl fmt::Debug for Options {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { listen, data, budget, faults, gateway, token_life, clock: _ } = self;
+        let Self { listen, data, budget, faults, gateway, normalise, token_life, clock: _ } = self;
         f.debug_struct("Options")
             .field("listen", listen)
             .field("data", data)
@@ -61,6 +64,7 @@ impl fmt::Debug for Options {
             .field("faults", faults)
             .field("token_life", token_life)
             .field("gateway", gateway)
+            .field("normalise", normalise)
             .finish_non_exhaustive()
     }
 }

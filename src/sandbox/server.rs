@@ -72,7 +72,8 @@ pub struct Running {
 impl Sandbox {
     /// Reads the data, listens, and serves on the runtime of the caller until it is stopped.
     pub async fn start(options: Options) -> Result<Running, StartError> {
-        let Options { listen, data, budget, faults, gateway, token_life, clock } = options;
+        let Options { listen, data, budget, faults, gateway, normalise, token_life, clock } =
+            options;
         for (name, value) in [("fail", faults.fail), ("drop-replies", faults.drop_replies)] {
             if !(0.0..=1.0).contains(&value) {
                 return Err(StartError::Probability { name, value });
@@ -90,8 +91,8 @@ impl Sandbox {
             None => (None, Replay::default()),
         };
         let warnings = std::mem::take(&mut replay.warnings);
-        let faults = (faults, gateway);
-        let handler = Handler::new(clock, faults, token_life, budget, journal, replay);
+        let behaviour = (faults, gateway, normalise);
+        let handler = Handler::new(clock, behaviour, token_life, budget, journal, replay);
         let handler = Arc::new(handler);
 
         let router = page::routes(Arc::clone(&handler.notifier))
@@ -252,8 +253,10 @@ fn respond(reply: Reply, handled: Option<&HandledRequest>) -> Response<Body> {
         }
         if let Some(reading) = handled.budget {
             headers.insert("x-sib-ratelimit-limit", reading.limit.unwrap_or_default().into());
-            headers.insert("x-sib-ratelimit-remaining", reading.remaining.into());
-            headers.insert("x-sib-ratelimit-reset", reading.reset.as_secs().into());
+            headers
+                .insert("x-sib-ratelimit-remaining", reading.remaining.unwrap_or_default().into());
+            let reset = reading.reset.unwrap_or_default().as_secs();
+            headers.insert("x-sib-ratelimit-reset", reset.into());
         }
     }
     response

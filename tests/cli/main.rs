@@ -32,6 +32,7 @@ mod planfile;
 mod refusals;
 mod resolve;
 mod reviewed;
+mod rewriting;
 mod safety;
 mod secret_state;
 mod secrets;

@@ -319,11 +319,15 @@ async fn a_create_after_a_delete_whose_204_has_a_body_is_not_lost() {
 }
 
 #[tokio::test]
-async fn a_whole_message_counts_however_its_transfer_ends() {
+async fn a_whole_message_counts_however_it_is_transferred() {
     for answer in [
         "HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{\"id\":\"A\"}",
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\na\r\n{\"id\":\"A\"}\r\n",
         "HTTP/1.1 200 OK\r\nContent-Length: 13\r\n\r\n\u{feff}{\"id\":\"A\"}",
+        "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\n\r\n{\"id\":\"A\"}",
+        "HTTP/1.1 200\nContent-Length: 10\n\n{\"id\":\"A\"}",
+        "HTTP/1.1 200 OK\r\nX-Old: one\r\n two\r\nX Bad: b\r\nX-Spaced : c\r\n\r\n{\"id\":\"A\"}",
+        "HTTP/1.1 200 OK\r\nContent-Length: 10\r\nContent-Length: 10\r\n\r\n{\"id\":\"A\"}",
         "HTTP/1.0 200 OK\r\n\r\n{\"id\":\"A\"}",
     ] {
         let (url, _, task) = server(Then::Say(answer)).await;

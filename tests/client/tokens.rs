@@ -424,7 +424,7 @@ async fn each_refusal_of_a_token_has_its_words_and_sends_nothing() {
             302,
             "location: https://elsewhere.example/login?next=HUSH\r\n",
             "",
-            "answered 302, a redirect to https://elsewhere.example; it is not followed, the secret goes to this URL only",
+            "answered 302, a redirect to https://elsewhere.example; it is not followed",
             Hint::NoTokenEndpoint,
         ),
         (429, "", "", "answered 429", Hint::TokenLater),

@@ -22,9 +22,17 @@ pub(crate) async fn a_new_state_is_empty(store: &dyn Store) {
 }
 
 pub(crate) async fn records_come_back_as_they_were_put(store: &dyn Store) {
-    for text in
-        ["plain", "with drift", "a replaced one", "updating", "deleting", "", "\u{1F600} \u{0} \"'"]
-    {
+    for text in [
+        "plain",
+        "with drift",
+        "a replaced one",
+        "updating",
+        "deleting",
+        "shouted",
+        "restored",
+        "",
+        "\u{1F600} \u{0} \"'",
+    ] {
         let meta = store.commit(vec![put("a@v", text)]).await.expect("commits");
         assert_eq!(meta.records, 1);
         let found = store.record(&address("a@v")).await.expect("answers");

@@ -5,8 +5,8 @@ use std::{fs, path::Path, time::Duration};
 use jiff::Timestamp;
 use pushsync::{
     model::{
-        Address, BudgetNote, ChangeIntent, Content, Drift, Intent, Kind, MessageId, Record, Sender,
-        Superseded,
+        Address, BudgetNote, ChangeIntent, Content, Drift, Intent, Kind, MessageId, Record,
+        Restored, Sender, Superseded, TextThere,
     },
     state::{
         self, Access, CloseErrors, Digest, LockHolder, MemoryStore, Mode, OpenOptions, Run,
@@ -32,6 +32,10 @@ pub(crate) fn record(name: &str, text: &str) -> Record {
         kind: Kind::Pushed,
         id: MessageId::new(format!("id-of-{name}")),
         content: Content { text: text.into(), from: Sender::Group("PjRBMhWGen6aRHjif".into()) },
+        answered_text: text.contains("shouted").then(|| TextThere::of(&text.to_uppercase(), text)),
+        restored: text
+            .contains("restored")
+            .then(|| Restored { from: TextThere::of("what somebody wrote", text), tries_left: 2 }),
         protect: text.len() % 2 == 1,
         created_at: time(1),
         updated_at: time(2),
@@ -109,7 +113,14 @@ pub(crate) fn part(number: u32, part: u32, action: &str) -> Write {
 }
 
 pub(crate) fn budget(remaining: u64) -> BudgetNote {
-    BudgetNote { limit: 100, remaining, resets_at: time(3600), seen_at: time(5), assumed: false }
+    BudgetNote {
+        limit: 100,
+        remaining,
+        resets_at: time(3600),
+        retry_at: None,
+        seen_at: time(5),
+        assumed: false,
+    }
 }
 
 pub(crate) fn memory() -> MemoryStore {

@@ -3,4 +3,5 @@
 mod at_once;
 mod examples;
 mod faults;
+mod rewriting;
 mod server;

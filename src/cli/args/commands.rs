@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     model::{Key, VisitorId, WrittenTime},
-    sandbox::{Budget, Fault},
+    sandbox::{Budget, Fault, Rule},
 };
 
 /// Keeps the automated messages of Brevo Conversations in version control: YAML says which
@@ -149,6 +149,10 @@ pub(crate) struct SandboxArgs {
     /// The seed of the faults: the same seed and order of requests give the same faults
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) seed: u64,
+    /// Change each text before it is kept, as an API may: trim, escape, crlf, nfc, collapse,
+    /// truncate=40 … (several with commas, in this order)
+    #[arg(long, value_name = "RULES", value_delimiter = ',')]
+    pub(crate) normalise: Vec<Rule>,
     /// Behave as servers and gateways do on a bad day; may be given several times
     #[arg(long, value_name = "FAULT", value_parser = fault(), value_delimiter = ',')]
     pub(crate) fault: Vec<Fault>,

@@ -1,4 +1,4 @@
-use std::io::Write;
+use std::io::{self, Write};
 
 use serde_json::{Value, json};
 
@@ -10,7 +10,9 @@ use crate::{
         spool::Spool,
         targets,
     },
-    model::{Address, ChangeIntent, Drift, Intent, Record, one_line, printable},
+    model::{
+        Address, ChangeIntent, Drift, Intent, Record, TextDigest, TextThere, one_line, printable,
+    },
     render::humanize,
     state::Records,
 };
@@ -37,6 +39,7 @@ fn record_json(record: &Record) -> Value {
         "id": record.id,
         "status": record_status(record),
         "text": record.content.text,
+        "answered_text": record.answered_text,
         "from": record.content.from,
         "protect": record.protect,
         "created_at": record.created_at,
@@ -161,7 +164,7 @@ pub(super) fn show(
     }
     let mut out = command.context.output.out();
     writeln!(out, "{}", command.shown(address))?;
-    let hidden = ["address", "key", "visitor", "text", "from"];
+    let hidden = ["address", "key", "visitor", "text", "answered_text", "from"];
     let from = unknown.map(|intent| &intent.content.from);
     if let Some(from) = from.or(record.as_ref().map(|record| &record.content.from)) {
         writeln!(out, "  {:<12} {}", "from", one_line(&from.to_string()))?;
@@ -174,10 +177,23 @@ pub(super) fn show(
         writeln!(out, "  {:<12} {}", name.replace('_', " "), one_line(&value))?;
     }
     if let Some(text) = document["text"].as_str() {
-        writeln!(out)?;
-        for line in printable(text).lines() {
-            writeln!(out, "    {line}")?;
+        write_text(&mut out, text)?;
+    }
+    match record.filter(|_| unknown.is_none()).and_then(|record| record.answered_text) {
+        Some(TextThere::Whole(text)) => {
+            writeln!(out, "\n  the API changed the text to:")?;
+            write_text(&mut out, &text)?;
         }
+        Some(TextThere::Digest(TextDigest { bytes, .. })) => {
+            let bytes = humanize::count(bytes, "byte", "bytes");
+            writeln!(out, "\n  the API changed the text to one of {bytes}")?;
+        }
+        None => {}
     }
     Ok(status::DONE)
+}
+
+fn write_text(out: &mut impl Write, text: &str) -> io::Result<()> {
+    writeln!(out)?;
+    printable(text).lines().try_for_each(|line| writeln!(out, "    {line}"))
 }

@@ -130,7 +130,7 @@ fn record(
         });
         if there.is_some() {
             command.context.output.warning(&format!(
-                "{shown}: the message has another text than the one that was sent, which the next apply restores; if it is another message, take the decision back: {}",
+                "{shown}: the message has another text than the one that was sent: the next apply sends that one once more, and leaves what the API makes of it; if it is another message, take the decision back: {}",
                 command.context.command("state resolve").arg(&shown).flag("--again")
             ));
         }

@@ -69,6 +69,8 @@ pub(super) fn record(name: &str, text: &str) -> Record {
         drift: None,
         superseded: None,
         intent: None,
+        answered_text: None,
+        restored: None,
     }
 }
 

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::plans::{address, change, content, everything, of, sized};
 use crate::{
-    apply::{self, Failure, Outcome, Problem, Stop},
+    apply::{self, Failure, Outcome, Problem, Rewritten, Stop},
     brevo::{self, Error, ErrorKind},
     diagnostics::{Code, Diagnostic},
     model::{CommitId, Endpoint, Kind, Place, Sender},
@@ -69,6 +69,7 @@ fn outcome() -> Outcome {
         failed: failed.into(),
         unknown: vec![address("lost", 1)],
         remaining: 2,
+        rewritten: Rewritten { messages: 2, first: None },
         requests: 3,
         stopped: Some(Stop::Budget),
         resets_at: Some(jiff::Timestamp::UNIX_EPOCH),

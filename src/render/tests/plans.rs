@@ -45,6 +45,8 @@ fn record(key: &str, n: usize, text: &str) -> Record {
         drift: None,
         superseded: None,
         intent: None,
+        answered_text: None,
+        restored: None,
     }
 }
 

@@ -245,6 +245,8 @@ mod tests {
             drift: None,
             superseded: None,
             intent: None,
+            answered_text: None,
+            restored: None,
         }
     }
 
