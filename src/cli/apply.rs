@@ -111,7 +111,7 @@ fn attempt(context: &Context, args: &ApplyArgs, asks: bool) -> Result<u8, Failur
     if let Some(store) = &store {
         context.check_same_api(&plan.api, &runtime.block_on(store.meta())?)?;
     }
-    if asks && !approval::ask(context, &plan)? {
+    if asks && !approval::ask(context, &runtime, &plan)? {
         context.output.note("nothing was done");
         return Ok(status::FAILED);
     }

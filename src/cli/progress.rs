@@ -246,7 +246,8 @@ impl Progress {
         let told = failure::Failure::new(format!(
             "{action} {address}{what}: {}",
             one_line(&problem.to_string())
-        ));
+        ))
+        .code(problem.explained());
         // The same help for every change would bury the differences.
         let told = match problem.hint() {
             Some(hint) if self.run().advised.insert(hint.clone()) => told.help(one_line(&hint)),
@@ -332,6 +333,7 @@ impl Progress {
                     "status": failure.problem.status(),
                     "message": failure.problem.to_string(),
                     "help": failure.problem.hint(),
+                    "code": failure.problem.explained(),
                     "request_id": failure.problem.request_id(),
                 });
                 (Level::Error, if failed { "failed" } else { "unknown" }, fields)

@@ -50,6 +50,7 @@ mod strace;
 mod streams;
 mod support;
 mod telling;
+mod tokens;
 mod tracked;
 mod unfinished;
 mod unknown;
