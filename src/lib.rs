@@ -17,6 +17,7 @@ pub mod fuzzing;
 mod loopback;
 pub mod manifest;
 pub mod model;
+pub mod network;
 pub mod plan;
 pub mod preview;
 pub mod render;

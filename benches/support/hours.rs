@@ -327,8 +327,9 @@ impl Hourly {
         }
         let budget = Some(BudgetReading {
             limit: Some(self.limit),
-            remaining: self.limit - books.used,
-            reset: Duration::from_secs(3600 - seconds % 3600),
+            remaining: Some(self.limit - books.used),
+            reset: Some(Duration::from_secs(3600 - seconds % 3600)),
+            retry_after: None,
         });
         if accepted {
             let body = Message::with_id(MessageId::new(visitor));

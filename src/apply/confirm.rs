@@ -76,7 +76,7 @@ impl Confirming {
         let Claim { intent, id } = claim;
         let Executor { session, sender, .. } = &self.executor;
         let get = || session.api.get(intent.kind, &id);
-        let answer = sender.send(Some(&intent.address), permit, get).await;
+        let answer = sender.send(&intent.address, permit, get).await;
         let checked = match answer {
             Ok(found) => check(&intent, &id, &found).map(|()| found),
             Err(Undone::Refused(error)) if error.is_gone() => {

@@ -50,8 +50,10 @@ pub enum Event {
     },
     /// A ping was not answered, or refused.
     Missed(Problem),
-    /// The budget is used up; the run sleeps until it is reset.
+    /// The run sleeps before its next request.
     Waiting {
+        /// Why.
+        why: WaitReason,
         /// For how long.
         pause: Duration,
         /// Until when.
@@ -73,6 +75,15 @@ pub enum Event {
         /// What was done to it: `updated` or `deleted`.
         done: &'static str,
     },
+}
+
+/// Why a run sleeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WaitReason {
+    /// The budget is used up, until it is reset.
+    Budget,
+    /// The API asked for it (`Retry-After`).
+    RetryAfter,
 }
 
 /// Somebody who wants to hear of [`Event`]s.

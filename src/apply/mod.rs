@@ -3,7 +3,7 @@
 //! One delivery is one state machine (`delivery_machine`): it says what to commit and what to send, and
 //! is told what came of it; it does neither itself. A run of a plan (`run`) and a `refresh` hand their
 //! work to one `executor`: a pool of deliveries under way, each request sent by `request_sender` as far
-//! as `rate_limiter` and `retry_table` allow, each write committed by `group_committer` together with
+//! as `rate_limiter` and the table of [`crate::network`] allow, each write committed by `group_committer` together with
 //! `run_history`.
 
 pub mod api;
@@ -16,6 +16,7 @@ mod group_committer;
 mod id_claims;
 mod identity;
 mod options;
+mod outage;
 mod outcome;
 mod presence;
 mod problem;
@@ -23,9 +24,9 @@ mod rate_limiter;
 mod refresh;
 mod request_sender;
 mod resolution;
-mod retry_table;
 mod run;
 mod run_history;
+mod steady_clock;
 
 #[cfg(test)]
 mod tests;
@@ -35,7 +36,7 @@ pub const SCHEMA: &str = include_str!("../../schemas/apply.json");
 
 pub use confirm::{Claim, Confirmed, confirm};
 pub use error::ApplyError;
-pub use event::{Event, Reporter, Silent};
+pub use event::{Event, Reporter, Silent, WaitReason};
 pub use options::{Clock, Options, RunInfo, Session, Stopper};
 pub use outcome::{Failure, Outcome, Rewritten, Stop};
 pub use presence::{EVERY as PING_EVERY, Presence, keep_online};

@@ -56,8 +56,11 @@ pub enum Stop {
     Budget,
     /// `--max-duration`.
     Duration,
-    /// Ctrl-C or SIGTERM.
+    /// Ctrl-C, SIGTERM, SIGHUP or SIGQUIT.
     Signal,
+    /// Several requests in a row ended without a usable answer: the API is out, or something else answers
+    /// in its place.
+    Outage,
     /// No further request would fare better.
     Fatal,
 }
@@ -69,6 +72,7 @@ impl Stop {
             Self::Budget => "budget",
             Self::Duration => "duration",
             Self::Signal => "signal",
+            Self::Outage => "outage",
             Self::Fatal => "fatal",
         }
     }
@@ -104,7 +108,9 @@ impl Outcome {
         // Somebody has to decide, however the run ended.
         if !self.unknown.is_empty() {
             4
-        } else if self.stopped == Some(Stop::Fatal) || !self.failed.is_empty() {
+        } else if matches!(self.stopped, Some(Stop::Fatal | Stop::Outage))
+            || !self.failed.is_empty()
+        {
             1
         } else if self.stopped.is_some() {
             3

@@ -43,7 +43,7 @@ pub async fn keep_online(
             _ = stopper.stopped() => break,
         }
         let ping = || -> Call<'_, ()> { Box::pin(client.ping_agent_online(agent)) };
-        match sender.send(None, None, ping).await {
+        match sender.send_uncounted(None, None, ping).await {
             Ok(()) => presence.pings += 1,
             Err(Undone::Refused(error) | Undone::Lost(error)) => {
                 presence.missed += 1;

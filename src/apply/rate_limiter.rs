@@ -6,18 +6,24 @@ use std::{
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Notify;
 
-use super::{Clock, Options, Stop, Stopper};
+use super::{Options, Stop, Stopper, WaitReason, steady_clock::SteadyClock};
 use crate::{brevo::BudgetReading, model::BudgetNote};
 
 /// The API counts by the hour, as long as its headers do not say when the period ends.
 const PERIOD: SignedDuration = SignedDuration::from_hours(1);
 
-/// How long to wait after a 429 that does not say.
+/// How long to wait after a 429 that does not say. The next one is another such wait.
 const UNTOLD_RESET: SignedDuration = SignedDuration::from_secs(60);
+
+/// How long to wait at least after a 429, whatever it says.
+const SHORTEST: Duration = Duration::from_secs(1);
 
 /// Two readings whose resets differ by less than this are of one period: the header has whole
 /// seconds, and answers take their time.
 const SAME_PERIOD: SignedDuration = SignedDuration::from_secs(5);
+
+/// How long a sleep is without a look at the clock: it may have jumped, or the machine may have slept.
+const NAP: Duration = Duration::from_secs(10);
 
 /// Lets requests go while the API will take them.
 ///
@@ -32,7 +38,9 @@ pub(super) struct RateLimiter {
     deadline: Option<Timestamp>,
     /// No sleep longer than this.
     max_wait: Duration,
-    clock: Clock,
+    clock: SteadyClock,
+    /// How far answers may overtake each other.
+    concurrency: u64,
     stopper: Stopper,
 }
 
@@ -62,17 +70,17 @@ enum Go {
     Now,
     /// Answers under way may know of more.
     AfterAnswers,
-    After(Duration),
+    After(Duration, WaitReason),
     Never(Stop),
 }
 
 impl RateLimiter {
     pub(super) fn new(known: Option<BudgetNote>, options: &Options, stopper: Stopper) -> Self {
-        let clock = Arc::clone(&options.clock);
-        let now = clock();
-        let lasts = known.is_some_and(|note| note.resets_at > now);
+        let clock = SteadyClock::new(Arc::clone(&options.clock));
+        let now = clock.now();
         let note = BudgetNote::at(known.as_ref(), now, options.requests_per_hour);
-        let told = lasts && !note.assumed;
+        // A note that is not believed, or over, is made anew.
+        let told = known.is_some_and(|known| known.seen_at == note.seen_at) && !note.assumed;
         let period =
             Period { note, least: note.remaining, told, tried: told, under_way: 0, sent: 0 };
         Self {
@@ -83,6 +91,7 @@ impl RateLimiter {
             deadline: options.max_duration.and_then(|duration| now.checked_add(duration).ok()),
             max_wait: options.max_wait,
             clock,
+            concurrency: options.concurrency.get() as u64,
             stopper,
         }
     }
@@ -101,14 +110,23 @@ impl RateLimiter {
     /// first request: there is nothing to remember.
     pub(super) fn note(&self) -> Option<BudgetNote> {
         let period = self.period();
-        (period.told || period.sent > 0).then_some(period.note)
+        let ahead = self.clock.ahead();
+        let as_told = |at: Timestamp| at.checked_sub(ahead).unwrap_or(at);
+        (period.told || period.sent > 0).then(|| BudgetNote {
+            resets_at: as_told(period.note.resets_at),
+            retry_at: period.note.retry_at.map(as_told),
+            seen_at: as_told(period.note.seen_at),
+            ..period.note
+        })
     }
 
-    /// Waits until one more request may start. `waiting` is told of sleeps.
+    /// Waits until one more request may start. `waiting` is told of sleeps, their ends and their reasons.
     pub(super) async fn permit(
         self: &Arc<Self>,
-        waiting: impl Fn(Duration, Timestamp),
+        waiting: impl Fn(Duration, Timestamp, WaitReason),
     ) -> Result<Permit, Stop> {
+        // Until when the present sleep was said to last.
+        let mut said: Option<Timestamp> = None;
         loop {
             // Made before looking, so that an answer in between is not missed.
             let answered = self.answered.notified();
@@ -122,11 +140,16 @@ impl RateLimiter {
                     () = answered => {}
                     stop = self.stopper.stopped() => return Err(stop),
                 },
-                Go::After(pause) => {
-                    let now = (self.clock)();
-                    waiting(pause, now.checked_add(pause).unwrap_or(now));
+                Go::After(pause, why) => {
+                    let now = self.clock.now();
+                    let until = now.checked_add(pause).unwrap_or(now);
+                    if said.is_none_or(|said| until.duration_since(said).abs() > SAME_PERIOD) {
+                        said = Some(until);
+                        let until = until.checked_sub(self.clock.ahead()).unwrap_or(until);
+                        waiting(pause, until, why);
+                    }
                     tokio::select! {
-                        () = tokio::time::sleep(pause) => {}
+                        () = tokio::time::sleep(pause.min(NAP)) => {}
                         stop = self.stopper.stopped() => return Err(stop),
                     }
                 }
@@ -138,7 +161,7 @@ impl RateLimiter {
         if let Some(stop) = self.stopper.reason() {
             return Go::Never(stop);
         }
-        let now = (self.clock)();
+        let now = self.clock.now();
         if self.deadline.is_some_and(|deadline| now >= deadline) {
             return Go::Never(Stop::Duration);
         }
@@ -149,11 +172,15 @@ impl RateLimiter {
         if now >= period.note.resets_at {
             period.note.remaining = period.note.limit.saturating_sub(period.under_way);
             period.note.resets_at = now + PERIOD;
+            period.note.seen_at = now;
             period.told = false;
             period.tried = false;
         }
         if !period.tried && period.under_way > 0 {
             return Go::AfterAnswers;
+        }
+        if let Some(retry_at) = period.note.retry_at.filter(|at| *at > now) {
+            return self.wait(now, retry_at, WaitReason::RetryAfter);
         }
         if period.note.remaining > 0 {
             period.note.remaining -= 1;
@@ -165,65 +192,124 @@ impl RateLimiter {
             return Go::AfterAnswers;
         }
         // A second more than told: the header has whole seconds.
-        let wait = period.note.resets_at.duration_since(now) + SignedDuration::from_secs(1);
-        let pause = Duration::try_from(wait).unwrap_or_default();
+        let second = SignedDuration::from_secs(1);
+        let until = period.note.resets_at;
+        self.wait(now, until.checked_add(second).unwrap_or(until), WaitReason::Budget)
+    }
+
+    fn wait(&self, now: Timestamp, until: Timestamp, why: WaitReason) -> Go {
+        let pause = Duration::try_from(until.duration_since(now)).unwrap_or_default();
         if pause > self.max_wait {
             Go::Never(Stop::Budget)
-        } else if self.deadline.is_some_and(|deadline| now + wait > deadline) {
+        } else if self.deadline.is_some_and(|deadline| until > deadline) {
             Go::Never(Stop::Duration)
         } else {
-            Go::After(pause)
+            Go::After(pause, why)
         }
     }
 }
 
 impl Permit {
-    /// The request is over; `reading` is what the answer's headers said, if there was one, and
-    /// `refused` whether it was a 429.
+    /// The request is over. `reading` is what the answer's headers said, if there was one, and `refused`
+    /// whether it was a 429.
     pub(super) fn answered(self, reading: Option<BudgetReading>, refused: bool) {
-        let now = (self.limiter.clock)();
+        let now = self.limiter.clock.now();
         let mut period = self.limiter.period();
-        // Dropping the permit takes this request off; until then it counts.
-        let others = period.under_way.saturating_sub(1);
-        if let Some(BudgetReading { limit, remaining, reset }) = reading {
-            let resets_at = SignedDuration::try_from(reset)
-                .ok()
-                .and_then(|reset| now.checked_add(reset).ok())
-                .unwrap_or(period.note.resets_at);
-            let same_period =
-                period.told && resets_at.duration_since(period.note.resets_at).abs() < SAME_PERIOD;
-            period.least = if same_period { remaining.min(period.least) } else { remaining };
-            // Requests under way may or may not be counted in that answer: assume they are not.
-            period.note.remaining = period.least.saturating_sub(others);
-            period.note.limit = limit.unwrap_or(period.note.limit);
-            if !same_period {
-                period.note.resets_at = resets_at;
+        let BudgetReading { limit, remaining, reset, retry_after } = reading.unwrap_or_default();
+        let after = |wait: Duration| now.checked_add(wait).unwrap_or(now);
+        let (reset, retry_at) = (reset.map(after), retry_after.map(after));
+        match remaining {
+            Some(remaining) => {
+                let reset = reset.or(retry_at.filter(|_| refused));
+                period.learn(now, limit, remaining, reset, self.limiter.concurrency);
             }
-            period.note.seen_at = now;
-            period.told = true;
-            period.note.assumed &= limit.is_none();
-        } else {
             // Counted, as far as anybody knows.
-            period.least = period.least.saturating_sub(1);
+            None => period.least = period.least.saturating_sub(1),
         }
-        if reading.is_none() && refused {
-            period.note.resets_at = if period.told && period.note.resets_at > now {
-                period.note.resets_at
-            } else {
-                now + UNTOLD_RESET
-            };
+        if retry_at.is_some() {
+            period.note.retry_at = period.note.retry_at.max(retry_at);
+            period.note.seen_at = now;
         }
         if refused {
-            period.note.remaining = 0;
-            period.least = 0;
+            let soonest = |at: Timestamp| at.max(after(SHORTEST));
+            period.refused(now, remaining.is_some(), reset.map(soonest), retry_at.map(soonest));
         }
+    }
+
+    /// Whether this permit is worth nothing any more: since it was given, another answer has told that the
+    /// request would be refused. Then it is to be given back.
+    pub(super) fn is_void(&self) -> bool {
+        let now = self.limiter.clock.now();
+        let period = self.limiter.period();
+        period.note.retry_at.is_some_and(|at| at > now)
+            || (period.told && period.least == 0 && period.note.resets_at > now)
     }
 
     /// The request never left this machine: it costs nothing.
     pub(super) fn unsent(self) {
         let mut period = self.limiter.period();
         period.note.remaining += 1;
+        if period.told {
+            // An answer meanwhile may have told that there is less.
+            period.note.remaining = period.note.remaining.min(period.least);
+        }
         period.sent = period.sent.saturating_sub(1);
+    }
+}
+
+impl Period {
+    /// Takes in what an answer said. Dropping the permit takes its request off; until then it counts.
+    fn learn(
+        &mut self,
+        now: Timestamp,
+        limit: Option<u64>,
+        remaining: u64,
+        reset: Option<Timestamp>,
+        concurrency: u64,
+    ) {
+        let others = self.under_way.saturating_sub(1);
+        let same_period = self.told
+            && match reset {
+                Some(reset) => reset.duration_since(self.note.resets_at).abs() < SAME_PERIOD,
+                // Only a new period has more left than answers that overtook each other tell.
+                None => remaining <= self.least.saturating_add(concurrency),
+            };
+        self.least = if same_period { remaining.min(self.least) } else { remaining };
+        // Requests under way may or may not be counted in that answer: assume they are not.
+        self.note.remaining = self.least.saturating_sub(others);
+        self.note.limit = limit.unwrap_or(self.note.limit);
+        if !same_period {
+            self.note.resets_at =
+                reset.unwrap_or_else(|| now.saturating_add(PERIOD).unwrap_or(now));
+        }
+        self.note.seen_at = now;
+        self.told = true;
+        self.note.assumed &= limit.is_none();
+    }
+
+    /// Takes in a 429.
+    fn refused(
+        &mut self,
+        now: Timestamp,
+        counted: bool,
+        reset: Option<Timestamp>,
+        retry_at: Option<Timestamp>,
+    ) {
+        match reset {
+            Some(reset) => self.note.resets_at = reset,
+            // Nothing is said of the period: only that it was too soon.
+            None if retry_at.is_some() && !counted => {
+                self.note.retry_at = self.note.retry_at.max(retry_at);
+                return;
+            }
+            // What was learned of `remaining` said until when.
+            None if counted => {}
+            None if self.told && self.note.resets_at > now => {}
+            None => self.note.resets_at = now + UNTOLD_RESET,
+        }
+        self.note.remaining = 0;
+        self.note.seen_at = now;
+        self.least = 0;
     }
 }
 
@@ -238,75 +324,4 @@ impl Drop for Permit {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::num::NonZeroUsize;
-
-    use super::*;
-
-    fn limiter(known: Option<BudgetNote>) -> Arc<RateLimiter> {
-        let options = Options {
-            concurrency: NonZeroUsize::MIN,
-            requests_per_hour: 100,
-            max_requests: None,
-            max_duration: None,
-            max_wait: Duration::ZERO,
-            seed: 1,
-            clock: Arc::new(|| Timestamp::UNIX_EPOCH),
-        };
-        Arc::new(RateLimiter::new(known, &options, Stopper::default()))
-    }
-
-    /// The right to send one more request, if it may start now.
-    fn go(limiter: &Arc<RateLimiter>) -> Option<Permit> {
-        matches!(limiter.look(), Go::Now).then(|| Permit { limiter: Arc::clone(limiter) })
-    }
-
-    fn left(remaining: u64) -> Option<BudgetReading> {
-        Some(BudgetReading { limit: Some(5), remaining, reset: Duration::from_secs(60) })
-    }
-
-    #[test]
-    fn the_first_request_goes_alone() {
-        let limiter = limiter(None);
-        let first = go(&limiter).expect("the first");
-        assert!(go(&limiter).is_none());
-        first.answered(left(1), false);
-        let second = go(&limiter).expect("there is room for one");
-        assert!(go(&limiter).is_none());
-        second.answered(None, false);
-        assert!(go(&limiter).is_none(), "an answer without headers counts, too");
-    }
-
-    #[test]
-    fn answers_without_headers_are_counted_down_and_remembered() {
-        let first = limiter(None);
-        assert_eq!(first.note(), None, "nothing was sent yet");
-        for _ in 0..60 {
-            go(&first).expect("there is room").answered(None, false);
-        }
-        let note = first.note().expect("something to remember");
-        assert_eq!((note.limit, note.remaining, note.assumed), (100, 40, true));
-        let next = limiter(Some(note));
-        for _ in 0..40 {
-            go(&next).expect("there is room").answered(None, false);
-        }
-        assert!(go(&next).is_none(), "the second run goes on where the first one stopped");
-        let told = limiter(None);
-        go(&told).expect("the first").answered(left(3), false);
-        go(&told).expect("there is room").answered(None, false);
-        let note = told.note().expect("told");
-        assert_eq!((note.limit, note.remaining, note.assumed), (5, 2, false));
-    }
-
-    #[test]
-    fn an_answer_that_was_overtaken_does_not_raise_what_is_left() {
-        let limiter = limiter(None);
-        go(&limiter).expect("the first").answered(left(4), false);
-        let [a, b, c] = [(); 3].map(|()| go(&limiter).expect("there is room"));
-        c.answered(left(1), false);
-        a.answered(left(3), false);
-        b.answered(left(2), false);
-        assert!(go(&limiter).is_some(), "one is left");
-        assert!(go(&limiter).is_none());
-    }
-}
+mod tests;

@@ -6,32 +6,34 @@ use std::{
     time::Duration,
 };
 
-use backon::{BackoffBuilder, ExponentialBuilder};
 use jiff::Timestamp;
 
 use super::{
     Event, Options, Problem, Reporter, Stop, Stopper,
     api::Call,
+    outage::OutageCounter,
     rate_limiter::{Permit, RateLimiter},
-    retry_table::{MOST_REPEATS, Verdict, verdict},
 };
 use crate::{
-    brevo::{Answer, Error, ErrorKind},
+    brevo::{Answer, BudgetReading, Error, ErrorKind},
     model::{Address, BudgetNote},
+    network::{MOST_REPEATS, Request, Verdict, pauses, verdict},
     state::{StateError, Store},
 };
 
 /// Sends requests: each when the budget allows it, and again as far as the table of
-/// [`super::retry_table`] allows.
+/// [`crate::network`] allows.
 pub(super) struct RequestSender {
     limiter: Arc<RateLimiter>,
     reporter: Arc<dyn Reporter>,
     stopper: Stopper,
     seed: u64,
+    max_wait: Duration,
     /// How many requests there were: each has jitter of its own, or all would come back at once.
     calls: AtomicU64,
     fatal: Mutex<Option<Error>>,
     answered: AtomicBool,
+    outage: OutageCounter,
     /// The state whose lock must be held whenever a request leaves.
     store: Option<Arc<dyn Store>>,
     /// Why the lock is not held any more, as far as is known.
@@ -68,9 +70,11 @@ impl RequestSender {
             reporter,
             stopper,
             seed: options.seed,
+            max_wait: options.max_wait,
             calls: AtomicU64::new(0),
             fatal: Mutex::new(None),
             answered: AtomicBool::new(false),
+            outage: OutageCounter::default(),
             store,
             lock_lost: Mutex::new(None),
         }
@@ -116,29 +120,65 @@ impl RequestSender {
     /// When a run that stopped early can go on, if not at once.
     pub(super) fn resets_at(&self, stopped: Option<Stop>) -> Option<Timestamp> {
         stopped.filter(|stop| *stop != Stop::Fatal)?;
-        self.limiter.note().filter(|note| note.remaining == 0).map(|note| note.resets_at)
+        self.limiter.note()?.next_request_at()
     }
 
     /// Waits for the right to send one request.
     pub(super) async fn permit(&self) -> Result<Permit, Stop> {
-        let waiting = |pause, until| self.reporter.report(&Event::Waiting { pause, until });
+        let waiting =
+            |pause, until, why| self.reporter.report(&Event::Waiting { why, pause, until });
         self.limiter.permit(waiting).await
     }
 
-    /// Sends one request, with `permit` or once it gets one, and again as far as the table allows.
+    /// Sends a request that creates a message. What says that its answer is of no use belongs in `call`: it
+    /// counts as no answer.
+    pub(super) async fn create<'c, T>(
+        &self,
+        address: &Address,
+        permit: Option<Permit>,
+        call: impl Fn() -> Call<'c, T>,
+    ) -> Sent<T> {
+        let sent = self.send_uncounted(Some(address), permit, call).await;
+        self.count(sent, true)
+    }
+
+    /// Sends any other request about a delivery.
     pub(super) async fn send<'c, T>(
+        &self,
+        address: &Address,
+        permit: Option<Permit>,
+        call: impl Fn() -> Call<'c, T>,
+    ) -> Sent<T> {
+        let sent = self.send_uncounted(Some(address), permit, call).await;
+        self.count(sent, false)
+    }
+
+    /// Stops the run if this request is the last of too many that had no usable answer. There is no wait
+    /// between its answer and this, so that no other request leaves meanwhile.
+    fn count<T>(&self, sent: Sent<T>, creates: bool) -> Sent<T> {
+        match &sent {
+            Ok(_) => self.outage.answered(creates),
+            Err(Undone::Refused(error) | Undone::Lost(error)) => {
+                if self.outage.ended_with(error) {
+                    self.stopper.stop(Stop::Outage);
+                }
+            }
+            Err(Undone::Abandoned { .. }) => {}
+        }
+        sent
+    }
+
+    /// Sends one request, with `permit` or once it gets one, and again as far as the table allows. It says
+    /// nothing of an outage.
+    pub(super) async fn send_uncounted<'c, T>(
         &self,
         address: Option<&Address>,
         mut permit: Option<Permit>,
         call: impl Fn() -> Call<'c, T>,
     ) -> Sent<T> {
-        let mut pauses = ExponentialBuilder::default()
-            .with_min_delay(Duration::from_millis(500))
-            .with_max_delay(Duration::from_secs(20))
-            .with_max_times(MOST_REPEATS)
-            .with_jitter()
-            .with_jitter_seed(self.seed.wrapping_add(self.calls.fetch_add(1, Ordering::Relaxed)))
-            .build();
+        let seed = self.seed.wrapping_add(self.calls.fetch_add(1, Ordering::Relaxed));
+        // The same for all requests to the API.
+        let mut pauses = pauses(Request::Create, seed);
         let mut refusals = 0;
         // Whether an attempt may have taken effect: what becomes of a later one does not undo that.
         let mut unsure = false;
@@ -150,9 +190,15 @@ impl RequestSender {
             // After every wait, and last: others may have had the state meanwhile.
             let may_leave = self.has_lock().await;
             // A request that has its permit was counted, so a budget or a time does not stop it.
-            if !may_leave || matches!(self.stopper.reason(), Some(Stop::Signal | Stop::Fatal)) {
+            let stops =
+                matches!(self.stopper.reason(), Some(Stop::Signal | Stop::Outage | Stop::Fatal));
+            if !may_leave || stops {
                 granted.unsent();
                 return Err(Undone::Abandoned { unsure });
+            }
+            if granted.is_void() {
+                granted.unsent();
+                continue;
             }
             self.reporter.report(&Event::Sending);
             let result = call().await;
@@ -164,7 +210,7 @@ impl RequestSender {
                     None => error,
                 },
             };
-            let verdict = verdict(&error);
+            let verdict = verdict(error.operation().request(), error.kind());
             tracing::debug!(?verdict, "{error}");
             match verdict {
                 // A message that is gone is gone, whatever the earlier attempts did.
@@ -187,11 +233,19 @@ impl RequestSender {
                             _ => Undone::Lost(error),
                         });
                     };
-                    self.reporter.report(&Event::Repeating {
-                        address: address.cloned(),
-                        why: error.to_string(),
-                        pause,
-                    });
+                    let asked = error.budget().and_then(|told| told.retry_after);
+                    let pause = pause.max(asked.unwrap_or_default());
+                    if asked != Some(pause) || pause <= self.max_wait {
+                        self.reporter.report(&Event::Repeating {
+                            address: address.cloned(),
+                            why: error.to_string(),
+                            pause,
+                        });
+                    }
+                    if asked == Some(pause) {
+                        // The rate limiter waits, or stops the run.
+                        continue;
+                    }
                     tokio::select! {
                         () = tokio::time::sleep(pause) => {}
                         // A POST is only repeated if it certainly took no effect.
@@ -206,17 +260,23 @@ impl RequestSender {
     /// else at a wrong address has no code.
     fn take_in<T>(&self, permit: Permit, result: &Result<Answer<T>, Error>) {
         let (budget, is_answer) = match result {
-            Ok(answer) => (answer.budget, true),
+            // A success wants nothing to be tried again.
+            Ok(answer) => {
+                (answer.budget.map(|told| BudgetReading { retry_after: None, ..told }), true)
+            }
             Err(error) => match error.kind() {
                 ErrorKind::NotBuilt { .. } | ErrorKind::NotConnected { .. } => {
                     permit.unsent();
                     return self.reporter.report(&Event::Requested { budget: self.limiter.note() });
                 }
-                ErrorKind::Unreadable { .. } => (error.budget(), true),
+                // Without the API's request id it may be a page of anybody.
+                ErrorKind::Unreadable { .. } => (error.budget(), error.request_id().is_some()),
                 ErrorKind::Status { code, .. } => {
                     (error.budget(), code.is_some() || error.is_gone())
                 }
-                ErrorKind::Lost { .. } | ErrorKind::Redirect { .. } => (error.budget(), false),
+                ErrorKind::Lost { .. } | ErrorKind::Redirect { .. } | ErrorKind::Sql { .. } => {
+                    (error.budget(), false)
+                }
             },
         };
         if is_answer {

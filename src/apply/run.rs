@@ -6,14 +6,15 @@ use std::{
 
 use super::{
     ApplyError, Event, Failure, Outcome, Session,
+    api::Call,
     delivery_machine::{DeliveryInput, DeliveryMachine, End, Step},
     executor::Executor,
-    id_claims::IdClaims,
+    id_claims::{IdClaim, IdClaims},
     rate_limiter::Permit,
     request_sender::Undone,
 };
 use crate::{
-    brevo::{Error, ErrorKind, Message, Operation as Request},
+    brevo::{Answer, Error, ErrorKind, Message, Operation as Request},
     model::{Address, Key, Kind, MessageId, Record, TextThere},
     plan::{Action, Change, Operation, Plan},
     state::{
@@ -146,15 +147,10 @@ impl Run {
         let known = record.as_ref().and_then(|record| record.answered_text.clone());
         let replaces = matches!(change.operation, Operation::Replace { .. });
         let adopts = matches!(change.operation, Operation::Adopt { .. });
-        let sends_text = !matches!(
-            change.operation,
-            Operation::Move { .. } | Operation::Forget { .. } | Operation::FinishReplace { .. }
-        );
         // Until the state has the id.
         let mut claims = Vec::new();
         let (address, action, kind) = (change.address.clone(), change.action(), change.kind);
         let visitor = address.visitor();
-        let of = Some(&address);
         let (mut machine, mut step) = DeliveryMachine::start(change, record, run, clock());
         // The last change to a message that exists, as long as no commit has it.
         let mut done: Option<Event> = None;
@@ -177,29 +173,27 @@ impl Run {
                     DeliveryInput::Committed
                 }
                 Step::Post(content) => {
-                    let post = || api.create(kind, &visitor, &content);
-                    let mut sent = sender.send(of, permit.take(), post).await;
-                    if let Ok(Message { id, .. }) = &sent {
-                        match self.ids.claim(id, &address, replaces).await {
-                            Ok(Ok(claimed)) => claims.push(claimed),
-                            Ok(Err(holder)) => {
-                                sent = Err(Undone::Lost(wrong_id(kind, id, &holder)));
-                            }
-                            // The message exists: the commit, which will hardly work either, reports its id.
-                            Err(_) => {}
-                        }
-                    }
-                    DeliveryInput::Posted(sent)
+                    let post = || -> Call<'_, _> {
+                        Box::pin(async {
+                            let answer = api.create(kind, &visitor, &content).await?;
+                            self.claimed(answer, kind, &address, replaces).await
+                        })
+                    };
+                    let sent = sender.create(&address, permit.take(), post).await;
+                    DeliveryInput::Posted(sent.map(|(message, claimed)| {
+                        claims.extend(claimed);
+                        message
+                    }))
                 }
                 Step::Put(id, text) => {
                     let put = || api.update(kind, &id, &text);
-                    let sent = sender.send(of, permit.take(), put).await;
+                    let sent = sender.send(&address, permit.take(), put).await;
                     done = sent.is_ok().then(|| unrecorded(kind, &id, "updated"));
                     DeliveryInput::Changed(sent)
                 }
                 Step::Delete(old) => {
                     let delete = || api.delete(old.kind, &old.id);
-                    let sent = sender.send(of, permit.take(), delete).await;
+                    let sent = sender.send(&address, permit.take(), delete).await;
                     done = sent.is_ok().then(|| unrecorded(old.kind, &old.id, "deleted"));
                     DeliveryInput::Deleted(sent)
                 }
@@ -218,13 +212,13 @@ impl Run {
                         }
                         claimed => {
                             claims.extend(claimed.and_then(Result::ok));
-                            sender.send(of, permit.take(), get).await
+                            sender.send(&address, permit.take(), get).await
                         }
                     })
                 }
                 Step::Finish(writes, end) => {
                     self.note(&address, action, &end);
-                    if sends_text && tells_another_text(&writes, known.as_ref()) {
+                    if tells_another_text(&writes, known.as_ref()) {
                         self.so_far().rewritten.add(&address);
                     }
                     if !writes.is_empty() {
@@ -236,6 +230,26 @@ impl Run {
             };
             step = machine.next(input, clock());
         }
+    }
+
+    /// The answer to a create, with its id claimed. It is of no use if its id is that of another delivery.
+    async fn claimed(
+        &self,
+        answer: Answer<Message>,
+        kind: Kind,
+        address: &Address,
+        replaces: bool,
+    ) -> Result<Answer<(Message, Option<IdClaim>)>, Error> {
+        let Answer { body, request_id, budget } = answer;
+        let claimed = match self.ids.claim(&body.id, address, replaces).await {
+            Ok(Ok(claimed)) => Some(claimed),
+            Ok(Err(holder)) => {
+                return Err(wrong_id(kind, &body.id, &holder).with_answer(request_id, budget));
+            }
+            // The message exists: the commit, which will hardly work either, reports its id.
+            Err(_) => None,
+        };
+        Ok(Answer { body: (body, claimed), request_id, budget })
     }
 
     /// What the state has for the change. Creates have nothing to look up.

@@ -1,5 +1,6 @@
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
+use jiff::Timestamp;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
 use reqwest::{
     Url,
@@ -15,7 +16,13 @@ use super::{
     scrub::Scrub,
     transport::{self, Success},
 };
-use crate::model::{BaseUrl, Content, Kind, KnownIds, MessageId, Sender, VisitorId, causes};
+use crate::{
+    model::{BaseUrl, Content, Kind, KnownIds, MessageId, Sender, VisitorId},
+    network::causes,
+};
+
+/// Tells the time.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
 /// What a [`Client`] needs to know.
 #[derive(Debug, Clone)]
@@ -75,6 +82,7 @@ pub struct Client {
     partner_key: Option<SecretString>,
     key_problem: Option<KeyProblem>,
     visitors: KnownIds,
+    clock: Option<Clock>,
 }
 
 impl Client {
@@ -125,7 +133,7 @@ impl Client {
         })?;
         let key_problem = key::inspect(api_key.expose_secret());
         let visitors = KnownIds::default();
-        Ok(Self { http, base_url, api_key, partner_key, key_problem, visitors })
+        Ok(Self { http, base_url, api_key, partner_key, key_problem, visitors, clock: None })
     }
 
     /// The same, which masks these visitors in all that the API answers with an error: only a
@@ -133,6 +141,12 @@ impl Client {
     #[must_use]
     pub fn masking(self, visitors: KnownIds) -> Self {
         Self { visitors, ..self }
+    }
+
+    /// The same, which compares dates in headers with this clock where an answer has no date of its own.
+    #[must_use]
+    pub fn with_clock(self, clock: Clock) -> Self {
+        Self { clock: Some(clock), ..self }
     }
 
     /// Where the requests go.
@@ -243,9 +257,9 @@ impl Client {
             .map(|body| serde_json::to_vec(&body))
             .transpose()
             .map_err(|_| not_built("its body is no JSON"))?;
+        let (origin, clock) = (self.base_url.origin(), self.clock.as_ref());
         let answer =
-            transport::exchange(&self.http, operation, url, &self.base_url.origin(), body, scrub)
-                .await;
+            transport::exchange(&self.http, operation, url, &origin, body, scrub, clock).await;
         if let Ok(Success { request_id, .. }) = &answer {
             tracing::debug!(%operation, request_id, "answered");
         }

@@ -1,63 +1,10 @@
 use std::fmt;
 
 use super::{BudgetReading, Hint, Operation, key::KeyProblem};
-use crate::model::{IdSource, Redactor, VisitorId};
-
-/// What went wrong, and so how far the request came. It decides what may be repeated.
-///
-/// Brevo has no idempotency key: a POST that is not certainly without effect must not be sent
-/// again unasked.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum ErrorKind {
-    /// The request could not be built, so nothing was sent.
-    NotBuilt {
-        /// Why.
-        why: String,
-    },
-    /// No connection: the name is unknown, nobody listens, TLS failed, or it took too long.
-    NotConnected {
-        /// Scheme, host and port.
-        origin: String,
-        /// Why.
-        why: String,
-    },
-    /// The request may have been sent, and no status came back.
-    Lost {
-        /// Why: the time was up, or the connection broke.
-        why: String,
-        /// Whether the time was up.
-        timed_out: bool,
-    },
-    /// The API (or a gateway before it) answered with an error.
-    Status {
-        /// The HTTP status, 400 to 599 (or another that means no success).
-        status: u16,
-        /// `code` of the body, as sent: its case varies, and new ones appear.
-        code: Option<String>,
-        /// `message` of the body, or an excerpt of a body that is no JSON (an HTML page).
-        message: Option<String>,
-        /// Whether it is the API's own word that the message does not exist: a 404 for an id, whose body has the
-        /// code `document_not_found`, or is an object without a code beside a `sib-request-id`.
-        gone: bool,
-    },
-    /// A redirect. It is not followed: the key goes to the configured host only.
-    Redirect {
-        /// The HTTP status, 300 to 399.
-        status: u16,
-        /// Scheme and host that it points to, if it could be read.
-        to: Option<String>,
-    },
-    /// A success whose body could not be used.
-    Unreadable {
-        /// The HTTP status, 200 to 299.
-        status: u16,
-        /// Why.
-        why: String,
-        /// The first words of the body.
-        excerpt: Option<String>,
-    },
-}
+use crate::{
+    model::{IdSource, Redactor, VisitorId},
+    network::ErrorKind,
+};
 
 /// A request that did not succeed.
 ///
@@ -108,19 +55,7 @@ impl Error {
         let redactor = Redactor::of([visitor as &dyn IdSource]);
         let redact = |text: &mut String| *text = redactor.redact(text).into_owned();
         let Inner { kind, request_id, .. } = &mut *self.inner;
-        match kind {
-            ErrorKind::NotBuilt { why }
-            | ErrorKind::NotConnected { why, origin: _ }
-            | ErrorKind::Lost { why, timed_out: _ } => redact(why),
-            ErrorKind::Status { code, message, status: _, gone: _ } => {
-                code.iter_mut().chain(message).for_each(redact);
-            }
-            ErrorKind::Redirect { to, status: _ } => to.iter_mut().for_each(redact),
-            ErrorKind::Unreadable { why, excerpt, status: _ } => {
-                redact(why);
-                excerpt.iter_mut().for_each(redact);
-            }
-        }
+        kind.each_text(redact);
         request_id.iter_mut().for_each(redact);
         self
     }
@@ -147,14 +82,7 @@ impl Error {
 
     /// The status of the answer, if there was one.
     pub fn status(&self) -> Option<u16> {
-        match &self.inner.kind {
-            ErrorKind::NotBuilt { .. }
-            | ErrorKind::NotConnected { .. }
-            | ErrorKind::Lost { .. } => None,
-            ErrorKind::Status { status, .. }
-            | ErrorKind::Redirect { status, .. }
-            | ErrorKind::Unreadable { status, .. } => Some(*status),
-        }
+        self.inner.kind.status()
     }
 
     /// `code` of the answer's body, as sent.
@@ -192,39 +120,12 @@ impl Error {
 /// What happened, in one line: method, path template, what was answered, request id.
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: ", self.inner.operation)?;
-        match &self.inner.kind {
-            ErrorKind::NotBuilt { why } => write!(f, "not sent, {why}")?,
-            ErrorKind::NotConnected { origin, why } => {
-                write!(f, "no connection to {origin}: {why}")?;
-            }
-            ErrorKind::Lost { why, .. } => write!(f, "sent, but the answer was lost: {why}")?,
-            ErrorKind::Status { status, code, message, .. } => {
-                write!(f, "answered {status}")?;
-                if let Some(code) = code {
-                    write!(f, " {code}")?;
-                }
-                if let Some(message) = message {
-                    write!(f, ": {message}")?;
-                }
-            }
-            ErrorKind::Redirect { status, to } => {
-                write!(f, "answered {status}, a redirect")?;
-                if let Some(to) = to {
-                    write!(f, " to {to}")?;
-                }
-                f.write_str(
-                    "; it is not followed, the key goes to the configured host only: correct the base URL",
-                )?;
-            }
-            ErrorKind::Unreadable { status, why, excerpt } => {
-                write!(f, "answered {status}, but {why}")?;
-                if let Some(excerpt) = excerpt {
-                    write!(f, ": {excerpt}")?;
-                }
-            }
+        let Inner { operation, kind, request_id, .. } = &*self.inner;
+        write!(f, "{operation}: {kind}")?;
+        if let ErrorKind::Redirect { .. } = kind {
+            f.write_str(", the key goes to the configured host only: correct the base URL")?;
         }
-        match &self.inner.request_id {
+        match request_id {
             Some(id) => write!(f, " (request id {id})"),
             None => Ok(()),
         }

@@ -54,7 +54,7 @@ impl Hint {
             404 if is_gone => Some(Self::Gone),
             404 if is_message => Some(Self::NotFromTheApi),
             404 => Some(Self::WrongPath),
-            429 => Some(Self::Wait(budget.map(|budget| budget.reset))),
+            429 => Some(Self::Wait(budget.and_then(|budget| budget.wait()))),
             _ => None,
         }
     }

@@ -69,6 +69,7 @@ mod encoding;
 mod error;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;
+mod header_time;
 mod hint;
 pub mod key;
 mod message;
@@ -78,9 +79,11 @@ mod scrub;
 mod transport;
 
 pub use budget::BudgetReading;
-pub use client::{Answer, Client, Config, ConfigError};
-pub use error::{Error, ErrorKind};
+pub use client::{Answer, Client, Clock, Config, ConfigError};
+pub use error::Error;
 pub use hint::Hint;
 pub use message::{Message, MessageType};
 pub use operation::Operation;
 pub use request::SenderMismatch;
+
+pub use crate::network::ErrorKind;

@@ -1,5 +1,7 @@
 use std::fmt;
 
+use crate::network::Request;
+
 /// One of the nine operations under `/conversations` that this client knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Operation {
@@ -51,6 +53,11 @@ impl Operation {
     /// once.
     pub fn creates(self) -> bool {
         matches!(self, Self::SendPushedMessage | Self::SendAgentMessage)
+    }
+
+    /// What may be repeated of it.
+    pub fn request(self) -> Request {
+        if self.creates() { Request::Create } else { Request::Idempotent }
     }
 
     /// The path below the base URL, without the id.

@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use reqwest::{
     Method, Response, StatusCode, Url,
     header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION},
 };
 use serde_json::{Map, Value};
 
-use super::{BudgetReading, Error, ErrorKind, Operation, encoding, scrub::Scrub};
-use crate::model::http_causes;
+use super::{BudgetReading, Clock, Error, ErrorKind, Operation, encoding, scrub::Scrub};
+use crate::network::http_causes;
 
 /// More than any message has; a body beyond it is not read on.
 const LONGEST_BODY: usize = 4 << 20;
@@ -58,6 +59,7 @@ pub(super) async fn exchange(
     origin: &str,
     body: Option<Vec<u8>>,
     scrub: &Scrub<'_>,
+    clock: Option<&Clock>,
 ) -> Result<Success, Error> {
     let method = match operation.method() {
         "POST" => Method::POST,
@@ -76,21 +78,16 @@ pub(super) async fn exchange(
     let response = request
         .send()
         .await
-        .map_err(|error| Error::new(operation, broken(error, origin, scrub)))?;
-    read(operation, response, scrub).await
+        .map_err(|error| Error::new(operation, broken(&error, origin, scrub)))?;
+    let now = clock.map(|clock| clock());
+    read(operation, response, scrub, now).await
 }
 
 /// Why no status came back.
-fn broken(error: reqwest::Error, origin: &str, scrub: &Scrub<'_>) -> ErrorKind {
-    let why = scrub.clean(&http_causes(&error), LONGEST_TEXT);
-    if error.is_builder() {
-        ErrorKind::NotBuilt { why }
-    } else if error.is_connect() {
-        // Only the connector fails so: it includes TLS and its own, shorter, timeout.
-        ErrorKind::NotConnected { origin: origin.to_owned(), why }
-    } else {
-        ErrorKind::Lost { timed_out: error.is_timeout(), why }
-    }
+fn broken(error: &reqwest::Error, origin: &str, scrub: &Scrub<'_>) -> ErrorKind {
+    let mut kind = ErrorKind::of_http(error, origin);
+    kind.each_text(|text| *text = scrub.clean(text, LONGEST_TEXT));
+    kind
 }
 
 /// Reads the whole answer.
@@ -98,9 +95,10 @@ pub(super) async fn read(
     operation: Operation,
     mut response: Response,
     scrub: &Scrub<'_>,
+    now: Option<Timestamp>,
 ) -> Result<Success, Error> {
     let status = response.status();
-    let budget = BudgetReading::from_headers(response.headers());
+    let budget = BudgetReading::from_headers(response.headers(), now);
     let unshown = status.is_success() && !tracing::enabled!(tracing::Level::DEBUG);
     let request_id = word(response.headers(), "sib-request-id", scrub, unshown);
     let html = response

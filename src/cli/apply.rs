@@ -6,8 +6,8 @@ use std::{
 use super::{
     approval,
     args::{Amount, ApplyArgs, DataFormat, SelectionArgs},
-    clock_time,
     context::Context,
+    early_end::EarlyEnd,
     execution::{Execution, execute},
     failure::{Failure, status},
     planning::{self, Allowed, PlanRequest},
@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     apply::{Outcome, Problem, Stop},
-    model::{Address, Intent},
+    model::{Address, Endpoint, Intent},
     plan::safety,
     render::{self, Format, View, humanize},
     state::Mode,
@@ -111,7 +111,7 @@ fn attempt(context: &Context, args: &ApplyArgs, asks: bool) -> Result<u8, Failur
     if let Some(store) = &store {
         context.check_same_api(&plan.api, &runtime.block_on(store.meta())?)?;
     }
-    if asks && !approval::ask(context, &plan)? {
+    if asks && !approval::ask(context, &runtime, &plan)? {
         context.output.note("nothing was done");
         return Ok(status::FAILED);
     }
@@ -143,7 +143,7 @@ fn attempt(context: &Context, args: &ApplyArgs, asks: bool) -> Result<u8, Failur
     let mut outcome = execute(context, &runtime, execution, plan)?;
     outcome.unknown = addresses_of(&runtime.block_on(store.intents())?);
     drop(store);
-    print_outcome(context, &outcome, args, mask);
+    print_outcome(context, &outcome, args, &api, mask);
     if first && outcome.exit_status() == status::DONE {
         suggest_next_steps(context);
     }
@@ -216,7 +216,13 @@ fn again(context: &Context, args: &ApplyArgs) -> ShellCommand {
     if args.yes { apply.flag("--yes") } else { apply }
 }
 
-fn print_outcome(context: &Context, outcome: &Outcome, args: &ApplyArgs, mask: bool) {
+fn print_outcome(
+    context: &Context,
+    outcome: &Outcome,
+    args: &ApplyArgs,
+    api: &Endpoint,
+    mask: bool,
+) {
     if args.format == DataFormat::Json {
         context.output.warn_if_lost(context.output.json(outcome));
     } else {
@@ -229,9 +235,10 @@ fn print_outcome(context: &Context, outcome: &Outcome, args: &ApplyArgs, mask: b
     }
     rewritten::note(context, &outcome.rewritten);
     warn_of_unknown(context, &outcome.unknown, mask);
-    if matches!(outcome.stopped, Some(Stop::Budget | Stop::Duration | Stop::Signal)) {
-        let again = again(context, args).to_string();
-        context.output.hint(&clock_time::come_back(outcome.resets_at, &again));
+    if let Some(stop) = outcome.stopped {
+        let again = again(context, args);
+        let Outcome { requests, resets_at, .. } = *outcome;
+        EarlyEnd { api, requests, resets_at, again }.report(context, stop);
     }
 }
 
@@ -249,6 +256,7 @@ fn in_words(outcome: &Outcome) -> String {
     let requests = humanize::count(*requests, "request", "requests");
     let why = match stopped {
         Some(Stop::Fatal) => "Stopped by an error",
+        Some(Stop::Outage) => "Stopped by an outage",
         Some(Stop::Budget) => "Stopped at the budget",
         Some(Stop::Duration) => "Stopped at the end of the time",
         Some(Stop::Signal) => "Stopped by a signal",

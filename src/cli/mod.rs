@@ -11,6 +11,7 @@ mod completions;
 mod context;
 mod crash_points;
 mod discovery;
+mod early_end;
 mod environment;
 mod execution;
 mod explain;

@@ -82,7 +82,7 @@ pub(super) fn run(context: &Context, args: &PresenceArgs) -> Result<u8, Failure>
         context.output.failure(&fatal.into());
     }
     let status = match presence.stopped {
-        Some(Stop::Fatal) => status::FAILED,
+        Some(Stop::Fatal | Stop::Outage) => status::FAILED,
         // A run without a duration ends by a signal.
         Some(Stop::Signal) if times.is_none() => status::DONE,
         Some(_) => status::STOPPED,

@@ -21,7 +21,7 @@ use super::{
     run_status::{RunStatus, Wait},
 };
 use crate::{
-    apply::{Event, Failure, Reporter, Stop},
+    apply::{Event, Failure, Reporter, Stop, WaitReason},
     model::{Address, one_line},
     render::humanize,
     state::unrecorded::CreateOutcome,
@@ -84,7 +84,7 @@ impl RunSoFar {
 
     fn wait(&mut self, wait: Wait, until: Timestamp) {
         self.status.wait = Some((wait, until));
-        if wait == Wait::Budget {
+        if wait != Wait::Repeat {
             self.wait_began.get_or_insert_with(Instant::now);
         }
     }
@@ -266,6 +266,13 @@ impl Progress {
         }
     }
 
+    /// Whether the API has asked for a pause that is not over, and its budget is not used up.
+    fn is_asked_to_wait(&self) -> bool {
+        let now = environment::now();
+        let budget = self.run().status.budget;
+        budget.is_some_and(|note| note.remaining > 0 && note.retry_at.is_some_and(|at| at > now))
+    }
+
     /// Learns from an event how far the run is.
     fn take_in(&self, event: &Event) {
         let mut run = self.run();
@@ -284,7 +291,13 @@ impl Progress {
                 run.status.answered += 1;
                 run.status.budget = *budget;
             }
-            Event::Waiting { until, .. } => run.wait(Wait::Budget, *until),
+            Event::Waiting { until, why, .. } => {
+                let wait = match why {
+                    WaitReason::Budget => Wait::Budget,
+                    WaitReason::RetryAfter => Wait::RetryAfter,
+                };
+                run.wait(wait, *until);
+            }
             Event::Repeating { pause, .. } => {
                 let now = environment::now();
                 run.wait(Wait::Repeat, now.checked_add(*pause).unwrap_or(now));
@@ -335,11 +348,14 @@ impl Progress {
                     "pause_s": pause.as_secs_f64(),
                 }),
             ),
-            Event::Waiting { pause, until } => (
+            Event::Waiting { why, pause, until } => (
                 Level::Info,
                 "waiting",
                 json!({
-                    "for": "budget",
+                    "for": match why {
+                        WaitReason::Budget => "budget",
+                        WaitReason::RetryAfter => "retry-after",
+                    },
                     "until": format!("{until:.0}"),
                     "pause_s": pause.as_secs_f64(),
                 }),
@@ -395,21 +411,30 @@ impl Reporter for Progress {
                 ));
             }
             // A bar says it itself.
-            Event::Waiting { pause, until } => {
+            Event::Waiting { why, pause, until } => {
                 if matches!(self.display, Display::Lines(_)) {
                     let until = time_of_day(*until, environment::now(), &environment::zone());
-                    self.say(&format!(
-                        "  waiting for the budget until {until} ({})",
-                        humanize::duration(*pause)
-                    ));
+                    let pause = humanize::duration(*pause);
+                    self.say(&match why {
+                        WaitReason::Budget => {
+                            format!("  waiting for the budget until {until} ({pause})")
+                        }
+                        WaitReason::RetryAfter => {
+                            format!("  waiting until {until} ({pause}), as the API asked")
+                        }
+                    });
                 }
             }
             Event::Stopping(stop) => self.say(match stop {
                 Stop::Signal => {
                     "  stopping: requests under way are awaited (once more to stop at once)"
                 }
+                Stop::Budget if self.is_asked_to_wait() => {
+                    "  stopping: the API asks to wait longer than --max-wait allows"
+                }
                 Stop::Budget => "  stopping: the budget of requests is used up",
                 Stop::Duration => "  stopping: the time is over",
+                Stop::Outage => "  stopping: the API gave no usable answer five times in a row",
                 Stop::Fatal => "  stopping: no further request would fare better",
             }),
             // The recorder reports it.

@@ -8,8 +8,8 @@ use tokio::runtime::Runtime;
 
 use super::{
     args::{Bounds, DataFormat, RefreshArgs, Target},
-    clock_time,
     context::Context,
+    early_end::EarlyEnd,
     failure::{Failure, status},
     progress::Progress,
     rewritten,
@@ -19,6 +19,7 @@ use super::{
 use crate::{
     apply::{self, Refreshed, Session, Stopper},
     manifest::Project,
+    model::Endpoint,
     render::humanize,
     state::{Mode, Store},
 };
@@ -56,9 +57,10 @@ pub(super) fn run(context: &Context, args: &RefreshArgs) -> Result<u8, Failure> 
             "requests": found.requests,
             "stopped": found.stopped,
         }));
+        tell(context, &found, &api, &args.target);
         return Ok(context.output.exit_status(written, found.exit_status()));
     }
-    Ok(print(context, &found, &args.target))
+    Ok(print(context, &found, &api, &args.target))
 }
 
 /// For `--refresh` of `plan` and `apply`. Fails if the refresh stopped early; it has printed the result then.
@@ -71,7 +73,8 @@ pub(super) fn before_plan(
     if found.exit_status() == status::DONE {
         return Ok(());
     }
-    Err(Failure::silent().status(print(context, &found, request.targets)))
+    let api = context.endpoint(&request.project.settings)?;
+    Err(Failure::silent().status(print(context, &found, &api, request.targets)))
 }
 
 /// The deliveries to refresh, and the bounds of the run.
@@ -120,18 +123,24 @@ fn refresh(
 }
 
 /// Prints the result, and returns the exit status.
-fn print(context: &Context, found: &Refreshed, targets: &[Target]) -> u8 {
+fn print(context: &Context, found: &Refreshed, api: &Endpoint, targets: &[Target]) -> u8 {
     let written = list(found, context.masks(), &mut context.output.out());
+    tell(context, found, api, targets);
+    context.output.exit_status(written, found.exit_status())
+}
+
+/// Says what ended the run, and what to do now.
+fn tell(context: &Context, found: &Refreshed, api: &Endpoint, targets: &[Target]) {
+    let mask = context.output.masks_err();
     if let Some(fatal) = &found.fatal {
         context.output.failure(&fatal.into());
-    } else if found.exit_status() == status::STOPPED {
-        let command = context.command("refresh");
-        context.output.hint(&clock_time::come_back(found.resets_at, &command.to_string()));
+    } else if let Some(stop) = found.stopped.filter(|_| found.exit_status() != status::DONE) {
+        let again = context.command("refresh").targets(targets, mask);
+        let Refreshed { requests, resets_at, .. } = *found;
+        EarlyEnd { api, requests, resets_at, again }.report(context, stop);
     } else if !found.gone.is_empty() || !found.changed.is_empty() {
-        let plan = context.command("plan").targets(targets, context.output.masks_err());
-        context.output.hint(&plan.to_string());
+        context.output.hint(&context.command("plan").targets(targets, mask).to_string());
     }
-    context.output.exit_status(written, found.exit_status())
 }
 
 fn list(found: &Refreshed, mask: bool, out: &mut impl Write) -> io::Result<()> {

@@ -15,6 +15,8 @@ const SLOW: Duration = Duration::from_secs(3);
 pub(super) enum Wait {
     /// The API's budget.
     Budget,
+    /// The time that the API asked for.
+    RetryAfter,
     /// The pause before a request is repeated.
     Repeat,
 }
@@ -46,6 +48,13 @@ impl RunStatus {
             Some((Wait::Budget, until)) => {
                 return format!(
                     "waiting for the budget until {} ({})",
+                    time_of_day(until, now, zone),
+                    humanize::duration(from_now(until, now))
+                );
+            }
+            Some((Wait::RetryAfter, until)) => {
+                return format!(
+                    "waiting until {} ({}), as the API asked",
                     time_of_day(until, now, zone),
                     humanize::duration(from_now(until, now))
                 );
@@ -130,7 +139,14 @@ mod tests {
 
     fn budget(remaining: u64) -> Option<BudgetNote> {
         let resets_at = now() + Duration::from_secs(1200);
-        Some(BudgetNote { limit: 100, remaining, resets_at, seen_at: now(), assumed: false })
+        Some(BudgetNote {
+            limit: 100,
+            remaining,
+            resets_at,
+            retry_at: None,
+            seen_at: now(),
+            assumed: false,
+        })
     }
 
     #[test]

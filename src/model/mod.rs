@@ -5,7 +5,6 @@
 mod address;
 mod base_url;
 mod budget_note;
-mod causes;
 mod commit;
 mod content;
 mod delivery;
@@ -31,7 +30,6 @@ mod window;
 pub use address::{Address, ParseAddressError};
 pub use base_url::{BaseUrl, Endpoint, ParseBaseUrlError};
 pub use budget_note::BudgetNote;
-pub use causes::{causes, http_causes};
 pub use commit::{CommitId, ParseCommitIdError};
 pub use content::{Content, Kind, Sender};
 pub use delivery::{Delivery, OnMissing, OnUnknown, Spec};

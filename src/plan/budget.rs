@@ -52,8 +52,12 @@ impl Budget {
     pub fn at(now: Timestamp, known: Option<&BudgetNote>, assumed: u64) -> Self {
         let unlimited = known.is_some_and(|note| note.limit >= NO_LIMIT);
         let known = known.filter(|_| !unlimited);
-        let BudgetNote { limit, remaining, resets_at, .. } = BudgetNote::at(known, now, assumed);
+        let note = BudgetNote::at(known, now, assumed);
+        // While the API wants to be left alone, nothing is left.
+        let remaining = if note.retry_at.is_some() { 0 } else { note.remaining };
+        let resets_at = note.next_request_at().unwrap_or(note.resets_at);
         let resets_in_s = u64::try_from(resets_at.duration_since(now).as_secs()).unwrap_or(0);
+        let limit = note.limit;
         Self { limit, remaining, resets_in_s, fits: true, unlimited }
     }
 
@@ -102,6 +106,7 @@ mod tests {
             limit: 200,
             remaining: 3,
             resets_at: at(60),
+            retry_at: None,
             seen_at: at(0),
             assumed: false,
         };
@@ -118,6 +123,7 @@ mod tests {
             limit: 100,
             remaining: 30,
             resets_at: at(60),
+            retry_at: None,
             seen_at: at(0),
             assumed: true,
         };
@@ -137,6 +143,7 @@ mod tests {
             limit: 999_999_999,
             remaining: 999_999_000,
             resets_at: at(1800),
+            retry_at: None,
             seen_at: at(0),
             assumed: false,
         };
@@ -144,6 +151,22 @@ mod tests {
         assert_eq!((budget.limit, budget.remaining, budget.unlimited), (200, 200, true));
         assert_eq!(budget, Budget::of_rehearsal(at(0), 200));
         assert!(!budget.with(201).fits);
+    }
+
+    #[test]
+    fn nothing_is_left_while_the_api_wants_to_be_left_alone() {
+        let note = BudgetNote {
+            limit: 200,
+            remaining: 30,
+            resets_at: at(3600),
+            retry_at: Some(at(600)),
+            seen_at: at(0),
+            assumed: false,
+        };
+        let waiting = Budget::at(at(60), Some(&note), 100);
+        assert_eq!((waiting.remaining, waiting.resets_in_s), (0, 540));
+        let after = Budget::at(at(600), Some(&note), 100);
+        assert_eq!((after.remaining, after.resets_in_s), (30, 3000));
     }
 
     #[test]
@@ -159,6 +182,7 @@ mod tests {
             limit: 100,
             remaining: 0,
             resets_at: at(1800),
+            retry_at: None,
             seen_at: at(0),
             assumed: false,
         };

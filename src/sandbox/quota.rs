@@ -47,9 +47,10 @@ impl Quota {
         self.window = Some(window);
         let reading = BudgetReading {
             limit: Some(self.budget.limit),
-            remaining: self.budget.limit.saturating_sub(window.used),
+            remaining: Some(self.budget.limit.saturating_sub(window.used)),
             // Whole seconds, rounded up.
-            reset: Duration::from_secs(left.as_secs() + u64::from(left.subsec_nanos() > 0)),
+            reset: Some(Duration::from_secs(left.as_secs() + u64::from(left.subsec_nanos() > 0))),
+            retry_after: None,
         };
         if allowed { Ok(reading) } else { Err(reading) }
     }
@@ -74,8 +75,8 @@ mod tests {
         let budget = Budget { limit: 2, period: Duration::from_secs(10) };
         let mut quota = Quota::new(Some(budget), None);
         let reading = |remaining, reset| {
-            let reset = Duration::from_secs(reset);
-            BudgetReading { limit: Some(2), remaining, reset }
+            let (remaining, reset) = (Some(remaining), Some(Duration::from_secs(reset)));
+            BudgetReading { limit: Some(2), remaining, reset, retry_after: None }
         };
         assert_eq!(quota.take(at(0)), Ok(reading(1, 10)));
         assert_eq!(quota.take(at(4)), Ok(reading(0, 6)));

@@ -234,8 +234,14 @@ fn respond(reply: Reply, handled: Option<&HandledRequest>) -> Response<Body> {
         }
         if let Some(reading) = handled.budget {
             headers.insert("x-sib-ratelimit-limit", reading.limit.unwrap_or_default().into());
-            headers.insert("x-sib-ratelimit-remaining", reading.remaining.into());
-            headers.insert("x-sib-ratelimit-reset", reading.reset.as_secs().into());
+            headers
+                .insert("x-sib-ratelimit-remaining", reading.remaining.unwrap_or_default().into());
+            let left = reading.reset.unwrap_or_default();
+            let told = handled.wrapped.iter().find_map(|fault| fault.reset(handled.at, left));
+            let told = told.unwrap_or_else(|| Some(left.as_secs().to_string()));
+            if let Some(reset) = told.and_then(|reset| HeaderValue::try_from(reset).ok()) {
+                headers.insert("x-sib-ratelimit-reset", reset);
+            }
         }
     }
     response

@@ -33,11 +33,18 @@ fn a_server_that_answers_with_errors_or_not_at_all_is_told() {
     let server = server!();
     let place = hasty(&server.place());
     for (fate, says) in [
-        (Fate::Answer { status: 500, effect: false }, "the server answered 500 (AsTold)"),
-        (Fate::Answer { status: 503, effect: false }, "the server answered 503 (AsTold)"),
+        (Fate::Answer { status: 500, effect: false }, "GET head.json: answered 500 AsTold ("),
+        (Fate::Answer { status: 503, effect: false }, "GET head.json: answered 503 AsTold ("),
         (Fate::Answer { status: 403, effect: false }, "allowed to list, read, write and delete"),
-        (Fate::Answer { status: 301, effect: false }, "set AWS_REGION"),
-        (Fate::Drop { effect: false }, "check AWS_ENDPOINT_URL and the network"),
+        (
+            Fate::Answer { status: 301, effect: false },
+            "answered 301, a redirect; it is not followed: set AWS_REGION",
+        ),
+        (
+            Fate::Answer { status: 404, effect: false },
+            "answered 404 AsTold: check AWS_ENDPOINT_URL",
+        ),
+        (Fate::Drop { effect: false }, "sent, but the answer was lost: "),
         (Fate::Hang { effect: false }, "no answer within 0.8 s"),
     ] {
         let proxy = Proxy::start(server.address, move |_| fate);
@@ -45,13 +52,45 @@ fn a_server_that_answers_with_errors_or_not_at_all_is_told() {
         assert!(said.contains(says), "{fate:?}: {said}");
         assert!(said.starts_with("the state s3://pushsync-tests/team "), "{said}");
         // What passes is tried again, what does not is not.
-        let passes = !matches!(fate, Fate::Answer { status: 301 | 403, .. });
+        let passes = !matches!(fate, Fate::Answer { status: 301 | 403 | 404, .. });
         assert_eq!(proxy.asked().len() > 1, passes, "{fate:?}");
     }
     let nobody = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = nobody.local_addr().expect("an address");
     drop(nobody);
-    assert!(words(place.through(address).open()).contains("AWS_ENDPOINT_URL"));
+    let said = words(place.through(address).open());
+    assert!(
+        said.contains(&format!("GET head.json: no connection to http://{address}: ")),
+        "{said}"
+    );
+    assert!(said.contains("check AWS_ENDPOINT_URL and the network"), "{said}");
+}
+
+#[test]
+fn a_404_that_is_not_the_buckets_own_is_never_a_state_that_is_not_there() {
+    let server = server!();
+    let place = hasty(&server.place());
+    commit(&*place.open().expect("opens"), vec![put("a@v", "x")]);
+    // A gateway without a route to the bucket, from the first request on and from any later one.
+    for from in 0..6 {
+        let mut asked = 0;
+        let proxy = Proxy::start(server.address, move |_| {
+            asked += 1;
+            if asked > from { Fate::Answer { status: 404, effect: false } } else { Fate::Pass }
+        });
+        let through = place.through(proxy.address);
+        for access in [state::Access::Read, state::Access::Write] {
+            let options = state::OpenOptions { access, ..through.options() };
+            if let Err(error) = state::open(options) {
+                let said = error.to_string();
+                assert!(
+                    matches!(error, StateError::Unavailable { .. }),
+                    "{from} {access:?}: {said}"
+                );
+            }
+        }
+    }
+    assert_eq!(scan(&*place.open().expect("opens")).expect("reads").len(), 1);
 }
 
 #[test]

@@ -93,7 +93,7 @@ fn a_stop_says_when_to_come_back_and_with_which_command() {
     let (project, sandbox) = (Project::many(7), Sandbox::with("--limit 3/h"));
     let stopped = project.with(&sandbox, "apply --yes --max-wait 0s").exits(3);
     stopped.says(&["Stopped at the budget: 3 changes in 3 requests, 4 not tried."]).warns(&[
-        "the budget resets at ",
+        "the API takes requests again at ",
         " (in ",
         "run this again then: pushsync apply --yes",
     ]);

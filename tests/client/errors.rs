@@ -97,7 +97,7 @@ async fn a_used_up_budget_says_when_it_is_renewed() {
     )
     .await;
     assert_eq!(error.hint(), Some(Hint::Wait(Some(Duration::from_secs(42)))));
-    assert_eq!(error.budget().map(|budget| budget.remaining), Some(0));
+    assert_eq!(error.budget().and_then(|budget| budget.remaining), Some(0));
     assert!(error.hint().expect("a hint").to_string().contains("42 s"));
 }
 

@@ -48,7 +48,12 @@ fn check_headers(request_id: Option<&str>, budget: Option<BudgetReading>) {
     assert_eq!(request_id, Some("req-1"));
     assert_eq!(
         budget,
-        Some(BudgetReading { limit: Some(100), remaining: 88, reset: Duration::from_secs(1200) })
+        Some(BudgetReading {
+            limit: Some(100),
+            remaining: Some(88),
+            reset: Some(Duration::from_secs(1200)),
+            retry_after: None,
+        })
     );
 }
 

@@ -172,7 +172,7 @@ async fn a_file_of_mostly_old_entries_is_compacted_at_the_start() {
     let locked = Sandbox::start(limited()).await.expect_err("in use");
     assert!(matches!(locked, StartError::Data(JournalError::InUse(_))));
     let answer = client(&running).update(Kind::Pushed, &id, "last").await.expect("changed");
-    assert_eq!(answer.budget.map(|budget| budget.remaining), Some(1000 - 102));
+    assert_eq!(answer.budget.and_then(|budget| budget.remaining), Some(1000 - 102));
     running.stop().await;
     let running = start(limited()).await;
     assert_eq!(running.messages()[0].text, "last");
@@ -185,6 +185,6 @@ async fn a_file_of_mostly_old_entries_is_compacted_at_the_start() {
     drop(file);
     let running = start(limited()).await;
     let answer = client(&running).update(Kind::Pushed, &id, "x").await.expect("a new period");
-    assert_eq!(answer.budget.map(|budget| budget.remaining), Some(999));
+    assert_eq!(answer.budget.and_then(|budget| budget.remaining), Some(999));
     running.stop().await;
 }

@@ -179,6 +179,7 @@ async fn a_short_wait_for_the_budget_is_slept_through() {
         limit: 100,
         remaining: 0,
         resets_at: now + Duration::from_secs(200),
+        retry_at: None,
         seen_at: now,
         assumed: false,
     };

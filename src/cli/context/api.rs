@@ -102,7 +102,8 @@ impl Context {
             user_agent: concat!("pushsync/", env!("CARGO_PKG_VERSION")).to_owned(),
         })
         .map_err(|error| Failure::new(error.to_string()))?
-        .masking(self.output.masking().known().clone());
+        .masking(self.output.masking().known().clone())
+        .with_clock(environment::clock());
         Ok(ApiConnection { client, sandbox })
     }
 

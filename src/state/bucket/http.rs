@@ -17,14 +17,14 @@ use object_store::{
         HttpResponseBody, HttpService,
     },
 };
-use reqwest::{
-    StatusCode,
-    header::{DATE, HeaderMap},
-};
+use reqwest::header::{DATE, HeaderMap};
 use tokio::time::timeout;
 
 use super::error::{RequestError, s3_code};
-use crate::{model::http_causes, state::boot_clock::BootInstant};
+use crate::{
+    network::{ErrorKind, http_causes},
+    state::boot_clock::BootInstant,
+};
 
 /// A request may take a second longer for each of these bytes in its body.
 const BYTES_A_SECOND: u64 = 256 << 10;
@@ -78,7 +78,7 @@ impl HttpConnector for Connector {
         };
         let http = http.build().map_err(|error| object_store::Error::Generic {
             store: "S3",
-            source: Box::new(RequestError::strange(http_causes(&error))),
+            source: Box::new(RequestError::new(ErrorKind::of_http(&error, ""), false)),
         })?;
         let (clock, patience) = (self.clock.clone(), self.patience);
         Ok(HttpClient::new(Service { http, clock, patience }))
@@ -119,37 +119,53 @@ impl Service {
     async fn exchange(&self, request: HttpRequest) -> Result<HttpResponse, RequestError> {
         let uploading =
             Duration::from_secs(request.body().content_length() as u64 / BYTES_A_SECOND);
-        let request = reqwest::Request::try_from(request.map(reqwest::Body::wrap))
-            .map_err(|_| RequestError::strange("its URL cannot be read"))?;
+        let request =
+            reqwest::Request::try_from(request.map(reqwest::Body::wrap)).map_err(|_| {
+                RequestError::new(
+                    ErrorKind::NotBuilt { why: "its URL cannot be read".to_owned() },
+                    false,
+                )
+            })?;
+        let origin = request.url().origin().ascii_serialization();
         let host = request.url().host_str().unwrap_or_default();
         let for_credentials = host.starts_with("169.254.");
         let longest = if for_credentials { Duration::from_secs(2) } else { Duration::MAX };
-        let lost = |what| RequestError::lost(what, for_credentials);
-        let silence = |_| lost(format!("no answer within {} s", self.patience.as_secs_f32()));
+        let failed = |kind| RequestError::new(kind, for_credentials);
+        let silence = |_| {
+            let why = format!("no answer within {} s", self.patience.as_secs_f32());
+            failed(ErrorKind::Lost { why, timed_out: true })
+        };
 
         let waiting = self.patience.min(longest) + uploading;
         let mut response = timeout(waiting, self.http.execute(request))
             .await
             .map_err(silence)?
-            .map_err(|error| lost(http_causes(&error)))?;
+            .map_err(|error| failed(ErrorKind::of_http(&error, &origin)))?;
         self.clock.read(response.headers());
 
+        let status = response.status();
         let mut body = Vec::new();
-        let broken = |error| lost(format!("the answer broke off: {}", http_causes(&error)));
+        let broken = |error| {
+            let why = format!("it broke off: {}", http_causes(&error));
+            failed(ErrorKind::Lost { why, timed_out: false })
+        };
         while let Some(chunk) =
             timeout(self.patience, response.chunk()).await.map_err(silence)?.map_err(broken)?
         {
             if body.len() + chunk.len() > LONGEST_BODY {
-                return Err(RequestError::strange("the server sent more than any state has"));
+                return Err(RequestError::strange(status.as_u16(), "it is longer than any state"));
             }
             body.extend_from_slice(&chunk);
         }
-        let status = response.status();
         // These depend on the request; all others mean the same everywhere.
-        let understood = status.is_success() || matches!(status.as_u16(), 304 | 404 | 409 | 412);
-        let no_bucket = status == StatusCode::NOT_FOUND && s3_code(&body) == "NoSuchBucket";
-        if !understood || no_bucket {
-            return Err(RequestError::answered(status, &body, for_credentials));
+        let understood = match status.as_u16() {
+            // A gateway or another server says 404 too: that no object is there, only S3 says.
+            404 => s3_code(&body) == "NoSuchKey",
+            304 | 409 | 412 => true,
+            _ => status.is_success(),
+        };
+        if !understood {
+            return Err(RequestError::answered(status.as_u16(), &body, for_credentials));
         }
         let mut answer = HttpResponse::new(HttpResponseBody::from(body));
         *answer.status_mut() = status;

@@ -6,22 +6,19 @@ use std::{
     time::{Duration, Instant},
 };
 
-use backon::{BackoffBuilder as _, ExponentialBuilder};
 use futures_util::TryStreamExt as _;
 use jiff::Timestamp;
 use object_store::{
     Error, GetOptions, GetRange, ObjectMeta, ObjectStore, ObjectStoreExt as _, PutMode,
     UpdateVersion, aws::AmazonS3, path::Path,
 };
+use uuid::Uuid;
 
 use super::{error::RequestError, http::ServerClock};
-use crate::state::StateError;
-
-const BACKOFF: ExponentialBuilder = ExponentialBuilder::new()
-    .with_min_delay(Duration::from_millis(50))
-    .with_max_delay(Duration::from_millis(1500))
-    .with_jitter()
-    .without_max_times();
+use crate::{
+    network::{Request, pauses},
+    state::StateError,
+};
 
 /// An object as it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,6 +57,8 @@ pub(super) struct Objects {
     clock: ServerClock,
     /// How long one operation is repeated.
     patience: Duration,
+    /// For the jitter of its pauses.
+    seed: u64,
 }
 
 impl Objects {
@@ -70,7 +69,8 @@ impl Objects {
         clock: ServerClock,
         patience: Duration,
     ) -> Self {
-        Self { store: Arc::new(store), prefix, location, clock, patience }
+        let seed = Uuid::new_v4().as_u64_pair().0;
+        Self { store: Arc::new(store), prefix, location, clock, patience, seed }
     }
 
     /// The same objects, with less patience.
@@ -120,7 +120,7 @@ impl Objects {
             let written = written.unwrap_or(Timestamp::MAX);
             Ok(Object { bytes: found.bytes().await?.to_vec(), etag, written })
         };
-        self.repeat(|| async {
+        self.repeat(format!("GET {name}"), || async {
             match get().await {
                 Err(Error::NotFound { .. }) => Ok(Ok(None)),
                 answer => Ok(answer.map(Some)),
@@ -155,7 +155,7 @@ impl Objects {
         over: Option<&str>,
     ) -> Result<bool, StateError> {
         let (path, mode) = (self.path(name), put_mode(over));
-        self.repeat(|| async {
+        self.repeat(format!("PUT {name}"), || async {
             let put = self.store.put_opts(&path, bytes.to_vec().into(), mode.clone().into());
             Ok(match put.await {
                 Ok(_) => Ok(false),
@@ -168,7 +168,7 @@ impl Objects {
 
     async fn put(&self, name: &str, bytes: &[u8], over: Option<&str>) -> Result<Put, StateError> {
         let (path, mode) = (self.path(name), put_mode(over));
-        self.repeat(|| async {
+        self.repeat(format!("PUT {name}"), || async {
             let put = self.store.put_opts(&path, bytes.to_vec().into(), mode.clone().into());
             let error = match put.await {
                 Ok(put) => {
@@ -196,7 +196,7 @@ impl Objects {
     /// Removes an object, if it exists.
     pub(super) async fn delete(&self, name: &str) -> Result<(), StateError> {
         let path = self.path(name);
-        self.repeat(|| async {
+        self.repeat(format!("DELETE {name}"), || async {
             match self.store.delete(&path).await {
                 Err(Error::NotFound { .. }) => Ok(Ok(())),
                 answer => Ok(answer),
@@ -209,7 +209,7 @@ impl Objects {
     pub(super) async fn list(&self, folder: &str, after: &str) -> Result<Vec<Listed>, StateError> {
         let (prefix, after) = (self.path(folder), self.path(&format!("{folder}{after}")));
         let all: Vec<ObjectMeta> = self
-            .repeat(|| async {
+            .repeat(format!("LIST {folder}"), || async {
                 Ok(self.store.list_with_offset(Some(&prefix), &after).try_collect().await)
             })
             .await?;
@@ -228,12 +228,16 @@ impl Objects {
     }
 
     /// Repeats an attempt as long as its error may pass and patience lasts.
-    async fn repeat<T, F>(&self, attempt: impl Fn() -> F) -> Result<T, StateError>
+    async fn repeat<T, F>(
+        &self,
+        operation: String,
+        attempt: impl Fn() -> F,
+    ) -> Result<T, StateError>
     where
         F: Future<Output = Result<Result<T, Error>, StateError>>,
     {
         let start = Instant::now();
-        let mut pauses = BACKOFF.build();
+        let mut pauses = pauses(Request::Object, self.seed);
         let mut attempts = 1;
         loop {
             let error = match attempt().await? {
@@ -241,13 +245,13 @@ impl Objects {
                 Err(error) => RequestError::of(&error),
             };
             let pause = pauses.next().unwrap_or_default();
-            if !error.is_transient || start.elapsed() + pause > self.patience {
-                let RequestError { what, cure, .. } = error;
+            if !error.may_pass() || start.elapsed() + pause > self.patience {
+                let RequestError { kind, cure } = error;
                 let repeated = match attempts {
                     1 => String::new(),
-                    n => format!(", {n} times in {:.0} s", start.elapsed().as_secs_f32()),
+                    n => format!(" ({n} times in {:.0} s)", start.elapsed().as_secs_f32()),
                 };
-                return Err(self.unavailable(format!("{what}{repeated}: {cure}")));
+                return Err(self.unavailable(format!("{operation}: {kind}{repeated}: {cure}")));
             }
             tokio::time::sleep(pause).await;
             attempts += 1;

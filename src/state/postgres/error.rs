@@ -7,7 +7,7 @@ use tokio_postgres::{
     error::{DbError, Severity, SqlState},
 };
 
-use crate::{model::causes, state::StateError};
+use crate::{network::causes, state::StateError};
 
 /// Why a call in an open session failed.
 #[derive(Debug, thiserror::Error)]

@@ -3,7 +3,7 @@
 use std::{error::Error, iter::successors};
 
 /// The causes below an error, the nearest first.
-pub fn causes<'a>(
+pub(crate) fn causes<'a>(
     error: &'a (dyn Error + 'static),
 ) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     successors(error.source(), |cause| (*cause).source())
@@ -11,7 +11,7 @@ pub fn causes<'a>(
 
 /// The causes below an error of an HTTP client in one line, without repetitions and without layers
 /// that say nothing.
-pub fn http_causes(error: &(dyn Error + 'static)) -> String {
+pub(crate) fn http_causes(error: &(dyn Error + 'static)) -> String {
     let mut said: Vec<String> = causes(error)
         .map(ToString::to_string)
         .filter(|text| !text.starts_with("client error ("))

@@ -1,0 +1,14 @@
+//! Requests that fail: to the API, to a bucket, to a database.
+//!
+//! [`ErrorKind`] says how far a request came, [`verdict`] looks up whether it may be sent again, and [`pauses`] says
+//! when.
+
+mod backoff;
+mod causes;
+mod error_kind;
+mod retry_table;
+
+pub use backoff::{MOST_REPEATS, pauses};
+pub(crate) use causes::{causes, http_causes};
+pub use error_kind::ErrorKind;
+pub use retry_table::{Reach, Request, Verdict, verdict};
