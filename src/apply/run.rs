@@ -147,10 +147,6 @@ impl Run {
         let known = record.as_ref().and_then(|record| record.answered_text.clone());
         let replaces = matches!(change.operation, Operation::Replace { .. });
         let adopts = matches!(change.operation, Operation::Adopt { .. });
-        let sends_text = !matches!(
-            change.operation,
-            Operation::Move { .. } | Operation::Forget { .. } | Operation::FinishReplace { .. }
-        );
         // Until the state has the id.
         let mut claims = Vec::new();
         let (address, action, kind) = (change.address.clone(), change.action(), change.kind);
@@ -222,7 +218,7 @@ impl Run {
                 }
                 Step::Finish(writes, end) => {
                     self.note(&address, action, &end);
-                    if sends_text && tells_another_text(&writes, known.as_ref()) {
+                    if tells_another_text(&writes, known.as_ref()) {
                         self.so_far().rewritten.add(&address);
                     }
                     if !writes.is_empty() {

@@ -280,3 +280,22 @@ fn a_create_that_was_resolved_is_sent_once_more_where_the_api_has_another_text()
     refreshed(&project, &sandbox, 0);
     sandbox.holds(&[(ADA, "hello")]);
 }
+
+#[test]
+fn a_message_that_was_imported_is_updated_once_at_most() {
+    for (rules, there, wanted, updates) in [
+        // Other line breaks at the end are no difference.
+        ("nfc", "hello\r\n", "hello", 0),
+        // The API keeps what it was sent by other means, and what it is sent now.
+        ("trim,escape", "  this & that ", "  this & that", 1),
+    ] {
+        let sandbox = Sandbox::with(&format!("--normalise {rules}"));
+        let id = sandbox.send("agent", ADA, there);
+        let project = Project::new(&note("agent", wanted));
+        project.with(&sandbox, &format!("import note@{ADA} {id}")).ok();
+        project.with(&sandbox, "apply --yes").ok();
+        assert_eq!(sandbox.counts(), [1, 1, updates, 0], "{rules}");
+        refreshed(&project, &sandbox, 0);
+        project.is_settled();
+    }
+}
