@@ -2,7 +2,9 @@
 
 use axum::http::{HeaderName, HeaderValue, Response, StatusCode, response::Builder};
 
-use super::{Operation, client, scrub::Scrub, transport};
+use super::{
+    Answer, Error, Message, Operation, client, scrub::Scrub, transport, transport::Success,
+};
 use crate::model::{KnownIds, MessageId, VisitorId};
 
 /// An answer, and what was made of it.
@@ -69,4 +71,35 @@ pub(crate) async fn read(
         let _ = (error.is_gone(), error.budget(), error.status());
     }
     FuzzedAnswer { operation, head: Response::builder(), shown }
+}
+
+/// What the client makes of an answer that should hold a message.
+#[cfg(test)]
+pub(crate) async fn message(
+    operation: Operation,
+    id: Option<&MessageId>,
+    response: Response<Vec<u8>>,
+) -> Result<Answer<Message>, Error> {
+    let (success, known) = (success(operation, response).await?, KnownIds::default());
+    client::message_in(success, operation, id, &nobody(&known))
+}
+
+/// What the client makes of an answer that should hold nothing.
+#[cfg(test)]
+pub(crate) async fn nothing(
+    operation: Operation,
+    response: Response<Vec<u8>>,
+) -> Result<Answer<()>, Error> {
+    let (success, known) = (success(operation, response).await?, KnownIds::default());
+    client::nothing(success, operation, &nobody(&known))
+}
+
+#[cfg(test)]
+async fn success(operation: Operation, response: Response<Vec<u8>>) -> Result<Success, Error> {
+    transport::read(operation, response.into(), &nobody(&KnownIds::default()), None).await
+}
+
+#[cfg(test)]
+fn nobody(known: &KnownIds) -> Scrub<'_> {
+    Scrub { secrets: Vec::new(), visitor: None, known }
 }

@@ -2,12 +2,15 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
+    io::Write as _,
     num::NonZeroUsize,
     sync::{Arc, Mutex},
     time::Duration,
 };
 
-use jiff::Timestamp;
+use axum::http::{HeaderValue, Response};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::{
@@ -16,7 +19,7 @@ use crate::{
         api::{Api, Call},
         apply,
     },
-    brevo::{self, Answer, BudgetReading, ErrorKind, Message, Operation},
+    brevo::{self, ErrorKind, Message, Operation, fuzzing},
     model::{
         Address, BaseUrl, Content, Delivery, Endpoint, Key, Kind, Located, MessageId, OnMissing,
         OnUnknown, Record, Sender, Source, Spec, UnreadableRecord, VisitorId, WindowState,
@@ -50,6 +53,48 @@ pub(super) enum Fate {
     Limited,
     /// Answered with this status, without effect.
     Status(u16),
+    /// Works, and the headers say that nothing is left, with this reset.
+    Spent(&'static str),
+    /// Something on the way answers with this status and body; the request does not arrive.
+    Gateway(u16, &'static str),
+}
+
+/// What a gateway makes of the body of each answer.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Encoding {
+    #[default]
+    Plain,
+    Gzip,
+    Deflate,
+    Marked,
+}
+
+impl Encoding {
+    fn encoded(self, body: &[u8]) -> Vec<u8> {
+        let level = flate2::Compression::default();
+        match self {
+            Self::Plain => body.to_vec(),
+            Self::Gzip => {
+                let mut encoder = flate2::write::GzEncoder::new(Vec::new(), level);
+                encoder.write_all(body).expect("written");
+                encoder.finish().expect("whole")
+            }
+            Self::Deflate => {
+                let mut encoder = flate2::write::DeflateEncoder::new(Vec::new(), level);
+                encoder.write_all(body).expect("written");
+                encoder.finish().expect("whole")
+            }
+            Self::Marked => [b"\xef\xbb\xbf", body].concat(),
+        }
+    }
+
+    fn name(self) -> Option<&'static str> {
+        match self {
+            Self::Plain | Self::Marked => None,
+            Self::Gzip => Some("gzip"),
+            Self::Deflate => Some("deflate"),
+        }
+    }
 }
 
 /// How a server changes texts. It keeps and shows what `keeps` makes of a text that it gets.
@@ -80,9 +125,12 @@ pub(super) struct Server {
     pub(super) requests: Mutex<Vec<String>>,
     /// Without it texts are kept as they are sent, and answers to POST and PUT have none.
     pub(super) rewriting: Mutex<Option<Rewriting>>,
+    pub(super) encoding: Mutex<Encoding>,
     /// Requests left, as the headers tell it; none: no headers.
     pub(super) budget: Mutex<Option<(u64, u64)>>,
     pub(super) under_way: Mutex<(usize, usize)>,
+    /// Creates in a row without a usable answer, now and at most.
+    pub(super) lost_in_a_row: Mutex<(usize, usize)>,
     /// How long a request takes to have its effect, and how long its answer then takes.
     pub(super) hold: Mutex<Option<Duration>>,
     pub(super) linger: Mutex<Option<Duration>>,
@@ -130,12 +178,14 @@ impl Server {
         self.requests.lock().expect("not poisoned").clone()
     }
 
-    async fn answer<T>(
+    /// Carries a request out as its fate is. `effect` gives the body of the answer; without one there is no
+    /// such message.
+    async fn answer(
         &self,
         operation: Operation,
         request: String,
-        effect: impl FnOnce(&mut BTreeMap<MessageId, (VisitorId, Kind, String)>) -> Option<T>,
-    ) -> Result<Answer<T>, brevo::Error> {
+        effect: impl FnOnce(&mut Messages) -> Option<Value>,
+    ) -> Result<Response<Vec<u8>>, brevo::Error> {
         {
             let mut under_way = self.under_way.lock().expect("not poisoned");
             under_way.0 += 1;
@@ -148,50 +198,50 @@ impl Server {
         self.under_way.lock().expect("not poisoned").0 -= 1;
         self.requests.lock().expect("not poisoned").push(request);
         let fate = self.script.lock().expect("not poisoned").pop_front().unwrap_or(Fate::Works);
-        let budget = self.budget.lock().expect("not poisoned").as_mut().map(|(limit, left)| {
-            *left = left.saturating_sub(1);
-            let reset = Duration::from_secs(1800);
-            let (remaining, reset) = (Some(*left), Some(reset));
-            BudgetReading { limit: Some(*limit), remaining, reset, retry_after: None }
-        });
-        let request_id = Some("r-1".to_owned());
-        let error = |kind, budget| {
-            brevo::Error::new(operation, kind).with_answer(request_id.clone(), budget)
-        };
-        let status = |status, message: &str| {
-            let message = Some(message.to_owned());
-            ErrorKind::Status { status, code: None, message, gone: status == 404 }
-        };
-        let lost = |why: &str| ErrorKind::Lost { why: why.to_owned(), timed_out: false };
+        if operation == Operation::SendPushedMessage {
+            let mut lost = self.lost_in_a_row.lock().expect("not poisoned");
+            match fate {
+                Fate::Works | Fate::Spent(_) | Fate::Status(400) => lost.0 = 0,
+                Fate::NotConnected | Fate::Limited | Fate::Status(_) => {}
+                _ => lost.0 += 1,
+            }
+            lost.1 = lost.1.max(lost.0);
+        }
         let result = {
             let mut messages = self.messages.lock().expect("not poisoned");
+            let lost = |why: &str| {
+                let kind = ErrorKind::Lost { why: why.to_owned(), timed_out: false };
+                Err(brevo::Error::new(operation, kind))
+            };
+            let carry_out = || match effect(&mut messages) {
+                Some(Value::Null) => (204, Value::Null),
+                Some(body) => (200, body),
+                None => (404, json!({ "code": "document_not_found" })),
+            };
             match fate {
-                Fate::Works => match effect(&mut messages) {
-                    Some(body) => Ok(Answer { body, request_id: request_id.clone(), budget }),
-                    None => Err(error(status(404, "not found"), budget)),
-                },
+                Fate::Works => Ok(self.api(carry_out(), None)),
+                Fate::Spent(reset) => Ok(self.api(carry_out(), Some(("100", "0", reset)))),
                 Fate::NotConnected => {
                     let why = "connection refused".to_owned();
                     let origin = "http://localhost".to_owned();
-                    Err(error(ErrorKind::NotConnected { origin, why }, None))
+                    Err(brevo::Error::new(operation, ErrorKind::NotConnected { origin, why }))
                 }
-                Fate::LostRequest => Err(error(lost("timed out"), None)),
+                Fate::LostRequest => lost("timed out"),
                 Fate::LostAnswer => {
-                    effect(&mut messages);
-                    Err(error(lost("connection reset"), None))
+                    carry_out();
+                    lost("connection reset")
                 }
-                Fate::FailsBefore => Err(error(status(500, "internal error"), budget)),
+                Fate::FailsBefore => Ok(self.api((500, refusal("internal error")), None)),
                 Fate::FailsAfter => {
-                    effect(&mut messages);
-                    Err(error(status(502, "bad gateway"), budget))
+                    carry_out();
+                    Ok(self.api((502, refusal("bad gateway")), None))
                 }
                 Fate::Limited => {
-                    let reset = Some(Duration::from_secs(60));
-                    let (limit, remaining) = (Some(100), Some(0));
-                    let budget = BudgetReading { limit, remaining, reset, retry_after: None };
-                    Err(error(status(429, "too many requests"), Some(budget)))
+                    let told = Some(("100", "0", "60"));
+                    Ok(self.api((429, refusal("too many requests")), told))
                 }
-                Fate::Status(code) => Err(error(status(code, "refused"), budget)),
+                Fate::Status(code) => Ok(self.api((code, refusal("refused")), None)),
+                Fate::Gateway(status, body) => Ok(response(status, body.as_bytes().to_vec())),
             }
         };
         let linger = *self.linger.lock().expect("not poisoned");
@@ -200,6 +250,55 @@ impl Server {
         }
         result
     }
+
+    /// An answer of the API, as it comes through what encodes it. `told` are its headers of the budget; without
+    /// them the server's own budget counts.
+    fn api(
+        &self,
+        (status, body): (u16, Value),
+        told: Option<(&str, &str, &str)>,
+    ) -> Response<Vec<u8>> {
+        let budget = self.budget.lock().expect("not poisoned").as_mut().map(|(limit, left)| {
+            *left = left.saturating_sub(1);
+            (limit.to_string(), left.to_string(), "1800".to_owned())
+        });
+        let told = told.map(|(a, b, c)| (a.to_owned(), b.to_owned(), c.to_owned()));
+        let encoding = *self.encoding.lock().expect("not poisoned");
+        let bytes = match body {
+            Value::Null => Vec::new(),
+            body => encoding.encoded(body.to_string().as_bytes()),
+        };
+        let mut response = response(status, bytes);
+        let mut header = |name: &'static str, value: &str| {
+            let value = HeaderValue::from_str(value).expect("a header");
+            response.headers_mut().insert(name, value);
+        };
+        header("sib-request-id", "r-1");
+        if let Some(name) = encoding.name() {
+            header("content-encoding", name);
+        }
+        if let Some((limit, remaining, reset)) = told.or(budget) {
+            header("x-sib-ratelimit-limit", &limit);
+            header("x-sib-ratelimit-remaining", &remaining);
+            header("x-sib-ratelimit-reset", &reset);
+        }
+        response
+    }
+}
+
+type Messages = BTreeMap<MessageId, (VisitorId, Kind, String)>;
+
+fn refusal(message: &str) -> Value {
+    json!({ "message": message })
+}
+
+fn response(status: u16, body: Vec<u8>) -> Response<Vec<u8>> {
+    Response::builder().status(status).body(body).expect("a response")
+}
+
+/// A message as an answer tells it.
+fn told(id: &MessageId, text: Option<String>) -> Value {
+    json!({ "id": id.as_str(), "text": text })
 }
 
 impl Api for Server {
@@ -209,44 +308,55 @@ impl Api for Server {
         visitor: &'a VisitorId,
         content: &'a Content,
     ) -> Call<'a, Message> {
-        let request = format!("POST {}", content.text);
-        Box::pin(self.answer(Operation::SendPushedMessage, request, move |messages| {
-            let mut created = self.created.lock().expect("not poisoned");
-            created.push((visitor.clone(), content.text.to_string()));
-            let id = MessageId::new(format!("m{}", created.len()));
-            let (kept, text) = self.taken(&content.text);
-            messages.insert(id.clone(), (visitor.clone(), kind, kept));
-            Some(Message { text, ..Message::with_id(id) })
-        }))
+        let (operation, request) = (Operation::SendPushedMessage, format!("POST {}", content.text));
+        Box::pin(async move {
+            let effect = |messages: &mut Messages| {
+                let mut created = self.created.lock().expect("not poisoned");
+                created.push((visitor.clone(), content.text.to_string()));
+                let id = MessageId::new(format!("m{}", created.len()));
+                let (kept, text) = self.taken(&content.text);
+                messages.insert(id.clone(), (visitor.clone(), kind, kept));
+                Some(told(&id, text))
+            };
+            fuzzing::message(operation, None, self.answer(operation, request, effect).await?).await
+        })
     }
 
     fn update<'a>(&'a self, _: Kind, id: &'a MessageId, text: &'a str) -> Call<'a, Message> {
-        let request = format!("PUT {id}");
-        Box::pin(self.answer(Operation::UpdatePushedMessage, request, move |messages| {
-            let message = messages.get_mut(id)?;
-            let (kept, text) = self.taken(text);
-            message.2 = kept;
-            Some(Message { text, ..Message::with_id(id.clone()) })
-        }))
+        let (operation, request) = (Operation::UpdatePushedMessage, format!("PUT {id}"));
+        Box::pin(async move {
+            let effect = |messages: &mut Messages| {
+                let message = messages.get_mut(id)?;
+                let (kept, text) = self.taken(text);
+                message.2 = kept;
+                Some(told(id, text))
+            };
+            let answer = self.answer(operation, request, effect).await?;
+            fuzzing::message(operation, Some(id), answer).await
+        })
     }
 
     fn delete<'a>(&'a self, _: Kind, id: &'a MessageId) -> Call<'a, ()> {
-        let request = format!("DELETE {id}");
-        Box::pin(self.answer(Operation::DeletePushedMessage, request, move |messages| {
-            messages.remove(id).map(drop)
-        }))
+        let (operation, request) = (Operation::DeletePushedMessage, format!("DELETE {id}"));
+        Box::pin(async move {
+            let effect = |messages: &mut Messages| messages.remove(id).map(|_| Value::Null);
+            fuzzing::nothing(operation, self.answer(operation, request, effect).await?).await
+        })
     }
 
     fn get<'a>(&'a self, _: Kind, id: &'a MessageId) -> Call<'a, Message> {
-        let request = format!("GET {id}");
-        Box::pin(self.answer(Operation::GetPushedMessage, request, move |messages| {
-            messages.get(id).map(|(visitor, kind, text)| Message {
-                text: Some(text.clone()),
-                visitor: Some(visitor.clone()),
-                is_pushed: Some(*kind == Kind::Pushed),
-                ..Message::with_id(id.clone())
-            })
-        }))
+        let (operation, request) = (Operation::GetPushedMessage, format!("GET {id}"));
+        Box::pin(async move {
+            let effect = |messages: &mut Messages| {
+                let (visitor, kind, text) = messages.get(id)?;
+                let mut message = told(id, Some(text.clone()));
+                message["visitorId"] = visitor.as_str().into();
+                message["isPushed"] = (*kind == Kind::Pushed).into();
+                Some(message)
+            };
+            let answer = self.answer(operation, request, effect).await?;
+            fuzzing::message(operation, Some(id), answer).await
+        })
     }
 }
 
@@ -268,12 +378,16 @@ pub(super) struct Scene {
     pub(super) options: Options,
     pub(super) stopper: Stopper,
     pub(super) log: Arc<Log>,
+    /// How far the clock of this machine is ahead.
+    pub(super) ahead: Arc<Mutex<SignedDuration>>,
 }
 
 impl Scene {
     pub(super) fn new(server: Arc<Server>) -> Self {
         let store = MemoryStore::new("default", Uuid::nil(), epoch()).expect("an empty state");
         let start = tokio::time::Instant::now();
+        let ahead = Arc::<Mutex<SignedDuration>>::default();
+        let jumped = Arc::clone(&ahead);
         Self {
             store: Arc::new(store),
             server,
@@ -286,10 +400,13 @@ impl Scene {
                 max_wait: Duration::from_secs(300),
                 seed: 1,
                 // The virtual clock of the test's runtime.
-                clock: Arc::new(move || epoch() + start.elapsed()),
+                clock: Arc::new(move || {
+                    epoch() + start.elapsed() + *jumped.lock().expect("not poisoned")
+                }),
             },
             stopper: Stopper::default(),
             log: Arc::default(),
+            ahead,
         }
     }
 
