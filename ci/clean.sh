@@ -9,7 +9,7 @@
 
 # start_clean COMMAND ARGS…: runs this script again, as `SCRIPT --clean ARGS…`.
 start_clean() {
-  local command=$1 name
+  local command=$1 name input
   local kept=()
   shift
   while IFS= read -r name; do
@@ -24,10 +24,15 @@ start_clean() {
       CI_MERGE_REQUEST_EVENT_TYPE | CI_MERGE_REQUEST_IID | CI_MERGE_REQUEST_PROJECT_ID) ;;
       CI_MERGE_REQUEST_SOURCE_BRANCH_SHA | CI_MERGE_REQUEST_SOURCE_PROJECT_ID | CI_PIPELINE_SOURCE) ;;
       CI_PROJECT_DIR | CI_PROJECT_ID) ;;
+      # Inputs of the action: as the variables of the same names, which they replace below.
+      PUSHSYNC_CI_CLIENT_ID | PUSHSYNC_CI_CLIENT_SECRET)
+        if [ -n "${!name-}" ]; then kept+=(has_key=yes); fi
+        continue
+        ;;
       PUSHSYNC_* | AWS_* | PG[A-Z]* | BREVO_BASE_URL) ;;
       BREVO_*)
         case $name in
-          *_KEY* | *_SECRET*) if [ -n "${!name-}" ]; then kept+=(has_key=yes); fi ;;
+          *_KEY* | *_SECRET* | *_CLIENT_*) if [ -n "${!name-}" ]; then kept+=(has_key=yes); fi ;;
         esac
         # A plan needs no key, so it gets none.
         case $command in
@@ -39,6 +44,14 @@ start_clean() {
     esac
     kept+=("$name=${!name-}")
   done < <(compgen -e)
+  case $command in
+    apply | resume)
+      for name in ID SECRET; do
+        input=PUSHSYNC_CI_CLIENT_$name
+        if [ -n "${!input-}" ]; then kept+=("BREVO_CLIENT_$name=${!input}"); fi
+      done
+      ;;
+  esac
   exec 3< <(printf '%s\0' ${kept[@]+"${kept[@]}"})
   exec -c "$BASH" -p "$0" --clean "$@"
 }

@@ -13,7 +13,7 @@ use std::{
 use jiff::Timestamp;
 use pushsync::{
     apply::{Options, RunInfo, Session, Silent, Stopper, apply},
-    brevo::{Client, Config},
+    brevo::{Client, Config, Credentials},
     model::{Address, BaseUrl, Content, Endpoint, Kind, Sender},
     plan::{Budget, Change, Operation, Plan, Reason, Selection, StateRef, Summary},
     sandbox::{self, Running, Sandbox},
@@ -59,7 +59,7 @@ pub(crate) async fn creates(
     let store = Arc::new(Wrapped(Counting { inner: store, commits: AtomicU64::new(0) }));
     let client = Client::new(Config {
         base_url: BaseUrl::parse(&server.base_url()).expect("a URL"),
-        api_key: "any".to_owned().into(),
+        credentials: Credentials::Key("any".to_owned().into()),
         partner_key: None,
         timeout: Duration::from_secs(30),
         user_agent: "bench".into(),

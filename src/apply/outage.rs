@@ -72,9 +72,10 @@ impl InARow {
 
 fn says(error: &Error) -> Says {
     match error.kind() {
-        ErrorKind::NotBuilt { .. } | ErrorKind::NotConnected { .. } | ErrorKind::Sql { .. } => {
-            Says::Nothing
-        }
+        ErrorKind::NotBuilt { .. }
+        | ErrorKind::NotConnected { .. }
+        | ErrorKind::NoToken { .. }
+        | ErrorKind::Sql { .. } => Says::Nothing,
         ErrorKind::Lost { .. } | ErrorKind::Redirect { .. } | ErrorKind::Unreadable { .. } => {
             Says::NoUsableAnswer
         }

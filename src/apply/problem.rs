@@ -1,6 +1,9 @@
 use std::fmt;
 
-use crate::brevo::Error;
+use crate::{
+    brevo::{Error, Hint},
+    diagnostics::Code,
+};
 
 /// Why a change did not happen, or may not have happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +43,23 @@ impl Problem {
     /// `sib-request-id`.
     pub fn request_id(&self) -> Option<&str> {
         self.error().and_then(Error::request_id)
+    }
+
+    /// The name under which it is explained, if it is one of the refusals that have one.
+    pub fn explained(&self) -> Option<Code> {
+        let Self::Api(error) = self else { return None };
+        Some(match error.hint()? {
+            Hint::InvalidClient(_) => Code::InvalidClient,
+            Hint::InvalidScope => Code::InvalidScope,
+            Hint::UnauthorizedClient => Code::UnauthorizedClient,
+            Hint::NoTokenEndpoint | Hint::TokenLater => Code::NoToken,
+            Hint::TokenRefused | Hint::TokenDropped => Code::ExpiredToken,
+            Hint::NoKey | Hint::WrongKey(_) | Hint::Unauthorized(_) => Code::Unauthorized,
+            Hint::UnrecognisedIp => Code::UnrecognisedIp,
+            Hint::Plan => Code::NotEnoughCredits,
+            Hint::Forbidden | Hint::MissingScope(_) => Code::PermissionDenied,
+            Hint::Gone | Hint::NotFromTheApi | Hint::WrongPath | Hint::Wait(_) => return None,
+        })
     }
 
     /// What to do now, if that is known.

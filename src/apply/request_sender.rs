@@ -180,6 +180,7 @@ impl RequestSender {
         // The same for all requests to the API.
         let mut pauses = pauses(Request::Create, seed);
         let mut refusals = 0;
+        let mut renewed = false;
         // Whether an attempt may have taken effect: what becomes of a later one does not undo that.
         let mut unsure = false;
         loop {
@@ -217,6 +218,8 @@ impl RequestSender {
                 Verdict::Refused if unsure && !error.is_gone() => return Err(Undone::Lost(error)),
                 Verdict::Refused => return Err(Undone::Refused(error)),
                 Verdict::Unknown => return Err(Undone::Lost(error)),
+                // Once more with a new token: the refused one is thrown away.
+                Verdict::Fatal if error.renews_token() && !renewed => renewed = true,
                 Verdict::Fatal => return Err(self.stop_for(error, unsure)),
                 Verdict::AfterReset => {
                     refusals += 1;
@@ -265,7 +268,9 @@ impl RequestSender {
                 (answer.budget.map(|told| BudgetReading { retry_after: None, ..told }), true)
             }
             Err(error) => match error.kind() {
-                ErrorKind::NotBuilt { .. } | ErrorKind::NotConnected { .. } => {
+                ErrorKind::NotBuilt { .. }
+                | ErrorKind::NotConnected { .. }
+                | ErrorKind::NoToken { .. } => {
                     permit.unsent();
                     return self.reporter.report(&Event::Requested { budget: self.limiter.note() });
                 }

@@ -1,6 +1,5 @@
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, sync::Arc};
 
-use jiff::Timestamp;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
 use reqwest::{
     Url,
@@ -9,56 +8,17 @@ use reqwest::{
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{
-    BudgetReading, Error, ErrorKind, Message, Operation, SenderMismatch,
+    BudgetReading, ClientProblem, Clock, Config, ConfigError, Credentials, Error, ErrorKind,
+    Message, Operation, SenderMismatch,
+    credentials::Identity,
     key::{self, KeyProblem},
     message::NoMessage,
     request::Body,
     scrub::Scrub,
+    token::{AccessToken, TokenSource},
     transport::{self, Success},
 };
-use crate::{
-    model::{BaseUrl, Content, Kind, KnownIds, MessageId, Sender, VisitorId},
-    network::causes,
-};
-
-/// Tells the time.
-pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
-
-/// What a [`Client`] needs to know.
-#[derive(Debug, Clone)]
-pub struct Config {
-    /// Where the API is.
-    pub base_url: BaseUrl,
-    /// The API key (`xkeysib-…`), sent as `api-key`.
-    pub api_key: SecretString,
-    /// For partner accounts, sent as `partner-key`.
-    pub partner_key: Option<SecretString>,
-    /// How long one request may take, from the start of the connection to the end of the answer.
-    /// A connection may take half of it, and at most 10 s.
-    pub timeout: Duration,
-    /// Sent as `User-Agent`.
-    pub user_agent: String,
-}
-
-/// Why there can be no [`Client`].
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum ConfigError {
-    /// The API key is empty, or holds what a header cannot.
-    #[error("the API key {0}")]
-    ApiKey(KeyProblem),
-    /// The same of the partner key.
-    #[error("the partner key {0}")]
-    PartnerKey(KeyProblem),
-    /// The user agent holds what a header cannot.
-    #[error("the user agent holds characters that no header can: {0:?}")]
-    UserAgent(String),
-    /// TLS could not be set up: this machine has no usable root certificates.
-    #[error(
-        "could not set up HTTPS: {0}; install the system's root certificates (ca-certificates), or name a file of them in SSL_CERT_FILE"
-    )]
-    Setup(String),
-}
+use crate::model::{BaseUrl, Content, Kind, KnownIds, MessageId, Sender, VisitorId};
 
 /// A success, with what its headers said.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,67 +33,54 @@ pub struct Answer<T> {
 
 /// The client. Cheap to clone.
 ///
-/// Each method sends exactly one request, on a connection of its own, and never repeats it.
+/// Each method sends exactly one request, on a connection of its own, and never repeats it. As an OAuth client, it
+/// fetches an access token first if it has none; a token that the API refuses is thrown away, and
+/// [`Error::renews_token`] says so.
 #[derive(Clone)]
 pub struct Client {
     http: reqwest::Client,
     base_url: BaseUrl,
-    api_key: SecretString,
+    access: Access,
     partner_key: Option<SecretString>,
-    key_problem: Option<KeyProblem>,
     visitors: KnownIds,
     clock: Option<Clock>,
+}
+
+/// What authorises the requests, and the mistake in it that can be seen.
+#[derive(Clone)]
+enum Access {
+    Key(SecretString, Option<KeyProblem>),
+    Client(Arc<TokenSource>, Option<ClientProblem>),
 }
 
 impl Client {
     /// Sets the client up. Nothing is sent; root certificates are read only for https.
     pub fn new(config: Config) -> Result<Self, ConfigError> {
-        let Config { base_url, api_key, partner_key, timeout, user_agent } = config;
+        let Config { base_url, credentials, partner_key, timeout, user_agent } = config;
+        let user_agent = HeaderValue::from_str(&user_agent)
+            .map_err(|_| ConfigError::UserAgent(user_agent.clone()))?;
         let mut headers = HeaderMap::new();
-        headers.insert("api-key", secret_header(&api_key).map_err(ConfigError::ApiKey)?);
+        let access = match credentials {
+            Credentials::Key(key) => {
+                headers.insert("api-key", secret_header(&key).map_err(ConfigError::ApiKey)?);
+                let problem = key::inspect(key.expose_secret());
+                Access::Key(key, problem)
+            }
+            Credentials::Client(client) => {
+                let problem = client.inspect();
+                let source = TokenSource::new(client, timeout, user_agent.clone())?;
+                Access::Client(Arc::new(source), problem)
+            }
+        };
         if let Some(partner) = &partner_key {
             headers.insert("partner-key", secret_header(partner).map_err(ConfigError::PartnerKey)?);
         }
-        let user_agent = HeaderValue::from_str(&user_agent)
-            .map_err(|_| ConfigError::UserAgent(user_agent.clone()))?;
-
-        // An error means that one is installed already, which serves as well.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let mut http = reqwest::Client::builder()
+        let http = transport::builder(base_url.is_https(), base_url.is_loopback(), timeout)
             .default_headers(headers)
-            .user_agent(user_agent)
-            .timeout(timeout)
-            .connect_timeout(transport::connect_timeout(timeout))
-            // A connection that has carried something may be closed, or hold the rest of an earlier answer, when
-            // the next request leaves: a POST that meets that is neither known to be done nor known not to be.
-            // At the API's rate a connection for each request costs nothing.
-            .pool_max_idle_per_host(0)
-            .tcp_nodelay(true)
-            // A bad header of a gateway takes no id with it.
-            .http1_allow_obsolete_multiline_headers_in_responses(true)
-            .http1_allow_spaces_after_header_name_in_responses(true)
-            .http1_ignore_invalid_headers_in_responses(true)
-            .redirect(reqwest::redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .referer(false);
-        http = if base_url.is_https() {
-            http.https_only(true)
-        } else {
-            // No roots to read: there is no TLS on loopback.
-            http.tls_certs_only([])
-        };
-        if base_url.is_loopback() {
-            http = http.no_proxy();
-        }
-        let http = http.build().map_err(|error| {
-            ConfigError::Setup(match causes(&error).next() {
-                Some(cause) => cause.to_string(),
-                None => error.to_string(),
-            })
-        })?;
-        let key_problem = key::inspect(api_key.expose_secret());
+            .user_agent(user_agent);
+        let http = transport::built(http)?;
         let visitors = KnownIds::default();
-        Ok(Self { http, base_url, api_key, partner_key, key_problem, visitors, clock: None })
+        Ok(Self { http, base_url, access, partner_key, visitors, clock: None })
     }
 
     /// The same, which masks these visitors in all that the API answers with an error: only a
@@ -226,8 +173,9 @@ impl Client {
         body: Option<Body<'_>>,
         visitor: Option<&VisitorId>,
     ) -> Result<Answer<Message>, Error> {
-        let scrub = self.scrub(visitor);
-        let success = self.exchange(operation, id, body, &scrub).await?;
+        let token = self.token(operation).await?;
+        let scrub = self.scrub(visitor, token.as_deref());
+        let success = self.exchange(operation, id, body, token.as_ref(), &scrub).await?;
         message_in(success, operation, id, &scrub)
     }
 
@@ -238,8 +186,9 @@ impl Client {
         id: Option<&MessageId>,
         body: Option<Body<'_>>,
     ) -> Result<Answer<()>, Error> {
-        let scrub = self.scrub(None);
-        let success = self.exchange(operation, id, body, &scrub).await?;
+        let token = self.token(operation).await?;
+        let scrub = self.scrub(None, token.as_deref());
+        let success = self.exchange(operation, id, body, token.as_ref(), &scrub).await?;
         nothing(success, operation, &scrub)
     }
 
@@ -248,6 +197,7 @@ impl Client {
         operation: Operation,
         id: Option<&MessageId>,
         body: Option<Body<'_>>,
+        token: Option<&Arc<AccessToken>>,
         scrub: &Scrub<'_>,
     ) -> Result<Success, Error> {
         let not_built =
@@ -258,12 +208,37 @@ impl Client {
             .transpose()
             .map_err(|_| not_built("its body is no JSON"))?;
         let (origin, clock) = (self.base_url.origin(), self.clock.as_ref());
-        let answer =
-            transport::exchange(&self.http, operation, url, &origin, body, scrub, clock).await;
+        let header = token.and_then(|token| token.header());
+        let sent =
+            transport::exchange(&self.http, operation, url, &origin, (body, header), scrub, clock);
+        let answer = sent.await;
         if let Ok(Success { request_id, .. }) = &answer {
             tracing::debug!(%operation, request_id, "answered");
         }
-        answer.map_err(|error| error.with_key(self.key_problem))
+        let error = match answer {
+            Ok(success) => return Ok(success),
+            Err(error) => error.with_identity(self.identity()),
+        };
+        if let (Access::Client(source, _), Some(token)) = (&self.access, token)
+            && error.renews_token()
+        {
+            source.throw_away(token).await;
+        }
+        Err(error)
+    }
+
+    /// The access token of a request, if it is to show one.
+    async fn token(&self, operation: Operation) -> Result<Option<Arc<AccessToken>>, Error> {
+        let Access::Client(source, _) = &self.access else { return Ok(None) };
+        let token = source.token(operation, &self.visitors).await;
+        token.map(Some).map_err(|error| error.with_identity(self.identity()))
+    }
+
+    fn identity(&self) -> Identity {
+        match &self.access {
+            Access::Key(_, problem) => Identity::Key(*problem),
+            Access::Client(_, problem) => Identity::Client(*problem),
+        }
     }
 
     fn url(&self, operation: Operation, id: Option<&MessageId>) -> Result<Url, String> {
@@ -275,9 +250,17 @@ impl Client {
         Url::parse(&url).map_err(|_| "its path does not make a URL".to_owned())
     }
 
-    fn scrub<'a>(&'a self, visitor: Option<&'a VisitorId>) -> Scrub<'a> {
-        let keys = [Some(&self.api_key), self.partner_key.as_ref()];
-        let secrets = keys.into_iter().flatten().map(|key| key.expose_secret()).collect();
+    fn scrub<'a>(
+        &'a self,
+        visitor: Option<&'a VisitorId>,
+        token: Option<&'a AccessToken>,
+    ) -> Scrub<'a> {
+        let mut secrets = match &self.access {
+            Access::Key(key, _) => vec![key.expose_secret()],
+            Access::Client(source, _) => source.secrets().to_vec(),
+        };
+        secrets.extend(self.partner_key.as_ref().map(|key| key.expose_secret()));
+        secrets.extend(token.map(AccessToken::secret));
         Scrub { secrets, visitor, known: &self.visitors }
     }
 }

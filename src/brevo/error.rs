@@ -1,6 +1,6 @@
 use std::fmt;
 
-use super::{BudgetReading, Hint, Operation, key::KeyProblem};
+use super::{BudgetReading, Hint, Operation, credentials::Identity};
 use crate::{
     model::{IdSource, Redactor, VisitorId},
     network::ErrorKind,
@@ -21,14 +21,15 @@ struct Inner {
     kind: ErrorKind,
     request_id: Option<String>,
     budget: Option<BudgetReading>,
-    key: Option<KeyProblem>,
+    identity: Identity,
 }
 
 impl Error {
     /// An error without an answer: of the client, or of what stands in for it.
     pub fn new(operation: Operation, kind: ErrorKind) -> Self {
+        let identity = Identity::Key(None);
         Self {
-            inner: Box::new(Inner { operation, kind, request_id: None, budget: None, key: None }),
+            inner: Box::new(Inner { operation, kind, request_id: None, budget: None, identity }),
         }
     }
 
@@ -44,9 +45,24 @@ impl Error {
         self
     }
 
-    pub(super) fn with_key(mut self, key: Option<KeyProblem>) -> Self {
-        self.inner.key = key;
+    pub(super) fn with_identity(mut self, identity: Identity) -> Self {
+        self.inner.identity = identity;
         self
+    }
+
+    /// The same, of the question for a token: the request itself was not sent, and cost nothing.
+    pub(super) fn without_token(mut self, token_url: String) -> Self {
+        let cause = Box::new(self.inner.kind);
+        self.inner.kind = ErrorKind::NoToken { token_url, cause };
+        self.inner.budget = None;
+        self
+    }
+
+    /// The same for another operation.
+    pub(super) fn of_operation(&self, operation: Operation) -> Self {
+        let mut error = self.clone();
+        error.inner.operation = operation;
+        error
     }
 
     /// The same with this visitor masked: a server may echo whose message it was.
@@ -55,7 +71,7 @@ impl Error {
         let redactor = Redactor::of([visitor as &dyn IdSource]);
         let redact = |text: &mut String| *text = redactor.redact(text).into_owned();
         let Inner { kind, request_id, .. } = &mut *self.inner;
-        kind.each_text(redact);
+        kind.each_text(&redact);
         request_id.iter_mut().for_each(redact);
         self
     }
@@ -85,20 +101,23 @@ impl Error {
         self.inner.kind.status()
     }
 
-    /// `code` of the answer's body, as sent.
+    /// `code` of the answer's body, as sent; `error` of one about a token.
     pub fn code(&self) -> Option<&str> {
-        match &self.inner.kind {
-            ErrorKind::Status { code, .. } => code.as_deref(),
-            _ => None,
-        }
+        said(&self.inner.kind).0
     }
 
-    /// `message` of the answer's body.
+    /// `message` of the answer's body; `error_description` of one about a token.
     pub fn message(&self) -> Option<&str> {
-        match &self.inner.kind {
-            ErrorKind::Status { message, .. } => message.as_deref(),
-            _ => None,
-        }
+        said(&self.inner.kind).1
+    }
+
+    /// Whether the API refused the access token, so that another one may help. It has been thrown away, and the
+    /// request took no effect.
+    pub fn renews_token(&self) -> bool {
+        self.status() == Some(401)
+            && matches!(self.inner.kind, ErrorKind::Status { .. })
+            && matches!(self.inner.identity, Identity::Client(_))
+            && self.hint() != Some(Hint::UnrecognisedIp)
     }
 
     /// Whether the API itself said that the message does not exist. Any other 404 is that of a gateway or of a wrong
@@ -109,11 +128,30 @@ impl Error {
 
     /// What to do now, if the answer tells.
     pub fn hint(&self) -> Option<Hint> {
-        let Inner { kind, budget, key, .. } = &*self.inner;
-        let ErrorKind::Status { status, message, .. } = kind else { return None };
-        let message = message.as_deref().unwrap_or_default();
-        let is_message = self.inner.operation.has_id();
-        Hint::of(*status, message, is_message, self.is_gone(), *budget, *key)
+        let Inner { kind, budget, identity, operation, .. } = &*self.inner;
+        let said = self.message().unwrap_or_default();
+        match kind {
+            ErrorKind::NoToken { cause, .. } => Some(match **cause {
+                ErrorKind::NotConnected { .. } | ErrorKind::Lost { .. } => Hint::TokenLater,
+                ErrorKind::Status { status, .. } => {
+                    Hint::without_token(status, self.code().unwrap_or_default(), said, *identity)
+                }
+                _ => Hint::NoTokenEndpoint,
+            }),
+            ErrorKind::Status { status, .. } => {
+                Hint::of(*status, said, self.is_gone(), *budget, *identity, *operation)
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Code and message of an error that was answered.
+fn said(kind: &ErrorKind) -> (Option<&str>, Option<&str>) {
+    match kind {
+        ErrorKind::NoToken { cause, .. } => said(cause),
+        ErrorKind::Status { code, message, .. } => (code.as_deref(), message.as_deref()),
+        _ => (None, None),
     }
 }
 
@@ -134,7 +172,7 @@ impl fmt::Display for Error {
 
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Inner { operation, kind, request_id, budget, key: _ } = &*self.inner;
+        let Inner { operation, kind, request_id, budget, identity: _ } = &*self.inner;
         f.debug_struct("Error")
             .field("operation", operation)
             .field("kind", kind)

@@ -3,7 +3,9 @@
 use axum::http::{HeaderName, HeaderValue, Response, StatusCode, response::Builder};
 
 use super::{
-    Answer, Error, Message, Operation, client, scrub::Scrub, transport, transport::Success,
+    Answer, Error, Message, Operation, client,
+    scrub::Scrub,
+    transport::{self, Success, Wording},
 };
 use crate::model::{KnownIds, MessageId, VisitorId};
 
@@ -43,7 +45,7 @@ pub(crate) async fn read(
     let scrub = Scrub { secrets: vec![key], visitor: visitor.as_ref(), known: &known };
     let mut error = None;
     if let Ok(response) = head.body(body) {
-        match transport::read(operation, response.into(), &scrub, None).await {
+        match transport::read(operation, response.into(), Wording::Api, &scrub, None).await {
             Err(failed) => error = Some(failed),
             Ok(success)
                 if operation.method() == "DELETE" || operation == Operation::PingAgentOnline =>
@@ -96,7 +98,8 @@ pub(crate) async fn nothing(
 
 #[cfg(test)]
 async fn success(operation: Operation, response: Response<Vec<u8>>) -> Result<Success, Error> {
-    transport::read(operation, response.into(), &nobody(&KnownIds::default()), None).await
+    transport::read(operation, response.into(), Wording::Api, &nobody(&KnownIds::default()), None)
+        .await
 }
 
 #[cfg(test)]

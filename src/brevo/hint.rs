@@ -1,6 +1,6 @@
 use std::{fmt, time::Duration};
 
-use super::{BudgetReading, key::KeyProblem};
+use super::{BudgetReading, ClientProblem, Operation, credentials::Identity, key::KeyProblem};
 
 /// What to do about an error, as far as the answer tells. `Display` is a sentence for people.
 ///
@@ -13,6 +13,10 @@ pub enum Hint {
     NoKey,
     /// 401, "Key not found"; with what is wrong with the key, if that can be seen.
     WrongKey(Option<KeyProblem>),
+    /// 401 "authentication not found in headers" for a request with an access token.
+    TokenDropped,
+    /// 401 for a request with an access token: it is over, or was withdrawn.
+    TokenRefused,
     /// 401, "… unrecognised IP address …".
     UnrecognisedIp,
     /// 401 for a reason that is not known.
@@ -21,6 +25,18 @@ pub enum Hint {
     Plan,
     /// 403: the key may not do this.
     Forbidden,
+    /// 403 for a request with an access token: it lacks this scope.
+    MissingScope(&'static str),
+    /// No token: `invalid_client`; with what is wrong with the id or the secret, if that can be seen.
+    InvalidClient(Option<ClientProblem>),
+    /// No token: `invalid_scope`.
+    InvalidScope,
+    /// No token: the app may not get one in this way.
+    UnauthorizedClient,
+    /// No token: what answered does not give any.
+    NoTokenEndpoint,
+    /// No token: the server that gives them does not work now, or cannot be reached.
+    TokenLater,
     /// 404 for an id: the message is gone.
     Gone,
     /// 404 for something else than a message: probably a wrong base URL.
@@ -36,28 +52,65 @@ impl Hint {
     pub(super) fn of(
         status: u16,
         message: &str,
-        is_message: bool,
         is_gone: bool,
         budget: Option<BudgetReading>,
-        key: Option<KeyProblem>,
+        identity: Identity,
+        operation: Operation,
     ) -> Option<Self> {
         let said = message.to_ascii_lowercase();
+        let dropped = said.contains("not found in headers");
         match status {
-            401 if said.contains("unrecognised ip") || said.contains("unrecognized ip") => {
-                Some(Self::UnrecognisedIp)
-            }
-            401 if said.contains("not found in headers") => Some(Self::NoKey),
-            401 if said.contains("key not found") => Some(Self::WrongKey(key)),
-            401 => Some(Self::Unauthorized(key)),
+            401 if is_about_ip(&said) => Some(Self::UnrecognisedIp),
+            401 => Some(match identity {
+                Identity::Client(_) if dropped => Self::TokenDropped,
+                Identity::Client(_) => Self::TokenRefused,
+                Identity::Key(_) if dropped => Self::NoKey,
+                Identity::Key(key) if said.contains("key not found") => Self::WrongKey(key),
+                Identity::Key(key) => Self::Unauthorized(key),
+            }),
             402 => Some(Self::Plan),
-            403 => Some(Self::Forbidden),
+            403 => Some(match identity {
+                Identity::Client(_) => Self::MissingScope(operation.scope()),
+                Identity::Key(_) => Self::Forbidden,
+            }),
             404 if is_gone => Some(Self::Gone),
-            404 if is_message => Some(Self::NotFromTheApi),
+            404 if operation.has_id() => Some(Self::NotFromTheApi),
             404 => Some(Self::WrongPath),
             429 => Some(Self::Wait(budget.and_then(|budget| budget.wait()))),
             _ => None,
         }
     }
+
+    /// What to do without a token, after this answer to the question for one.
+    pub(super) fn without_token(
+        status: u16,
+        code: &str,
+        message: &str,
+        identity: Identity,
+    ) -> Self {
+        let problem = match identity {
+            Identity::Client(problem) => problem,
+            Identity::Key(_) => None,
+        };
+        let code = code.to_ascii_lowercase();
+        match (&*code, status) {
+            _ if is_about_ip(&message.to_ascii_lowercase()) => Self::UnrecognisedIp,
+            (_, 408 | 425 | 429 | 500..) => Self::TokenLater,
+            ("invalid_client", _) => Self::InvalidClient(problem),
+            ("invalid_scope", _) => Self::InvalidScope,
+            ("unauthorized_client" | "unsupported_grant_type" | "access_denied", _) => {
+                Self::UnauthorizedClient
+            }
+            (_, 401) => Self::InvalidClient(problem),
+            (_, 402) => Self::Plan,
+            _ => Self::NoTokenEndpoint,
+        }
+    }
+}
+
+/// Whether a message, in small letters, is the one about IP addresses.
+fn is_about_ip(said: &str) -> bool {
+    said.contains("unrecognised ip") || said.contains("unrecognized ip")
 }
 
 impl fmt::Display for Hint {
@@ -83,6 +136,32 @@ impl fmt::Display for Hint {
             ),
             Self::Forbidden => f.write_str(
                 "the key may not do this: use a key of the account that has Conversations, with permission for it",
+            ),
+            Self::TokenDropped => f.write_str(
+                "no access token reached the API: see that no proxy on the way drops the Authorization header",
+            ),
+            Self::TokenRefused => f.write_str(
+                "the API refuses the access token, a new one too: see in Brevo that the app is still authorised for this account, and that BREVO_TOKEN_URL, if it is set, belongs to this API",
+            ),
+            Self::MissingScope(scope) => write!(
+                f,
+                "the access token may not do this: the app needs the scope {scope}, and writing does not include reading; add it in Brevo, and run again"
+            ),
+            Self::InvalidClient(Some(problem)) => problem.fmt(f),
+            Self::InvalidClient(None) => f.write_str(
+                "Brevo does not know this client, or its secret is another one: compare BREVO_CLIENT_ID and BREVO_CLIENT_SECRET with the app in Brevo; a secret that was made anew replaces the old one",
+            ),
+            Self::InvalidScope => f.write_str(
+                "the app lacks a scope that pushsync asks for: give it conversations:read and conversations:write in Brevo, both, because writing does not include reading",
+            ),
+            Self::UnauthorizedClient => f.write_str(
+                "the app may not get tokens in this way: it has to be one for machine-to-machine access, with the grant client_credentials",
+            ),
+            Self::NoTokenEndpoint => f.write_str(
+                "what answered there gives no access tokens: they come from /realms/partner/oauth/token on the host of the base URL, unless BREVO_TOKEN_URL names another place",
+            ),
+            Self::TokenLater => f.write_str(
+                "the server that gives access tokens does not answer as it should: nothing was sent without one, so run again later",
             ),
             Self::Gone => f.write_str(
                 "the message is gone on the other side: somebody deleted it, or the id belongs to another account or kind",

@@ -13,7 +13,7 @@
 //! use std::time::Duration;
 //!
 //! use pushsync::{
-//!     brevo::{Client, Config},
+//!     brevo::{Client, Config, Credentials},
 //!     model::{BaseUrl, Content, Kind, Sender, VisitorId},
 //! };
 //! use secrecy::SecretString;
@@ -21,7 +21,7 @@
 //! # async fn example(key: String) -> Result<(), Box<dyn std::error::Error>> {
 //! let client = Client::new(Config {
 //!     base_url: BaseUrl::parse("https://api.brevo.com/v3")?,
-//!     api_key: SecretString::from(key),
+//!     credentials: Credentials::Key(SecretString::from(key)),
 //!     partner_key: None,
 //!     timeout: Duration::from_secs(30),
 //!     user_agent: "example/1.0".to_owned(),
@@ -65,6 +65,8 @@
 
 mod budget;
 mod client;
+mod config;
+mod credentials;
 mod encoding;
 mod error;
 #[cfg(any(test, feature = "fuzzing"))]
@@ -76,14 +78,19 @@ mod message;
 mod operation;
 mod request;
 mod scrub;
+mod token;
+mod token_url;
 mod transport;
 
 pub use budget::BudgetReading;
-pub use client::{Answer, Client, Clock, Config, ConfigError};
+pub use client::{Answer, Client};
+pub use config::{Clock, Config, ConfigError};
+pub use credentials::{ClientCredentials, ClientPart, ClientProblem, Credentials};
 pub use error::Error;
 pub use hint::Hint;
 pub use message::{Message, MessageType};
 pub use operation::Operation;
 pub use request::SenderMismatch;
+pub use token_url::{ParseTokenUrlError, TokenUrl};
 
 pub use crate::network::ErrorKind;

@@ -55,6 +55,14 @@ impl Operation {
         matches!(self, Self::SendPushedMessage | Self::SendAgentMessage)
     }
 
+    /// The scope of access tokens that allows it. None includes the other.
+    pub fn scope(self) -> &'static str {
+        match self.method() {
+            "GET" => "conversations:read",
+            _ => "conversations:write",
+        }
+    }
+
     /// What may be repeated of it.
     pub fn request(self) -> Request {
         if self.creates() { Request::Create } else { Request::Idempotent }

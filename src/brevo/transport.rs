@@ -4,20 +4,33 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use reqwest::{
-    Method, Response, StatusCode, Url,
-    header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION},
+    ClientBuilder, Method, Response, Url,
+    header::{
+        ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION,
+    },
 };
 use serde_json::{Map, Value};
 
-use super::{BudgetReading, Clock, Error, ErrorKind, Operation, encoding, scrub::Scrub};
-use crate::network::http_causes;
+use super::{
+    BudgetReading, Clock, ConfigError, Error, ErrorKind, Operation, encoding, scrub::Scrub,
+};
+use crate::network::{causes, http_causes};
 
 /// More than any message has; a body beyond it is not read on.
 const LONGEST_BODY: usize = 4 << 20;
 /// Characters of a server's text that are kept.
-const LONGEST_TEXT: usize = 300;
+pub(super) const LONGEST_TEXT: usize = 300;
 /// Characters of a code or a request id that are kept.
-const LONGEST_WORD: usize = 120;
+pub(super) const LONGEST_WORD: usize = 120;
+
+/// How a server words its errors.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Wording {
+    /// `{"code": …, "message": …}`
+    Api,
+    /// `{"error": …, "error_description": …}`
+    OAuth,
+}
 
 /// A 2xx answer.
 pub(super) struct Success {
@@ -45,6 +58,20 @@ impl Success {
         .with_answer(self.request_id.as_ref().map(|id| scrub.clean(id, LONGEST_WORD)), self.budget)
     }
 
+    /// This answer as an error: its body says that it is one.
+    pub(super) fn refused(
+        &self,
+        operation: Operation,
+        wording: Wording,
+        scrub: &Scrub<'_>,
+    ) -> Error {
+        let kind = refused(operation, self.status, &self.body, false, wording, scrub);
+        Error::new(operation, kind).with_answer(
+            self.request_id.as_ref().map(|id| scrub.clean(id, LONGEST_WORD)),
+            self.budget,
+        )
+    }
+
     /// Whether the body is a page, not an answer of the API.
     pub(super) fn is_page(&self) -> bool {
         self.html || self.body.trim_ascii_start().starts_with(b"<")
@@ -57,7 +84,7 @@ pub(super) async fn exchange(
     operation: Operation,
     url: Url,
     origin: &str,
-    body: Option<Vec<u8>>,
+    (body, authorization): (Option<Vec<u8>>, Option<HeaderValue>),
     scrub: &Scrub<'_>,
     clock: Option<&Clock>,
 ) -> Result<Success, Error> {
@@ -71,6 +98,9 @@ pub(super) async fn exchange(
         .request(method, url)
         .header(ACCEPT, HeaderValue::from_static("application/json"))
         .header(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    if let Some(authorization) = authorization {
+        request = request.header(AUTHORIZATION, authorization);
+    }
     if let Some(body) = body {
         request =
             request.header(CONTENT_TYPE, HeaderValue::from_static("application/json")).body(body);
@@ -80,13 +110,13 @@ pub(super) async fn exchange(
         .await
         .map_err(|error| Error::new(operation, broken(&error, origin, scrub)))?;
     let now = clock.map(|clock| clock());
-    read(operation, response, scrub, now).await
+    read(operation, response, Wording::Api, scrub, now).await
 }
 
 /// Why no status came back.
-fn broken(error: &reqwest::Error, origin: &str, scrub: &Scrub<'_>) -> ErrorKind {
+pub(super) fn broken(error: &reqwest::Error, origin: &str, scrub: &Scrub<'_>) -> ErrorKind {
     let mut kind = ErrorKind::of_http(error, origin);
-    kind.each_text(|text| *text = scrub.clean(text, LONGEST_TEXT));
+    kind.each_text(&|text: &mut String| *text = scrub.clean(text, LONGEST_TEXT));
     kind
 }
 
@@ -94,6 +124,7 @@ fn broken(error: &reqwest::Error, origin: &str, scrub: &Scrub<'_>) -> ErrorKind 
 pub(super) async fn read(
     operation: Operation,
     mut response: Response,
+    wording: Wording,
     scrub: &Scrub<'_>,
     now: Option<Timestamp>,
 ) -> Result<Success, Error> {
@@ -135,22 +166,23 @@ pub(super) async fn read(
         Vec::new()
     });
     if !status.is_success() {
-        return Err(fail(refused(operation, status, &body, request_id.is_some(), scrub)));
+        let has_id = request_id.is_some();
+        return Err(fail(refused(operation, status.as_u16(), &body, has_id, wording, scrub)));
     }
     let status = status.as_u16();
     Ok(Success { status, html, body, cut, request_id, budget })
 }
 
-/// An error status: `{"code": …, "message": …}` if the API wrote it, anything if not. `has_id`: the answer has a
+/// An error: in this wording if the server itself wrote it, anything if not. `has_id`: the answer has a
 /// `sib-request-id`.
 fn refused(
     operation: Operation,
-    status: StatusCode,
+    status: u16,
     body: &[u8],
     has_id: bool,
+    wording: Wording,
     scrub: &Scrub<'_>,
 ) -> ErrorKind {
-    let status = status.as_u16();
     let object = match serde_json::from_slice::<Value>(body) {
         Ok(Value::Object(object)) => Some(object),
         _ => None,
@@ -165,7 +197,15 @@ fn refused(
                 Some(Value::Number(number)) => Some(scrub.message(&number.to_string(), max)),
                 _ => None,
             };
-            (text("code", LONGEST_WORD), text("message", LONGEST_TEXT))
+            let api = (text("code", LONGEST_WORD), text("message", LONGEST_TEXT));
+            match wording {
+                Wording::Api => api,
+                // A gateway of the API may answer in its words.
+                Wording::OAuth => (
+                    text("error", LONGEST_WORD).or(api.0),
+                    text("error_description", LONGEST_TEXT).or(api.1),
+                ),
+            }
         }
         None => (None, None),
     };
@@ -204,8 +244,46 @@ fn redirected_to(response: &Response, scrub: &Scrub<'_>) -> Option<String> {
     Some(scrub.clean(&target.origin().ascii_serialization(), LONGEST_WORD))
 }
 
+/// How both HTTP clients are set up: nothing is followed, repeated or remembered.
+pub(super) fn builder(https: bool, loopback: bool, timeout: Duration) -> ClientBuilder {
+    // An error means that one is installed already, which serves as well.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let mut http = reqwest::Client::builder()
+        .timeout(timeout)
+        .connect_timeout(connect_timeout(timeout))
+        // A connection that has carried something may be closed, or hold the rest of an earlier answer, when
+        // the next request leaves: a POST that meets that is neither known to be done nor known not to be.
+        // At the API's rate a connection for each request costs nothing.
+        .pool_max_idle_per_host(0)
+        .tcp_nodelay(true)
+        // A bad header of a gateway takes no id with it.
+        .http1_allow_obsolete_multiline_headers_in_responses(true)
+        .http1_allow_spaces_after_header_name_in_responses(true)
+        .http1_ignore_invalid_headers_in_responses(true)
+        .redirect(reqwest::redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .referer(false);
+    http = if https {
+        http.https_only(true)
+    } else {
+        // No roots to read: there is no TLS on loopback.
+        http.tls_certs_only([])
+    };
+    if loopback { http.no_proxy() } else { http }
+}
+
+/// The client itself.
+pub(super) fn built(http: ClientBuilder) -> Result<reqwest::Client, ConfigError> {
+    http.build().map_err(|error| {
+        ConfigError::Setup(match causes(&error).next() {
+            Some(cause) => cause.to_string(),
+            None => error.to_string(),
+        })
+    })
+}
+
 /// The time that a connection may take: shorter than the whole, so that a connection that could
 /// not be made is known as such, and not taken for a lost answer.
-pub(super) fn connect_timeout(timeout: Duration) -> Duration {
+fn connect_timeout(timeout: Duration) -> Duration {
     (timeout / 2).min(Duration::from_secs(10))
 }

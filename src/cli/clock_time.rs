@@ -19,7 +19,13 @@ pub(super) fn time_of_day(at: Timestamp, now: Timestamp, zone: &TimeZone) -> Str
 
 /// How long it is from `now` until `at`.
 pub(super) fn from_now(at: Timestamp, now: Timestamp) -> Duration {
-    Duration::try_from(at.duration_since(now)).unwrap_or_default()
+    whole_seconds(Duration::try_from(at.duration_since(now)).unwrap_or_default())
+}
+
+/// Rounded up to a second: who comes back then is not too early.
+pub(super) fn whole_seconds(duration: Duration) -> Duration {
+    let more = u64::from(duration.subsec_nanos() > 0);
+    Duration::from_secs(duration.as_secs().saturating_add(more))
 }
 
 #[cfg(test)]

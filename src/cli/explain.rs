@@ -16,6 +16,8 @@ pub(super) fn run(context: &Context, args: &ExplainArgs) -> Result<u8, Failure> 
     let Some(code) = &args.code else { return list(context, args.format) };
     // As it stands in the message: `error[unknown-field]`.
     let name = code.rsplit('[').next().unwrap_or_default().trim_end_matches(']');
+    // As the API writes it: `invalid_scope`.
+    let name = &*name.to_ascii_lowercase().replace('_', "-");
     let Some(section) = section(name) else {
         let known = Code::ALL.iter().map(|code| code.as_str());
         return Err(Failure::new(format!("there is no problem called {name:?}")).suggest(

@@ -4,6 +4,7 @@ use std::{fmt, io};
 
 use crate::{
     apply::{ApplyError, Problem},
+    diagnostics::Code,
     manifest::suggest,
     plan::safety::Refusal,
     state::StateError,
@@ -27,6 +28,8 @@ pub(super) struct Failure {
     pub(super) help: Option<String>,
     /// The exit status.
     pub(super) status: u8,
+    /// The name under which it is explained at length, if it has one.
+    pub(super) code: Option<Code>,
     /// Whether the text may hold the values of variables in `state:`, which are not shown.
     pub(super) about_state: bool,
 }
@@ -37,6 +40,7 @@ impl Failure {
             messages: vec![message.into()],
             help: None,
             status: status::FAILED,
+            code: None,
             about_state: false,
         }
     }
@@ -53,6 +57,10 @@ impl Failure {
     pub(super) fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
+    }
+
+    pub(super) fn code(self, code: Option<Code>) -> Self {
+        Self { code, ..self }
     }
 
     /// Marks the error as one about the state, so that it does not show what variables in `state:` hold.
@@ -158,7 +166,7 @@ impl From<ApplyError> for Failure {
 
 impl From<&Problem> for Failure {
     fn from(problem: &Problem) -> Self {
-        Self { help: problem.hint(), ..Self::new(problem.to_string()) }
+        Self { help: problem.hint(), ..Self::new(problem.to_string()).code(problem.explained()) }
     }
 }
 

@@ -184,7 +184,7 @@ impl Output {
     }
 
     pub(super) fn failure(&self, failure: &Failure) {
-        let Failure { messages, help, status: _, about_state } = failure;
+        let Failure { messages, help, status: _, code, about_state } = failure;
         let safe = |text: &String| {
             let text = text.clone();
             let text = if *about_state { self.hidden_values.replace(text) } else { text };
@@ -194,13 +194,14 @@ impl Output {
         let help = help.as_ref().map(safe);
         if self.json {
             for message in &messages {
-                let fields = json!({ "message": message, "help": help });
+                let fields = json!({ "message": message, "help": help, "code": code });
                 self.log(LogLine::new(Level::Error, "error", fields));
             }
             return;
         }
+        let code = code.map(|code| format!("[{}]", code.as_str())).unwrap_or_default();
         for message in &messages {
-            self.line(&format!("{ERROR}error:{ERROR:#} "), message);
+            self.line(&format!("{ERROR}error{code}:{ERROR:#} "), message);
         }
         if let Some(help) = help {
             self.line(&format!("  {HELP}help:{HELP:#} "), &help);

@@ -23,6 +23,7 @@ pub(super) fn run(context: &Context, args: SandboxArgs) -> Result<u8, Failure> {
         fault: faults,
         after,
         normalise,
+        token_life,
         format,
     } = args;
     let runtime = context.server_runtime()?;
@@ -34,6 +35,7 @@ pub(super) fn run(context: &Context, args: SandboxArgs) -> Result<u8, Failure> {
             faults: Faults { latency, fail, drop_replies, seed },
             normalise,
             gateway: Gateway { faults, after },
+            token_life,
             clock: environment::clock(),
         })
         .await

@@ -6,37 +6,106 @@ use secrecy::SecretString;
 use zeroize::Zeroizing;
 
 use super::failure::Failure;
-use crate::{files, state::StateKey};
+use crate::{
+    brevo::{ClientCredentials, Credentials, TokenUrl},
+    files,
+    model::BaseUrl,
+    state::StateKey,
+};
 
 /// The longest file with a secret, in bytes.
 const LONGEST: usize = 64 << 10;
 
-/// The keys that the headers of a request carry.
-pub(super) struct ApiKeys {
-    pub(super) api: SecretString,
+/// What the headers of requests show.
+pub(super) struct ApiSecrets {
+    pub(super) credentials: Credentials,
     pub(super) partner: Option<SecretString>,
 }
 
-/// Reads the keys. `env` gives environment variables.
-pub(super) fn keys(
-    file: Option<&Path>,
-    env: impl Fn(&str) -> Option<String>,
-) -> Result<ApiKeys, Failure> {
-    let filled = |name: &str| {
-        let value = env(name).map(Zeroizing::new);
-        value.filter(|text| !text.trim().is_empty())
+/// Reads an API key, or an OAuth client. `file` has the key, and its name where it was given. `env` gives environment
+/// variables.
+pub(super) fn api(
+    file: Option<(&Path, &str)>,
+    base_url: &BaseUrl,
+    env: impl Fn(&str) -> Option<OsString>,
+) -> Result<ApiSecrets, Failure> {
+    let key = match (file, filled("BREVO_API_KEY", &env)) {
+        (Some((path, source)), _) => Some((Err(path), source)),
+        (None, Some(key)) => Some((Ok(key), "BREVO_API_KEY")),
+        (None, None) => None,
     };
-    let api = match (file, filled("BREVO_API_KEY")) {
-        (Some(path), _) => first_line(path, "the API key")?,
-        (None, Some(key)) => Zeroizing::new(key.trim().to_owned()),
+    let client = CLIENT.into_iter().flatten().find(|name| env(name).is_some());
+    let credentials = match (key, client) {
+        (Some((_, key)), Some(client)) => {
+            return Err(Failure::new(format!(
+                "{key} and {client} are both given: one is an API key, the other an OAuth client"
+            ))
+            .help(format!("unset one of them: requests show either the key or a token of the client; without {client}, the key counts")));
+        }
+        (Some((Ok(key), _)), None) => Credentials::Key(SecretString::from(key.as_str())),
+        (Some((Err(path), _)), None) => {
+            Credentials::Key(SecretString::from(first_line(path, "the API key")?.as_str()))
+        }
+        (None, Some(_)) => Credentials::Client(client_of(base_url, &env)?),
         (None, None) => {
             return Err(Failure::new("there is no API key").help(
-                "set BREVO_API_KEY, or name a file with --api-key-file; keys are made in Brevo under Settings > SMTP & API > API Keys. To try without an account, add --sandbox",
+                "set BREVO_API_KEY, or name a file with --api-key-file; keys are made in Brevo under Settings > SMTP & API > API Keys. For machine-to-machine OAuth, set BREVO_CLIENT_ID and BREVO_CLIENT_SECRET instead. To try without an account, add --sandbox",
             ));
         }
     };
-    let partner = filled("BREVO_PARTNER_KEY").map(|key| SecretString::from(key.trim()));
-    Ok(ApiKeys { api: SecretString::from(api.as_str()), partner })
+    let partner = filled("BREVO_PARTNER_KEY", &env).map(|key| SecretString::from(key.as_str()));
+    Ok(ApiSecrets { credentials, partner })
+}
+
+/// The variables of a client's id and of its secret; the second of each names a file.
+const CLIENT: [[&str; 2]; 2] = [
+    ["BREVO_CLIENT_ID", "BREVO_CLIENT_ID_FILE"],
+    ["BREVO_CLIENT_SECRET", "BREVO_CLIENT_SECRET_FILE"],
+];
+
+/// A client of which at least a part is given.
+fn client_of(
+    base_url: &BaseUrl,
+    env: impl Fn(&str) -> Option<OsString>,
+) -> Result<ClientCredentials, Failure> {
+    let part = |[name, in_file]: [&str; 2], what: &str, other: [&str; 2]| match (
+        env(name),
+        env(in_file),
+    ) {
+        (Some(_), Some(_)) => Err(Failure::new(format!("{name} and {in_file} are both set"))
+            .help(format!("unset one of them: there is one {what}"))),
+        (Some(value), None) => {
+            let text = Zeroizing::new(value.into_string().unwrap_or_default());
+            Ok(Zeroizing::new(text.trim().to_owned()))
+        }
+        (None, Some(path)) => first_line(Path::new(&path), &format!("the {what}")),
+        (None, None) => {
+            let other = if env(other[0]).is_some() { other[0] } else { other[1] };
+            Err(Failure::new(format!("{other} is set, and {name} is not"))
+                    .help(format!("an OAuth client has both an id and a secret: set {name} or {in_file} too, or unset {other}")))
+        }
+    };
+    let [of_id, of_secret] = CLIENT;
+    let id = part(of_id, "client id", of_secret)?;
+    let secret = part(of_secret, "client secret", of_id)?;
+    let token_url = match filled("BREVO_TOKEN_URL", &env) {
+        Some(text) => TokenUrl::parse(&text).map_err(|error| {
+            Failure::new(format!("could not use the token URL: {error}"))
+                .help("it comes from BREVO_TOKEN_URL; unset it for the one of Brevo, which is on the host of the base URL")
+        })?,
+        None => TokenUrl::of(base_url),
+    };
+    Ok(ClientCredentials {
+        id: SecretString::from(id.as_str()),
+        secret: SecretString::from(secret.as_str()),
+        token_url,
+    })
+}
+
+/// A variable that has a value, without white space around it.
+fn filled(name: &str, env: impl Fn(&str) -> Option<OsString>) -> Option<Zeroizing<String>> {
+    let value = Zeroizing::new(env(name)?.into_string().ok()?);
+    Some(Zeroizing::new(value.trim().to_owned())).filter(|text| !text.is_empty())
 }
 
 /// The first line of a file, without white space around it.

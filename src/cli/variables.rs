@@ -6,9 +6,14 @@ use std::ffi::OsString;
 use super::{args::GlobalOptions, failure::Failure};
 
 /// The variables that must not be empty.
-const NEVER_EMPTY: [&str; 9] = [
+const NEVER_EMPTY: [&str; 14] = [
     "BREVO_API_KEY",
     "BREVO_BASE_URL",
+    "BREVO_CLIENT_ID",
+    "BREVO_CLIENT_ID_FILE",
+    "BREVO_CLIENT_SECRET",
+    "BREVO_CLIENT_SECRET_FILE",
+    "BREVO_TOKEN_URL",
     "PUSHSYNC_ENV",
     "PUSHSYNC_NEW_STATE_KEY",
     "PUSHSYNC_NEW_STATE_KEY_FILE",

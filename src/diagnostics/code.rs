@@ -182,6 +182,24 @@ codes! {
     NewState = "new-state",
     /// A `state` that is neither a folder nor a URL that a store goes by. It is not shown, because it may hold a password.
     BadState = "bad-state",
+    /// Brevo does not know the OAuth client, or its secret is another one.
+    InvalidClient = "invalid-client",
+    /// The app of the OAuth client lacks a scope that pushsync asks for.
+    InvalidScope = "invalid-scope",
+    /// The app of the OAuth client may not get tokens by `client_credentials`.
+    UnauthorizedClient = "unauthorized-client",
+    /// There is no access token, because the server that gives them does not answer as it should.
+    NoToken = "no-token",
+    /// The API refuses the access token, and a new one too.
+    ExpiredToken = "expired-token",
+    /// The API refuses the key, or none reached it.
+    Unauthorized = "unauthorized",
+    /// Brevo blocks the IP address of this machine.
+    UnrecognisedIp = "unrecognised-ip",
+    /// The account's plan does not include the API, or its credits are used up.
+    NotEnoughCredits = "not-enough-credits",
+    /// The key, or the access token, may not do what was asked for.
+    PermissionDenied = "permission-denied",
 }
 
 impl Serialize for Code {

@@ -14,7 +14,7 @@ pub const MOST_REPEATS: usize = 5;
 /// that failed together would come back together. Those of a bucket do not end: its operations have a time of their own.
 pub fn pauses(request: Request, seed: u64) -> ExponentialBackoff {
     let (shortest, longest, times) = match request {
-        Request::Create | Request::Idempotent => (500, 20_000, Some(MOST_REPEATS)),
+        Request::Create | Request::Idempotent | Request::Token => (500, 20_000, Some(MOST_REPEATS)),
         Request::Object => (50, 1500, None),
         Request::Connect => (200, 2000, Some(4)),
         Request::Statement => (0, 0, Some(0)),
@@ -74,7 +74,7 @@ mod tests {
                 Request::Object => 50,
                 Request::Statement => 0,
                 Request::Connect => 4,
-                Request::Create | Request::Idempotent => 5,
+                Request::Create | Request::Idempotent | Request::Token => 5,
             };
             assert_eq!(all.len(), most, "{request:?}");
             assert_eq!(all, of(request, 1));

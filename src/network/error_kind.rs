@@ -20,6 +20,13 @@ pub enum ErrorKind {
         /// Why.
         why: String,
     },
+    /// There is no access token, so the request was not sent.
+    NoToken {
+        /// Where tokens come from.
+        token_url: String,
+        /// What became of the question for one: any kind but this one.
+        cause: Box<ErrorKind>,
+    },
     /// The request may have been sent, and no status came back.
     Lost {
         /// Why: the time was up, or the connection broke.
@@ -90,6 +97,7 @@ impl ErrorKind {
             | Self::NotConnected { .. }
             | Self::Lost { .. }
             | Self::Sql { .. } => None,
+            Self::NoToken { cause, .. } => cause.status(),
             Self::Status { status, .. }
             | Self::Redirect { status, .. }
             | Self::Unreadable { status, .. } => Some(*status),
@@ -97,11 +105,12 @@ impl ErrorKind {
     }
 
     /// Changes each text that a server or the system wrote.
-    pub(crate) fn each_text(&mut self, change: impl Fn(&mut String)) {
+    pub(crate) fn each_text(&mut self, change: &dyn Fn(&mut String)) {
         match self {
             Self::NotBuilt { why }
             | Self::NotConnected { why, origin: _ }
             | Self::Lost { why, timed_out: _ } => change(why),
+            Self::NoToken { cause, token_url: _ } => cause.each_text(change),
             Self::Status { code, message, status: _, gone: _ } => {
                 code.iter_mut().chain(message).for_each(change);
             }
@@ -121,6 +130,9 @@ impl fmt::Display for ErrorKind {
         match self {
             Self::NotBuilt { why } => write!(f, "not sent, {why}"),
             Self::NotConnected { origin, why } => write!(f, "no connection to {origin}: {why}"),
+            Self::NoToken { token_url, cause } => {
+                write!(f, "not sent, there is no access token: POST {token_url}: {cause}")
+            }
             Self::Lost { why, .. } => write!(f, "sent, but the answer was lost: {why}"),
             Self::Status { status, code, message, .. } => {
                 write!(f, "answered {status}")?;
@@ -164,6 +176,13 @@ mod tests {
             (
                 ErrorKind::NotConnected { origin: text("http://127.0.0.1:9"), why: why() },
                 "no connection to http://127.0.0.1:9: it broke",
+            ),
+            (
+                ErrorKind::NoToken {
+                    token_url: text("https://x/token"),
+                    cause: Box::new(status(400, Some("invalid_scope"), None)),
+                },
+                "not sent, there is no access token: POST https://x/token: answered 400 invalid_scope",
             ),
             (
                 ErrorKind::Lost { why: why(), timed_out: false },

@@ -7,6 +7,7 @@
 //! - *A create that was sent and lost, or answered 408, 5xx, with a redirect, or unreadably*: the message may exist, and
 //!   the API has neither an idempotency key nor a list to look it up in. Once more could be once too often.
 //! - *An idempotent request*: twice is the same as once.
+//! - *An access token*: the request that it is for was not sent. No other request would fare better without one.
 //! - *An object of a bucket*: it is written on conditions only. If an earlier attempt took effect, the next one is refused
 //!   (409, 412), and the object itself tells whose bytes it has. Something that answers as no bucket does will not become
 //!   one.
@@ -21,8 +22,10 @@ use super::ErrorKind;
 pub enum Request {
     /// Makes a message: twice is two messages.
     Create,
-    /// A request to the API that is the same twice as once: a read, an update, a delete, a ping, a new token.
+    /// A request to the API that is the same twice as once: a read, an update, a delete, a ping.
     Idempotent,
+    /// Asks for an access token.
+    Token,
     /// Reads, lists or deletes an object of a bucket, or writes it on a condition.
     Object,
     /// Opens a connection to a database.
@@ -33,8 +36,8 @@ pub enum Request {
 
 impl Request {
     /// All of them.
-    pub const ALL: [Self; 5] =
-        [Self::Create, Self::Idempotent, Self::Object, Self::Connect, Self::Statement];
+    pub const ALL: [Self; 6] =
+        [Self::Create, Self::Idempotent, Self::Token, Self::Object, Self::Connect, Self::Statement];
 }
 
 /// How far a request came: a column of the table.
@@ -88,6 +91,7 @@ impl Reach {
         match error {
             ErrorKind::NotBuilt { .. } => Self::NotBuilt,
             ErrorKind::NotConnected { .. } => Self::NotConnected,
+            ErrorKind::NoToken { cause, .. } => Self::of(cause),
             ErrorKind::Lost { .. } => Self::Lost,
             ErrorKind::Redirect { .. } => Self::Elsewhere,
             ErrorKind::Unreadable { .. } => Self::Unreadable,
@@ -143,6 +147,10 @@ impl Verdict {
 
 /// Looks a failure up in the table.
 pub fn verdict(request: Request, error: &ErrorKind) -> Verdict {
+    let request = match error {
+        ErrorKind::NoToken { .. } => Request::Token,
+        _ => request,
+    };
     cell(request, Reach::of(error))
 }
 
@@ -152,6 +160,10 @@ fn cell(request: Request, reach: Reach) -> Verdict {
         TooEarly, TooMany, Unreadable,
     };
     match (request, reach) {
+        (Request::Token, NotConnected | Lost | TooMany | GivenUp | TooEarly | Failing) => {
+            Verdict::AgainOrStop
+        }
+        (Request::Token, _) => Verdict::Fatal,
         (_, NotBuilt) => Verdict::Refused,
         // The lock and the snapshot ended with the connection.
         (Request::Statement, NotConnected) => Verdict::Fatal,
@@ -271,6 +283,25 @@ mod tests {
         }
         for status in [302, 307, 400, 404, 409, 412, 422] {
             assert_eq!(of(&answered(status)), Verdict::Refused, "{status}");
+        }
+    }
+
+    #[test]
+    fn a_token_is_asked_for_again_unless_the_answer_would_be_the_same() {
+        for request in [Request::Create, Request::Idempotent] {
+            let of = |cause| {
+                let token_url = "https://x.example/token".to_owned();
+                verdict(request, &ErrorKind::NoToken { token_url, cause: Box::new(cause) })
+            };
+            for again in [not_connected(), lost(true)]
+                .into_iter()
+                .chain([408, 425, 429, 500, 502, 503, 504].map(answered))
+            {
+                assert_eq!(of(again), Verdict::AgainOrStop);
+            }
+            for status in [200, 302, 400, 401, 403, 404, 405, 409] {
+                assert_eq!(of(answered(status)), Verdict::Fatal, "{status}");
+            }
         }
     }
 

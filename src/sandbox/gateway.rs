@@ -53,11 +53,17 @@ pub enum Fault {
     ResetFar,
     /// A 503 that says when to come back.
     RetryAfter,
+    /// No client is known to those who give access tokens.
+    InvalidClient,
+    /// The app of every client lacks a scope.
+    InvalidScope,
+    /// Every access token is refused.
+    ExpiredToken,
 }
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 20] = [
         Self::NoRoute,
         Self::EmptyNotFound,
         Self::NotFoundPage,
@@ -75,6 +81,9 @@ impl Fault {
         Self::ResetNone,
         Self::ResetFar,
         Self::RetryAfter,
+        Self::InvalidClient,
+        Self::InvalidScope,
+        Self::ExpiredToken,
     ];
 
     /// What happens, in a few words.
@@ -97,6 +106,9 @@ impl Fault {
             Self::ResetNone => "no reset of the budget",
             Self::ResetFar => "a reset of the budget in 30 days",
             Self::RetryAfter => "503 with Retry-After: 5",
+            Self::InvalidClient => "no access token: 401, `invalid_client`",
+            Self::InvalidScope => "no access token: 400, `invalid_scope`",
+            Self::ExpiredToken => "401 to every access token",
         }
     }
 
@@ -120,6 +132,9 @@ impl Fault {
             Self::ResetNone => "reset-none",
             Self::ResetFar => "reset-far",
             Self::RetryAfter => "retry-after",
+            Self::InvalidClient => "invalid-client",
+            Self::InvalidScope => "invalid-scope",
+            Self::ExpiredToken => "expired-token",
         }
     }
 
@@ -145,7 +160,10 @@ impl Fault {
             | Self::ResetDate
             | Self::ResetUnit
             | Self::ResetNone
-            | Self::ResetFar => return None,
+            | Self::ResetFar
+            | Self::InvalidClient
+            | Self::InvalidScope
+            | Self::ExpiredToken => return None,
         };
         let mut response = Response::new(Body::from(body));
         *response.status_mut() = status;

@@ -15,6 +15,7 @@ use super::{
     quota::Quota,
     reply::Reply,
     request::{self, Fields, Route},
+    tokens::{self, Shown, TokenRequest, Tokens},
     world::{DummyAgent, JournalEntry, World},
 };
 use crate::{
@@ -27,7 +28,7 @@ use crate::{
 pub(super) struct ApiRequest<'a> {
     pub(super) method: &'a str,
     pub(super) path: &'a str,
-    pub(super) has_key: bool,
+    pub(super) shown: Shown,
     /// `None` if it was too long, or broke off.
     pub(super) body: Option<&'a [u8]>,
 }
@@ -60,6 +61,7 @@ struct Inner {
     counts: Counts,
     random: fastrand::Rng,
     normalise: Vec<Rule>,
+    tokens: Tokens,
     pings: BTreeMap<String, Timestamp>,
 }
 
@@ -81,6 +83,7 @@ impl Handler {
     pub(super) fn new(
         clock: Clock,
         (faults, gateway, normalise): (Faults, Gateway, Vec<Rule>),
+        token_life: std::time::Duration,
         budget: Option<super::Budget>,
         journal: Option<Journal>,
         replay: Replay,
@@ -94,6 +97,7 @@ impl Handler {
             counts: Counts::default(),
             random: fastrand::Rng::with_seed(faults.seed),
             normalise,
+            tokens: Tokens::new(token_life, faults.seed),
             pings: BTreeMap::new(),
         };
         Self { notifier, clock, faults, gateway, inner: Mutex::new(inner) }
@@ -149,9 +153,25 @@ impl Handler {
         let mut inner = self.lock();
         let faults = self.gateway.faults(inner.counts.total);
         let fault = faults.iter().find(|fault| fault.instead().is_some()).copied()?;
+        if tokens::is_path(path) {
+            inner.counts.add_token(fault.as_str());
+            return Some(fault);
+        }
         let operation = request::route(method, path).ok().map(|route| route.operation);
         inner.counts.add(operation, fault.as_str());
         Some(fault)
+    }
+
+    /// Gives an access token, or refuses to. It costs nothing.
+    pub(super) fn give_token(&self, request: &TokenRequest<'_>) -> HandledRequest {
+        let now = (self.clock)();
+        let mut inner = self.lock();
+        let wrapped = self.gateway.faults(inner.counts.total).to_vec();
+        let reply = inner.tokens.give(request, &wrapped, now);
+        inner.counts.add_token(&reply.status.to_string());
+        let count: u64 = inner.counts.tokens.values().sum();
+        let request_id = format!("sandbox-token-{count:08}");
+        HandledRequest { request_id, reply, budget: None, dropped: false, wrapped }
     }
 
     /// Carries one request out, faults included.
@@ -165,8 +185,9 @@ impl Handler {
         let wrapped = self.gateway.faults(inner.counts.total).to_vec();
         let request_id = format!("sandbox-{:08}", inner.counts.total + 1);
 
-        let (reply, budget, dropped) = if !request.has_key {
-            (Reply::no_key(), None, false)
+        let checked = inner.tokens.check(&request.shown, operation, &wrapped, now);
+        let (reply, budget, dropped) = if let Err(refused) = checked {
+            (refused, None, false)
         } else {
             match inner.spend(now) {
                 Err(Refusal::Budget(reading)) => {

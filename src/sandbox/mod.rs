@@ -13,6 +13,8 @@
 //! - `GET /conversations/messages/{id}` answers for automated messages too, with `isPushed`
 //!   (the API says that it may return others' messages); PUT and DELETE there, and all of
 //!   `/conversations/pushedMessages/{id}`, know only messages of their own kind.
+//! - Any client gets an access token from `/realms/partner/oauth/token`. Its own tokens are refused once they are
+//!   over, and for what their scopes do not allow; any other bearer token counts as a key.
 //! - The period of the budget starts with its first request. A refused request (401, 429) is not
 //!   counted, any other is.
 //!
@@ -47,12 +49,13 @@ mod quota;
 mod reply;
 mod request;
 mod server;
+mod tokens;
 mod world;
 
 pub use counts::Counts;
 pub use gateway::{Fault, Gateway};
 pub use journal::JournalError;
 pub use normalise::{ParseRuleError, Rule};
-pub use options::{Budget, Clock, Faults, Options, ParseBudgetError};
+pub use options::{Budget, Clock, Faults, Options, ParseBudgetError, TOKEN_LIFE};
 pub use server::{Running, Sandbox, StartError};
 pub use world::SandboxMessage;

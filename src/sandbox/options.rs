@@ -14,6 +14,9 @@ use super::{Gateway, normalise::Rule};
 /// Where the sandbox has its time from.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
+/// How long Brevo's access tokens live.
+pub const TOKEN_LIFE: Duration = Duration::from_secs(60 * 60);
+
 /// How a sandbox behaves.
 #[derive(Clone)]
 pub struct Options {
@@ -25,6 +28,8 @@ pub struct Options {
     pub budget: Option<Budget>,
     /// What goes wrong on purpose.
     pub faults: Faults,
+    /// How long access tokens live.
+    pub token_life: Duration,
     /// What stands between its clients and the API.
     pub gateway: Gateway,
     /// What it does to the text of each POST and PUT, in this order.
@@ -43,6 +48,7 @@ impl Options {
             faults: Faults::default(),
             gateway: Gateway::default(),
             normalise: Vec::new(),
+            token_life: TOKEN_LIFE,
             clock,
         }
     }
@@ -50,12 +56,13 @@ impl Options {
 
 impl fmt::Debug for Options {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { listen, data, budget, faults, gateway, normalise, clock: _ } = self;
+        let Self { listen, data, budget, faults, gateway, normalise, token_life, clock: _ } = self;
         f.debug_struct("Options")
             .field("listen", listen)
             .field("data", data)
             .field("budget", budget)
             .field("faults", faults)
+            .field("token_life", token_life)
             .field("gateway", gateway)
             .field("normalise", normalise)
             .finish_non_exhaustive()

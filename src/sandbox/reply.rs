@@ -41,6 +41,17 @@ impl Reply {
         Self::error(401, "unauthorized", "authentication not found in headers")
     }
 
+    /// The words are not documented.
+    pub(super) fn token_refused() -> Self {
+        Self::error(401, "unauthorized", "the access token is over, or not known")
+    }
+
+    /// An error in the words of OAuth.
+    pub(super) fn oauth_error(status: u16, error: &str, why: impl Into<String>) -> Self {
+        let body = json!({ "error": error, "error_description": why.into() });
+        Self { status, body: Some(body), allow: None }
+    }
+
     pub(super) fn not_found() -> Self {
         Self::error(404, "document_not_found", "Message not found")
     }

@@ -22,6 +22,7 @@ use super::{
     journal::{Journal, Replay},
     page,
     reply::Reply,
+    tokens::{self, Shown, TokenRequest},
 };
 
 /// How long [`Running::stop`] waits for requests under way.
@@ -71,7 +72,8 @@ pub struct Running {
 impl Sandbox {
     /// Reads the data, listens, and serves on the runtime of the caller until it is stopped.
     pub async fn start(options: Options) -> Result<Running, StartError> {
-        let Options { listen, data, budget, faults, gateway, normalise, clock } = options;
+        let Options { listen, data, budget, faults, gateway, normalise, token_life, clock } =
+            options;
         for (name, value) in [("fail", faults.fail), ("drop-replies", faults.drop_replies)] {
             if !(0.0..=1.0).contains(&value) {
                 return Err(StartError::Probability { name, value });
@@ -89,8 +91,9 @@ impl Sandbox {
             None => (None, Replay::default()),
         };
         let warnings = std::mem::take(&mut replay.warnings);
-        let handler =
-            Arc::new(Handler::new(clock, (faults, gateway, normalise), budget, journal, replay));
+        let behaviour = (faults, gateway, normalise);
+        let handler = Handler::new(clock, behaviour, token_life, budget, journal, replay);
+        let handler = Arc::new(handler);
 
         let router = page::routes(Arc::clone(&handler.notifier))
             .fallback(serve)
@@ -182,8 +185,14 @@ async fn serve(
         }
         return fault.instead().unwrap_or_default();
     }
-    let has_key = has_key(&head.headers);
-    let handled = handler.handle(&ApiRequest { method, path, has_key, body: body.as_deref() });
+    let body = body.as_deref();
+    let handled = if tokens::is_path(path) {
+        let is_form = is_form(&head.headers);
+        handler.give_token(&TokenRequest { method, is_form, body })
+    } else {
+        let shown = shown(&head.headers);
+        handler.handle(&ApiRequest { method, path, shown, body })
+    };
     if !handler.latency().is_zero() {
         tokio::time::sleep(handler.latency()).await;
     }
@@ -193,15 +202,25 @@ async fn serve(
     respond(handled.reply.clone(), Some(&handled))
 }
 
-/// Any key will do, and so will any OAuth bearer token.
-fn has_key(headers: &HeaderMap) -> bool {
+/// Any key will do, and so will any OAuth bearer token that is not the sandbox's own.
+fn shown(headers: &HeaderMap) -> Shown {
     let filled = |text: &[u8]| !text.trim_ascii().is_empty();
-    let key = headers.get("api-key").is_some_and(|value| filled(value.as_bytes()));
-    let token = headers.get(header::AUTHORIZATION).is_some_and(|value| {
-        let value = value.as_bytes();
-        value.len() > 7 && value[..7].eq_ignore_ascii_case(b"bearer ") && filled(&value[7..])
-    });
-    key || token
+    if headers.get("api-key").is_some_and(|value| filled(value.as_bytes())) {
+        return Shown::Key;
+    }
+    let value = headers.get(header::AUTHORIZATION).map(HeaderValue::as_bytes).unwrap_or_default();
+    match value.split_at_checked(7) {
+        Some((kind, token)) if kind.eq_ignore_ascii_case(b"bearer ") && filled(token) => {
+            Shown::Token(String::from_utf8_lossy(token.trim_ascii()).into_owned())
+        }
+        _ => Shown::Nothing,
+    }
+}
+
+fn is_form(headers: &HeaderMap) -> bool {
+    let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let kind = value.and_then(|value| value.split(';').next()).unwrap_or_default();
+    kind.trim().eq_ignore_ascii_case("application/x-www-form-urlencoded")
 }
 
 fn respond(reply: Reply, handled: Option<&HandledRequest>) -> Response<Body> {

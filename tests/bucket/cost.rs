@@ -4,7 +4,7 @@ use std::{num::NonZeroUsize, sync::Arc, time::Duration};
 
 use pushsync::{
     apply::{Options, RunInfo, Session, Silent, Stopper, apply},
-    brevo::{Client, Config},
+    brevo::{Client, Config, Credentials},
     model::{Address, BaseUrl, Content, Endpoint, Kind, Sender},
     plan::{Budget, Change, Operation, Plan, Reason, Selection, StateRef, Summary},
     sandbox::{self, Sandbox},
@@ -62,7 +62,7 @@ async fn a_thousand_creates_cost_far_fewer_puts() {
     let api = api.expect("the sandbox starts");
     let client = Client::new(Config {
         base_url: BaseUrl::parse(&api.base_url()).expect("a URL"),
-        api_key: "any".to_owned().into(),
+        credentials: Credentials::Key("any".to_owned().into()),
         partner_key: None,
         timeout: Duration::from_secs(30),
         user_agent: "test".into(),

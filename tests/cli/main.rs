@@ -47,6 +47,7 @@ mod strace;
 mod streams;
 mod support;
 mod telling;
+mod tokens;
 mod tracked;
 mod unfinished;
 mod unknown;

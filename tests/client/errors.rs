@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use httpmock::MockServer;
 use pushsync::{
-    brevo::{Client, Config, Error, ErrorKind, Hint, Operation, key::KeyProblem},
+    brevo::{Client, Config, Credentials, Error, ErrorKind, Hint, Operation, key::KeyProblem},
     model::{Content, Kind, MessageId, Sender},
 };
 use secrecy::SecretString;
@@ -76,7 +76,8 @@ async fn a_key_that_was_not_found_is_looked_at() {
         ("xkeysib-****789", KeyProblem::Abbreviated),
         ("\"xkeysib-789\"", KeyProblem::Quoted),
     ] {
-        let config = |config| Config { api_key: SecretString::from(key), ..config };
+        let config =
+            |config| Config { credentials: Credentials::Key(SecretString::from(key)), ..config };
         let body = r#"{"message":"Key not found","code":"unauthorized"}"#;
         let error = post(config, 401, body).await;
         assert_eq!(error.hint(), Some(Hint::WrongKey(Some(problem))));

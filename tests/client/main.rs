@@ -5,11 +5,12 @@
 mod connections;
 mod errors;
 mod operations;
+mod tokens;
 
 use std::time::Duration;
 
 use pushsync::{
-    brevo::{Client, Config},
+    brevo::{Client, Config, Credentials},
     model::{BaseUrl, MessageId, VisitorId},
 };
 use secrecy::SecretString;
@@ -21,7 +22,7 @@ const VISITOR: &str = "kZMvWhf8npAu3H6qd57w2Hv6nh6rnxvg";
 fn config(base_url: &str) -> Config {
     Config {
         base_url: BaseUrl::parse(base_url).expect("a base URL"),
-        api_key: SecretString::from(KEY),
+        credentials: Credentials::Key(SecretString::from(KEY)),
         partner_key: None,
         timeout: Duration::from_secs(20),
         user_agent: "pushsync/test".to_owned(),

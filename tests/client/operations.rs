@@ -2,7 +2,10 @@ use std::time::Duration;
 
 use httpmock::{Mock, MockServer};
 use pushsync::{
-    brevo::{BudgetReading, Client, Config, ConfigError, ErrorKind, Message, key::KeyProblem},
+    brevo::{
+        BudgetReading, Client, Config, ConfigError, Credentials, ErrorKind, Message,
+        key::KeyProblem,
+    },
     model::{Content, Kind, MessageId, Sender},
 };
 use secrecy::SecretString;
@@ -255,7 +258,7 @@ async fn an_id_is_one_segment_of_the_path() {
 fn keys_and_agents_that_no_header_can_hold_are_refused_before_anything_is_sent() {
     let with = |key: &str| {
         let base = config("https://api.brevo.com/v3");
-        Client::new(Config { api_key: SecretString::from(key), ..base }).err()
+        Client::new(Config { credentials: Credentials::Key(SecretString::from(key)), ..base }).err()
     };
     assert_eq!(with(""), Some(ConfigError::ApiKey(KeyProblem::Empty)));
     assert_eq!(with(" "), Some(ConfigError::ApiKey(KeyProblem::Empty)));

@@ -41,8 +41,16 @@ fn with_secrets(job: Job) -> Job {
 fn a_plan_and_the_processes_above_it_hold_neither_key_nor_token() {
     needs_tools!();
     let repository = Repository::new(&note("one"));
-    for name in ["BREVO_API_KEY", "BREVO_API_KEY_FILE", "BREVO_PARTNER_KEY", "BREVO_CLIENT_SECRET"]
-    {
+    for name in [
+        "BREVO_API_KEY",
+        "BREVO_API_KEY_FILE",
+        "BREVO_PARTNER_KEY",
+        "BREVO_CLIENT_ID",
+        "BREVO_CLIENT_SECRET",
+        "BREVO_CLIENT_SECRET_FILE",
+        "PUSHSYNC_CI_CLIENT_ID",
+        "PUSHSYNC_CI_CLIENT_SECRET",
+    ] {
         for job in [repository.pull_request(), repository.push().input("command", "plan")] {
             let mut job = with_secrets(job);
             job.env.remove("BREVO_API_KEY");
@@ -70,6 +78,33 @@ fn an_apply_holds_the_key_and_the_processes_above_it_hold_nothing() {
     repository.commit(&note("two"));
     let done = repository.push().exits(1);
     assert!(!done.seen.contains(KEY) && !done.seen.contains(" apply "), "{}", done.seen);
+}
+
+#[test]
+fn an_oauth_client_reaches_an_apply_by_inputs_or_variables_and_nothing_else() {
+    needs_tools!();
+    let repository = Repository::new(&note("one"));
+    let by_inputs = repository.push().input("client-id", "app-1").input("client-secret", KEY);
+    let by_variables = repository.push().env("BREVO_CLIENT_ID", "app-1");
+    let by_variables = by_variables.env("BREVO_CLIENT_SECRET", KEY);
+    // The inputs count.
+    let both = repository.scheduled().input("client-id", "app-1").input("client-secret", KEY);
+    let both = both.env("BREVO_CLIENT_ID", "another").env("BREVO_CLIENT_SECRET", "another-secret");
+    for job in [by_inputs, by_variables, both] {
+        let mut job = job.input("fresh", "true");
+        // A secret that does not exist is an empty text.
+        job.env.insert("BREVO_API_KEY".to_owned(), String::new());
+        let done = job.ok();
+        let (own, above) = seen_by(&done, "apply").split_once("github.sh --clean").expect("above");
+        assert!(own.contains(&format!("BREVO_CLIENT_SECRET={KEY}\n")), "{own}");
+        assert!(own.contains("BREVO_CLIENT_ID=app-1\n") && !above.contains('='), "{above}");
+        assert!(!done.seen.contains("another") && !own.contains("PUSHSYNC_CI_"), "{own}");
+    }
+    assert_eq!(repository.texts(), ["one"]);
+    // With a key besides, pushsync refuses.
+    repository.commit(&note("two"));
+    let job = repository.push().input("fresh", "true").input("client-id", "app-1");
+    job.input("client-secret", "x").exits(1).notes("error", "BREVO_API_KEY and BREVO_CLIENT_ID");
 }
 
 #[test]

@@ -30,7 +30,14 @@ fn a_fork_is_only_checked() {
 fn a_job_for_a_fork_that_has_the_key_is_refused() {
     needs_tools!();
     let repository = Repository::new(&note("one"));
-    for name in ["BREVO_API_KEY", "BREVO_API_KEY_FILE", "BREVO_PARTNER_KEY"] {
+    for name in [
+        "BREVO_API_KEY",
+        "BREVO_API_KEY_FILE",
+        "BREVO_PARTNER_KEY",
+        "BREVO_CLIENT_ID",
+        "BREVO_CLIENT_SECRET",
+        "PUSHSYNC_CI_CLIENT_SECRET",
+    ] {
         let job = repository.pull_request_from("mallory/chat", "main").env(name, KEY);
         let done = job.exits(1).notes("error", "must see no secret");
         assert_eq!(done.seen, "", "nothing was started");

@@ -342,7 +342,7 @@ fn the_template_never_gives_a_key_to_a_plan() {
         fs::read_to_string(root().join("ci/templates/gitlab.yml")).expect("the template");
     let template: Value = serde_yaml::from_str(&template).expect("YAML");
     let script = template["pushsync-plan"]["script"].as_array().expect("a script");
-    assert_eq!(script[0], "unset BREVO_API_KEY");
+    assert_eq!(script[0], "unset BREVO_API_KEY BREVO_CLIENT_ID BREVO_CLIENT_SECRET");
     assert_eq!(
         template["pushsync-apply"]["resource_group"],
         template["pushsync-resume"]["resource_group"]

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use pushsync::{
-    brevo::{Client, Config, ErrorKind, Operation},
+    brevo::{Client, Config, Credentials, ErrorKind, Operation},
     model::{BaseUrl, Content, Kind, Sender},
     sandbox::{Faults, Options},
 };
@@ -99,7 +99,7 @@ async fn latency_holds_the_answer_back_and_not_the_effect() {
     let running = start(Options { faults, ..options() }).await;
     let hasty = Client::new(Config {
         base_url: BaseUrl::parse(&running.base_url()).expect("a base URL"),
-        api_key: SecretString::from("any"),
+        credentials: Credentials::Key(SecretString::from("any")),
         partner_key: None,
         timeout: Duration::from_millis(1500),
         user_agent: "pushsync/test".to_owned(),

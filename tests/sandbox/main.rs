@@ -6,6 +6,7 @@ mod faults;
 mod page;
 mod persistence;
 mod through_client;
+mod tokens;
 mod wire;
 
 use std::{
@@ -18,7 +19,7 @@ use std::{
 
 use jiff::Timestamp;
 use pushsync::{
-    brevo::{Client, Config},
+    brevo::{Client, Config, Credentials},
     model::{BaseUrl, VisitorId},
     sandbox::{Clock, Options, Running, Sandbox},
 };
@@ -61,7 +62,7 @@ async fn start(options: Options) -> Running {
 fn client(running: &Running) -> Client {
     Client::new(Config {
         base_url: BaseUrl::parse(&running.base_url()).expect("a base URL"),
-        api_key: SecretString::from("any"),
+        credentials: Credentials::Key(SecretString::from("any")),
         partner_key: None,
         timeout: Duration::from_secs(20),
         user_agent: "pushsync/test".to_owned(),

@@ -159,6 +159,9 @@ pub(crate) struct SandboxArgs {
     /// Answer this number of requests without a --fault first
     #[arg(long, value_name = "N", requires = "fault", default_value_t = 0)]
     pub(crate) after: u64,
+    /// How long access tokens live
+    #[arg(long, value_name = "D", value_parser = duration, default_value = "1h")]
+    pub(crate) token_life: Duration,
     /// How to print the address that it listens on
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub(crate) format: DataFormat,

@@ -10,9 +10,15 @@ pub(crate) const EXIT_STATUSES: [(&str, &str); 5] = [
 ];
 
 /// The environment variables that the program reads.
-pub(crate) const VARIABLES: [(&str, &str); 21] = [
+pub(crate) const VARIABLES: [(&str, &str); 24] = [
     ("BREVO_API_KEY", "The API key. It is never an argument, and never in YAML."),
     ("BREVO_API_KEY_FILE", "A file whose first line is the API key; as --api-key-file."),
+    (
+        "BREVO_CLIENT_ID, BREVO_CLIENT_SECRET",
+        "An OAuth client for machine-to-machine access, instead of an API key.",
+    ),
+    ("BREVO_CLIENT_ID_FILE, BREVO_CLIENT_SECRET_FILE", "Files whose first lines are these two."),
+    ("BREVO_TOKEN_URL", "Where access tokens come from, if not from the host of the API."),
     ("BREVO_PARTNER_KEY", "Adds the header partner-key to each request."),
     ("BREVO_BASE_URL", "Where the API is; as --base-url."),
     ("PUSHSYNC_ENV", "The environment; as --env."),

@@ -1,18 +1,23 @@
 //! The API that a command uses, and the connection to it.
 
+use std::path::Path;
+
 use secrecy::ExposeSecret;
 use tokio::runtime::Runtime;
 
 use super::project::Context;
 use crate::{
     apply::Options,
-    brevo::{Client, Config, key},
+    brevo::{Client, ClientProblem, Config, Credentials, key},
     cli::{args::Bounds, environment, failure::Failure, secrets, selected_state::SelectedState},
     manifest::Settings,
     model::{BaseUrl, Endpoint},
     sandbox::{self, Running, Sandbox},
     state::{Meta, private_file},
 };
+
+/// The variable of --api-key-file.
+const KEY_FILE: &str = "BREVO_API_KEY_FILE";
 
 /// A client of the API, and the sandbox that it talks to, if it does.
 pub(crate) struct ApiConnection {
@@ -69,9 +74,14 @@ impl Context {
         settings: &Settings,
         state: &SelectedState,
     ) -> Result<ApiConnection, Failure> {
-        let (base_url, keys, sandbox) = if let Some(url) = self.endpoint(settings)?.url() {
-            let keys = secrets::keys(self.global.api_key_file.as_deref(), environment::variable)?;
-            (url.clone(), keys, None)
+        let (base_url, secrets, sandbox) = if let Some(url) = self.endpoint(settings)?.url() {
+            let file = self.global.api_key_file.as_deref();
+            let source = match environment::raw_variable(KEY_FILE).as_deref() {
+                Some(named) if file == Some(Path::new(named)) => KEY_FILE,
+                _ => "--api-key-file",
+            };
+            let file = file.map(|file| (file, source));
+            (url.clone(), secrets::api(file, url, environment::raw_variable)?, None)
         } else {
             private_file::refuse_link(&state.sandbox_journal())?;
             let running = runtime
@@ -83,27 +93,27 @@ impl Context {
             for warning in running.warnings() {
                 self.output.warning(&self.output.hidden_values().replace(warning));
             }
-            let keys = secrets::ApiKeys { api: "sandbox".to_owned().into(), partner: None };
+            let credentials = Credentials::Key("sandbox".to_owned().into());
+            let secrets = secrets::ApiSecrets { credentials, partner: None };
             let url = BaseUrl::parse(&running.base_url())
                 .map_err(|error| Failure::new(error.to_string()))?;
-            (url, keys, Some(running))
+            (url, secrets, Some(running))
         };
-        if let Some(problem) =
-            key::inspect(keys.api.expose_secret()).filter(|_| base_url.is_https())
-        {
-            self.output.warning(&format!("the API key {problem}"));
-        }
+        let mistake = mistake_in(&secrets.credentials, &base_url);
         let _inside = runtime.enter();
         let client = Client::new(Config {
             base_url,
-            api_key: keys.api,
-            partner_key: keys.partner,
+            credentials: secrets.credentials,
+            partner_key: secrets.partner,
             timeout: settings.timeout,
             user_agent: concat!("pushsync/", env!("CARGO_PKG_VERSION")).to_owned(),
         })
         .map_err(|error| Failure::new(error.to_string()))?
         .masking(self.output.masking().known().clone())
         .with_clock(environment::clock());
+        if let Some(mistake) = mistake {
+            self.output.warning(&mistake);
+        }
         Ok(ApiConnection { client, sandbox })
     }
 
@@ -117,6 +127,22 @@ impl Context {
             max_wait: bounds.max_wait,
             seed: fastrand::u64(..),
             clock: environment::clock(),
+        }
+    }
+}
+
+/// What looks wrong in a key or a client. Servers on loopback take any key.
+fn mistake_in(credentials: &Credentials, base_url: &BaseUrl) -> Option<String> {
+    match credentials {
+        Credentials::Key(key) => {
+            let problem = key::inspect(key.expose_secret()).filter(|_| base_url.is_https());
+            problem.map(|problem| format!("the API key {problem}"))
+        }
+        Credentials::Client(client) => {
+            let counts = |problem: &ClientProblem| {
+                *problem != ClientProblem::Same || client.token_url.is_https()
+            };
+            client.inspect().filter(counts).map(|problem| problem.to_string())
         }
     }
 }
