@@ -10,7 +10,7 @@ use super::{
     global::{DataFormat, GlobalOptions},
     planning::{ApplyArgs, ImportArgs, PlanArgs, RefreshArgs},
     state::StateArgs,
-    values::{duration, fault, latency, probability},
+    values::{duration, fault, faults, latency, probability},
 };
 use crate::{
     model::{Key, VisitorId, WrittenTime},
@@ -153,8 +153,8 @@ pub(crate) struct SandboxArgs {
     /// truncate=40 … (several with commas, in this order)
     #[arg(long, value_name = "RULES", value_delimiter = ',')]
     pub(crate) normalise: Vec<Rule>,
-    /// Behave as servers and gateways do on a bad day; may be given several times
-    #[arg(long, value_name = "FAULT", value_parser = fault(), value_delimiter = ',')]
+    /// Behave as servers and gateways do on a bad day: no-route, hang, gzip … (--help has all of them)
+    #[arg(long, value_name = "FAULT", value_parser = fault(), value_delimiter = ',', hide_possible_values = true, long_help = faults())]
     pub(crate) fault: Vec<Fault>,
     /// Answer this number of requests without a --fault first
     #[arg(long, value_name = "N", requires = "fault", default_value_t = 0)]

@@ -93,6 +93,13 @@ pub(super) fn latency(text: &str) -> Result<Duration, manifest_duration::ParseDu
     }
 }
 
+/// The help of `--fault`, with all of them.
+pub(super) fn faults() -> String {
+    let line = |fault: &Fault| format!("\n- {}: {}", fault.as_str(), fault.description());
+    let lines: String = Fault::ALL.iter().map(line).collect();
+    format!("Behave as servers and gateways do on a bad day; may be given several times:{lines}")
+}
+
 /// Faults of the sandbox, by their names.
 pub(super) fn fault() -> impl TypedValueParser<Value = Fault> {
     let value = |fault: Fault| PossibleValue::new(fault.as_str()).help(fault.description());
