@@ -112,7 +112,7 @@ run() {
   teller=$!
   start "$@" >"$out" 2>"$work/fifo" </dev/null &
   child=$!
-  trap 'if [ -z "$passed" ]; then passed=yes; kill -TERM "$child" 2>/dev/null || true; fi' INT TERM
+  trap 'if [ -z "$passed" ]; then passed=yes; kill -TERM "$child" 2>/dev/null || true; fi' HUP INT TERM
   status=0
   wait "$child" || status=$?
   if [ -n "$passed" ]; then
@@ -121,7 +121,7 @@ run() {
     wait "$child" 2>/dev/null || again=$?
     if [ "$again" -ne 127 ]; then status=$again; fi
   fi
-  trap - INT TERM
+  trap - HUP INT TERM
   wait "$teller" || true
   unhush
 }

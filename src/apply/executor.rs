@@ -23,12 +23,12 @@ pub(super) struct Executor {
 impl Executor {
     /// Reads what the state knows of the budget, and begins the history.
     pub(super) async fn start(session: Session) -> Result<Self, StateError> {
-        let Meta { budget, lineage, .. } = session.store.meta().await?;
+        let Meta { budget, lineage, last_run, .. } = session.store.meta().await?;
         let Session { options, reporter, stopper, .. } = &session;
         let (reporter, stopper) = (Arc::clone(reporter), stopper.clone());
         let store = Some(Arc::clone(&session.store));
         let sender = Arc::new(RequestSender::new(budget, options, reporter, stopper, store));
-        let history = Arc::new(RunHistory::new(&session, Arc::clone(&sender)));
+        let history = Arc::new(RunHistory::new(&session, last_run, Arc::clone(&sender)));
         let along = Arc::clone(&history);
         let committer = GroupCommitter::start(Arc::clone(&session.store), move || along.so_far());
         Ok(Self { session, lineage, sender, committer, history })

@@ -56,7 +56,7 @@ pub enum Stop {
     Budget,
     /// `--max-duration`.
     Duration,
-    /// Ctrl-C or SIGTERM.
+    /// Ctrl-C, SIGTERM, SIGHUP or SIGQUIT.
     Signal,
     /// Several requests in a row ended without a usable answer: the API is out, or something else answers
     /// in its place.

@@ -22,6 +22,9 @@ const SHORTEST: Duration = Duration::from_secs(1);
 /// seconds, and answers take their time.
 const SAME_PERIOD: SignedDuration = SignedDuration::from_secs(5);
 
+/// A sleep that ends this much later than another one is told of, too.
+const SHORTEST_NEWS: SignedDuration = SignedDuration::from_millis(500);
+
 /// How long a sleep is without a look at the clock: it may have jumped, or the machine may have slept.
 const NAP: Duration = Duration::from_secs(10);
 
@@ -59,6 +62,8 @@ struct Period {
     under_way: u64,
     /// In the whole run.
     sent: u64,
+    /// Until when the last sleep was said to last.
+    said: Option<Timestamp>,
 }
 
 /// The right to send one request. It counts as under way until [`Permit::answered`].
@@ -81,8 +86,15 @@ impl RateLimiter {
         let note = BudgetNote::at(known.as_ref(), now, options.requests_per_hour);
         // A note that is not believed, or over, is made anew.
         let told = known.is_some_and(|known| known.seen_at == note.seen_at) && !note.assumed;
-        let period =
-            Period { note, least: note.remaining, told, tried: told, under_way: 0, sent: 0 };
+        let period = Period {
+            note,
+            least: note.remaining,
+            told,
+            tried: told,
+            under_way: 0,
+            sent: 0,
+            said: None,
+        };
         Self {
             period: Mutex::new(period),
             answered: Notify::new(),
@@ -125,8 +137,6 @@ impl RateLimiter {
         self: &Arc<Self>,
         waiting: impl Fn(Duration, Timestamp, WaitReason),
     ) -> Result<Permit, Stop> {
-        // Until when the present sleep was said to last.
-        let mut said: Option<Timestamp> = None;
         loop {
             // Made before looking, so that an answer in between is not missed.
             let answered = self.answered.notified();
@@ -143,8 +153,7 @@ impl RateLimiter {
                 Go::After(pause, why) => {
                     let now = self.clock.now();
                     let until = now.checked_add(pause).unwrap_or(now);
-                    if said.is_none_or(|said| until.duration_since(said).abs() > SAME_PERIOD) {
-                        said = Some(until);
+                    if self.is_news(until) {
                         let until = until.checked_sub(self.clock.ahead()).unwrap_or(until);
                         waiting(pause, until, why);
                     }
@@ -155,6 +164,16 @@ impl RateLimiter {
                 }
             }
         }
+    }
+
+    /// Whether nobody was told yet of a sleep until then: several requests sleep, and look at the clock in between.
+    fn is_news(&self, until: Timestamp) -> bool {
+        let said = &mut self.period().said;
+        let news = said.is_none_or(|said| until.duration_since(said).abs() >= SHORTEST_NEWS);
+        if news {
+            *said = Some(until);
+        }
+        news
     }
 
     fn look(&self) -> Go {
@@ -268,6 +287,11 @@ impl Period {
         concurrency: u64,
     ) {
         let others = self.under_way.saturating_sub(1);
+        // A period that is over at once is over within the second that the header does not tell.
+        let reset = match remaining {
+            0 => reset.map(|reset| reset.max(now.checked_add(SHORTEST).unwrap_or(now))),
+            _ => reset,
+        };
         let same_period = self.told
             && match reset {
                 Some(reset) => reset.duration_since(self.note.resets_at).abs() < SAME_PERIOD,

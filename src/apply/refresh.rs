@@ -64,7 +64,8 @@ pub async fn refresh(
     most: Option<u64>,
     session: Session,
 ) -> Result<Refreshed, ApplyError> {
-    let (queue, others) = oldest(&*session.store, selection, most).await?;
+    let now = (session.options.clock)();
+    let (queue, others) = oldest(&*session.store, selection, most, now).await?;
     if queue.is_empty() {
         return Ok(Refreshed::default());
     }
@@ -84,10 +85,11 @@ async fn oldest(
     store: &dyn Store,
     selection: &Selection,
     most: Option<u64>,
+    now: Timestamp,
 ) -> Result<(VecDeque<Address>, u64), StateError> {
     let most = most.map_or(usize::MAX, |most| usize::try_from(most).unwrap_or(usize::MAX));
     // The newest of the oldest on top, to be pushed out by an older one.
-    let mut heap: BinaryHeap<(Timestamp, Address)> = BinaryHeap::new();
+    let mut heap: BinaryHeap<(Option<Timestamp>, Address)> = BinaryHeap::new();
     let mut others = 0;
     let mut pages = RecordPages::all(store);
     while let Some(page) = pages.next().await? {
@@ -96,7 +98,9 @@ async fn oldest(
             if resting || !selection.contains(&record.address) {
                 continue;
             }
-            heap.push((record.verified_at, record.address));
+            // By a clock that was ahead: nobody knows when.
+            let at = Some(record.verified_at).filter(|at| *at <= now);
+            heap.push((at, record.address));
             if heap.len() > most {
                 heap.pop();
                 others += 1;

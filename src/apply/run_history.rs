@@ -18,6 +18,7 @@ use crate::{
 /// and perhaps some of which the API's answer was known and the commit still under way.
 pub(super) struct RunHistory {
     info: RunInfo,
+    number: u64,
     started_at: Timestamp,
     clock: Clock,
     sender: Arc<RequestSender>,
@@ -34,10 +35,11 @@ struct Pages {
 }
 
 impl RunHistory {
-    pub(super) fn new(session: &Session, sender: Arc<RequestSender>) -> Self {
+    pub(super) fn new(session: &Session, last_run: u64, sender: Arc<RequestSender>) -> Self {
         let Session { info, api_url, options, .. } = session;
         Self {
             info: info.clone(),
+            number: last_run.saturating_add(1),
             started_at: (options.clock)(),
             clock: Arc::clone(&options.clock),
             sender,
@@ -63,13 +65,14 @@ impl RunHistory {
 
     fn writes(&self, stopped: Option<&str>) -> Vec<Write> {
         let RunInfo { id, command, commit, dirty } = self.info.clone();
-        let started_at = self.started_at;
+        let (number, started_at) = (self.number, self.started_at);
         let mut writes: Vec<Write> = self.sender.budget().map(Write::Budget).into_iter().collect();
         if self.sender.has_answered() {
             writes.extend(self.api_url.clone().map(Write::Api));
         }
         writes.push(Write::Run(Box::new(Run {
             id,
+            number,
             command,
             started_at,
             ended_at: (self.clock)(),
@@ -84,7 +87,7 @@ impl RunHistory {
         if !changes.is_empty() {
             pages.parts += 1;
             let part = pages.parts;
-            writes.push(Write::RunPart(Box::new(RunPart { id, started_at, part, changes })));
+            writes.push(Write::RunPart(Box::new(RunPart { id, number, part, changes })));
         }
         writes
     }

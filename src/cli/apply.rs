@@ -6,11 +6,10 @@ use std::{
 use super::{
     approval,
     args::{Amount, ApplyArgs, DataFormat, SelectionArgs},
-    clock_time,
     context::Context,
+    early_end::EarlyEnd,
     execution::{Execution, execute},
     failure::{Failure, status},
-    outage,
     planning::{self, Allowed, PlanRequest},
     rewritten,
     shell_command::ShellCommand,
@@ -112,7 +111,7 @@ fn attempt(context: &Context, args: &ApplyArgs, asks: bool) -> Result<u8, Failur
     if let Some(store) = &store {
         context.check_same_api(&plan.api, &runtime.block_on(store.meta())?)?;
     }
-    if asks && !approval::ask(context, &plan)? {
+    if asks && !approval::ask(context, &runtime, &plan)? {
         context.output.note("nothing was done");
         return Ok(status::FAILED);
     }
@@ -236,13 +235,10 @@ fn print_outcome(
     }
     rewritten::note(context, &outcome.rewritten);
     warn_of_unknown(context, &outcome.unknown, mask);
-    match outcome.stopped {
-        Some(Stop::Budget | Stop::Duration | Stop::Signal) => {
-            let again = again(context, args).to_string();
-            context.output.hint(&clock_time::come_back(outcome.resets_at, &again));
-        }
-        Some(Stop::Outage) => outage::report(context, api, &again(context, args)),
-        Some(Stop::Fatal) | None => {}
+    if let Some(stop) = outcome.stopped {
+        let again = again(context, args);
+        let Outcome { requests, resets_at, .. } = *outcome;
+        EarlyEnd { api, requests, resets_at, again }.report(context, stop);
     }
 }
 

@@ -4,13 +4,14 @@ use std::{
     io::{self, BufRead, Write},
     path::Path,
     sync::Arc,
+    thread,
 };
 
-use tokio::runtime::Runtime;
+use tokio::{runtime::Runtime, sync::oneshot};
 
 use super::{
     args::SelectionArgs, context::Context, failure::Failure, git::Repository,
-    selected_state::SelectedState,
+    selected_state::SelectedState, signals,
 };
 use crate::{
     files,
@@ -93,17 +94,28 @@ pub(super) fn check_fresh(
 }
 
 /// Asks whether to apply the plan.
-pub(super) fn ask(context: &Context, plan: &Plan) -> Result<bool, Failure> {
+pub(super) fn ask(context: &Context, runtime: &Runtime, plan: &Plan) -> Result<bool, Failure> {
     let mut err = context.output.err();
     write!(err, "\n{} Only `yes` is accepted: ", render::question(plan))?;
     err.flush()?;
     drop(err);
-    let mut answer = String::new();
-    io::stdin()
-        .lock()
-        .read_line(&mut answer)
-        .map_err(|error| Failure::new(format!("could not read the answer: {error}")))?;
-    Ok(answer.trim() == "yes")
+    let (answers, answer) = oneshot::channel();
+    // Nothing ends the reading of a terminal; the process does not wait for this thread.
+    thread::spawn(move || {
+        let mut answer = String::new();
+        let read = io::stdin().lock().read_line(&mut answer);
+        let _nobody_waits = answers.send(read.map(|_| answer));
+    });
+    let failed = |error| Failure::new(format!("could not read the answer: {error}"));
+    let answered = runtime.block_on(signals::answered(answer));
+    if answered.is_err() {
+        // The question has no line end.
+        writeln!(context.output.err())?;
+    }
+    match answered? {
+        Ok(read) => Ok(read.map_err(failed)?.trim() == "yes"),
+        Err(_) => Err(Failure::new("could not read the answer")),
+    }
 }
 
 /// Refuses changes that differ from those of the plan that was reviewed.

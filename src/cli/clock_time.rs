@@ -4,9 +4,6 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 
-use super::environment;
-use crate::render::humanize;
-
 /// The time of day at `at`: `14:05`, or `2026-12-04 00:05` on another day than `now`. Rounded up to a minute,
 /// so that it is not too early.
 pub(super) fn time_of_day(at: Timestamp, now: Timestamp, zone: &TimeZone) -> String {
@@ -22,20 +19,13 @@ pub(super) fn time_of_day(at: Timestamp, now: Timestamp, zone: &TimeZone) -> Str
 
 /// How long it is from `now` until `at`.
 pub(super) fn from_now(at: Timestamp, now: Timestamp) -> Duration {
-    Duration::try_from(at.duration_since(now)).unwrap_or_default()
+    whole_seconds(Duration::try_from(at.duration_since(now)).unwrap_or_default())
 }
 
-/// When a command that stopped early is to be run again, and how.
-pub(super) fn come_back(resets_at: Option<Timestamp>, command: &str) -> String {
-    let now = environment::now();
-    match resets_at.filter(|at| *at > now) {
-        Some(at) => format!(
-            "the API takes requests again at {} (in {}): run this again then: {command}",
-            time_of_day(at, now, &environment::zone()),
-            humanize::duration(from_now(at, now)),
-        ),
-        None => format!("the state is right; run this again to go on: {command}"),
-    }
+/// Rounded up to a second: who comes back then is not too early.
+pub(super) fn whole_seconds(duration: Duration) -> Duration {
+    let more = u64::from(duration.subsec_nanos() > 0);
+    Duration::from_secs(duration.as_secs().saturating_add(more))
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use serde_json::json;
 
 use super::{
     args::GlobalOptions,
-    clock_time::time_of_day,
+    clock_time::{time_of_day, whole_seconds},
     environment, failure,
     json_log::{Level, LogLine},
     output::Output,
@@ -416,7 +416,7 @@ impl Reporter for Progress {
             Event::Waiting { why, pause, until } => {
                 if matches!(self.display, Display::Lines(_)) {
                     let until = time_of_day(*until, environment::now(), &environment::zone());
-                    let pause = humanize::duration(*pause);
+                    let pause = humanize::duration(whole_seconds(*pause));
                     self.say(&match why {
                         WaitReason::Budget => {
                             format!("  waiting for the budget until {until} ({pause})")
@@ -432,7 +432,7 @@ impl Reporter for Progress {
                     "  stopping: requests under way are awaited (once more to stop at once)"
                 }
                 Stop::Budget if self.is_asked_to_wait() => {
-                    "  stopping: the API asks to wait longer than --max-wait allows"
+                    "  stopping: the API asks for a pause, and takes no request before its end"
                 }
                 Stop::Budget => "  stopping: the budget of requests is used up",
                 Stop::Duration => "  stopping: the time is over",

@@ -8,17 +8,16 @@ use tokio::runtime::Runtime;
 
 use super::{
     args::{Bounds, DataFormat, RefreshArgs, Target},
-    clock_time,
     context::Context,
+    early_end::EarlyEnd,
     failure::{Failure, status},
-    outage,
     progress::Progress,
     rewritten,
     selected_state::SelectedState,
     signals, targets,
 };
 use crate::{
-    apply::{self, Refreshed, Session, Stop, Stopper},
+    apply::{self, Refreshed, Session, Stopper},
     manifest::Project,
     model::Endpoint,
     render::humanize,
@@ -135,11 +134,10 @@ fn tell(context: &Context, found: &Refreshed, api: &Endpoint, targets: &[Target]
     let mask = context.output.masks_err();
     if let Some(fatal) = &found.fatal {
         context.output.failure(&fatal.into());
-    } else if found.stopped == Some(Stop::Outage) {
-        outage::report(context, api, &context.command("refresh").targets(targets, mask));
-    } else if found.exit_status() == status::STOPPED {
-        let command = context.command("refresh").targets(targets, mask);
-        context.output.hint(&clock_time::come_back(found.resets_at, &command.to_string()));
+    } else if let Some(stop) = found.stopped.filter(|_| found.exit_status() != status::DONE) {
+        let again = context.command("refresh").targets(targets, mask);
+        let Refreshed { requests, resets_at, .. } = *found;
+        EarlyEnd { api, requests, resets_at, again }.report(context, stop);
     } else if !found.gone.is_empty() || !found.changed.is_empty() {
         context.output.hint(&context.command("plan").targets(targets, mask).to_string());
     }

@@ -19,7 +19,7 @@ pub(super) fn announce(context: &Context, format: DataFormat, text: &str, docume
     context.output.warn_if_lost(written);
 }
 
-/// Waits for Ctrl-C or SIGTERM.
+/// Waits for Ctrl-C, SIGTERM, SIGHUP or SIGQUIT.
 pub(super) async fn until_stopped() -> Result<(), Failure> {
     let stopper = Stopper::default();
     let stopped = stopper.clone();

@@ -1,11 +1,71 @@
-//! Ctrl-C and SIGTERM: the first one stops in good order, the second one at once.
+//! Ctrl-C, SIGTERM, SIGHUP and SIGQUIT: the first one stops in good order, the second one at once.
+//!
+//! A SIGHUP that is ignored when the program starts stays ignored (`nohup`). Any other signal that ends a process does so
+//! at once; the intents remain.
 
-use std::future::Future;
+use std::{
+    future::{Future, poll_fn},
+    io,
+    task::Poll,
+    time::{Duration, Instant},
+};
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    sync::{Mutex, MutexGuard},
+};
 
 use super::failure::{Failure, status};
 use crate::apply::{Stop, Stopper};
+
+/// Signals that come this close together are one: `timeout` and runners of CI send theirs to a process and again to its
+/// group, systemd sends SIGHUP right after SIGTERM, and a shell that is closed sends one before the kernel does.
+const AT_ONCE: Duration = Duration::from_millis(200);
+
+/// Listens from the first time on to the end of the process: a signal between two parts of a command counts for the next.
+static LISTENING: Mutex<Option<Signals>> = Mutex::const_new(None);
+
+struct Signals(Vec<Signal>);
+
+impl Signals {
+    fn listen() -> io::Result<Self> {
+        let mut kinds = vec![SignalKind::interrupt(), SignalKind::terminate(), SignalKind::quit()];
+        if !hangup_is_ignored() {
+            kinds.push(SignalKind::hangup());
+        }
+        kinds.into_iter().map(signal).collect::<io::Result<_>>().map(Self)
+    }
+
+    async fn next(&mut self) {
+        poll_fn(|context| {
+            let came = self.0.iter_mut().any(|signal| signal.poll_recv(context).is_ready());
+            if came { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+    }
+}
+
+/// The signals, listened to from now on.
+struct Listening(MutexGuard<'static, Option<Signals>>);
+
+impl Listening {
+    async fn start() -> Result<Self, Failure> {
+        let mut signals = LISTENING.lock().await;
+        if signals.is_none() {
+            let listening = Signals::listen()
+                .map_err(|error| Failure::new(format!("could not listen for signals: {error}")))?;
+            *signals = Some(listening);
+        }
+        Ok(Self(signals))
+    }
+
+    async fn next(&mut self) {
+        match &mut *self.0 {
+            Some(signals) => signals.next().await,
+            None => std::future::pending().await,
+        }
+    }
+}
 
 /// Runs `work`. The first signal stops `stopper`, and `work` ends soon after. The second signal drops
 /// `work` at once: the state keeps the intents of the requests under way.
@@ -13,21 +73,85 @@ pub(super) async fn run_until_signalled<T>(
     stopper: Stopper,
     work: impl Future<Output = T>,
 ) -> Result<T, Failure> {
+    let mut signals = Listening::start().await?;
     tokio::pin!(work);
-    let failed = |error| Failure::new(format!("could not listen for signals: {error}"));
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
-    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
-    let mut signals = 0;
+    let mut first: Option<Instant> = None;
     loop {
         tokio::select! {
+            // A signal that has come already is seen before the first request.
+            biased;
+            () = signals.next() => {}
             result = &mut work => return Ok(result),
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
         }
-        signals += 1;
-        if signals == 2 {
-            return Err(Failure::new("stopped at once").status(status::STOPPED));
+        match first {
+            None => first = Some(Instant::now()),
+            Some(first) if first.elapsed() < AT_ONCE => {}
+            Some(_) => return Err(Failure::new("stopped at once").status(status::STOPPED)),
         }
         stopper.stop(Stop::Signal);
+    }
+}
+
+/// Waits for the answer to a question. A signal ends the question.
+pub(super) async fn answered<T>(answer: impl Future<Output = T>) -> Result<T, Failure> {
+    let mut signals = Listening::start().await?;
+    tokio::select! {
+        biased;
+        () = signals.next() => {
+            Err(Failure::new("stopped by a signal").help("nothing was done").status(status::STOPPED))
+        }
+        answer = answer => Ok(answer),
+    }
+}
+
+/// Whether whoever started the program made it ignore SIGHUP. Where that cannot be seen, it did not.
+fn hangup_is_ignored() -> bool {
+    ignored().is_some_and(|mask| has_hangup(&mask))
+}
+
+/// The mask of ignored signals, in hexadecimal digits.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn ignored() -> Option<String> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    status.lines().find_map(|line| line.strip_prefix("SigIgn:")).map(str::to_owned)
+}
+
+/// The same from `ps` of macOS and the BSDs: to ask the system itself needs `unsafe`.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn ignored() -> Option<String> {
+    let id = std::process::id().to_string();
+    let asked =
+        std::process::Command::new("/bin/ps").args(["-o", "sigignore=", "-p", &id]).output();
+    String::from_utf8(asked.ok()?.stdout).ok()
+}
+
+/// Whether SIGHUP, the signal number 1, is in a mask.
+fn has_hangup(mask: &str) -> bool {
+    mask.trim()
+        .chars()
+        .next_back()
+        .and_then(|digit| digit.to_digit(16))
+        .is_some_and(|low| low & 1 == 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lowest_bit_of_the_mask_of_ignored_signals_is_that_of_a_hangup() {
+        for (mask, ignored) in [
+            ("\t0000000000000001", true),
+            ("\t0000000000001001", true),
+            ("00000003\n", true),
+            ("f", true),
+            ("\t0000000000000000", false),
+            ("\t0000000000001006", false),
+            ("80000000", false),
+            ("", false),
+            ("-", false),
+        ] {
+            assert_eq!(has_hangup(mask), ignored, "{mask:?}");
+        }
     }
 }

@@ -438,9 +438,9 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_cut_off_record_has_no_parts() {
-        let record = Record {
+    /// Full of everything that a record can have.
+    fn full() -> Record {
+        Record {
             address: Address::parse("a@v").expect("valid"),
             kind: Kind::Agent,
             id: MessageId::new("an-id"),
@@ -454,8 +454,30 @@ mod tests {
             drift: Some(Drift::Gone),
             superseded: None,
             intent: Some(ChangeIntent::Delete { at: Timestamp::UNIX_EPOCH }),
+        }
+    }
+
+    #[test]
+    fn what_a_record_does_not_have_takes_no_byte() {
+        let plain = Record {
+            drift: None,
+            intent: None,
+            answered_text: None,
+            restored: None,
+            content: Content { text: "Hi".into(), from: Sender::Group("g".to_owned()) },
+            ..full()
         };
-        let bytes = packed(&record);
+        // Flags, sender, id, three times, text.
+        assert_eq!(packed(&plain).len(), 1 + 2 + 6 + 3 + 2);
+        let answered_text = Some(TextThere::of("Hi!", "Hi"));
+        // A second byte of flags, a length, quotes.
+        let answered = Record { answered_text, ..plain.clone() };
+        assert_eq!(packed(&answered).len(), packed(&plain).len() + 1 + 1 + 5);
+    }
+
+    #[test]
+    fn a_cut_off_record_has_no_parts() {
+        let bytes = packed(&full());
         for length in 0..bytes.len() {
             assert!(PackedRecord::read(&bytes[..length]).is_err(), "{length} bytes");
         }

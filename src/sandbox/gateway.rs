@@ -1,6 +1,9 @@
 //! What stands between a client and the API on a bad day: a gateway that answers in its place, or wraps its answers.
 
-use std::io::{self, Write};
+use std::{
+    io::{self, Write},
+    time::Duration,
+};
 
 use axum::{
     body::Body,
@@ -10,6 +13,8 @@ use flate2::{
     Compression,
     write::{GzEncoder, ZlibEncoder},
 };
+
+use jiff::{Timestamp, fmt::rfc2822};
 
 /// Something that servers and gateways do, and that a client has to live with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +41,18 @@ pub enum Fault {
     Deflate,
     /// Answers that begin with a byte order mark.
     Bom,
+    /// The reset of the budget as seconds since 1970.
+    ResetEpoch,
+    /// The reset of the budget as an HTTP date.
+    ResetDate,
+    /// The reset of the budget with a unit.
+    ResetUnit,
+    /// No reset of the budget.
+    ResetNone,
+    /// A reset of the budget in a month.
+    ResetFar,
+    /// A 503 that says when to come back.
+    RetryAfter,
     /// No client is known to those who give access tokens.
     InvalidClient,
     /// The app of every client lacks a scope.
@@ -46,7 +63,7 @@ pub enum Fault {
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 20] = [
         Self::NoRoute,
         Self::EmptyNotFound,
         Self::NotFoundPage,
@@ -58,6 +75,12 @@ impl Fault {
         Self::Gzip,
         Self::Deflate,
         Self::Bom,
+        Self::ResetEpoch,
+        Self::ResetDate,
+        Self::ResetUnit,
+        Self::ResetNone,
+        Self::ResetFar,
+        Self::RetryAfter,
         Self::InvalidClient,
         Self::InvalidScope,
         Self::ExpiredToken,
@@ -77,6 +100,12 @@ impl Fault {
             Self::Gzip => "answers compressed with gzip",
             Self::Deflate => "answers compressed with deflate",
             Self::Bom => "answers that begin with a byte order mark",
+            Self::ResetEpoch => "the reset of the budget as seconds since 1970",
+            Self::ResetDate => "the reset of the budget as an HTTP date",
+            Self::ResetUnit => "the reset of the budget with a unit: 1200s",
+            Self::ResetNone => "no reset of the budget",
+            Self::ResetFar => "a reset of the budget in 30 days",
+            Self::RetryAfter => "503 with Retry-After: 5",
             Self::InvalidClient => "no access token: 401, `invalid_client`",
             Self::InvalidScope => "no access token: 400, `invalid_scope`",
             Self::ExpiredToken => "401 to every access token",
@@ -97,6 +126,12 @@ impl Fault {
             Self::Gzip => "gzip",
             Self::Deflate => "deflate",
             Self::Bom => "bom",
+            Self::ResetEpoch => "reset-epoch",
+            Self::ResetDate => "reset-date",
+            Self::ResetUnit => "reset-unit",
+            Self::ResetNone => "reset-none",
+            Self::ResetFar => "reset-far",
+            Self::RetryAfter => "retry-after",
             Self::InvalidClient => "invalid-client",
             Self::InvalidScope => "invalid-scope",
             Self::ExpiredToken => "expired-token",
@@ -115,12 +150,17 @@ impl Fault {
             Self::LoginPage => (StatusCode::OK, "text/html", page("Please log in")),
             Self::Redirect => (StatusCode::FOUND, "", String::new()),
             Self::BadGateway => (StatusCode::BAD_GATEWAY, "text/html", page("502 Bad Gateway")),
-            Self::Unavailable => {
+            Self::Unavailable | Self::RetryAfter => {
                 (StatusCode::SERVICE_UNAVAILABLE, "text/html", page("503 Service Unavailable"))
             }
             Self::Gzip
             | Self::Deflate
             | Self::Bom
+            | Self::ResetEpoch
+            | Self::ResetDate
+            | Self::ResetUnit
+            | Self::ResetNone
+            | Self::ResetFar
             | Self::InvalidClient
             | Self::InvalidScope
             | Self::ExpiredToken => return None,
@@ -134,7 +174,26 @@ impl Fault {
             let login = HeaderValue::from_static("https://login.example.com/");
             response.headers_mut().insert(header::LOCATION, login);
         }
+        if self == Self::RetryAfter {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+        }
         Some(response)
+    }
+
+    /// How the header tells that the budget is reset in `left`; the outer `None` if this fault is not about it.
+    pub(super) fn reset(self, now: Timestamp, left: Duration) -> Option<Option<String>> {
+        const MONTH: u64 = 30 * 86_400;
+        let at = now.checked_add(left).unwrap_or(now);
+        match self {
+            Self::ResetEpoch => Some(Some(at.as_second().to_string())),
+            Self::ResetDate => {
+                Some(rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&at).ok())
+            }
+            Self::ResetUnit => Some(Some(format!("{}s", left.as_secs()))),
+            Self::ResetNone => Some(None),
+            Self::ResetFar => Some(Some(MONTH.to_string())),
+            _ => None,
+        }
     }
 
     /// The bytes of an answer as the client gets them, and how they are encoded.

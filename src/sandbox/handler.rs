@@ -38,6 +38,7 @@ pub(super) struct HandledRequest {
     pub(super) request_id: String,
     pub(super) reply: Reply,
     pub(super) budget: Option<BudgetReading>,
+    pub(super) at: Timestamp,
     /// The connection is closed instead of an answer.
     pub(super) dropped: bool,
     /// What becomes of the answer on its way.
@@ -208,7 +209,7 @@ impl Handler {
         };
         let status = reply.status.to_string();
         inner.counts.add(operation, if dropped { "dropped" } else { &status });
-        HandledRequest { request_id, reply, budget, dropped, wrapped }
+        HandledRequest { request_id, reply, budget, at: now, dropped, wrapped }
     }
 }
 

@@ -255,8 +255,12 @@ fn respond(reply: Reply, handled: Option<&HandledRequest>) -> Response<Body> {
             headers.insert("x-sib-ratelimit-limit", reading.limit.unwrap_or_default().into());
             headers
                 .insert("x-sib-ratelimit-remaining", reading.remaining.unwrap_or_default().into());
-            let reset = reading.reset.unwrap_or_default().as_secs();
-            headers.insert("x-sib-ratelimit-reset", reset.into());
+            let left = reading.reset.unwrap_or_default();
+            let told = handled.wrapped.iter().find_map(|fault| fault.reset(handled.at, left));
+            let told = told.unwrap_or_else(|| Some(left.as_secs().to_string()));
+            if let Some(reset) = told.and_then(|reset| HeaderValue::try_from(reset).ok()) {
+                headers.insert("x-sib-ratelimit-reset", reset);
+            }
         }
     }
     response

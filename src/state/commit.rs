@@ -35,11 +35,18 @@ pub(super) fn apply(
                 Some(value.map_err(StateError::unstorable("a record"))?)
             }
             Write::Intend(intent) => Some(encode(key, intent, "an intent")?),
-            Write::Run(run) => Some(encode(key, run, "a run")?),
+            Write::Run(run) => {
+                next.meta.last_run = next.meta.last_run.max(run.number);
+                Some(encode(key, run, "a run")?)
+            }
             Write::RunPart(part) => Some(encode(key, part, "a part of a run")?),
             Write::Remove(_) | Write::Settle(_) => None,
             Write::Budget(note) => {
                 next.meta.budget = Some(*note);
+                continue;
+            }
+            Write::ForgetBudget => {
+                next.meta.budget = None;
                 continue;
             }
             Write::Api(api) => {

@@ -90,6 +90,7 @@ impl StateHeader {
                 records: 0,
                 digest: Digest::default(),
                 created_at: now,
+                last_run: 0,
                 budget: None,
                 api: None,
             },

@@ -46,6 +46,7 @@ impl<'a> After<'a> {
                 Write::Intend(_)
                 | Write::Settle(_)
                 | Write::Budget(_)
+                | Write::ForgetBudget
                 | Write::Run(_)
                 | Write::RunPart(_)
                 | Write::Api(_)

@@ -2,7 +2,6 @@
 
 use std::ops::Bound;
 
-use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::model::masked_name;
@@ -84,14 +83,14 @@ impl Table {
     }
 }
 
-/// Runs are kept in the order of their start; the id makes the key unique.
+/// Runs are kept in the order in which they began; the id makes the key unique.
 pub(super) fn run_name(run: &Run) -> Vec<u8> {
-    name_of(run.started_at, run.id)
+    name_of(run.number, run.id)
 }
 
 /// The parts of a run lie together, in their order.
 pub(super) fn part_name(part: &RunPart) -> Vec<u8> {
-    let mut name = name_of(part.started_at, part.id);
+    let mut name = name_of(part.number, part.id);
     name.extend_from_slice(&part.part.to_be_bytes());
     name
 }
@@ -104,10 +103,9 @@ pub(super) fn parts_of(run: &Run) -> (Bound<Vec<u8>>, Bound<Vec<u8>>) {
     (Bound::Included(first), Bound::Excluded(end))
 }
 
-fn name_of(started_at: Timestamp, id: Uuid) -> Vec<u8> {
-    // Flipping the sign bit makes the bytes sort like the numbers.
-    let start = started_at.as_nanosecond() as u128 ^ (1 << 127);
-    let mut name = start.to_be_bytes().to_vec();
+fn name_of(number: u64, id: Uuid) -> Vec<u8> {
+    // The bytes sort like the numbers.
+    let mut name = number.to_be_bytes().to_vec();
     name.extend_from_slice(id.as_bytes());
     name
 }
@@ -121,7 +119,9 @@ pub(super) fn at(write: &Write) -> Option<(Table, Vec<u8>)> {
         Write::Settle(address) => (Table::Intents, address.as_str().as_bytes().to_vec()),
         Write::Run(run) => (Table::Runs, run_name(run)),
         Write::RunPart(part) => (Table::RunParts, part_name(part)),
-        Write::Budget(_) | Write::Api(_) | Write::Restore { .. } => return None,
+        Write::Budget(_) | Write::ForgetBudget | Write::Api(_) | Write::Restore { .. } => {
+            return None;
+        }
     };
     Some((table, table.key(&name)))
 }

@@ -23,6 +23,8 @@ pub struct Meta {
     pub digest: Digest,
     /// When the state was made.
     pub created_at: Timestamp,
+    /// The highest [`Run::number`] in the history.
+    pub last_run: u64,
     /// The API's budget as last heard.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub budget: Option<BudgetNote>,
@@ -58,6 +60,8 @@ impl TryFrom<String> for Digest {
 pub struct Run {
     /// Its own id; intents name it.
     pub id: Uuid,
+    /// Its place in the history: one more than [`Meta::last_run`] when it began. Clocks say nothing of the order.
+    pub number: u64,
     /// The command: `apply`, `refresh`, `state mv`.
     pub command: String,
     /// When it started.
@@ -72,7 +76,7 @@ pub struct Run {
     pub dirty: bool,
     /// How many requests it made.
     pub requests: u64,
-    /// Why it ended early: `budget`, `duration`, `signal`, `fatal`; `killed` while it is under
+    /// Why it ended early: `budget`, `duration`, `signal`, `outage`, `fatal`; `killed` while it is under
     /// way, and so for good if it never came to its end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stopped: Option<String>,
@@ -88,8 +92,8 @@ pub struct Run {
 pub struct RunPart {
     /// [`Run::id`].
     pub id: Uuid,
-    /// [`Run::started_at`].
-    pub started_at: Timestamp,
+    /// [`Run::number`].
+    pub number: u64,
     /// The parts of a run are put together in the order of this.
     pub part: u32,
     /// The changes.
@@ -142,6 +146,8 @@ pub enum Write {
     Settle(Address),
     /// Notes the budget. Alone, it does not raise the serial.
     Budget(BudgetNote),
+    /// Drops what is known of the budget. Alone, it does not raise the serial.
+    ForgetBudget,
     /// Adds a run to the history, or replaces it. Alone, it does not raise the serial.
     Run(Box<Run>),
     /// Adds changes to a run. Alone, it does not raise the serial.

@@ -1,8 +1,16 @@
-//! Ctrl-C, SIGTERM, SIGKILL.
+//! Ctrl-C, SIGTERM, SIGHUP, SIGQUIT, SIGKILL, and a terminal that is closed.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::BTreeSet,
+    fs::File,
+    io::{Read as _, Write as _},
+    os::fd::OwnedFd,
+    process::{Child, Command, Stdio},
+    thread,
+    time::Duration,
+};
 
-use crate::support::{Project, Sandbox, Waiting, until};
+use crate::support::{Project, Running, Sandbox, Waiting, run_as, until};
 
 const MESSAGES: usize = 12;
 
@@ -18,7 +26,7 @@ fn each_once(sandbox: &Sandbox) {
 
 #[test]
 fn an_interrupted_run_awaits_what_is_under_way_and_the_next_completes_it() {
-    for signal in ["INT", "TERM"] {
+    for signal in ["INT", "TERM", "HUP", "QUIT"] {
         let (project, sandbox) = slow();
         let running = project.with(&sandbox, "apply --yes --format json").start();
         until("three messages were created", || sandbox.created().len() >= 3);
@@ -42,20 +50,189 @@ fn an_interrupted_run_awaits_what_is_under_way_and_the_next_completes_it() {
 
 #[test]
 fn a_second_signal_stops_at_once_and_what_was_under_way_is_unknown() {
-    let (project, sandbox) = (Project::many(MESSAGES), Sandbox::with("--latency 30s"));
-    let running = project.with(&sandbox, "apply --yes").start();
-    until("a request is under way", || !sandbox.created().is_empty());
-    running.signal("INT");
-    // Both must be seen: the system merges signals that wait.
-    std::thread::sleep(std::time::Duration::from_millis(300));
-    running.signal("INT");
-    let ran = running.wait();
-    assert_eq!(ran.status, 4, "{ran:?}");
-    ran.warns(&["stopped at once", "state resolve"]);
+    for (first, second) in [("INT", "INT"), ("HUP", "HUP"), ("HUP", "TERM"), ("TERM", "HUP")] {
+        let (project, sandbox) = (Project::many(MESSAGES), Sandbox::with("--latency 30s"));
+        let running = project.with(&sandbox, "apply --yes").start();
+        until("a request is under way", || !sandbox.created().is_empty());
+        running.signal(first);
+        // Both must be seen: signals that come together are one.
+        thread::sleep(Duration::from_millis(400));
+        running.signal(second);
+        let ran = running.wait();
+        assert_eq!(ran.status, 4, "{ran:?}");
+        ran.warns(&["stopped at once", "state resolve"]);
+        let planned = project.planned("");
+        let unknown = planned.iter().filter(|(action, ..)| action == "unknown").count();
+        assert_eq!(unknown, sandbox.created().len());
+        assert_eq!(planned.len(), MESSAGES);
+    }
+}
+
+/// Sends signals one right after the other.
+fn signal_all(running: &Running, names: &str) {
+    let script = format!("for name in {names}; do kill -s $name {}; done", running.id());
+    assert!(Command::new("bash").args(["-c", &script]).status().expect("bash").success());
+}
+
+#[test]
+fn signals_that_come_together_are_one_and_what_was_under_way_is_recorded() {
+    // As `timeout`, systemd (SendSIGHUP=) and a runner that signals each process of a job do.
+    for names in ["TERM TERM", "TERM HUP", "HUP HUP", "INT TERM TERM"] {
+        let (project, sandbox) = slow();
+        let running = project.with(&sandbox, "apply --yes --format json").start();
+        until("three messages were created", || sandbox.created().len() >= 3);
+        signal_all(&running, names);
+        let document = running.exits(3).json();
+        assert_eq!(document["applied"], sandbox.created().len(), "{names}");
+        assert_eq!(document["unknown"], serde_json::json!([]), "{names}");
+    }
+}
+
+#[test]
+fn a_hangup_that_is_ignored_when_it_starts_stops_nothing() {
+    let (project, sandbox) = slow();
+    let script = r#"trap '' HUP; exec "$0" apply --yes"#;
+    let shell = ["-c", script, env!("CARGO_BIN_EXE_pushsync")];
+    let running = run_as(Command::new("sh"), project.path(), shell)
+        .env("BREVO_BASE_URL", sandbox.base_url())
+        .env("BREVO_API_KEY", "any")
+        .start();
+    until("some were created", || sandbox.created().len() >= 2);
+    running.signal("HUP");
+    thread::sleep(Duration::from_millis(300));
+    running.signal("HUP");
+    running.exits(0);
+    project.is_settled();
+    each_once(&sandbox);
+}
+
+#[test]
+fn each_command_that_sends_or_serves_ends_well_when_its_terminal_hangs_up() {
+    let (project, sandbox) = slow();
+    project.apply(&sandbox);
+    let running = project.with(&sandbox, "refresh --format json").start();
+    until("it asks", || sandbox.counts()[1] > 0);
+    running.signal("HUP");
+    let refreshed = running.exits(3).json();
+    assert_eq!(refreshed["stopped"], "signal");
+    assert_eq!(refreshed["verified"], sandbox.counts()[1]);
+
+    let running = project.with(&sandbox, "presence --from liz").start();
+    until("the agent is online", || sandbox.answered("201") == 1);
+    running.signal("HUP");
+    running.exits(0).says(&["1 ping answered"]);
+
+    for (command, says) in
+        [("sandbox --port 0", "listening on"), ("preview --port 0", "preview on")]
+    {
+        let serving = project.run(command).start();
+        until("it runs", || std::path::Path::new(&format!("/proc/{}", serving.id())).exists());
+        thread::sleep(Duration::from_millis(700));
+        serving.signal("HUP");
+        serving.exits(0).says(&[says]);
+    }
+}
+
+/// A terminal, and the program on it as the leader of its session.
+struct Terminal {
+    child: Child,
+    master: File,
+    said: Vec<u8>,
+}
+
+impl Terminal {
+    fn start(project: &Project, sandbox: &Sandbox, args: &str) -> Self {
+        let nix::pty::OpenptyResult { master: inherited, slave } =
+            nix::pty::openpty(None, None).expect("a terminal");
+        // The copy is not for other processes: nobody else keeps the terminal open.
+        let master = inherited.try_clone().map(File::from).expect("a descriptor");
+        drop(inherited);
+        let end = |slave: &OwnedFd| Stdio::from(slave.try_clone().expect("a descriptor"));
+        let child = Command::new("setsid")
+            .args(["--ctty", env!("CARGO_BIN_EXE_pushsync"), "--color", "never"])
+            .args(args.split_whitespace())
+            .current_dir(project.path())
+            .env("BREVO_BASE_URL", sandbox.base_url())
+            .env("BREVO_API_KEY", "any")
+            .stdin(end(&slave))
+            .stdout(end(&slave))
+            .stderr(end(&slave))
+            .spawn()
+            .expect("it starts");
+        Self { child, master, said: Vec::new() }
+    }
+
+    fn asks(&mut self) {
+        until("it asks", || {
+            let mut bytes = [0; 4096];
+            let read = self.master.read(&mut bytes).unwrap_or(0);
+            self.said.extend_from_slice(&bytes[..read]);
+            String::from_utf8_lossy(&self.said).contains("Only `yes` is accepted")
+        });
+    }
+
+    /// Closes it: the system sends SIGHUP, and nothing can be read or written any more.
+    fn close(self) -> i32 {
+        let Self { mut child, master, .. } = self;
+        drop(master);
+        ended(&mut child)
+    }
+}
+
+fn ended(child: &mut Child) -> i32 {
+    let mut status = None;
+    until("it ends", || {
+        status = child.try_wait().expect("it can be waited for");
+        status.is_some()
+    });
+    status.and_then(|status| status.code()).unwrap_or(-1)
+}
+
+#[test]
+fn a_run_whose_terminal_is_closed_records_what_was_under_way() {
+    let (project, sandbox) = slow();
+    let terminal = Terminal::start(&project, &sandbox, "apply --yes");
+    until("three messages were created", || sandbox.created().len() >= 3);
+    assert_eq!(terminal.close(), 3);
     let planned = project.planned("");
-    let unknown = planned.iter().filter(|(action, ..)| action == "unknown").count();
-    assert_eq!(unknown, sandbox.created().len());
-    assert_eq!(planned.len(), MESSAGES);
+    assert!(planned.iter().all(|(action, ..)| action == "create"), "{planned:?}");
+    assert_eq!(planned.len() + sandbox.created().len(), MESSAGES);
+    project.apply(&sandbox);
+    each_once(&sandbox);
+}
+
+#[test]
+fn a_question_ends_with_a_signal_or_with_its_terminal_and_nothing_is_sent() {
+    let (project, sandbox) = (Project::note("one"), Sandbox::start());
+    project.apply(&sandbox);
+    let before = sandbox.created().len();
+    project.rewrite("messages: { note: { from: support, to: ada, text: two } }");
+    // After a refresh too, whose requests were awaited.
+    for args in ["apply", "apply --refresh"] {
+        for signal in ["\u{3}", "\u{1c}", "TERM", "close"] {
+            let mut terminal = Terminal::start(&project, &sandbox, args);
+            terminal.asks();
+            let status = match signal {
+                "close" => terminal.close(),
+                "TERM" => {
+                    let id = terminal.child.id().to_string();
+                    Command::new("kill").args(["-s", signal, &id]).status().expect("sent");
+                    ended(&mut terminal.child)
+                }
+                key => {
+                    terminal.master.write_all(key.as_bytes()).expect("typed");
+                    ended(&mut terminal.child)
+                }
+            };
+            // A terminal that is gone gives no answer, which may be seen before the signal is.
+            assert!(
+                status == 3 || (signal == "close" && status == 1),
+                "{args} {signal:?}: {status}"
+            );
+        }
+    }
+    assert_eq!(sandbox.created().len(), before);
+    project.plans("update", "note", "text");
 }
 
 #[test]
@@ -96,7 +273,7 @@ fn presence_and_the_sandbox_end_well_when_they_are_told_to() {
     running.exits(0).says(&["1 ping answered"]);
     let serving = project.run("sandbox --port 0").start();
     until("it runs", || std::path::Path::new(&format!("/proc/{}", serving.id())).exists());
-    std::thread::sleep(std::time::Duration::from_millis(500));
+    thread::sleep(Duration::from_millis(500));
     serving.signal("TERM");
     serving.exits(0).says(&["listening on http://127.0.0.1:"]);
 }

@@ -32,3 +32,12 @@ fn the_page_about_the_sandbox_lists_every_fault() {
         assert!(page.contains(&shown), "docs/sandbox.md has no line {shown}");
     }
 }
+
+#[test]
+fn the_page_about_the_sandbox_lists_every_rule_of_normalise() {
+    let page = read(&root().join("docs/sandbox.md"));
+    for rule in pushsync::sandbox::Rule::names() {
+        let line = format!("| `{rule}` | ");
+        assert!(page.contains(&line), "docs/sandbox.md has no line {line}");
+    }
+}

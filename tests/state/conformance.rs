@@ -4,7 +4,7 @@ use std::ops::Bound;
 
 use pushsync::{
     model::{Kind, MessageId, Superseded},
-    state::{Digest, StateError, Store, Write},
+    state::{Digest, Run, StateError, Store, Write},
 };
 
 use super::support::*;
@@ -136,6 +136,23 @@ pub(crate) async fn the_serial_rises_with_records_and_intents_only(store: &dyn S
     assert_eq!(store.meta().await.expect("answers").budget, Some(budget(7)));
 }
 
+pub(crate) async fn a_budget_that_is_forgotten_is_gone_and_nothing_else_is(store: &dyn Store) {
+    let before = store.commit(vec![put("a@v", "x"), Write::Budget(budget(0))]).await;
+    let before = before.expect("commits");
+    let after = store.commit(vec![Write::ForgetBudget, log(1)]).await.expect("commits");
+    assert_eq!((before.budget, after.budget), (Some(budget(0)), None));
+    assert_eq!((after.serial, after.records), (before.serial, before.records));
+    let again = store.commit(vec![Write::ForgetBudget, Write::Budget(budget(5))]).await;
+    assert_eq!(again.expect("commits").budget, Some(budget(5)), "the last write counts");
+}
+
+pub(crate) async fn the_highest_number_of_a_run_is_known(store: &dyn Store) {
+    for (number, last) in [(8, 4), (2, 4), (6, 4), (10, 5)] {
+        let meta = store.commit(vec![log(number)]).await.expect("commits");
+        assert_eq!(meta.last_run, last, "after run {number}");
+    }
+}
+
 pub(crate) async fn intents_stay_until_they_are_settled(store: &dyn Store) {
     store.commit(vec![intend("b@v"), intend("a@v")]).await.expect("commits");
     let found = store.intents().await.expect("answers");
@@ -163,6 +180,26 @@ pub(crate) async fn a_run_has_the_changes_that_were_added_to_it(store: &dyn Stor
     assert_eq!(store.meta().await.expect("answers").serial, serial);
     let verified = store.verify().await.expect("answers");
     assert_eq!((verified.runs, verified.problems), (2, vec![]));
+}
+
+pub(crate) async fn the_runs_that_began_last_come_first_whatever_their_clock_says(
+    store: &dyn Store,
+) {
+    let at = |number, started_at| Run {
+        number,
+        started_at,
+        ..run(u32::try_from(number).expect("small"))
+    };
+    let ahead = at(1, time(400 * 86_400));
+    for run in [&ahead, &at(2, time(5)), &at(3, time(-7))] {
+        store.commit(vec![Write::Run(Box::new(run.clone()))]).await.expect("commits");
+    }
+    // A run is written with each of its commits.
+    store.commit(vec![Write::Run(Box::new(ahead.clone()))]).await.expect("commits");
+    assert_eq!(
+        store.runs(9).await.expect("answers"),
+        [at(3, time(-7)), at(2, time(5)), ahead.clone()]
+    );
 }
 
 pub(crate) async fn the_newest_runs_come_first(store: &dyn Store) {
@@ -265,6 +302,9 @@ macro_rules! conformance {
             the_digest_depends_on_contents_not_on_the_way,
             the_serial_rises_with_records_and_intents_only,
             intents_stay_until_they_are_settled,
+            the_runs_that_began_last_come_first_whatever_their_clock_says,
+            a_budget_that_is_forgotten_is_gone_and_nothing_else_is,
+            the_highest_number_of_a_run_is_known,
             the_newest_runs_come_first,
             a_run_has_the_changes_that_were_added_to_it,
             verify_counts_everything,

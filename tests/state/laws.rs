@@ -24,6 +24,7 @@ fn write() -> impl Strategy<Value = Write> {
         1 => (0..9_u32).prop_map(log),
         1 => (0..9_u32, 1..4_u32).prop_map(|(run, at)| part(run, at, "update")),
         1 => (0..100_u64).prop_map(|left| Write::Budget(budget(left))),
+        1 => Just(Write::ForgetBudget),
     ]
 }
 

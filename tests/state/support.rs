@@ -82,6 +82,7 @@ pub(crate) fn intend(name: &str) -> Write {
 pub(crate) fn run(number: u32) -> Run {
     Run {
         id: Uuid::from_u128(u128::from(number)),
+        number: u64::from(number / 2),
         command: "apply".into(),
         started_at: time(i64::from(number / 2)),
         ended_at: time(i64::from(number) + 10),
@@ -106,10 +107,10 @@ pub(crate) fn log(number: u32) -> Write {
 
 /// A change that was added to a run.
 pub(crate) fn part(number: u32, part: u32, action: &str) -> Write {
-    let Run { id, started_at, changes, .. } = run(number);
+    let Run { id, number, changes, .. } = run(number);
     let changes =
         changes.into_iter().map(|change| RunChange { action: action.into(), ..change }).collect();
-    Write::RunPart(Box::new(RunPart { id, started_at, part, changes }))
+    Write::RunPart(Box::new(RunPart { id, number, part, changes }))
 }
 
 pub(crate) fn budget(remaining: u64) -> BudgetNote {

@@ -128,6 +128,22 @@ async fn a_signal_settles_the_intents_whose_request_has_not_left() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_outage_settles_the_intents_whose_request_has_not_left() {
+    for (commit, request) in [(10, 5), (30, 1), (3, 300)] {
+        let (scene, store) = scene(commit, request);
+        let dead = [Fate::FailsBefore; CREATES];
+        scene.server.script.lock().expect("not poisoned").extend(dead);
+        let outcome = run(&scene, &store).await;
+        assert_eq!(outcome.stopped, Some(Stop::Outage));
+        let asked = scene.server.asked().len();
+        assert_eq!((outcome.unknown.len(), outcome.requests), (asked, asked as u64));
+        assert_eq!(outcome.remaining, (CREATES - asked) as u64);
+        let intents = scene.store.intents().await.expect("readable").len();
+        assert_eq!(intents, asked, "what did not leave is not unknown");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_end_of_the_budget_leaves_nothing_unknown() {
     for left in 11..2 * CONCURRENCY as u64 + 12 {
         let (scene, store) = scene(10, 5);

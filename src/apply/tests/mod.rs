@@ -3,5 +3,6 @@
 mod at_once;
 mod examples;
 mod faults;
+mod outage;
 mod rewriting;
 mod server;

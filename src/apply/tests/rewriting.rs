@@ -151,7 +151,7 @@ async fn a_refresh_says_once_that_the_server_changes_a_text() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn line_breaks_at_the_end_are_no_difference_whoever_adds_them() {
+async fn line_breaks_at_the_end_that_an_api_adds_are_no_difference() {
     for end in ["\n", "\r\n", "\r\n\n"] {
         let ends: fn(&str) -> String = match end {
             "\n" => |text| format!("{text}\n"),

@@ -90,6 +90,8 @@ pub(crate) enum StateArgs {
         #[arg(value_hint = ValueHint::Url)]
         url: String,
     },
+    /// Drop what the state knows of the API's budget: the next answer tells it anew
+    ForgetBudget,
     /// Change the passphrase of an encrypted state: from PUSHSYNC_STATE_KEY to
     /// PUSHSYNC_NEW_STATE_KEY
     Rekey,

@@ -124,11 +124,13 @@ impl<'a> StateCommand<'a> {
         // How many changes are in one value of the state.
         const TOGETHER: usize = 100;
         let now = environment::now();
+        let number = self.block_on(store.meta())?.last_run.saturating_add(1);
         let RunInfo { id, command, commit, dirty } =
             self.context.run_info(command, self.context.commit());
         let others = changes.split_off(changes.len().min(TOGETHER));
         writes.push(Write::Run(Box::new(Run {
             id,
+            number,
             command,
             started_at: now,
             ended_at: now,
@@ -140,7 +142,7 @@ impl<'a> StateCommand<'a> {
         })));
         for (part, changes) in (1..).zip(others.chunks(TOGETHER)) {
             let changes = changes.to_vec();
-            writes.push(Write::RunPart(Box::new(RunPart { id, started_at: now, part, changes })));
+            writes.push(Write::RunPart(Box::new(RunPart { id, number, part, changes })));
         }
         self.block_on(store.commit(writes))?;
         Ok(())

@@ -138,6 +138,7 @@ mod tests {
         };
         Run {
             id: uuid::Uuid::nil(),
+            number: 1,
             command: "apply".to_owned(),
             started_at: now,
             ended_at: now,

@@ -7,6 +7,7 @@ mod decisions;
 mod decisions_file;
 mod edit;
 mod export;
+mod forget_budget;
 mod history;
 mod list;
 mod migrate;

@@ -1,6 +1,6 @@
 use super::{
-    command::StateCommand, compact, edit, export, history, list, migrate, rekey, rename, resolve,
-    restore, set_api, unlock, verify,
+    command::StateCommand, compact, edit, export, forget_budget, history, list, migrate, rekey,
+    rename, resolve, restore, set_api, unlock, verify,
 };
 use crate::cli::{
     args::StateArgs,
@@ -28,6 +28,7 @@ pub(crate) fn run(context: &Context, args: StateArgs) -> Result<u8, Failure> {
         StateArgs::Import { file } => export::import(&command, &file),
         StateArgs::Migrate { to, plain } => migrate::migrate(&command, &to, plain),
         StateArgs::SetApi { url } => set_api::set_api(&command, &url),
+        StateArgs::ForgetBudget => forget_budget::forget_budget(&command),
         StateArgs::Rekey => rekey::rekey(&command),
         StateArgs::Restore { name, format } => restore::restore(&command, name.as_deref(), format),
         StateArgs::Unlock { force } => unlock::unlock(&command, force),

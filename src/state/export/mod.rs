@@ -2,7 +2,7 @@
 //!
 //! The first line says which state it is (format, environment, lineage, serial, counts, digest). Then
 //! comes a line for each record in address order, for each intent in address order, and for each
-//! run, the oldest first. The last line repeats the counts and has a checksum over all lines
+//! run in the order in which they began. The last line repeats the counts and has a checksum over all lines
 //! before it, so that an export that was cut off or edited is noticed. The same state gives the
 //! same bytes. The API's budget is not part of it: it is out of date by the time of a restore.
 //!

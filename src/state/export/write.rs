@@ -48,13 +48,13 @@ pub async fn export(store: &dyn Store, out: &mut (dyn Write + Send)) -> Result<C
     }
     for mut run in runs {
         let changes = std::mem::take(&mut run.changes);
-        let (id, started_at) = (run.id, run.started_at);
+        let (id, number) = (run.id, run.number);
         let mut chunks = changes.chunks(CHANGES);
         run.changes = chunks.next().unwrap_or_default().to_vec();
         lines.write(&Line::Run(Box::new(run)))?;
         for (part, changes) in (1..).zip(chunks) {
             let changes = changes.to_vec();
-            lines.write(&Line::Part(Box::new(RunPart { id, started_at, part, changes })))?;
+            lines.write(&Line::Part(Box::new(RunPart { id, number, part, changes })))?;
         }
     }
     if store.meta().await?.serial != meta.serial {
