@@ -171,7 +171,7 @@ impl Handler {
         inner.counts.add_token(&reply.status.to_string());
         let count: u64 = inner.counts.tokens.values().sum();
         let request_id = format!("sandbox-token-{count:08}");
-        HandledRequest { request_id, reply, budget: None, dropped: false, wrapped }
+        HandledRequest { request_id, reply, budget: None, at: now, dropped: false, wrapped }
     }
 
     /// Carries one request out, faults included.
