@@ -337,9 +337,8 @@ impl DeliveryMachine {
         match sent {
             Ok(answer) => {
                 let id = record.id.clone();
-                // An answer about another message tells nothing of the text of this one.
-                let text = answer.compared_text().filter(|_| answer.id == id);
-                let record = Record { protect: self.protect, ..record.sent(after, text, now) };
+                let record = record.sent(after, answer.compared_text(), now);
+                let record = Record { protect: self.protect, ..record };
                 Step::Finish(vec![Write::Put(Box::new(record))], End::Applied(Some(id)))
             }
             Err(Undone::Refused(error)) if error.is_gone() => {

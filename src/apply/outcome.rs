@@ -16,7 +16,7 @@ pub struct Outcome {
     pub unknown: Vec<Address>,
     /// Changes that were not tried.
     pub remaining: u64,
-    /// Messages whose text the API changed when it took it.
+    /// Messages for which the API answered another text than it was sent.
     pub rewritten: Rewritten,
     /// Requests that were sent.
     pub requests: u64,
@@ -28,8 +28,8 @@ pub struct Outcome {
     pub fatal: Option<Problem>,
 }
 
-/// Messages of a run whose text the API changed when it took it: their records have the text that was
-/// sent, and what the API made of it.
+/// Messages of a run for which the API answered another text than it was sent: their records have both
+/// texts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Rewritten {
     /// How many.

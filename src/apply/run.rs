@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     brevo::{Answer, Error, ErrorKind, Message, Operation as Request},
-    model::{Address, Key, Kind, MessageId, Record},
+    model::{Address, Key, Kind, MessageId, Record, TextThere},
     plan::{Action, Change, Operation, Plan},
     state::{
         RunChange, StateError, Store, Write,
@@ -144,12 +144,9 @@ impl Run {
         let Executor { session, sender, .. } = &self.executor;
         let (api, clock, run) = (&session.api, &session.options.clock, session.info.id);
         let record = self.record_of(&change).await?;
+        let known = record.as_ref().and_then(|record| record.answered_text.clone());
         let replaces = matches!(change.operation, Operation::Replace { .. });
         let adopts = matches!(change.operation, Operation::Adopt { .. });
-        let sends_text = !matches!(
-            change.operation,
-            Operation::Move { .. } | Operation::Forget { .. } | Operation::FinishReplace { .. }
-        );
         // Until the state has the id.
         let mut claims = Vec::new();
         let (address, action, kind) = (change.address.clone(), change.action(), change.kind);
@@ -221,7 +218,7 @@ impl Run {
                 }
                 Step::Finish(writes, end) => {
                     self.note(&address, action, &end);
-                    if sends_text && writes.iter().any(has_answered_text) {
+                    if tells_another_text(&writes, known.as_ref()) {
                         self.so_far().rewritten.add(&address);
                     }
                     if !writes.is_empty() {
@@ -354,9 +351,14 @@ fn not_asked(kind: Kind, id: &MessageId, holder: &Address) -> Error {
     Error::new(operation, ErrorKind::NotBuilt { why })
 }
 
-/// Whether this records that the API made another text of the one that was sent.
-fn has_answered_text(write: &Write) -> bool {
-    matches!(write, Write::Put(record) if record.answered_text.is_some())
+/// Whether this records another text that the API answered, and that was not known before.
+fn tells_another_text(writes: &[Write], known: Option<&TextThere>) -> bool {
+    writes.iter().any(|write| match write {
+        Write::Put(record) => {
+            record.answered_text.is_some() && record.answered_text.as_ref() != known
+        }
+        _ => false,
+    })
 }
 
 /// What became of a create, if these writes say so.

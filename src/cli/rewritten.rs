@@ -1,11 +1,11 @@
-//! What is said once of texts that the API changed.
+//! What is said once of texts that the API changes.
 
 use std::sync::Arc;
 
 use super::context::Context;
 use crate::{apply::Rewritten, render::humanize};
 
-/// Says that the API keeps other texts than it was sent, and how to see one of them.
+/// Says that the API answers other texts than it is sent, and how to see one of them.
 pub(super) fn note(context: &Context, rewritten: &Rewritten) {
     let Rewritten { messages, first: Some(first) } = rewritten else { return };
     context.output.masking().known().add(Arc::new(vec![first.clone()]));
@@ -13,10 +13,10 @@ pub(super) fn note(context: &Context, rewritten: &Rewritten) {
     let show = context.command("state show").arg(&shown);
     context.output.note(&match messages {
         1 => format!(
-            "the API changed the text of 1 message when it took it, and no plan restores it: {show} shows both texts"
+            "the API answered another text than it was sent for 1 message, and no plan restores that: {show} shows both texts"
         ),
         _ => format!(
-            "the API changed the texts of {} messages when it took them, and no plan restores them: {show} shows both texts of one",
+            "the API answered other texts than it was sent for {} messages, and no plan restores that: {show} shows both texts of one",
             humanize::number(*messages)
         ),
     });

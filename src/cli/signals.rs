@@ -104,7 +104,7 @@ pub(super) async fn answered<T>(answer: impl Future<Output = T>) -> Result<T, Fa
     }
 }
 
-/// Whether whoever started the program made it ignore SIGHUP. Where that cannot be seen, it did not.
+/// Whether SIGHUP was ignored when the program started. Where that cannot be seen, it did not.
 fn hangup_is_ignored() -> bool {
     ignored().is_some_and(|mask| has_hangup(&mask))
 }

@@ -15,8 +15,8 @@ pub struct Record {
     pub id: MessageId,
     /// What was last applied.
     pub content: Content,
-    /// What the API made of the text that was sent: an API may trim, escape or shorten texts. No
-    /// plan restores that. None where it keeps what it gets, as far as it has told.
+    /// What the API answered as the text where that is not the one that was sent: an API may trim,
+    /// escape or shorten texts. No plan restores that. None once the API has shown what was sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answered_text: Option<TextThere>,
     /// The restore after which the API has not shown what was sent yet.
@@ -128,11 +128,13 @@ impl Record {
         if let Some(ChangeIntent::Update { text, at }) = self.intent
             && *text == *there
         {
-            seen.answered_text = seen.answered_text.filter(|_| seen.content.text == text);
             (seen.content.text, seen.updated_at) = (text, at);
         }
         let is = |text: &TextThere| text.is(there);
-        if *seen.content.text == *there || seen.answered_text.as_ref().is_some_and(is) {
+        if *seen.content.text == *there {
+            // It keeps the text as it is. What it answered was perhaps the text from before.
+            (seen.answered_text, seen.restored) = (None, None);
+        } else if seen.answered_text.as_ref().is_some_and(is) {
             seen.restored = None;
         } else if let Some(Restored { from, tries_left: 0 }) = &seen.restored
             && is(from)

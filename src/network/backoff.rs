@@ -1,4 +1,7 @@
-use std::time::Duration;
+use std::{
+    fmt,
+    time::{Duration, Instant},
+};
 
 use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
 
@@ -26,6 +29,36 @@ pub fn pauses(request: Request, seed: u64) -> ExponentialBackoff {
         None => growing.without_max_times(),
     }
     .build()
+}
+
+/// How often a request was sent, and since when. `Display` says so if it was more than once.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Attempts {
+    start: Instant,
+    count: usize,
+}
+
+impl Attempts {
+    pub(crate) fn first() -> Self {
+        Self { start: Instant::now(), count: 1 }
+    }
+
+    pub(crate) fn next(&mut self) {
+        self.count += 1;
+    }
+
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.start.elapsed()
+    }
+}
+
+impl fmt::Display for Attempts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.count {
+            1 => Ok(()),
+            count => write!(f, " ({count} times in {:.0} s)", self.elapsed().as_secs_f32()),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use super::causes::http_causes;
 
@@ -83,6 +83,11 @@ impl ErrorKind {
         } else {
             Self::Lost { timed_out: error.is_timeout(), why }
         }
+    }
+
+    /// A server that took too long.
+    pub(crate) fn no_answer(within: Duration) -> Self {
+        Self::Lost { why: format!("no answer within {} s", within.as_secs_f32()), timed_out: true }
     }
 
     /// The HTTP status of the answer, if there was one.

@@ -8,6 +8,7 @@ mod causes;
 mod error_kind;
 mod retry_table;
 
+pub(crate) use backoff::Attempts;
 pub use backoff::{MOST_REPEATS, pauses};
 pub(crate) use causes::{causes, http_causes};
 pub use error_kind::ErrorKind;

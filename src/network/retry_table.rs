@@ -135,6 +135,16 @@ pub enum Verdict {
     Unknown,
 }
 
+impl Verdict {
+    /// Whether the same request may be sent again.
+    pub fn is_again(self) -> bool {
+        match self {
+            Self::AgainOrStop | Self::AgainOrFail | Self::AfterReset => true,
+            Self::Refused | Self::Fatal | Self::Unknown => false,
+        }
+    }
+}
+
 /// Looks a failure up in the table.
 pub fn verdict(request: Request, error: &ErrorKind) -> Verdict {
     let request = match error {

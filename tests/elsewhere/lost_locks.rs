@@ -90,8 +90,8 @@ fn losses() -> Vec<Loss> {
             taking_over: Box::new(at),
             take: Box::new(move |_| database.cut()),
             told: &[
-                "the connection to it was lost",
-                "its lock with it",
+                "terminating connection due to administrator command",
+                "its lock ended with the connection",
                 "nobody is known to hold it",
             ],
         });

@@ -1,6 +1,14 @@
 //! What can go wrong before there is a state, in words that say what to do; and TLS.
 
-use std::{net::TcpListener, thread};
+use std::{
+    io::{self, Read as _, Write as _},
+    net::{Shutdown, TcpListener, TcpStream},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+};
 
 use pushsync::{
     model::StateLocation,
@@ -67,9 +75,15 @@ fn a_server_that_is_not_there_is_told() {
     let free = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("is free");
     let said = said(&format!("postgres://ada:{PASSWORD}@{free}/state"));
     assert!(said.contains(&format!("postgres://{free}/state cannot be used")), "{said}");
-    assert!(said.contains("cannot be reached") && said.contains("is the server running"), "{said}");
+    assert!(
+        said.contains("no connection to its server: ") && said.contains("is the server running"),
+        "{said}"
+    );
     let said = self::said(&format!("postgres://ada:{PASSWORD}@pg.invalid/state"));
-    assert!(said.contains("cannot be reached"), "{said}");
+    assert!(
+        said.contains("no connection to its server: ") && said.contains("5 times in"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -190,7 +204,6 @@ fn a_server_without_tls_is_not_trusted_with_a_password() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("is free");
     let port = listener.local_addr().expect("is known").port();
     let heard = thread::spawn(move || {
-        use std::io::{Read as _, Write as _};
         let (mut stream, _) = listener.accept().expect("somebody comes");
         let mut request = [0; 8];
         stream.read_exact(&mut request).expect("asks for TLS");
@@ -229,4 +242,91 @@ fn a_url_that_cannot_be_read_is_told_without_showing_it() {
     assert!(said.contains("its URL cannot be read") && said.contains("percent-encoded"), "{said}");
     let said = refusal(open_url("postgres:///state"));
     assert!(said.contains("names no host"), "{said}");
+}
+
+/// What a server says when it refuses a connection.
+fn refused(state: &str, message: &str) -> Vec<u8> {
+    let fields = format!("SFATAL\0VFATAL\0C{state}\0M{message}\0\0");
+    let length = u32::try_from(fields.len() + 4).expect("is short");
+    [b"E".as_slice(), &length.to_be_bytes(), fields.as_bytes()].concat()
+}
+
+/// Before the database: it answers the first connections so, and passes the others on.
+fn before(database: &Database, first: Vec<Vec<u8>>) -> (String, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("is free");
+    let port = listener.local_addr().expect("is known").port();
+    let url = network(database);
+    let server = url.rsplit_once('@').and_then(|(_, rest)| rest.split_once('/')).expect("a URL").0;
+    let (url, server) = (url.replace(server, &format!("127.0.0.1:{port}")), server.to_owned());
+    let count = Arc::new(AtomicUsize::new(0));
+    let came = Arc::clone(&count);
+    thread::spawn(move || {
+        for client in listener.incoming().flatten() {
+            match first.get(came.fetch_add(1, Ordering::SeqCst)) {
+                // Closed before anything is read or said.
+                Some(answer) if answer.is_empty() => {}
+                Some(answer) => {
+                    let (mut client, mut length) = (client, [0; 4]);
+                    client.read_exact(&mut length).expect("a startup message");
+                    let mut rest = vec![0; u32::from_be_bytes(length) as usize - 4];
+                    client.read_exact(&mut rest).expect("all of it");
+                    client.write_all(answer).expect("told");
+                }
+                None => {
+                    let server = TcpStream::connect(&server).expect("it runs");
+                    for (mut from, mut to) in [
+                        (client.try_clone().expect("a copy"), server.try_clone().expect("a copy")),
+                        (server, client),
+                    ] {
+                        thread::spawn(move || {
+                            let _ = io::copy(&mut from, &mut to);
+                            let _ = to.shutdown(Shutdown::Both);
+                        });
+                    }
+                }
+            }
+        }
+    });
+    (url, count)
+}
+
+#[test]
+fn a_server_that_starts_is_full_or_closes_the_door_is_tried_again() {
+    let database = server!().database();
+    database.admin(&format!("GRANT CREATE ON SCHEMA public TO {GUEST}"));
+    let starting = || refused("57P03", "the database system is starting up");
+    for first in [
+        vec![starting(), starting(), starting()],
+        vec![refused("53300", "sorry, too many clients already")],
+        vec![refused("57P01", "terminating connection due to administrator command"), starting()],
+        vec![Vec::new(), Vec::new()],
+    ] {
+        let (url, count) = before(&database, first.clone());
+        drop(open_url(&url).expect("opens"));
+        assert!(count.load(Ordering::SeqCst) > first.len());
+    }
+}
+
+#[test]
+fn a_server_that_goes_on_refusing_is_told_in_its_own_words_after_a_few_times() {
+    let database = server!().database();
+    for (state, message, times, says) in [
+        ("57P03", "the database system is starting up", 5, "run again in a moment"),
+        ("53300", "sorry, too many clients already", 5, "run again later"),
+        ("28P01", "password authentication failed", 1, "check user and password"),
+        ("3D000", "database \"x\" does not exist", 1, "createdb"),
+        ("XX000", "out of luck", 1, "out of luck"),
+    ] {
+        let (url, count) = before(&database, vec![refused(state, message); 20]);
+        let said = said(&url);
+        assert_eq!(count.load(Ordering::SeqCst), times, "{said}");
+        assert!(said.contains(&format!("answered SQLSTATE {state}: {message}")), "{said}");
+        assert!(said.contains(says), "{said}");
+        assert_eq!(said.contains("5 times in"), times > 1, "{said}");
+    }
+    // Something else listens there.
+    let (url, count) = before(&database, vec![b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec(); 20]);
+    let said = said(&url);
+    assert!(said.contains("not sent, no PostgreSQL server answers there"), "{said}");
+    assert_eq!(count.load(Ordering::SeqCst), 1, "{said}");
 }

@@ -35,7 +35,7 @@ fn a_server_that_dies_during_an_apply_stops_it_and_the_next_run_converges() {
         cluster.kill();
         let stopped = running.wait();
         assert_eq!(stopped.status, 1, "{}", stopped.err);
-        assert!(stopped.err.contains("the connection to it was lost"), "{}", stopped.err);
+        assert!(stopped.err.contains("its lock ended with the connection"), "{}", stopped.err);
         let sent = sandbox.created().len();
         assert!(sent < before + 60, "it stopped");
         // While it is down, nothing is sent.

@@ -295,6 +295,24 @@ async fn a_refresh_asks_for_the_least_recently_verified_first_and_records_drift(
     assert!(scene.plan().await.is_empty());
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_message_that_a_clock_verified_that_was_ahead_has_its_turn_too() {
+    let mut scene = Scene::new(Server::with_script([]));
+    for name in ["a@v", "b@v", "c@v"] {
+        scene = scene.want(name, name);
+    }
+    scene.apply().await;
+    let mut ahead = scene.records().await.swap_remove(1);
+    ahead.verified_at += jiff::SignedDuration::from_hours(400 * 24);
+    scene.store.commit(vec![Write::Put(Box::new(ahead))]).await.expect("writable");
+    for turn in ["GET m2", "GET m1", "GET m3", "GET m2"] {
+        tokio::time::advance(Duration::from_secs(1)).await;
+        let found = refresh(&Selection::default(), Some(1), scene.session()).await;
+        assert_eq!(found.expect("the state works").verified, 1);
+        assert_eq!(scene.server.asked().last().map(String::as_str), Some(turn));
+    }
+}
+
 /// A message that was sent, and a run that wanted something else of it and met these fates.
 async fn disturbed(wanted: &[(&str, &str)], fates: &[Fate]) -> Scene {
     let server = Server::with_script([]);

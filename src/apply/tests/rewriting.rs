@@ -16,7 +16,7 @@ const TELLS: [Tells; 3] = [Tells::Kept, Tells::Nothing, Tells::Sent];
 fn restores(tells: Tells) -> usize {
     match tells {
         Tells::Kept => 0,
-        Tells::Nothing => 1,
+        Tells::Nothing | Tells::Before => 1,
         Tells::Sent => 3,
     }
 }
@@ -137,6 +137,36 @@ async fn the_same_edit_before_each_look_is_taken_for_the_servers_doing_after_thr
     // Any other is restored as ever.
     scene.server.edit("another edit");
     assert_eq!(puts_until_settled(&scene).await, 1);
+}
+
+/// As a database does that gives back what it replaces.
+#[tokio::test(start_paused = true)]
+async fn an_answer_with_the_text_from_before_hides_no_edit_once_the_new_text_was_seen() {
+    let mut scene = Scene::new(server(str::to_owned, Tells::Before)).want("a@v", "one");
+    scene.apply().await;
+    scene.wanted[0].1 = "two".to_owned();
+    scene.apply().await;
+    assert_eq!(only_record(&scene).await.answered_text, kept("one"));
+    assert_eq!(puts_until_settled(&scene).await, 0);
+    assert_eq!(only_record(&scene).await.answered_text, None);
+    for edit in ["one", "by hand", "by hand", "one"] {
+        scene.server.edit(edit);
+        assert_eq!(puts_until_settled(&scene).await, 1, "{edit}");
+        assert_eq!(scene.server.texts()[0].1, "two");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_changes_texts_and_answers_the_one_from_before_is_understood() {
+    let mut scene = Scene::new(server(str::to_uppercase, Tells::Before)).want("a@v", "one");
+    scene.apply().await;
+    assert_eq!(puts_until_settled(&scene).await, 1);
+    scene.wanted[0].1 = "two".to_owned();
+    scene.apply().await;
+    assert_eq!(puts_until_settled(&scene).await, 1);
+    scene.server.edit("by hand");
+    assert!(puts_until_settled(&scene).await <= 2);
+    assert_eq!(scene.server.texts()[0].1, "TWO");
 }
 
 #[tokio::test(start_paused = true)]
@@ -293,9 +323,9 @@ fn drift_that_is_found_with_an_unfinished_update_is_that_of_the_text_which_is_th
     let two = seen("two");
     assert_eq!((&*two.content.text, two.answered_text, two.drift), ("two", None, None));
     // It took no effect.
-    for there in ["one", "ONE"] {
+    for (there, answered) in [("one", None), ("ONE", kept("ONE"))] {
         let one = seen(there);
-        assert_eq!((&*one.content.text, one.answered_text, one.drift), ("one", kept("ONE"), None));
+        assert_eq!((&*one.content.text, one.answered_text, one.drift), ("one", answered, None));
     }
     // It may have taken effect: what is wanted is sent once more.
     let other = seen("TWO");

@@ -113,6 +113,8 @@ pub(super) enum Tells {
     Sent,
     /// The one that is kept.
     Kept,
+    /// The one that was there before, if there was one.
+    Before,
 }
 
 /// What visitors see, and what was asked.
@@ -152,7 +154,7 @@ impl Server {
     }
 
     /// The text that is kept, and the one that is answered, for one that is sent.
-    fn taken(&self, text: &str) -> (String, Option<String>) {
+    fn taken(&self, text: &str, before: Option<&str>) -> (String, Option<String>) {
         let sent = text.to_owned();
         match *self.rewriting.lock().expect("not poisoned") {
             None => (sent, None),
@@ -162,6 +164,7 @@ impl Server {
                     Tells::Nothing => None,
                     Tells::Sent => Some(sent),
                     Tells::Kept => Some(kept.clone()),
+                    Tells::Before => before.map(str::to_owned),
                 };
                 (kept, told)
             }
@@ -314,7 +317,7 @@ impl Api for Server {
                 let mut created = self.created.lock().expect("not poisoned");
                 created.push((visitor.clone(), content.text.to_string()));
                 let id = MessageId::new(format!("m{}", created.len()));
-                let (kept, text) = self.taken(&content.text);
+                let (kept, text) = self.taken(&content.text, None);
                 messages.insert(id.clone(), (visitor.clone(), kind, kept));
                 Some(told(&id, text))
             };
@@ -327,7 +330,7 @@ impl Api for Server {
         Box::pin(async move {
             let effect = |messages: &mut Messages| {
                 let message = messages.get_mut(id)?;
-                let (kept, text) = self.taken(text);
+                let (kept, text) = self.taken(text, Some(&message.2));
                 message.2 = kept;
                 Some(told(id, text))
             };

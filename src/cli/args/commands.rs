@@ -231,7 +231,7 @@ mod tests {
     use super::Cli;
 
     /// Those that print a script, a file or a page as it is, or no data at all.
-    const WITHOUT: [&str; 16] = [
+    const WITHOUT: [&str; 17] = [
         "init",
         "import",
         "completions",
@@ -242,6 +242,7 @@ mod tests {
         "state resolve",
         "state rename",
         "state set-api",
+        "state forget-budget",
         "state export",
         "state import",
         "state migrate",

@@ -59,7 +59,7 @@ pub(crate) const FILES: [(&str, &str); 7] = [
 
 /// Examples of each command, by the words after `pushsync`. Tests parse each, and run those that need no
 /// account.
-pub(crate) const EXAMPLES: [(&str, &[&str]); 32] = [
+pub(crate) const EXAMPLES: [(&str, &[&str]); 33] = [
     (
         "",
         &[
@@ -101,6 +101,7 @@ pub(crate) const EXAMPLES: [(&str, &[&str]); 32] = [
     ("state migrate", &["pushsync state migrate --to s3://bucket/pushsync"]),
     ("state rename", &["pushsync state rename staging preprod"]),
     ("state set-api", &["pushsync state set-api https://api.brevo.com/v3"]),
+    ("state forget-budget", &["pushsync state forget-budget"]),
     ("state rekey", &["pushsync state rekey"]),
     ("state restore", &["pushsync state restore"]),
     ("state unlock", &["pushsync state unlock"]),

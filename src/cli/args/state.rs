@@ -45,7 +45,9 @@ pub(crate) enum StateArgs {
         #[arg(value_parser = Address::parse)]
         new: Address,
     },
-    /// Say what became of deliveries whose answer was lost; without arguments, list them
+    /// Say what became of deliveries whose answer was lost
+    ///
+    /// Without arguments, it lists them.
     Resolve(ResolveArgs),
     /// Write the state as JSON lines: a backup that diffs well
     ///
@@ -64,7 +66,7 @@ pub(crate) enum StateArgs {
         #[arg(value_hint = ValueHint::FilePath)]
         file: PathBuf,
     },
-    /// Copy the state of this environment elsewhere, and use it there from then on
+    /// Copy the state elsewhere, and use it there from then on
     ///
     /// With PUSHSYNC_STATE_KEY, it is encrypted there.
     Migrate {
@@ -90,10 +92,14 @@ pub(crate) enum StateArgs {
         #[arg(value_hint = ValueHint::Url)]
         url: String,
     },
-    /// Drop what the state knows of the API's budget: the next answer tells it anew
+    /// Drop what the state knows of the API's budget
+    ///
+    /// The next answer of the API tells it anew. A note can be wrong: headers that could not be read, an account that
+    /// has another limit now.
     ForgetBudget,
-    /// Change the passphrase of an encrypted state: from PUSHSYNC_STATE_KEY to
-    /// PUSHSYNC_NEW_STATE_KEY
+    /// Change the passphrase of an encrypted state
+    ///
+    /// From PUSHSYNC_STATE_KEY to PUSHSYNC_NEW_STATE_KEY.
     Rekey,
     /// List the older states that are kept, or bring one back (from a bucket)
     Restore {

@@ -181,12 +181,12 @@ pub(super) fn show(
     }
     match record.filter(|_| unknown.is_none()).and_then(|record| record.answered_text) {
         Some(TextThere::Whole(text)) => {
-            writeln!(out, "\n  the API changed the text to:")?;
+            writeln!(out, "\n  the API answered with this text:")?;
             write_text(&mut out, &text)?;
         }
         Some(TextThere::Digest(TextDigest { bytes, .. })) => {
             let bytes = humanize::count(bytes, "byte", "bytes");
-            writeln!(out, "\n  the API changed the text to one of {bytes}")?;
+            writeln!(out, "\n  the API answered with a text of {bytes}")?;
         }
         None => {}
     }

@@ -4,7 +4,7 @@ use std::io;
 
 use object_store::Error;
 
-use crate::network::{ErrorKind, Request, Verdict, causes, verdict};
+use crate::network::{ErrorKind, Request, causes, verdict};
 
 const NETWORK: &str =
     "check AWS_ENDPOINT_URL and the network, and run again: what was written is safe";
@@ -80,10 +80,7 @@ impl RequestError {
 
     /// Whether the same request may succeed in a moment.
     pub(super) fn may_pass(&self) -> bool {
-        matches!(
-            verdict(Request::Object, &self.kind),
-            Verdict::AgainOrStop | Verdict::AgainOrFail | Verdict::AfterReset
-        )
+        verdict(Request::Object, &self.kind).is_again()
     }
 }
 

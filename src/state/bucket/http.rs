@@ -131,10 +131,7 @@ impl Service {
         let for_credentials = host.starts_with("169.254.");
         let longest = if for_credentials { Duration::from_secs(2) } else { Duration::MAX };
         let failed = |kind| RequestError::new(kind, for_credentials);
-        let silence = |_| {
-            let why = format!("no answer within {} s", self.patience.as_secs_f32());
-            failed(ErrorKind::Lost { why, timed_out: true })
-        };
+        let silence = |_| failed(ErrorKind::no_answer(self.patience));
 
         let waiting = self.patience.min(longest) + uploading;
         let mut response = timeout(waiting, self.http.execute(request))

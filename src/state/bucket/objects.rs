@@ -1,10 +1,7 @@
 //! The objects of one environment. Each operation repeats its requests until their outcome is
 //! known, or until its patience ends.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Duration};
 
 use futures_util::TryStreamExt as _;
 use jiff::Timestamp;
@@ -16,7 +13,7 @@ use uuid::Uuid;
 
 use super::{error::RequestError, http::ServerClock};
 use crate::{
-    network::{Request, pauses},
+    network::{Attempts, Request, pauses},
     state::StateError,
 };
 
@@ -236,25 +233,20 @@ impl Objects {
     where
         F: Future<Output = Result<Result<T, Error>, StateError>>,
     {
-        let start = Instant::now();
         let mut pauses = pauses(Request::Object, self.seed);
-        let mut attempts = 1;
+        let mut attempts = Attempts::first();
         loop {
             let error = match attempt().await? {
                 Ok(done) => return Ok(done),
                 Err(error) => RequestError::of(&error),
             };
             let pause = pauses.next().unwrap_or_default();
-            if !error.may_pass() || start.elapsed() + pause > self.patience {
+            if !error.may_pass() || attempts.elapsed() + pause > self.patience {
                 let RequestError { kind, cure } = error;
-                let repeated = match attempts {
-                    1 => String::new(),
-                    n => format!(" ({n} times in {:.0} s)", start.elapsed().as_secs_f32()),
-                };
-                return Err(self.unavailable(format!("{operation}: {kind}{repeated}: {cure}")));
+                return Err(self.unavailable(format!("{operation}: {kind}{attempts}: {cure}")));
             }
             tokio::time::sleep(pause).await;
-            attempts += 1;
+            attempts.next();
         }
     }
 }

@@ -1,25 +1,28 @@
 //! What errors of the server and the network mean, in words that say what to do.
 
-use std::io;
+use std::{io, time::Duration};
 
 use tokio_postgres::{
     Error,
     error::{DbError, Severity, SqlState},
 };
 
-use crate::{network::causes, state::StateError};
+use crate::{
+    network::{Attempts, ErrorKind, Request, Verdict, causes, verdict},
+    state::StateError,
+};
+
+/// How words call the other end: the location of the state says which one that is.
+pub(super) const SERVER: &str = "its server";
 
 /// Why a call in an open session failed.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug)]
 pub(super) enum SessionError {
     /// The session is gone, and its lock with it.
-    #[error("{0}")]
-    Lost(String),
+    Lost(ErrorKind),
     /// This call failed; the session goes on.
-    #[error("{0}")]
     Refused(String),
     /// The tables are not as this version makes them.
-    #[error("{0}")]
     Damaged(String),
 }
 
@@ -35,64 +38,123 @@ const DAMAGED: [SqlState; 6] = [
 impl SessionError {
     /// `grants` says what to grant if the user may not do this.
     pub(super) fn new(error: &Error, grants: &str) -> Self {
-        let Some(db) = error.as_db_error() else {
-            let gone = error.is_closed() || find_cause::<io::Error>(error).is_some();
-            return if gone { Self::Lost } else { Self::Refused }(innermost(error));
-        };
-        let (code, message) = (db.code(), one_line(db.message()));
-        let fatal = matches!(db.parsed_severity(), Some(Severity::Fatal | Severity::Panic));
-        if fatal || code.code().starts_with("57P") {
-            Self::Lost(message)
-        } else if DAMAGED.contains(code) {
-            Self::Damaged(message)
-        } else if [SqlState::INSUFFICIENT_PRIVILEGE, SqlState::INVALID_SCHEMA_NAME].contains(code) {
-            Self::Refused(format!("{message}: {grants}"))
+        let kind = of_statement(error);
+        if !matches!(verdict(Request::Statement, &kind), Verdict::Refused) {
+            return Self::Lost(kind);
+        }
+        let Some(db) = error.as_db_error() else { return Self::Refused(kind.to_string()) };
+        if DAMAGED.contains(db.code()) {
+            Self::Damaged(one_line(db.message()))
+        } else if [SqlState::INSUFFICIENT_PRIVILEGE, SqlState::INVALID_SCHEMA_NAME]
+            .contains(db.code())
+        {
+            Self::Refused(format!("{kind}: {grants}"))
         } else {
-            Self::Refused(with_hint(db))
+            let hint = hint(db).map_or_else(String::new, |hint| format!(": {hint}"));
+            Self::Refused(format!("{kind}{hint}"))
         }
     }
 }
 
-/// What an error of connecting means.
-pub(super) fn of_connecting(error: &Error) -> String {
-    if let Some(db) = error.as_db_error() {
-        return with_hint(db);
+/// How far a statement came.
+pub(super) fn of_statement(error: &Error) -> ErrorKind {
+    match error.as_db_error() {
+        Some(db) if matches!(db.parsed_severity(), Some(Severity::Fatal | Severity::Panic)) => {
+            lost(one_line(db.message()))
+        }
+        Some(db) => sql(db),
+        None if error.is_closed() || find_cause::<io::Error>(error).is_some() => {
+            lost(innermost(error))
+        }
+        // A value that no column takes.
+        None => ErrorKind::NotBuilt { why: innermost(error) },
     }
-    if let Some(error) = find_cause::<rustls::Error>(error) {
-        return format!(
-            "TLS: {}: its certificate must be of an authority that this system or \
-             sslrootcert=FILE in the URL knows, and for the host in the URL",
-            one_line(&error.to_string())
-        );
+}
+
+/// An attempt to connect that failed.
+pub(super) struct ConnectError {
+    pub(super) kind: ErrorKind,
+    /// What to do about it.
+    cure: Option<&'static str>,
+}
+
+impl ConnectError {
+    pub(super) fn new(error: &Error) -> Self {
+        if let Some(db) = error.as_db_error() {
+            return Self { kind: sql(db), cure: hint(db) };
+        }
+        let why = innermost(error);
+        let not_built = |why, cure| Self { kind: ErrorKind::NotBuilt { why }, cure: Some(cure) };
+        if let Some(error) = find_cause::<rustls::Error>(error) {
+            return not_built(
+                format!("TLS: {}", one_line(&error.to_string())),
+                "its certificate must be of an authority that this system or sslrootcert=FILE in the URL knows, and \
+                 for the host in the URL",
+            );
+        }
+        if why.contains("does not support TLS") {
+            return not_built(
+                "the server does not offer TLS".to_owned(),
+                "turn it on there, or say sslmode=disable in the URL if nobody can listen on the way to it",
+            );
+        }
+        if why.contains("password missing") {
+            return not_built(
+                "the server asks for a password".to_owned(),
+                "give it in the URL, in PGPASSWORD or in ~/.pgpass",
+            );
+        }
+        let io = find_cause::<io::Error>(error).map(io::Error::kind);
+        let kind = if error.to_string().starts_with("error connecting") {
+            not_connected(why)
+        } else if error.is_closed() || io.is_some_and(|kind| !FOREIGN.contains(&kind)) {
+            lost(why)
+        } else {
+            ErrorKind::NotBuilt { why: format!("no PostgreSQL server answers there ({why})") }
+        };
+        Self { kind, cure: Some(UNREACHABLE) }
     }
-    let why = innermost(error);
-    if why.contains("does not support TLS") {
-        "the server does not offer TLS: turn it on there, or say sslmode=disable in the URL if \
-         nobody can listen on the way to it"
-            .to_owned()
-    } else if why.contains("password missing") {
-        "the server asks for a password: give it in the URL, in PGPASSWORD or in ~/.pgpass"
-            .to_owned()
-    } else if find_cause::<io::Error>(error).is_some() || why.contains("timed out") {
-        format!(
-            "it cannot be reached ({why}): is the server running, and does the URL name its host \
-             and port?"
-        )
-    } else {
-        why
+
+    /// A server that did not answer in time.
+    pub(super) fn silent(patience: Duration) -> Self {
+        Self { kind: ErrorKind::no_answer(patience), cure: Some(UNREACHABLE) }
     }
+
+    /// In words, after this number of attempts.
+    pub(super) fn words(&self, attempts: Attempts) -> String {
+        let Self { kind, cure } = self;
+        let cure = cure.map_or_else(String::new, |cure| format!(": {cure}"));
+        format!("{kind}{attempts}{cure}")
+    }
+}
+
+/// The driver's errors about bytes that no such server sends.
+const FOREIGN: [io::ErrorKind; 3] =
+    [io::ErrorKind::InvalidInput, io::ErrorKind::InvalidData, io::ErrorKind::Other];
+
+const UNREACHABLE: &str = "is the server running, and does the URL name its host and port?";
+
+pub(super) fn lost(why: String) -> ErrorKind {
+    ErrorKind::Lost { why, timed_out: false }
+}
+
+pub(super) fn not_connected(why: String) -> ErrorKind {
+    ErrorKind::NotConnected { origin: SERVER.to_owned(), why }
+}
+
+/// The server's details stay out: they may quote rows.
+fn sql(db: &DbError) -> ErrorKind {
+    ErrorKind::Sql { state: db.code().code().to_owned(), message: one_line(db.message()) }
 }
 
 /// The session that used this database is gone.
-pub(super) fn lost(location: &str, why: &str) -> StateError {
-    let why =
-        format!("the connection to it was lost ({why}): what was acknowledged is in it; run again");
-    StateError::unavailable(location, why)
+pub(super) fn gone(location: &str, kind: &ErrorKind) -> StateError {
+    StateError::unavailable(location, format!("{kind}: what was acknowledged is in it; run again"))
 }
 
-/// The server's message, and what to do. Its details stay out: they may quote rows.
-fn with_hint(db: &DbError) -> String {
-    let (code, message) = (db.code(), one_line(db.message()));
+/// What to do about an answer of the server.
+fn hint(db: &DbError) -> Option<&'static str> {
+    let (code, message) = (db.code(), db.message());
     let hints = [
         (
             SqlState::INVALID_PASSWORD,
@@ -118,10 +180,7 @@ fn with_hint(db: &DbError) -> String {
         (SqlState::QUERY_CANCELED, "something on the server holds it up; run again later"),
         (SqlState::LOCK_NOT_AVAILABLE, "something on the server holds it up; run again later"),
     ];
-    match hints.iter().find(|(known, _)| known == code) {
-        Some((_, hint)) => format!("{message}: {hint}"),
-        None => format!("the server says: {message} (SQLSTATE {})", code.code()),
-    }
+    hints.into_iter().find(|(known, _)| known == code).map(|(_, hint)| hint)
 }
 
 /// The innermost cause says most.

@@ -108,12 +108,12 @@ pub(super) fn confirm(
             "this session has lost its lock".to_owned()
         }
         Err(error) => match session.lost() {
-            Some(why) => format!("the connection to it was lost ({why}), and its lock with it"),
+            Some(kind) => format!("{kind}; its lock ended with the connection"),
             None => return Err(error),
         },
     };
     // Another session is asked who has it now. Without one, the run ends without these words.
-    let now = Session::open(connect.clone(), holder)
+    let now = Session::open_once(connect.clone(), holder)
         .and_then(|other| who(&other, number, environment))
         .map_or_else(
             |_| String::new(),

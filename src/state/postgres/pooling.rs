@@ -20,7 +20,7 @@ pub(super) fn refuse(
     let pooled = || StateError::unavailable(session.location(), POOLED);
     check_backend(session)?;
     // Where it may not have a second one, it is not shared either.
-    let Ok(second) = Session::open(connect, holder) else { return Ok(()) };
+    let Ok(second) = Session::open_once(connect, holder) else { return Ok(()) };
     if second.backend == session.backend {
         return Err(pooled());
     }

@@ -2,6 +2,7 @@
 
 use std::{
     cell::{OnceCell, RefCell},
+    iter, thread,
     time::Duration,
 };
 
@@ -16,18 +17,24 @@ use tokio_postgres::{
     config::SslMode,
     types::{FromSql, ToSql, Type},
 };
+use uuid::Uuid;
 
 use super::{
     connect_options::ConnectOptions,
-    error::{self, SessionError},
+    error::{self, ConnectError, SessionError},
     tls,
 };
-use crate::state::{LockHolder, StateError};
+use crate::{
+    network::{Attempts, ErrorKind, Request, pauses, verdict},
+    state::{LockHolder, StateError},
+};
 
 /// How long an answer may take. The server gives up earlier: see [`SETTINGS`].
 const PATIENCE: Duration = Duration::from_secs(90);
 /// How long a server may take to end a session.
 const FAREWELL: Duration = Duration::from_secs(2);
+/// After this, no further attempt to connect begins.
+const CONNECTING: Duration = Duration::from_secs(10);
 
 /// Settings that must not depend on the defaults of the server, the database or the user: a commit
 /// is durable when it is answered, nothing waits for ever, a plan may take its time between two
@@ -64,7 +71,7 @@ pub(super) struct Session {
     runtime: Runtime,
     traffic: RefCell<Option<Traffic>>,
     /// Why it cannot be used any more.
-    lost: OnceCell<String>,
+    lost: OnceCell<ErrorKind>,
     location: String,
     /// What to grant to a user who may not do something.
     grants: String,
@@ -79,8 +86,26 @@ pub(super) struct Session {
 }
 
 impl Session {
-    /// Connects, within [`ConnectOptions::patience`].
+    /// Connects, and tries again as far as the table of [`crate::network`] allows: a server that starts needs a moment.
     pub(super) fn open(options: ConnectOptions, holder: &LockHolder) -> Result<Self, StateError> {
+        let seed = Uuid::new_v4().as_u64_pair().0;
+        Self::connect(options, holder, pauses(Request::Connect, seed))
+    }
+
+    /// Connects, and does not try again.
+    pub(super) fn open_once(
+        options: ConnectOptions,
+        holder: &LockHolder,
+    ) -> Result<Self, StateError> {
+        Self::connect(options, holder, iter::empty())
+    }
+
+    /// Connects, each time within [`ConnectOptions::patience`], and again after these pauses.
+    fn connect(
+        options: ConnectOptions,
+        holder: &LockHolder,
+        mut pauses: impl Iterator<Item = Duration>,
+    ) -> Result<Self, StateError> {
         let patience = options.patience();
         let ConnectOptions { mut config, root_certificates, location } = options;
         let unavailable = |why: String| StateError::unavailable(&location, why);
@@ -95,17 +120,31 @@ impl Session {
             SslMode::Disable => None,
             _ => Some(tls::connector(root_certificates.as_deref()).map_err(unavailable)?),
         };
-        let connecting = async {
-            match tls {
-                None => config.connect(NoTls).await.map(spawn),
-                Some(tls) => config.connect(tls).await.map(spawn),
-            }
+        let attempt = async || {
+            let connecting = async {
+                match &tls {
+                    None => config.connect(NoTls).await.map(spawn),
+                    Some(tls) => config.connect(tls.clone()).await.map(spawn),
+                }
+            };
+            timeout(patience, connecting)
+                .await
+                .map_err(|_| ConnectError::silent(patience))
+                .and_then(|connected| connected.map_err(|error| ConnectError::new(&error)))
         };
-        let connected = runtime.block_on(async { timeout(patience, connecting).await });
-        let (client, traffic) = connected
-            .map_err(|_| format!("it did not answer within {} s", patience.as_secs()))
-            .and_then(|connected| connected.map_err(|error| error::of_connecting(&error)))
-            .map_err(unavailable)?;
+        let mut attempts = Attempts::first();
+        let (client, traffic) = loop {
+            let error = match runtime.block_on(attempt()) {
+                Ok(connected) => break connected,
+                Err(error) => error,
+            };
+            let again = verdict(Request::Connect, &error.kind).is_again();
+            match pauses.next().filter(|_| again && attempts.elapsed() < CONNECTING) {
+                Some(pause) => thread::sleep(pause),
+                None => return Err(unavailable(error.words(attempts))),
+            }
+            attempts.next();
+        };
         let mut session = Self {
             client: Some(client),
             runtime,
@@ -169,7 +208,14 @@ impl Session {
 
     /// An error that says why if the session cannot be used any more.
     pub(super) fn check(&self) -> Result<(), StateError> {
-        self.lost.get().map_or(Ok(()), |why| Err(error::lost(&self.location, why)))
+        match self.lost.get() {
+            None => Ok(()),
+            // Of an earlier statement, an answer may have been lost. This one is not sent.
+            Some(ErrorKind::Lost { why, .. }) => {
+                Err(error::gone(&self.location, &error::not_connected(why.clone())))
+            }
+            Some(kind) => Err(error::gone(&self.location, kind)),
+        }
     }
 
     fn call<T>(
@@ -178,40 +224,53 @@ impl Session {
         call: impl AsyncFnOnce(&Client) -> Result<T, Error>,
     ) -> Result<T, StateError> {
         self.check()?;
-        let Some(client) = &self.client else { return Err(self.lose("it is closed".to_owned())) };
+        let closed = || error::not_connected("the session is closed".to_owned());
+        let Some(client) = &self.client else { return Err(self.lose(closed())) };
         let answered = self.runtime.block_on(async {
             // First lets the client notice an end of the session that came since the last call.
             for _ in 0..2 {
                 yield_now().await;
             }
-            timeout(patience, call(client)).await
+            if client.is_closed() {
+                return None;
+            }
+            Some(timeout(patience, call(client)).await)
         });
         let error = match answered {
-            Ok(Ok(answer)) => return Ok(answer),
-            Ok(Err(error)) => SessionError::new(&error, &self.grants),
-            Err(_) => return Err(self.lose(format!("no answer within {} s", patience.as_secs()))),
+            Some(Ok(Ok(answer))) => return Ok(answer),
+            Some(Ok(Err(error))) => SessionError::new(&error, &self.grants),
+            Some(Err(_)) => {
+                return Err(self.lose(ErrorKind::no_answer(patience)));
+            }
+            // Nothing of this call has left.
+            None => {
+                return Err(self.lose(self.last_words().map_or_else(closed, error::not_connected)));
+            }
         };
         Err(match error {
-            SessionError::Lost(why) => self.lose(self.last_words().unwrap_or(why)),
+            SessionError::Lost(kind) => self.lose(self.last_words().map_or(kind, error::lost)),
             SessionError::Refused(why) => StateError::unavailable(&self.location, why),
             SessionError::Damaged(what) => StateError::damaged(&self.location, what),
         })
     }
 
     /// Why it cannot be used any more, if so.
-    pub(super) fn lost(&self) -> Option<&str> {
-        self.lost.get().map(String::as_str)
+    pub(super) fn lost(&self) -> Option<&ErrorKind> {
+        self.lost.get()
     }
 
-    fn lose(&self, why: String) -> StateError {
-        error::lost(&self.location, self.lost.get_or_init(|| why))
+    fn lose(&self, kind: ErrorKind) -> StateError {
+        error::gone(&self.location, self.lost.get_or_init(|| kind))
     }
 
     /// What the server said when it ended the session.
     fn last_words(&self) -> Option<String> {
         let traffic = self.traffic.borrow_mut().take()?;
         let ended = self.runtime.block_on(async { timeout(FAREWELL, traffic).await });
-        Some(SessionError::new(&ended.ok()?.ok()?.err()?, &self.grants).to_string())
+        match error::of_statement(&ended.ok()?.ok()?.err()?) {
+            ErrorKind::Lost { why, .. } => Some(why),
+            _ => None,
+        }
     }
 
     /// Carries these statements out when the session is closed.
