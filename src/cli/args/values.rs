@@ -102,6 +102,17 @@ pub(super) fn fault() -> impl TypedValueParser<Value = Fault> {
     })
 }
 
+/// The help of `--fault`: all of them are too many for the short one.
+pub(super) fn fault_help() -> String {
+    let widest = Fault::ALL.iter().map(|fault| fault.as_str().len()).max().unwrap_or_default();
+    let all = Fault::ALL
+        .map(|fault| format!("- {:1$}  {2}", fault.as_str(), widest, fault.description()))
+        .join("\n");
+    format!(
+        "Behave as servers and gateways do on a bad day; several are separated by commas:\n\n{all}"
+    )
+}
+
 pub(super) fn probability(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(p) if (0.0..=1.0).contains(&p) => Ok(p),
