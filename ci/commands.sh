@@ -282,7 +282,7 @@ outcome() {
        "**Stopped early, in good order** (\(.stopped // "" | line)): \(.remaining | count("change remains"; "changes remain")). The next run of `resume` goes on."
      elif $exit == 4 then
        "**\(.unknown | length | count("delivery is unknown"; "deliveries are unknown"))** and need a decision: whether they were sent, nobody knows, and they are not sent again.\(if (.failed | length) > 0 then " \(.failed | length | count("change"; "changes")) failed." else "" end)\(if .remaining > 0 then " \(.remaining | count("change remains"; "changes remain"))\(if .stopped then " (stopped early: \(.stopped | line))" else "" end)." else "" end)"
-     else "**Failed.** \(.failed | length | count("change"; "changes")) failed\(if .stopped == "fatal" then ", and the run was stopped" else "" end)."
+     else "**Failed.** \(.failed | length | count("change"; "changes")) failed\(if .stopped == "fatal" then ", and the run was stopped" elif .stopped == "outage" then ", and the run was stopped: the API gave no usable answer five times in a row" else "" end)."
      end),
     "",
     "| run | applied | failed | unknown | remaining | requests |",
