@@ -285,7 +285,7 @@ pub(super) fn message_in(
 ) -> Result<Answer<Message>, Error> {
     let unreadable = |why: &str| Err(success.unreadable(operation, why, scrub));
     let message = match (Message::parse(&success.body), id, &success.cut) {
-        (Ok(message), Some(id), _) if operation.method() == "PUT" && message.id != *id => {
+        (Ok(message), Some(id), _) if message.id != *id => {
             return unreadable("its body is that of another message");
         }
         (Ok(message), _, _) => message,

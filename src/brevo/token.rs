@@ -1,13 +1,7 @@
 //! Access tokens of machine-to-machine OAuth (RFC 6749, section 4.4): fetched once for all requests, kept in
 //! memory, and renewed before they end.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use reqwest::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
@@ -31,6 +25,11 @@ const ASSUMED_LIFE: Duration = Duration::from_secs(5 * 60);
 const LONGEST_LIFE: Duration = Duration::from_secs(24 * 60 * 60);
 /// A token is renewed this long before its end, or a tenth of its life if that is less.
 const MARGIN: Duration = Duration::from_secs(60);
+/// After a failure nothing is asked for at least this long, twice that after the second one in a row, and so on. Each
+/// request that waits for a token has pauses of its own, and they are a little longer: so one of them asks for all.
+const QUIET: Duration = Duration::from_millis(450);
+/// So often it doubles.
+const MOST_DOUBLINGS: u32 = 5;
 /// Longer than any header that servers take.
 const LONGEST_TOKEN: usize = 16 << 10;
 
@@ -62,8 +61,6 @@ pub(super) struct TokenSource {
     /// The secret as it is in the body of a request: a server may echo it so.
     encoded_secret: SecretString,
     kept: Mutex<Kept>,
-    /// How many fetches came to an end.
-    ended: AtomicU64,
 }
 
 #[derive(Default)]
@@ -72,8 +69,19 @@ struct Kept {
     token: Option<Arc<AccessToken>>,
     /// Whether the API refused it.
     refused: bool,
-    /// Why the last fetch failed, if it did.
-    failure: Option<Error>,
+    /// Why the last fetch failed, if it did, and when.
+    failure: Option<(Error, Instant)>,
+    /// How many failed in a row.
+    failures: u32,
+}
+
+impl Kept {
+    /// The failure that is that of a request that asks now: nothing is asked so soon after it.
+    fn recent_failure(&self) -> Option<&Error> {
+        let (failure, at) = self.failure.as_ref()?;
+        let doublings = self.failures.saturating_sub(1).min(MOST_DOUBLINGS);
+        (at.elapsed() < QUIET * 2_u32.pow(doublings)).then_some(failure)
+    }
 }
 
 impl TokenSource {
@@ -89,7 +97,7 @@ impl TokenSource {
         let http = transport::built(http)?;
         let encoded = form_urlencoded::byte_serialize(client.secret.expose_secret().as_bytes());
         let encoded_secret = SecretString::from(encoded.collect::<String>());
-        Ok(Self { http, client, encoded_secret, kept: Mutex::default(), ended: AtomicU64::new(0) })
+        Ok(Self { http, client, encoded_secret, kept: Mutex::default() })
     }
 
     /// The client's secrets, to be hidden in what a server says.
@@ -105,23 +113,22 @@ impl TokenSource {
         operation: Operation,
         known: &KnownIds,
     ) -> Result<Arc<AccessToken>, Error> {
-        let ended = self.ended.load(Ordering::Acquire);
         let mut kept = self.kept.lock().await;
         let is_good = |token: &&Arc<AccessToken>| !kept.refused && Instant::now() < token.renew_at;
         if let Some(token) = kept.token.as_ref().filter(is_good) {
             return Ok(Arc::clone(token));
         }
-        if self.ended.load(Ordering::Acquire) != ended
-            && let Some(failure) = &kept.failure
-        {
+        if let Some(failure) = kept.recent_failure() {
             return Err(failure.of_operation(operation));
         }
         let fetched = self.fetch(operation, kept.token.as_deref(), known).await;
         match &fetched {
             Ok(token) => *kept = Kept { token: Some(Arc::clone(token)), ..Kept::default() },
-            Err(failure) => kept.failure = Some(failure.clone()),
+            Err(failure) => {
+                kept.failure = Some((failure.clone(), Instant::now()));
+                kept.failures = kept.failures.saturating_add(1);
+            }
         }
-        self.ended.fetch_add(1, Ordering::Release);
         fetched
     }
 

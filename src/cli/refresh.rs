@@ -52,6 +52,7 @@ pub(super) fn run(context: &Context, args: &RefreshArgs) -> Result<u8, Failure> 
             "verified": found.verified,
             "gone": found.gone,
             "changed": found.changed,
+            "rewritten": found.rewritten.messages,
             "failed": found.failed,
             "remaining": found.remaining,
             "requests": found.requests,

@@ -209,6 +209,17 @@ fn an_api_whose_answers_tell_no_text_or_the_wrong_one_is_understood_after_few_re
         };
         run("apply --yes");
         let mut notes = 0;
+        if restores == 1 {
+            run("apply --refresh --yes");
+            for rewritten in [1, 0] {
+                let found = run("refresh --format json").json();
+                assert_eq!(
+                    (&found["rewritten"], &found["changed"]),
+                    (&json!(rewritten), &json!([]))
+                );
+            }
+            notes += 1;
+        }
         for _ in 0..6 {
             notes += usize::from(run("apply --refresh --yes").err.contains(SAID));
         }

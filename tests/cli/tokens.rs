@@ -207,6 +207,20 @@ fn a_server_of_tokens_that_is_busy_is_asked_again() {
 }
 
 #[test]
+fn a_server_of_tokens_that_does_not_work_is_asked_a_few_times_by_all_together() {
+    let project = Project::many(8);
+    let fake = Fake::start(|_, asked| match is_for_token(asked) {
+        true => Answer::json(502, "<html><title>Bad Gateway</title></html>"),
+        false => Answer::Nothing,
+    });
+    let ran = at(&project, &fake, "apply --yes --concurrency 8").exits(1);
+    ran.warns(&["error[no-token]", "answered 502: Bad Gateway", "run again later"]);
+    let (tokens, others) = counts(&fake);
+    assert!((2..=9).contains(&tokens) && others == 0, "{tokens} {others}");
+    assert_eq!(project.planned("").len(), 8, "no create is unknown");
+}
+
+#[test]
 fn secrets_and_tokens_are_in_no_output_and_no_file() {
     let project = Project::note("hi");
     // A server that says back what it was told.

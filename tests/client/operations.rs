@@ -204,7 +204,7 @@ async fn an_answer_without_headers_is_an_answer() {
         .mock_async(|_, then| {
             then.status(200)
                 .header("x-sib-ratelimit-remaining", "many")
-                .header("x-sib-ratelimit-reset", "-1")
+                .header("x-sib-ratelimit-reset", "soon")
                 .header("sib-request-id", " \t ")
                 .body(r#"{"id":"x","createdAt":"2026","text":7}"#);
         })

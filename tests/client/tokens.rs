@@ -206,6 +206,9 @@ async fn a_failure_is_that_of_all_who_waited_for_the_token() {
         assert_eq!(error.hint(), Some(Hint::TokenLater));
     }
     assert_eq!((server.tokens().len(), server.others().len()), (1, 0));
+    create(&client).await.expect_err("nothing is asked so soon");
+    assert_eq!(server.tokens().len(), 1);
+    tokio::time::sleep(Duration::from_millis(500)).await;
     create(&client).await.expect_err("it is asked again");
     assert_eq!(server.tokens().len(), 2);
 }

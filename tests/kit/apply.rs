@@ -225,22 +225,24 @@ fn failed_changes_fail_the_job_and_are_told_with_what_was_answered() {
 #[test]
 fn a_job_that_is_cancelled_stops_in_good_order() {
     needs_tools!();
-    let repository = Repository::with(&many(40), "--latency 100ms");
-    let running = repository.push().input("fresh", "true").start();
-    while repository.sandbox.total() < 2 {
-        std::thread::sleep(std::time::Duration::from_millis(10));
+    for signal in ["INT", "HUP"] {
+        let repository = Repository::with(&many(40), "--latency 100ms");
+        let running = repository.push().input("fresh", "true").start();
+        while repository.sandbox.total() < 2 {
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        running.signal(signal);
+        let done = running.wait();
+        assert_eq!(
+            (done.status, done.output("stopped"), done.output("unknown")),
+            (0, "signal", "0"),
+            "{signal}: {}",
+            done.log
+        );
+        assert!(repository.texts().len() < 40);
+        repository.scheduled().ok();
+        assert_eq!(repository.texts().len(), 40);
     }
-    running.signal("INT");
-    let done = running.wait();
-    assert_eq!(
-        (done.status, done.output("stopped"), done.output("unknown")),
-        (0, "signal", "0"),
-        "{}",
-        done.log
-    );
-    assert!(repository.texts().len() < 40);
-    repository.scheduled().ok();
-    assert_eq!(repository.texts().len(), 40);
 }
 
 #[test]

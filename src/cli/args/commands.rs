@@ -10,7 +10,7 @@ use super::{
     global::{DataFormat, GlobalOptions},
     planning::{ApplyArgs, ImportArgs, PlanArgs, RefreshArgs},
     state::StateArgs,
-    values::{duration, fault, faults, latency, probability},
+    values::{duration, fault, fault_help, latency, probability},
 };
 use crate::{
     model::{Key, VisitorId, WrittenTime},
@@ -128,7 +128,7 @@ pub(crate) struct PresenceArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct SandboxArgs {
-    /// The port on 127.0.0.1; 0 takes a free one
+    /// The port on 127.0.0.1; 0: a free one
     #[arg(long, value_name = "P", default_value_t = 8025)]
     pub(crate) port: u16,
     /// Keep the messages in this file
@@ -137,7 +137,7 @@ pub(crate) struct SandboxArgs {
     /// Accept at most N requests a period: 100/h, 10/min, 5/30s [default: no limit that matters]
     #[arg(long, value_name = "N/PERIOD")]
     pub(crate) limit: Option<Budget>,
-    /// Hold every answer back for this time (200ms, 2s)
+    /// Hold every answer back (200ms, 2s)
     #[arg(long, value_name = "D", value_parser = latency, default_value = "0s")]
     pub(crate) latency: Duration,
     /// Answer this share of requests (0 to 1) with 500: half before, half after the effect
@@ -146,17 +146,19 @@ pub(crate) struct SandboxArgs {
     /// Carry out this share of requests (0 to 1), but close the connection without an answer
     #[arg(long, value_name = "P", value_parser = probability, default_value = "0")]
     pub(crate) drop_replies: f64,
-    /// The seed of the faults: the same seed and order of requests give the same faults
+    /// The seed of the faults
+    ///
+    /// The same seed and order of requests give the same faults.
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) seed: u64,
     /// Change each text before it is kept, as an API may: trim, escape, crlf, nfc, collapse,
     /// truncate=40 … (several with commas, in this order)
     #[arg(long, value_name = "RULES", value_delimiter = ',')]
     pub(crate) normalise: Vec<Rule>,
-    /// Behave as servers and gateways do on a bad day: no-route, hang, gzip … (--help has all of them)
-    #[arg(long, value_name = "FAULT", value_parser = fault(), value_delimiter = ',', hide_possible_values = true, long_help = faults())]
+    /// Behave as servers and gateways do on a bad day; --help lists how
+    #[arg(long, value_name = "FAULT", value_parser = fault(), value_delimiter = ',', hide_possible_values = true, long_help = fault_help())]
     pub(crate) fault: Vec<Fault>,
-    /// Answer this number of requests without a --fault first
+    /// First answer N requests without a --fault
     #[arg(long, value_name = "N", requires = "fault", default_value_t = 0)]
     pub(crate) after: u64,
     /// How long access tokens live

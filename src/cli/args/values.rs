@@ -93,13 +93,6 @@ pub(super) fn latency(text: &str) -> Result<Duration, manifest_duration::ParseDu
     }
 }
 
-/// The help of `--fault`, with all of them.
-pub(super) fn faults() -> String {
-    let line = |fault: &Fault| format!("\n- {}: {}", fault.as_str(), fault.description());
-    let lines: String = Fault::ALL.iter().map(line).collect();
-    format!("Behave as servers and gateways do on a bad day; may be given several times:{lines}")
-}
-
 /// Faults of the sandbox, by their names.
 pub(super) fn fault() -> impl TypedValueParser<Value = Fault> {
     let value = |fault: Fault| PossibleValue::new(fault.as_str()).help(fault.description());
@@ -107,6 +100,17 @@ pub(super) fn fault() -> impl TypedValueParser<Value = Fault> {
         let named = Fault::ALL.into_iter().find(|fault| fault.as_str() == name);
         named.ok_or_else(|| format!("there is no fault {name}"))
     })
+}
+
+/// The help of `--fault`: all of them are too many for the short one.
+pub(super) fn fault_help() -> String {
+    let widest = Fault::ALL.iter().map(|fault| fault.as_str().len()).max().unwrap_or_default();
+    let all = Fault::ALL
+        .map(|fault| format!("- {:1$}  {2}", fault.as_str(), widest, fault.description()))
+        .join("\n");
+    format!(
+        "Behave as servers and gateways do on a bad day; several are separated by commas:\n\n{all}"
+    )
 }
 
 pub(super) fn probability(text: &str) -> Result<f64, String> {
