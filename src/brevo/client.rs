@@ -285,9 +285,6 @@ pub(super) fn message_in(
 ) -> Result<Answer<Message>, Error> {
     let unreadable = |why: &str| Err(success.unreadable(operation, why, scrub));
     let message = match (Message::parse(&success.body), id, &success.cut) {
-        (Ok(message), Some(id), _) if message.id != *id => {
-            return unreadable("its body is that of another message");
-        }
         (Ok(message), _, _) => message,
         (Err(_), _, Some(cut)) => return unreadable(cut),
         (Err(NoMessage::Empty), Some(id), None) if operation.method() == "PUT" => {

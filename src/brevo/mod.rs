@@ -34,8 +34,8 @@
 //! let sent = client.send(Kind::Pushed, &visitor, &content).await?;
 //! // Keep the id: the API cannot list messages, so a lost id cannot be found again.
 //! println!("{}", sent.body.id);
-//! if let Some(budget) = sent.budget {
-//!     println!("{} requests left for the next {:?}", budget.remaining, budget.reset);
+//! if let Some(remaining) = sent.budget.and_then(|budget| budget.remaining) {
+//!     println!("{remaining} requests left in this period");
 //! }
 //! client.update(Kind::Pushed, &sent.body.id, "It has arrived!").await?;
 //! client.delete(Kind::Pushed, &sent.body.id).await?;

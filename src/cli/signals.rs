@@ -20,7 +20,7 @@ use crate::apply::{Stop, Stopper};
 
 /// Signals that come this close together are one: `timeout` and runners of CI send theirs to a process and again to its
 /// group, systemd sends SIGHUP right after SIGTERM, and a shell that is closed sends one before the kernel does.
-const AT_ONCE: Duration = Duration::from_millis(200);
+const AT_ONCE: Duration = Duration::from_millis(100);
 
 /// Listens from the first time on to the end of the process: a signal between two parts of a command counts for the next.
 static LISTENING: Mutex<Option<Signals>> = Mutex::const_new(None);

@@ -1,7 +1,7 @@
 //! A prefix of the bucket: opened as a state, or looked at and changed as nobody should.
 
 use std::{
-    io::{Read, Write},
+    io::{self, Read, Write},
     net::{SocketAddr, TcpStream},
     time::Duration,
 };
@@ -122,7 +122,17 @@ impl Place {
 
     /// One request, as if it were signed: this server does not look closely.
     pub(crate) fn raw(&self, method: &str, path: &str, body: &[u8]) -> (u16, Vec<u8>) {
-        let mut stream = TcpStream::connect(self.server).expect("connects");
+        self.answer(method, path, body).expect("is answered")
+    }
+
+    /// The same; an error if there is no answer.
+    pub(crate) fn answer(
+        &self,
+        method: &str,
+        path: &str,
+        body: &[u8],
+    ) -> io::Result<(u16, Vec<u8>)> {
+        let mut stream = TcpStream::connect(self.server)?;
         let length = body.len();
         let head = format!(
             "{method} {path} HTTP/1.1\r\nhost: {}\r\ncontent-length: {length}\r\n\
@@ -130,13 +140,14 @@ impl Place {
              content-type: application/octet-stream\r\nconnection: close\r\n\r\n",
             self.server
         );
-        stream.write_all(head.as_bytes()).expect("is sent");
-        stream.write_all(body).expect("is sent");
+        stream.write_all(head.as_bytes())?;
+        stream.write_all(body)?;
         let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).expect("is answered");
-        let end = answer.windows(4).position(|four| four == b"\r\n\r\n").expect("has a head");
+        stream.read_to_end(&mut answer)?;
+        let end = answer.windows(4).position(|four| four == b"\r\n\r\n");
+        let end = end.ok_or(io::ErrorKind::UnexpectedEof)?;
         let status = String::from_utf8_lossy(&answer[..end]);
         let status = status.split(' ').nth(1).and_then(|text| text.parse().ok());
-        (status.expect("has a status"), answer[end + 4..].to_vec())
+        Ok((status.expect("has a status"), answer[end + 4..].to_vec()))
     }
 }

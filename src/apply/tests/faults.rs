@@ -39,6 +39,8 @@ fn fates() -> impl Strategy<Value = Vec<Fate>> {
         Fate::Spent("soon"),
         Fate::Spent("1800000060"),
         Fate::Spent("2592000"),
+        Fate::Later("3"),
+        Fate::Later("1200"),
         Fate::Gateway(404, r#"{"message":"no route"}"#),
         Fate::Gateway(404, ""),
         Fate::Gateway(200, "<html>Please log in</html>"),

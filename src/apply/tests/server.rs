@@ -55,6 +55,8 @@ pub(super) enum Fate {
     Status(u16),
     /// Works, and the headers say that nothing is left, with this reset.
     Spent(&'static str),
+    /// 503 with this `Retry-After`, without effect.
+    Later(&'static str),
     /// Something on the way answers with this status and body; the request does not arrive.
     Gateway(u16, &'static str),
 }
@@ -244,6 +246,12 @@ impl Server {
                     Ok(self.api((429, refusal("too many requests")), told))
                 }
                 Fate::Status(code) => Ok(self.api((code, refusal("refused")), None)),
+                Fate::Later(after) => {
+                    let mut answer = response(503, Vec::new());
+                    let after = HeaderValue::from_static(after);
+                    answer.headers_mut().insert("retry-after", after);
+                    Ok(answer)
+                }
                 Fate::Gateway(status, body) => Ok(response(status, body.as_bytes().to_vec())),
             }
         };
