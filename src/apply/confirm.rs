@@ -82,7 +82,10 @@ impl Confirming {
             Err(Undone::Refused(error)) if error.is_gone() => {
                 Err(format!("the API has no message {} ({})", one_line(id.as_str()), intent.kind))
             }
-            Err(Undone::Refused(error) | Undone::Lost(error)) => Err(error.to_string()),
+            Err(Undone::Refused(error) | Undone::Lost(error)) => Err(match error.hint() {
+                Some(hint) => format!("{error}; {hint}"),
+                None => error.to_string(),
+            }),
             Err(Undone::Abandoned { .. }) => {
                 self.so_far().remaining += 1;
                 return Ok(());

@@ -60,7 +60,12 @@ pub enum Event {
         until: Timestamp,
     },
     /// No new request starts; those under way are awaited.
-    Stopping(Stop),
+    Stopping {
+        /// Why.
+        stop: Stop,
+        /// What the next request would have to wait for, as far as is known.
+        waits: Option<WaitReason>,
+    },
     /// The state could not record what became of a create. The intent stays, but a reporter
     /// should write it down: an id cannot be found again.
     Unrecorded(UnrecordedOutcome),

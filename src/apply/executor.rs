@@ -103,9 +103,10 @@ impl Executor {
     fn announce_stop(&self) -> tokio::task::JoinHandle<()> {
         let (stopper, reporter) =
             (self.session.stopper.clone(), Arc::clone(&self.session.reporter));
+        let sender = Arc::clone(&self.sender);
         tokio::spawn(async move {
-            let reason = stopper.stopped().await;
-            reporter.report(&Event::Stopping(reason));
+            let stop = stopper.stopped().await;
+            reporter.report(&Event::Stopping { stop, waits: sender.waits_for() });
         })
     }
 
@@ -122,7 +123,8 @@ impl Executor {
     /// Why the run ended early, with this much left: a stop that came when all was done stopped
     /// nothing.
     pub(super) fn stopped(&self, left: u64) -> Option<Stop> {
-        self.session.stopper.reason().filter(|stop| left > 0 || *stop == Stop::Fatal)
+        let tells = |stop: &Stop| left > 0 || matches!(stop, Stop::Fatal | Stop::Outage);
+        self.session.stopper.reason().filter(tells)
     }
 
     /// Ends the history.

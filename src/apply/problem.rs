@@ -58,7 +58,11 @@ impl Problem {
             Hint::UnrecognisedIp => Code::UnrecognisedIp,
             Hint::Plan => Code::NotEnoughCredits,
             Hint::Forbidden | Hint::MissingScope(_) => Code::PermissionDenied,
-            Hint::Gone | Hint::NotFromTheApi | Hint::WrongPath | Hint::Wait(_) => return None,
+            Hint::Gone
+            | Hint::NotFromTheApi
+            | Hint::Unreachable
+            | Hint::WrongPath
+            | Hint::Wait(_) => return None,
         })
     }
 

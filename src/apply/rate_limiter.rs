@@ -132,6 +132,29 @@ impl RateLimiter {
         })
     }
 
+    /// When requests can be sent again, if none can be sent now: also if nobody but an earlier run knows it.
+    pub(super) fn next_request_at(&self) -> Option<Timestamp> {
+        let at = self.period().note.next_request_at()?;
+        at.checked_sub(self.clock.ahead()).ok()
+    }
+
+    /// No request leaves before this time is over.
+    pub(super) fn pause(&self, pause: Duration) {
+        let (mut period, now) = (self.period(), self.clock.now());
+        let until = now.checked_add(pause).unwrap_or(now);
+        period.note.retry_at = period.note.retry_at.max(Some(until));
+        period.note.seen_at = now;
+    }
+
+    /// What the next request has to wait for, if it has to.
+    pub(super) fn waits_for(&self) -> Option<WaitReason> {
+        let (period, now) = (self.period(), self.clock.now());
+        if period.note.remaining == 0 && period.note.resets_at > now {
+            return Some(WaitReason::Budget);
+        }
+        period.note.retry_at.filter(|at| *at > now).map(|_| WaitReason::RetryAfter)
+    }
+
     /// Waits until one more request may start. `waiting` is told of sleeps, their ends and their reasons.
     pub(super) async fn permit(
         self: &Arc<Self>,

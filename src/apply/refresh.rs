@@ -7,7 +7,7 @@ use std::{
 use jiff::Timestamp;
 
 use super::{
-    ApplyError, Event, Failure, Problem, Rewritten, Session, Stop, executor::Executor,
+    ApplyError, Event, Failure, Outcome, Problem, Rewritten, Session, Stop, executor::Executor,
     rate_limiter::Permit, request_sender::Undone,
 };
 use crate::{
@@ -52,6 +52,24 @@ impl Refreshed {
         } else {
             0
         }
+    }
+}
+
+impl Refreshed {
+    /// Counts this refresh as a part of the run that followed it.
+    pub fn add_to(self, outcome: &mut Outcome) {
+        outcome.requests += self.requests;
+        outcome.failed.extend(self.failed);
+        outcome.failed.sort_by(|a, b| a.address.cmp(&b.address));
+    }
+}
+
+/// A run that ended with the refresh before its plan.
+impl From<Refreshed> for Outcome {
+    fn from(refresh: Refreshed) -> Self {
+        let Refreshed { mut failed, remaining, requests, stopped, resets_at, fatal, .. } = refresh;
+        failed.sort_by(|a, b| a.address.cmp(&b.address));
+        Self { failed, remaining, requests, stopped, resets_at, fatal, ..Self::default() }
     }
 }
 

@@ -9,7 +9,7 @@ use std::{
 use jiff::Timestamp;
 
 use super::{
-    Event, Options, Problem, Reporter, Stop, Stopper,
+    Event, Options, Problem, Reporter, Stop, Stopper, WaitReason,
     api::Call,
     outage::OutageCounter,
     rate_limiter::{Permit, RateLimiter},
@@ -117,10 +117,15 @@ impl RequestSender {
         self.limiter.note()
     }
 
+    /// What the next request has to wait for, if it has to.
+    pub(super) fn waits_for(&self) -> Option<WaitReason> {
+        self.limiter.waits_for()
+    }
+
     /// When a run that stopped early can go on, if not at once.
     pub(super) fn resets_at(&self, stopped: Option<Stop>) -> Option<Timestamp> {
         stopped.filter(|stop| *stop != Stop::Fatal)?;
-        self.limiter.note()?.next_request_at()
+        self.limiter.next_request_at()
     }
 
     /// Waits for the right to send one request.
@@ -272,6 +277,10 @@ impl RequestSender {
                 | ErrorKind::NotConnected { .. }
                 | ErrorKind::NoToken { .. } => {
                     permit.unsent();
+                    // The server of tokens may ask for it.
+                    if let Some(pause) = error.budget().and_then(|told| told.retry_after) {
+                        self.limiter.pause(pause);
+                    }
                     return self.reporter.report(&Event::Requested { budget: self.limiter.note() });
                 }
                 // Without the API's request id it may be a page of anybody.

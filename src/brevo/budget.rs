@@ -97,6 +97,13 @@ mod tests {
     }
 
     #[test]
+    fn a_gateway_that_joins_headers_or_quotes_them_hides_nothing() {
+        for left in ["0, 0", "\"0\"", "0;w=3600", "0.0"] {
+            assert_eq!(told("100", left, "60"), reading(Some(100), 0, Some(60)), "{left}");
+        }
+    }
+
+    #[test]
     fn a_date_is_compared_with_that_of_the_answer() {
         let told = |date| {
             read(&[

@@ -42,9 +42,10 @@ pub(super) fn decoded(
     // The last one was applied last.
     for name in names.iter().rev().take(MOST_LAYERS) {
         body = match name.as_str() {
-            // Taken off on the way, perhaps, and still named.
-            "gzip" | "x-gzip" if !is_gzip(&body) => body,
-            "gzip" | "x-gzip" => gunzip(&body, most)?,
+            // Taken off on the way, perhaps, and still named; or named wrongly.
+            "gzip" | "x-gzip" | "deflate" if is_gzip(&body) => gunzip(&body, most)?,
+            "gzip" | "x-gzip" if !is_zlib(&body) => body,
+            "gzip" | "x-gzip" => inflate(body, most)?,
             "deflate" => inflate(body, most)?,
             // Whatever it says, it is JSON or a page.
             _ if looks_plain(&body) => body,
@@ -54,14 +55,22 @@ pub(super) fn decoded(
             }
         };
     }
-    if is_gzip(&body) {
-        body = gunzip(&body, most)?;
-    }
+    body = match () {
+        () if is_gzip(&body) => gunzip(&body, most)?,
+        () if is_zlib(&body) => inflate(body, most)?,
+        () => body,
+    };
     Ok(without_mark(body))
 }
 
 fn is_gzip(body: &[u8]) -> bool {
     body.starts_with(&[0x1f, 0x8b])
+}
+
+/// The header of zlib. No JSON begins so: 0x78 is an `x`.
+fn is_zlib(body: &[u8]) -> bool {
+    matches!(body[..], [method, flags, ..]
+        if method & 0x8f == 8 && u16::from_be_bytes([method, flags]).is_multiple_of(31))
 }
 
 fn looks_plain(body: &[u8]) -> bool {
@@ -75,10 +84,7 @@ fn gunzip(body: &[u8], most: usize) -> Result<Vec<u8>, EncodingError> {
 
 /// RFC 9110 says that `deflate` has a zlib header; some servers leave it out.
 fn inflate(body: Vec<u8>, most: usize) -> Result<Vec<u8>, EncodingError> {
-    if let [method, flags, ..] = body[..]
-        && method & 0x0f == 8
-        && u16::from_be_bytes([method, flags]).is_multiple_of(31)
-    {
+    if is_zlib(&body) {
         return read(ZlibDecoder::new(&body[..]), "zlib", most);
     }
     // No deflated object begins with its own brace.
@@ -177,6 +183,9 @@ mod tests {
             (&[], gzip(BODY)),
             (&["gzip"], BODY.to_vec()),
             (&["br"], BODY.to_vec()),
+            (&[], zlib(BODY)),
+            (&["gzip"], zlib(BODY)),
+            (&["deflate"], gzip(BODY)),
             (&["deflate"], zlib(BODY)),
             (&["deflate"], raw(BODY)),
             (&["deflate"], BODY.to_vec()),

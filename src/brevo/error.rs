@@ -50,11 +50,14 @@ impl Error {
         self
     }
 
-    /// The same, of the question for a token: the request itself was not sent, and cost nothing.
+    /// The same, of the question for a token: the request itself was not sent, and cost nothing. Only the pause that
+    /// the server of tokens asks for counts.
     pub(super) fn without_token(mut self, token_url: String) -> Self {
         let cause = Box::new(self.inner.kind);
         self.inner.kind = ErrorKind::NoToken { token_url, cause };
-        self.inner.budget = None;
+        let retry_after = self.inner.budget.and_then(|told| told.retry_after);
+        self.inner.budget = retry_after
+            .map(|pause| BudgetReading { retry_after: Some(pause), ..BudgetReading::default() });
         self
     }
 
@@ -141,6 +144,7 @@ impl Error {
             ErrorKind::Status { status, .. } => {
                 Hint::of(*status, said, self.is_gone(), *budget, *identity, *operation)
             }
+            ErrorKind::NotConnected { .. } => Some(Hint::Unreachable),
             _ => None,
         }
     }

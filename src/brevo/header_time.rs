@@ -40,9 +40,12 @@ pub(super) fn time_left(text: &str, now: Option<Timestamp>) -> Option<Duration> 
     Some(Duration::from_secs(left.ceil() as u64))
 }
 
-/// A finite number.
+/// A finite number. Of several (a gateway has joined two headers) the first one counts.
 pub(super) fn number(text: &str) -> Option<f64> {
-    text.trim().parse::<f64>().ok().filter(|number| number.is_finite())
+    let first = text.split(';').next().unwrap_or_default();
+    let first = first.split(", ").next().unwrap_or_default();
+    let first = first.trim().trim_matches('"');
+    first.parse::<f64>().ok().filter(|number| number.is_finite())
 }
 
 /// In seconds, milliseconds, microseconds or nanoseconds: only one of them is near our time.

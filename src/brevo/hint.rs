@@ -39,6 +39,8 @@ pub enum Hint {
     TokenLater,
     /// 404 for an id: the message is gone.
     Gone,
+    /// There is no connection to the API.
+    Unreachable,
     /// 404 for something else than a message: probably a wrong base URL.
     WrongPath,
     /// 404 for an id, and not from the API.
@@ -165,6 +167,9 @@ impl fmt::Display for Hint {
             ),
             Self::Gone => f.write_str(
                 "the message is gone on the other side: somebody deleted it, or the id belongs to another account or kind",
+            ),
+            Self::Unreachable => f.write_str(
+                "nothing was sent: see that the base URL is right, and that this machine reaches it (network, DNS, HTTPS_PROXY, SSL_CERT_FILE), then run again",
             ),
             Self::WrongPath => f.write_str(
                 "the API has nothing at this path: check the base URL (https://api.brevo.com/v3)",

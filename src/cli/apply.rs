@@ -59,9 +59,11 @@ fn attempt(context: &Context, args: &ApplyArgs, asks: bool) -> Result<u8, Failur
     );
     let mask = context.masks();
     if args.resume && !approval::resumes(context, &runtime, store.as_ref())? {
-        return Ok(nothing_to_do(context, args, &intents, mask));
+        let outcome = Outcome { unknown: addresses_of(&intents), ..Outcome::default() };
+        return Ok(nothing_done(context, args, &outcome, mask));
     }
 
+    let mut refreshed = None;
     let plan = match &args.planfile {
         Some(path) => {
             let plan = approval::saved_plan(context, path)?;
@@ -75,10 +77,18 @@ fn attempt(context: &Context, args: &ApplyArgs, asks: bool) -> Result<u8, Failur
                 bounds: &args.bounds,
                 keep_unchanged: false,
                 commit,
+                again: again(context, args).refreshing(args.selection.refresh),
+                refreshed: &mut refreshed,
             };
             let store = store.as_ref();
-            let (plan, report) =
-                planning::make(context, &project, report, &state, store, &runtime, request)?;
+            let made = planning::make(context, &project, report, &state, store, &runtime, request);
+            if let (Err(_), Some(found)) =
+                (&made, refreshed.take_if(|found| found.stopped.is_some()))
+            {
+                let outcome = Outcome { unknown: addresses_of(&intents), ..found.into() };
+                return Ok(nothing_done(context, args, &outcome, mask));
+            }
+            let (plan, report) = made?;
             context.output.report(&report);
             plan
         }
@@ -106,7 +116,9 @@ fn attempt(context: &Context, args: &ApplyArgs, asks: bool) -> Result<u8, Failur
         return Err(refusals.into());
     }
     if plan.is_empty() {
-        return Ok(nothing_to_do(context, args, &intents, mask));
+        let so_far = refreshed.map_or_else(Outcome::default, Outcome::from);
+        let outcome = Outcome { unknown: addresses_of(&intents), remaining: 0, ..so_far };
+        return Ok(nothing_done(context, args, &outcome, mask));
     }
     if let Some(store) = &store {
         context.check_same_api(&plan.api, &runtime.block_on(store.meta())?)?;
@@ -142,6 +154,9 @@ fn attempt(context: &Context, args: &ApplyArgs, asks: bool) -> Result<u8, Failur
     };
     let mut outcome = execute(context, &runtime, execution, plan)?;
     outcome.unknown = addresses_of(&runtime.block_on(store.intents())?);
+    if let Some(found) = refreshed {
+        found.add_to(&mut outcome);
+    }
     drop(store);
     print_outcome(context, &outcome, args, &api, mask);
     if first && outcome.exit_status() == status::DONE {
@@ -157,11 +172,10 @@ fn addresses_of(intents: &[Intent]) -> Vec<Address> {
     addresses
 }
 
-/// The end of an apply without changes. Deliveries of earlier runs may still be unknown.
-fn nothing_to_do(context: &Context, args: &ApplyArgs, intents: &[Intent], mask: bool) -> u8 {
-    let outcome = Outcome { unknown: addresses_of(intents), ..Outcome::default() };
+/// The end of an apply that carried out nothing. Deliveries of earlier runs may still be unknown.
+fn nothing_done(context: &Context, args: &ApplyArgs, outcome: &Outcome, mask: bool) -> u8 {
     if args.format == DataFormat::Json {
-        context.output.warn_if_lost(context.output.json(&outcome));
+        context.output.warn_if_lost(context.output.json(outcome));
     }
     warn_of_unknown(context, &outcome.unknown, mask);
     outcome.exit_status()

@@ -21,11 +21,15 @@ pub(super) fn run(context: &Context, args: &PlanArgs) -> Result<u8, Failure> {
     let store = context.open_to_read(&state, "plan")?;
     let api = context.endpoint(&project.settings)?;
     context.check_state(&project, &state, &api, &runtime, store.as_ref(), false)?;
+    let again = context.command("plan").selecting(&args.selection, context.output.masks_err());
+    let mut refreshed = None;
     let request = PlanRequest {
         selection: &args.selection,
         bounds: &Bounds::default(),
         keep_unchanged: args.show_unchanged,
         commit,
+        again: again.refreshing(args.selection.refresh),
+        refreshed: &mut refreshed,
     };
     let (plan, report) =
         planning::make(context, &project, report, &state, store.as_ref(), &runtime, request)?;
@@ -100,7 +104,12 @@ pub(super) fn run(context: &Context, args: &PlanArgs) -> Result<u8, Failure> {
             context.output.hint(&apply.to_string());
         }
     }
-    Ok(if args.detailed_exitcode && !plan.is_empty() { status::CHANGES } else { status::DONE })
+    let unverified = refreshed.is_some_and(|found| !found.failed.is_empty());
+    Ok(match (unverified, args.detailed_exitcode && !plan.is_empty()) {
+        (true, _) => status::FAILED,
+        (false, true) => status::CHANGES,
+        (false, false) => status::DONE,
+    })
 }
 
 fn save(path: &Path, plan: &Plan) -> Result<(), Failure> {

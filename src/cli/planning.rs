@@ -13,9 +13,11 @@ use super::{
     missing_files,
     refresh::{self, RefreshRequest},
     selected_state::SelectedState,
+    shell_command::ShellCommand,
     targets,
 };
 use crate::{
+    apply::Refreshed,
     desired::Deliveries,
     diagnostics::{Code, Diagnostic, Report},
     manifest::{Project, Threshold},
@@ -49,7 +51,12 @@ pub(super) fn make(
         };
         let bounds = request.bounds;
         let refresh = RefreshRequest { project, state, store, targets, most, bounds };
-        refresh::before_plan(context, runtime, &refresh)?;
+        let found = refresh::before_plan(context, runtime, &refresh, request.again)?;
+        let ended = found.stopped.map(|_| Failure::silent().status(found.exit_status()));
+        *request.refreshed = Some(found);
+        if let Some(failure) = ended {
+            return Err(failure);
+        }
     }
     let now = environment::now();
     let as_of = request.selection.at.unwrap_or(now);
@@ -198,6 +205,10 @@ pub(super) struct PlanRequest<'a> {
     pub(super) bounds: &'a Bounds,
     pub(super) keep_unchanged: bool,
     pub(super) commit: CommitLookup,
+    /// The command that goes on if the refresh ends early.
+    pub(super) again: ShellCommand,
+    /// What the refresh found, also if it ended early: there is no plan then.
+    pub(super) refreshed: &'a mut Option<Refreshed>,
 }
 
 /// Imports of messages that other deliveries have. The state would refuse them as well, in the middle of the run.

@@ -267,13 +267,6 @@ impl Progress {
         }
     }
 
-    /// Whether the API has asked for a pause that is not over, and its budget is not used up.
-    fn is_asked_to_wait(&self) -> bool {
-        let now = environment::now();
-        let budget = self.run().status.budget;
-        budget.is_some_and(|note| note.remaining > 0 && note.retry_at.is_some_and(|at| at > now))
-    }
-
     /// Learns from an event how far the run is.
     fn take_in(&self, event: &Event) {
         let mut run = self.run();
@@ -308,7 +301,7 @@ impl Progress {
                 self.step();
             }
             Event::Missed(_)
-            | Event::Stopping(_)
+            | Event::Stopping { .. }
             | Event::Unrecorded(_)
             | Event::UnrecordedChange { .. } => {}
         }
@@ -362,7 +355,7 @@ impl Progress {
                     "pause_s": pause.as_secs_f64(),
                 }),
             ),
-            Event::Stopping(stop) => (Level::Warn, "stopping", json!({ "reason": stop })),
+            Event::Stopping { stop, .. } => (Level::Warn, "stopping", json!({ "reason": stop })),
             Event::Unrecorded(outcome) => {
                 let id = match &outcome.create {
                     CreateOutcome::Sent(record) => Some(&record.id),
@@ -427,13 +420,15 @@ impl Reporter for Progress {
                     });
                 }
             }
-            Event::Stopping(stop) => self.say(match stop {
+            Event::Stopping { stop, waits } => self.say(match stop {
                 Stop::Signal => {
                     "  stopping: requests under way are awaited (once more to stop at once)"
                 }
-                Stop::Budget if self.is_asked_to_wait() => {
+                Stop::Budget if *waits == Some(WaitReason::RetryAfter) => {
                     "  stopping: the API asks for a pause, and takes no request before its end"
                 }
+                // As many as `--max-requests` allows, say.
+                Stop::Budget if waits.is_none() => "  stopping: no further request is allowed",
                 Stop::Budget => "  stopping: the budget of requests is used up",
                 Stop::Duration => "  stopping: the time is over",
                 Stop::Outage => "  stopping: the API gave no usable answer five times in a row",

@@ -14,10 +14,11 @@ use super::{
     progress::Progress,
     rewritten,
     selected_state::SelectedState,
+    shell_command::ShellCommand,
     signals, targets,
 };
 use crate::{
-    apply::{self, Refreshed, Session, Stopper},
+    apply::{self, Refreshed, Session, Stop, Stopper},
     manifest::Project,
     model::Endpoint,
     render::humanize,
@@ -61,21 +62,42 @@ pub(super) fn run(context: &Context, args: &RefreshArgs) -> Result<u8, Failure> 
         tell(context, &found, &api, &args.target);
         return Ok(context.output.exit_status(written, found.exit_status()));
     }
-    Ok(print(context, &found, &api, &args.target))
+    let written = list(&found, context.masks(), &mut context.output.out());
+    tell(context, &found, &api, &args.target);
+    Ok(context.output.exit_status(written, found.exit_status()))
 }
 
-/// For `--refresh` of `plan` and `apply`. Fails if the refresh stopped early; it has printed the result then.
+/// For `--refresh` of `plan` and `apply`. A delivery that could not be asked for is planned as the state knows it.
+/// `again` is the command that goes on if the refresh ended early: nothing can be planned then.
 pub(super) fn before_plan(
     context: &Context,
     runtime: &Runtime,
     request: &RefreshRequest<'_>,
-) -> Result<(), Failure> {
+    again: ShellCommand,
+) -> Result<Refreshed, Failure> {
     let found = refresh(context, runtime, request)?;
-    if found.exit_status() == status::DONE {
-        return Ok(());
+    match found.stopped {
+        None => {
+            let failed = found.failed.len() as u64;
+            if failed > 0 {
+                let deliveries = humanize::count(failed, "delivery", "deliveries");
+                context.output.warning(&format!(
+                    "{deliveries} could not be verified: the plan takes the state's word for them"
+                ));
+            }
+        }
+        Some(stop) => {
+            let mut words = Vec::new();
+            list(&found, context.output.masks_err(), &mut words)?;
+            let words = String::from_utf8_lossy(&words);
+            context
+                .output
+                .note(&format!("{}; nothing was planned", words.trim_end().trim_end_matches('.')));
+            let api = context.endpoint(&request.project.settings)?;
+            tell_end(context, &found, &api, stop, again);
+        }
     }
-    let api = context.endpoint(&request.project.settings)?;
-    Err(Failure::silent().status(print(context, &found, &api, request.targets)))
+    Ok(found)
 }
 
 /// The deliveries to refresh, and the bounds of the run.
@@ -123,25 +145,24 @@ fn refresh(
     Ok(found)
 }
 
-/// Prints the result, and returns the exit status.
-fn print(context: &Context, found: &Refreshed, api: &Endpoint, targets: &[Target]) -> u8 {
-    let written = list(found, context.masks(), &mut context.output.out());
-    tell(context, found, api, targets);
-    context.output.exit_status(written, found.exit_status())
-}
-
 /// Says what ended the run, and what to do now.
 fn tell(context: &Context, found: &Refreshed, api: &Endpoint, targets: &[Target]) {
     let mask = context.output.masks_err();
-    if let Some(fatal) = &found.fatal {
-        context.output.failure(&fatal.into());
-    } else if let Some(stop) = found.stopped.filter(|_| found.exit_status() != status::DONE) {
+    if let Some(stop) = found.stopped {
         let again = context.command("refresh").targets(targets, mask);
-        let Refreshed { requests, resets_at, .. } = *found;
-        EarlyEnd { api, requests, resets_at, again }.report(context, stop);
+        tell_end(context, found, api, stop, again);
     } else if !found.gone.is_empty() || !found.changed.is_empty() {
         context.output.hint(&context.command("plan").targets(targets, mask).to_string());
     }
+}
+
+/// Says why it ended early, and what to do now.
+fn tell_end(context: &Context, found: &Refreshed, api: &Endpoint, stop: Stop, again: ShellCommand) {
+    if let Some(fatal) = &found.fatal {
+        context.output.failure(&fatal.into());
+    }
+    let Refreshed { requests, resets_at, .. } = *found;
+    EarlyEnd { api, requests, resets_at, again }.report(context, stop);
 }
 
 fn list(found: &Refreshed, mask: bool, out: &mut impl Write) -> io::Result<()> {

@@ -4,7 +4,7 @@ use std::{ffi::OsStr, fmt};
 
 use jiff::Timestamp;
 
-use super::args::{SelectionArgs, Target};
+use super::args::{Amount, SelectionArgs, Target};
 use crate::{model::shell_word, render::humanize};
 
 /// A command of pushsync, to be copied. The global options come last.
@@ -87,6 +87,15 @@ impl ShellCommand {
             self = self.option("--at", Timestamp::to_string(at));
         }
         self
+    }
+
+    /// Adds `--refresh`, as it was given.
+    pub(super) fn refreshing(self, refresh: Option<Amount>) -> Self {
+        match refresh {
+            None => self,
+            Some(Amount::All) => self.flag("--refresh"),
+            Some(Amount::Count(most)) => self.flag(&format!("--refresh={most}")),
+        }
     }
 
     /// Adds the targets of a plan. Masked addresses name the same deliveries.

@@ -162,3 +162,22 @@ fn forget_budget_drops_what_is_known_and_says_what_that_was() {
     project.run(&format!("state set-api {}", up.base_url())).ok();
     project.with(&up, "apply --yes").ok();
 }
+
+#[test]
+fn a_pause_that_an_earlier_run_was_told_of_is_told_again_with_its_end() {
+    for (headers, words) in
+        [("retry-after: 600\r\n", "the API asks for a pause"), ("", "the budget of requests")]
+    {
+        let project = Project::many(3);
+        let headers = headers.to_owned();
+        let fake = Fake::start(move |_, _| Answer::Is(429, headers.clone(), "{}".to_owned()));
+        let apply = "apply --yes --format json --max-wait 5s";
+        with(&project, &fake, apply).exits(3).warns(&["takes requests again at"]);
+        let asked = fake.asked().len();
+        let again = with(&project, &fake, apply).exits(3);
+        let again =
+            again.warns(&[words, "takes requests again at", "pushsync state forget-budget"]);
+        assert!(again.json()["resets_at"].is_string());
+        assert_eq!(fake.asked().len(), asked, "nothing was sent");
+    }
+}

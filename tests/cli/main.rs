@@ -32,6 +32,7 @@ mod masks;
 mod outage;
 mod plan;
 mod planfile;
+mod refreshed;
 mod refusals;
 mod resolve;
 mod reviewed;

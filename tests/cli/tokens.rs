@@ -403,3 +403,16 @@ fn the_sandbox_shows_each_refusal_of_a_token() {
         }
     }
 }
+
+#[test]
+fn a_server_of_tokens_that_asks_for_a_long_pause_stops_the_run_in_good_order() {
+    let project = Project::many(3);
+    let api = fake(|is_for_token, _, _| match is_for_token {
+        true => Answer::Is(429, "retry-after: 900\r\n".to_owned(), "{}".to_owned()),
+        false => Answer::created("never"),
+    });
+    let ran = at(&project, &api, "apply --yes --format json --max-wait 5s").exits(3);
+    let ran = ran.warns(&["the API asks for a pause"]);
+    assert_eq!((&ran.json()["applied"], &ran.json()["stopped"]), (&0.into(), &"budget".into()));
+    assert_eq!(counts(&api), (1, 0), "one question, and no message");
+}

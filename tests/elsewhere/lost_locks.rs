@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     fs,
+    path::Path,
     sync::{Arc, Mutex, mpsc},
 };
 
@@ -122,9 +123,12 @@ impl Api {
             if let Some((process, left)) = due.as_mut() {
                 *left -= 1;
                 if *left == 0 {
-                    let process = i32::try_from(*process).expect("a number");
-                    kill(Pid::from_raw(process), Signal::SIGSTOP).expect("is there");
+                    let process = *process;
+                    let number = i32::try_from(process).expect("a number");
+                    kill(Pid::from_raw(number), Signal::SIGSTOP).expect("is there");
                     *due = None;
+                    // On a busy machine a part of it may run on for a while: it must not get the answer.
+                    until("each of its threads stands still", || stands_still(process));
                     if refuse {
                         let headers = "content-type: application/json\r\n\
                                        x-sib-ratelimit-limit: 100\r\n\
@@ -184,9 +188,14 @@ impl Api {
     }
 }
 
+/// Whether each thread of a process is stopped.
 fn stands_still(process: u32) -> bool {
-    fs::read_to_string(format!("/proc/{process}/stat"))
-        .is_ok_and(|stat| stat.rsplit(')').next().is_some_and(|rest| rest.starts_with(" T")))
+    let is_stopped = |folder: &Path| {
+        fs::read_to_string(folder.join("stat"))
+            .is_ok_and(|stat| stat.rsplit(')').next().is_some_and(|rest| rest.starts_with(" T")))
+    };
+    fs::read_dir(format!("/proc/{process}/task"))
+        .is_ok_and(|threads| threads.flatten().all(|thread| is_stopped(&thread.path())))
 }
 
 #[test]
