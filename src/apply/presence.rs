@@ -1,5 +1,7 @@
 use std::{sync::Arc, time::Duration};
 
+use jiff::Timestamp;
+
 use super::{
     Event, Options, Problem, Reporter, Stop, Stopper,
     api::Call,
@@ -20,6 +22,8 @@ pub struct Presence {
     pub missed: u64,
     /// Why it ended, unless the time was over.
     pub stopped: Option<Stop>,
+    /// When the API takes requests again, if it takes none now.
+    pub resets_at: Option<Timestamp>,
     /// What ended it, if that was an answer of the API or the lack of a connection.
     pub fatal: Option<Problem>,
 }
@@ -55,6 +59,7 @@ pub async fn keep_online(
         }
     }
     presence.stopped = stopper.reason();
+    presence.resets_at = sender.resets_at(presence.stopped);
     presence.fatal = sender.fatal();
     presence
 }

@@ -21,6 +21,9 @@ pub(super) enum EncodingError {
     /// A broken one.
     #[error("its body is broken: it is not the {0} that it begins as")]
     Broken(&'static str),
+    /// One that ends too early. What there was of it comes along.
+    #[error("its body broke off: its {1} ends too early")]
+    Cut(Vec<u8>, &'static str),
     /// More bytes than any answer has.
     #[error("its body is too long")]
     TooLong,
@@ -94,13 +97,14 @@ fn inflate(body: Vec<u8>, most: usize) -> Result<Vec<u8>, EncodingError> {
     }
 }
 
-/// What was cut off is told by what is made of the rest: half an answer is no JSON.
 fn read(decoder: impl Read, name: &'static str, most: usize) -> Result<Vec<u8>, EncodingError> {
     let mut plain = Vec::new();
     let bound = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1);
     match decoder.take(bound).read_to_end(&mut plain) {
         Ok(_) => {}
-        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof && !plain.is_empty() => {}
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+            return Err(EncodingError::Cut(without_mark(plain), name));
+        }
         Err(_) => return Err(EncodingError::Broken(name)),
     }
     match plain.len() > most {
@@ -208,10 +212,13 @@ mod tests {
     #[test]
     fn a_body_whose_end_was_cut_off_is_what_was_there() {
         let whole = gzip(BODY);
-        // Without its checksum, and without its last byte.
-        assert_eq!(of(&["gzip"], whole[..whole.len() - 8].to_vec()).as_deref(), Ok(BODY));
-        let half = of(&["gzip"], whole[..whole.len() - 12].to_vec()).unwrap_or_default();
-        assert!(half.len() < BODY.len(), "{half:?}");
+        let cut = |missing| match of(&["gzip"], whole[..whole.len() - missing].to_vec()) {
+            Err(EncodingError::Cut(there, "gzip")) => there,
+            other => panic!("{other:?}"),
+        };
+        // Without its checksum nothing of the text is missing.
+        assert_eq!(cut(8), BODY);
+        assert!(cut(12).len() < BODY.len());
     }
 
     #[test]

@@ -12,7 +12,9 @@ use reqwest::{
 use serde_json::{Map, Value};
 
 use super::{
-    BudgetReading, Clock, ConfigError, Error, ErrorKind, Operation, encoding, scrub::Scrub,
+    BudgetReading, Clock, ConfigError, Error, ErrorKind, Operation,
+    encoding::{self, EncodingError},
+    scrub::Scrub,
 };
 use crate::network::{causes, http_causes};
 
@@ -163,7 +165,10 @@ pub(super) async fn read(
     }
     let body = encoding::decoded(response.headers(), body, LONGEST_BODY).unwrap_or_else(|error| {
         cut.get_or_insert_with(|| error.to_string());
-        Vec::new()
+        match error {
+            EncodingError::Cut(there, _) => there,
+            _ => Vec::new(),
+        }
     });
     if !status.is_success() {
         let has_id = request_id.is_some();

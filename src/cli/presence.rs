@@ -5,6 +5,7 @@ use serde_json::json;
 use super::{
     args::{Bounds, DataFormat, PresenceArgs},
     context::Context,
+    early_end::EarlyEnd,
     failure::{Failure, status},
     progress::Progress,
     signals,
@@ -51,7 +52,7 @@ pub(super) fn run(context: &Context, args: &PresenceArgs) -> Result<u8, Failure>
             humanize::count(limit, "request", "requests")
         ),
     };
-    context.output.note(&format!("{} is online; {cost}", one_line(&sender.to_string())));
+    context.output.note(&format!("keeping {} online: {cost}", one_line(&sender.to_string())));
     let options = context.options(&project.settings, &Bounds::default());
     let progress = Arc::new(Progress::new(&context.global, context.output.clone()));
     let stopper = Stopper::default();
@@ -80,6 +81,13 @@ pub(super) fn run(context: &Context, args: &PresenceArgs) -> Result<u8, Failure>
     };
     if let Some(fatal) = &presence.fatal {
         context.output.failure(&fatal.into());
+    }
+    if let Some(stop @ (Stop::Budget | Stop::Duration)) = presence.stopped {
+        let api = context.endpoint(&project.settings)?;
+        let again = context.command("presence").option("--from", &args.from);
+        // The API has just said so, not a state.
+        let (requests, resets_at) = (1 + presence.pings, presence.resets_at);
+        EarlyEnd { api: &api, requests, resets_at, again }.report(context, stop);
     }
     let status = match presence.stopped {
         Some(Stop::Fatal | Stop::Outage) => status::FAILED,

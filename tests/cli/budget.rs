@@ -181,3 +181,16 @@ fn a_pause_that_an_earlier_run_was_told_of_is_told_again_with_its_end() {
         assert_eq!(fake.asked().len(), asked, "nothing was sent");
     }
 }
+
+#[test]
+fn an_agent_who_cannot_be_pinged_any_more_is_told_until_when() {
+    let project = Project::note("hi");
+    let answer = Answer::Is(429, "retry-after: 900\r\n".to_owned(), "{}".to_owned());
+    let fake = Fake::start(move |_, _| answer.clone());
+    let ran = with(&project, &fake, "presence --from liz").exits(3);
+    ran.says(&["0 pings answered"]).warns(&[
+        "keeping agent",
+        "takes requests again at",
+        "pushsync presence --from liz",
+    ]);
+}

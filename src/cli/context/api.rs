@@ -67,6 +67,20 @@ impl Context {
         }
     }
 
+    /// Fails if there is no usable key or client for the API.
+    pub(crate) fn check_access(&self, api: &Endpoint) -> Result<(), Failure> {
+        api.url().map_or(Ok(()), |url| self.secrets(url).map(drop))
+    }
+
+    fn secrets(&self, url: &BaseUrl) -> Result<secrets::ApiSecrets, Failure> {
+        let file = self.global.api_key_file.as_deref();
+        let source = match environment::raw_variable(KEY_FILE).as_deref() {
+            Some(named) if file == Some(Path::new(named)) => KEY_FILE,
+            _ => "--api-key-file",
+        };
+        secrets::api(file.map(|file| (file, source)), url, environment::raw_variable)
+    }
+
     /// Connects to the API. A sandbox is started on `runtime`.
     pub(crate) fn connect(
         &self,
@@ -75,13 +89,7 @@ impl Context {
         state: &SelectedState,
     ) -> Result<ApiConnection, Failure> {
         let (base_url, secrets, sandbox) = if let Some(url) = self.endpoint(settings)?.url() {
-            let file = self.global.api_key_file.as_deref();
-            let source = match environment::raw_variable(KEY_FILE).as_deref() {
-                Some(named) if file == Some(Path::new(named)) => KEY_FILE,
-                _ => "--api-key-file",
-            };
-            let file = file.map(|file| (file, source));
-            (url.clone(), secrets::api(file, url, environment::raw_variable)?, None)
+            (url.clone(), self.secrets(url)?, None)
         } else {
             private_file::refuse_link(&state.sandbox_journal())?;
             let running = runtime
