@@ -24,6 +24,8 @@ mod git;
 mod hints;
 mod hostile;
 mod ids;
+#[path = "../support/ignored_signals.rs"]
+mod ignored_signals;
 mod inputs;
 mod live;
 mod lockfile;

@@ -10,7 +10,10 @@ use std::{
     time::Duration,
 };
 
-use crate::support::{Project, Running, Sandbox, Waiting, is_ignored, run_as, until};
+use crate::{
+    ignored_signals::is_ignored,
+    support::{Project, Running, Sandbox, Waiting, run_as, until},
+};
 
 const MESSAGES: usize = 12;
 
@@ -22,7 +25,7 @@ fn slow() -> (Project, Sandbox) {
 fn hangs_up() -> bool {
     let hangs_up = !is_ignored(1);
     if !hangs_up {
-        eprintln!("left out: SIGHUP is ignored here");
+        let _ = writeln!(std::io::stderr(), "left out: SIGHUP is ignored here");
     }
     hangs_up
 }

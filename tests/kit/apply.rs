@@ -226,7 +226,9 @@ fn failed_changes_fail_the_job_and_are_told_with_what_was_answered() {
 fn a_job_that_is_cancelled_stops_in_good_order() {
     needs_tools!();
     let all = [("INT", 2), ("HUP", 1), ("TERM", 15)];
-    for (signal, _) in all.into_iter().filter(|(_, number)| !crate::signals::is_ignored(*number)) {
+    for (signal, _) in
+        all.into_iter().filter(|(_, number)| !crate::ignored_signals::is_ignored(*number))
+    {
         let repository = Repository::with(&many(40), "--latency 200ms");
         let running = repository.push().input("fresh", "true").start();
         while repository.sandbox.total() < 2 {

@@ -21,15 +21,14 @@ mod forks;
 mod gitlab;
 mod hostile;
 mod hub;
+#[path = "../support/ignored_signals.rs"]
+mod ignored_signals;
 mod plan;
 mod releases;
 mod repository;
 #[path = "../cli/support/sandbox.rs"]
 #[expect(dead_code, reason = "the tests of the command line use more of it")]
 mod sandbox;
-#[path = "../support/environment.rs"]
-#[expect(dead_code, reason = "the kit's own environment is in `environment`")]
-mod signals;
 #[path = "../cli/support/wire.rs"]
 mod wire;
 

@@ -14,7 +14,6 @@ mod world;
 
 pub(crate) use deaths::Deaths;
 pub(crate) use devtools::Page;
-pub(crate) use environment::is_ignored;
 pub(crate) use fake::{Answer, Asked, Fake};
 pub(crate) use project::{ADA, BEN, CLEO, Project, many, quoted};
 pub(crate) use run::{Ran, Run, Running, Waiting, run, run_as};
