@@ -2,10 +2,12 @@
 
 use axum::http::{HeaderName, HeaderValue, Response, StatusCode, response::Builder};
 
+#[cfg(test)]
+use super::{Answer, Error, Message, transport::Success};
 use super::{
-    Answer, Error, Message, Operation, client,
+    Operation, client,
     scrub::Scrub,
-    transport::{self, Success, Wording},
+    transport::{self, Wording},
 };
 use crate::model::{KnownIds, MessageId, VisitorId};
 
