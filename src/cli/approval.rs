@@ -95,6 +95,8 @@ pub(super) fn check_fresh(
 
 /// Asks whether to apply the plan.
 pub(super) fn ask(context: &Context, runtime: &Runtime, plan: &Plan) -> Result<bool, Failure> {
+    // Before anybody sees the question: the answer may be Ctrl-C.
+    runtime.block_on(signals::listen())?;
     let mut err = context.output.err();
     write!(err, "\n{} Only `yes` is accepted: ", render::question(plan))?;
     err.flush()?;

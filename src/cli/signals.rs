@@ -92,6 +92,11 @@ pub(super) async fn run_until_signalled<T>(
     }
 }
 
+/// Listens from now on: a signal that comes later is seen by whatever waits for one next.
+pub(super) async fn listen() -> Result<(), Failure> {
+    Listening::start().await.map(drop)
+}
+
 /// Waits for the answer to a question. A signal ends the question.
 pub(super) async fn answered<T>(answer: impl Future<Output = T>) -> Result<T, Failure> {
     let mut signals = Listening::start().await?;

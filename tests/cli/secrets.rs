@@ -157,10 +157,3 @@ fn a_proxy_does_not_see_requests_to_loopback() {
     run.env("HTTP_PROXY", &url).env("http_proxy", &url).env("ALL_PROXY", &url).ok();
     assert_eq!(proxy.asked().len(), 0);
 }
-
-#[test]
-fn an_apply_that_has_no_key_leaves_neither_a_state_nor_a_line_in_pushsync_lock() {
-    let project = Project::note("hi");
-    project.run("apply --yes").exits(1).warns(&["there is no API key"]);
-    assert!(!project.join("state").exists() && !project.join("pushsync.lock").exists());
-}

@@ -67,11 +67,6 @@ impl Context {
         }
     }
 
-    /// Fails if there is no usable key or client for the API.
-    pub(crate) fn check_access(&self, api: &Endpoint) -> Result<(), Failure> {
-        api.url().map_or(Ok(()), |url| self.secrets(url).map(drop))
-    }
-
     fn secrets(&self, url: &BaseUrl) -> Result<secrets::ApiSecrets, Failure> {
         let file = self.global.api_key_file.as_deref();
         let source = match environment::raw_variable(KEY_FILE).as_deref() {
