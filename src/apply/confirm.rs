@@ -13,6 +13,7 @@ use super::{
 use crate::{
     brevo::Message,
     model::{Address, Intent, MessageId, one_line},
+    network::Request,
 };
 
 /// How far the clocks of the API and of this machine may differ.
@@ -76,7 +77,7 @@ impl Confirming {
         let Claim { intent, id } = claim;
         let Executor { session, sender, .. } = &self.executor;
         let get = || session.api.get(intent.kind, &id);
-        let answer = sender.send(&intent.address, permit, get).await;
+        let answer = sender.send(Request::Idempotent, &intent.address, permit, get).await;
         let checked = match answer {
             Ok(found) => check(&intent, &id, &found).map(|()| found),
             Err(Undone::Refused(error)) if error.is_gone() => {

@@ -13,6 +13,7 @@ use super::{
 use crate::{
     brevo::Message,
     model::{Address, ChangeIntent, Drift, Record},
+    network::Request,
     plan::Selection,
     state::{RunChange, StateError, Store, Write, scan::RecordPages},
 };
@@ -154,7 +155,7 @@ impl Refresh {
             return Ok(());
         };
         let get = || session.api.get(record.kind, &record.id);
-        let found = match sender.send(&address, permit, get).await {
+        let found = match sender.send(Request::Idempotent, &address, permit, get).await {
             Ok(found) => Some(found),
             Err(Undone::Refused(error)) if error.is_gone() => None,
             Err(Undone::Refused(error) | Undone::Lost(error)) => {

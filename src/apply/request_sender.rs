@@ -135,27 +135,17 @@ impl RequestSender {
         self.limiter.permit(waiting).await
     }
 
-    /// Sends a request that creates a message. What says that its answer is of no use belongs in `call`: it
+    /// Sends a request about a delivery. What says that the answer to a create is of no use belongs in `call`: it
     /// counts as no answer.
-    pub(super) async fn create<'c, T>(
-        &self,
-        address: &Address,
-        permit: Option<Permit>,
-        call: impl Fn() -> Call<'c, T>,
-    ) -> Sent<T> {
-        let sent = self.send_uncounted(Some(address), permit, call).await;
-        self.count(sent, true)
-    }
-
-    /// Sends any other request about a delivery.
     pub(super) async fn send<'c, T>(
         &self,
+        request: Request,
         address: &Address,
         permit: Option<Permit>,
         call: impl Fn() -> Call<'c, T>,
     ) -> Sent<T> {
         let sent = self.send_uncounted(Some(address), permit, call).await;
-        self.count(sent, false)
+        self.count(sent, request == Request::Create)
     }
 
     /// Stops the run if this request is the last of too many that had no usable answer. There is no wait

@@ -16,6 +16,7 @@ use super::{
 use crate::{
     brevo::{Answer, Error, ErrorKind, Message, Operation as Request},
     model::{Address, Key, Kind, MessageId, Record, TextThere},
+    network,
     plan::{Action, Change, Operation, Plan},
     state::{
         RunChange, StateError, Store, Write,
@@ -179,7 +180,8 @@ impl Run {
                             self.claimed(answer, kind, &address, replaces).await
                         })
                     };
-                    let sent = sender.create(&address, permit.take(), post).await;
+                    let sent =
+                        sender.send(network::Request::Create, &address, permit.take(), post).await;
                     DeliveryInput::Posted(sent.map(|(message, claimed)| {
                         claims.extend(claimed);
                         message
@@ -187,13 +189,17 @@ impl Run {
                 }
                 Step::Put(id, text) => {
                     let put = || api.update(kind, &id, &text);
-                    let sent = sender.send(&address, permit.take(), put).await;
+                    let sent = sender
+                        .send(network::Request::Idempotent, &address, permit.take(), put)
+                        .await;
                     done = sent.is_ok().then(|| unrecorded(kind, &id, "updated"));
                     DeliveryInput::Changed(sent)
                 }
                 Step::Delete(old) => {
                     let delete = || api.delete(old.kind, &old.id);
-                    let sent = sender.send(&address, permit.take(), delete).await;
+                    let sent = sender
+                        .send(network::Request::Idempotent, &address, permit.take(), delete)
+                        .await;
                     done = sent.is_ok().then(|| unrecorded(old.kind, &old.id, "deleted"));
                     DeliveryInput::Deleted(sent)
                 }
@@ -212,7 +218,9 @@ impl Run {
                         }
                         claimed => {
                             claims.extend(claimed.and_then(Result::ok));
-                            sender.send(&address, permit.take(), get).await
+                            sender
+                                .send(network::Request::Idempotent, &address, permit.take(), get)
+                                .await
                         }
                     })
                 }
