@@ -16,7 +16,7 @@ use super::{
 use crate::{
     files,
     model::{CommitId, Endpoint},
-    plan::{Plan, StateRef, wire},
+    plan::{Plan, Review, StateRef, wire},
     render,
     state::{Run, Store},
 };
@@ -124,15 +124,15 @@ pub(super) fn ask(context: &Context, runtime: &Runtime, plan: &Plan) -> Result<b
 pub(super) fn check_reviewed(
     context: &Context,
     plan: &Plan,
-    digest: &str,
+    reviewed: &Review,
     selection: &SelectionArgs,
 ) -> Result<(), Failure> {
-    let now = wire::changes_digest(plan)?;
-    if plan.is_empty() || now == digest {
+    let now = Review::of(plan);
+    if plan.is_empty() || now.is(reviewed) {
         return Ok(());
     }
     Err(Failure::new(format!(
-        "the changes are not those that were reviewed: they have the digest {now}, the reviewed ones {digest}"
+        "the changes are not those that were reviewed: they have the digest {now}, the reviewed ones {reviewed}"
     ))
     .help(format!(
         "nothing was done. The state or the manifest has changed since; review the changes again: {}",

@@ -47,7 +47,7 @@ pub(super) fn run(context: &Context, args: &ShowArgs) -> Result<u8, Failure> {
             });
         }
     };
-    let (from, until) = (message.window.from, message.window.until);
+    let (from, until) = (message.spec.window.from, message.spec.window.until);
     if args.format == DataFormat::Json {
         context.output.json(&json!({
             "format": "pushsync/show/1",

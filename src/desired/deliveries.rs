@@ -35,7 +35,7 @@ pub struct Deliveries<'p> {
 impl<'p> Deliveries<'p> {
     /// Those that should exist at that instant.
     pub fn new(project: &'p Project, at: Timestamp) -> Self {
-        Self::of(project, |message| message.window.state(at) == WindowState::Active)
+        Self::of(project, |message| message.spec.window.state(at) == WindowState::Active)
     }
 
     /// Those of all messages, whatever their windows.

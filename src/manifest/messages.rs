@@ -56,6 +56,7 @@ pub(crate) fn message(
         key: key?,
         kind: kind.map(|(kind, _)| *kind).unwrap_or_default(),
         sender: sender.unwrap_or_default(),
+        window: window.unwrap_or_default(),
         protect: field("protect", |raw| raw.protect.as_ref()).map(|(protect, _)| *protect),
         on_missing: layers
             .get("on_missing", |raw| raw.on_missing.as_ref())
@@ -71,13 +72,7 @@ pub(crate) fn message(
         source: source.into(),
     };
     let (table, condition) = recipients?;
-    let message = Message {
-        spec: Arc::new(spec),
-        window: window.unwrap_or_default(),
-        text: text?,
-        table,
-        condition,
-    };
+    let message = Message { spec: Arc::new(spec), text: text?, table, condition };
     (!layers.faulty()).then_some(message)
 }
 

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     diagnostics::Diagnostic,
-    model::{Address, IdSource, Key, MessageId, Sender, Spec, VisitorId, Window, WindowState},
+    model::{Address, IdSource, Key, MessageId, Sender, Spec, VisitorId, WindowState},
 };
 
 /// All that the YAML files of a project say, for one environment.
@@ -76,7 +76,7 @@ impl Project {
     /// Every key, and whether its messages should exist at that instant.
     pub fn keys_at(&self, at: Timestamp) -> BTreeMap<Key, WindowState> {
         let messages = self.messages.iter();
-        messages.map(|message| (message.spec.key.clone(), message.window.state(at))).collect()
+        messages.map(|message| (message.spec.key.clone(), message.spec.window.state(at))).collect()
     }
 }
 
@@ -107,8 +107,6 @@ impl IdSource for Visitors {
 pub struct Message {
     /// What its deliveries have in common.
     pub spec: Arc<Spec>,
-    /// When it should exist.
-    pub window: Window,
     pub(crate) text: Text,
     pub(crate) table: Arc<Table>,
     pub(crate) condition: Option<Condition>,

@@ -72,6 +72,20 @@ pub enum Sender {
 }
 
 impl Sender {
+    /// What it is, and its ids and names: two senders with the same fields are the same.
+    pub(crate) fn fields(&self) -> [Option<&str>; 4] {
+        match self {
+            Self::Random => [Some("random"), None, None, None],
+            Self::Group(id) => [Some("group"), Some(id), None, None],
+            Self::Agent { id, received_from } => {
+                [Some("agent"), Some(id), received_from.as_deref(), None]
+            }
+            Self::Helpdesk { email, name, received_from } => {
+                [Some("email"), Some(email), Some(name), Some(received_from)]
+            }
+        }
+    }
+
     /// The bytes of its ids and names.
     pub fn bytes(&self) -> usize {
         match self {

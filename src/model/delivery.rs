@@ -3,7 +3,7 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Address, Key, Kind, Sender, Source};
+use super::{Address, Key, Kind, Sender, Source, Window};
 
 /// What to do when somebody deleted a message on the other side.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -36,6 +36,8 @@ pub struct Spec {
     pub kind: Kind,
     /// On whose behalf.
     pub sender: Sender,
+    /// When it should exist.
+    pub window: Window,
     /// Whether plans that would delete or replace it fail. `None`: not said; what the state
     /// remembers goes on.
     pub protect: Option<bool>,

@@ -3,6 +3,7 @@
 //! A value of one of these types is valid: [`Key::parse`] and its kin are the only way in.
 
 mod address;
+mod approval;
 mod base_url;
 mod budget_note;
 mod commit;
@@ -22,12 +23,14 @@ mod record;
 mod redact;
 mod shell;
 mod state_location;
+mod target;
 mod text;
 mod text_there;
 mod visitor;
 mod window;
 
 pub use address::{Address, ParseAddressError};
+pub use approval::Approval;
 pub use base_url::{BaseUrl, Endpoint, ParseBaseUrlError};
 pub use budget_note::BudgetNote;
 pub use commit::{CommitId, ParseCommitIdError};
@@ -44,6 +47,7 @@ pub use record::{Drift, Record, Restored, Superseded};
 pub use redact::{IdSource, KnownIds, Redactor};
 pub use shell::shell_word;
 pub use state_location::{ParseStateLocationError, StateLocation};
+pub use target::{ContentDigest, ParseContentDigestError, Presence, Target};
 pub use text::{is_hostile, number, one_line, printable, visible};
 pub use text_there::{TextDigest, TextThere};
 pub use visitor::{ParseVisitorError, VisitorId};

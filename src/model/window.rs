@@ -1,15 +1,23 @@
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 /// When a message should exist: from `from` on, until just before `until`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Window {
     /// The first instant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<Timestamp>,
     /// The first instant after it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Timestamp>,
 }
 
 impl Window {
+    /// Whether a message with it should exist at all times.
+    pub fn is_open(&self) -> bool {
+        *self == Self::default()
+    }
+
     /// Whether a message should exist at that instant.
     pub fn state(&self, at: Timestamp) -> WindowState {
         match *self {

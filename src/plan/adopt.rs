@@ -3,8 +3,9 @@
 use super::{
     action::Reason,
     change::{Change, Operation},
+    review_status::ReviewStatus,
 };
-use crate::model::{Content, Delivery, MessageId};
+use crate::model::{Content, Delivery, MessageId, Target};
 
 /// The change that makes message `id` the message of a delivery that the state does not have. Applying it
 /// asks the API for the message; nothing is sent.
@@ -18,6 +19,8 @@ pub fn adopt(delivery: &Delivery, id: MessageId) -> Change {
         priority: spec.priority,
         protect: spec.protect.unwrap_or(false),
         source: Some(spec.source.place()),
+        target: Target::present(spec.kind, &after, spec.window),
+        review: ReviewStatus::ToReview,
         operation: Operation::Adopt { id, after },
     }
 }

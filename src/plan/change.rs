@@ -1,7 +1,7 @@
 use jiff::Timestamp;
 
-use super::{Action, Reason};
-use crate::model::{Address, Content, Kind, MessageId, Place, Superseded};
+use super::{Action, Reason, ReviewStatus};
+use crate::model::{Address, Content, Kind, MessageId, Place, Superseded, Target};
 
 /// One step of a plan: what happens to one delivery, with everything that is needed to do it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +16,10 @@ pub struct Change {
     pub priority: i32,
     /// Whether the delivery is protected once this is done.
     pub protect: bool,
+    /// What the delivery is to be.
+    pub target: Target,
+    /// Whether somebody has to agree to that.
+    pub review: ReviewStatus,
     /// Where the message is written, if it is.
     pub source: Option<Place>,
     /// What happens.

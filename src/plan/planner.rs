@@ -5,14 +5,14 @@ use std::{
 };
 
 use super::{
-    Change, Declared, Import, Inputs, Operation, Plan, ProtectMark, Reason, SenderNames, Summary,
-    Unchanged, adopt,
+    Change, Declared, Import, Inputs, Operation, Plan, ProtectMark, Reason, ReviewStatus,
+    SenderNames, Summary, Unchanged, adopt,
 };
 use crate::{
     diagnostics::{Code, Diagnostic},
     model::{
         Address, ChangeIntent, Content, Delivery, Drift, Intent, Located, OnMissing, OnUnknown,
-        Place, Record, Spec, Superseded, UnreadableRecord, WindowState, number,
+        Place, Record, Spec, Superseded, Target, UnreadableRecord, WindowState, number,
     },
 };
 
@@ -406,6 +406,8 @@ impl Planner {
                 reason,
                 priority: 0,
                 protect,
+                target: Target::Absent,
+                review: ReviewStatus::ToReview,
                 source: None,
                 operation,
             });
@@ -461,6 +463,8 @@ impl Planner {
                 reason: Reason::LostAnswer,
                 priority: delivery.map_or(0, |delivery| delivery.spec.priority),
                 protect,
+                target: Target::Absent,
+                review: ReviewStatus::Covered,
                 source,
                 operation: Operation::Unknown { sent: content, at, trouble, request_id },
             });
@@ -481,6 +485,8 @@ impl Planner {
             reason,
             priority: delivery.spec.priority,
             protect,
+            target: Target::present(delivery.spec.kind, &wanted(delivery), delivery.spec.window),
+            review: ReviewStatus::ToReview,
             source,
             operation,
         });
@@ -548,6 +554,10 @@ impl Planner {
             budget,
             protect: self.protect.into_iter().collect(),
             changes: self.changes,
+            upcoming: Vec::new(),
+            later: Vec::new(),
+            withdrawn: Vec::new(),
+            finished: Vec::new(),
             unchanged: self.listed,
             diagnostics: self.diagnostics,
             senders: SenderNames::default(),

@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use super::{Action, Change};
+use super::{Action, Change, ReviewStatus};
 
 /// Counts of a plan.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +28,9 @@ pub struct Summary {
     pub unknown: u64,
     /// Deliveries that are as they should be.
     pub unchanged: u64,
+    /// Changes that somebody has agreed to, and that wait for the budget. They are among the numbers above.
+    #[serde(default)]
+    pub approved: u64,
     /// Requests that all changes take together, if all goes well.
     pub requests: u64,
 }
@@ -38,6 +41,7 @@ impl Summary {
         let mut summary = Self { unchanged, ..Self::default() };
         for change in changes {
             *summary.slot(change.action()) += 1;
+            summary.approved += u64::from(change.review == ReviewStatus::Approved);
             summary.requests += change.requests();
         }
         summary

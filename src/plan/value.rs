@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, HashSet};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{Budget, Change, Selection, Summary};
+use super::{Budget, Change, Later, Selection, Summary, Upcoming, Withdrawn};
 use crate::{
     diagnostics::Diagnostic,
     model::{Address, CommitId, Endpoint, Key, MessageId, Sender},
@@ -41,6 +41,14 @@ pub struct Plan {
     pub protect: Vec<ProtectMark>,
     /// What is done.
     pub changes: Vec<Change>,
+    /// Deliveries without a change now, whose windows open or close later: to be reviewed too.
+    pub upcoming: Vec<Upcoming>,
+    /// Messages whose windows open or close later, in the order of their keys.
+    pub later: Vec<Later>,
+    /// Deliveries whose approval is not what the manifest says any more.
+    pub withdrawn: Vec<Withdrawn>,
+    /// Deliveries whose approval has nothing left to do.
+    pub finished: Vec<Address>,
     /// What is as it should be, if [`super::Inputs::keep_unchanged`] asked for it.
     pub unchanged: Vec<Unchanged>,
     /// The names that the manifest has for the senders of the changes. The planner does not know them: the

@@ -14,8 +14,8 @@ use uuid::Uuid;
 
 pub use super::wire_change::{FORMAT, WireError};
 use super::{
-    Budget, Change, Commit, Plan, ProtectMark, Selection, SenderNames, StateRef, Summary,
-    Unchanged, wire_change::WireChange,
+    Budget, Change, Commit, Later, Plan, ProtectMark, Review, Selection, SenderNames, StateRef,
+    Summary, Unchanged, Upcoming, Withdrawn, wire_change::WireChange, wire_upcoming::WireUpcoming,
 };
 use crate::{
     diagnostics::Diagnostic,
@@ -46,10 +46,18 @@ struct Document<'a> {
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     protect: &'a [ProtectMark],
     changes: WireChanges<'a>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    upcoming: Vec<WireUpcoming>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    later: &'a [Later],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    withdrawn: &'a [Withdrawn],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    finished: &'a [Address],
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     unchanged: &'a [Unchanged],
     diagnostics: &'a [Diagnostic],
-    changes_digest: String,
+    review: String,
     digest: String,
 }
 
@@ -105,12 +113,20 @@ struct Saved {
     protect: Vec<ProtectMark>,
     changes: Vec<WireChange>,
     #[serde(default)]
+    upcoming: Vec<WireUpcoming>,
+    #[serde(default)]
+    later: Vec<Later>,
+    #[serde(default)]
+    withdrawn: Vec<Withdrawn>,
+    #[serde(default)]
+    finished: Vec<Address>,
+    #[serde(default)]
     unchanged: Vec<Unchanged>,
     #[serde(default, rename = "diagnostics")]
     _diagnostics: serde::de::IgnoredAny,
-    /// Follows from the others; plans that were saved before it was written have none.
-    #[serde(default, rename = "changes_digest")]
-    _changes_digest: serde::de::IgnoredAny,
+    /// Follows from the others.
+    #[serde(default, rename = "review")]
+    _review: serde::de::IgnoredAny,
     digest: String,
 }
 
@@ -173,9 +189,13 @@ pub fn write(plan: &Plan, out: &mut dyn std::io::Write) -> Result<(), serde_json
         budget: plan.budget,
         senders: &plan.senders,
         protect: &plan.protect,
-        changes_digest: changes_digest(plan)?,
+        review: Review::of(plan).to_string(),
         digest: digest(plan)?,
         changes: WireChanges(&plan.changes),
+        upcoming: plan.upcoming.iter().map(WireUpcoming::from).collect(),
+        later: &plan.later,
+        withdrawn: &plan.withdrawn,
+        finished: &plan.finished,
         unchanged: &plan.unchanged,
         diagnostics: &plan.diagnostics,
     };
@@ -226,26 +246,14 @@ pub(crate) fn read(bytes: &[u8]) -> Result<(Plan, String), WireError> {
         senders: saved.senders,
         protect: saved.protect,
         changes,
+        upcoming: saved.upcoming.into_iter().map(Upcoming::from).collect(),
+        later: saved.later,
+        withdrawn: saved.withdrawn,
+        finished: saved.finished,
         unchanged: saved.unchanged,
         diagnostics: Vec::new(),
     };
     Ok((plan, saved.digest))
-}
-
-/// Over what visitors would see, at which API, and which requests that takes, and over nothing else: two plans
-/// with the same one do the same, whenever and from whatever serial of the state they were made, and
-/// wherever in the files the messages are written. 64 hexadecimal digits.
-pub fn changes_digest(plan: &Plan) -> Result<String, serde_json::Error> {
-    let mut hasher = blake3::Hasher::new();
-    let mut out = BufWriter::with_capacity(64 << 10, &mut hasher);
-    let whose = ("pushsync/changes/1", &plan.environment, &plan.api, &plan.protect);
-    serde_json::to_writer(&mut out, &whose)?;
-    for change in &plan.changes {
-        serde_json::to_writer(&mut out, &WireChange::from(change).without_place())?;
-    }
-    out.flush().map_err(serde_json::Error::io)?;
-    drop(out);
-    Ok(hasher.finalize().to_hex().to_string())
 }
 
 /// Over everything that decides what is done, and the commit; not over the budget, which is only a forecast.
@@ -261,6 +269,8 @@ fn digest(plan: &Plan) -> Result<String, serde_json::Error> {
         plan.summary,
         &plan.protect,
         WireChanges(&plan.changes),
+        plan.upcoming.iter().map(WireUpcoming::from).collect::<Vec<_>>(),
+        (&plan.withdrawn, &plan.finished),
     );
     let mut out = BufWriter::with_capacity(64 << 10, &mut hasher);
     serde_json::to_writer(&mut out, &decisive)?;

@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Action, Change, Operation, Reason};
-use crate::model::{Address, Content, Key, Kind, MessageId, Place, Superseded, VisitorId};
+use super::{Action, Change, Operation, Reason, ReviewStatus};
+use crate::model::{Address, Content, Key, Kind, MessageId, Place, Superseded, Target, VisitorId};
 
 /// The value of `format`.
 pub const FORMAT: &str = "pushsync/plan/1";
@@ -66,6 +66,13 @@ pub(super) struct WireChange {
     source: Option<WireSource>,
     before: Option<Content>,
     after: Option<Content>,
+    target: Target,
+    /// Somebody has agreed to it; it waits for the budget, or for its turn.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    approved: bool,
+    /// It completes or repeats what was applied, and needs no approval.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    covered: bool,
     /// Of an unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     sent_at: Option<Timestamp>,
@@ -82,9 +89,21 @@ fn is_zero(priority: &i32) -> bool {
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct WireSource {
+pub(super) struct WireSource {
     file: String,
     line: u32,
+}
+
+impl From<&Place> for WireSource {
+    fn from(place: &Place) -> Self {
+        Self { file: place.file.to_string(), line: place.line }
+    }
+}
+
+impl WireSource {
+    pub(super) fn place(self) -> Place {
+        Place { file: self.file.into(), line: self.line, column: 1, length: 1 }
+    }
 }
 
 impl From<&Change> for WireChange {
@@ -116,12 +135,12 @@ impl From<&Change> for WireChange {
             remember,
             protect: change.protect,
             priority: change.priority,
-            source: change
-                .source
-                .as_ref()
-                .map(|place| WireSource { file: place.file.to_string(), line: place.line }),
+            source: change.source.as_ref().map(WireSource::from),
             before: change.before().cloned(),
             after: change.after().cloned(),
+            target: change.target,
+            approved: change.review == ReviewStatus::Approved,
+            covered: change.review == ReviewStatus::Covered,
             sent_at,
             trouble,
             request_id,
@@ -130,11 +149,6 @@ impl From<&Change> for WireChange {
 }
 
 impl WireChange {
-    /// The same change, wherever its message is written.
-    pub(super) fn without_place(self) -> Self {
-        Self { source: None, ..self }
-    }
-
     pub(super) fn decode(self, index: usize) -> Result<Change, WireError> {
         let Self {
             address,
@@ -152,10 +166,18 @@ impl WireChange {
             source,
             before,
             after,
+            target,
+            approved,
+            covered,
             sent_at,
             trouble,
             request_id,
         } = self;
+        let review = match (approved, covered) {
+            (true, _) => ReviewStatus::Approved,
+            (false, true) => ReviewStatus::Covered,
+            (false, false) => ReviewStatus::ToReview,
+        };
         if key.as_str() != address.key_str() || visitor.as_str() != address.visitor_str() {
             return Err(WireError::Altered);
         }
@@ -195,12 +217,7 @@ impl WireChange {
                 Operation::Unknown { sent: after?, at, trouble, request_id }
             }
         };
-        let source = source.map(|WireSource { file, line }| Place {
-            file: file.into(),
-            line,
-            column: 1,
-            length: 1,
-        });
-        Ok(Change { address, kind, reason, priority, protect, source, operation })
+        let source = source.map(WireSource::place);
+        Ok(Change { address, kind, reason, priority, protect, target, review, source, operation })
     }
 }

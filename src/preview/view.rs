@@ -126,7 +126,7 @@ pub(super) fn view(project: &Project, request: &ViewRequest) -> ChatView {
             .messages()
             .map(|message| MessageEntry {
                 key: message.spec.key.clone(),
-                absent: match message.window.state(*at) {
+                absent: match message.spec.window.state(*at) {
                     WindowState::Active => None,
                     WindowState::NotYet(from) => Some(format!("from {from:.0} on")),
                     WindowState::Over(until) => Some(format!("until {until:.0}")),
@@ -148,7 +148,7 @@ fn window_edges(project: &Project) -> Vec<WindowEdge> {
             let edge = |at: Option<Timestamp>, what: &str| {
                 at.map(|at| WindowEdge { at, what: format!("{key} {what}") })
             };
-            [edge(message.window.from, "begins"), edge(message.window.until, "ends")]
+            [edge(message.spec.window.from, "begins"), edge(message.spec.window.until, "ends")]
         })
         .flatten()
         .collect();

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     diagnostics::Diagnostic,
     model::Endpoint,
-    plan::{Action, Plan, wire},
+    plan::{Action, Plan, Review},
 };
 
 /// GitHub's limit for a comment. It counts characters; no text has more of them than bytes.
@@ -150,11 +150,7 @@ fn marker(environment: &str, plan: &Plan, view: View<'_>) -> String {
     if !view.folder.is_empty() {
         marker.push_str(&format!(" project={}", comment(view.folder.trim_end_matches('/'))));
     }
-    // A plan in memory can always be written as JSON, so there is always a digest.
-    if let Ok(digest) = wire::changes_digest(plan) {
-        marker.push_str(&format!(" changes={digest}"));
-    }
-    marker + " -->"
+    format!("{marker} changes={} -->", Review::of(plan))
 }
 
 /// Appends `text` with the number, unless the number is zero.

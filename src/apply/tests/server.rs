@@ -443,6 +443,7 @@ impl Scene {
                     kind: Kind::Pushed,
                     sender: sender.clone(),
                     protect: None,
+                    window: Window::default(),
                     on_missing: OnMissing::Resend,
                     on_unknown: OnUnknown::Hold,
                     priority: 0,

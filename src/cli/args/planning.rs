@@ -1,15 +1,18 @@
 //! The arguments of the commands that plan, or send requests: `plan`, `apply`, `refresh`, `import`.
 
-use std::{num::NonZeroUsize, path::PathBuf, time::Duration};
+use std::{num::NonZeroUsize, path::PathBuf, str::FromStr as _, time::Duration};
 
 use clap::{Args, ValueEnum, ValueHint};
 use jiff::Timestamp;
 
 use super::{
     global::DataFormat,
-    values::{Amount, Target, amount, concurrency, digest, duration, target},
+    values::{Amount, Target, amount, concurrency, duration, target},
 };
-use crate::model::{Address, MessageId, WrittenTime};
+use crate::{
+    model::{Address, MessageId, WrittenTime},
+    plan::Review,
+};
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct SelectionArgs {
@@ -70,14 +73,14 @@ pub(crate) struct ApplyArgs {
     pub(crate) planfile: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) selection: SelectionArgs,
-    /// Apply if the changes are those that were reviewed
+    /// Apply if the plan asks for what was reviewed
     ///
-    /// Plans again, and compares the plan's changes_digest, which is also in the marker of its Markdown.
-    #[arg(long, value_name = "DIGEST", value_parser = digest, conflicts_with = "planfile")]
-    pub(crate) reviewed: Option<String>,
-    /// Go on with the last apply if it stopped early
+    /// Plans again, and compares the plan's `review`, which is also in the marker of its Markdown.
+    #[arg(long, value_name = "DIGEST", value_parser = Review::from_str, conflicts_with = "planfile")]
+    pub(crate) reviewed: Option<Review>,
+    /// Carry out what is approved and waits, and nothing else
     ///
-    /// Otherwise it does nothing.
+    /// Windows that were approved open and close.
     #[arg(long, conflicts_with_all = ["planfile", "target", "destroy", "at", "reviewed"])]
     pub(crate) resume: bool,
     /// Begin a new state: everything is sent again

@@ -55,15 +55,6 @@ pub(super) fn target(text: &str) -> Result<Target, ParseAddressError> {
     }
 }
 
-/// 64 hexadecimal digits.
-pub(super) fn digest(text: &str) -> Result<String, String> {
-    if text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        Ok(text.to_ascii_lowercase())
-    } else {
-        Err("not a digest: 64 hexadecimal digits".to_owned())
-    }
-}
-
 pub(super) fn amount(text: &str) -> Result<Amount, String> {
     match text {
         "all" => Ok(Amount::All),

@@ -25,6 +25,7 @@ fn specs(name: &'static str) -> impl Strategy<Value = Spec> {
         move |((kind, sender), forget, resend, priority, protect)| Spec {
             kind,
             sender,
+            window: Window::default(),
             on_missing: if forget { OnMissing::Forget } else { OnMissing::Resend },
             on_unknown: if resend { OnUnknown::Resend } else { OnUnknown::Hold },
             priority,

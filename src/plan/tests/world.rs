@@ -41,6 +41,7 @@ pub(super) fn spec(name: &str) -> Spec {
         kind: Kind::Pushed,
         sender: Sender::Random,
         protect: None,
+        window: Window::default(),
         on_missing: OnMissing::Resend,
         on_unknown: OnUnknown::Hold,
         priority: 0,

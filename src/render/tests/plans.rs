@@ -56,6 +56,7 @@ fn delivery(key: &str, n: usize, text: &str, line: u32) -> Delivery {
         kind: Kind::Pushed,
         sender: Sender::Group("PjRBMhWGen6aRHjif".into()),
         protect: None,
+        window: Window::default(),
         on_missing: OnMissing::Resend,
         on_unknown: OnUnknown::Hold,
         priority: 0,

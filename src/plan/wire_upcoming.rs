@@ -1,0 +1,35 @@
+//! A delivery of a window to come as JSON, and back.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Upcoming, wire_change::WireSource};
+use crate::model::{Address, Content, Kind, Target};
+
+/// An [`Upcoming`], flat.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WireUpcoming {
+    address: Address,
+    kind: Kind,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    opened: bool,
+    source: Option<WireSource>,
+    after: Content,
+    target: Target,
+}
+
+impl From<&Upcoming> for WireUpcoming {
+    fn from(upcoming: &Upcoming) -> Self {
+        let Upcoming { address, kind, content, target, opened, source } = upcoming.clone();
+        let source = source.as_ref().map(WireSource::from);
+        Self { address, kind, opened, source, after: content, target }
+    }
+}
+
+impl From<WireUpcoming> for Upcoming {
+    fn from(wire: WireUpcoming) -> Self {
+        let WireUpcoming { address, kind, opened, source, after, target } = wire;
+        let source = source.map(WireSource::place);
+        Self { address, kind, content: after, target, opened, source }
+    }
+}
