@@ -1,0 +1,89 @@
+//! What somebody has agreed to, compared with what the manifest says now.
+
+use super::Planner;
+use crate::{
+    model::{Address, Approval, Presence, Target, Window},
+    plan::{ReviewStatus, Withdrawn},
+};
+
+impl Planner {
+    /// Whether somebody has agreed to `target`, which this delivery has not reached yet.
+    pub(super) fn status(&mut self, address: &Address, target: Target) -> ReviewStatus {
+        match self.approval(address) {
+            None => ReviewStatus::ToReview,
+            Some(approval) if approval.target != target => {
+                self.withdraw(address, target);
+                ReviewStatus::ToReview
+            }
+            // It was there once as approved: that does not send it again.
+            Some(approval) if approval.opened => ReviewStatus::ToReview,
+            Some(_) => ReviewStatus::Approved,
+        }
+    }
+
+    /// The delivery is as it should be, and nothing is to come: its approval ends.
+    pub(super) fn reached(&mut self, address: &Address, target: Target) {
+        match self.approval(address) {
+            None => {}
+            Some(approval) if approval.target == target => self.finished.push(address.clone()),
+            Some(_) => self.withdraw(address, target),
+        }
+    }
+
+    /// Whether somebody has agreed to the end of this window, at which a delivery goes.
+    pub(super) fn closing(&mut self, address: &Address, window: Window) -> ReviewStatus {
+        match self.approval(address) {
+            Some(approval) if approval.target.window() == Some(window) => ReviewStatus::Approved,
+            Some(_) => {
+                self.withdraw(address, Target::Absent);
+                ReviewStatus::ToReview
+            }
+            None => ReviewStatus::ToReview,
+        }
+    }
+
+    /// Whether somebody has agreed to the end of the window of a delivery that is there.
+    pub(super) fn to_close(&mut self, address: &Address, target: Target) -> ReviewStatus {
+        match self.approval(address) {
+            Some(approval) if approval.target == target => ReviewStatus::Approved,
+            Some(_) => {
+                self.withdraw(address, target);
+                ReviewStatus::ToReview
+            }
+            None => ReviewStatus::ToReview,
+        }
+    }
+
+    /// The approval of a delivery. The plan looks at each once.
+    fn approval(&mut self, address: &Address) -> Option<Approval> {
+        self.approvals.remove(address)
+    }
+
+    fn withdraw(&mut self, address: &Address, target: Target) {
+        self.withdrawn.push(Withdrawn { address: address.clone(), target });
+    }
+
+    /// Deliveries that neither the manifest nor the state has: what was approved for them ends.
+    pub(super) fn end_other_approvals(&mut self) {
+        for (address, approval) in std::mem::take(&mut self.approvals) {
+            if !self.inputs.selection.contains(&address) {
+                continue;
+            }
+            let key = address.key();
+            let declared = self.inputs.declared.get(&key);
+            let over = matches!(
+                approval.target,
+                Target::Present(Presence { window, .. })
+                    if declared.is_some_and(|declared| declared.window == window
+                        && window.until.is_some_and(|until| self.inputs.as_of >= until))
+            );
+            let target = self.gone_target(&key);
+            // With a new key, the delivery is reviewed under its new address.
+            if over || approval.target == target || self.inputs.moved.contains_key(&key) {
+                self.finished.push(address);
+            } else {
+                self.withdraw(&address, target);
+            }
+        }
+    }
+}
