@@ -22,7 +22,7 @@ use crate::{
     brevo::{self, ErrorKind, Message, Operation, fuzzing},
     model::{
         Address, BaseUrl, Content, Delivery, Endpoint, Key, Kind, Located, MessageId, OnMissing,
-        OnUnknown, Record, Sender, Source, Spec, UnreadableRecord, VisitorId, WindowState,
+        OnUnknown, Record, Sender, Source, Spec, UnreadableRecord, VisitorId, Window, WindowState,
     },
     plan::{Budget, Declared, Inputs, Plan, Selection, StateRef, plan},
     state::{MemoryStore, Store},

@@ -12,7 +12,7 @@ use crate::{
     model::{
         Address, BaseUrl, Content, Delivery, Drift, Endpoint, Intent, Key, Kind, Located,
         MessageId, OnMissing, OnUnknown, PackedRecords, Record, Sender, Source, Spec,
-        UnreadableRecord, WindowState, packed_record::pack,
+        UnreadableRecord, Window, WindowState, packed_record::pack,
     },
     plan::{
         Budget, Declared, Import, Inputs, Operation, Plan, PlanError, Selection, StateRef, plan,
