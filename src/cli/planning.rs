@@ -162,7 +162,7 @@ pub(super) fn make(
             check_addresses(context, project, &plan, store, handle, targets)?;
             let diagnostics = report.masked();
             let commit = request.commit.get();
-            let senders = SenderNames::of(&plan.changes, &project.senders);
+            let senders = SenderNames::of(&plan, &project.senders);
             let location = context.place_of(state);
             Ok((Plan { commit, location, diagnostics, senders, ..plan }, report))
         }

@@ -72,11 +72,11 @@ impl Budget {
         Self { fits: requests <= self.remaining, ..self }
     }
 
-    /// How long this number of requests takes at that rate, in seconds.
-    pub fn seconds_for(&self, requests: u64) -> u64 {
+    /// How long this number of requests takes at the limit, whatever is left of this hour.
+    pub fn takes(&self, requests: u64) -> Duration {
         let per_hour = u128::from(self.limit.max(1));
         let seconds = u128::from(requests) * u128::from(PERIOD.as_secs()) / per_hour;
-        u64::try_from(seconds).unwrap_or(u64::MAX)
+        Duration::from_secs(u64::try_from(seconds).unwrap_or(u64::MAX))
     }
 
     /// When this number of requests can be made.
@@ -85,7 +85,7 @@ impl Budget {
             return Forecast::Fits { left: self.remaining };
         }
         let per_hour = self.limit.max(1);
-        let at_rate = Duration::from_secs(self.seconds_for(requests));
+        let at_rate = self.takes(requests);
         // What is left of this hour may be little: no sooner than its end.
         Forecast::Takes { per_hour, about: at_rate.max(Duration::from_secs(self.resets_in_s)) }
     }

@@ -49,7 +49,7 @@ impl Planner {
 pub(super) fn with_times(later: BTreeMap<Key, Later>, budget: &Budget) -> Vec<Later> {
     let times = later.into_values().map(|later| {
         let requests = later.visitors;
-        let takes_s = budget.seconds_for(requests);
+        let takes_s = budget.takes(requests).as_secs();
         Later { requests, takes_s, ..later }
     });
     times.collect()
