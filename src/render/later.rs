@@ -1,0 +1,121 @@
+//! What comes later, message by message: when its window opens and closes, and the texts that nobody has agreed to
+//! yet.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::Duration,
+};
+
+use super::{humanize, summary};
+use crate::{
+    model::{Content, printable},
+    plan::{Later, Plan, Upcoming},
+};
+
+/// A message whose window opens or closes later.
+pub(super) struct LaterMessage<'a> {
+    pub(super) key: &'a str,
+    /// Its dates and counts. A plan that was written by hand may lack them.
+    pub(super) later: Option<&'a Later>,
+    /// The deliveries that nobody has agreed to yet.
+    pub(super) to_review: Vec<&'a Upcoming>,
+}
+
+/// The deliveries of such a message with the same text. There is at least one.
+pub(super) struct LaterText<'a> {
+    pub(super) first: &'a Upcoming,
+    pub(super) all: Vec<&'a Upcoming>,
+}
+
+/// The messages of a plan whose windows open or close later, in the order of their keys.
+pub(super) fn messages(plan: &Plan) -> Vec<LaterMessage<'_>> {
+    let mut messages: BTreeMap<&str, LaterMessage<'_>> = BTreeMap::new();
+    let empty = |key| LaterMessage { key, later: None, to_review: Vec::new() };
+    for later in &plan.later {
+        let key = later.key.as_str();
+        messages.entry(key).or_insert_with(|| empty(key)).later = Some(later);
+    }
+    for upcoming in &plan.upcoming {
+        let key = upcoming.address.key_str();
+        messages.entry(key).or_insert_with(|| empty(key)).to_review.push(upcoming);
+    }
+    messages.into_values().collect()
+}
+
+impl<'a> LaterMessage<'a> {
+    /// How many visitors it has.
+    pub(super) fn visitors(&self) -> String {
+        let known = self.later.map(|later| later.visitors);
+        humanize::count(known.unwrap_or(self.to_review.len() as u64), "visitor", "visitors")
+    }
+
+    /// When its window opens and closes.
+    pub(super) fn when(&self) -> String {
+        match self.later.map(|later| (later.opens, later.closes)) {
+            Some((Some(opens), Some(closes))) => format!("opens {opens}, closes {closes}"),
+            Some((Some(opens), None)) => format!("opens {opens}"),
+            Some((None, Some(closes))) => format!("is open, closes {closes}"),
+            Some((None, None)) | None => "has a window".to_owned(),
+        }
+    }
+
+    /// How many requests that takes, and how long these take.
+    pub(super) fn takes(&self, plan: &Plan) -> Option<String> {
+        let later = self.later?;
+        let does = if later.opens.is_some() { "to send it" } else { "to delete it then" };
+        let takes = Duration::from_secs(later.takes_s);
+        Some(format!("{does}: {}", summary::requests_later(plan, later.requests, takes)))
+    }
+
+    /// Whether somebody has agreed to it.
+    pub(super) fn status(&self) -> String {
+        match self.later.map(|later| (later.approved, later.visitors)) {
+            Some((approved, visitors)) if self.to_review.is_empty() && approved >= visitors => {
+                "approved".to_owned()
+            }
+            Some((approved, visitors)) if approved > 0 => format!(
+                "{} of {} approved, the others to be reviewed",
+                humanize::number(approved),
+                humanize::number(visitors)
+            ),
+            _ => "to be reviewed".to_owned(),
+        }
+    }
+
+    /// The first texts to be reviewed, and words for the others.
+    pub(super) fn first_texts(&self, most: usize) -> (Vec<LaterText<'a>>, Option<String>) {
+        let mut texts: Vec<LaterText<'a>> = Vec::new();
+        let mut places: HashMap<(&Content, bool), usize> = HashMap::new();
+        for upcoming in &self.to_review {
+            let place = *places.entry((&upcoming.content, upcoming.opened)).or_insert_with(|| {
+                texts.push(LaterText { first: upcoming, all: Vec::new() });
+                texts.len() - 1
+            });
+            texts[place].all.push(upcoming);
+        }
+        let hidden = texts.split_off(texts.len().min(most));
+        let visitors = hidden.iter().map(|text| text.all.len()).sum();
+        (texts, humanize::more_texts(hidden.len(), visitors))
+    }
+
+    /// The number of bytes of its first texts.
+    pub(super) fn weight(&self, texts: usize) -> usize {
+        let (texts, _) = self.first_texts(texts);
+        texts.iter().map(|text| text.first.content.text.len()).sum()
+    }
+
+    /// Where it is written, as far as the plan knows.
+    pub(super) fn source(&self) -> Option<String> {
+        self.to_review.first()?.source.as_ref().map(summary::place)
+    }
+}
+
+/// The word for a text that the visitors see already: only the end of its window is to be reviewed.
+pub(super) const THERE_ALREADY: &str = "it is there already; only its end is to be reviewed";
+
+/// The text of such a delivery, line by line: each line has a sign before it.
+pub(super) fn text_lines(upcoming: &Upcoming) -> Vec<String> {
+    let sign = if upcoming.opened { ' ' } else { '+' };
+    let text = printable(&upcoming.content.text);
+    text.split('\n').map(|line| format!("{sign} {line}")).collect()
+}
