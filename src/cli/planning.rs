@@ -62,9 +62,13 @@ pub(super) fn make(
     let as_of = request.selection.at.unwrap_or(now);
     let handle = runtime.handle();
     let api = context.endpoint(&project.settings)?;
-    let (meta, intents) = match store {
-        Some(store) => (Some(handle.block_on(store.meta())?), handle.block_on(store.intents())?),
-        None => (None, Vec::new()),
+    let (meta, intents, approvals) = match store {
+        Some(store) => (
+            Some(handle.block_on(store.meta())?),
+            handle.block_on(store.intents())?,
+            handle.block_on(store.approvals())?,
+        ),
+        None => (None, Vec::new(), Vec::new()),
     };
     let unknown: Vec<_> = intents.iter().map(|intent| intent.address.clone()).collect();
     report.knows(Arc::new(unknown));
@@ -72,8 +76,10 @@ pub(super) fn make(
         .keys_at(as_of)
         .into_iter()
         .map(|(key, presence)| {
-            let protect = project.message(&key).and_then(|message| message.spec.protect);
-            (key, Declared { presence, protect })
+            let spec = project.message(&key).map(|message| &message.spec);
+            let protect = spec.and_then(|spec| spec.protect);
+            let window = spec.map(|spec| spec.window).unwrap_or_default();
+            (key, Declared { presence, window, protect })
         })
         .collect();
     let inputs = Inputs {
@@ -100,6 +106,7 @@ pub(super) fn make(
             .collect(),
         moved: project.moved.iter().map(|moved| (moved.from.clone(), moved.to.clone())).collect(),
         declared,
+        approvals,
         intents,
         selection: Target::selection(targets),
         destroy: request.selection.destroy,
@@ -115,7 +122,7 @@ pub(super) fn make(
         keep_unchanged: request.keep_unchanged,
         most_bytes: project.limits.plan_bytes,
     };
-    let mut deliveries = Deliveries::new(project, as_of);
+    let mut deliveries = Deliveries::from_now_on(project, as_of);
     if !targets.is_empty() {
         let named = |key: &Key| targets.iter().any(|target| target.key_str() == key.as_str());
         deliveries = deliveries.only(named);

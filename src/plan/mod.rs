@@ -5,6 +5,7 @@
 
 mod action;
 mod adopt;
+mod approve;
 mod budget;
 mod change;
 mod inputs;

@@ -456,7 +456,11 @@ impl Scene {
         let declared: BTreeMap<Key, Declared> = wanted
             .iter()
             .map(|delivery| {
-                let declared = Declared { presence: WindowState::Active, protect: None };
+                let declared = Declared {
+                    presence: WindowState::Active,
+                    window: Window::default(),
+                    protect: None,
+                };
                 (delivery.spec.key.clone(), declared)
             })
             .collect();
@@ -471,6 +475,7 @@ impl Scene {
             imports: Vec::new(),
             removed: BTreeMap::new(),
             moved: BTreeMap::new(),
+            approvals: self.store.approvals().await.expect("readable"),
             intents: self.store.intents().await.expect("readable"),
             selection: Selection::default(),
             destroy: false,
