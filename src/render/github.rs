@@ -234,8 +234,7 @@ fn later_annotation(
     if let Some(hidden) = hidden {
         out.push_str(&format!("\n… and {hidden}"));
     }
-    let place = message.to_review.first().and_then(|upcoming| upcoming.source.as_ref());
-    let spot = place.map(|place| Spot { folder: view.folder, place });
+    let spot = message.source.map(|place| Spot { folder: view.folder, place });
     workflow::command(level, spot, &format!("later {}", message.key), &out)
 }
 

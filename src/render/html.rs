@@ -252,7 +252,7 @@ fn later(
         when => message.when(),
         takes => message.takes(plan),
         status => message.status(),
-        source => message.source(),
+        source => message.written(),
         variants => Serde(variants),
         more,
     })

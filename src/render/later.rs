@@ -8,7 +8,7 @@ use std::{
 
 use super::{humanize, summary};
 use crate::{
-    model::{Content, printable},
+    model::{Content, Place, printable},
     plan::{Later, Plan, Upcoming},
 };
 
@@ -19,6 +19,8 @@ pub(super) struct LaterMessage<'a> {
     pub(super) later: Option<&'a Later>,
     /// The deliveries that nobody has agreed to yet.
     pub(super) to_review: Vec<&'a Upcoming>,
+    /// Where it is written, as far as the plan knows.
+    pub(super) source: Option<&'a Place>,
 }
 
 /// The deliveries of such a message with the same text. There is at least one.
@@ -30,14 +32,23 @@ pub(super) struct LaterText<'a> {
 /// The messages of a plan whose windows open or close later, in the order of their keys.
 pub(super) fn messages(plan: &Plan) -> Vec<LaterMessage<'_>> {
     let mut messages: BTreeMap<&str, LaterMessage<'_>> = BTreeMap::new();
-    let empty = |key| LaterMessage { key, later: None, to_review: Vec::new() };
+    let empty = |key| LaterMessage { key, later: None, to_review: Vec::new(), source: None };
     for later in &plan.later {
         let key = later.key.as_str();
         messages.entry(key).or_insert_with(|| empty(key)).later = Some(later);
     }
     for upcoming in &plan.upcoming {
         let key = upcoming.address.key_str();
-        messages.entry(key).or_insert_with(|| empty(key)).to_review.push(upcoming);
+        let message = messages.entry(key).or_insert_with(|| empty(key));
+        message.source = message.source.or(upcoming.source.as_ref());
+        message.to_review.push(upcoming);
+    }
+    if messages.values().any(|message| message.source.is_none()) {
+        for change in &plan.changes {
+            if let Some(message) = messages.get_mut(change.address.key_str()) {
+                message.source = message.source.or(change.source.as_ref());
+            }
+        }
     }
     messages.into_values().collect()
 }
@@ -104,9 +115,9 @@ impl<'a> LaterMessage<'a> {
         texts.iter().map(|text| text.first.content.text.len()).sum()
     }
 
-    /// Where it is written, as far as the plan knows.
-    pub(super) fn source(&self) -> Option<String> {
-        self.to_review.first()?.source.as_ref().map(summary::place)
+    /// Where it is written: `FILE:LINE`.
+    pub(super) fn written(&self) -> Option<String> {
+        self.source.map(summary::place)
     }
 }
 

@@ -285,7 +285,7 @@ fn later(message: &LaterMessage<'_>, plan: &Plan, view: View<'_>) -> String {
     if message.to_review.is_empty() {
         return later_line(message);
     }
-    let source = message.source().map(|source| format!(" (<code>{}</code>)", html(&source)));
+    let source = message.written().map(|source| format!(" (<code>{}</code>)", html(&source)));
     let mut out = format!(
         "<details>\n<summary>later <code>{}</code>, {}: {}; {}{}</summary>\n\n",
         html(message.key),

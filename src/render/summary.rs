@@ -54,7 +54,7 @@ pub(super) fn parts_to_review(plan: &Plan) -> Vec<Part> {
         }
     };
     other(plan.upcoming.len(), "for a later window", "for later windows");
-    other(plan.withdrawn.len(), "approval to end", "approvals to end");
+    other(plan.withdrawn.len(), "approval that ends", "approvals that end");
     parts
 }
 
@@ -105,13 +105,16 @@ pub(super) fn requests(plan: &Plan) -> String {
     match plan.budget.forecast(requests) {
         Forecast::Fits { .. } if requests == 0 => asked,
         forecast if plan.budget.unlimited => {
+            let api = match plan.api {
+                Endpoint::Sandbox => "the sandbox",
+                Endpoint::At(_) => "this API",
+            };
             let there = match forecast {
                 Forecast::Fits { .. } => "fits".to_owned(),
                 Forecast::Takes { about, .. } => format!("about {}", humanize::duration(about)),
             };
             format!(
-                "{asked}: fits ({}; at Brevo's {} an hour: {there})",
-                no_limit(plan),
+                "{asked}: fits ({api} has no limit; at Brevo's {} an hour: {there})",
                 humanize::number(plan.budget.limit)
             )
         }
@@ -132,19 +135,8 @@ pub(super) fn requests(plan: &Plan) -> String {
 pub(super) fn requests_later(plan: &Plan, requests: u64, takes: Duration) -> String {
     let asked = humanize::count(requests, "request", "requests");
     let (per_hour, about) = (humanize::number(plan.budget.limit), humanize::duration(takes));
-    match plan.budget.unlimited {
-        true => {
-            format!("{asked} ({}; at Brevo's {per_hour} an hour: about {about})", no_limit(plan))
-        }
-        false => format!("{asked} at {per_hour} an hour: about {about}"),
-    }
-}
-
-fn no_limit(plan: &Plan) -> &'static str {
-    match plan.api {
-        Endpoint::Sandbox => "the sandbox has no limit",
-        Endpoint::At(_) => "this API has no limit",
-    }
+    let whose = if plan.budget.unlimited { "Brevo's " } else { "" };
+    format!("{asked} at {whose}{per_hour} an hour: about {about}")
 }
 
 /// The API, unless it is Brevo's own; it follows the environment.

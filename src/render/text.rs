@@ -99,7 +99,7 @@ fn later(plan: &Plan, view: View<'_>, out: &mut dyn Write) -> io::Result<()> {
     }
     for message in messages {
         let name = format!("{} ({})", message.key, message.visitors());
-        heading("", &name, &message.source().unwrap_or_default(), view, out)?;
+        heading("", &name, &message.written().unwrap_or_default(), view, out)?;
         wrapped(&format!("{}; {}", message.when(), message.status()), Style::new(), 4, view, out)?;
         if let Some(takes) = message.takes(plan) {
             wrapped(&takes, Style::new(), 4, view, out)?;

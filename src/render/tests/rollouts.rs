@@ -195,7 +195,7 @@ fn a_plan_with_only_one_kind_of_news_has_the_right_last_lines() {
     );
     assert_eq!(end(&only_later(0)), "Plan: 1 for a later window, 1,234 unchanged.\n");
     assert_eq!(end(&only_later(1)), "No changes: 1,234 deliveries are as they should be.\n");
-    assert_eq!(end(&only_withdrawn()), "Plan: 1 approval to end, 1,234 unchanged.\n");
+    assert_eq!(end(&only_withdrawn()), "Plan: 1 approval that ends, 1,234 unchanged.\n");
     assert_eq!(end(&of(Vec::new())), "No changes: 1,234 deliveries are as they should be.\n");
     let mut none_yet = only_later(1);
     none_yet.summary.unchanged = 0;
