@@ -78,7 +78,7 @@ fn outcome() -> Outcome {
         failed: failed.into(),
         unknown: vec![address("lost", 1)],
         remaining: 2,
-        unapproved: 0,
+        unapproved: 1,
         rewritten: Rewritten { messages: 2, first: None },
         requests: 3,
         stopped: Some(Stop::Budget),
