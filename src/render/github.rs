@@ -56,7 +56,7 @@ pub(super) fn plan(plan: &Plan, view: View<'_>) -> String {
     }
     for message in messages(plan) {
         let level = Level::Notice;
-        if message.to_review.is_empty() {
+        if message.is_approved() {
             continue;
         }
         notes.push(Note {
@@ -189,9 +189,9 @@ fn approved_lines(plan: &Plan) -> Vec<String> {
         let (count, end) = waits(group);
         format!("{count}{}{end}", group.key())
     });
-    let later = messages(plan).into_iter().filter(|message| message.to_review.is_empty());
+    let later = messages(plan).into_iter().filter(LaterMessage::is_approved);
     let later = later.map(|message| {
-        format!("{}, {}: {}; {}", message.key, message.visitors(), message.when(), message.status())
+        format!("{}, {}: {}", message.key, message.visitors(), message.in_a_line(plan))
     });
     waiting.chain(later).collect()
 }

@@ -78,12 +78,27 @@ impl<'a> LaterMessage<'a> {
         Some(format!("{does}: {}", summary::requests_later(plan, later.requests, takes)))
     }
 
-    /// Whether somebody has agreed to it.
+    /// Whether somebody has agreed to all of it.
+    pub(super) fn is_approved(&self) -> bool {
+        let all = self.later.is_some_and(|later| later.approved >= later.visitors);
+        all && self.to_review.is_empty()
+    }
+
+    /// When, whether somebody has agreed to it, and how long it takes to send: in one line after its name.
+    pub(super) fn in_a_line(&self, plan: &Plan) -> String {
+        let told = format!("{}; {}", self.when(), self.status());
+        // That a window ends is no news: only how long its sends take.
+        let opens = self.later.is_some_and(|later| later.opens.is_some());
+        match self.takes(plan).filter(|_| opens) {
+            Some(takes) => format!("{told}; {takes}"),
+            None => told,
+        }
+    }
+
+    /// How much of it somebody has agreed to.
     pub(super) fn status(&self) -> String {
         match self.later.map(|later| (later.approved, later.visitors)) {
-            Some((approved, visitors)) if self.to_review.is_empty() && approved >= visitors => {
-                "approved".to_owned()
-            }
+            _ if self.is_approved() => "approved".to_owned(),
             Some((approved, visitors)) if approved > 0 => format!(
                 "{} of {} approved, the others to be reviewed",
                 humanize::number(approved),

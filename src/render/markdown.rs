@@ -55,9 +55,9 @@ pub(super) fn plan(plan: &Plan, view: View<'_>) -> String {
         compared += message.weight(MOST_TEXTS);
         Entry {
             full: (compared <= MOST_COMPARED).then(|| later(message, plan, view)),
-            line: later_line(message),
+            line: later_line(message, plan),
             changes: message.to_review.len(),
-            rank: if message.to_review.is_empty() { LATER_APPROVED } else { LATER },
+            rank: if message.is_approved() { LATER_APPROVED } else { LATER },
         }
     }));
     entries.extend(groups_approved(plan).iter().map(|group| {
@@ -275,15 +275,15 @@ fn visitors_of<'a>(
 }
 
 /// A message whose window opens or closes later, as one line of a list.
-fn later_line(message: &LaterMessage<'_>) -> String {
+fn later_line(message: &LaterMessage<'_>, plan: &Plan) -> String {
     let (key, visitors) = (code(message.key), message.visitors());
-    format!("- later {key}, {visitors}: {}; {}\n", message.when(), message.status())
+    format!("- later {key}, {visitors}: {}\n", message.in_a_line(plan))
 }
 
 /// The same with the texts that nobody has agreed to yet, folded.
 fn later(message: &LaterMessage<'_>, plan: &Plan, view: View<'_>) -> String {
     if message.to_review.is_empty() {
-        return later_line(message);
+        return later_line(message, plan);
     }
     let source = message.written().map(|source| format!(" (<code>{}</code>)", html(&source)));
     let mut out = format!(

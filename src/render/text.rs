@@ -7,7 +7,7 @@ use super::{
     diff::{DiffPart, word_diff},
     groups::Group,
     humanize,
-    later::{THERE_ALREADY, messages},
+    later::{LaterMessage, THERE_ALREADY, messages},
     lookalikes::revealed,
     summary::{self, Part},
     view::View,
@@ -97,7 +97,9 @@ fn later(plan: &Plan, view: View<'_>, out: &mut dyn Write) -> io::Result<()> {
     if !messages.is_empty() {
         writeln!(out, "{BOLD}Later:{BOLD:#}\n")?;
     }
-    for message in messages {
+    let (approved, to_review): (Vec<_>, Vec<_>) =
+        messages.into_iter().partition(LaterMessage::is_approved);
+    for message in to_review {
         let name = format!("{} ({})", message.key, message.visitors());
         heading("", &name, &message.written().unwrap_or_default(), view, out)?;
         wrapped(&format!("{}; {}", message.when(), message.status()), Style::new(), 4, view, out)?;
@@ -127,7 +129,13 @@ fn later(plan: &Plan, view: View<'_>, out: &mut dyn Write) -> io::Result<()> {
         }
         writeln!(out)?;
     }
-    Ok(())
+    for message in &approved {
+        let mut line = TextWrapper::new(out, 2, view.width);
+        line.push(BOLD, &format!("{} ({})", message.key, message.visitors()))?;
+        line.push(Style::new(), &format!(" {}", message.in_a_line(plan)))?;
+        line.end()?;
+    }
+    if approved.is_empty() { Ok(()) } else { writeln!(out) }
 }
 
 /// The approvals that end.
