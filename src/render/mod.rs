@@ -12,7 +12,7 @@ pub mod humanize;
 mod json;
 mod lookalikes;
 mod markdown;
-mod markdown_escape;
+pub mod markdown_escape;
 mod size_limit;
 mod summary;
 mod text;
