@@ -7,7 +7,7 @@ use crate::model::{Address, Approval};
 
 impl Plan {
     /// How many deliveries it asks a review of.
-    pub fn to_review(&self) -> u64 {
+    pub fn targets_to_review(&self) -> u64 {
         super::review::targets(self).len() as u64
     }
 

@@ -137,7 +137,7 @@ struct Planner {
     /// What somebody has agreed to, as long as no delivery or record has met it.
     approvals: BTreeMap<Address, Approval>,
     upcoming: Vec<Upcoming>,
-    later: BTreeMap<Key, Later>,
+    later: BTreeMap<Key, (Later, Place)>,
     withdrawn: Vec<Withdrawn>,
     finished: Vec<Address>,
     unchanged: u64,
@@ -367,6 +367,9 @@ impl Planner {
         }
         let summary = Summary::of(&self.changes, self.unchanged);
         let budget = self.inputs.budget.with(summary.requests);
+        let (later, warnings) =
+            later::with_times(self.later, &self.changes, &budget, self.inputs.as_of);
+        self.diagnostics.extend(warnings);
         Ok(Plan {
             environment: self.inputs.environment,
             api: self.inputs.api,
@@ -383,7 +386,7 @@ impl Planner {
             protect: self.protect.into_iter().collect(),
             changes: self.changes,
             upcoming: self.upcoming,
-            later: later::with_times(self.later, &budget),
+            later,
             withdrawn: self.withdrawn,
             finished: self.finished,
             unchanged: self.listed,

@@ -2,7 +2,7 @@
 
 use super::Planner;
 use crate::{
-    model::{Address, Approval, Presence, Target, Window},
+    model::{Address, Approval, Target, Window, WindowState},
     plan::{ReviewStatus, Withdrawn},
 };
 
@@ -11,7 +11,7 @@ impl Planner {
     pub(super) fn status(&mut self, address: &Address, target: Target) -> ReviewStatus {
         match self.approval(address) {
             None => ReviewStatus::ToReview,
-            Some(approval) if approval.target != target => {
+            Some(approval) if !self.agrees(&approval, target) => {
                 self.withdraw(address, target);
                 ReviewStatus::ToReview
             }
@@ -25,7 +25,7 @@ impl Planner {
     pub(super) fn reached(&mut self, address: &Address, target: Target) {
         match self.approval(address) {
             None => {}
-            Some(approval) if approval.target == target => self.finished.push(address.clone()),
+            Some(approval) if self.agrees(&approval, target) => self.finished.push(address.clone()),
             Some(_) => self.withdraw(address, target),
         }
     }
@@ -33,7 +33,7 @@ impl Planner {
     /// Whether somebody has agreed to the end of this window, at which a delivery goes.
     pub(super) fn closing(&mut self, address: &Address, window: Window) -> ReviewStatus {
         match self.approval(address) {
-            Some(approval) if approval.target.window() == Some(window) => ReviewStatus::Approved,
+            Some(approval) if ends_with(&approval, window) => ReviewStatus::Approved,
             Some(_) => {
                 self.withdraw(address, Target::Absent);
                 ReviewStatus::ToReview
@@ -45,12 +45,28 @@ impl Planner {
     /// Whether somebody has agreed to the end of the window of a delivery that is there.
     pub(super) fn to_close(&mut self, address: &Address, target: Target) -> ReviewStatus {
         match self.approval(address) {
-            Some(approval) if approval.target == target => ReviewStatus::Approved,
+            Some(approval) if self.agrees(&approval, target) => ReviewStatus::Approved,
             Some(_) => {
                 self.withdraw(address, target);
                 ReviewStatus::ToReview
             }
             None => ReviewStatus::ToReview,
+        }
+    }
+
+    /// Whether an approval is one of this target. When a window has opened does not matter any more.
+    fn agrees(&self, approval: &Approval, target: Target) -> bool {
+        match (approval.target, target) {
+            (Target::Present(approved), Target::Present(wanted)) => {
+                let has_opened =
+                    |window: Window| window.from.is_none_or(|from| from <= self.inputs.as_of);
+                let (approved_from, wanted_from) = (approved.window.from, wanted.window.from);
+                approved.content == wanted.content
+                    && approved.window.until == wanted.window.until
+                    && (approved_from == wanted_from
+                        || (has_opened(approved.window) && has_opened(wanted.window)))
+            }
+            (approved, wanted) => approved == wanted,
         }
     }
 
@@ -71,12 +87,10 @@ impl Planner {
             }
             let key = address.key();
             let declared = self.inputs.declared.get(&key);
-            let over = matches!(
-                approval.target,
-                Target::Present(Presence { window, .. })
-                    if declared.is_some_and(|declared| declared.window == window
-                        && window.until.is_some_and(|until| self.inputs.as_of >= until))
-            );
+            let over = declared.is_some_and(|declared| {
+                matches!(declared.presence, WindowState::Over(_))
+                    && ends_with(&approval, declared.window)
+            });
             let target = self.gone_target(&key);
             // With a new key, the delivery is reviewed under its new address.
             if over || approval.target == target || self.inputs.moved.contains_key(&key) {
@@ -86,4 +100,9 @@ impl Planner {
             }
         }
     }
+}
+
+/// Whether an approval is one of a delivery that goes when this window ends.
+fn ends_with(approval: &Approval, window: Window) -> bool {
+    approval.target.window().is_some_and(|approved| approved.until == window.until)
 }

@@ -82,7 +82,12 @@ proptest! {
         chosen in proptest::collection::vec(any::<bool>(), 0..12),
     ) {
         let mut world = world;
-        let plan = with(&world, &first).planned();
+        let mut first = with(&world, &first);
+        // What one plan deletes, another one cannot leave where it is.
+        if removed == Some(false) {
+            first.removed.insert(key("d"), false);
+        }
+        let plan = first.planned();
         world.approve(&plan);
         let other = |world: &World| {
             let mut other = with(world, &other);
@@ -140,6 +145,9 @@ proptest! {
         let (resumed, _) = world.planned().only_approved();
         for change in &resumed.changes {
             prop_assert_eq!(change.review, ReviewStatus::Covered);
+            if change.requests() == 0 {
+                continue;
+            }
             let applied = world.records.get(&change.address).expect("it was applied");
             prop_assert_eq!(change.after(), Some(&applied.content));
         }
@@ -344,7 +352,7 @@ fn what_the_manifest_does_not_say_any_more_loses_its_approval() {
     // One was sent, and goes; one is to be another text; one is not to be sent.
     let withdrawn: Vec<_> = plan.withdrawn.iter().map(|gone| gone.address.as_str()).collect();
     assert_eq!(withdrawn, ["a@2", "b@1"]);
-    assert_eq!(plan.to_review(), 3);
+    assert_eq!(plan.targets_to_review(), 3);
     let (resumed, left_out) = plan.only_approved();
     assert_eq!((resumed.changes.len(), left_out), (0, 2));
     for address in resumed.ended_approvals() {

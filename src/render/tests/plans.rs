@@ -117,7 +117,11 @@ pub(super) fn everything() -> Plan {
     let declared = desired
         .iter()
         .map(|delivery| {
-            let declared = Declared { presence: WindowState::Active, protect: None };
+            let declared = Declared {
+                presence: WindowState::Active,
+                window: Window::default(),
+                protect: None,
+            };
             (delivery.spec.key.clone(), declared)
         })
         .collect();
@@ -134,6 +138,7 @@ pub(super) fn everything() -> Plan {
         }],
         removed: BTreeMap::from([(key("left"), false)]),
         moved: BTreeMap::from([(key("old-name"), key("new-name"))]),
+        approvals: Vec::new(),
         intents: vec![Intent {
             address: address("lost", 1),
             kind: Kind::Pushed,
