@@ -6,6 +6,7 @@
 pub mod comment;
 mod forge;
 pub mod github;
+pub mod gitlab;
 mod http;
 mod inputs;
 mod job;
