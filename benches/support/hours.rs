@@ -16,8 +16,10 @@ use pushsync::{
         apply, resolution,
     },
     brevo::{Answer, BudgetReading, Error, ErrorKind, Message, Operation as ApiOperation},
-    model::{Address, BaseUrl, Content, Endpoint, Kind, MessageId, Sender, VisitorId},
-    plan::{Budget, Change, Operation, Plan, Reason, Selection, StateRef, Summary},
+    model::{
+        Address, BaseUrl, Content, Endpoint, Kind, MessageId, Sender, Target, VisitorId, Window,
+    },
+    plan::{Budget, Change, Operation, Plan, Reason, ReviewStatus, Selection, StateRef, Summary},
     state::{MemoryStore, Store},
 };
 use tokio::time::{Instant, sleep, timeout};
@@ -225,6 +227,8 @@ fn resolve(server: &Hourly, store: &MemoryStore, now: Timestamp) -> u64 {
 
 fn plan(open: &[u64], now: Timestamp) -> Plan {
     let text: Arc<str> = "Hello!".into();
+    let after = Content { text, from: Sender::Random };
+    let target = Target::present(Kind::Pushed, &after, Window::default());
     let changes: Vec<Change> = open
         .iter()
         .filter_map(|n| Address::parse(&format!("hello@{}", visitor(*n))).ok())
@@ -234,10 +238,10 @@ fn plan(open: &[u64], now: Timestamp) -> Plan {
             reason: Reason::New,
             priority: 0,
             protect: false,
+            target,
+            review: ReviewStatus::ToReview,
             source: None,
-            operation: Operation::Create {
-                after: Content { text: text.clone(), from: Sender::Random },
-            },
+            operation: Operation::Create { after: after.clone() },
         })
         .collect();
     Plan {
@@ -255,6 +259,10 @@ fn plan(open: &[u64], now: Timestamp) -> Plan {
         budget: Budget::at(now, None, 100),
         protect: Vec::new(),
         changes,
+        upcoming: Vec::new(),
+        later: Vec::new(),
+        withdrawn: Vec::new(),
+        finished: Vec::new(),
         unchanged: Vec::new(),
         diagnostics: Vec::new(),
         senders: Default::default(),

@@ -14,8 +14,8 @@ use jiff::Timestamp;
 use pushsync::{
     apply::{Options, RunInfo, Session, Silent, Stopper, apply},
     brevo::{Client, Config, Credentials},
-    model::{Address, BaseUrl, Content, Endpoint, Kind, Sender},
-    plan::{Budget, Change, Operation, Plan, Reason, Selection, StateRef, Summary},
+    model::{Address, BaseUrl, Content, Endpoint, Kind, Sender, Target},
+    plan::{Budget, Change, Operation, Plan, Reason, ReviewStatus, Selection, StateRef, Summary},
     sandbox::{self, Running, Sandbox},
     state::{
         Access, CloseErrors, LockHolder, Meta, Mode, OpenOptions, StateTarget, Store, StoreFuture,
@@ -102,6 +102,8 @@ fn plan(count: usize) -> Plan {
             reason: Reason::New,
             priority: 0,
             protect: false,
+            target: Target::Unmanaged,
+            review: ReviewStatus::Covered,
             source: None,
             operation: Operation::Create {
                 after: Content { text: format!("Hello, {n}!").into(), from: Sender::Random },
@@ -123,6 +125,10 @@ fn plan(count: usize) -> Plan {
         budget: Budget::at(now, None, 100),
         protect: Vec::new(),
         changes,
+        upcoming: Vec::new(),
+        later: Vec::new(),
+        withdrawn: Vec::new(),
+        finished: Vec::new(),
         unchanged: Vec::new(),
         diagnostics: Vec::new(),
         senders: Default::default(),

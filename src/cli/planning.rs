@@ -72,8 +72,10 @@ pub(super) fn make(
         .keys_at(as_of)
         .into_iter()
         .map(|(key, presence)| {
-            let protect = project.message(&key).and_then(|message| message.spec.protect);
-            (key, Declared { presence, protect })
+            let spec = project.message(&key).map(|message| &message.spec);
+            let protect = spec.and_then(|spec| spec.protect);
+            let window = spec.map(|spec| spec.window).unwrap_or_default();
+            (key, Declared { presence, window, protect })
         })
         .collect();
     let inputs = Inputs {
@@ -100,6 +102,7 @@ pub(super) fn make(
             .collect(),
         moved: project.moved.iter().map(|moved| (moved.from.clone(), moved.to.clone())).collect(),
         declared,
+        approvals: Vec::new(),
         intents,
         selection: Target::selection(targets),
         destroy: request.selection.destroy,
@@ -115,7 +118,7 @@ pub(super) fn make(
         keep_unchanged: request.keep_unchanged,
         most_bytes: project.limits.plan_bytes,
     };
-    let mut deliveries = Deliveries::new(project, as_of);
+    let mut deliveries = Deliveries::from_now_on(project, as_of);
     if !targets.is_empty() {
         let named = |key: &Key| targets.iter().any(|target| target.key_str() == key.as_str());
         deliveries = deliveries.only(named);
@@ -159,7 +162,7 @@ pub(super) fn make(
             check_addresses(context, project, &plan, store, handle, targets)?;
             let diagnostics = report.masked();
             let commit = request.commit.get();
-            let senders = SenderNames::of(&plan.changes, &project.senders);
+            let senders = SenderNames::of(&plan, &project.senders);
             let location = context.place_of(state);
             Ok((Plan { commit, location, diagnostics, senders, ..plan }, report))
         }

@@ -22,6 +22,8 @@ pub struct Deliveries<'p> {
     visitor: Option<String>,
     current: Option<MessageRows<'p>>,
     duplicates: Duplicates,
+    /// Only messages whose windows are open then can be duplicates.
+    duplicates_at: Option<Timestamp>,
     /// Room for the text of an address.
     room: String,
     /// What all templates took so far.
@@ -38,6 +40,15 @@ impl<'p> Deliveries<'p> {
         Self::of(project, |message| message.spec.window.state(at) == WindowState::Active)
     }
 
+    /// The same, and those whose windows open later.
+    pub fn from_now_on(project: &'p Project, at: Timestamp) -> Self {
+        let all = Self::of(project, |message| {
+            !matches!(message.spec.window.state(at), WindowState::Over(_))
+        });
+        // Two messages of which one follows the other may have one text.
+        Self { duplicates_at: Some(at), ..all }.only(|_| true)
+    }
+
     /// Those of all messages, whatever their windows.
     pub fn everything(project: &'p Project) -> Self {
         Self::of(project, |_| true)
@@ -49,6 +60,7 @@ impl<'p> Deliveries<'p> {
         Self {
             project,
             duplicates: Duplicates::new(&queue),
+            duplicates_at: None,
             queue: queue.into_iter(),
             visitor: None,
             current: None,
@@ -64,7 +76,10 @@ impl<'p> Deliveries<'p> {
     #[must_use]
     pub fn only(mut self, wanted: impl Fn(&Key) -> bool) -> Self {
         let queue: Vec<_> = self.queue.filter(|(_, message)| wanted(&message.spec.key)).collect();
-        self.duplicates = Duplicates::new(&queue);
+        let together = queue.iter().filter(|(_, message)| {
+            self.duplicates_at.is_none_or(|at| message.spec.window.state(at) == WindowState::Active)
+        });
+        self.duplicates = Duplicates::new(&together.copied().collect::<Vec<_>>());
         self.queue = queue.into_iter();
         self
     }

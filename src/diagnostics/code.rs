@@ -170,6 +170,8 @@ codes! {
     EmptyAudience = "empty-audience",
     /// A message whose window has passed.
     WindowPassed = "window-passed",
+    /// A message whose window closes before the budget lets all of its deliveries be sent.
+    WindowTooShort = "window-too-short",
     /// Something the planner cannot reconcile: an `import` of a delivery that is not in the manifest.
     ImportNotDesired = "import-not-desired",
     /// An `import` names a message that another delivery has.

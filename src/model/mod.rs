@@ -48,7 +48,7 @@ pub use redact::{IdSource, KnownIds, Redactor};
 pub use shell::shell_word;
 pub use state_location::{ParseStateLocationError, StateLocation};
 pub use target::{ContentDigest, ParseContentDigestError, Presence, Target};
-pub use text::{is_hostile, number, one_line, printable, visible};
+pub use text::{duration, is_hostile, number, one_line, printable, visible};
 pub use text_there::{TextDigest, TextThere};
 pub use visitor::{ParseVisitorError, VisitorId};
 pub use window::{Window, WindowState};

@@ -1,6 +1,6 @@
 //! Text that comes from files and from the API, made safe to print.
 
-use std::{borrow::Cow, fmt::Write as _};
+use std::{borrow::Cow, fmt::Write as _, time::Duration};
 
 /// Whether a character could steer a terminal or mislead its reader: control characters, those
 /// that turn the direction of writing, and those that cannot be seen. Line breaks and tabs are
@@ -93,6 +93,27 @@ pub fn number(n: u64) -> String {
         out.push(digit);
     }
     out
+}
+
+/// A duration in its two largest units: `3 h 24 min`, `45 s`.
+pub fn duration(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
+    let parts = [(days, "d"), (hours, "h"), (minutes, "min"), (seconds % 60, "s")];
+    let Some(first) = parts.iter().position(|(n, _)| *n > 0) else {
+        return if duration.is_zero() {
+            "0 s".to_owned()
+        } else {
+            format!("{} ms", duration.subsec_millis())
+        };
+    };
+    let shown: Vec<_> = parts[first..]
+        .iter()
+        .take(2)
+        .filter(|(n, _)| *n > 0)
+        .map(|(n, unit)| format!("{n} {unit}"))
+        .collect();
+    shown.join(" ")
 }
 
 #[cfg(test)]

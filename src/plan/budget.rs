@@ -72,14 +72,20 @@ impl Budget {
         Self { fits: requests <= self.remaining, ..self }
     }
 
+    /// How long this number of requests takes at the limit, whatever is left of this hour.
+    pub fn takes(&self, requests: u64) -> Duration {
+        let per_hour = u128::from(self.limit.max(1));
+        let seconds = u128::from(requests) * u128::from(PERIOD.as_secs()) / per_hour;
+        Duration::from_secs(u64::try_from(seconds).unwrap_or(u64::MAX))
+    }
+
     /// When this number of requests can be made.
     pub fn forecast(&self, requests: u64) -> Forecast {
         if requests <= self.remaining {
             return Forecast::Fits { left: self.remaining };
         }
         let per_hour = self.limit.max(1);
-        let seconds = u128::from(requests) * u128::from(PERIOD.as_secs()) / u128::from(per_hour);
-        let at_rate = Duration::from_secs(u64::try_from(seconds).unwrap_or(u64::MAX));
+        let at_rate = self.takes(requests);
         // What is left of this hour may be little: no sooner than its end.
         Forecast::Takes { per_hour, about: at_rate.max(Duration::from_secs(self.resets_in_s)) }
     }

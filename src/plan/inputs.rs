@@ -1,7 +1,9 @@
 use std::collections::BTreeMap;
 
 use super::{Budget, Selection, StateRef};
-use crate::model::{Address, Endpoint, Intent, Key, MessageId, Place, WindowState};
+use crate::model::{
+    Address, Approval, Endpoint, Intent, Key, MessageId, Place, Window, WindowState,
+};
 
 /// What the planner must know beside the two streams.
 #[derive(Debug, Clone)]
@@ -22,6 +24,8 @@ pub struct Inputs {
     pub removed: BTreeMap<Key, bool>,
     /// Every `moved` entry, chains resolved: old key → new key.
     pub moved: BTreeMap<Key, Key>,
+    /// What somebody has agreed to, and what is not reached yet.
+    pub approvals: Vec<Approval>,
     /// Creates without outcome.
     pub intents: Vec<Intent>,
     /// What the plan is limited to.
@@ -41,6 +45,8 @@ pub struct Inputs {
 pub struct Declared {
     /// Whether its window is open.
     pub presence: WindowState,
+    /// Its window.
+    pub window: Window,
     /// Whether it is protected; `None`: not said.
     pub protect: Option<bool>,
 }

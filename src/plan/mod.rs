@@ -5,6 +5,7 @@
 
 mod action;
 mod adopt;
+mod approve;
 mod budget;
 mod change;
 mod inputs;
@@ -17,6 +18,7 @@ mod summary;
 #[cfg(test)]
 mod tests;
 mod value;
+mod window_length;
 pub mod wire;
 mod wire_change;
 mod wire_upcoming;

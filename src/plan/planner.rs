@@ -1,3 +1,11 @@
+//! The planner: it meets what should exist with what does.
+
+mod approvals;
+mod imports;
+mod later;
+mod recorded;
+mod unknown;
+
 use std::{
     cmp::Ordering,
     collections::{BTreeMap, BTreeSet},
@@ -5,14 +13,14 @@ use std::{
 };
 
 use super::{
-    Change, Declared, Import, Inputs, Operation, Plan, ProtectMark, Reason, ReviewStatus,
-    SenderNames, Summary, Unchanged, adopt,
+    Change, Import, Inputs, Later, Operation, Plan, ProtectMark, Reason, ReviewStatus, SenderNames,
+    Summary, Unchanged, Upcoming, Withdrawn, adopt,
 };
 use crate::{
-    diagnostics::{Code, Diagnostic},
+    diagnostics::Diagnostic,
     model::{
-        Address, ChangeIntent, Content, Delivery, Drift, Intent, Located, OnMissing, OnUnknown,
-        Place, Record, Spec, Superseded, Target, UnreadableRecord, WindowState, number,
+        Address, Approval, Content, Delivery, Intent, Key, Located, Place, Record, Spec, Target,
+        UnreadableRecord, WindowState, number,
     },
 };
 
@@ -126,6 +134,12 @@ struct Planner {
     diagnostics: Vec<Diagnostic>,
     errors: Vec<Diagnostic>,
     protect: BTreeSet<ProtectMark>,
+    /// What somebody has agreed to, as long as no delivery or record has met it.
+    approvals: BTreeMap<Address, Approval>,
+    upcoming: Vec<Upcoming>,
+    later: BTreeMap<Key, (Later, Place)>,
+    withdrawn: Vec<Withdrawn>,
+    finished: Vec<Address>,
     unchanged: u64,
     listed: Vec<Unchanged>,
     managed: u64,
@@ -134,6 +148,8 @@ struct Planner {
     bytes: u64,
     /// Where the message that came last is written.
     written: Option<(Arc<Spec>, Place)>,
+    /// The target that came last.
+    last_target: Option<(Arc<Spec>, Arc<str>, Target)>,
 }
 
 impl Planner {
@@ -154,8 +170,16 @@ impl Planner {
                 (now.unwrap_or_else(|| import.to.clone()), import)
             })
             .collect();
+        let approvals = std::mem::take(&mut inputs.approvals).into_iter();
+        let approvals = approvals.map(|approval| (approval.address.clone(), approval)).collect();
         Self {
             inputs,
+            approvals,
+            upcoming: Vec::new(),
+            later: BTreeMap::new(),
+            withdrawn: Vec::new(),
+            finished: Vec::new(),
+            last_target: None,
             unknown,
             held,
             imports,
@@ -200,8 +224,13 @@ impl Planner {
 
     /// In the manifest, not in the state.
     fn desired_only(&mut self, delivery: &Delivery) {
-        self.desired += 1;
-        let import = self.imports.remove(&delivery.address);
+        let active = self.is_active(&delivery.spec);
+        self.desired += u64::from(active);
+        let import = match active {
+            true => self.imports.remove(&delivery.address),
+            // It is imported once the window is open.
+            false => None,
+        };
         if !self.inputs.selection.contains(&delivery.address) {
             return;
         }
@@ -209,17 +238,52 @@ impl Planner {
             self.unknown(intents, Some(delivery));
             return;
         }
+        let target = self.target_of(delivery);
+        let status = self.status(&delivery.address, target);
+        if !delivery.spec.window.is_open() {
+            self.later(delivery, status);
+        }
+        if !active {
+            if status == ReviewStatus::ToReview {
+                self.upcoming(delivery, target, false);
+            }
+            return;
+        }
         if let Some(import) = import {
-            self.keep(adopt(delivery, import.id));
+            self.keep(Change { review: status, ..adopt(delivery, import.id) });
             return;
         }
         let protect = delivery.spec.protect.unwrap_or(false);
-        self.change_desired(
-            delivery,
-            protect,
-            Reason::New,
-            Operation::Create { after: wanted(delivery) },
-        );
+        let operation = Operation::Create { after: wanted(delivery) };
+        self.change_desired(delivery, protect, Reason::New, operation, (target, status));
+    }
+
+    /// Whether the window of a message is open.
+    fn is_active(&self, spec: &Spec) -> bool {
+        spec.window.state(self.inputs.as_of) == WindowState::Active
+    }
+
+    /// What a delivery of the manifest is to be. Neighbours often have the same text.
+    fn target_of(&mut self, delivery: &Delivery) -> Target {
+        let Delivery { spec, text, address: _ } = delivery;
+        match &self.last_target {
+            Some((known, of, target)) if Arc::ptr_eq(known, spec) && Arc::ptr_eq(of, text) => {
+                *target
+            }
+            _ => {
+                let target = Target::present(spec.kind, &wanted(delivery), spec.window);
+                self.last_target = Some((spec.clone(), text.clone(), target));
+                target
+            }
+        }
+    }
+
+    /// What a delivery is to be that the manifest does not have.
+    fn gone_target(&self, key: &Key) -> Target {
+        match self.inputs.removed.get(key) {
+            Some(false) if !self.inputs.destroy => Target::Unmanaged,
+            _ => Target::Absent,
+        }
     }
 
     /// In the manifest and in the state: whether that is all there is to say. What [`Self::both`]
@@ -234,6 +298,10 @@ impl Planner {
             && !self.imports.contains_key(address)
             && !self.unknown.contains_key(address)
             && self.inputs.selection.contains(address)
+            && !self.approvals.contains_key(address)
+            // A window that opens or closes later is to be reviewed.
+            && spec.window.until.is_none()
+            && self.is_active(spec)
             && record.certainly_has(spec.kind, &spec.sender, text, spec.protect);
         if certainly {
             self.managed += 1;
@@ -243,240 +311,13 @@ impl Planner {
         certainly
     }
 
-    /// In the manifest and in the state.
-    fn both(&mut self, delivery: &Delivery, located: Decoded) {
-        self.managed += 1;
-        self.desired += 1;
-        let import = self.imports.remove(&delivery.address);
-        if !self.inputs.selection.contains(&delivery.address) {
-            return;
-        }
-        let Decoded { record, moved_from, blocked: _ } = located;
-        // Exhaustive, so that a new field is not forgotten here.
-        let Record {
-            address: _,
-            kind,
-            id,
-            content,
-            answered_text: _,
-            restored: _,
-            protect: was_protected,
-            created_at: _,
-            updated_at: _,
-            verified_at: _,
-            drift,
-            superseded,
-            intent,
-        } = record;
-        // What the state has is adopted already; since then it may have become another message.
-        self.idle_imports.extend(import.filter(|import| import.id != id));
-        if let Some(intents) = self.unknown.remove(&delivery.address) {
-            self.unknown(intents, Some(delivery));
-            return;
-        }
-        let protect = delivery.spec.protect.unwrap_or(was_protected);
-        if protect != was_protected {
-            self.protect.insert(ProtectMark { key: delivery.spec.key.clone(), protect });
-        }
-        let known_as = id.clone();
-        let mut unchanged = true;
-        let mut push = |planner: &mut Self, reason, operation| {
-            unchanged = false;
-            planner.change_desired(delivery, protect, reason, operation);
-        };
-        if let Some(from) = moved_from {
-            push(self, Reason::Moved, Operation::Move { from, id: id.clone() });
-        }
-        if let Some(old) = superseded {
-            push(
-                self,
-                Reason::ReplaceUnfinished,
-                Operation::FinishReplace { old, id: id.clone(), content: content.clone() },
-            );
-        }
-        let same_text = delivery.text == content.text;
-        let after = || wanted(delivery);
-        match (drift, delivery.spec.on_missing) {
-            (Some(Drift::Forgotten), OnMissing::Forget) => {}
-            (Some(Drift::Gone), OnMissing::Forget) => {
-                push(self, Reason::Gone, Operation::Forget { id, before: content, remember: true })
-            }
-            (Some(Drift::Gone | Drift::Forgotten), OnMissing::Resend) => {
-                push(self, Reason::Gone, Operation::Resend { gone: Some(id), after: after() });
-            }
-            (there @ (None | Some(Drift::Text(_))), _) => {
-                let drifted = there.is_some();
-                let deleting = matches!(intent, Some(ChangeIntent::Delete { .. }));
-                let updating = matches!(intent, Some(ChangeIntent::Update { .. }));
-                // Of the texts that the visitor may see, the one that differs is shown.
-                let there = match (there, intent) {
-                    (_, Some(ChangeIntent::Update { text, .. })) if text != delivery.text => {
-                        Some(text)
-                    }
-                    (Some(Drift::Text(text)), _) => Some(text.into()),
-                    _ => None,
-                };
-                let fixed = if kind != delivery.spec.kind {
-                    Some(Reason::Kind)
-                } else if content.from != delivery.spec.sender {
-                    Some(Reason::Sender)
-                } else {
-                    None
-                };
-                let before = |content: Content| Content {
-                    text: there.unwrap_or(content.text),
-                    from: content.from,
-                };
-                match fixed {
-                    Some(reason) => {
-                        let old = Superseded { id, kind };
-                        let operation =
-                            Operation::Replace { old, before: before(content), after: after() };
-                        push(self, reason, operation);
-                    }
-                    None if deleting => {
-                        let operation =
-                            Operation::Reinstate { id, before: before(content), after: after() };
-                        push(self, Reason::DeleteUnfinished, operation);
-                    }
-                    None if !same_text => {
-                        let operation =
-                            Operation::Update { id, before: before(content), after: after() };
-                        push(self, Reason::Text, operation);
-                    }
-                    None if drifted || updating => {
-                        let reason = if drifted { Reason::Drift } else { Reason::UpdateUnfinished };
-                        let operation =
-                            Operation::Restore { id, before: before(content), after: after() };
-                        push(self, reason, operation);
-                    }
-                    None => {}
-                }
-            }
-        }
-        if unchanged {
-            self.unchanged += 1;
-            if self.inputs.keep_unchanged {
-                let (address, id) = (delivery.address.clone(), known_as);
-                self.listed.push(Unchanged { address, id });
-            }
-        }
-    }
-
-    /// In the state, not in the manifest.
-    fn known_only(&mut self, located: Decoded) {
-        self.managed += 1;
-        let Decoded { record, moved_from, blocked } = located;
-        // What the state has is adopted already, and may go like anything else.
-        self.imports.remove(&record.address);
-        if !self.inputs.selection.contains(&record.address) {
-            return;
-        }
-        // It goes either way: renaming it first would only be a detour.
-        let address = moved_from.unwrap_or_else(|| record.address.clone());
-        if blocked && self.held.contains(&address) {
-            // Listed as unknown, under the address that it would have had.
-            return;
-        }
-        if blocked {
-            self.diagnostics.push(
-                Diagnostic::warning(
-                    Code::MoveBlocked,
-                    format!(
-                        "{} cannot be renamed by moved: the new address is taken",
-                        record.address.masked()
-                    ),
-                )
-                .help("it is treated as no longer in the manifest; remove the moved entry, or the message under the new key"),
-            );
-        } else if let Some(intents) = self.unknown.remove(&record.address) {
-            self.unknown(intents, None);
-            return;
-        }
-        let key = record.address.key();
-        let declared = self.inputs.declared.get(&key).copied();
-        let removed = self.inputs.removed.get(&key).copied();
-        let protect = declared.and_then(|d| d.protect).unwrap_or(record.protect);
-        let kind = record.kind;
-        let mut changes = Vec::new();
-        let mut push = |reason, operation| {
-            changes.push(Change {
-                address: address.clone(),
-                kind,
-                reason,
-                priority: 0,
-                protect,
-                target: Target::Absent,
-                review: ReviewStatus::ToReview,
-                source: None,
-                operation,
-            });
-        };
-        if let Some(old) = record.superseded {
-            let (id, content) = (record.id.clone(), record.content.clone());
-            push(Reason::ReplaceUnfinished, Operation::FinishReplace { old, id, content });
-        }
-        let (id, before) = (record.id, record.content);
-        if matches!(record.drift, Some(Drift::Gone | Drift::Forgotten)) {
-            push(Reason::Gone, Operation::Forget { id, before, remember: false });
-        } else if removed == Some(false) && !self.inputs.destroy {
-            push(Reason::Removed, Operation::Forget { id, before, remember: false });
-        } else {
-            let reason = if self.inputs.destroy {
-                Reason::Destroy
-            } else if removed.is_some() {
-                Reason::Removed
-            } else {
-                match declared.map(|d| d.presence) {
-                    None => Reason::NotInManifest,
-                    Some(_) if blocked => Reason::NotInManifest,
-                    Some(WindowState::Active) => Reason::NotInAudience,
-                    Some(WindowState::NotYet(_)) => Reason::WindowNotYet,
-                    Some(WindowState::Over(_)) => Reason::WindowOver,
-                }
-            };
-            push(reason, Operation::Delete { id, before });
-        }
-        changes.into_iter().for_each(|change| self.keep(change));
-    }
-
-    /// Creates without outcome: nothing is sent for them, unless the manifest says so.
-    fn unknown(&mut self, intents: Vec<Intent>, delivery: Option<&Delivery>) {
-        // After a rename two intents can stand for one delivery; then it is not known what one more
-        // would add to.
-        if let (Some(delivery), [intent]) = (delivery, &intents[..])
-            && delivery.spec.on_unknown == OnUnknown::Resend
-            && intent.address == delivery.address
-        {
-            let operation = Operation::Resend { gone: None, after: wanted(delivery) };
-            let protect = delivery.spec.protect.unwrap_or(intent.protect);
-            self.change_desired(delivery, protect, Reason::LostAnswer, operation);
-            return;
-        }
-        for intent in intents {
-            let Intent { address, kind, content, protect, at, run: _, trouble, request_id } =
-                intent;
-            let source = delivery.map(|delivery| self.place_of(&delivery.spec));
-            self.keep(Change {
-                address,
-                kind,
-                reason: Reason::LostAnswer,
-                priority: delivery.map_or(0, |delivery| delivery.spec.priority),
-                protect,
-                target: Target::Absent,
-                review: ReviewStatus::Covered,
-                source,
-                operation: Operation::Unknown { sent: content, at, trouble, request_id },
-            });
-        }
-    }
-
     fn change_desired(
         &mut self,
         delivery: &Delivery,
         protect: bool,
         reason: Reason,
         operation: Operation,
+        (target, review): (Target, ReviewStatus),
     ) {
         let source = Some(self.place_of(&delivery.spec));
         self.keep(Change {
@@ -485,8 +326,8 @@ impl Planner {
             reason,
             priority: delivery.spec.priority,
             protect,
-            target: Target::present(delivery.spec.kind, &wanted(delivery), delivery.spec.window),
-            review: ReviewStatus::ToReview,
+            target,
+            review,
             source,
             operation,
         });
@@ -501,20 +342,6 @@ impl Planner {
         Diagnostic::limit("plan-bytes", self.inputs.most_bytes, found, cure)
     }
 
-    /// Says what is wrong with the imports that are left over, and which do nothing.
-    fn check_imports(&mut self, errors: &mut Vec<Diagnostic>) {
-        for (address, import) in std::mem::take(&mut self.imports) {
-            if self.inputs.selection.contains(&address) {
-                let problem = not_desired(&import, self.inputs.declared.get(&address.key()));
-                match problem.is_error() {
-                    true => errors.push(problem),
-                    false => self.diagnostics.push(problem),
-                }
-            }
-        }
-        self.diagnostics.extend(idle(&self.idle_imports));
-    }
-
     fn finish(mut self, mut errors: Vec<Diagnostic>) -> Result<Plan, Vec<Diagnostic>> {
         for (address, intents) in std::mem::take(&mut self.unknown) {
             self.imports.remove(&address);
@@ -522,6 +349,7 @@ impl Planner {
                 self.unknown(intents, None);
             }
         }
+        self.end_other_approvals();
         errors.append(&mut self.errors);
         if self.is_full() {
             errors.push(self.too_much());
@@ -539,6 +367,9 @@ impl Planner {
         }
         let summary = Summary::of(&self.changes, self.unchanged);
         let budget = self.inputs.budget.with(summary.requests);
+        let (later, warnings) =
+            later::with_times(self.later, &self.changes, &budget, self.inputs.as_of);
+        self.diagnostics.extend(warnings);
         Ok(Plan {
             environment: self.inputs.environment,
             api: self.inputs.api,
@@ -554,10 +385,10 @@ impl Planner {
             budget,
             protect: self.protect.into_iter().collect(),
             changes: self.changes,
-            upcoming: Vec::new(),
-            later: Vec::new(),
-            withdrawn: Vec::new(),
-            finished: Vec::new(),
+            upcoming: self.upcoming,
+            later,
+            withdrawn: self.withdrawn,
+            finished: self.finished,
             unchanged: self.listed,
             diagnostics: self.diagnostics,
             senders: SenderNames::default(),
@@ -567,48 +398,4 @@ impl Planner {
 
 fn wanted(delivery: &Delivery) -> Content {
     Content { text: delivery.text.clone(), from: delivery.spec.sender.clone() }
-}
-
-/// The problem of an import that nothing wants now. While the message's window is closed, nothing is sent
-/// for it either; otherwise the address may be a mistake, and another visitor would get the message again.
-fn not_desired(import: &Import, declared: Option<&Declared>) -> Diagnostic {
-    let (code, to) = (Code::ImportNotDesired, import.to.masked());
-    let presence = declared.map(|declared| declared.presence);
-    let why = match presence {
-        None => format!("there is no message {}", import.to.key_str()),
-        Some(WindowState::Active) => "the visitor is not in the message's audience".to_owned(),
-        Some(WindowState::NotYet(at)) => format!("the message's window opens at {at}"),
-        Some(WindowState::Over(at)) => format!("the message's window closed at {at}"),
-    };
-    match presence {
-        None | Some(WindowState::Active) => {
-            Diagnostic::error(code, format!("{to} cannot be imported: {why}"))
-                .help("what is imported must be in the manifest, or the same plan would delete it again; correct this entry, or remove it")
-        }
-        Some(WindowState::NotYet(_)) => {
-            Diagnostic::warning(code, format!("{to} is not imported now: {why}"))
-                .help("it is imported once the window is open")
-        }
-        Some(WindowState::Over(_)) => {
-            Diagnostic::warning(code, format!("{to} is not imported: {why}"))
-                .help("remove this entry; a message that is still there stays there")
-        }
-    }
-    .at(import.place.clone())
-}
-
-/// One warning for all imports whose address the state has with another message.
-fn idle(imports: &[Import]) -> Option<Diagnostic> {
-    let first = imports.first()?;
-    let mut message = format!(
-        "the state has {} already, with another message than {}: this import does nothing",
-        first.to.masked(),
-        first.id
-    );
-    if imports.len() > 1 {
-        let others = number(imports.len() as u64 - 1);
-        message.push_str(&format!(", and neither do {others} others like it"));
-    }
-    let warning = Diagnostic::warning(Code::ImportIdle, message).at(first.place.clone());
-    Some(warning.help("what was imported may be replaced or sent again later; remove entries that were carried out"))
 }

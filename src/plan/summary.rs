@@ -37,7 +37,7 @@ pub struct Summary {
 
 impl Summary {
     /// Counts `changes`.
-    pub fn of(changes: &[Change], unchanged: u64) -> Self {
+    pub fn of<'a>(changes: impl IntoIterator<Item = &'a Change>, unchanged: u64) -> Self {
         let mut summary = Self { unchanged, ..Self::default() };
         for change in changes {
             *summary.slot(change.action()) += 1;

@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, HashSet};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{Budget, Change, Later, Selection, Summary, Upcoming, Withdrawn};
+use super::{Budget, Change, Later, ReviewStatus, Selection, Summary, Upcoming, Withdrawn};
 use crate::{
     diagnostics::Diagnostic,
     model::{Address, CommitId, Endpoint, Key, MessageId, Sender},
@@ -51,7 +51,7 @@ pub struct Plan {
     pub finished: Vec<Address>,
     /// What is as it should be, if [`super::Inputs::keep_unchanged`] asked for it.
     pub unchanged: Vec<Unchanged>,
-    /// The names that the manifest has for the senders of the changes. The planner does not know them: the
+    /// The names that the manifest has for the senders of the changes, and of what comes later. The planner does not know them: the
     /// caller adds them.
     pub senders: SenderNames,
     /// What was noticed on the way.
@@ -72,14 +72,12 @@ struct NamedSender {
 pub struct SenderNames(Vec<NamedSender>);
 
 impl SenderNames {
-    /// Those of `declared` that the changes name.
-    pub fn of(changes: &[Change], declared: &BTreeMap<String, Sender>) -> Self {
-        let used: HashSet<&Sender> = changes
-            .iter()
-            .flat_map(|change| [change.before(), change.after()])
-            .flatten()
-            .map(|content| &content.from)
-            .collect();
+    /// Those of `declared` that the plan names.
+    pub fn of(plan: &Plan, declared: &BTreeMap<String, Sender>) -> Self {
+        let changes = plan.changes.iter().flat_map(|change| [change.before(), change.after()]);
+        let upcoming = plan.upcoming.iter().map(|upcoming| &upcoming.content);
+        let used: HashSet<&Sender> =
+            changes.flatten().chain(upcoming).map(|content| &content.from).collect();
         let named = declared.iter().filter(|(_, sender)| used.contains(sender));
         let named = named.map(|(name, from)| (name.clone(), from.clone()));
         Self(named.map(|(name, from)| NamedSender { name, from }).collect())
@@ -99,9 +97,26 @@ impl SenderNames {
 }
 
 impl Plan {
-    /// Whether applying it would do nothing at all.
+    /// Whether applying it would send nothing, and nothing of it is to be agreed to. Approvals that have nothing
+    /// left to do are no reason to apply it.
     pub fn is_empty(&self) -> bool {
-        self.changes.is_empty() && self.protect.is_empty()
+        self.changes.is_empty()
+            && self.protect.is_empty()
+            && self.upcoming.is_empty()
+            && self.withdrawn.is_empty()
+    }
+
+    /// The counts of what nobody has agreed to yet, and of what needs no agreement.
+    pub fn to_review(&self) -> Summary {
+        let changes = self.changes.iter();
+        let changes = changes.filter(|change| change.review != ReviewStatus::Approved);
+        Summary::of(changes, self.summary.unchanged)
+    }
+
+    /// The counts of what somebody has agreed to, and what waits for the budget.
+    pub fn approved(&self) -> Summary {
+        let changes = self.changes.iter();
+        Summary::of(changes.filter(|change| change.review == ReviewStatus::Approved), 0)
     }
 
     /// How many visitors it concerns.

@@ -1,9 +1,7 @@
 //! Addresses, counts and durations for people.
 
-use std::time::Duration;
-
-pub use crate::model::number;
 use crate::model::{Address, VisitorId, one_line};
+pub use crate::model::{duration, number};
 
 /// A visitor's id, masked or whole.
 pub fn visitor(id: &VisitorId, mask: bool) -> String {
@@ -20,29 +18,10 @@ pub fn count(n: u64, one: &str, many: &str) -> String {
     format!("{} {}", number(n), if n == 1 { one } else { many })
 }
 
-/// A duration in its two largest units: `3 h 24 min`, `45 s`.
-pub fn duration(duration: Duration) -> String {
-    let seconds = duration.as_secs();
-    let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
-    let parts = [(days, "d"), (hours, "h"), (minutes, "min"), (seconds % 60, "s")];
-    let Some(first) = parts.iter().position(|(n, _)| *n > 0) else {
-        return if duration.is_zero() {
-            "0 s".to_owned()
-        } else {
-            format!("{} ms", duration.subsec_millis())
-        };
-    };
-    let shown: Vec<_> = parts[first..]
-        .iter()
-        .take(2)
-        .filter(|(n, _)| *n > 0)
-        .map(|(n, unit)| format!("{n} {unit}"))
-        .collect();
-    shown.join(" ")
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]

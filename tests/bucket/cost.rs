@@ -5,8 +5,8 @@ use std::{num::NonZeroUsize, sync::Arc, time::Duration};
 use pushsync::{
     apply::{Options, RunInfo, Session, Silent, Stopper, apply},
     brevo::{Client, Config, Credentials},
-    model::{Address, BaseUrl, Content, Endpoint, Kind, Sender},
-    plan::{Budget, Change, Operation, Plan, Reason, Selection, StateRef, Summary},
+    model::{Address, BaseUrl, Content, Endpoint, Kind, Sender, Target, Window},
+    plan::{Budget, Change, Operation, Plan, Reason, ReviewStatus, Selection, StateRef, Summary},
     sandbox::{self, Sandbox},
 };
 use uuid::Uuid;
@@ -20,16 +20,19 @@ use super::{
 const CREATES: usize = 1_000;
 
 fn plan() -> Plan {
-    let create = |n: usize| Change {
-        address: address(&format!("hello@visitor-{n}")),
-        kind: Kind::Pushed,
-        reason: Reason::New,
-        priority: 0,
-        protect: false,
-        source: None,
-        operation: Operation::Create {
-            after: Content { text: format!("Hello, {n}!").into(), from: Sender::Random },
-        },
+    let create = |n: usize| {
+        let after = Content { text: format!("Hello, {n}!").into(), from: Sender::Random };
+        Change {
+            address: address(&format!("hello@visitor-{n}")),
+            kind: Kind::Pushed,
+            reason: Reason::New,
+            priority: 0,
+            protect: false,
+            target: Target::present(Kind::Pushed, &after, Window::default()),
+            review: ReviewStatus::ToReview,
+            source: None,
+            operation: Operation::Create { after },
+        }
     };
     let changes: Vec<Change> = (0..CREATES).map(create).collect();
     Plan {
@@ -47,6 +50,10 @@ fn plan() -> Plan {
         budget: Budget::at(time(0), None, 100),
         protect: Vec::new(),
         changes,
+        upcoming: Vec::new(),
+        later: Vec::new(),
+        withdrawn: Vec::new(),
+        finished: Vec::new(),
         unchanged: Vec::new(),
         diagnostics: Vec::new(),
         senders: Default::default(),

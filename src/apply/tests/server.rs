@@ -22,7 +22,7 @@ use crate::{
     brevo::{self, ErrorKind, Message, Operation, fuzzing},
     model::{
         Address, BaseUrl, Content, Delivery, Endpoint, Key, Kind, Located, MessageId, OnMissing,
-        OnUnknown, Record, Sender, Source, Spec, UnreadableRecord, VisitorId, WindowState,
+        OnUnknown, Record, Sender, Source, Spec, UnreadableRecord, VisitorId, Window, WindowState,
     },
     plan::{Budget, Declared, Inputs, Plan, Selection, StateRef, plan},
     state::{MemoryStore, Store},
@@ -456,7 +456,11 @@ impl Scene {
         let declared: BTreeMap<Key, Declared> = wanted
             .iter()
             .map(|delivery| {
-                let declared = Declared { presence: WindowState::Active, protect: None };
+                let declared = Declared {
+                    presence: WindowState::Active,
+                    window: Window::default(),
+                    protect: None,
+                };
                 (delivery.spec.key.clone(), declared)
             })
             .collect();
@@ -471,6 +475,7 @@ impl Scene {
             imports: Vec::new(),
             removed: BTreeMap::new(),
             moved: BTreeMap::new(),
+            approvals: Vec::new(),
             intents: self.store.intents().await.expect("readable"),
             selection: Selection::default(),
             destroy: false,

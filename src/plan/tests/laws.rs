@@ -6,7 +6,7 @@ use super::world::*;
 use crate::{
     model::{
         ChangeIntent, Drift, Kind, MessageId, OnMissing, OnUnknown, Record, Sender, Spec,
-        Superseded, UnreadableRecord,
+        Superseded, UnreadableRecord, Window,
     },
     plan::{Action, Inputs, Reason, Selection, planner, wire},
 };

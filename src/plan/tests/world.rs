@@ -10,12 +10,13 @@ use uuid::Uuid;
 
 use crate::{
     model::{
-        Address, BaseUrl, Content, Delivery, Drift, Endpoint, Intent, Key, Kind, Located,
+        Address, Approval, BaseUrl, Content, Delivery, Drift, Endpoint, Intent, Key, Kind, Located,
         MessageId, OnMissing, OnUnknown, PackedRecords, Record, Sender, Source, Spec,
-        UnreadableRecord, WindowState, packed_record::pack,
+        UnreadableRecord, Window, WindowState, packed_record::pack,
     },
     plan::{
-        Budget, Declared, Import, Inputs, Operation, Plan, PlanError, Selection, StateRef, plan,
+        Budget, Change, Declared, Import, Inputs, Operation, Plan, PlanError, Selection, StateRef,
+        plan,
     },
 };
 
@@ -94,7 +95,12 @@ pub(super) struct World {
     pub(super) desired: Vec<Delivery>,
     pub(super) records: BTreeMap<Address, Record>,
     pub(super) intents: BTreeMap<Address, Intent>,
+    pub(super) approvals: BTreeMap<Address, Approval>,
     pub(super) presence: BTreeMap<Key, WindowState>,
+    /// Windows of messages that are over, and of which nothing is rendered.
+    pub(super) over: BTreeMap<Key, Window>,
+    /// The instant, in seconds; 100 if nothing is said.
+    pub(super) now: i64,
     pub(super) moved: BTreeMap<Key, Key>,
     pub(super) removed: BTreeMap<Key, bool>,
     pub(super) imports: Vec<Import>,
@@ -107,28 +113,41 @@ impl World {
         let mut declared: BTreeMap<Key, Declared> = self
             .presence
             .iter()
-            .map(|(key, presence)| (key.clone(), Declared { presence: *presence, protect: None }))
+            .map(|(key, presence)| {
+                let window = match *presence {
+                    WindowState::Active => Window::default(),
+                    WindowState::NotYet(from) => Window { from: Some(from), until: None },
+                    WindowState::Over(until) => Window { from: None, until: Some(until) },
+                };
+                (key.clone(), Declared { presence: *presence, window, protect: None })
+            })
             .collect();
+        let now = at(if self.now == 0 { 100 } else { self.now });
+        for (key, window) in &self.over {
+            let (presence, window) = (window.state(now), *window);
+            declared.insert(key.clone(), Declared { presence, window, protect: None });
+        }
         for delivery in &self.desired {
-            let protect = delivery.spec.protect;
+            let Spec { protect, window, .. } = *delivery.spec;
             declared.insert(
                 delivery.spec.key.clone(),
-                Declared { presence: WindowState::Active, protect },
+                Declared { presence: window.state(now), window, protect },
             );
         }
         Inputs {
             environment: "default".to_owned(),
             api: Endpoint::At(BaseUrl::brevo()),
-            as_of: at(100),
+            as_of: now,
             state: StateRef { lineage: Some(Uuid::nil()), serial: 7 },
             declared,
             imports: self.imports.clone(),
             removed: self.removed.clone(),
             moved: self.moved.clone(),
+            approvals: self.approvals.values().cloned().collect(),
             intents: self.intents.values().cloned().collect(),
             selection: self.selection.clone(),
             destroy: self.destroy,
-            budget: Budget::at(at(100), None, 100),
+            budget: Budget::at(now, None, 100),
             keep_unchanged: false,
             most_bytes: u64::MAX,
         }
@@ -196,54 +215,7 @@ impl World {
     /// What the state is after everything in `plan` went well. The apply room's own tests hold
     /// the real thing against the same law.
     pub(super) fn apply(&mut self, plan: &Plan) {
-        for change in &plan.changes {
-            let address = change.address.clone();
-            let fresh = |after: &Content| Record {
-                kind: change.kind,
-                content: after.clone(),
-                protect: change.protect,
-                ..record(address.as_str(), "")
-            };
-            match &change.operation {
-                Operation::Create { after }
-                | Operation::Replace { after, .. }
-                | Operation::Adopt { after, .. } => {
-                    self.records.insert(address.clone(), fresh(after));
-                }
-                Operation::Resend { after, .. } => {
-                    self.intents.remove(&address);
-                    self.records.insert(address.clone(), fresh(after));
-                }
-                Operation::Update { after, .. }
-                | Operation::Restore { after, .. }
-                | Operation::Reinstate { after, .. } => {
-                    let record = self.records.get_mut(&address).expect("an update has a record");
-                    record.content = after.clone();
-                    record.drift = None;
-                    record.intent = None;
-                }
-                Operation::FinishReplace { .. } => {
-                    // A move goes first, so the record may be under either address.
-                    let record = self.records.get_mut(&address).expect("a record");
-                    record.superseded = None;
-                }
-                Operation::Delete { .. } => {
-                    self.records.remove(&address).expect("a delete has a record");
-                }
-                Operation::Forget { remember: false, .. } => {
-                    self.records.remove(&address).expect("a forget has a record");
-                }
-                Operation::Forget { remember: true, .. } => {
-                    let record = self.records.get_mut(&address).expect("a record");
-                    record.drift = Some(Drift::Forgotten);
-                }
-                Operation::Move { from, .. } => {
-                    let old = self.records.remove(from).expect("a move has a record");
-                    self.records.insert(address.clone(), Record { address, ..old });
-                }
-                Operation::Unknown { .. } => {}
-            }
-        }
+        plan.changes.iter().for_each(|change| self.carry_out(change));
         for mark in &plan.protect {
             for record in self.records.values_mut() {
                 if record.address.key() == mark.key {
@@ -252,6 +224,77 @@ impl World {
             }
         }
         self.imports.clear();
+    }
+
+    /// What the state is after this change went well.
+    pub(super) fn carry_out(&mut self, change: &Change) {
+        let address = change.address.clone();
+        let fresh = |after: &Content| Record {
+            kind: change.kind,
+            content: after.clone(),
+            protect: change.protect,
+            ..record(address.as_str(), "")
+        };
+        match &change.operation {
+            Operation::Create { after }
+            | Operation::Replace { after, .. }
+            | Operation::Adopt { after, .. } => {
+                self.records.insert(address.clone(), fresh(after));
+            }
+            Operation::Resend { after, .. } => {
+                self.intents.remove(&address);
+                self.records.insert(address.clone(), fresh(after));
+            }
+            Operation::Update { after, .. }
+            | Operation::Restore { after, .. }
+            | Operation::Reinstate { after, .. } => {
+                let record = self.records.get_mut(&address).expect("an update has a record");
+                record.content = after.clone();
+                record.drift = None;
+                record.intent = None;
+            }
+            Operation::FinishReplace { .. } => {
+                // A move goes first, so the record may be under either address.
+                let record = self.records.get_mut(&address).expect("a record");
+                record.superseded = None;
+            }
+            Operation::Delete { .. } => {
+                self.records.remove(&address).expect("a delete has a record");
+            }
+            Operation::Forget { remember: false, .. } => {
+                self.records.remove(&address).expect("a forget has a record");
+            }
+            Operation::Forget { remember: true, .. } => {
+                let record = self.records.get_mut(&address).expect("a record");
+                record.drift = Some(Drift::Forgotten);
+            }
+            Operation::Move { from, .. } => {
+                let old = self.records.remove(from).expect("a move has a record");
+                self.records.insert(address.clone(), Record { address, ..old });
+            }
+            Operation::Unknown { .. } => {}
+        }
+        let approval = self.approvals.remove(&change.address);
+        let left = match self.records.get(&change.address) {
+            None => approval.and_then(Approval::once_gone),
+            Some(record) if record.drift.is_none() && record.intent.is_none() => {
+                approval.and_then(|one| one.once_sent(record.kind, &record.content))
+            }
+            Some(_) => approval,
+        };
+        if let Some(approval) = left {
+            self.approvals.insert(approval.address.clone(), approval);
+        }
+    }
+
+    /// Somebody agrees to all of a plan.
+    pub(super) fn approve(&mut self, plan: &Plan) {
+        for address in plan.ended_approvals() {
+            self.approvals.remove(address);
+        }
+        for approval in plan.approvals(1) {
+            self.approvals.insert(approval.address.clone(), approval);
+        }
     }
 
     /// Every address that a plan has to say something about.

@@ -8,7 +8,7 @@ use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 use super::{
     Format, View,
     markup::{Token, read},
-    plans::of,
+    plans::{change, of},
     show,
 };
 use crate::{
@@ -107,12 +107,8 @@ fn plan() -> Plan {
         ];
         changes.extend(operations.into_iter().enumerate().map(|(m, (reason, operation))| Change {
             address: address(m),
-            kind: Kind::Pushed,
-            reason,
-            priority: 0,
-            protect: false,
             source: Some(place.clone()),
-            operation,
+            ..change("any", m, reason, operation)
         }));
         diagnostics.push(
             Diagnostic::warning(Code::SameText, text.clone())

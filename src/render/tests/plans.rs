@@ -9,11 +9,11 @@ use crate::{
     model::{
         Address, BaseUrl, ChangeIntent, CommitId, Content, Delivery, Drift, Endpoint, Intent, Key,
         Kind, Located, MessageId, OnMissing, OnUnknown, Place, Record, Sender, Source, Spec,
-        Superseded, UnreadableRecord, WindowState,
+        Superseded, Target, UnreadableRecord, Window, WindowState,
     },
     plan::{
-        Budget, Change, Commit, Declared, Import, Inputs, Operation, Plan, Reason, Selection,
-        SenderNames, StateRef, Summary, plan,
+        Budget, Change, Commit, Declared, Import, Inputs, Operation, Plan, Reason, ReviewStatus,
+        Selection, SenderNames, StateRef, Summary, plan,
     },
 };
 
@@ -117,7 +117,11 @@ pub(super) fn everything() -> Plan {
     let declared = desired
         .iter()
         .map(|delivery| {
-            let declared = Declared { presence: WindowState::Active, protect: None };
+            let declared = Declared {
+                presence: WindowState::Active,
+                window: Window::default(),
+                protect: None,
+            };
             (delivery.spec.key.clone(), declared)
         })
         .collect();
@@ -134,6 +138,7 @@ pub(super) fn everything() -> Plan {
         }],
         removed: BTreeMap::from([(key("left"), false)]),
         moved: BTreeMap::from([(key("old-name"), key("new-name"))]),
+        approvals: Vec::new(),
         intents: vec![Intent {
             address: address("lost", 1),
             kind: Kind::Pushed,
@@ -163,12 +168,28 @@ pub(super) fn everything() -> Plan {
     });
     let planned = plan(inputs, desired.into_iter().map(Ok), located).expect("a plan");
     let support = Sender::Group("PjRBMhWGen6aRHjif".into());
-    let senders = SenderNames::of(&planned.changes, &[("support".to_owned(), support)].into());
+    let senders = SenderNames::of(&planned, &[("support".to_owned(), support)].into());
     Plan { senders, location: "state".into(), ..planned }
 }
 
 pub(super) fn change(key: &str, n: usize, reason: Reason, operation: Operation) -> Change {
+    let target = match &operation {
+        Operation::Delete { .. } | Operation::Forget { .. } | Operation::Unknown { .. } => {
+            Target::Absent
+        }
+        Operation::Create { after }
+        | Operation::Update { after, .. }
+        | Operation::Restore { after, .. }
+        | Operation::Reinstate { after, .. }
+        | Operation::Replace { after, .. }
+        | Operation::FinishReplace { content: after, .. }
+        | Operation::Resend { after, .. }
+        | Operation::Adopt { after, .. } => Target::present(Kind::Pushed, after, Window::default()),
+        Operation::Move { .. } => Target::Unmanaged,
+    };
     Change {
+        target,
+        review: ReviewStatus::ToReview,
         address: address(key, n),
         kind: Kind::Pushed,
         reason,
@@ -237,6 +258,10 @@ pub(super) fn of(changes: Vec<Change>) -> Plan {
         },
         protect: Vec::new(),
         changes,
+        upcoming: Vec::new(),
+        later: Vec::new(),
+        withdrawn: Vec::new(),
+        finished: Vec::new(),
         unchanged: Vec::new(),
         diagnostics: Vec::new(),
         senders: Default::default(),

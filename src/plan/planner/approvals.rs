@@ -1,0 +1,108 @@
+//! What somebody has agreed to, compared with what the manifest says now.
+
+use super::Planner;
+use crate::{
+    model::{Address, Approval, Target, Window, WindowState},
+    plan::{ReviewStatus, Withdrawn},
+};
+
+impl Planner {
+    /// Whether somebody has agreed to `target`, which this delivery has not reached yet.
+    pub(super) fn status(&mut self, address: &Address, target: Target) -> ReviewStatus {
+        match self.approval(address) {
+            None => ReviewStatus::ToReview,
+            Some(approval) if !self.agrees(&approval, target) => {
+                self.withdraw(address, target);
+                ReviewStatus::ToReview
+            }
+            // It was there once as approved: that does not send it again.
+            Some(approval) if approval.opened => ReviewStatus::ToReview,
+            Some(_) => ReviewStatus::Approved,
+        }
+    }
+
+    /// The delivery is as it should be, and nothing is to come: its approval ends.
+    pub(super) fn reached(&mut self, address: &Address, target: Target) {
+        match self.approval(address) {
+            None => {}
+            Some(approval) if self.agrees(&approval, target) => self.finished.push(address.clone()),
+            Some(_) => self.withdraw(address, target),
+        }
+    }
+
+    /// Whether somebody has agreed to the end of this window, at which a delivery goes.
+    pub(super) fn closing(&mut self, address: &Address, window: Window) -> ReviewStatus {
+        match self.approval(address) {
+            Some(approval) if ends_with(&approval, window) => ReviewStatus::Approved,
+            Some(_) => {
+                self.withdraw(address, Target::Absent);
+                ReviewStatus::ToReview
+            }
+            None => ReviewStatus::ToReview,
+        }
+    }
+
+    /// Whether somebody has agreed to the end of the window of a delivery that is there.
+    pub(super) fn to_close(&mut self, address: &Address, target: Target) -> ReviewStatus {
+        match self.approval(address) {
+            Some(approval) if self.agrees(&approval, target) => ReviewStatus::Approved,
+            Some(_) => {
+                self.withdraw(address, target);
+                ReviewStatus::ToReview
+            }
+            None => ReviewStatus::ToReview,
+        }
+    }
+
+    /// Whether an approval is one of this target. When a window has opened does not matter any more.
+    fn agrees(&self, approval: &Approval, target: Target) -> bool {
+        match (approval.target, target) {
+            (Target::Present(approved), Target::Present(wanted)) => {
+                let has_opened =
+                    |window: Window| window.from.is_none_or(|from| from <= self.inputs.as_of);
+                let (approved_from, wanted_from) = (approved.window.from, wanted.window.from);
+                approved.content == wanted.content
+                    && approved.window.until == wanted.window.until
+                    && (approved_from == wanted_from
+                        || (has_opened(approved.window) && has_opened(wanted.window)))
+            }
+            (approved, wanted) => approved == wanted,
+        }
+    }
+
+    /// The approval of a delivery. The plan looks at each once.
+    fn approval(&mut self, address: &Address) -> Option<Approval> {
+        self.approvals.remove(address)
+    }
+
+    fn withdraw(&mut self, address: &Address, target: Target) {
+        self.withdrawn.push(Withdrawn { address: address.clone(), target });
+    }
+
+    /// Deliveries that neither the manifest nor the state has: what was approved for them ends.
+    pub(super) fn end_other_approvals(&mut self) {
+        for (address, approval) in std::mem::take(&mut self.approvals) {
+            if !self.inputs.selection.contains(&address) {
+                continue;
+            }
+            let key = address.key();
+            let declared = self.inputs.declared.get(&key);
+            let over = declared.is_some_and(|declared| {
+                matches!(declared.presence, WindowState::Over(_))
+                    && ends_with(&approval, declared.window)
+            });
+            let target = self.gone_target(&key);
+            // With a new key, the delivery is reviewed under its new address.
+            if over || approval.target == target || self.inputs.moved.contains_key(&key) {
+                self.finished.push(address);
+            } else {
+                self.withdraw(&address, target);
+            }
+        }
+    }
+}
+
+/// Whether an approval is one of a delivery that goes when this window ends.
+fn ends_with(approval: &Approval, window: Window) -> bool {
+    approval.target.window().is_some_and(|approved| approved.until == window.until)
+}
