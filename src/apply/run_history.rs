@@ -79,6 +79,7 @@ impl RunHistory {
             commit,
             dirty,
             requests: self.sender.sent(),
+            approved: 0,
             stopped: stopped.map(str::to_owned),
             changes: Vec::new(),
         })));

@@ -3,20 +3,24 @@
 //! A forge is asked through [`Forge`], and a job says things through [`Reporter`]. Texts of others (comments,
 //! answers, names of branches) are data: they become neither code nor commands nor markup.
 
+pub mod clean_environment;
 pub mod comment;
 mod forge;
 pub mod github;
 pub mod gitlab;
+mod host;
 mod http;
 mod inputs;
 mod job;
 mod kit;
 pub mod marker;
 mod reporter;
+pub mod review;
 mod variables;
 mod words;
 
 pub use forge::{Answer, Comment, Forge, ForgeError};
+pub use host::{Host, Setup, pause};
 pub use http::{Http, Server};
 pub use inputs::Inputs;
 pub use job::{Job, JobCommand, Refusal};

@@ -41,7 +41,8 @@ impl Plan {
         self.changes.retain(|change| change.review != ReviewStatus::ToReview);
         let left_out = (all - self.changes.len()) as u64;
         self.upcoming.clear();
-        self.protect.clear();
+        // To protect a message takes nobody's agreement.
+        self.protect.retain(|mark| mark.protect);
         self.summary = Summary::of(&self.changes, self.summary.unchanged);
         self.budget = self.budget.with(self.summary.requests);
         (self, left_out)

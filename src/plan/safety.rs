@@ -1,7 +1,7 @@
 //! What a plan must not do unless somebody said so: checked on the finished plan, before the
 //! first request.
 
-use super::{Action, Operation, Plan, Reason};
+use super::{Action, Change, Operation, Plan, Reason, ReviewStatus};
 use crate::model::Address;
 
 /// Below this many deliveries the thresholds do not bind.
@@ -143,8 +143,20 @@ impl Refusal {
     }
 }
 
+/// Who has agreed to a plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Agreed {
+    /// Somebody who has reviewed it: it says how many of how many go.
+    Reviewed,
+    /// Nobody yet, or somebody who may have looked at it only for a moment.
+    Unreviewed,
+}
+
 /// Everything that speaks against applying `plan`.
-pub fn check(plan: &Plan, limits: Limits) -> Vec<Refusal> {
+///
+/// The thresholds do not bind what somebody has said on purpose: a window that ends, `removed` with
+/// `delete: true`, and what is approved.
+pub fn check(plan: &Plan, limits: Limits, agreed: Agreed) -> Vec<Refusal> {
     let mut refusals = Vec::new();
     for change in &plan.changes {
         let goes = matches!(change.operation, Operation::Delete { .. } | Operation::Replace { .. });
@@ -154,12 +166,18 @@ pub fn check(plan: &Plan, limits: Limits) -> Vec<Refusal> {
         }
     }
     let managed = plan.managed;
-    let deletes = plan.summary.delete;
-    // A window that closed is written in the manifest; what only vanished may be a mistake.
-    let vanished = plan.changes.iter().all(|change| {
-        change.action() != Action::Delete
-            || matches!(change.reason, Reason::NotInManifest | Reason::NotInAudience)
-    });
+    let binds = |change: &&Change| match change.review {
+        ReviewStatus::Approved => false,
+        ReviewStatus::ToReview => agreed == Agreed::Unreviewed,
+        ReviewStatus::Covered => true,
+    };
+    let bound = |action| plan.changes.iter().filter(binds).filter(move |c| c.action() == action);
+    // A window that ends is written in the manifest; what only vanished may be a mistake.
+    let on_purpose =
+        |change: &&Change| matches!(change.reason, Reason::WindowOver | Reason::Removed);
+    let deletes = bound(Action::Delete).filter(|change| !on_purpose(change)).count() as u64;
+    let vanished = bound(Action::Delete)
+        .all(|change| matches!(change.reason, Reason::NotInManifest | Reason::NotInAudience));
     let empty =
         plan.desired == 0 && deletes > 0 && vanished && plan.selection.is_all() && !plan.destroy;
     if empty && limits.deletes != Limit::All {
@@ -168,12 +186,12 @@ pub fn check(plan: &Plan, limits: Limits) -> Vec<Refusal> {
         let limit = limits.deletes;
         refusals.push(Refusal::TooManyDeletes { deletes, managed, limit });
     }
-    let creates = plan.summary.create;
+    let creates = bound(Action::Create).count() as u64;
     if !limits.creates.admits(creates, managed) {
         let limit = limits.creates;
         refusals.push(Refusal::TooManyCreates { creates, managed, limit });
     }
-    let resends = plan.summary.resend;
+    let resends = bound(Action::Resend).count() as u64;
     if !limits.resends.admits(resends, managed) {
         let limit = limits.resends;
         refusals.push(Refusal::TooManyResends { resends, managed, limit });

@@ -1,14 +1,15 @@
 //! How a value looks at rest: one byte for the format, 16 for a checksum over key and payload,
-//! then the payload: a record as [`crate::model::packed_record`] says, anything else as JSON.
+//! then the payload: a record as [`crate::model::packed_record`] says, approvals as `approvals/packed.rs`, anything
+//! else as JSON.
 //!
 //! The checksum is cut from BLAKE3. It covers the key, so a value that turns up under another
 //! key is noticed too; the sum of these checksums is the state's digest.
 
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::{Digest, StateError, keys};
+use super::{Digest, StateError, approvals, keys};
 use crate::model::{
-    Record,
+    Approval, Record,
     packed_record::{NotARecord, pack, unpack},
 };
 
@@ -60,6 +61,17 @@ pub(super) fn encode<T: Serialize>(key: &[u8], value: &T) -> Result<Vec<u8>, ser
 /// The stored form of a record under this key.
 pub(super) fn encode_record(key: &[u8], record: &Record) -> Result<Vec<u8>, serde_json::Error> {
     seal(key, |payload| pack(record, payload))
+}
+
+/// The stored form of a page of approvals under this key.
+pub(super) fn encode_approvals(
+    key: &[u8],
+    approvals: &[Approval],
+) -> Result<Vec<u8>, serde_json::Error> {
+    seal(key, |payload| {
+        approvals::pack(approvals, payload);
+        Ok(())
+    })
 }
 
 /// The stored form of something that is all in its key.
@@ -128,6 +140,16 @@ pub(super) fn decode<T: DeserializeOwned>(
 pub(super) fn decode_record(key: &[u8], bytes: &[u8]) -> Result<(Record, Digest), Undecodable> {
     let (payload, digest) = check(key, bytes)?;
     Ok((unpack(key.get(1..).unwrap_or_default(), payload)?, digest))
+}
+
+/// The page of approvals in stored bytes, and its digest.
+pub(super) fn decode_approvals(
+    key: &[u8],
+    bytes: &[u8],
+) -> Result<(Vec<Approval>, Digest), Undecodable> {
+    let (payload, digest) = check(key, bytes)?;
+    let approvals = approvals::unpack(key.get(1..).unwrap_or_default(), payload);
+    Ok((approvals.map_err(Undecodable::Payload)?, digest))
 }
 
 /// A payload as if it had been written under this key.

@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Digest, StateError, Write,
+    Digest, Meta, StateError, Write,
+    approvals::Effect,
     cipher::Cipher,
     codec,
     header::StateHeader,
@@ -12,14 +13,22 @@ use super::{
     kv::Changes,
 };
 
+/// What the writes of a commit change beside what they name.
+#[derive(Debug, Default)]
+pub(super) struct Beside {
+    /// In the index of message ids.
+    pub(super) ids: Changes,
+    /// In the approvals.
+    pub(super) approvals: Effect,
+}
+
 /// The header after these writes, and everything that has to be written for it (the header included).
-/// `stored` has the digests of the values that are stored now under the keys of these writes and of `ids`, which is
-/// what they change in the index of message ids.
+/// `stored` has the digests of the values that are stored now under the keys of these writes, and of `beside`.
 pub(super) fn apply(
     header: &StateHeader,
     location: &str,
     writes: &[Write],
-    ids: Changes,
+    beside: Beside,
     stored: &BTreeMap<Vec<u8>, Digest>,
     cipher: Option<&Cipher>,
 ) -> Result<(StateHeader, Changes), StateError> {
@@ -41,6 +50,8 @@ pub(super) fn apply(
             }
             Write::RunPart(part) => Some(encode(key, part, "a part of a run")?),
             Write::Remove(_) | Write::Settle(_) => None,
+            // They are pages already: see below.
+            Write::Approve(_) | Write::Withdraw(_) => continue,
             Write::Budget(note) => {
                 next.meta.budget = Some(*note);
                 continue;
@@ -59,11 +70,13 @@ pub(super) fn apply(
                 continue;
             }
             Write::Restore { lineage, serial, created_at, api } => {
-                if next.meta.records > 0 || next.intents.count > 0 {
+                let Meta { records, approvals, .. } = next.meta;
+                if records > 0 || approvals > 0 || next.intents.count > 0 {
                     return Err(StateError::NotEmpty {
                         location: location.to_owned(),
-                        records: next.meta.records,
+                        records,
                         intents: next.intents.count,
+                        approvals,
                     });
                 }
                 next.meta.lineage = *lineage;
@@ -78,8 +91,14 @@ pub(super) fn apply(
         touched |= matches!(table, Table::Records | Table::Intents);
         put(&mut next, &mut changes, stored, table, key, value);
     }
-    for (key, value) in ids {
+    for (key, value) in beside.ids {
         put(&mut next, &mut changes, stored, Table::Ids, key, value);
+    }
+    let Effect { changes: pages, added, removed } = beside.approvals;
+    touched |= !pages.is_empty();
+    next.meta.approvals = next.meta.approvals.wrapping_add(added).wrapping_sub(removed);
+    for (key, value) in pages {
+        put(&mut next, &mut changes, stored, Table::Approvals, key, value);
     }
     if touched {
         next.meta.serial = next.meta.serial.saturating_add(1);

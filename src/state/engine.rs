@@ -12,9 +12,10 @@ use serde::de::DeserializeOwned;
 
 use super::{
     Amendment, Digest, Meta, Mode, Page, Run, RunPart, StateError, Write,
+    approvals::{self, Effect, Pages, StoredPage},
     cipher::{Cipher, StateKey},
     codec::{self, Undecodable},
-    commit,
+    commit::{self, Beside},
     encrypted_kv::EncryptedKv,
     header::{StateHeader, Tally},
     id_index,
@@ -22,13 +23,14 @@ use super::{
     kv::{Changes, Kv},
     page,
 };
-use crate::model::{Address, Intent, MessageId, Record};
+use crate::model::{Address, Approval, Intent, MessageId, Record};
 
 /// What a commit has to know of the things that it changes.
 #[derive(Default)]
 struct Stored {
     digests: BTreeMap<Vec<u8>, Digest>,
     records: Vec<Record>,
+    approvals: Vec<StoredPage>,
 }
 
 /// A state: its bytes, and its header as last written.
@@ -41,6 +43,8 @@ pub(super) struct Engine<K> {
     /// The open intents that were written here: each create makes one, and then settles it. They
     /// need not be read for that.
     fresh: HashMap<Vec<u8>, Digest>,
+    /// The pages of approvals, once a commit has needed them.
+    approval_pages: Option<Pages>,
 }
 
 impl<K: Kv> Engine<K> {
@@ -115,7 +119,14 @@ impl<K: Kv> Engine<K> {
     }
 
     fn of(kv: EncryptedKv<K>, header: StateHeader, location: &str) -> Self {
-        Self { kv, header, location: location.to_owned(), failed: false, fresh: HashMap::new() }
+        Self {
+            kv,
+            header,
+            location: location.to_owned(),
+            failed: false,
+            fresh: HashMap::new(),
+            approval_pages: None,
+        }
     }
 
     /// The bytes of the store, as they lie there.
@@ -252,6 +263,81 @@ impl<K: Kv> Engine<K> {
         }
     }
 
+    /// All approvals; if they are not those of the header, that is damage.
+    pub(super) fn approvals(&self) -> Result<Vec<Approval>, StateError> {
+        let mut all: Vec<Approval> = Vec::new();
+        self.walk_approvals(|key, page, _| {
+            if all.last().is_some_and(|last| !begins_behind(key, last)) {
+                return Err(Undecodable::Name.at(&self.location, key));
+            }
+            all.extend(page);
+            Ok(())
+        })?;
+        let (expected, found) = (self.header.meta.approvals, all.len() as u64);
+        if expected != found {
+            let what = format!("it should have {expected} approvals, and has {found}");
+            return Err(StateError::damaged(&self.location, what));
+        }
+        Ok(all)
+    }
+
+    /// Visits the pages of approvals, with their keys and bytes.
+    fn walk_approvals(
+        &self,
+        mut visit: impl FnMut(&[u8], Vec<Approval>, usize) -> Result<(), StateError>,
+    ) -> Result<(), StateError> {
+        let mut tally = Tally::default();
+        if self.header.approval_pages != tally {
+            let (from, to) =
+                (Table::Approvals.from(Bound::Unbounded), Table::Approvals.to(Bound::Unbounded));
+            self.kv.walk(from, to, false, &mut |key, bytes| {
+                let (page, digest) = self.decode_approvals(key, bytes)?;
+                tally.add(digest);
+                visit(key, page, bytes.len())?;
+                Ok(true)
+            })?;
+        }
+        match self.header.approval_pages.mismatch(Table::Approvals, tally) {
+            Some(what) => Err(StateError::damaged(&self.location, what)),
+            None => Ok(()),
+        }
+    }
+
+    fn decode_approvals(
+        &self,
+        key: &[u8],
+        bytes: &[u8],
+    ) -> Result<(Vec<Approval>, Digest), StateError> {
+        codec::decode_approvals(key, bytes).map_err(|error| error.at(&self.location, key))
+    }
+
+    /// What a commit makes of the approvals.
+    fn effect_on_approvals(
+        &mut self,
+        writes: &[Write],
+        stored: &mut Stored,
+    ) -> Result<Effect, StateError> {
+        if !approvals::may_touch(writes, self.header.approval_pages.count) {
+            return Ok(Effect::default());
+        }
+        let pages = match self.approval_pages.take() {
+            Some(pages) => pages,
+            None => {
+                let mut pages = Pages::default();
+                self.walk_approvals(|key, _, bytes| {
+                    pages.add(key, bytes);
+                    Ok(())
+                })?;
+                pages
+            }
+        };
+        let needed = approvals::needed(writes, &pages);
+        self.read(needed.into_iter().collect(), stored)?;
+        let effect = approvals::effect(writes, &pages, mem::take(&mut stored.approvals));
+        self.approval_pages = Some(pages);
+        effect.map_err(StateError::unstorable("approvals"))
+    }
+
     pub(super) fn runs(&self, limit: usize) -> Result<Vec<Run>, StateError> {
         let mut runs = Vec::new();
         if limit == 0 {
@@ -308,6 +394,10 @@ impl<K: Kv> Engine<K> {
                 let (record, digest) = self.decode_record(key, &bytes)?;
                 stored.records.push(record);
                 digest
+            } else if Table::Approvals.holds(key) {
+                let (page, digest) = self.decode_approvals(key, &bytes)?;
+                stored.approvals.push((key.clone(), page));
+                digest
             } else {
                 codec::check(key, &bytes).map_err(|error| error.at(&self.location, key))?.1
             };
@@ -345,10 +435,15 @@ impl<K: Kv> Engine<K> {
             Ok(ids) => ids,
             Err(taken) => return Err(taken.error(&self.holder(taken.id())?)),
         };
+        let approvals = self.effect_on_approvals(writes, &mut stored)?;
+        let beside = Beside { ids, approvals };
         let cipher = self.kv.cipher.as_ref();
         let (next, changes) =
-            commit::apply(&self.header, &self.location, writes, ids, &stored.digests, cipher)?;
+            commit::apply(&self.header, &self.location, writes, beside, &stored.digests, cipher)?;
         let meta = self.write(next, &changes)?;
+        if let Some(pages) = &mut self.approval_pages {
+            pages.follow(&changes);
+        }
         for (key, value) in changes {
             match value {
                 Some(value) if Table::Intents.holds(&key) => {
@@ -359,6 +454,11 @@ impl<K: Kv> Engine<K> {
         }
         Ok(meta)
     }
+}
+
+/// Whether a page of approvals begins behind this one, which is on the page before.
+fn begins_behind(key: &[u8], last: &Approval) -> bool {
+    key.get(1..) > Some(last.address.as_str().as_bytes())
 }
 
 /// Whether a request leaves once this is durable.

@@ -120,8 +120,8 @@ pub enum StateError {
     },
     /// An export can only be read back into an empty state.
     #[error(
-        "the state {location} is not empty ({records} records, {intents} intents): an export is \
-         read back into a fresh one only, choose it with --state"
+        "the state {location} is not empty ({records} records, {intents} intents, {approvals} approvals): an \
+         export is read back into a fresh one only, choose it with --state"
     )]
     NotEmpty {
         /// Which state.
@@ -130,6 +130,8 @@ pub enum StateError {
         records: u64,
         /// How many intents it has.
         intents: u64,
+        /// How many approvals it has.
+        approvals: u64,
     },
     /// A line of an export is not what was written.
     #[error("line {line} of the export: {what}; nothing was imported")]

@@ -21,6 +21,10 @@ pub(super) struct Tally {
 }
 
 impl Tally {
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
     pub(super) fn add(&mut self, digest: Digest) {
         self.count = self.count.wrapping_add(1);
         self.digest = Digest(self.digest.0.wrapping_add(digest.0));
@@ -34,13 +38,13 @@ impl Tally {
 
     /// How the things that were found in a table differ from this, in words; `None` if they do not.
     pub(super) fn mismatch(self, table: Table, found: Self) -> Option<String> {
-        let noun = table.noun();
+        let things = table.plural();
         if self.count != found.count {
             let (expected, found) = (self.count, found.count);
-            return Some(format!("it should have {expected} {noun}s, and {found} could be read"));
+            return Some(format!("it should have {expected} {things}, and {found} could be read"));
         }
         (self.digest != found.digest).then(|| {
-            format!("its {noun}s are not the ones that were written (their digest differs)")
+            format!("its {things} are not the ones that were written (their digest differs)")
         })
     }
 }
@@ -54,6 +58,9 @@ pub(super) struct StateHeader {
     pub(super) runs: Tally,
     pub(super) run_parts: Tally,
     pub(super) ids: Tally,
+    /// Of the pages, not of the approvals on them.
+    #[serde(default, skip_serializing_if = "Tally::is_empty")]
+    pub(super) approval_pages: Tally,
     /// The encrypted key of an encrypted state.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) wrapped: Option<Wrapped>,
@@ -89,6 +96,7 @@ impl StateHeader {
                 serial: 0,
                 records: 0,
                 digest: Digest::default(),
+                approvals: 0,
                 created_at: now,
                 last_run: 0,
                 budget: None,
@@ -98,6 +106,7 @@ impl StateHeader {
             runs: Tally::default(),
             run_parts: Tally::default(),
             ids: Tally::default(),
+            approval_pages: Tally::default(),
             wrapped: None,
             moved_to: None,
             sequence: 0,
@@ -204,6 +213,7 @@ impl StateHeader {
             Table::Runs => self.runs,
             Table::RunParts => self.run_parts,
             Table::Ids => self.ids,
+            Table::Approvals => self.approval_pages,
         }
     }
 
@@ -217,6 +227,7 @@ impl StateHeader {
             Table::Runs => self.runs = tally,
             Table::RunParts => self.run_parts = tally,
             Table::Ids => self.ids = tally,
+            Table::Approvals => self.approval_pages = tally,
         }
     }
 }

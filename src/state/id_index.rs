@@ -45,6 +45,8 @@ impl<'a> After<'a> {
                 Write::Remove(address) => _ = records.insert(address, None),
                 Write::Intend(_)
                 | Write::Settle(_)
+                | Write::Approve(_)
+                | Write::Withdraw(_)
                 | Write::Budget(_)
                 | Write::ForgetBudget
                 | Write::Run(_)

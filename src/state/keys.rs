@@ -20,11 +20,13 @@ pub(super) enum Table {
     RunParts,
     /// Which message ids are in use: see [`super::id_index`].
     Ids,
+    /// Pages of approvals: see [`super::approvals`].
+    Approvals,
 }
 
 /// All of them.
-const TABLES: [Table; 5] =
-    [Table::Records, Table::Intents, Table::Runs, Table::RunParts, Table::Ids];
+pub(super) const TABLES: [Table; 6] =
+    [Table::Records, Table::Intents, Table::Runs, Table::RunParts, Table::Ids, Table::Approvals];
 
 impl Table {
     fn letter(self) -> u8 {
@@ -34,12 +36,15 @@ impl Table {
             Self::Runs => b'h',
             Self::RunParts => b'p',
             Self::Ids => b'd',
+            Self::Approvals => b'a',
         }
     }
 
     /// Whether names of this table's things hold ids of visitors or messages, which may be hidden.
     pub(super) fn hides(letter: u8) -> bool {
-        [Self::Records, Self::Intents, Self::Ids].iter().any(|table| table.letter() == letter)
+        [Self::Records, Self::Intents, Self::Ids, Self::Approvals]
+            .iter()
+            .any(|table| table.letter() == letter)
     }
 
     /// Whether a key is of this table.
@@ -55,6 +60,19 @@ impl Table {
             Self::Runs => "run",
             Self::RunParts => "part of a run",
             Self::Ids => "message id",
+            Self::Approvals => "page of approvals",
+        }
+    }
+
+    /// Several of them.
+    pub(super) fn plural(self) -> &'static str {
+        match self {
+            Self::Records => "records",
+            Self::Intents => "intents",
+            Self::Runs => "runs",
+            Self::RunParts => "parts of runs",
+            Self::Ids => "message ids",
+            Self::Approvals => "pages of approvals",
         }
     }
 
@@ -110,7 +128,7 @@ fn name_of(number: u64, id: Uuid) -> Vec<u8> {
     name
 }
 
-/// Where a write goes, if it concerns one thing.
+/// Where a write goes, if it concerns one thing. An approval shares a page with its neighbours.
 pub(super) fn at(write: &Write) -> Option<(Table, Vec<u8>)> {
     let (table, name) = match write {
         Write::Put(record) => (Table::Records, record.address.as_str().as_bytes().to_vec()),
@@ -119,9 +137,12 @@ pub(super) fn at(write: &Write) -> Option<(Table, Vec<u8>)> {
         Write::Settle(address) => (Table::Intents, address.as_str().as_bytes().to_vec()),
         Write::Run(run) => (Table::Runs, run_name(run)),
         Write::RunPart(part) => (Table::RunParts, part_name(part)),
-        Write::Budget(_) | Write::ForgetBudget | Write::Api(_) | Write::Restore { .. } => {
-            return None;
-        }
+        Write::Approve(_)
+        | Write::Withdraw(_)
+        | Write::Budget(_)
+        | Write::ForgetBudget
+        | Write::Api(_)
+        | Write::Restore { .. } => return None,
     };
     Some((table, table.key(&name)))
 }
@@ -135,6 +156,7 @@ pub(super) fn describe(key: &[u8]) -> String {
         None => "a key of no known kind".to_owned(),
         Some(Table::Runs | Table::RunParts) => "a run of the history".to_owned(),
         Some(Table::Ids) => "an entry of the index of message ids".to_owned(),
+        Some(Table::Approvals) => format!("the page of approvals from {} on", masked_name(name)),
         Some(table) => format!("the {} {}", table.noun(), masked_name(name)),
     }
 }

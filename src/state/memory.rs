@@ -10,7 +10,7 @@ use std::{
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::model::{Address, Intent, MessageId, Record};
+use crate::model::{Address, Approval, Intent, MessageId, Record};
 
 use super::{
     Amendment, Meta, Page, Run, StateError, Store, StoreFuture, Verification, Write,
@@ -104,6 +104,10 @@ impl Store for MemoryStore {
 
     fn intents(&self) -> StoreFuture<'_, Vec<Intent>> {
         Box::pin(ready(self.engine().intents()))
+    }
+
+    fn approvals(&self) -> StoreFuture<'_, Vec<Approval>> {
+        Box::pin(ready(self.engine().approvals()))
     }
 
     fn runs(&self, limit: usize) -> StoreFuture<'_, Vec<Run>> {

@@ -3,6 +3,7 @@
 //! [`Store`] is the seam. Its calls are few and coarse (a page of records, one atomic commit of
 //! many writes), so that a store behind a network costs few round trips.
 
+mod approvals;
 pub mod backup;
 mod boot_clock;
 pub mod bucket;

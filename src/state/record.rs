@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::StateKey;
-use crate::model::{Address, BaseUrl, BudgetNote, Intent, MessageId, Record};
+use crate::model::{Address, Approval, BaseUrl, BudgetNote, Intent, MessageId, Record};
 
 /// The public part of a state's header.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +21,9 @@ pub struct Meta {
     pub records: u64,
     /// The sum of the digests of all records.
     pub digest: Digest,
+    /// How many approvals there are.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub approvals: u64,
     /// When the state was made.
     pub created_at: Timestamp,
     /// The highest [`Run::number`] in the history.
@@ -32,6 +35,11 @@ pub struct Meta {
     /// and for a sandbox.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub api: Option<BaseUrl>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// The sum (modulo 2^128) of the checksums of some records: it does not depend on their order,
@@ -76,6 +84,9 @@ pub struct Run {
     pub dirty: bool,
     /// How many requests it made.
     pub requests: u64,
+    /// How many targets somebody agreed to for it.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub approved: u64,
     /// Why it ended early: `budget`, `duration`, `signal`, `outage`, `fatal`; `killed` while it is under
     /// way, and so for good if it never came to its end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -136,10 +147,16 @@ pub struct Decided {
 /// One write of a commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Write {
-    /// Adds a record, or replaces the one of that address.
+    /// Adds a record, or replaces the one of that address. An approval ends that it reaches
+    /// ([`Approval::once_sent`]); a record with an intent or drift reaches none.
     Put(Box<Record>),
-    /// Removes a record; it is not an error if there is none.
+    /// Removes a record; it is not an error if there is none. An approval ends of which nothing is left then
+    /// ([`Approval::once_gone`]).
     Remove(Address),
+    /// Notes an approval, or replaces the one of that address.
+    Approve(Box<Approval>),
+    /// Drops an approval; it is not an error if there is none.
+    Withdraw(Address),
     /// Notes an intent, or replaces the one of that address.
     Intend(Box<Intent>),
     /// Clears an intent: its outcome is known.
@@ -155,7 +172,7 @@ pub enum Write {
     /// Remembers which API the messages are at.
     Api(BaseUrl),
     /// Takes over the identity of a state whose export is read back. Only a state without
-    /// records and intents can; its serial becomes the larger of both, and rises by one.
+    /// records, intents and approvals can; its serial becomes the larger of both, and rises by one.
     Restore {
         /// See [`Meta::lineage`].
         lineage: Uuid,
@@ -187,6 +204,8 @@ pub struct Verification {
     pub records: u64,
     /// How many intents.
     pub intents: u64,
+    /// How many approvals.
+    pub approvals: u64,
     /// How many runs.
     pub runs: u64,
     /// The problems, each with its record or file; empty if all is well.

@@ -3,7 +3,7 @@
 use std::{fmt, future::Future, ops::Bound, pin::Pin};
 
 use super::{Amendment, Meta, Page, Run, StateError, Verification, Write};
-use crate::model::{Address, Intent, MessageId, Record};
+use crate::model::{Address, Approval, Intent, MessageId, Record};
 
 /// A future of a [`Store`]: boxed, so that stores can be chosen at run time.
 pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StateError>> + Send + 'a>>;
@@ -33,6 +33,9 @@ pub trait Store: Send + Sync {
 
     /// All intents without outcome, in address order.
     fn intents(&self) -> StoreFuture<'_, Vec<Intent>>;
+
+    /// What people agreed to and what is not done yet, in address order.
+    fn approvals(&self) -> StoreFuture<'_, Vec<Approval>>;
 
     /// The newest runs first, at most `limit`.
     fn runs(&self, limit: usize) -> StoreFuture<'_, Vec<Run>>;

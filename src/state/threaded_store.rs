@@ -20,7 +20,7 @@ use super::{
     kv::Kv,
     panics::{self, Death, Watch},
 };
-use crate::model::{Address, Intent, MessageId, Record};
+use crate::model::{Address, Approval, Intent, MessageId, Record};
 
 /// How often the end of a thread is waited for before the deaths of sled's threads are looked at.
 const LOOK: Duration = Duration::from_millis(5);
@@ -184,6 +184,10 @@ impl<K: Kv + 'static> Store for ThreadedStore<K> {
 
     fn intents(&self) -> StoreFuture<'_, Vec<Intent>> {
         self.run(|state| state.intents())
+    }
+
+    fn approvals(&self) -> StoreFuture<'_, Vec<Approval>> {
+        self.run(|state| state.approvals())
     }
 
     fn runs(&self, limit: usize) -> StoreFuture<'_, Vec<Run>> {

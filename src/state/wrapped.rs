@@ -3,7 +3,7 @@
 use std::ops::Bound;
 
 use super::{Amendment, Meta, Page, Run, Store, StoreFuture, Verification, Write};
-use crate::model::{Address, Intent, MessageId, Record};
+use crate::model::{Address, Approval, Intent, MessageId, Record};
 
 /// Changes some calls of a store, and passes them on by default.
 pub trait Wrapper: Send + Sync {
@@ -58,6 +58,10 @@ impl<W: Wrapper> Store for Wrapped<W> {
 
     fn intents(&self) -> StoreFuture<'_, Vec<Intent>> {
         self.0.inner().intents()
+    }
+
+    fn approvals(&self) -> StoreFuture<'_, Vec<Approval>> {
+        self.0.inner().approvals()
     }
 
     fn runs(&self, limit: usize) -> StoreFuture<'_, Vec<Run>> {

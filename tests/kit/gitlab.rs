@@ -586,7 +586,10 @@ fn the_template_runs_a_release_with_the_right_checksum_and_no_other() {
     let version = env!("CARGO_PKG_VERSION");
     let name = format!("pushsync-{version}-{}-unknown-linux-musl", std::env::consts::ARCH);
     fs::create_dir_all(path(&name)).expect("a folder");
-    script(&path(&name).join("pushsync"), "echo \"key: $BREVO_API_KEY, state: $PUSHSYNC_STATE, args: $*\"");
+    script(
+        &path(&name).join("pushsync"),
+        "echo \"key: $BREVO_API_KEY, state: $PUSHSYNC_STATE, args: $*\"",
+    );
     let packed = Command::new("tar")
         .args(["-czf", "archive", &name])
         .current_dir(folder.path())

@@ -3,7 +3,7 @@
 use std::ops::Bound;
 
 use pushsync::{
-    model::{Kind, MessageId, Superseded},
+    model::{Approval, ChangeIntent, Drift, Kind, MessageId, Record, Superseded, Target, Window},
     state::{Digest, Run, StateError, Store, Write},
 };
 
@@ -212,11 +212,107 @@ pub(crate) async fn the_newest_runs_come_first(store: &dyn Store) {
 }
 
 pub(crate) async fn verify_counts_everything(store: &dyn Store) {
-    let writes = vec![put("a@v", "x"), put("b@v", "y"), intend("c@v"), log(1), log(2), log(3)];
+    let mut writes = vec![put("a@v", "x"), put("b@v", "y"), intend("c@v"), log(1), log(2), log(3)];
+    let approvals = ["c@v", "c@w", "d@v", "e@v"].map(|name| approval(name, "x", until(60)));
+    writes.extend(approvals.iter().map(approve));
     store.commit(writes).await.expect("commits");
     let found = store.verify().await.expect("answers");
-    assert_eq!((found.records, found.intents, found.runs), (2, 1, 3));
+    assert_eq!((found.records, found.intents, found.approvals, found.runs), (2, 1, 4, 3));
     assert_eq!(found.problems, [""; 0]);
+}
+
+pub(crate) async fn an_approval_stays_until_its_target_is_reached(store: &dyn Store) {
+    let open = Window::default();
+    let of = async || store.approvals().await.expect("answers");
+    let all = ["b@v", "a@v", "a@u"].map(|name| approval(name, "new", open));
+    let meta = store.commit(all.iter().map(approve).collect()).await.expect("commits");
+    assert_eq!((meta.serial, meta.approvals, meta.records), (1, 3, 0));
+    let [b, a, first] = all;
+    assert_eq!(of().await, [first.clone(), a.clone(), b.clone()], "in address order");
+    // Another target for the same delivery.
+    let b = Approval { run: 2, ..approval("b@v", "newer", until(60)) };
+    let other = Approval { target: Target::Absent, ..first };
+    store.commit(vec![approve(&b), approve(&other)]).await.expect("commits");
+    assert_eq!(of().await, [other.clone(), a.clone(), b.clone()]);
+
+    // An older text, a request under way, drift: nothing is reached.
+    let with = |name, text, change: fn(&mut Record)| {
+        let mut record = record(name, text);
+        change(&mut record);
+        Write::Put(Box::new(record))
+    };
+    let drift = |record: &mut Record| record.drift = Some(Drift::Gone);
+    let intent = |record: &mut Record| record.intent = Some(ChangeIntent::Delete { at: time(4) });
+    let not_yet = vec![
+        put("a@v", "old"),
+        with("b@v", "newer", intent),
+        with("a@v", "new", drift),
+        put("a@u", "old"),
+        intend("a@v"),
+    ];
+    let meta = store.commit(not_yet).await.expect("commits");
+    assert_eq!((meta.approvals, of().await), (3, vec![other, a, b.clone()]));
+
+    // Reached: what has an end stays until then, and sends nothing again.
+    let reached = vec![put("a@v", "new"), put("b@v", "newer"), Write::Remove(address("a@u"))];
+    let meta = store.commit(reached).await.expect("commits");
+    let opened = Approval { opened: true, ..b };
+    assert_eq!((meta.approvals, of().await), (1, vec![opened]));
+    let meta = store.commit(vec![Write::Remove(address("b@v"))]).await.expect("commits");
+    assert_eq!((meta.approvals, of().await), (0, vec![]));
+    assert_eq!(store.verify().await.expect("answers").problems, [""; 0]);
+}
+
+pub(crate) async fn an_approval_is_withdrawn_and_the_writes_of_a_commit_follow_each_other(
+    store: &dyn Store,
+) {
+    let new = approval("a@v", "new", Window::default());
+    let withdraw = || Write::Withdraw(address("a@v"));
+    let nothing = store.commit(vec![withdraw()]).await.expect("commits");
+    assert_eq!((nothing.serial, nothing.approvals), (0, 0));
+    store.commit(vec![approve(&new)]).await.expect("commits");
+    let meta = store.commit(vec![withdraw(), withdraw()]).await.expect("commits");
+    assert_eq!((meta.serial, meta.approvals), (2, 0));
+    for (writes, left) in [
+        (vec![approve(&new), put("a@v", "new")], 0),
+        (vec![put("a@v", "new"), approve(&new)], 1),
+        (vec![withdraw(), approve(&new), withdraw()], 0),
+        (vec![withdraw(), approve(&new)], 1),
+        // It was not there yet: it is still to be sent.
+        (vec![Write::Remove(address("a@v"))], 1),
+        (vec![approve(&Approval { target: Target::Unmanaged, ..new.clone() })], 1),
+        (vec![Write::Remove(address("a@v"))], 0),
+    ] {
+        let told = format!("{writes:?}");
+        let meta = store.commit(writes).await.expect("commits");
+        assert_eq!(meta.approvals, left, "{told}");
+        assert_eq!(store.approvals().await.expect("answers").len() as u64, left, "{told}");
+    }
+    assert_eq!(store.verify().await.expect("answers").problems, [""; 0]);
+}
+
+pub(crate) async fn many_approvals_come_and_go_and_all_others_stay(store: &dyn Store) {
+    let name =
+        |n: u32| format!("launch@{:032x}", u128::from(n).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    let of = |n: u32| approval(&name(n), &format!("text {n}"), Window::default());
+    let mut expected: Vec<_> = (0..1000).map(of).collect();
+    store.commit(expected.iter().map(approve).collect()).await.expect("commits");
+    expected.extend([approval("a@v", "x", until(9)), approval("launcha@v", "x", until(9))]);
+    let more = expected[1000..].iter().map(approve).collect();
+    store.commit(more).await.expect("commits");
+    expected.sort_by(|a, b| a.address.cmp(&b.address));
+    assert_eq!(store.approvals().await.expect("answers"), expected);
+    for rest in [7, 3, 2] {
+        let (reached, left): (Vec<_>, Vec<_>) =
+            (0..1000).map(|n| (name(n), n)).partition(|(_, n)| n % rest != 0);
+        let writes = reached.iter().map(|(name, n)| put(name, &format!("text {n}"))).collect();
+        store.commit(writes).await.expect("commits");
+        let left: Vec<_> = left.into_iter().map(|(name, _)| address(&name)).collect();
+        expected.retain(|one| one.address.key_str() != "launch" || left.contains(&one.address));
+        assert_eq!(store.approvals().await.expect("answers"), expected);
+        assert_eq!(store.verify().await.expect("answers").problems, [""; 0]);
+    }
+    assert_eq!(store.meta().await.expect("answers").approvals, expected.len() as u64);
 }
 
 pub(crate) async fn no_message_is_that_of_two_deliveries(store: &dyn Store) {
@@ -309,6 +405,9 @@ macro_rules! conformance {
             a_run_has_the_changes_that_were_added_to_it,
             verify_counts_everything,
             no_message_is_that_of_two_deliveries,
+            an_approval_stays_until_its_target_is_reached,
+            an_approval_is_withdrawn_and_the_writes_of_a_commit_follow_each_other,
+            many_approvals_come_and_go_and_all_others_stay,
         );
     };
 }

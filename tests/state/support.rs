@@ -5,8 +5,8 @@ use std::{fs, path::Path, time::Duration};
 use jiff::Timestamp;
 use pushsync::{
     model::{
-        Address, BudgetNote, ChangeIntent, Content, Drift, Intent, Kind, MessageId, Record,
-        Restored, Sender, Superseded, TextThere,
+        Address, Approval, BudgetNote, ChangeIntent, Content, Drift, Intent, Kind, MessageId,
+        Record, Restored, Sender, Superseded, Target, TextThere, Window,
     },
     state::{
         self, Access, CloseErrors, Digest, LockHolder, MemoryStore, Mode, OpenOptions, Run,
@@ -89,6 +89,7 @@ pub(crate) fn run(number: u32) -> Run {
         commit: Some("84718bb".into()),
         dirty: false,
         requests: 3,
+        approved: 0,
         stopped: None,
         changes: vec![RunChange {
             address: address("dark-mode@visitor"),
@@ -99,6 +100,21 @@ pub(crate) fn run(number: u32) -> Run {
             decided: None,
         }],
     }
+}
+
+/// That somebody agreed in run 1: `name` becomes the record with this text.
+pub(crate) fn approval(name: &str, text: &str, window: Window) -> Approval {
+    let Record { address, kind, content, .. } = record(name, text);
+    Approval { address, target: Target::present(kind, &content, window), run: 1, opened: false }
+}
+
+pub(crate) fn approve(approval: &Approval) -> Write {
+    Write::Approve(Box::new(approval.clone()))
+}
+
+/// A window that ends.
+pub(crate) fn until(seconds: i64) -> Window {
+    Window { from: None, until: Some(time(seconds)) }
 }
 
 pub(crate) fn log(number: u32) -> Write {
@@ -172,8 +188,9 @@ pub(crate) fn contents(store: &dyn Store) -> Result<String, StateError> {
     let meta = runtime.block_on(store.meta())?;
     let records = scan(store)?;
     let intents = runtime.block_on(store.intents())?;
+    let approvals = runtime.block_on(store.approvals())?;
     let runs = runtime.block_on(store.runs(usize::MAX))?;
-    Ok(serde_json::to_string(&(meta, records, intents, runs)).expect("serialises"))
+    Ok(serde_json::to_string(&(meta, records, intents, approvals, runs)).expect("serialises"))
 }
 
 /// With a key.

@@ -5,21 +5,24 @@ use reqwest::Method;
 use serde::{Deserialize, de::IgnoredAny};
 use serde_json::json;
 
+use super::event::split_repository;
 use crate::{
-    ci::{Answer, Comment, Forge, Http},
+    ci::{Answer, Comment, Forge, Http, Job, Refusal, Variables},
     model::CommitId,
 };
 
+/// The login that writes with the token of a job.
+const AUTHOR: &str = "github-actions[bot]";
+
 /// The client.
 pub struct GitHub {
-    /// The API.
-    pub http: Http,
+    http: Http,
     /// The owner, and the name of the repository.
-    pub repository: (String, String),
+    repository: (String, String),
     /// The branch of the job.
-    pub branch: String,
+    branch: String,
     /// The login that writes our comments.
-    pub author: String,
+    author: String,
 }
 
 #[derive(Deserialize)]
@@ -74,6 +77,28 @@ struct User {
 }
 
 impl GitHub {
+    /// The client for the repository of a job.
+    ///
+    /// # Errors
+    ///
+    /// A repository without a name.
+    pub fn new(http: Http, variables: Variables<'_>, job: &Job) -> Result<Self, Refusal> {
+        let repository = variables.text("GITHUB_REPOSITORY");
+        let Some((owner, name)) = split_repository(&repository) else {
+            return Err(Refusal::new(
+                "GITHUB_REPOSITORY is not a repository",
+                "This runs in GitHub Actions.",
+            ));
+        };
+        let author = variables.get("PUSHSYNC_CI_COMMENT_AUTHOR");
+        Ok(Self {
+            http,
+            repository: (owner.to_owned(), name.to_owned()),
+            branch: job.branch.clone(),
+            author: author.unwrap_or_else(|| AUTHOR.to_owned()),
+        })
+    }
+
     /// A path below the repository.
     fn path<'p>(&'p self, rest: &[&'p str]) -> Vec<&'p str> {
         let (owner, name) = &self.repository;

@@ -5,8 +5,9 @@ use serde::{Deserialize, de::IgnoredAny};
 use serde_json::json;
 use tokio::sync::OnceCell;
 
+use super::pipeline::project;
 use crate::{
-    ci::{Answer, Comment, Forge, ForgeError, Http},
+    ci::{Answer, Comment, Forge, ForgeError, Http, Job, Refusal, Variables},
     model::CommitId,
 };
 
@@ -56,9 +57,14 @@ struct User {
 }
 
 impl GitLab {
-    /// The client of the project of this number; `branch` is that of the job.
-    pub fn new(http: Http, project: u64, branch: impl Into<String>) -> Self {
-        Self { http, project, branch: branch.into(), author: OnceCell::new() }
+    /// The client of a job.
+    ///
+    /// # Errors
+    ///
+    /// No variable says which project this is.
+    pub fn new(http: Http, variables: Variables<'_>, job: &Job) -> Result<Self, Refusal> {
+        let project = project(variables)?;
+        Ok(Self { http, project, branch: job.branch.clone(), author: OnceCell::new() })
     }
 
     /// Whether a merge request is merged into the branch of this job by this commit: by a merge, a squash, or a

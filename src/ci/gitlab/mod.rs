@@ -8,5 +8,5 @@ mod tests;
 mod variables;
 
 pub use client::GitLab;
-pub use pipeline::{api_url, is_unprotected, job, project};
+pub use pipeline::{is_unprotected, job};
 pub use reporter::GitLabReporter;

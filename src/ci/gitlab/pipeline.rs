@@ -39,17 +39,12 @@ pub fn job(
     })
 }
 
-/// Where the API is.
-pub fn api_url(variables: Variables<'_>) -> String {
-    variables.get("CI_API_V4_URL").unwrap_or_else(|| "https://gitlab.com/api/v4".to_owned())
-}
-
 /// The number of the project that the job runs in.
 ///
 /// # Errors
 ///
 /// There is no such number.
-pub fn project(variables: Variables<'_>) -> Result<u64, Refusal> {
+pub(super) fn project(variables: Variables<'_>) -> Result<u64, Refusal> {
     read(variables).map(|pipeline| pipeline.project)
 }
 

@@ -8,13 +8,12 @@ use crate::{
 /// What a job says in its log.
 pub struct GitLabReporter<'a> {
     log: Log<'a>,
-    now: &'a dyn Fn() -> i64,
 }
 
 impl<'a> GitLabReporter<'a> {
-    /// Writes by `log`; `now` is the time in seconds since 1970.
-    pub fn new(log: Log<'a>, now: &'a dyn Fn() -> i64) -> Self {
-        Self { log, now }
+    /// Writes by `log`.
+    pub fn new(log: Log<'a>) -> Self {
+        Self { log }
     }
 
     fn line(&self, level: &str, title: &str, text: &str) {
@@ -41,15 +40,14 @@ impl Reporter for GitLabReporter<'_> {
 
     fn annotate(&self, _commands: &str) {}
 
-    /// In a section. What begins and ends one is made of control characters: words of others have none left.
+    /// In a section. What begins and ends one is made of control characters: words of others have none left. It takes
+    /// no time, so its times are any.
     fn summarise(&self, markdown: &str) {
-        const NAME: &str = "pushsync_summary";
-        let now = (self.now)();
         let markdown = printable(markdown);
         (self.log)(&format!(
-            "\x1b[0Ksection_start:{now}:{NAME}\r\x1b[0Kpushsync: the summary\n\
+            "\x1b[0Ksection_start:0:pushsync_summary\r\x1b[0Kpushsync: the summary\n\
              {}\n\
-             \x1b[0Ksection_end:{now}:{NAME}\r\x1b[0K\n",
+             \x1b[0Ksection_end:0:pushsync_summary\r\x1b[0K\n",
             markdown.trim_end(),
         ));
     }
@@ -71,7 +69,7 @@ mod tests {
     fn said(say: impl FnOnce(&GitLabReporter<'_>)) -> String {
         let log = RefCell::new(String::new());
         let write = |text: &str| log.borrow_mut().push_str(text);
-        say(&GitLabReporter::new(&write, &|| 1_800_000_000));
+        say(&GitLabReporter::new(&write));
         log.into_inner()
     }
 
@@ -93,8 +91,8 @@ mod tests {
     fn a_summary_is_a_section_that_ends() {
         let log = said(|log| log.summarise("### pushsync plan\n\n+ one\n\n"));
         let (start, rest) = log.split_once("the summary\n").expect("a header");
-        assert_eq!(start, "\x1b[0Ksection_start:1800000000:pushsync_summary\r\x1b[0Kpushsync: ");
-        let end = "\x1b[0Ksection_end:1800000000:pushsync_summary\r\x1b[0K\n";
+        assert_eq!(start, "\x1b[0Ksection_start:0:pushsync_summary\r\x1b[0Kpushsync: ");
+        let end = "\x1b[0Ksection_end:0:pushsync_summary\r\x1b[0K\n";
         assert_eq!(rest, format!("### pushsync plan\n\n+ one\n{end}"));
     }
 

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::GitLab;
 use crate::{
-    ci::{Forge, Http, Server, comment},
+    ci::{Forge, Http, Inputs, JobCommand, Server, Variables, comment},
     model::CommitId,
 };
 
@@ -30,7 +30,20 @@ fn client(server: &MockServer) -> GitLab {
         pause: Duration::ZERO,
         clock: Arc::new(|| Timestamp::UNIX_EPOCH),
     });
-    GitLab::new(http.expect("a client"), 5, "main")
+    let variables = |name: &str| {
+        let value = match name {
+            "CI_COMMIT_SHA" => "0123456789abcdef0123456789abcdef01234567",
+            "CI_PROJECT_ID" => "5",
+            "CI_PIPELINE_SOURCE" => "push",
+            "CI_COMMIT_BRANCH" | "CI_DEFAULT_BRANCH" => "main",
+            _ => return None,
+        };
+        Some(value.to_owned())
+    };
+    let variables = Variables::new(&variables);
+    let inputs = Inputs::read(variables).expect("inputs");
+    let job = super::job(JobCommand::Apply, variables, &inputs, true).expect("it may run");
+    GitLab::new(http.expect("a client"), variables, &job).expect("a client")
 }
 
 fn commit() -> CommitId {

@@ -137,6 +137,7 @@ impl<'a> StateCommand<'a> {
             commit,
             dirty,
             requests: 0,
+            approved: 0,
             stopped: None,
             changes,
         })));

@@ -145,6 +145,7 @@ mod tests {
             commit: Some("0123456789abcdef".to_owned()),
             dirty: true,
             requests: 1234,
+            approved: 0,
             stopped: Some("budget".to_owned()),
             changes: changes.iter().enumerate().map(change).collect(),
         }

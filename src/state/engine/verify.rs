@@ -7,9 +7,9 @@ use std::{
 
 use serde::de::DeserializeOwned;
 
-use super::Engine;
+use super::{Engine, begins_behind};
 use crate::{
-    model::{Intent, MessageId, Record},
+    model::{Approval, Intent, MessageId, Record},
     state::{
         Digest, Run, RunPart, StateError, Verification,
         codec::{self, Undecodable},
@@ -55,10 +55,34 @@ impl<K: Kv> Engine<K> {
             problems.add("its index of message ids does not fit its records".to_owned());
         }
         found.intents = self.verify_named::<Intent>(Table::Intents, &mut problems)?;
+        found.approvals = self.verify_approvals(&mut problems)?;
         found.runs = self.verify_named::<Run>(Table::Runs, &mut problems)?;
         self.verify_named::<RunPart>(Table::RunParts, &mut problems)?;
         found.problems = problems.into_list();
         found.problems.extend(beside);
+        Ok(found)
+    }
+
+    /// The approvals and their pages. Answers with the number of approvals.
+    fn verify_approvals(&self, problems: &mut Problems) -> Result<u64, StateError> {
+        let mut found = 0;
+        let mut last: Option<Approval> = None;
+        let mut whole = true;
+        self.verify_table(Table::Approvals, problems, |key, bytes| {
+            let decoded = self.decode_approvals(key, bytes);
+            whole &= decoded.is_ok();
+            let (page, digest) = decoded?;
+            found += page.len() as u64;
+            let before = std::mem::replace(&mut last, page.into_iter().next_back());
+            if before.is_some_and(|before| !begins_behind(key, &before)) {
+                return Err(Undecodable::Name.at(&self.location, key));
+            }
+            Ok(digest)
+        })?;
+        let expected = self.header.meta.approvals;
+        if whole && found != expected {
+            problems.add(format!("it should have {expected} approvals, and has {found}"));
+        }
         Ok(found)
     }
 

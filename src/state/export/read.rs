@@ -4,7 +4,7 @@ use std::io::{BufRead, Read};
 
 use serde::de::DeserializeOwned;
 
-use crate::state::{StateError, Store, Write, codec::newer, keys};
+use crate::state::{Meta, StateError, Store, Write, codec::newer, keys};
 
 use super::format::{Counts, End, Header, Line, NAME, VERSION, version};
 
@@ -42,9 +42,10 @@ pub async fn import_of(
 ) -> Result<Counts, StateError> {
     let meta = store.meta().await?;
     let intents = store.intents().await?.len() as u64;
-    if meta.records > 0 || intents > 0 {
-        let place = store.location().to_owned();
-        return Err(StateError::NotEmpty { location: place, records: meta.records, intents });
+    let Meta { records, approvals, .. } = meta;
+    if records > 0 || intents > 0 || approvals > 0 {
+        let location = store.location().to_owned();
+        return Err(StateError::NotEmpty { location, records, intents, approvals });
     }
     let (header, mut writes) = read(from)?;
     StateError::check_environment("in the export", &header.environment, environment)?;

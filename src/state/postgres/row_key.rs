@@ -13,7 +13,8 @@ pub(super) struct SqlTable {
 }
 
 /// The tables, in the order of their letters.
-pub(super) const TABLES: [SqlTable; 5] = [
+pub(super) const TABLES: [SqlTable; 6] = [
+    SqlTable { letter: b'a', name: "pushsync_approvals" },
     SqlTable { letter: b'd', name: "pushsync_ids" },
     SqlTable { letter: b'h', name: "pushsync_runs" },
     SqlTable { letter: b'i', name: "pushsync_intents" },
@@ -95,10 +96,11 @@ pub(super) fn after(key: &[u8]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::state::keys::Table;
+    use crate::state::keys;
 
-    const PARTS: usize = 3;
-    const RECORDS: usize = 4;
+    const IDS: usize = 1;
+    const PARTS: usize = 4;
+    const RECORDS: usize = 5;
 
     fn range(table: usize, from: &[u8], to: Option<&[u8]>) -> NameRange {
         let table = TABLES[table];
@@ -107,7 +109,7 @@ mod tests {
 
     #[test]
     fn every_table_has_its_rows() {
-        for table in [Table::Records, Table::Intents, Table::Runs, Table::RunParts, Table::Ids] {
+        for table in keys::TABLES {
             let key = table.key(b"name");
             let Some(RowKey::Row(at, name)) = RowKey::of(&key) else {
                 panic!("{table:?} has none")
@@ -136,7 +138,7 @@ mod tests {
                 Included(key("ra")),
                 vec![range(PARTS, b"z", None), range(RECORDS, b"", Some(b"a\0"))],
             ),
-            (Unbounded, Excluded(key("h")), vec![range(0, b"", None)]),
+            (Included(key("d")), Excluded(key("h")), vec![range(IDS, b"", None)]),
         ] {
             assert_eq!(NameRange::between(&from, &to), expected, "{from:?} {to:?}");
         }

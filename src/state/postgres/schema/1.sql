@@ -31,6 +31,8 @@ CREATE TABLE pushsync_run_parts (LIKE pushsync_records INCLUDING ALL);
 
 CREATE TABLE pushsync_ids (LIKE pushsync_records INCLUDING ALL);
 
+CREATE TABLE pushsync_approvals (LIKE pushsync_records INCLUDING ALL);
+
 CREATE TABLE pushsync_locks (
     environment text COLLATE "C" PRIMARY KEY,
     holder json NOT NULL,
