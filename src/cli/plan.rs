@@ -43,7 +43,11 @@ pub(super) fn run(context: &Context, args: &PlanArgs) -> Result<u8, Failure> {
     };
     // Other commands need not wait until the plan is read.
     drop(store);
-    let refusals = safety::check(&plan, planning::limits(&project, Allowed::default()));
+    let refusals = safety::check(
+        &plan,
+        planning::limits(&project, Allowed::default()),
+        safety::Agreed::Unreviewed,
+    );
     let published = matches!(args.format, PlanFormat::Github | PlanFormat::Markdown);
     let folder = if published { context.folder_in_repository() } else { String::new() };
     let readers = if published { Readers::Elsewhere } else { Readers::Here };
