@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    path::Path,
     process::Command,
     sync::{Arc, Mutex, MutexGuard},
 };
@@ -88,7 +89,17 @@ impl Lab {
     }
 
     fn run(&self, repository: &Repository, command: &str, env: &[(&str, &str)]) -> (i32, String) {
-        let done = Command::new(env!("CARGO_BIN_EXE_pushsync"))
+        self.run_program(Path::new(env!("CARGO_BIN_EXE_pushsync")), repository, command, env)
+    }
+
+    fn run_program(
+        &self,
+        program: &Path,
+        repository: &Repository,
+        command: &str,
+        env: &[(&str, &str)],
+    ) -> (i32, String) {
+        let done = Command::new(program)
             .args(["ci", command])
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
@@ -539,6 +550,32 @@ fn a_branch_that_is_not_protected_is_told() {
     let open = [("CI_COMMIT_REF_PROTECTED", "false")];
     let (status, said) = lab.deploy(&repository, "apply", &open);
     assert!(status == 0 && said.contains("main is not protected"), "{said}");
+}
+
+#[test]
+fn the_folder_of_the_download_is_removed_and_no_other() {
+    needs_tools!();
+    let (repository, lab) = (Repository::new(&note("one")), Lab::start());
+    let other = repository.path().join("../other");
+    fs::create_dir(&other).expect("a folder");
+    let named = other.display().to_string();
+    let env = [("CI_PIPELINE_SOURCE", "push"), ("PUSHSYNC_CI_DOWNLOAD", named.as_str())];
+    let (status, said) = lab.run(&repository, "plan", &env);
+    assert!(status == 0 && fs::metadata(&other).is_ok(), "the program is not from there: {said}");
+
+    // As the template unpacks it.
+    let program = other.join("pushsync-1/pushsync");
+    for refused in [false, true] {
+        fs::create_dir_all(other.join("pushsync-1")).expect("a folder");
+        fs::hard_link(env!("CARGO_BIN_EXE_pushsync"), &program)
+            .or_else(|_| fs::copy(env!("CARGO_BIN_EXE_pushsync"), &program).map(drop))
+            .expect("writable");
+        let source = if refused { "api" } else { "push" };
+        let env = [("CI_PIPELINE_SOURCE", source), ("PUSHSYNC_CI_DOWNLOAD", named.as_str())];
+        let (status, said) = lab.run_program(&program, &repository, "plan", &env);
+        assert_eq!(status, i32::from(refused), "{said}");
+        assert!(fs::metadata(&other).is_err(), "{said}");
+    }
 }
 
 fn template() -> Value {
