@@ -111,7 +111,7 @@ fn attempt(context: &Context, args: &ApplyArgs, asks: bool) -> Result<u8, Failur
     if let Some(reviewed) = &args.reviewed {
         approval::check_reviewed(context, &plan, reviewed, &args.selection)?;
     }
-    let refusals = safety::check(&plan, limits);
+    let refusals = safety::check(&plan, limits, safety::Agreed::Unreviewed);
     if !refusals.is_empty() {
         return Err(refusals.into());
     }

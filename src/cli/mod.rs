@@ -6,6 +6,7 @@ mod apply;
 mod approval;
 mod args;
 
+mod ci;
 mod clock_time;
 mod completions;
 mod context;
