@@ -74,11 +74,16 @@ pub(crate) fn inputs(project: &Project) -> Inputs {
         declared: project
             .keys_at(NOW)
             .into_iter()
-            .map(|(key, presence)| (key, Declared { presence, protect: None }))
+            .map(|(key, presence)| {
+                let window = project.message(&key).map(|message| message.spec.window);
+                let window = window.unwrap_or_default();
+                (key, Declared { presence, window, protect: None })
+            })
             .collect(),
         imports: Vec::new(),
         removed: BTreeMap::new(),
         moved: BTreeMap::new(),
+        approvals: Vec::new(),
         intents: Vec::new(),
         selection: Selection::default(),
         destroy: false,

@@ -7,7 +7,10 @@ use super::{
     ApplyError, Event, Session, Stop, group_committer::GroupCommitter, rate_limiter::Permit,
     request_sender::RequestSender, run_history::RunHistory,
 };
-use crate::state::{Meta, RunChange, StateError, Write};
+use crate::{
+    plan::Plan,
+    state::{Meta, RunChange, StateError, Write},
+};
 
 /// Does the work of one run, whatever it consists of: a pool of deliveries under way, one budget,
 /// one committer, one history, and one way to stop.
@@ -113,6 +116,14 @@ impl Executor {
     /// Returns once `writes` are durable.
     pub(super) async fn commit(&self, writes: Vec<Write>) -> Result<(), ApplyError> {
         Ok(self.committer.commit(writes).await?)
+    }
+
+    /// Notes durably that somebody agrees to what `plan` asks for, in the commit that begins the run.
+    pub(super) async fn approve(&self, plan: &Plan) -> Result<(), ApplyError> {
+        match self.history.approve(plan) {
+            writes if writes.is_empty() => Ok(()),
+            writes => self.commit(writes).await,
+        }
     }
 
     /// Adds to the history; the next commit takes it along.

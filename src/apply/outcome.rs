@@ -16,6 +16,8 @@ pub struct Outcome {
     pub unknown: Vec<Address>,
     /// Changes that were not tried.
     pub remaining: u64,
+    /// Changes that nobody has agreed to, and that a resumed run leaves out.
+    pub unapproved: u64,
     /// Messages for which the API answered another text than it was sent.
     pub rewritten: Rewritten,
     /// Requests that were sent.
@@ -123,13 +125,21 @@ impl Outcome {
 impl Serialize for Outcome {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let rewritten = self.rewritten.messages;
-        let fields = 7 + usize::from(rewritten > 0) + usize::from(self.resets_at.is_some());
+        let unapproved = self.unapproved;
+        let fields = 7
+            + usize::from(unapproved > 0)
+            + usize::from(rewritten > 0)
+            + usize::from(self.resets_at.is_some());
         let mut document = serializer.serialize_struct("Outcome", fields)?;
         document.serialize_field("format", "pushsync/apply/1")?;
         document.serialize_field("applied", &self.applied)?;
         document.serialize_field("failed", &self.failed)?;
         document.serialize_field("unknown", &self.unknown)?;
         document.serialize_field("remaining", &self.remaining)?;
+        match unapproved {
+            0 => document.skip_field("unapproved")?,
+            _ => document.serialize_field("unapproved", &unapproved)?,
+        }
         match rewritten {
             0 => document.skip_field("rewritten")?,
             _ => document.serialize_field("rewritten", &rewritten)?,

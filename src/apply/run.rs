@@ -27,7 +27,9 @@ use crate::{
 
 /// Carries `plan` out.
 ///
-/// The caller holds the state's lock, and has made sure that the plan was made from this state.
+/// The caller holds the state's lock, and has made sure that the plan was made from this state. Who applies a
+/// plan agrees to all that it asks for: that is noted in the state before the first request, so a later run
+/// can go on with it. To carry out no more than what somebody agreed to, see [`Plan::only_approved`].
 /// Changes begin in the order of the plan; changes of one delivery follow each other. At most as
 /// many deliveries are under way at once as the options say, from the intent until the outcome is
 /// durable: a kill can leave no more than these unknown.
@@ -40,6 +42,7 @@ pub async fn apply(plan: Plan, session: Session) -> Result<Outcome, ApplyError> 
         changes: plan.changes.len() as u64,
         requests: plan.summary.requests,
     });
+    executor.approve(&plan).await?;
     for mark in &plan.protect {
         remember_protection(&*executor.session.store, &mark.key, mark.protect).await?;
     }

@@ -1,6 +1,9 @@
 use std::{
     mem,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use jiff::Timestamp;
@@ -8,6 +11,7 @@ use jiff::Timestamp;
 use super::{Clock, RunInfo, Session, Stop, request_sender::RequestSender};
 use crate::{
     model::BaseUrl,
+    plan::Plan,
     state::{Run, RunChange, RunPart, Write},
 };
 
@@ -23,6 +27,8 @@ pub(super) struct RunHistory {
     clock: Clock,
     sender: Arc<RequestSender>,
     api_url: Option<BaseUrl>,
+    /// How many targets somebody agreed to with it.
+    approved: AtomicU64,
     pages: Mutex<Pages>,
 }
 
@@ -44,8 +50,17 @@ impl RunHistory {
             clock: Arc::clone(&options.clock),
             sender,
             api_url: api_url.clone(),
+            approved: AtomicU64::new(0),
             pages: Mutex::default(),
         }
+    }
+
+    /// Somebody agrees to what `plan` asks for: the approvals, for the commit that begins the run.
+    pub(super) fn approve(&self, plan: &Plan) -> Vec<Write> {
+        let ended = plan.ended_approvals().cloned().map(Write::Withdraw);
+        let approvals = plan.approvals(self.number);
+        self.approved.store(approvals.len() as u64, Ordering::Relaxed);
+        ended.chain(approvals.into_iter().map(|one| Write::Approve(Box::new(one)))).collect()
     }
 
     /// The next commit takes this along.
@@ -79,7 +94,7 @@ impl RunHistory {
             commit,
             dirty,
             requests: self.sender.sent(),
-            approved: 0,
+            approved: self.approved.load(Ordering::Relaxed),
             stopped: stopped.map(str::to_owned),
             changes: Vec::new(),
         })));

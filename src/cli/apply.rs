@@ -1,30 +1,28 @@
 use std::{
-    io::{self, IsTerminal, Write},
+    io::{self, IsTerminal},
     sync::Arc,
 };
 
+use tokio::runtime::Runtime;
+
 use super::{
-    approval,
-    args::{Amount, ApplyArgs, DataFormat, SelectionArgs},
+    apply_report, approval,
+    args::{ApplyArgs, DataFormat},
     context::Context,
-    early_end::EarlyEnd,
     execution::{Execution, execute},
     failure::{Failure, status},
     planning::{self, Allowed, PlanRequest},
-    rewritten,
-    shell_command::ShellCommand,
 };
 use crate::{
-    apply::{Outcome, Problem, Stop},
+    apply::Outcome,
     model::{Address, Endpoint, Intent},
-    plan::safety,
-    render::{self, Format, View, humanize},
-    state::Mode,
+    plan::{Plan, safety},
+    render::{self, Format, View},
+    state::{Mode, Store, Write},
 };
 
 pub(super) fn run(context: &Context, args: &ApplyArgs) -> Result<u8, Failure> {
-    let asks = !args.yes && args.planfile.is_none() && args.reviewed.is_none();
-    if asks && !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
+    if asks(args) && !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
         let selection = |command| {
             context.command(command).selecting(&args.selection, context.output.masks_err())
         };
@@ -34,10 +32,49 @@ pub(super) fn run(context: &Context, args: &ApplyArgs) -> Result<u8, Failure> {
             context.command("apply").arg("FILE"),
         )));
     }
-    attempt(context, args, asks)
+    let applied = carry_out(context, args)?;
+    apply_report::print(context, args, &applied);
+    Ok(applied.status())
 }
 
-fn attempt(context: &Context, args: &ApplyArgs, asks: bool) -> Result<u8, Failure> {
+/// Whether somebody has to agree at the terminal. A resumed run does what somebody has agreed to.
+fn asks(args: &ApplyArgs) -> bool {
+    !args.yes && args.planfile.is_none() && args.reviewed.is_none() && !args.resume
+}
+
+/// How an apply ended.
+pub(super) struct Applied {
+    pub(super) outcome: Outcome,
+    /// The API that it was for.
+    pub(super) api: Endpoint,
+    /// Why nothing was begun, if nothing was.
+    pub(super) nothing: Option<Nothing>,
+    /// Whether the state was made by it.
+    pub(super) first: bool,
+}
+
+/// Why an apply began nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Nothing {
+    /// There is nothing to do.
+    ToDo,
+    /// Somebody was asked, and did not agree.
+    Agreed,
+}
+
+impl Applied {
+    /// The exit status of the command.
+    pub(super) fn status(&self) -> u8 {
+        match self.nothing {
+            Some(Nothing::Agreed) => status::FAILED,
+            Some(Nothing::ToDo) | None => self.outcome.exit_status(),
+        }
+    }
+}
+
+/// Plans, shows the plan, asks, and carries it out.
+pub(super) fn carry_out(context: &Context, args: &ApplyArgs) -> Result<Applied, Failure> {
+    let asks = asks(args);
     let commit = context.start_commit_lookup();
     let (project, report) = context.project()?;
     let state = context.selected_state(&project)?;
@@ -49,18 +86,19 @@ fn attempt(context: &Context, args: &ApplyArgs, asks: bool) -> Result<u8, Failur
     };
     let api = context.endpoint(&project.settings)?;
     context.check_state(&project, &state, &api, &runtime, store.as_ref(), args.new_state)?;
-    let limits = planning::limits(
-        &project,
-        Allowed {
-            creates: args.allow_creates,
-            deletes: args.allow_deletes,
-            resends: args.allow_resends,
-        },
-    );
-    let mask = context.masks();
-    if args.resume && !approval::resumes(context, &runtime, store.as_ref())? {
-        let outcome = Outcome { unknown: addresses_of(&intents), ..Outcome::default() };
-        return Ok(nothing_done(context, args, &outcome, mask));
+    let allowed = Allowed {
+        creates: args.allow_creates,
+        deletes: args.allow_deletes,
+        resends: args.allow_resends,
+    };
+    let limits = planning::limits(&project, allowed);
+    let ended = |outcome: Outcome, nothing| {
+        let outcome = Outcome { unknown: addresses_of(&intents), ..outcome };
+        Applied { outcome, api: api.clone(), nothing: Some(nothing), first: false }
+    };
+    if args.resume && store.is_none() {
+        context.output.note("nothing is approved: there is no state yet");
+        return Ok(ended(Outcome::default(), Nothing::ToDo));
     }
 
     let mut refreshed = None;
@@ -77,7 +115,7 @@ fn attempt(context: &Context, args: &ApplyArgs, asks: bool) -> Result<u8, Failur
                 bounds: &args.bounds,
                 keep_unchanged: false,
                 commit,
-                again: again(context, args).refreshing(args.selection.refresh),
+                again: apply_report::again(context, args).refreshing(args.selection.refresh),
                 refreshed: &mut refreshed,
             };
             let store = store.as_ref();
@@ -85,17 +123,21 @@ fn attempt(context: &Context, args: &ApplyArgs, asks: bool) -> Result<u8, Failur
             if let (Err(_), Some(found)) =
                 (&made, refreshed.take_if(|found| found.stopped.is_some()))
             {
-                let outcome = Outcome { unknown: addresses_of(&intents), ..found.into() };
-                return Ok(nothing_done(context, args, &outcome, mask));
+                return Ok(ended(found.into(), Nothing::ToDo));
             }
             let (plan, report) = made?;
             context.output.report(&report);
             plan
         }
     };
+    let (plan, unapproved) = match args.resume {
+        true => approval::resumed(context, plan),
+        false => (plan, 0),
+    };
     if args.format == DataFormat::Text {
         let commands = context.copied_commands(&args.selection, &intents, None);
-        let view = View { commands: &commands, ..View::new(mask, context.output.width()) };
+        let view =
+            View { commands: &commands, ..View::new(context.masks(), context.output.width()) };
         let mut out = context.output.out();
         let shown = render::plan(&plan, Format::Text, view, &mut out);
         if asks && (shown.is_err() || out.is_closed()) {
@@ -108,24 +150,29 @@ fn attempt(context: &Context, args: &ApplyArgs, asks: bool) -> Result<u8, Failur
         drop(out);
         context.output.warn_if_lost(shown);
     }
-    if let Some(reviewed) = &args.reviewed {
-        approval::check_reviewed(context, &plan, reviewed, &args.selection)?;
-    }
-    let refusals = safety::check(&plan, limits, safety::Agreed::Unreviewed);
+    let agreed = match &args.reviewed {
+        Some(reviewed) => {
+            approval::check_reviewed(context, &project, &plan, reviewed, &args.selection)?;
+            safety::Agreed::Reviewed
+        }
+        None => safety::Agreed::Unreviewed,
+    };
+    let refusals = safety::check(&plan, limits, agreed);
     if !refusals.is_empty() {
         return Err(refusals.into());
     }
-    if plan.is_empty() {
+    // Approvals that end take no run of their own.
+    if plan.is_empty() || (args.resume && plan.changes.is_empty() && plan.protect.is_empty()) {
+        end_approvals(&runtime, store.as_ref(), &plan)?;
         let so_far = refreshed.map_or_else(Outcome::default, Outcome::from);
-        let outcome = Outcome { unknown: addresses_of(&intents), remaining: 0, ..so_far };
-        return Ok(nothing_done(context, args, &outcome, mask));
+        return Ok(ended(Outcome { remaining: 0, unapproved, ..so_far }, Nothing::ToDo));
     }
     if let Some(store) = &store {
         context.check_same_api(&plan.api, &runtime.block_on(store.meta())?)?;
     }
     if asks && !approval::ask(context, &runtime, &plan)? {
         context.output.note("nothing was done");
-        return Ok(status::FAILED);
+        return Ok(ended(Outcome::default(), Nothing::Agreed));
     }
     let store = match store.take() {
         Some(store) => store,
@@ -138,7 +185,7 @@ fn attempt(context: &Context, args: &ApplyArgs, asks: bool) -> Result<u8, Failur
                 }
                 drop(store);
                 context.output.note("another run has created the state meanwhile: planning again");
-                return attempt(context, args, asks);
+                return carry_out(context, args);
             }
             store
         }
@@ -154,15 +201,25 @@ fn attempt(context: &Context, args: &ApplyArgs, asks: bool) -> Result<u8, Failur
     };
     let mut outcome = execute(context, &runtime, execution, plan)?;
     outcome.unknown = addresses_of(&runtime.block_on(store.intents())?);
+    outcome.unapproved = unapproved;
     if let Some(found) = refreshed {
         found.add_to(&mut outcome);
     }
     drop(store);
-    print_outcome(context, &outcome, args, &api, mask);
-    if first && outcome.exit_status() == status::DONE {
-        suggest_next_steps(context);
+    Ok(Applied { outcome, api, nothing: None, first })
+}
+
+/// Drops the approvals that have nothing left to do, or that the manifest does not say any more.
+fn end_approvals(
+    runtime: &Runtime,
+    store: Option<&Arc<dyn Store>>,
+    plan: &Plan,
+) -> Result<(), Failure> {
+    let writes: Vec<_> = plan.ended_approvals().cloned().map(Write::Withdraw).collect();
+    if let (Some(store), false) = (store, writes.is_empty()) {
+        runtime.block_on(store.commit(writes))?;
     }
-    Ok(outcome.exit_status())
+    Ok(())
 }
 
 /// All deliveries that are unknown, also those of earlier runs and of other targets.
@@ -170,129 +227,4 @@ fn addresses_of(intents: &[Intent]) -> Vec<Address> {
     let mut addresses: Vec<_> = intents.iter().map(|intent| intent.address.clone()).collect();
     addresses.sort();
     addresses
-}
-
-/// The end of an apply that carried out nothing. Deliveries of earlier runs may still be unknown.
-fn nothing_done(context: &Context, args: &ApplyArgs, outcome: &Outcome, mask: bool) -> u8 {
-    if args.format == DataFormat::Json {
-        context.output.warn_if_lost(context.output.json(outcome));
-    }
-    warn_of_unknown(context, &outcome.unknown, mask);
-    outcome.exit_status()
-}
-
-/// Names the deliveries that need a decision, the first of them if there are many.
-fn warn_of_unknown(context: &Context, unknown: &[Address], mask: bool) {
-    const MOST: usize = 10;
-    if unknown.is_empty() {
-        return;
-    }
-    context.output.masking().known().add(Arc::new(unknown.to_vec()));
-    for address in unknown.iter().take(MOST) {
-        context.output.warning(&format!(
-            "{} is unknown: it may or may not have been sent, and is not sent again",
-            humanize::address(address, mask)
-        ));
-    }
-    if unknown.len() > MOST {
-        let more = humanize::number((unknown.len() - MOST) as u64);
-        context.output.warning(&format!("{more} more are unknown"));
-    }
-    context
-        .output
-        .hint(&format!("see what needs a decision: {}", context.command("state resolve")));
-}
-
-/// The command that goes on with this apply.
-fn again(context: &Context, args: &ApplyArgs) -> ShellCommand {
-    let SelectionArgs { target, destroy, at, refresh: _ } = &args.selection;
-    let all = target.is_empty() && !destroy && at.is_none();
-    if args.resume || (args.reviewed.is_some() && all) {
-        return context.command("apply").flag("--resume").flag("--yes");
-    }
-    let mask = context.output.masks_err();
-    // The plan that was saved or reviewed is carried out in part: what is left is another one.
-    if args.planfile.is_some() || args.reviewed.is_some() {
-        return context.command("plan").selecting(&args.selection, mask);
-    }
-    let mut apply = context.command("apply").selecting(&args.selection, mask);
-    for (name, amount) in [
-        ("--allow-creates", args.allow_creates),
-        ("--allow-deletes", args.allow_deletes),
-        ("--allow-resends", args.allow_resends),
-    ] {
-        apply = match amount {
-            Some(Amount::Count(most)) => apply.option(name, most.to_string()),
-            Some(Amount::All) => apply.option(name, "all"),
-            None => apply,
-        };
-    }
-    if args.yes { apply.flag("--yes") } else { apply }
-}
-
-fn print_outcome(
-    context: &Context,
-    outcome: &Outcome,
-    args: &ApplyArgs,
-    api: &Endpoint,
-    mask: bool,
-) {
-    if args.format == DataFormat::Json {
-        context.output.warn_if_lost(context.output.json(outcome));
-    } else {
-        let written = writeln!(context.output.out(), "\n{}", in_words(outcome));
-        context.output.warn_if_lost(written);
-    }
-    let reported = |fatal: &Problem| outcome.failed.iter().any(|failed| failed.problem == *fatal);
-    if let Some(fatal) = outcome.fatal.as_ref().filter(|fatal| !reported(fatal)) {
-        context.output.failure(&fatal.into());
-    }
-    rewritten::note(context, &outcome.rewritten);
-    warn_of_unknown(context, &outcome.unknown, mask);
-    if let Some(stop) = outcome.stopped {
-        let again = again(context, args);
-        let Outcome { requests, resets_at, .. } = *outcome;
-        EarlyEnd { api, requests, resets_at, again }.report(context, stop);
-    }
-}
-
-/// What became of the changes, in one sentence. It reads like a success only if it was one.
-fn in_words(outcome: &Outcome) -> String {
-    let Outcome { applied, failed, unknown, remaining, requests, stopped, .. } = outcome;
-    let counts = [
-        (failed.len() as u64, "failed"),
-        (unknown.len() as u64, "unknown"),
-        (*remaining, "not tried"),
-    ];
-    let counts = counts.into_iter().filter(|(n, _)| *n > 0);
-    let mut parts: Vec<_> =
-        counts.map(|(n, what)| format!("{} {what}", humanize::number(n))).collect();
-    let requests = humanize::count(*requests, "request", "requests");
-    let why = match stopped {
-        Some(Stop::Fatal) => "Stopped by an error",
-        Some(Stop::Outage) => "Stopped by an outage",
-        Some(Stop::Budget) => "Stopped at the budget",
-        Some(Stop::Duration) => "Stopped at the end of the time",
-        Some(Stop::Signal) => "Stopped by a signal",
-        None if *applied == 0 && !parts.is_empty() => {
-            return format!("Nothing was applied: {}; {requests}.", parts.join(", "));
-        }
-        None => "Applied",
-    };
-    if *applied == 0 && stopped.is_some() {
-        return format!("{why}, nothing was applied: {}; {requests}.", parts.join(", "));
-    }
-    let applied = humanize::count(*applied, "change", "changes");
-    parts.insert(0, format!("{applied} in {requests}"));
-    format!("{why}: {}.", parts.join(", "))
-}
-
-/// After the very first apply.
-fn suggest_next_steps(context: &Context) {
-    let folder = context.global.directory.display().to_string();
-    let within = if folder == "." { String::new() } else { format!(" in {folder}") };
-    context.output.hint(&format!(
-        "change a text{within}, see the difference with `{}`, and apply again",
-        context.command("plan")
-    ));
 }

@@ -1,6 +1,7 @@
 //! The checks before a plan is applied: someone has agreed to it, and it is still that plan.
 
 use std::{
+    collections::BTreeMap,
     io::{self, BufRead, Write},
     path::Path,
     sync::Arc,
@@ -10,15 +11,15 @@ use std::{
 use tokio::{runtime::Runtime, sync::oneshot};
 
 use super::{
-    args::SelectionArgs, context::Context, failure::Failure, git::Repository,
-    selected_state::SelectedState, signals,
+    args::SelectionArgs, context::Context, failure::Failure, selected_state::SelectedState, signals,
 };
 use crate::{
     files,
-    model::{CommitId, Endpoint},
-    plan::{Plan, Review, StateRef, wire},
-    render,
-    state::{Run, Store},
+    manifest::Project,
+    model::{Endpoint, number, one_line},
+    plan::{Differences, Plan, Review, StateRef, wire},
+    render::{self, humanize},
+    state::Store,
 };
 
 /// Larger than any plan: those have limits of their own.
@@ -120,128 +121,103 @@ pub(super) fn ask(context: &Context, runtime: &Runtime, plan: &Plan) -> Result<b
     }
 }
 
-/// Refuses changes that differ from those of the plan that was reviewed.
+/// Refuses a plan that asks for something else than what was reviewed. What is approved already asks for nothing.
 pub(super) fn check_reviewed(
     context: &Context,
+    project: &Project,
     plan: &Plan,
     reviewed: &Review,
     selection: &SelectionArgs,
 ) -> Result<(), Failure> {
-    let now = Review::of(plan);
-    if plan.is_empty() || now.is(reviewed) {
+    if plan.targets_to_review() == 0 || Review::of(plan).is(reviewed) {
         return Ok(());
     }
-    Err(Failure::new(format!(
-        "the changes are not those that were reviewed: they have the digest {now}, the reviewed ones {reviewed}"
-    ))
-    .help(format!(
-        "nothing was done. The state or the manifest has changed since; review the changes again: {}",
+    let known = project.messages().map(|message| message.spec.key.clone());
+    let mut failure = Failure::new("this plan is not the one that was reviewed");
+    match reviewed.differences(plan, known) {
+        Some(differences) if !differences.is_empty() => {
+            for line in in_words(&differences) {
+                failure = failure.and(line);
+            }
+        }
+        Some(_) => {
+            failure = failure.and(format!(
+                "the same was reviewed for another environment or another API: this is the environment {} at {}",
+                one_line(&plan.environment),
+                plan.api
+            ));
+        }
+        None => {
+            let asks = humanize::count(plan.targets_to_review(), "delivery", "deliveries");
+            failure = failure.and(format!("it asks for a review of {asks}"));
+        }
+    }
+    Err(failure.help(format!(
+        "nothing was done. The manifest or the state has changed since the review; review the plan again: {}",
         context.command("plan").selecting(selection, context.output.masks_err())
     )))
 }
 
-/// Whether the last apply stopped early, so that this one can go on with it.
-pub(super) fn resumes(
-    context: &Context,
-    runtime: &Runtime,
-    store: Option<&Arc<dyn Store>>,
-) -> Result<bool, Failure> {
-    let last = match store {
-        Some(store) => last_apply(runtime, store)?,
-        None => None,
-    };
-    let Some(run) = last else {
-        context.output.note("nothing to resume: nothing was applied yet");
-        return Ok(false);
-    };
-    let Some(why @ ("budget" | "duration" | "signal" | "outage" | "killed")) =
-        run.stopped.as_deref()
-    else {
-        context.output.note(&match &run.stopped {
-            None => format!("nothing to resume: the apply of {:.0} came to its end", run.started_at),
-            // If someone had looked at it, it would have been applied again since.
-            Some(_) => format!(
-                "nothing to resume: the apply of {:.0} was refused by the API, not cut short; apply again once that is fixed",
-                run.started_at
-            ),
-        });
-        return Ok(false);
-    };
-    // Other commits matter only if they change the project's folder.
-    let here = Checkout::of(&context.global.directory);
-    if !here.is_at(run.commit.as_deref()) {
-        return Err(Failure::new(format!(
-            "the apply of {:.0} stopped early ({why}) with the manifest of {}, and this is {}",
-            run.started_at,
-            named(run.commit.as_deref()),
-            here.named()
-        ))
-        .help("nothing was done. The project's files differ since, or that commit is not in this clone (fetch it, or clone with all history); check it out to go on with it, or review a new plan and apply that"));
+/// One line for each message that differs.
+fn in_words(differences: &Differences) -> Vec<String> {
+    let Differences { new, otherwise, missing, missing_without_name } = differences;
+    let deliveries = |count| humanize::count(count, "delivery", "deliveries");
+    let mut lines = Vec::new();
+    for (key, count) in new {
+        lines.push(format!("new: {key} ({}): nobody has reviewed it", deliveries(*count)));
     }
-    context.output.note(&format!(
-        "going on with the apply of {:.0}, which stopped early: {why}",
-        run.started_at
-    ));
-    Ok(true)
+    for (key, count) in otherwise {
+        lines.push(format!(
+            "otherwise: {key} ({}): other texts, visitors, senders or windows were reviewed",
+            deliveries(*count)
+        ));
+    }
+    for key in missing {
+        lines
+            .push(format!("missing: {key}: it was reviewed, and this plan asks for nothing of it"));
+    }
+    match missing_without_name {
+        0 => {}
+        1 => lines.push(
+            "missing: one message that was reviewed, and that the manifest does not have any more"
+                .to_owned(),
+        ),
+        more => lines.push(format!(
+            "missing: {} messages that were reviewed, and that the manifest does not have any more",
+            number(*more)
+        )),
+    }
+    lines
 }
 
-/// The project's files, as git knows them.
-struct Checkout {
-    repository: Option<Repository>,
-    commit: Option<CommitId>,
-    /// Why git does not know.
-    why: Option<String>,
-}
-
-impl Checkout {
-    fn of(project: &Path) -> Self {
-        let asked = Repository::of(project, project).and_then(|repository| {
-            let commit = repository.as_ref().map(Repository::commit).transpose()?.flatten();
-            Ok((repository, commit.map(|commit| commit.id)))
-        });
-        match asked {
-            Ok((repository, commit)) => Self { repository, commit, why: None },
-            Err(error) => Self { repository: None, commit: None, why: Some(error.to_string()) },
-        }
+/// Only what is approved of a plan, and how many changes that leaves out. Says what is left out, and which
+/// approvals end.
+pub(super) fn resumed(context: &Context, plan: Plan) -> (Plan, u64) {
+    let mut ended: BTreeMap<&str, u64> = BTreeMap::new();
+    for gone in &plan.withdrawn {
+        *ended.entry(gone.address.key_str()).or_default() += 1;
     }
-
-    /// Whether the files are those of the commit that a run noted.
-    fn is_at(&self, then: Option<&str>) -> bool {
-        match (&self.commit, then) {
-            (None, None) => self.why.is_none(),
-            (Some(here), Some(then)) if here.as_str() == then => true,
-            // The text comes from the state: only a whole hash is passed to git.
-            (Some(_), Some(then)) => CommitId::parse(then)
-                .is_ok_and(|then| self.repository.as_ref().is_some_and(|git| git.is_as_of(&then))),
-            _ => false,
-        }
+    for (key, count) in ended {
+        let (approvals, end) = match count {
+            1 => ("approval", "ends"),
+            _ => ("approvals", "end"),
+        };
+        context.output.note(&format!(
+            "{} {approvals} of {key} {end}: the manifest does not say that any more",
+            number(count)
+        ));
     }
-
-    fn named(&self) -> String {
-        match &self.why {
-            Some(why) => format!("no commit that is known ({why})"),
-            None => named(self.commit.as_ref().map(CommitId::as_str)),
-        }
+    let to_review = plan.targets_to_review();
+    let approved = plan.summary.approved;
+    let (plan, left_out) = plan.only_approved();
+    if approved == 0 {
+        context.output.note("nothing that is approved is due now");
     }
-}
-
-/// The words for a commit that a run noted.
-fn named(commit: Option<&str>) -> String {
-    match commit {
-        None => "no commit".to_owned(),
-        Some(text) if CommitId::parse(text).is_ok() => format!("commit {text}"),
-        Some(text) => format!("{text:?}, which does not name a commit"),
+    if to_review > 0 {
+        let deliveries = humanize::count(to_review, "delivery", "deliveries");
+        context
+            .output
+            .note(&format!("{deliveries} left out: nobody has agreed to what they are to be"));
     }
-}
-
-/// The newest run that was an apply.
-fn last_apply(runtime: &Runtime, store: &Arc<dyn Store>) -> Result<Option<Run>, Failure> {
-    // It is nearly always among the newest runs, but a state may be refreshed every hour.
-    for most in [20, usize::MAX] {
-        let runs = runtime.block_on(store.runs(most))?;
-        if let Some(run) = runs.into_iter().find(|run| run.command == "apply") {
-            return Ok(Some(run));
-        }
-    }
-    Ok(None)
+    (plan, left_out)
 }

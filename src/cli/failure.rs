@@ -59,6 +59,12 @@ impl Failure {
         self
     }
 
+    /// Adds another error.
+    pub(super) fn and(mut self, message: impl Into<String>) -> Self {
+        self.messages.push(message.into());
+        self
+    }
+
     pub(super) fn code(self, code: Option<Code>) -> Self {
         Self { code, ..self }
     }

@@ -123,25 +123,6 @@ impl Repository {
         Ok(Some(Commit { id, dirty }))
     }
 
-    /// Whether the files of the folder are those of another commit, but for pushsync's lockfile. A commit that is
-    /// missing, as in a shallow clone, has other files.
-    pub(super) fn is_as_of(&self, commit: &CommitId) -> bool {
-        let tree = |commit: &str| {
-            // This compares the names of trees and files, so git runs no diff driver.
-            let mut tree = OsString::from(format!("{commit}:"));
-            tree.push(&self.folder);
-            let listed = self.git(&[], [OsStr::new("ls-tree"), OsStr::new("-z"), &tree])?;
-            let name = format!("\t{LOCKFILE}");
-            let entries = listed.split(|byte| *byte == 0);
-            let others = entries.filter(|entry| !entry.ends_with(name.as_bytes()));
-            Ok::<_, GitError>(others.map(<[u8]>::to_vec).collect::<Vec<_>>())
-        };
-        match (tree(commit.as_str()), tree("HEAD")) {
-            (Ok(then), Ok(now)) => then == now,
-            _ => false,
-        }
-    }
-
     /// The files at a path (relative to the top folder) that git tracks, and those that it neither tracks nor
     /// ignores.
     pub(super) fn files(&self, path: &Path) -> Result<Vec<Listed>, GitError> {

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     desired::Deliveries,
-    plan::{Budget, Plan, Selection, StateRef, Summary, adopt},
+    plan::{Budget, Change, Plan, ReviewStatus, Selection, StateRef, Summary, adopt},
     render::humanize,
     state::Mode,
 };
@@ -76,7 +76,8 @@ pub(super) fn run(context: &Context, args: ImportArgs) -> Result<u8, Failure> {
     }
     let meta = runtime.block_on(store.meta())?;
     context.check_same_api(&api, &meta)?;
-    let changes = vec![adopt(&delivery, id)];
+    // Nobody agrees to anything that would follow.
+    let changes = vec![Change { review: ReviewStatus::Covered, ..adopt(&delivery, id) }];
     let plan = Plan {
         environment: state.environment().to_owned(),
         api,

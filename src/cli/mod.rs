@@ -3,6 +3,7 @@
 //! The environment, the clock and randomness are read here and passed on.
 
 mod apply;
+mod apply_report;
 mod approval;
 mod args;
 

@@ -62,9 +62,13 @@ pub(super) fn make(
     let as_of = request.selection.at.unwrap_or(now);
     let handle = runtime.handle();
     let api = context.endpoint(&project.settings)?;
-    let (meta, intents) = match store {
-        Some(store) => (Some(handle.block_on(store.meta())?), handle.block_on(store.intents())?),
-        None => (None, Vec::new()),
+    let (meta, intents, approvals) = match store {
+        Some(store) => (
+            Some(handle.block_on(store.meta())?),
+            handle.block_on(store.intents())?,
+            handle.block_on(store.approvals())?,
+        ),
+        None => (None, Vec::new(), Vec::new()),
     };
     let unknown: Vec<_> = intents.iter().map(|intent| intent.address.clone()).collect();
     report.knows(Arc::new(unknown));
@@ -102,7 +106,7 @@ pub(super) fn make(
             .collect(),
         moved: project.moved.iter().map(|moved| (moved.from.clone(), moved.to.clone())).collect(),
         declared,
-        approvals: Vec::new(),
+        approvals,
         intents,
         selection: Target::selection(targets),
         destroy: request.selection.destroy,

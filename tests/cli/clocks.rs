@@ -87,6 +87,7 @@ fn the_last_run_is_the_one_that_was_written_last() {
         commit: None,
         dirty: false,
         requests: 7,
+        approved: 0,
         stopped: Some("budget".to_owned()),
         changes: Vec::new(),
     };

@@ -475,7 +475,7 @@ impl Scene {
             imports: Vec::new(),
             removed: BTreeMap::new(),
             moved: BTreeMap::new(),
-            approvals: Vec::new(),
+            approvals: self.store.approvals().await.expect("readable"),
             intents: self.store.intents().await.expect("readable"),
             selection: Selection::default(),
             destroy: false,

@@ -81,7 +81,7 @@ pub(crate) struct ApplyArgs {
     /// Carry out what is approved and waits, and nothing else
     ///
     /// Windows that were approved open and close.
-    #[arg(long, conflicts_with_all = ["planfile", "target", "destroy", "at", "reviewed"])]
+    #[arg(long, conflicts_with_all = ["planfile", "destroy", "at", "reviewed"])]
     pub(crate) resume: bool,
     /// Begin a new state: everything is sent again
     ///

@@ -69,6 +69,7 @@ fn outcome() -> Outcome {
         failed: failed.into(),
         unknown: vec![address("lost", 1)],
         remaining: 2,
+        unapproved: 0,
         rewritten: Rewritten { messages: 2, first: None },
         requests: 3,
         stopped: Some(Stop::Budget),
