@@ -84,6 +84,14 @@ impl Host {
         }
     }
 
+    /// What people should know of a job that may run: a title of ours, and a text.
+    pub fn warning(self, variables: Variables<'_>, job: &Job) -> Option<(&'static str, String)> {
+        match self {
+            Self::GitHub => None,
+            Self::GitLab => gitlab::warning(variables, job),
+        }
+    }
+
     /// The client of the forge.
     ///
     /// # Errors

@@ -8,5 +8,5 @@ mod tests;
 mod variables;
 
 pub use client::GitLab;
-pub use pipeline::{is_unprotected, job};
+pub use pipeline::{job, warning};
 pub use reporter::GitLabReporter;

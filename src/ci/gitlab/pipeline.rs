@@ -48,9 +48,17 @@ pub(super) fn project(variables: Variables<'_>) -> Result<u64, Refusal> {
     read(variables).map(|pipeline| pipeline.project)
 }
 
-/// Whether GitLab says that the branch of the job is not protected: everybody who can push to it can apply.
-pub fn is_unprotected(variables: Variables<'_>) -> bool {
-    variables.text("CI_COMMIT_REF_PROTECTED") == "false"
+/// That anyone who can push can send, if GitLab says so.
+pub fn warning(variables: Variables<'_>, job: &Job) -> Option<(&'static str, String)> {
+    let unprotected = variables.text("CI_COMMIT_REF_PROTECTED") == "false";
+    (job.command.sends() && unprotected).then(|| {
+        let text = format!(
+            "Anyone who can push to {} can apply. Protect it under Settings > Repository > Protected branches, and \
+             then the variables with the API key and the state.",
+            job.branch
+        );
+        ("pushsync: the branch is not protected", text)
+    })
 }
 
 fn read(variables: Variables<'_>) -> Result<Pipeline, Refusal> {
