@@ -98,7 +98,7 @@ impl Kit<'_> {
         let only_update = only == Only::Update;
         match comment::put(forge, request, (&marker, body), only_update, self.pause).await {
             // A workflow may put it into a script.
-            Ok(Some(url)) if is_plain_url(&url) => self.reporter.output("comment-url", &url),
+            Ok(Some(url)) if words::is_plain_url(&url) => self.reporter.output("comment-url", &url),
             Ok(_) => {}
             Err(error) => {
                 let text =
@@ -123,28 +123,4 @@ pub fn refuse(reporter: &dyn Reporter, refusal: &Refusal) {
     let block = words::fenced(&format!("{what}.\n{cure}"), 4000);
     reporter.summarise(&format!("**pushsync was not started:**\n\n{block}"));
     reporter.output("status", "1");
-}
-
-/// A URL without what a shell, Markdown or another output could take for something else.
-fn is_plain_url(url: &str) -> bool {
-    let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
-    rest.is_some_and(|rest| {
-        !rest.is_empty()
-            && rest.bytes().all(|b| b.is_ascii_alphanumeric() || b"._~:/?#=&%-".contains(&b))
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_a_plain_url_becomes_an_output() {
-        assert!(is_plain_url("https://github.example/a/b/pull/7#issuecomment-5"));
-        for url in
-            ["x", "https://", "https://x/\nstatus=1", "https://x/$(y)", "https://x/`y`", "ftp://x"]
-        {
-            assert!(!is_plain_url(url), "{url}");
-        }
-    }
 }

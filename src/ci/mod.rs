@@ -16,6 +16,8 @@ mod kit;
 pub mod marker;
 mod reporter;
 pub mod review;
+pub mod rollout;
+pub mod story;
 mod variables;
 mod words;
 

@@ -54,6 +54,15 @@ pub(super) fn fit(markdown: &str, most: usize) -> String {
     }
 }
 
+/// A URL without what a shell, Markdown or another output could take for something else.
+pub(super) fn is_plain_url(url: &str) -> bool {
+    let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+    rest.is_some_and(|rest| {
+        !rest.is_empty()
+            && rest.bytes().all(|b| b.is_ascii_alphanumeric() || b"._~:/?#=&%-".contains(&b))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -75,5 +84,15 @@ mod tests {
         assert!(cut.chars().count() <= 1000 && cut.contains("Left out"), "{cut}");
         assert_eq!(cut.matches("<details>").count(), cut.matches("\n</details>").count());
         assert!(fit(&"# x `".repeat(500), 1000).starts_with("Too long to be shown"));
+    }
+
+    #[test]
+    fn only_a_plain_url_becomes_an_output() {
+        assert!(is_plain_url("https://github.example/a/b/pull/7#issuecomment-5"));
+        for url in
+            ["x", "https://", "https://x/\nstatus=1", "https://x/$(y)", "https://x/`y`", "ftp://x"]
+        {
+            assert!(!is_plain_url(url), "{url}");
+        }
     }
 }

@@ -8,5 +8,7 @@ mod plan;
 mod run_commands;
 mod session;
 mod start;
+mod state;
+mod tell;
 
 pub(super) use entry::run;

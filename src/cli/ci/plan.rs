@@ -7,7 +7,7 @@ use crate::{
         failure::{Failure, status},
         plan::{self, Made},
     },
-    plan::{Plan, Review, ReviewStatus, Summary, safety},
+    plan::{Review, Summary, safety},
 };
 
 pub(super) fn run(session: &Session<'_>) -> Result<u8, Failure> {
@@ -41,7 +41,8 @@ pub(super) fn run(session: &Session<'_>) -> Result<u8, Failure> {
         kit.reporter.notice("pushsync: no comment", text);
         request = None;
     }
-    let only = if asks_for_nothing(&made.plan) { Only::Update } else { Only::CreateOrUpdate };
+    let asks = made.plan.targets_to_review() > 0 || !made.plan.protect.is_empty();
+    let only = if !asks { Only::Update } else { Only::CreateOrUpdate };
     session.tell(Kind::Plan, request, only, &written(&markdown)?)?;
     if protected {
         let text = "It changes or deletes what is protected. The plan says what.";
@@ -75,14 +76,6 @@ fn outputs(session: &Session<'_>, made: &Made) {
 /// The counts as JSON, on one line.
 fn summary(summary: &Summary) -> String {
     serde_json::to_string(summary).unwrap_or_default()
-}
-
-/// Whether nobody has anything to agree to.
-pub(super) fn asks_for_nothing(plan: &Plan) -> bool {
-    plan.changes.iter().all(|change| change.review != ReviewStatus::ToReview)
-        && plan.upcoming.is_empty()
-        && plan.withdrawn.is_empty()
-        && plan.protect.is_empty()
 }
 
 /// Whether the request has commits that this job does not know.
