@@ -19,7 +19,7 @@ use crate::{
 
 /// Says how it ended.
 pub(super) fn print(context: &Context, args: &ApplyArgs, applied: &Applied) {
-    let Applied { outcome, api, nothing, first } = applied;
+    let Applied { outcome, nothing, .. } = applied;
     if *nothing == Some(Nothing::Agreed) {
         return;
     }
@@ -29,6 +29,12 @@ pub(super) fn print(context: &Context, args: &ApplyArgs, applied: &Applied) {
         let written = writeln!(context.output.out(), "\n{}", in_words(outcome));
         context.output.warn_if_lost(written);
     }
+    tell(context, args, applied);
+}
+
+/// The same on stderr alone: what is not in the document.
+pub(super) fn tell(context: &Context, args: &ApplyArgs, applied: &Applied) {
+    let Applied { outcome, api, nothing, first } = applied;
     if nothing.is_some() {
         warn_of_unknown(context, &outcome.unknown);
         return;

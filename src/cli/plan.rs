@@ -1,19 +1,40 @@
-use std::{fs::File, path::Path};
+use std::{fs::File, io::Write, path::Path};
 
 use super::{
-    args::{Bounds, PlanArgs, PlanFormat},
+    args::{Bounds, PlanArgs, PlanFormat, SelectionArgs},
     context::Context,
     failure::{Failure, status},
     masking::Readers,
     planning::{self, Allowed, PlanRequest},
+    selected_state::SelectedState,
 };
 use crate::{
+    diagnostics::Report,
+    model::Intent,
     plan::{Action, Change, Plan, safety},
     render::{self, Format, View},
     state::private_file,
 };
 
-pub(super) fn run(context: &Context, args: &PlanArgs) -> Result<u8, Failure> {
+/// A plan, and what the state says beside it.
+pub(super) struct Made {
+    pub(super) plan: Plan,
+    report: Report,
+    /// The reasons why `apply` would refuse it.
+    pub(super) refusals: Vec<safety::Refusal>,
+    other_api: Option<Failure>,
+    intents: Vec<Intent>,
+    state: SelectedState,
+    /// Whether a refresh could not ask about every delivery.
+    unverified: bool,
+}
+
+/// Loads the project and plans. `agreed` says how the plan will be applied.
+pub(super) fn make(
+    context: &Context,
+    args: &PlanArgs,
+    agreed: safety::Agreed,
+) -> Result<Made, Failure> {
     let commit = context.start_commit_lookup();
     let (project, report) = context.project()?;
     let state = context.selected_state(&project)?;
@@ -41,35 +62,52 @@ pub(super) fn run(context: &Context, args: &PlanArgs) -> Result<u8, Failure> {
         Some(store) => runtime.block_on(store.intents())?,
         None => Vec::new(),
     };
-    // Other commands need not wait until the plan is read.
-    drop(store);
-    let refusals = safety::check(
-        &plan,
-        planning::limits(&project, Allowed::default()),
-        safety::Agreed::Unreviewed,
-    );
+    let refusals = safety::check(&plan, planning::limits(&project, Allowed::default()), agreed);
+    let unverified = refreshed.is_some_and(|found| !found.failed.is_empty());
+    Ok(Made { plan, report, refusals, other_api, intents, state, unverified })
+}
+
+/// Writes a plan for readers elsewhere, or for those here.
+pub(super) fn write(
+    context: &Context,
+    made: &Made,
+    args: &PlanArgs,
+    out: &mut dyn Write,
+) -> Result<(), Failure> {
     let published = matches!(args.format, PlanFormat::Github | PlanFormat::Markdown);
     let folder = if published { context.folder_in_repository() } else { String::new() };
     let readers = if published { Readers::Elsewhere } else { Readers::Here };
     let folder_named = published.then_some(&*folder);
-    let commands = context.copied_commands(&args.selection, &intents, folder_named);
+    let commands = context.copied_commands(&args.selection, &made.intents, folder_named);
     let view = View {
-        refusals: &refusals,
+        refusals: &made.refusals,
         folder: &folder,
         commands: &commands,
+        approved: args.show_unchanged,
         ..View::new(context.output.masks_out(readers), context.output.width())
     };
-    let format = match args.format {
+    Ok(render::plan(&made.plan, format(args.format), view, out)?)
+}
+
+fn format(format: PlanFormat) -> Format {
+    match format {
         PlanFormat::Text => Format::Text,
         PlanFormat::Json => Format::Json,
         PlanFormat::Markdown => Format::Markdown,
         PlanFormat::Html => Format::Html,
         PlanFormat::Github => Format::Github,
-    };
-    if format == Format::Text {
-        context.output.report(&report);
     }
-    render::plan(&plan, format, view, &mut context.output.out())?;
+}
+
+pub(super) fn run(context: &Context, args: &PlanArgs) -> Result<u8, Failure> {
+    // The state is closed by now: other commands need not wait until the plan is read.
+    let made = make(context, args, safety::Agreed::Unreviewed)?;
+    let format = format(args.format);
+    if format == Format::Text {
+        context.output.report(&made.report);
+    }
+    write(context, &made, args, &mut context.output.out())?;
+    let Made { plan, report: _, refusals, other_api, intents: _, state, unverified } = made;
 
     if let Some(failure) = &other_api {
         context.output.warning(&format!("apply will refuse: {failure}"));
@@ -89,6 +127,11 @@ pub(super) fn run(context: &Context, args: &PlanArgs) -> Result<u8, Failure> {
     let applies = others.is_empty() && other_api.is_none();
     let held = |change: &&Change| change.action() == Action::Unknown;
     let undecided = plan.changes.iter().filter(held).count();
+    let asks_nothing = plan.upcoming.is_empty() && plan.withdrawn.is_empty();
+    let all_approved = asks_nothing
+        && plan.protect.is_empty()
+        && plan.summary.approved == plan.changes.len() as u64
+        && matches!(&args.selection, SelectionArgs { target, destroy: false, at: None, .. } if target.is_empty());
     if let Some(path) = &args.out {
         save(path, &plan)?;
         if applies {
@@ -99,16 +142,18 @@ pub(super) fn run(context: &Context, args: &PlanArgs) -> Result<u8, Failure> {
             context.output.note(
                 "this is what apply would do for real; add --sandbox to plan against what was applied in the sandbox",
             );
-        } else if plan.summary.unknown > 0 && undecided == plan.changes.len() {
+        } else if plan.summary.unknown > 0 && undecided == plan.changes.len() && asks_nothing {
             let resolve = context.command("state resolve");
             context.output.hint(&format!("see what needs a decision: {resolve}"));
+        } else if !plan.is_empty() && applies && all_approved {
+            // What somebody has agreed to needs no answer.
+            context.output.hint(&context.command("apply").flag("--resume").to_string());
         } else if !plan.is_empty() && applies {
             let apply =
                 context.command("apply").selecting(&args.selection, context.output.masks_err());
             context.output.hint(&apply.to_string());
         }
     }
-    let unverified = refreshed.is_some_and(|found| !found.failed.is_empty());
     Ok(match (unverified, args.detailed_exitcode && !plan.is_empty()) {
         (true, _) => status::FAILED,
         (false, true) => status::CHANGES,

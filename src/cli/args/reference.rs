@@ -80,6 +80,7 @@ pub(crate) const EXAMPLES: [(&str, &[&str]); 34] = [
         ],
     ),
     ("apply", &["pushsync apply", "pushsync apply --yes --max-duration 50m"]),
+    ("ci", &["pushsync ci plan"]),
     ("refresh", &["pushsync refresh --max-requests 50"]),
     ("import", &["pushsync import welcome@kZMvWhf8npAu3H6qd57w2Hv6nh6rnxvg AXCR3k9bpSY7bpuh7"]),
     ("state", &["pushsync state list", "pushsync state history welcome"]),
