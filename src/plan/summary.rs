@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use super::{Action, Change, ReviewStatus};
+use super::{Action, Change};
 
 /// Counts of a plan.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,7 +41,7 @@ impl Summary {
         let mut summary = Self { unchanged, ..Self::default() };
         for change in changes {
             *summary.slot(change.action()) += 1;
-            summary.approved += u64::from(change.review == ReviewStatus::Approved);
+            summary.approved += u64::from(change.waits());
             summary.requests += change.requests();
         }
         summary
