@@ -3,6 +3,7 @@
 #![expect(clippy::expect_used, clippy::panic, reason = "helpers of tests fail like tests")]
 
 mod state {
+    mod approvals;
     mod backup;
     mod conformance;
     mod damage;

@@ -48,9 +48,10 @@ const ALWAYS: [&str; 36] = [
 ];
 
 /// Those of GitLab.
-const OF_GITLAB: [&str; 12] = [
+const OF_GITLAB: [&str; 13] = [
     "CI_API_V4_URL",
     "CI_COMMIT_BRANCH",
+    "CI_COMMIT_REF_PROTECTED",
     "CI_COMMIT_SHA",
     "CI_DEFAULT_BRANCH",
     "CI_JOB_URL",

@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::{
     Forge, Http, Inputs, Job, JobCommand, Log, Refusal, Reporter, Server, Variables,
     github::{self, GitHub, GitHubReporter},
+    gitlab::{self, GitLab, GitLabReporter},
 };
 
 /// A forge.
@@ -79,7 +80,15 @@ impl Host {
     ) -> Result<Job, Refusal> {
         match self {
             Self::GitHub => github::job(command, variables, event, inputs, has_key),
-            Self::GitLab => Err(Refusal::new("GitLab is not here yet", "Use GitHub.")),
+            Self::GitLab => gitlab::job(command, variables, inputs, has_key),
+        }
+    }
+
+    /// What people should know of a job that may run: a title of ours, and a text.
+    pub fn warning(self, variables: Variables<'_>, job: &Job) -> Option<(&'static str, String)> {
+        match self {
+            Self::GitHub => None,
+            Self::GitLab => gitlab::warning(variables, job),
         }
     }
 
@@ -104,7 +113,13 @@ impl Host {
                 let http = Http::new(Server { url, header, scheme, token, pause, clock })?;
                 Ok(Box::new(GitHub::new(http, variables, job)?))
             }
-            Self::GitLab => Err(Refusal::new("GitLab is not here yet", "Use GitHub.")),
+            Self::GitLab => {
+                let url = variables.get("CI_API_V4_URL");
+                let url = url.unwrap_or_else(|| "https://gitlab.com/api/v4".to_owned());
+                let (header, scheme) = ("private-token", "");
+                let http = Http::new(Server { url, header, scheme, token, pause, clock })?;
+                Ok(Box::new(GitLab::new(http, variables, job)?))
+            }
         }
     }
 
@@ -116,7 +131,8 @@ impl Host {
         random: &'a dyn Fn() -> String,
     ) -> Box<dyn Reporter + 'a> {
         match self {
-            Self::GitHub | Self::GitLab => Box::new(GitHubReporter::new(variables, log, random)),
+            Self::GitHub => Box::new(GitHubReporter::new(variables, log, random)),
+            Self::GitLab => Box::new(GitLabReporter::new(log)),
         }
     }
 }

@@ -49,6 +49,8 @@ pub struct Http {
     client: reqwest::Client,
     base: Url,
     token: (HeaderName, HeaderValue),
+    /// The token alone: no error shows it, whatever is answered.
+    secret: SecretString,
     pause: Duration,
     clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
 }
@@ -97,8 +99,8 @@ impl Http {
                     why.unwrap_or_else(|| error.to_string()),
                 )
             })?;
-        let token = (HeaderName::from_static(header), value);
-        Ok(Self { client, base, token, pause, clock })
+        let header = (HeaderName::from_static(header), value);
+        Ok(Self { client, base, token: header, secret: token, pause, clock })
     }
 
     /// Reads an object.
@@ -117,13 +119,13 @@ impl Http {
         url.set_query(Some(query));
         let mut all = Vec::new();
         for _ in 0..MOST_PAGES {
-            let answer = self.send(Method::GET, url, None).await?;
+            let answer = self.send(Method::GET, url.clone(), None).await?;
             all.extend(decoded::<Vec<T>>(&answer.body)?);
-            let Some(next) = next_page(&answer.headers) else { return Ok(all) };
-            url = Url::parse(&next)
-                .ok()
-                .filter(|url| self.is_here(url))
-                .ok_or_else(|| ForgeError::new(None, "the next page would be on another server"))?;
+            let Some(next) = next_page(&url, &answer.headers) else { return Ok(all) };
+            if !self.is_here(&next) {
+                return Err(ForgeError::new(None, "the next page would be on another server"));
+            }
+            url = next;
         }
         Err(ForgeError::new(None, &format!("there are more than {MOST_PAGES} pages")))
     }
@@ -214,7 +216,9 @@ impl Http {
             let json = HeaderValue::from_static("application/json");
             request = request.header(reqwest::header::CONTENT_TYPE, json).body(body);
         }
-        let broken = |error: &reqwest::Error| ForgeError::new(None, &network::http_causes(error));
+        let broken = |error: &reqwest::Error| {
+            ForgeError::new(None, &self.hidden(&network::http_causes(error)))
+        };
         let response = request.send().await.map_err(|error| (broken(&error), HeaderMap::new()))?;
         let (status, headers) = (response.status(), response.headers().clone());
         let body = match whole(response).await {
@@ -224,7 +228,16 @@ impl Http {
         if status.is_success() {
             return Ok(Success { headers, body });
         }
-        Err((ForgeError::new(Some(status.as_u16()), &said(status, &body)), headers))
+        let said = self.hidden(&said(status, &body));
+        Err((ForgeError::new(Some(status.as_u16()), &said), headers))
+    }
+
+    /// A text of others without the token.
+    fn hidden(&self, text: &str) -> String {
+        match self.secret.expose_secret() {
+            "" => text.to_owned(),
+            secret => text.replace(secret, "***"),
+        }
     }
 
     /// How long to wait before a request is sent again; none if that is too long.
@@ -237,7 +250,7 @@ impl Http {
                     let now = u64::try_from((self.clock)().as_second()).unwrap_or(0);
                     Duration::from_secs(reset.saturating_sub(now) + 1)
                 }
-                None => self.pause * (1 << (tries - 1)),
+                None => self.pause.saturating_mul(1 << (tries - 1)),
             },
         };
         (asked <= MOST_PATIENCE).then_some(asked)
@@ -253,16 +266,25 @@ fn has_none_left(headers: &HeaderMap) -> bool {
     headers.get("x-ratelimit-remaining").is_some_and(|left| left.as_bytes() == b"0")
 }
 
-/// The URL of the next page.
-fn next_page(headers: &HeaderMap) -> Option<String> {
+/// The URL of the next page: that of a link, or the same with the number that GitLab says. A link that cannot be read
+/// is one to nowhere.
+fn next_page(url: &Url, headers: &HeaderMap) -> Option<Url> {
     let values = headers.get_all(LINK).into_iter().filter_map(|value| value.to_str().ok());
-    let links = values.flat_map(|value| value.split(','));
-    links
-        .filter_map(|link| link.trim().strip_prefix('<')?.split_once('>'))
-        .find(|(_, parameters)| {
-            parameters.split(';').any(|one| matches!(one.trim(), "rel=\"next\"" | "rel=next"))
-        })
-        .map(|(url, _)| url.to_owned())
+    let mut links =
+        values.flat_map(|value| value.split('<').skip(1)).filter_map(|link| link.split_once('>'));
+    let is_next =
+        |parameter: &str| matches!(parameter.trim_matches([' ', ',']), "rel=\"next\"" | "rel=next");
+    if let Some((next, _)) = links.find(|(_, parameters)| parameters.split(';').any(is_next)) {
+        return url.join(next).or_else(|_| Url::parse("data:,")).ok();
+    }
+    let page = headers.get("x-next-page")?.to_str().ok()?;
+    if page.is_empty() || !page.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let mut next = url.clone();
+    let others: Vec<_> = url.query_pairs().filter(|(name, _)| name != "page").collect();
+    next.query_pairs_mut().clear().extend_pairs(others).append_pair("page", page);
+    Some(next)
 }
 
 /// Reads the body of an answer, unless it is longer than any.

@@ -7,6 +7,7 @@ pub mod clean_environment;
 pub mod comment;
 mod forge;
 pub mod github;
+pub mod gitlab;
 mod host;
 mod http;
 mod inputs;

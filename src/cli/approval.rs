@@ -173,8 +173,10 @@ fn in_words(differences: &Differences) -> Vec<String> {
         ));
     }
     for key in missing {
-        lines
-            .push(format!("missing: {key}: it was reviewed, and this plan asks for nothing of it"));
+        lines.push(format!(
+            "missing: {key}: it was reviewed, and this plan asks for nothing of it: it is approved or done already, or \
+             says what it said before"
+        ));
     }
     match missing_without_name {
         0 => {}

@@ -5,10 +5,16 @@ use std::{env, ffi::OsString, fs, sync::Arc};
 use crate::{apply::Clock, state::LockHolder};
 use jiff::{Timestamp, tz::TimeZone};
 
-/// The time.
+/// The time. In debug builds, `PUSHSYNC_CLOCK_AHEAD` sets the clock ahead by this number of seconds: for tests of
+/// windows.
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
 pub(super) fn now() -> Timestamp {
-    Timestamp::now()
+    let now = Timestamp::now();
+    #[cfg(debug_assertions)]
+    if let Some(ahead) = variable("PUSHSYNC_CLOCK_AHEAD").and_then(|ahead| ahead.parse().ok()) {
+        return now + jiff::SignedDuration::from_secs(ahead);
+    }
+    now
 }
 
 /// The time zone of this machine, or of `TZ`.

@@ -95,6 +95,11 @@ impl Output {
         streams::stdout(self.color)
     }
 
+    /// Stdout, with all control characters that are written to it: for a log that has some of ours.
+    pub(super) fn raw_out(&self) -> Stdout {
+        streams::stdout(ColorChoice::AlwaysAnsi)
+    }
+
     /// Stderr, for diagnostics and progress.
     pub(super) fn err(&self) -> Stderr {
         streams::stderr(self.color)

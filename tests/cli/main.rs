@@ -39,6 +39,7 @@ mod refusals;
 mod resolve;
 mod reviewed;
 mod rewriting;
+mod rollout;
 mod safety;
 mod secret_state;
 mod secrets;

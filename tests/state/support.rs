@@ -108,6 +108,26 @@ pub(crate) fn approval(name: &str, text: &str, window: Window) -> Approval {
     Approval { address, target: Target::present(kind, &content, window), run: 1, opened: false }
 }
 
+/// Approvals of one message for visitors with ids of 32 letters and digits, or of 64 hexadecimal digits, each with
+/// a text of its own; in address order.
+pub(crate) fn approvals_of_many(count: usize, digits: usize) -> Vec<Approval> {
+    const SIGNS: &[u8; 62] = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    let id = |n: usize| {
+        let hash = blake3::hash(&n.to_le_bytes());
+        let sign = |byte: &u8| char::from(SIGNS[usize::from(*byte) % SIGNS.len()]);
+        let id: String = match digits {
+            32 => hash.as_bytes().iter().map(sign).collect(),
+            _ => hash.to_hex().to_string(),
+        };
+        assert_eq!(id.len(), digits);
+        id
+    };
+    let of = |n| approval(&format!("dark-mode-launch@{}", id(n)), &format!("Hi {n}!"), until(60));
+    let mut approvals: Vec<_> = (0..count).map(of).collect();
+    approvals.sort_by(|one, other| one.address.cmp(&other.address));
+    approvals
+}
+
 pub(crate) fn approve(approval: &Approval) -> Write {
     Write::Approve(Box::new(approval.clone()))
 }

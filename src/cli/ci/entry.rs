@@ -43,7 +43,11 @@ pub(in crate::cli) fn run(
     };
     let out = output.clone();
     let log = move |text: &str| {
-        let mut out = out.out();
+        let mut out = match host {
+            Host::GitHub => out.out(),
+            // Its sections begin and end with control characters.
+            Host::GitLab => out.raw_out(),
+        };
         // A log that nobody reads any more changes nothing of what the job does.
         _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
     };
@@ -99,6 +103,9 @@ fn begin(
     reporter: &dyn Reporter,
 ) -> Result<Result<u8, Failure>, Refusal> {
     let (job, inputs) = job(host, variables, args, false)?;
+    if let Some((title, text)) = host.warning(variables, &job) {
+        reporter.warning(title, &text);
+    }
     let global = with_inputs(global, &inputs);
     let forge = match token()? {
         Some(token) => {

@@ -9,6 +9,7 @@ use std::{ops::Bound, path::Path};
 use crate::state::{OpenOptions, StateError, kv::Kv as _, private_file};
 
 use super::{
+    approvals_file,
     blocks::Blocks,
     checksums,
     database::Database,
@@ -52,6 +53,7 @@ pub(super) fn rewrite(
         let new = Database::open(fresh, location)?;
         let _call = new.call();
         copy(current, &new, fresh, location)?;
+        copy_approvals(files, fresh)?;
         new.flush().map_err(|error| new.error(&error, location, fresh))?;
     }
     let _free = released(fresh)?;
@@ -84,6 +86,20 @@ pub(super) fn rewrite(
     checksums::put(folder, files, None, None)?;
     remove_folder(old)?;
     Ok(Compacted { before, after: size(files)? })
+}
+
+/// The files of approvals, which have no unused bytes.
+fn copy_approvals(from: &Path, to: &Path) -> Result<(), StateError> {
+    for entry in from.read_dir().map_err(StateError::io("read", from))? {
+        let path = entry.map_err(StateError::io("read", from))?.path();
+        if approvals_file::is_one(&path)
+            && let Some(name) = path.file_name()
+            && let Some(bytes) = private_file::read_if_any(&path)?
+        {
+            private_file::replace(&to.join(name), &bytes)?;
+        }
+    }
+    Ok(())
 }
 
 /// All environments.

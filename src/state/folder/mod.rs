@@ -5,7 +5,7 @@
 //!
 //! | name | content |
 //! |---|---|
-//! | `sled/` | sled's own files, and nothing else |
+//! | `sled/` | sled's own files, and a file of approvals for each environment that has some |
 //! | `pushsync.json` | the format, and the environments that have a state here |
 //! | `pushsync.heads` | the number of the last commit of each environment |
 //! | `pushsync.log` | the commits that sled does not have yet, if there are any |
@@ -16,6 +16,7 @@
 //! Other files may lie beside them (a README, a `.gitignore`, the sandbox's journal, backups):
 //! they are not looked at.
 
+mod approvals_file;
 mod block;
 mod blocks;
 #[cfg(test)]

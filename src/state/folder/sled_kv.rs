@@ -25,7 +25,7 @@ use crate::state::{
     private_file,
 };
 
-use super::{blocks::Blocks, database::Database};
+use super::{approvals_file::ApprovalsFile, blocks::Blocks, database::Database};
 
 /// How many entries are written at once. Of the sizes that were tried, this makes the smallest files for
 /// 100,000 and for a million deliveries.
@@ -41,6 +41,7 @@ const LONGEST_RELEASE: Duration = Duration::from_secs(10);
 pub(super) struct SledKv {
     // Before the database: they are dropped first.
     blocks: Blocks,
+    approvals: ApprovalsFile,
     database: Database,
     file: File,
     folder: PathBuf,
@@ -104,7 +105,14 @@ impl SledKv {
             .write(true)
             .open(&path)
             .map_err(StateError::io("open", &path))?;
-        Ok(Self { blocks, database, file, folder: folder.into(), location: location.to_owned() })
+        Ok(Self {
+            blocks,
+            approvals: ApprovalsFile::new(folder, environment, location),
+            database,
+            file,
+            folder: folder.into(),
+            location: location.to_owned(),
+        })
     }
 
     /// All environments.
@@ -155,6 +163,9 @@ impl SledKv {
 
 impl Kv for SledKv {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StateError> {
+        if ApprovalsFile::holds(key) {
+            return self.approvals.get(key);
+        }
         let _call = self.database.call();
         self.blocks.get(key)
     }
@@ -166,17 +177,31 @@ impl Kv for SledKv {
         backwards: bool,
         visit: &mut Visit<'_>,
     ) -> Result<(), StateError> {
-        let _call = self.database.call();
-        self.blocks.walk(&from, &to, backwards, visit)
+        // Their table is before all others.
+        if !backwards && !self.approvals.walk(&from, &to, false, visit)? {
+            return Ok(());
+        }
+        let mut goes_on = true;
+        {
+            let _call = self.database.call();
+            self.blocks.walk(&from, &to, backwards, &mut |key, value| {
+                goes_on = visit(key, value)?;
+                Ok(goes_on)
+            })?;
+        }
+        if backwards && goes_on {
+            self.approvals.walk(&from, &to, true, visit)?;
+        }
+        Ok(())
     }
 
     /// In portions, and so not at once: the header comes last, and says whether all of it is there.
     fn write(&mut self, changes: &Changes) -> Result<(), StateError> {
-        let entries: Vec<_> = changes
-            .iter()
+        let all = changes.iter().map(|(key, value)| (key.as_slice(), value.as_deref()));
+        let (approvals, entries): (Vec<_>, Vec<_>) = all
             .filter(|(key, _)| *key != keys::HEADER)
-            .map(|(key, value)| (key.as_slice(), value.as_deref()))
-            .collect();
+            .partition(|(key, _)| ApprovalsFile::holds(key));
+        self.approvals.write(approvals.into_iter())?;
         let mut rest = entries.as_slice();
         while !rest.is_empty() {
             let written = {
