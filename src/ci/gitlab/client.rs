@@ -133,7 +133,7 @@ impl Forge for GitLab {
         Box::pin(async move {
             let (project, request) = (self.project.to_string(), request.to_string());
             let path = ["projects", &project, "merge_requests", &request, "notes"];
-            let body = json!({ "body": body });
+            let body = json!({ "body": without_quick_actions(body) });
             let _: IgnoredAny = self.http.write(Method::POST, &path, &body).await?;
             Ok(None)
         })
@@ -144,7 +144,7 @@ impl Forge for GitLab {
             let (project, request) = (self.project.to_string(), request.to_string());
             let id = id.to_string();
             let path = ["projects", &project, "merge_requests", &request, "notes", &id];
-            let body = json!({ "body": body });
+            let body = json!({ "body": without_quick_actions(body) });
             self.http.write(Method::PUT, &path, &body).await.map(|_: IgnoredAny| ())
         })
     }
@@ -158,4 +158,14 @@ impl Forge for GitLab {
                 .await
         })
     }
+}
+
+/// A text in which no line begins with a slash. GitLab carries out such a line (`/merge`, `/close`) in the name of the
+/// token's user, and it takes a line of ``` for the end of any block of code, so words of others in a longer block could
+/// be one.
+fn without_quick_actions(text: &str) -> String {
+    let lines = text.split_inclusive('\n');
+    lines
+        .map(|line| if line.starts_with('/') { format!(" {line}") } else { line.to_owned() })
+        .collect()
 }

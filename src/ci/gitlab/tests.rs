@@ -281,6 +281,20 @@ async fn notes_are_made_changed_and_deleted() {
 }
 
 #[tokio::test]
+async fn no_line_of_a_note_is_a_command_to_gitlab() {
+    let (server, all, _) = notes(vec![], 0).await;
+    let client = client(&server);
+    let text = "/close\n````text\n```\n/merge\r\n/approve\n a/b\n````\n/";
+    client.create_comment(7, text).await.expect("written");
+    let id = all.lock().expect("not poisoned")[0]["id"].as_u64().expect("a number");
+    let written = || all.lock().expect("not poisoned")[0]["body"].as_str().map(str::to_owned);
+    let safe = " /close\n````text\n```\n /merge\r\n /approve\n a/b\n````\n /";
+    assert_eq!(written().as_deref(), Some(safe));
+    client.update_comment(7, id, "/reopen").await.expect("written");
+    assert_eq!(written().as_deref(), Some(" /reopen"));
+}
+
+#[tokio::test]
 async fn a_request_is_repeated_where_that_does_no_harm() {
     let soon = || vec![("retry-after", "0".to_owned())];
     // The status, its headers, and how often a read, a new note and a changed note are sent.
