@@ -298,6 +298,7 @@ fn what_differs_from_the_review_or_has_none_is_refused() {
     let (repository, lab) = (Repository::new(&note("one")), Lab::start());
     let (status, said) = lab.deploy(&repository, "apply", &[]);
     assert!(status == 1 && said.contains("no merged request"), "{said}");
+    assert!(said.contains("run this with PUSHSYNC_CI_FRESH=true"), "{said}");
     assert_eq!(lab.plan(&repository).0, 0);
     repository.commit(&note("two"));
     lab.merge(&repository);
