@@ -97,7 +97,9 @@ fn carry_out(
         Ok::<_, Failure>(applied)
     });
     match applied {
-        Ok(applied) if args.resume && did_nothing(&applied) => nothing_to_do(session),
+        Ok(applied) if args.resume && did_nothing(&applied) && before.is_as_it_was(session) => {
+            nothing_to_do(session)
+        }
         Ok(applied) => tell::ended(session, &before, &applied, request),
         Err(failure) => failed(session, &failure, request),
     }
@@ -111,7 +113,7 @@ fn did_nothing(applied: &Applied) -> bool {
 
 fn nothing_to_do(session: &Session<'_>) -> Result<u8, Failure> {
     let kit = session.kit;
-    kit.reporter.notice("pushsync: nothing to do", "Nothing that is approved is due.");
+    kit.reporter.notice("pushsync: nothing to resume", "Nothing that is approved is due.");
     let markdown = format!("{}Nothing that is approved is due.\n", kit.heading(""));
     kit.reporter.output("status", "0");
     session.tell(Kind::Rollout, None, Only::Update, &markdown)?;
