@@ -1,7 +1,7 @@
 use std::{fs::File, io::Write, path::Path};
 
 use super::{
-    args::{Bounds, PlanArgs, PlanFormat},
+    args::{Bounds, PlanArgs, PlanFormat, SelectionArgs},
     context::Context,
     failure::{Failure, status},
     masking::Readers,
@@ -83,6 +83,7 @@ pub(super) fn write(
         refusals: &made.refusals,
         folder: &folder,
         commands: &commands,
+        approved: args.show_unchanged,
         ..View::new(context.output.masks_out(readers), context.output.width())
     };
     Ok(render::plan(&made.plan, format(args.format), view, out)?)
@@ -126,6 +127,11 @@ pub(super) fn run(context: &Context, args: &PlanArgs) -> Result<u8, Failure> {
     let applies = others.is_empty() && other_api.is_none();
     let held = |change: &&Change| change.action() == Action::Unknown;
     let undecided = plan.changes.iter().filter(held).count();
+    let asks_nothing = plan.upcoming.is_empty() && plan.withdrawn.is_empty();
+    let all_approved = asks_nothing
+        && plan.protect.is_empty()
+        && plan.summary.approved == plan.changes.len() as u64
+        && matches!(&args.selection, SelectionArgs { target, destroy: false, at: None, .. } if target.is_empty());
     if let Some(path) = &args.out {
         save(path, &plan)?;
         if applies {
@@ -136,9 +142,12 @@ pub(super) fn run(context: &Context, args: &PlanArgs) -> Result<u8, Failure> {
             context.output.note(
                 "this is what apply would do for real; add --sandbox to plan against what was applied in the sandbox",
             );
-        } else if plan.summary.unknown > 0 && undecided == plan.changes.len() {
+        } else if plan.summary.unknown > 0 && undecided == plan.changes.len() && asks_nothing {
             let resolve = context.command("state resolve");
             context.output.hint(&format!("see what needs a decision: {resolve}"));
+        } else if !plan.is_empty() && applies && all_approved {
+            // What somebody has agreed to needs no answer.
+            context.output.hint(&context.command("apply").flag("--resume").to_string());
         } else if !plan.is_empty() && applies {
             let apply =
                 context.command("apply").selecting(&args.selection, context.output.masks_err());

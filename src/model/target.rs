@@ -25,6 +25,14 @@ impl Target {
         Self::Present(Presence { content: ContentDigest::of(kind, content), window })
     }
 
+    /// Whether a delivery with it is to have this content.
+    pub fn has(&self, kind: Kind, content: &Content) -> bool {
+        match self {
+            Self::Present(presence) => presence.content == ContentDigest::of(kind, content),
+            Self::Absent | Self::Unmanaged => false,
+        }
+    }
+
     /// The window of a delivery that is to be there.
     pub fn window(&self) -> Option<Window> {
         match self {

@@ -33,7 +33,7 @@ pub use review::{Differences, ParseReviewError, Review};
 pub use review_status::{Later, ReviewStatus, Upcoming, Withdrawn};
 pub use selection::Selection;
 pub use summary::Summary;
-pub use value::{Commit, Plan, ProtectMark, SenderNames, StateRef, Unchanged};
+pub use value::{Commit, Plan, ProtectMark, SenderNames, StateRef, Unchanged, visitors};
 
 /// The JSON Schema of a plan's document.
 pub const SCHEMA: &str = include_str!("../../schemas/plan.json");

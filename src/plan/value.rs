@@ -119,14 +119,18 @@ impl Plan {
         Summary::of(changes.filter(|change| change.review == ReviewStatus::Approved), 0)
     }
 
-    /// How many visitors it concerns.
+    /// How many visitors its changes concern.
     pub fn visitors(&self) -> u64 {
-        let mut visitors: Vec<&str> =
-            self.changes.iter().map(|change| change.address.visitor_str()).collect();
-        visitors.sort_unstable();
-        visitors.dedup();
-        visitors.len() as u64
+        visitors(self.changes.iter())
     }
+}
+
+/// How many visitors these changes concern.
+pub fn visitors<'a>(changes: impl Iterator<Item = &'a Change>) -> u64 {
+    let mut visitors: Vec<&str> = changes.map(|change| change.address.visitor_str()).collect();
+    visitors.sort_unstable();
+    visitors.dedup();
+    visitors.len() as u64
 }
 
 /// A delivery that is as it should be.

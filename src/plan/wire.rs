@@ -246,13 +246,20 @@ pub(crate) fn read(bytes: &[u8]) -> Result<(Plan, String), WireError> {
         senders: saved.senders,
         protect: saved.protect,
         changes,
-        upcoming: saved.upcoming.into_iter().map(Upcoming::from).collect(),
+        upcoming: saved
+            .upcoming
+            .into_iter()
+            .map(WireUpcoming::decode)
+            .collect::<Result<Vec<Upcoming>, _>>()?,
         later: saved.later,
         withdrawn: saved.withdrawn,
         finished: saved.finished,
         unchanged: saved.unchanged,
         diagnostics: Vec::new(),
     };
+    if plan.summary != Summary::of(&plan.changes, plan.summary.unchanged) {
+        return Err(WireError::Altered);
+    }
     Ok((plan, saved.digest))
 }
 
@@ -270,7 +277,7 @@ fn digest(plan: &Plan) -> Result<String, serde_json::Error> {
         &plan.protect,
         WireChanges(&plan.changes),
         plan.upcoming.iter().map(WireUpcoming::from).collect::<Vec<_>>(),
-        (&plan.withdrawn, &plan.finished),
+        (&plan.later, &plan.withdrawn, &plan.finished),
     );
     let mut out = BufWriter::with_capacity(64 << 10, &mut hasher);
     serde_json::to_writer(&mut out, &decisive)?;

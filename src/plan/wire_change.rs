@@ -174,7 +174,8 @@ impl WireChange {
             request_id,
         } = self;
         let review = match (approved, covered) {
-            (true, _) => ReviewStatus::Approved,
+            (true, true) => return Err(WireError::Altered),
+            (true, false) => ReviewStatus::Approved,
             (false, true) => ReviewStatus::Covered,
             (false, false) => ReviewStatus::ToReview,
         };
@@ -217,7 +218,28 @@ impl WireChange {
                 Operation::Unknown { sent: after?, at, trouble, request_id }
             }
         };
+        if written(&operation).is_some_and(|content| !target.has(kind, content)) {
+            return Err(WireError::Altered);
+        }
         let source = source.map(WireSource::place);
         Ok(Change { address, kind, reason, priority, protect, target, review, source, operation })
+    }
+}
+
+/// What the message is to be afterwards, if the operation alone says so: that is its target.
+fn written(operation: &Operation) -> Option<&Content> {
+    match operation {
+        Operation::Create { after }
+        | Operation::Update { after, .. }
+        | Operation::Restore { after, .. }
+        | Operation::Reinstate { after, .. }
+        | Operation::Replace { after, .. }
+        | Operation::Resend { after, .. }
+        | Operation::Adopt { after, .. } => Some(after),
+        Operation::FinishReplace { .. }
+        | Operation::Delete { .. }
+        | Operation::Forget { .. }
+        | Operation::Move { .. }
+        | Operation::Unknown { .. } => None,
     }
 }

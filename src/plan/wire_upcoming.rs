@@ -2,8 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Upcoming, wire_change::WireSource};
-use crate::model::{Address, Content, Kind, Target};
+use super::{
+    Upcoming,
+    wire_change::{WireError, WireSource},
+};
+use crate::model::{Address, Content, Kind, Target, Window};
 
 /// An [`Upcoming`], flat.
 #[derive(Serialize, Deserialize)]
@@ -26,10 +29,14 @@ impl From<&Upcoming> for WireUpcoming {
     }
 }
 
-impl From<WireUpcoming> for Upcoming {
-    fn from(wire: WireUpcoming) -> Self {
-        let WireUpcoming { address, kind, opened, source, after, target } = wire;
+impl WireUpcoming {
+    pub(super) fn decode(self) -> Result<Upcoming, WireError> {
+        let Self { address, kind, opened, source, after, target } = self;
+        let is_to_come = |window: Window| !window.is_open();
+        if !target.has(kind, &after) || !target.window().is_some_and(is_to_come) {
+            return Err(WireError::Altered);
+        }
         let source = source.map(WireSource::place);
-        Self { address, kind, content: after, target, opened, source }
+        Ok(Upcoming { address, kind, content: after, target, opened, source })
     }
 }

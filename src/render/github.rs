@@ -6,13 +6,17 @@
 use std::cmp::Reverse;
 
 use super::{
-    groups::{Group, groups, text_lines},
-    humanize, summary,
+    approved::{groups_approved, groups_to_review, waits, withdrawn},
+    groups::{Group, text_lines},
+    humanize,
+    later::{self, LaterMessage, THERE_ALREADY, messages},
+    summary::{self, Part},
     view::View,
 };
 use crate::{
     diagnostics::workflow::{self, Level, Spot},
-    plan::{Action, Change, Plan},
+    model::one_line,
+    plan::{Action, Plan},
 };
 
 /// GitHub's limit for each level; the summary is one of the notices.
@@ -41,7 +45,7 @@ pub(super) fn plan(plan: &Plan, view: View<'_>) -> String {
         let (level, order) = (Level::Error, (0, Reverse(0), 0));
         notes.push(Note { level, order, command: Box::new(command), changes: 0 });
     }
-    for group in groups(&plan.changes) {
+    for group in groups_to_review(plan) {
         let (level, action) = (level(group.action()), group.action());
         notes.push(Note {
             level,
@@ -49,6 +53,27 @@ pub(super) fn plan(plan: &Plan, view: View<'_>) -> String {
             changes: group.len(),
             command: Box::new(move || annotation(&group, level, view)),
         });
+    }
+    for message in messages(plan) {
+        let level = Level::Notice;
+        if message.is_approved() {
+            continue;
+        }
+        notes.push(Note {
+            level,
+            order: (1, Reverse(message.to_review.len()), summary::rank(Action::Create)),
+            changes: message.to_review.len(),
+            command: Box::new(move || later_annotation(&message, level, plan, view)),
+        });
+    }
+    for (title, lines) in [("approved", approved_lines(plan)), ("withdrawn", withdrawn_lines(plan))]
+    {
+        if lines.is_empty() {
+            continue;
+        }
+        let command =
+            Box::new(move || workflow::command(Level::Notice, None, title, &first_lines(&lines)));
+        notes.push(Note { level: Level::Notice, order: (0, Reverse(0), 0), command, changes: 0 });
     }
     for diagnostic in &plan.diagnostics {
         let level = if diagnostic.is_error() { Level::Error } else { Level::Warning };
@@ -90,16 +115,23 @@ fn level(action: Action) -> Level {
 }
 
 fn totals(plan: &Plan, (entries, changes): (u64, u64)) -> String {
-    let mut out = if plan.changes.is_empty() {
+    let mut out = if summary::is_quiet(plan) {
         format!("No changes: {}.", summary::unchanged(plan))
     } else {
-        let counts = Action::ALL.into_iter().filter_map(|action| {
-            let n = plan.summary.count(action);
-            (n > 0).then(|| format!("{} {}", humanize::number(n), summary::verb(action)))
-        });
-        let counts = counts.collect::<Vec<_>>().join(", ");
+        let texts = |parts: Vec<Part>| parts.iter().map(Part::text).collect::<Vec<_>>().join(", ");
         let unchanged = humanize::number(plan.summary.unchanged);
-        format!("{counts}, {unchanged} unchanged.\n{}.", summary::visitors_and_requests(plan))
+        let mut out = match texts(summary::parts_to_review(plan)) {
+            none if none.is_empty() => format!("Nothing to review, {unchanged} unchanged."),
+            counts => format!("{counts}, {unchanged} unchanged."),
+        };
+        let approved = texts(summary::parts_approved(plan));
+        if !approved.is_empty() {
+            out.push_str(&format!("\nApproved: {approved}."));
+        }
+        if !plan.changes.is_empty() {
+            out.push_str(&format!("\n{}.", summary::visitors_and_requests(plan)));
+        }
+        out
     };
     out.push_str(&format!("\n{}.", summary::state(plan)));
     for mark in plan.protect.iter().take(MOST) {
@@ -137,7 +169,7 @@ fn annotation(group: &Group<'_>, level: Level, view: View<'_>) -> String {
         for fact in summary::facts(&variant.changes, view) {
             message.push_str(&format!("\n{fact}"));
         }
-        for line in sample(variant.first) {
+        for line in sample(text_lines(variant.first)) {
             message.push_str(&format!("\n{line}"));
         }
     }
@@ -150,9 +182,64 @@ fn annotation(group: &Group<'_>, level: Level, view: View<'_>) -> String {
     workflow::command(level, spot, &format!("{action} {name}"), &message)
 }
 
+/// What is approved and waits, and the approved windows.
+fn approved_lines(plan: &Plan) -> Vec<String> {
+    let waiting = groups_approved(plan);
+    let waiting = waiting.iter().map(|group| {
+        let (count, end) = waits(group);
+        format!("{count}{}{end}", group.key())
+    });
+    let later = messages(plan).into_iter().filter(LaterMessage::is_approved);
+    let later = later.map(|message| {
+        format!("{}, {}: {}", message.key, message.visitors(), message.in_a_line(plan))
+    });
+    waiting.chain(later).collect()
+}
+
+/// The approvals that end.
+fn withdrawn_lines(plan: &Plan) -> Vec<String> {
+    let lines = withdrawn(plan).into_iter();
+    lines.map(|(count, key, end)| format!("{count}{key}{end}")).collect()
+}
+
+fn first_lines(lines: &[String]) -> String {
+    let mut out = lines[..lines.len().min(MOST)].join("\n");
+    if lines.len() > MOST {
+        let more = (lines.len() - MOST) as u64;
+        out.push_str(&format!("\n… and {}", humanize::count(more, "more line", "more lines")));
+    }
+    out
+}
+
+fn later_annotation(
+    message: &LaterMessage<'_>,
+    level: Level,
+    plan: &Plan,
+    view: View<'_>,
+) -> String {
+    let mut out = format!("{}: {}; {}", message.visitors(), message.when(), message.status());
+    if let Some(takes) = message.takes(plan) {
+        out.push_str(&format!("\n{takes}"));
+    }
+    let (texts, hidden) = message.first_texts(1);
+    if let Some(text) = texts.first() {
+        out.push_str(&format!("\nfrom {}", one_line(&view.sender(&text.first.content.from))));
+        if text.first.opened {
+            out.push_str(&format!("\n{THERE_ALREADY}"));
+        }
+        for line in sample(later::text_lines(text.first)) {
+            out.push_str(&format!("\n{line}"));
+        }
+    }
+    if let Some(hidden) = hidden {
+        out.push_str(&format!("\n… and {hidden}"));
+    }
+    let spot = message.source.map(|place| Spot { folder: view.folder, place });
+    workflow::command(level, spot, &format!("later {}", message.key), &out)
+}
+
 /// The first lines of the texts that a visitor sees.
-fn sample(change: &Change) -> Vec<String> {
-    let mut all = text_lines(change);
+fn sample(mut all: Vec<String>) -> Vec<String> {
     let more = all.len().saturating_sub(MOST_LINES);
     all.truncate(MOST_LINES);
     for line in &mut all {

@@ -41,7 +41,7 @@ pub(super) enum Shown<'a> {
 }
 
 /// The groups of these changes, in the order of their first changes.
-pub(super) fn groups(changes: &[Change]) -> Vec<Group<'_>> {
+pub(super) fn groups<'a>(changes: impl Iterator<Item = &'a Change>) -> Vec<Group<'a>> {
     let mut groups: Vec<Group<'_>> = Vec::new();
     let mut places: HashMap<(&str, Action, Reason, Option<&Place>), usize> = HashMap::new();
     for change in changes {
@@ -94,15 +94,8 @@ impl<'a> Group<'a> {
     pub(super) fn first_variants(&self, most: usize) -> (Vec<Variant<'a>>, Option<String>) {
         let mut variants = self.variants();
         let hidden = variants.split_off(variants.len().min(most));
-        let visitors: usize = hidden.iter().map(|variant| variant.changes.len()).sum();
-        let words = (visitors > 0).then(|| {
-            format!(
-                "{} for {}",
-                humanize::count(hidden.len() as u64, "more text", "more texts"),
-                humanize::count(visitors as u64, "visitor", "visitors")
-            )
-        });
-        (variants, words)
+        let visitors = hidden.iter().map(|variant| variant.changes.len()).sum();
+        (variants, humanize::more_texts(hidden.len(), visitors))
     }
 
     /// The number of bytes of its first `texts` texts.

@@ -13,15 +13,17 @@ use ring::digest::{SHA256, digest};
 use serde::Serialize;
 
 use super::{
+    approved::{self, groups_approved, groups_to_review},
     escape,
-    groups::{Group, Shown, Variant, groups, shown},
+    groups::{Group, Shown, Variant, shown},
     humanize,
+    later::{LaterMessage, LaterText, THERE_ALREADY, messages},
     size_limit::{Entry, LeftOut, Size, least_first},
-    summary,
+    summary::{self, Part},
     view::View,
 };
 use crate::{
-    model::one_line,
+    model::{Address, one_line},
     plan::{Action, Plan},
 };
 
@@ -39,6 +41,9 @@ const FEW: usize = 4;
 const MOST_LISTED: usize = 1_000;
 /// Entries whose texts are longer than this, together, are not compared.
 const MOST_COMPARED: usize = 8 << 20;
+/// How important these entries are, beside those of [`summary::rank`].
+const LATER: u8 = 6;
+const APPROVED: u8 = 10;
 
 pub(super) fn plan(plan: &Plan, view: View<'_>) -> io::Result<String> {
     page(plan, view).map_err(io::Error::other)
@@ -47,40 +52,77 @@ pub(super) fn plan(plan: &Plan, view: View<'_>) -> io::Result<String> {
 fn page(plan: &Plan, view: View<'_>) -> Result<String, Error> {
     let env = environment()?;
     let mut compared = 0;
-    let entries: Vec<Entry> = groups(&plan.changes)
-        .iter()
-        .map(|group| {
-            compared += group.weight(MOST_TEXTS);
-            Ok(Entry {
-                full: match compared <= MOST_COMPARED {
-                    true => Some(article(&env, group, true, view)?),
-                    false => None,
-                },
-                line: article(&env, group, false, view)?,
-                changes: group.len(),
-                rank: summary::rank(group.action()),
-            })
-        })
-        .collect::<Result<_, Error>>()?;
+    let mut fits = |weight: usize| {
+        compared += weight;
+        compared <= MOST_COMPARED
+    };
+    let mut entries: Vec<Entry> = Vec::new();
+    for group in groups_to_review(plan) {
+        let texts = fits(group.weight(MOST_TEXTS));
+        entries.push(Entry {
+            full: texts.then(|| article(&env, &group, MOST_TEXTS, view)).transpose()?,
+            line: article(&env, &group, 0, view)?,
+            changes: group.len(),
+            rank: summary::rank(group.action()),
+        });
+    }
+    let to_review = entries.len();
+    for group in groups_approved(plan) {
+        let texts = fits(group.weight(1));
+        entries.push(Entry {
+            full: texts.then(|| article(&env, &group, 1, view)).transpose()?,
+            line: article(&env, &group, 0, view)?,
+            changes: group.len(),
+            rank: APPROVED,
+        });
+    }
+    let approved = entries.len();
+    for message in messages(plan) {
+        let texts = fits(message.weight(MOST_TEXTS));
+        entries.push(Entry {
+            full: texts.then(|| later(&env, &message, MOST_TEXTS, plan, view)).transpose()?,
+            line: later(&env, &message, 0, plan, view)?,
+            changes: message.to_review.len(),
+            rank: LATER,
+        });
+    }
     let sizes = least_first(&entries, MOST_BYTES, MOST_BYTES / 4 * 3);
     let left_out = LeftOut::of(&entries, &sizes).told();
-    let articles: Vec<_> = entries
-        .into_iter()
-        .zip(sizes)
-        .filter_map(|(entry, size)| match size {
+    let mut sections = [Vec::new(), Vec::new(), Vec::new()];
+    for (n, (entry, size)) in entries.into_iter().zip(sizes).enumerate() {
+        let section = usize::from(n >= to_review) + usize::from(n >= approved);
+        sections[section].extend(match size {
             Size::Full => entry.full,
             Size::Line => Some(entry.line),
             Size::Counted => None,
+        });
+    }
+    let [articles, approved, later] = sections;
+    let parts = summary::parts_to_review(plan);
+    let counts: Vec<_> = parts
+        .iter()
+        .map(|Part { action, count, words }| {
+            let action = action.map(|action| (action.as_str(), action.sign().to_string()));
+            let (action, sign) = action.unwrap_or_default();
+            (action, sign, humanize::number(*count), *words)
         })
         .collect();
-    let counts: Vec<_> = Action::ALL
-        .into_iter()
-        .map(|action| (action, plan.summary.count(action)))
-        .filter(|(_, count)| *count > 0)
-        .map(|(action, count)| {
-            (action.as_str(), action.sign(), humanize::number(count), summary::verb(action))
-        })
-        .collect();
+    let approved_parts = summary::parts_approved(plan);
+    let actions = |part: &Part| part.action.map(Action::as_str);
+    let mut filtered: Vec<_> = Action::ALL.map(Action::as_str).into();
+    filtered
+        .retain(|name| parts.iter().chain(&approved_parts).any(|part| actions(part) == Some(name)));
+    filtered.extend((!later.is_empty()).then_some("later"));
+    let approved_counts: Vec<_> = approved_parts.iter().map(Part::text).collect();
+    let nothing = match (summary::is_quiet(plan), articles.is_empty()) {
+        (true, _) => Some(format!("No changes: {}", summary::unchanged(plan))),
+        (false, true) if left_out.is_none() => {
+            Some("Nothing to do now that nobody has agreed to yet".to_owned())
+        }
+        (false, _) => None,
+    };
+    let withdrawn = approved::withdrawn(plan);
+    let withdrawn = withdrawn.iter().map(|(count, key, end)| format!("{count}{key}{end}"));
     let refusals = view.refusals.iter().map(|one| format!("{one}; {}", one.help()));
     let protection =
         plan.protect.iter().map(|mark| format!("{} {}", mark.key, summary::protection(mark)));
@@ -96,16 +138,21 @@ fn page(plan: &Plan, view: View<'_>) -> Result<String, Error> {
         as_of => format!("{:.0}", plan.as_of),
         counts,
         unchanged_count => humanize::number(plan.summary.unchanged),
-        requests => summary::visitors_and_requests(plan),
+        approved_counts => approved_counts.join(", "),
+        requests => (!plan.changes.is_empty()).then(|| summary::visitors_and_requests(plan)),
         serial => plan.state.serial,
         state => summary::state(plan),
         refusals => Serde(List::new("note refused", "apply will refuse this plan", refusals)),
         protection => Serde(List::new("note", "Protection", protection)),
         warnings => Serde(List::new("note", "Warnings", plan.diagnostics.iter().map(summary::diagnostic))),
-        nothing => plan.changes.is_empty().then(|| summary::unchanged(plan)),
+        nothing,
+        filtered,
+        withdrawn => Serde(List::new("note", "Withdrawn", withdrawn)),
         mask => view.mask,
         left_out,
         articles,
+        approved,
+        later,
         unchanged => Serde(List::new("note", "Unchanged", unchanged)),
     })
 }
@@ -130,7 +177,9 @@ fn environment() -> Result<Environment<'static>, Error> {
         out.write_str(&safe).map_err(Error::from)
     });
     env.add_template("page.html", include_str!("html/page.html"))?;
+    env.add_template("variants.html", include_str!("html/variants.html"))?;
     env.add_template("article.html", include_str!("html/article.html"))?;
+    env.add_template("later.html", include_str!("html/later.html"))?;
     Ok(env)
 }
 
@@ -168,12 +217,11 @@ fn number_above_zero(n: usize) -> Option<String> {
 fn article(
     env: &Environment<'_>,
     group: &Group<'_>,
-    texts: bool,
+    texts: usize,
     view: View<'_>,
 ) -> Result<String, Error> {
     let first = group.first();
-    let (variants, more) =
-        if texts { group.first_variants(MOST_TEXTS) } else { (Vec::new(), None) };
+    let (variants, more) = if texts > 0 { group.first_variants(texts) } else { (Vec::new(), None) };
     env.get_template("article.html")?.render(context! {
         key => one_line(group.key()),
         action => group.action().as_str(),
@@ -184,6 +232,28 @@ fn article(
         reason => first.reason.explained(),
         source => summary::source(first),
         variants => Serde(shown_variants(group, &variants, view)),
+        more,
+    })
+}
+
+/// A message whose window opens or closes later, with its texts or without.
+fn later(
+    env: &Environment<'_>,
+    message: &LaterMessage<'_>,
+    texts: usize,
+    plan: &Plan,
+    view: View<'_>,
+) -> Result<String, Error> {
+    let (texts, more) = if texts > 0 { message.first_texts(texts) } else { (Vec::new(), None) };
+    let variants: Vec<_> = texts.iter().map(|text| later_variant(text, view)).collect();
+    env.get_template("later.html")?.render(context! {
+        key => message.key,
+        visitors => message.visitors(),
+        when => message.when(),
+        takes => message.takes(plan),
+        status => message.status(),
+        source => message.written(),
+        variants => Serde(variants),
         more,
     })
 }
@@ -201,6 +271,32 @@ struct ShownVariant {
     bubbles: Vec<bubble::Bubble>,
 }
 
+impl ShownVariant {
+    /// Only the visitors.
+    fn to<'a>(addresses: impl ExactSizeIterator<Item = &'a Address>, view: View<'_>) -> Self {
+        let n = addresses.len();
+        let mut visitors =
+            addresses.map(|address| humanize::visitor(&address.visitor(), view.mask));
+        Self {
+            few: visitors.by_ref().take(FEW).collect(),
+            folded: visitors.take(MOST_VISITORS - FEW).collect(),
+            folded_count: number_above_zero(n.saturating_sub(FEW)),
+            unlisted_count: number_above_zero(n.saturating_sub(MOST_VISITORS)),
+            facts: Vec::new(),
+            bubbles: Vec::new(),
+        }
+    }
+}
+
+fn later_variant(text: &LaterText<'_>, view: View<'_>) -> ShownVariant {
+    let facts = text.first.opened.then(|| THERE_ALREADY.to_owned());
+    ShownVariant {
+        facts: facts.into_iter().collect(),
+        bubbles: vec![bubble::later(text.first)],
+        ..ShownVariant::to(text.all.iter().map(|upcoming| &upcoming.address), view)
+    }
+}
+
 fn shown_variants(
     group: &Group<'_>,
     variants: &[Variant<'_>],
@@ -215,15 +311,11 @@ fn shown_variants(
             _ => summary::facts(&variant.changes, view),
         };
         let all: &[_] = if group.len() > 1 { &variant.changes } else { &[] };
-        let mut visitors =
-            all.iter().map(|change| humanize::visitor(&change.address.visitor(), view.mask));
+        let addresses = all.iter().map(|change| &change.address);
         out.push(ShownVariant {
-            few: visitors.by_ref().take(FEW).collect(),
-            folded: visitors.take(MOST_VISITORS - FEW).collect(),
-            folded_count: number_above_zero(all.len().saturating_sub(FEW)),
-            unlisted_count: number_above_zero(all.len().saturating_sub(MOST_VISITORS)),
             facts: if told.as_ref() == Some(&facts) { Vec::new() } else { facts.clone() },
             bubbles: bubble::bubbles(variant.first),
+            ..ShownVariant::to(addresses, view)
         });
         told = Some(facts);
     }

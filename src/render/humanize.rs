@@ -18,6 +18,17 @@ pub fn count(n: u64, one: &str, many: &str) -> String {
     format!("{} {}", number(n), if n == 1 { one } else { many })
 }
 
+/// `2 more texts for 5 visitors`; nothing if there are none.
+pub(super) fn more_texts(texts: usize, visitors: usize) -> Option<String> {
+    (visitors > 0).then(|| {
+        format!(
+            "{} for {}",
+            count(texts as u64, "more text", "more texts"),
+            count(visitors as u64, "visitor", "visitors")
+        )
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;

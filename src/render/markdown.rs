@@ -4,17 +4,19 @@
 //! it is taken for Markdown, a link, a mention or HTML.
 
 use super::{
-    groups::{Group, Variant, groups, text_lines},
+    approved::{self, groups_approved, groups_to_review, waits},
+    groups::{Group, Variant, text_lines},
     humanize,
+    later::{self, LaterMessage, THERE_ALREADY, messages},
     markdown_escape::{code, comment, fence, html},
     size_limit::{Entry, LeftOut, Size, biggest_first},
-    summary,
+    summary::{self, Part},
     view::View,
 };
 use crate::{
     diagnostics::Diagnostic,
-    model::Endpoint,
-    plan::{Action, Plan, Review},
+    model::{Address, Endpoint},
+    plan::{Plan, Review, Upcoming},
 };
 
 /// GitHub's limit for a comment. It counts characters; no text has more of them than bytes.
@@ -28,10 +30,16 @@ const MOST_LISTED: usize = 100;
 /// Entries whose texts are longer than this, together, are not compared: their differences would not fit.
 const MOST_COMPARED: usize = 4 << 20;
 
+/// How important these entries are, beside those of [`summary::rank`].
+const WITHDRAWN: u8 = 5;
+const LATER: u8 = 6;
+const APPROVED: u8 = 10;
+const LATER_APPROVED: u8 = 11;
+
 pub(super) fn plan(plan: &Plan, view: View<'_>) -> String {
     let head = head(plan, view);
     let mut compared = 0;
-    let mut entries: Vec<Entry> = groups(&plan.changes)
+    let mut entries: Vec<Entry> = groups_to_review(plan)
         .iter()
         .map(|group| {
             compared += group.weight(MOST_TEXTS);
@@ -43,6 +51,25 @@ pub(super) fn plan(plan: &Plan, view: View<'_>) -> String {
             }
         })
         .collect();
+    entries.extend(messages(plan).iter().map(|message| {
+        compared += message.weight(MOST_TEXTS);
+        Entry {
+            full: (compared <= MOST_COMPARED).then(|| later(message, plan, view)),
+            line: later_line(message, plan),
+            changes: message.to_review.len(),
+            rank: if message.is_approved() { LATER_APPROVED } else { LATER },
+        }
+    }));
+    entries.extend(groups_approved(plan).iter().map(|group| {
+        let (count, end) = waits(group);
+        let line = format!("- `{}` {count}{}{end}\n", group.action().sign(), code(group.key()));
+        Entry { changes: group.len(), ..Entry::line(line, APPROVED) }
+    }));
+    entries.extend(
+        approved::withdrawn(plan).iter().map(|(count, key, end)| {
+            Entry::line(format!("- {count}{}{end}\n", code(key)), WITHDRAWN)
+        }),
+    );
     entries.extend(plan.protect.iter().map(|mark| {
         let now = summary::protection(mark);
         Entry::line(format!("- {} {now}\n", code(mark.key.as_str())), 1)
@@ -100,22 +127,13 @@ fn head(plan: &Plan, view: View<'_>) -> String {
         Endpoint::At(url) => format!(", at {}", code(&summary::api_url(url))),
     };
     out.push_str(&format!("### pushsync plan for {}{api}\n\n", code(environment)));
-    if plan.changes.is_empty() {
+    if summary::is_quiet(plan) {
         out.push_str(&format!("**No changes:** {}.\n", summary::unchanged(plan)));
     } else {
-        out.push_str("| | action | changes |\n|---|---|--:|\n");
-        for action in Action::ALL {
-            let n = plan.summary.count(action);
-            if n > 0 {
-                let n = humanize::number(n);
-                out.push_str(&format!("| `{}` | {} | {n} |\n", action.sign(), action.as_str()));
-            }
+        out.push_str(&table(plan));
+        if !plan.changes.is_empty() {
+            out.push_str(&format!("\n{}.\n", summary::visitors_and_requests(plan)));
         }
-        out.push_str(&format!(
-            "| | unchanged | {} |\n\n",
-            humanize::number(plan.summary.unchanged)
-        ));
-        out.push_str(&format!("{}.\n", summary::visitors_and_requests(plan)));
     }
     if let Some(commit) = &plan.commit {
         let (short, dirt) = (code(&summary::short(commit)), summary::dirt(commit));
@@ -133,6 +151,31 @@ fn head(plan: &Plan, view: View<'_>) -> String {
         more(view.refusals.len().saturating_sub(MOST_REFUSALS), "- … and {} more\n", &mut out);
     }
     out.push('\n');
+    out
+}
+
+/// The counts: of what is to be reviewed, then of the rest.
+fn table(plan: &Plan) -> String {
+    let mut out = String::new();
+    let parts = summary::parts_to_review(plan);
+    if parts.is_empty() {
+        out.push_str("**Nothing to review:** what is approved goes on.\n\n");
+    }
+    out.push_str("| | action | changes |\n|---|---|--:|\n");
+    for Part { action, count, words } in parts {
+        let (sign, word) = match action {
+            Some(action) => (format!(" `{}`", action.sign()), action.as_str()),
+            None => (String::new(), words),
+        };
+        out.push_str(&format!("|{sign} | {word} | {} |\n", humanize::number(count)));
+    }
+    for (words, count) in
+        [("approved, waiting", plan.summary.approved), ("unchanged", plan.summary.unchanged)]
+    {
+        if count > 0 || words == "unchanged" {
+            out.push_str(&format!("| | {words} | {} |\n", humanize::number(count)));
+        }
+    }
     out
 }
 
@@ -198,7 +241,8 @@ fn full(group: &Group<'_>, view: View<'_>) -> String {
     let mut told = None;
     for variant in &variants {
         if group.len() > 1 {
-            out.push_str(&visitors_of(variant, view));
+            let addresses = variant.changes.iter().map(|change| &change.address);
+            out.push_str(&visitors_of(addresses, view));
         }
         // The facts of the previous variant are not repeated.
         let facts = summary::facts(&variant.changes, view);
@@ -215,16 +259,60 @@ fn full(group: &Group<'_>, view: View<'_>) -> String {
     out
 }
 
-fn visitors_of(variant: &Variant<'_>, view: View<'_>) -> String {
-    let shown: Vec<_> = variant
-        .changes
-        .iter()
+fn visitors_of<'a>(
+    addresses: impl ExactSizeIterator<Item = &'a Address>,
+    view: View<'_>,
+) -> String {
+    let hidden = addresses.len().saturating_sub(MOST_VISITORS);
+    let shown: Vec<_> = addresses
         .take(MOST_VISITORS)
-        .map(|change| code(&humanize::visitor(&change.address.visitor(), view.mask)))
+        .map(|address| code(&humanize::visitor(&address.visitor(), view.mask)))
         .collect();
     let mut out = shown.join(", ");
-    more(variant.changes.len().saturating_sub(MOST_VISITORS), " and {} more", &mut out);
+    more(hidden, " and {} more", &mut out);
     out.push_str("\n\n");
+    out
+}
+
+/// A message whose window opens or closes later, as one line of a list.
+fn later_line(message: &LaterMessage<'_>, plan: &Plan) -> String {
+    let (key, visitors) = (code(message.key), message.visitors());
+    format!("- later {key}, {visitors}: {}\n", message.in_a_line(plan))
+}
+
+/// The same with the texts that nobody has agreed to yet, folded.
+fn later(message: &LaterMessage<'_>, plan: &Plan, view: View<'_>) -> String {
+    if message.to_review.is_empty() {
+        return later_line(message, plan);
+    }
+    let source = message.written().map(|source| format!(" (<code>{}</code>)", html(&source)));
+    let mut out = format!(
+        "<details>\n<summary>later <code>{}</code>, {}: {}; {}{}</summary>\n\n",
+        html(message.key),
+        message.visitors(),
+        message.when(),
+        message.status(),
+        source.unwrap_or_default()
+    );
+    if let Some(takes) = message.takes(plan) {
+        out.push_str(&format!("{}{}.\n\n", takes[..1].to_uppercase(), &takes[1..]));
+    }
+    let (texts, hidden) = message.first_texts(MOST_TEXTS);
+    for text in &texts {
+        let Upcoming { content, opened, .. } = text.first;
+        out.push_str(&visitors_of(text.all.iter().map(|upcoming| &upcoming.address), view));
+        out.push_str(&code(&format!("from {}", view.sender(&content.from))));
+        out.push_str(if *opened { ": " } else { "\n\n" });
+        if *opened {
+            out.push_str(&format!("{THERE_ALREADY}\n\n"));
+        }
+        let lines = later::text_lines(text.first);
+        out.push_str(&fence("diff", &(lines.join("\n") + "\n")));
+    }
+    if let Some(hidden) = hidden {
+        out.push_str(&format!("… and {hidden}\n\n"));
+    }
+    out.push_str("</details>\n");
     out
 }
 

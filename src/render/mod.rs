@@ -3,6 +3,7 @@
 //! Nothing here decides anything. The text has ANSI colours, which the caller's stream drops where they do
 //! not belong.
 
+mod approved;
 mod diff;
 mod escape;
 mod github;
@@ -10,9 +11,11 @@ mod groups;
 mod html;
 pub mod humanize;
 mod json;
+mod later;
 mod lookalikes;
 mod markdown;
 pub mod markdown_escape;
+mod question;
 mod size_limit;
 mod summary;
 mod text;
@@ -23,6 +26,6 @@ mod write;
 #[cfg(test)]
 mod tests;
 
-pub use summary::question;
+pub use question::question;
 pub use view::{Commands, Format, View};
 pub use write::plan;

@@ -1,6 +1,8 @@
 //! The phrases about a plan, or about a change, that all formats share. They are plain text: each format
 //! escapes them.
 
+use std::time::Duration;
+
 use super::{
     humanize,
     lookalikes::revealed,
@@ -9,7 +11,7 @@ use super::{
 use crate::{
     diagnostics::{Diagnostic, Severity},
     model::{BaseUrl, Content, Endpoint, Place, one_line, shell_word},
-    plan::{Action, Change, Commit, Forecast, Operation, Plan, ProtectMark},
+    plan::{self, Action, Change, Commit, Forecast, Operation, Plan, ProtectMark, Summary},
 };
 
 /// The words after a count: `3 to create`.
@@ -28,8 +30,58 @@ pub(super) fn verb(action: Action) -> &'static str {
     }
 }
 
+/// Whether there is nothing to do, and nothing to agree to.
+pub(super) fn is_quiet(plan: &Plan) -> bool {
+    plan.changes.is_empty() && plan.upcoming.is_empty() && plan.withdrawn.is_empty()
+}
+
+/// One count of what is to be reviewed, or of what is approved.
+pub(super) struct Part {
+    /// The action, if it is of one.
+    pub(super) action: Option<Action>,
+    pub(super) count: u64,
+    /// The words after the count.
+    pub(super) words: &'static str,
+}
+
+/// The counts of what is to be reviewed.
+pub(super) fn parts_to_review(plan: &Plan) -> Vec<Part> {
+    let mut parts = parts(&plan.to_review());
+    let mut other = |count: usize, one, many| {
+        if count > 0 {
+            let words = if count == 1 { one } else { many };
+            parts.push(Part { action: None, count: count as u64, words });
+        }
+    };
+    other(plan.upcoming.len(), "for a later window", "for later windows");
+    other(plan.withdrawn.len(), "approval that ends", "approvals that end");
+    parts
+}
+
+/// The counts of what is approved.
+pub(super) fn parts_approved(plan: &Plan) -> Vec<Part> {
+    parts(&plan.approved())
+}
+
+fn parts(summary: &Summary) -> Vec<Part> {
+    let part =
+        |action| Part { action: Some(action), count: summary.count(action), words: verb(action) };
+    Action::ALL.map(part).into_iter().filter(|part| part.count > 0).collect()
+}
+
+impl Part {
+    /// `3 to create`
+    pub(super) fn text(&self) -> String {
+        format!("{} {}", humanize::number(self.count), self.words)
+    }
+}
+
 /// The reason why there are no changes; it ends the sentence `No changes: …`.
 pub(super) fn unchanged(plan: &Plan) -> String {
+    let opens = plan.later.iter().filter_map(|later| later.opens).min();
+    if let (0, Some(opens)) = (plan.summary.unchanged, opens) {
+        return format!("the first window opens {opens}");
+    }
     match (plan.summary.unchanged, plan.selection.is_all()) {
         (0, true) => "the manifest has no deliveries, and so has the state".to_owned(),
         (0, false) => "the targets name no deliveries".to_owned(),
@@ -79,6 +131,14 @@ pub(super) fn requests(plan: &Plan) -> String {
     }
 }
 
+/// The number of requests of a window to come, and how long they take at the budget.
+pub(super) fn requests_later(plan: &Plan, requests: u64, takes: Duration) -> String {
+    let asked = humanize::count(requests, "request", "requests");
+    let (per_hour, about) = (humanize::number(plan.budget.limit), humanize::duration(takes));
+    let whose = if plan.budget.unlimited { "Brevo's " } else { "" };
+    format!("{asked} at {whose}{per_hour} an hour: about {about}")
+}
+
 /// The API, unless it is Brevo's own; it follows the environment.
 pub(super) fn at_api(plan: &Plan) -> Option<String> {
     match &plan.api {
@@ -113,37 +173,12 @@ pub(super) fn state(plan: &Plan) -> String {
 
 /// The number of visitors that the plan concerns.
 pub(super) fn visitors(plan: &Plan) -> String {
-    humanize::count(plan.visitors(), "visitor", "visitors")
+    count_visitors(plan.changes.iter())
 }
 
-/// What a plan would do to whom, in one question: `Apply to production: 30 messages to 30 visitors?`
-pub fn question(plan: &Plan) -> String {
-    let Plan { summary, .. } = plan;
-    let visitors = visitors(plan);
-    let sends = summary.create + summary.resend + summary.replace;
-    let mut parts = Vec::new();
-    if sends > 0 {
-        parts.push(format!("{} to {visitors}", humanize::count(sends, "message", "messages")));
-    }
-    let rest = [
-        (summary.update + summary.restore, "update", "updates"),
-        (summary.delete, "delete", "deletes"),
-        (summary.adopt, "adopted message", "adopted messages"),
-        (summary.r#move, "rename", "renames"),
-        (summary.forget, "forgotten message", "forgotten messages"),
-    ];
-    let rest = rest.into_iter().filter(|(count, ..)| *count > 0);
-    parts.extend(rest.map(|(count, one, many)| humanize::count(count, one, many)));
-    let mut what = match parts.split_last() {
-        None => "no requests".to_owned(),
-        Some((last, [])) => last.clone(),
-        Some((last, others)) => format!("{} and {last}", others.join(", ")),
-    };
-    if sends == 0 && !parts.is_empty() {
-        what.push_str(&format!(" for {visitors}"));
-    }
-    let api = at_api(plan).map(|api| format!(", {api}")).unwrap_or_default();
-    format!("Apply to {}{api}: {what}?", one_line(&plan.environment))
+/// The number of visitors that these changes concern.
+pub(super) fn count_visitors<'a>(changes: impl Iterator<Item = &'a Change>) -> String {
+    humanize::count(plan::visitors(changes), "visitor", "visitors")
 }
 
 /// Twelve digits of a commit, as in the history.
@@ -236,7 +271,7 @@ pub(super) fn source(change: &Change) -> Option<String> {
 }
 
 /// `FILE:LINE`, with only the end of a very long name.
-fn place(place: &Place) -> String {
+pub(super) fn place(place: &Place) -> String {
     const MOST: usize = 200;
     let file = one_line(&place.file);
     let start = file.char_indices().rev().nth(MOST - 1).map_or(0, |(at, _)| at);

@@ -8,14 +8,15 @@ mod lookalikes;
 mod markdown;
 mod markup;
 mod plans;
+mod rollouts;
 mod sizes;
 
-use plans::{address, everything, sized};
+use plans::{address, everything, of, sized};
 
 use super::{Format, View, plan as show, question};
 use crate::{
     model::{BaseUrl, Endpoint},
-    plan::{Plan, Summary},
+    plan::{Change, Plan, Summary},
 };
 
 /// A plan in a format, with visitors masked.
@@ -81,28 +82,21 @@ fn what_came_from_outside_cannot_steer_the_terminal() {
 
 #[test]
 fn the_question_names_environment_api_counts_and_visitors() {
-    let ask = |counts: &dyn Fn(&mut Summary), api: Endpoint| {
-        let mut plan = sized(3);
-        plan.environment = "production".into();
-        plan.api = api;
-        plan.summary = Summary::default();
-        counts(&mut plan.summary);
-        question(&plan)
+    let ask = |changes: Vec<Change>, api: Endpoint| {
+        question(&Plan { environment: "production".into(), api, ..of(changes) })
     };
     let brevo = || Endpoint::At(BaseUrl::brevo());
+    let all = sized(3).changes;
+    let [update, delete, create] = &all[..] else { panic!("three changes") };
+    let twice = vec![create.clone(), Change { address: address("greeting", 9), ..create.clone() }];
+    assert_eq!(ask(twice, brevo()), "Apply to production: 2 messages to 2 visitors?");
     assert_eq!(
-        ask(&|summary| summary.create = 3, brevo()),
-        "Apply to production: 3 messages to 2 visitors?"
-    );
-    let mixed = |summary: &mut Summary| {
-        (summary.create, summary.update, summary.delete) = (1, 1, 1);
-    };
-    assert_eq!(
-        ask(&mixed, Endpoint::Sandbox),
+        ask(all.clone(), Endpoint::Sandbox),
         "Apply to production, in the sandbox: 1 message to 2 visitors, 1 update and 1 delete?"
     );
+    assert_eq!(ask(vec![delete.clone()], brevo()), "Apply to production: 1 delete for 1 visitor?");
     assert_eq!(
-        ask(&|summary| summary.delete = 3, brevo()),
-        "Apply to production: 3 deletes for 2 visitors?"
+        ask(vec![update.clone(), delete.clone()], brevo()),
+        "Apply to production: 1 update and 1 delete for 1 visitor?"
     );
 }

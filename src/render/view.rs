@@ -36,6 +36,8 @@ pub struct View<'a> {
     pub folder: &'a str,
     /// The names of senders, which [`super::plan()`] takes from the plan.
     pub senders: Option<&'a SenderNames>,
+    /// Whether the texts of what is approved are shown, too. Only for [`Format::Text`].
+    pub approved: bool,
     /// The commands that the reader may copy.
     pub commands: &'a Commands,
 }
@@ -69,6 +71,14 @@ impl View<'_> {
 
     /// Without refusals.
     pub fn new(mask: bool, width: usize) -> Self {
-        Self { mask, width, refusals: &[], folder: "", senders: None, commands: &PLAIN }
+        Self {
+            mask,
+            width,
+            refusals: &[],
+            folder: "",
+            senders: None,
+            approved: false,
+            commands: &PLAIN,
+        }
     }
 }

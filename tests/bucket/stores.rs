@@ -33,6 +33,27 @@ fn what_was_committed_is_there_after_closing_and_opening() {
 }
 
 #[test]
+fn an_approval_takes_at_most_64_bytes_of_a_snapshot() {
+    const MANY: usize = 10_000;
+    for (digits, encrypted) in [(32, false), (64, false), (32, true), (64, true)] {
+        let place = server!().place().with(|limits| limits.segments = 1);
+        let key = encrypted.then(|| key("correct horse battery"));
+        let options = || state::OpenOptions { key: key.clone(), ..place.options() };
+        let approvals = approvals_of_many(MANY, digits);
+        let store = state::open(options()).expect("opens");
+        commit(&*store, approvals.iter().map(approve).collect());
+        drop(store);
+        let snapshots = place.names_in("snapshots/").into_iter();
+        let bytes = snapshots.map(|name| place.get(&name).len()).max().expect("a snapshot");
+        let each = bytes as f64 / MANY as f64;
+        println!("{each:.1} bytes for {digits} signs, encrypted: {encrypted}");
+        assert!(each <= 64.0, "{each} bytes for {digits} signs, encrypted: {encrypted}");
+        let store = state::open(options()).expect("opens");
+        assert_eq!(runtime().block_on(store.approvals()).expect("reads"), approvals);
+    }
+}
+
+#[test]
 fn environments_do_not_see_each_other() {
     let place = server!().place();
     let sandbox = || state::OpenOptions { environment: "sandbox:x".into(), ..place.options() };

@@ -33,6 +33,33 @@ fn a_commit_of_a_hundred_intents_is_one_statement_that_reads_and_one_that_writes
 }
 
 #[test]
+fn an_approval_takes_at_most_64_bytes_with_its_row_and_its_index() {
+    const MANY: usize = 10_000;
+    for (digits, encrypted) in [(32, false), (64, false), (32, true), (64, true)] {
+        let database = server!().database();
+        let key = encrypted.then(|| key("correct horse battery"));
+        let options = || OpenOptions { key: key.clone(), ..database.options() };
+        let approvals = approvals_of_many(MANY, digits);
+        let store = state::open(options()).expect("opens");
+        let before = database.statements().len();
+        commit(&*store, approvals.iter().map(approve).collect());
+        assert_eq!(database.statements().len() - before, 1, "nothing is read for the first ones");
+        drop(store);
+        database.admin("VACUUM pushsync_approvals");
+        let answer = database.admin(
+            "SELECT pg_relation_size('pushsync_approvals') + pg_indexes_size('pushsync_approvals') \
+             + coalesce(pg_relation_size(nullif(reltoastrelid, 0)), 0) \
+             FROM pg_class WHERE oid = 'pushsync_approvals'::regclass",
+        );
+        let each = answer.concat().concat().parse::<f64>().expect("a number") / MANY as f64;
+        println!("{each:.1} bytes for {digits} signs, encrypted: {encrypted}");
+        assert!(each <= 64.0, "{each} bytes for {digits} signs, encrypted: {encrypted}");
+        let store = state::open(options()).expect("opens");
+        assert_eq!(runtime().block_on(store.approvals()).expect("reads"), approvals);
+    }
+}
+
+#[test]
 fn a_commit_is_durable_whatever_is_the_default_of_the_database() {
     for (default, used) in [("off", "on"), ("local", "on"), ("remote_apply", "remote_apply")] {
         let database = server!().database();

@@ -83,7 +83,7 @@ fn kept(server: &Server, text: &str) -> String {
 }
 
 /// What a person does: looks into the chat, and tells `state resolve` what is there.
-async fn resolve(scene: &Scene) {
+pub(super) async fn resolve(scene: &Scene) {
     for intent in scene.store.intents().await.expect("readable") {
         let recorded = scene.store.record(&intent.address).await.expect("readable");
         let sent = kept(&scene.server, &intent.content.text);
@@ -158,7 +158,7 @@ fn endings() -> impl Strategy<Value = Ending> {
 }
 
 /// A process: when it ends, all of it ends, also what was about to be committed.
-fn process<T>(work: impl Future<Output = T>) -> T {
+pub(super) fn process<T>(work: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)

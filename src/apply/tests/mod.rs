@@ -4,5 +4,6 @@ mod at_once;
 mod examples;
 mod faults;
 mod outage;
+mod reviews;
 mod rewriting;
 mod server;

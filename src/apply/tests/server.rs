@@ -386,6 +386,8 @@ pub(super) struct Scene {
     pub(super) store: Arc<MemoryStore>,
     pub(super) server: Arc<Server>,
     pub(super) wanted: Vec<(String, String, Sender)>,
+    /// When messages should exist, by their keys; always, if nothing is said.
+    pub(super) windows: BTreeMap<String, Window>,
     pub(super) options: Options,
     pub(super) stopper: Stopper,
     pub(super) log: Arc<Log>,
@@ -403,6 +405,7 @@ impl Scene {
             store: Arc::new(store),
             server,
             wanted: Vec::new(),
+            windows: BTreeMap::new(),
             options: Options {
                 concurrency: NonZeroUsize::MIN,
                 requests_per_hour: 1_000,
@@ -433,17 +436,19 @@ impl Scene {
     }
 
     pub(super) async fn plan(&self) -> Plan {
+        let now = (self.options.clock)();
         let mut wanted: Vec<Delivery> = self
             .wanted
             .iter()
             .map(|(name, text, sender)| {
                 let address = address(name);
+                let window = self.windows.get(address.key_str()).copied().unwrap_or_default();
                 let spec = Spec {
                     key: address.key(),
                     kind: Kind::Pushed,
                     sender: sender.clone(),
                     protect: None,
-                    window: Window::default(),
+                    window,
                     on_missing: OnMissing::Resend,
                     on_unknown: OnUnknown::Hold,
                     priority: 0,
@@ -456,16 +461,13 @@ impl Scene {
         let declared: BTreeMap<Key, Declared> = wanted
             .iter()
             .map(|delivery| {
-                let declared = Declared {
-                    presence: WindowState::Active,
-                    window: Window::default(),
-                    protect: None,
-                };
+                let window = delivery.spec.window;
+                let declared = Declared { presence: window.state(now), window, protect: None };
                 (delivery.spec.key.clone(), declared)
             })
             .collect();
+        wanted.retain(|delivery| !matches!(delivery.spec.window.state(now), WindowState::Over(_)));
         let meta = self.store.meta().await.expect("readable");
-        let now = (self.options.clock)();
         let inputs = Inputs {
             environment: "default".to_owned(),
             api: Endpoint::At(BaseUrl::brevo()),

@@ -42,10 +42,10 @@ pub(crate) struct PlanArgs {
     /// How to show it
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub(crate) format: PlanFormat,
-    /// Exit with 2 if there are changes
+    /// Exit with 2 if there are changes, or approvals to give or to end
     #[arg(long)]
     pub(crate) detailed_exitcode: bool,
-    /// Also list the deliveries that are as they should be
+    /// Also list what is as it should be, and show the texts of what is approved
     #[arg(long)]
     pub(crate) show_unchanged: bool,
 }

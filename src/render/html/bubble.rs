@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::{
     model::{Content, one_line, printable},
-    plan::Change,
+    plan::{Change, Upcoming},
     render::{
         diff::{DiffPart, word_diff},
         groups::{Shown, shown},
@@ -45,6 +45,14 @@ pub(super) fn bubbles(change: &Change) -> Vec<Bubble> {
             vec![bubble("Before", "before", before, old), bubble("After", "after", after, new)]
         }
         Shown::Nothing => Vec::new(),
+    }
+}
+
+/// That of a delivery whose window opens or closes later.
+pub(super) fn later(upcoming: &Upcoming) -> Bubble {
+    match upcoming.opened {
+        true => whole("It is there", "kept", &upcoming.content),
+        false => whole("Later", "after", &upcoming.content),
     }
 }
 

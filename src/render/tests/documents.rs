@@ -4,7 +4,10 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::plans::{address, change, content, everything, of, sized};
+use super::{
+    plans::{address, change, content, everything, of, sized},
+    rollouts::rollout,
+};
 use crate::{
     apply::{self, Failure, Outcome, Problem, Rewritten, Stop},
     brevo::{self, Error, ErrorKind},
@@ -36,6 +39,12 @@ fn rich() -> Plan {
             *remember = true;
         }
     }
+    let rollout = rollout();
+    plan.changes.extend(rollout.changes);
+    plan.upcoming = rollout.upcoming;
+    plan.later = rollout.later;
+    plan.withdrawn = rollout.withdrawn;
+    plan.finished = rollout.finished;
     plan.api = Endpoint::Sandbox;
     plan.destroy = true;
     plan.selection.keys.insert(address("text", 1).key());
@@ -69,7 +78,7 @@ fn outcome() -> Outcome {
         failed: failed.into(),
         unknown: vec![address("lost", 1)],
         remaining: 2,
-        unapproved: 0,
+        unapproved: 1,
         rewritten: Rewritten { messages: 2, first: None },
         requests: 3,
         stopped: Some(Stop::Budget),
@@ -90,7 +99,7 @@ fn fits(schema: &str, documents: &[Value]) {
 
 #[test]
 fn what_plan_and_apply_print_fits_their_schemas() {
-    let plans = [rich(), everything(), of(Vec::new()), sized(3), sized(300)];
+    let plans = [rich(), rollout(), everything(), of(Vec::new()), sized(3), sized(300)];
     fits(plan::SCHEMA, &plans.map(|plan| document(&plan)));
     let ends = [None, Some(Stop::Duration), Some(Stop::Signal), Some(Stop::Fatal)];
     let mut outcomes = vec![outcome()];

@@ -14,10 +14,13 @@ use super::{
 use crate::{
     diagnostics::{Code, Diagnostic, Report, Sources, show::Style},
     model::{
-        Address, Content, Key, Kind, MessageId, Place, Sender, Superseded, VisitorId, is_hostile,
-        one_line, printable,
+        Address, Content, Key, Kind, MessageId, Place, Sender, Superseded, Target, VisitorId,
+        Window, is_hostile, one_line, printable,
     },
-    plan::{Change, Operation, Plan, ProtectMark, Reason, safety::Refusal, wire},
+    plan::{
+        Change, Operation, Plan, ProtectMark, Reason, ReviewStatus, Upcoming, Withdrawn,
+        safety::Refusal, wire,
+    },
 };
 
 const FORMATS: [Format; 5] =
@@ -142,6 +145,32 @@ fn parts(plan: &Plan) -> Vec<Plan> {
     .collect()
 }
 
+/// The same, approved; and all texts once more, for a later window, and with approvals that end.
+fn rollouts(plan: &Plan) -> Vec<Plan> {
+    let window = Window { from: Some(Timestamp::MAX), until: None };
+    let later = |change: &Change| {
+        let content = change.after()?.clone();
+        let target = Target::present(change.kind, &content, window);
+        let (address, source) = (change.address.clone(), change.source.clone());
+        Some(Upcoming { address, kind: change.kind, target, content, opened: false, source })
+    };
+    let all = parts(plan).into_iter().map(|part| {
+        let withdrawn = part.changes.iter().map(|change| &change.address);
+        let withdrawn =
+            withdrawn.map(|address| Withdrawn { address: address.clone(), target: Target::Absent });
+        let mut approved = part.changes.clone();
+        approved.iter_mut().for_each(|change| change.review = ReviewStatus::Approved);
+        Plan {
+            upcoming: part.changes.iter().filter_map(later).collect(),
+            withdrawn: withdrawn.collect(),
+            environment: part.environment,
+            diagnostics: part.diagnostics,
+            ..of(approved)
+        }
+    });
+    all.collect()
+}
+
 fn shown(plan: &Plan, format: Format, mask: bool) -> String {
     let refusals: Vec<_> = plan
         .changes
@@ -165,6 +194,7 @@ fn all(format: Format) -> Vec<String> {
     for mask in [true, false] {
         out.push(shown(&plan, format, mask));
         out.extend(parts(&plan).iter().map(|part| shown(part, format, mask)));
+        out.extend(rollouts(&plan).iter().map(|part| shown(part, format, mask)));
     }
     assert!(out.iter().any(|text| text.contains("PWNED")), "the corpus is not shown at all");
     out
@@ -205,7 +235,7 @@ fn no_format_but_the_one_for_it_gives_commands_to_a_workflow() {
 fn masked_visitors_are_whole_in_no_format_for_people() {
     let plan = plan();
     for format in [Format::Text, Format::Markdown, Format::Html, Format::Github] {
-        for part in parts(&plan) {
+        for part in parts(&plan).into_iter().chain(rollouts(&plan)) {
             let text = shown(&part, format, true);
             for change in &part.changes {
                 let whole = change.address.visitor();

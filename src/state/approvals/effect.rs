@@ -189,18 +189,31 @@ impl Section {
         effect.changes.extend(self.pages.iter().map(|page| (page.clone(), None)));
         let approvals: Vec<Approval> = self.now.into_values().collect();
         let mut begins = self.pages.into_iter().next();
+        let mut before = None;
         for chunk in chunks(&approvals) {
-            let Some(first) = chunk.first() else { continue };
-            let mut key = Table::Approvals.key(first.address.as_str().as_bytes());
+            let (Some(first), Some(last)) = (chunk.first(), chunk.last()) else { continue };
             // A page keeps its key while its first ones go.
-            if let Some(begins) = begins.take().filter(|begins| *begins < key) {
-                key = begins;
-            }
+            let first_key = Table::Approvals.key(first.address.as_str().as_bytes());
+            let kept = begins.take().filter(|begins| *begins <= first_key);
+            let key = kept.unwrap_or_else(|| name_between(before, first));
+            before = Some(last);
             let value = codec::encode_approvals(&key, chunk)?;
             effect.changes.insert(key, Some(value));
         }
         Ok(())
     }
+}
+
+/// The key of a page that begins with `first`, behind `before` on the page before, if there is one: as short as can be,
+/// as a database keeps it in its index too.
+fn name_between(before: Option<&Approval>, first: &Approval) -> Vec<u8> {
+    let address = first.address.as_str();
+    let before = before.map_or("", |before| before.address.as_str());
+    let visitor = first.address.key_str().len() + 1;
+    let ends = address.char_indices().map(|(at, sign)| at + sign.len_utf8());
+    let mut names = ends.filter(|end| *end > visitor).filter_map(|end| address.get(..end));
+    let name = names.find(|name| *name > before).unwrap_or(address);
+    Table::Approvals.key(name.as_bytes())
 }
 
 /// The approvals of each page: pages of about the same size, so that each has room left if one more comes.

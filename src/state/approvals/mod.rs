@@ -2,7 +2,7 @@
 //!
 //! An approval of its own entry would cost about 150 bytes in a store and more in a database, where a row has some
 //! 80 bytes besides its content. So neighbours of one message share a page: a value of at most about
-//! [`packed::MOST`] bytes, which lies under the address with which it began and has the approvals from there up to
+//! [`packed::MOST`] bytes, which lies under the beginning of its first address and has the approvals from there up to
 //! the next page's (the first page of a message has all before it as well).
 //!
 //! A commit reads the pages that its writes are about, changes them, and writes them back: [`effect`] says how.

@@ -5,21 +5,29 @@
 //! | number of notes | LEB128 |
 //! | for each note: the run, which ends of a window follow, those in nanoseconds | LEB128 |
 //! | the form of the visitor ids | one: as they are, as hexadecimal digits, as signs of six bits |
-//! | for each approval: its note and flags; the length of the visitor's id | LEB128 |
-//! | the visitor's id in that form; the digest of the content, if it is not that of the approval before | |
+//! | number of runs of approvals that are alike | LEB128 |
+//! | for each run: its note and flags, the length of the visitors' ids, the number of approvals | LEB128 |
+//! | for each approval: the visitor's id in that form; the digest of the content, if it is not that of the approval before | |
 //!
-//! So an approval of a text of its own takes 46 bytes for an id of 32 letters and digits, and 54 for one of 64
+//! So an approval of a text of its own takes 44 bytes for an id of 32 letters and digits, and 52 for one of 64
 //! hexadecimal digits. The message's key is not in it: a page is stored under an address.
+
+use std::{iter, mem};
 
 use jiff::Timestamp;
 
-use crate::model::{Address, Approval, ContentDigest, Key, Presence, Target, Window, leb128};
+use crate::model::{
+    Address, Approval, ContentDigest, Key, Presence, Target, VisitorId, Window, leb128,
+};
 
-/// About the most bytes of a page. Four of them, with all that a database keeps of a row, fill a page of
-/// PostgreSQL's; larger values would be moved out of the row.
-pub(super) const MOST: usize = 1860;
+/// About the most bytes of the approvals of a page. Four such pages, even encrypted, with all that PostgreSQL keeps of
+/// a row, fill one of its own; a larger value would be moved out of the row.
+pub(super) const MOST: usize = 1840;
 /// The bytes of a page without its approvals, about.
 const REST: usize = 24;
+
+/// The bytes of a run of approvals.
+const RUN: usize = 3;
 
 // The flags of an approval. Above them is the number of its note.
 const KIND: u128 = 0b11;
@@ -120,9 +128,15 @@ impl Note {
 pub(super) fn length(approval: &Approval, before: Option<&Approval>) -> usize {
     let id = approval.address.visitor_str();
     let shortest = [&HEX, &SIX_BITS].into_iter().find(|alphabet| alphabet.has(id));
-    let id = shortest.map_or(id.len(), |alphabet| alphabet.bytes(id.len()));
+    let packed = shortest.map_or(id.len(), |alphabet| alphabet.bytes(id.len()));
     let same = content(approval).is_none_or(|digest| before.and_then(content) == Some(digest));
-    2 + id + if same { 0 } else { ContentDigest::BYTES }
+    let alike = before.is_some_and(|before| {
+        before.address.visitor_str().len() == id.len()
+            && (before.run, before.opened) == (approval.run, approval.opened)
+            && mem::discriminant(&before.target) == mem::discriminant(&approval.target)
+            && before.target.window() == approval.target.window()
+    });
+    packed + if same { 0 } else { ContentDigest::BYTES } + if alike { 0 } else { RUN }
 }
 
 fn content(approval: &Approval) -> Option<ContentDigest> {
@@ -160,31 +174,47 @@ pub(in crate::state) fn pack(approvals: &[Approval], out: &mut Vec<u8>) {
     let fits = |alphabet: &&Alphabet| ids().all(|id| alphabet.has(id));
     let form = FORMS.iter().position(|form| form.as_ref().is_some_and(fits)).unwrap_or(0);
     out.push(u8::try_from(form).unwrap_or(0));
+    let flags = flags_of(approvals, &notes);
+    let alike = |one: &(u128, usize), other: &(u128, usize)| one == other;
+    let each: Vec<_> = flags.into_iter().zip(ids().map(str::len)).collect();
+    let runs: Vec<_> = each.chunk_by(alike).collect();
+    leb128::put(out, runs.len() as u128);
+    for run in runs {
+        let (flags, length) = run.first().copied().unwrap_or_default();
+        leb128::put(out, flags);
+        leb128::put(out, length as u128);
+        leb128::put(out, run.len() as u128);
+    }
+    for (approval, (flags, _)) in approvals.iter().zip(each) {
+        let id = approval.address.visitor_str();
+        match FORMS.get(form).copied().flatten() {
+            Some(alphabet) => alphabet.put(out, id),
+            None => out.extend_from_slice(id.as_bytes()),
+        }
+        if let Some(content) = content(approval).filter(|_| flags & SAME == 0) {
+            out.extend_from_slice(&content.0);
+        }
+    }
+}
+
+/// The note and the flags of each approval.
+fn flags_of(approvals: &[Approval], notes: &[Note]) -> Vec<u128> {
     let mut before = None;
-    for approval in approvals {
+    let flags = |approval: &Approval| {
         // Exhaustive, so that a new field is not forgotten here.
-        let Approval { address, target, run: _, opened } = approval;
+        let Approval { address: _, target, run: _, opened } = approval;
         let (kind, content) = match target {
             Target::Present(Presence { content, window: _ }) => (PRESENT, Some(*content)),
             Target::Absent => (ABSENT, None),
             Target::Unmanaged => (UNMANAGED, None),
         };
-        let note = notes.iter().position(|note| *note == Note::of(approval)).unwrap_or(0);
         let same = content.is_some() && content == before;
-        let flag = |set: bool, flag| if set { flag } else { 0 };
-        let flags = kind | flag(*opened, OPENED) | flag(same, SAME);
-        leb128::put(out, (note as u128) << FLAGS | flags);
-        let id = address.visitor_str();
-        leb128::put(out, id.len() as u128);
-        match FORMS.get(form).copied().flatten() {
-            Some(alphabet) => alphabet.put(out, id),
-            None => out.extend_from_slice(id.as_bytes()),
-        }
-        if let Some(content) = content.filter(|_| !same) {
-            out.extend_from_slice(&content.0);
-        }
         before = content.or(before);
-    }
+        let note = notes.iter().position(|note| *note == Note::of(approval)).unwrap_or(0);
+        let flag = |set: bool, flag| if set { flag } else { 0 };
+        (note as u128) << FLAGS | kind | flag(*opened, OPENED) | flag(same, SAME)
+    };
+    approvals.iter().map(flags).collect()
 }
 
 /// The approvals of a page that is stored under this name; the error is the place at which it cannot be read.
@@ -200,19 +230,25 @@ impl Reader<'_> {
     fn page(&mut self, name: &[u8]) -> Option<Vec<Approval>> {
         let first = Address::parse(std::str::from_utf8(name).ok()?).ok()?;
         let key = first.key();
-        let count = usize::try_from(leb128::take(&mut self.0)?).ok()?;
         let mut notes = Vec::new();
-        for _ in 0..count {
+        for _ in 0..self.number()? {
             notes.push(self.note()?);
         }
         let (form, rest) = self.0.split_first()?;
         self.0 = rest;
         let alphabet = *FORMS.get(usize::from(*form))?;
+        let mut runs = Vec::new();
+        for _ in 0..self.number()? {
+            runs.push((leb128::take(&mut self.0)?, self.number()?, self.number()?));
+        }
         let mut approvals: Vec<Approval> = Vec::new();
         let mut before = None;
         let mut room = String::new();
-        while !self.0.is_empty() {
-            let approval = self.approval(&key, &notes, alphabet, before, &mut room)?;
+        let each = |(flags, signs, count)| iter::repeat_n((flags, signs), count);
+        for (flags, signs) in runs.into_iter().flat_map(each) {
+            let address = self.address(&key, signs, alphabet, &mut room)?;
+            let (target, run) = self.target(flags, &notes, before)?;
+            let approval = Approval { address, target, run, opened: flags & OPENED > 0 };
             // The first is where the page begins, or behind it: those before it may be gone.
             let follows = match approvals.last() {
                 Some(last) => last.address < approval.address,
@@ -225,7 +261,11 @@ impl Reader<'_> {
             approvals.push(approval);
         }
         // A page without approvals is removed.
-        (!approvals.is_empty()).then_some(approvals)
+        (self.0.is_empty() && !approvals.is_empty()).then_some(approvals)
+    }
+
+    fn number(&mut self) -> Option<usize> {
+        usize::try_from(leb128::take(&mut self.0)?).ok()
     }
 
     fn note(&mut self) -> Option<Note> {
@@ -241,17 +281,16 @@ impl Reader<'_> {
         (ends <= FROM | UNTIL).then_some(Note { run, window: Window { from, until } })
     }
 
-    fn approval(
+    fn address(
         &mut self,
         key: &Key,
-        notes: &[Note],
+        signs: usize,
         alphabet: Option<&Alphabet>,
-        before: Option<ContentDigest>,
         room: &mut String,
-    ) -> Option<Approval> {
-        let flags = leb128::take(&mut self.0)?;
-        let Note { run, window } = *notes.get(usize::try_from(flags >> FLAGS).ok()?)?;
-        let signs = usize::try_from(leb128::take(&mut self.0)?).ok()?;
+    ) -> Option<Address> {
+        if signs > VisitorId::MAX_BYTES {
+            return None;
+        }
         let length = alphabet.map_or(signs, |alphabet| alphabet.bytes(signs));
         let (packed, rest) = self.0.split_at_checked(length)?;
         let mut id = String::with_capacity(signs);
@@ -259,8 +298,18 @@ impl Reader<'_> {
             Some(alphabet) => alphabet.take(packed, signs, &mut id)?,
             None => id.push_str(std::str::from_utf8(packed).ok()?),
         }
-        let address = Address::of(key, &id, room).ok()?;
         self.0 = rest;
+        Address::of(key, &id, room).ok()
+    }
+
+    /// The target, and the run in which somebody agreed to it.
+    fn target(
+        &mut self,
+        flags: u128,
+        notes: &[Note],
+        before: Option<ContentDigest>,
+    ) -> Option<(Target, u64)> {
+        let Note { run, window } = *notes.get(usize::try_from(flags >> FLAGS).ok()?)?;
         let target = match (flags & KIND, flags & SAME > 0) {
             (PRESENT, true) => Target::Present(Presence { content: before?, window }),
             (PRESENT, false) => {
@@ -272,7 +321,7 @@ impl Reader<'_> {
             (UNMANAGED, false) => Target::Unmanaged,
             _ => return None,
         };
-        Some(Approval { address, target, run, opened: flags & OPENED > 0 })
+        Some((target, run))
     }
 }
 
@@ -282,4 +331,109 @@ fn zigzag(number: i128) -> u128 {
 
 fn unzigzag(number: u128) -> i128 {
     (number >> 1) as i128 ^ -((number & 1) as i128)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const NAME: &[u8] = b"key@";
+
+    fn ids() -> impl Strategy<Value = String> {
+        prop_oneof!["[0-9a-f]{1,70}", "[0-9A-Za-z_-]{1,40}", "[!-~\u{e4}\u{1f600}]{1,60}"]
+    }
+
+    fn times() -> impl Strategy<Value = Option<Timestamp>> {
+        let (least, most) = (Timestamp::MIN.as_nanosecond(), Timestamp::MAX.as_nanosecond());
+        let time =
+            (least..=most).prop_map(|time| Timestamp::from_nanosecond(time).expect("in range"));
+        proptest::option::of(prop_oneof![time, Just(Timestamp::UNIX_EPOCH)])
+    }
+
+    fn targets() -> impl Strategy<Value = Target> {
+        let present = (0..3_u8, times(), times()).prop_map(|(digest, from, until)| {
+            let content = ContentDigest([digest; ContentDigest::BYTES]);
+            Target::Present(Presence { content, window: Window { from, until } })
+        });
+        prop_oneof![3 => present, 1 => Just(Target::Absent), 1 => Just(Target::Unmanaged)]
+    }
+
+    fn pages() -> impl Strategy<Value = Vec<Approval>> {
+        let run = prop_oneof![0..3_u64, any::<u64>()];
+        let one = (targets(), run, any::<bool>());
+        proptest::collection::btree_map(ids(), one, 1..60).prop_map(|all| {
+            let approval = |(id, (target, run, opened)): (String, _)| {
+                let address = Address::parse(&format!("key@{id}")).expect("an address");
+                Approval { address, target, run, opened }
+            };
+            all.into_iter().map(approval).collect()
+        })
+    }
+
+    fn packed(page: &[Approval]) -> Vec<u8> {
+        let mut out = Vec::new();
+        pack(page, &mut out);
+        out
+    }
+
+    fn name(page: &[Approval]) -> &[u8] {
+        page[0].address.as_str().as_bytes()
+    }
+
+    proptest! {
+        #[test]
+        fn a_page_is_read_as_it_was(page in pages()) {
+            let bytes = packed(&page);
+            prop_assert_eq!(unpack(name(&page), &bytes), Ok(page.clone()));
+            // Its first approvals may be gone.
+            prop_assert_eq!(unpack(b"key@!", &bytes), Ok(page.clone()));
+            // About its length was known before.
+            prop_assert!(bytes.len() < length_of(page.iter()) + 40 * page.len() + 20);
+        }
+
+        #[test]
+        fn a_page_that_is_cut_or_followed_by_something_is_refused(page in pages(), share in 0.0..1.0) {
+            let bytes = packed(&page);
+            let cut = (bytes.len() as f64 * share) as usize;
+            prop_assert!(unpack(name(&page), &bytes[..cut]).is_err());
+            prop_assert!(unpack(name(&page), &[&bytes[..], b"x"].concat()).is_err());
+        }
+
+        #[test]
+        fn any_bytes_are_read_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            if let Ok(page) = unpack(b"key@!", &bytes) {
+                prop_assert!(page.is_sorted_by(|one, other| one.address < other.address));
+            }
+        }
+    }
+
+    #[test]
+    fn a_page_that_begins_before_its_name_or_under_none_is_refused() {
+        let approval = |id: &str| Approval {
+            address: Address::parse(&format!("key@{id}")).expect("an address"),
+            target: Target::Absent,
+            run: 1,
+            opened: false,
+        };
+        let page = [approval("b"), approval("c")];
+        let bytes = packed(&page);
+        assert_eq!(unpack(b"key@b", &bytes).map(|page| page.len()), Ok(2));
+        for name in [&b"key@bb"[..], NAME, b"", b"\xff"] {
+            assert!(unpack(name, &bytes).is_err(), "{name:?}");
+        }
+        for page in [&[approval("c"), approval("b")][..], &[approval("b"), approval("b")], &[]] {
+            assert!(unpack(b"key@a", &packed(page)).is_err(), "{page:?}");
+        }
+    }
+
+    #[test]
+    fn lengths_beyond_what_the_bytes_can_hold_take_no_memory() {
+        let mut bytes = vec![1, 1, 0, 0, 1, 1];
+        leb128::put(&mut bytes, u128::from(u64::MAX));
+        leb128::put(&mut bytes, u128::from(u64::MAX));
+        bytes.extend([0; 20]);
+        assert!(unpack(b"key@a", &bytes).is_err());
+    }
 }
