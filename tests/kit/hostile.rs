@@ -133,7 +133,8 @@ fn what_github_answers_is_only_words() {
 fn what_the_api_answers_is_never_a_command_and_never_markdown() {
     needs_tools!();
     let repository = Repository::new(&note("one"));
-    let words = "no\n::error::PWNED\n  ::add-mask::x\n##[error]PWNED\n````\n# PWNED <script>\n```\n# PWNED";
+    let words =
+        "no\n::error::PWNED\n  ::add-mask::x\n##[error]PWNED\n````\n# PWNED <script>\n```\n# PWNED";
     let answer = serde_json::json!({ "code": words, "message": words }).to_string();
     let api = crate::fake::Fake::start(move |_, _| Answer::json(400, &answer));
     let at_api = |job: crate::action::Job| job.env("BREVO_BASE_URL", api.base_url());

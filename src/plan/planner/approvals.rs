@@ -33,9 +33,7 @@ impl Planner {
     /// Whether somebody has agreed to the end of this window, at which a delivery goes.
     pub(super) fn closing(&mut self, address: &Address, window: Window) -> ReviewStatus {
         match self.approval(address) {
-            Some(approval)
-                if approval.target == Target::Absent || ends_with(&approval, window) =>
-            {
+            Some(approval) if approval.target == Target::Absent || ends_with(&approval, window) => {
                 ReviewStatus::Approved
             }
             Some(_) => {
