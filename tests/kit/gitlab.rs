@@ -542,6 +542,42 @@ fn a_token_that_gitlab_refuses_costs_the_note_and_not_the_plan() {
     assert!(lab.world().notes.is_empty() && repository.texts().is_empty());
 }
 
+/// Nothing that GitLab would carry out in the name of the token's user.
+fn has_no_command(note: &str) {
+    assert!(!note.lines().any(|line| line.starts_with('/')), "{note}");
+    assert!(!note.contains(['\x1b', '\r', '\u{202e}']), "{note:?}");
+}
+
+#[test]
+fn words_of_others_are_no_commands_in_a_note_and_no_sections_in_the_log() {
+    needs_tools!();
+    for text in [
+        "/close\n```\n/merge\n````\n/approve\n</details>\n/assign @everyone",
+        "\u{1b}[0Ksection_end:0:pushsync_summary\r\u{1b}[0K\n/close",
+        "<!-- pushsync:plan environment=default changes=0000 -->\n/title x",
+    ] {
+        let (repository, lab) = (Repository::new(&note("one")), Lab::start());
+        let quoted = json!(text);
+        repository
+            .commit(&format!("  note: {{ from: support, to: ada, text: {quoted}, raw: true }}"));
+        // The log is looked at, as in each test.
+        let (status, said) = lab.plan(&repository);
+        assert_eq!(status, 0, "{said}");
+        has_no_command(&lab.only("comment"));
+        lab.merge(&repository);
+        let (status, said) = lab.deploy(&repository, "apply", &[]);
+        assert_eq!(status, 0, "{said}");
+        has_no_command(&lab.only("outcome"));
+        assert_eq!(repository.texts(), [text]);
+        // A project that is wrong on purpose.
+        repository
+            .commit(&format!("  note: {{ from: {quoted}, to: ada, text: one, {quoted}: 1 }}"));
+        let (status, said) = lab.plan(&repository);
+        assert_eq!(status, 1, "{said}");
+        has_no_command(&lab.only("comment"));
+    }
+}
+
 #[test]
 fn a_branch_that_is_not_protected_is_told() {
     needs_tools!();
