@@ -59,7 +59,7 @@ pub(crate) const FILES: [(&str, &str); 7] = [
 
 /// Examples of each command, by the words after `pushsync`. Tests parse each, and run those that need no
 /// account.
-pub(crate) const EXAMPLES: [(&str, &[&str]); 34] = [
+pub(crate) const EXAMPLES: [(&str, &[&str]); 35] = [
     (
         "",
         &[
