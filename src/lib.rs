@@ -7,6 +7,7 @@
 pub mod apply;
 pub mod brevo;
 mod chats;
+pub mod ci;
 pub mod cli;
 pub mod desired;
 pub mod diagnostics;

@@ -28,6 +28,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("render", &["model", "diagnostics", "plan"]),
     ("loopback", &[]),
     ("chats", &[]),
+    ("ci", &["model", "diagnostics", "plan", "apply", "render", "network"]),
     ("sandbox", &["model", "brevo", "loopback", "chats"]),
     ("preview", &["model", "diagnostics", "manifest", "desired", "loopback", "chats"]),
     (
@@ -42,6 +43,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "brevo",
             "apply",
             "render",
+            "ci",
             "sandbox",
             "preview",
             "loopback",

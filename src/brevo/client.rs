@@ -18,7 +18,10 @@ use super::{
     token::{AccessToken, TokenSource},
     transport::{self, Success},
 };
-use crate::model::{BaseUrl, Content, Kind, KnownIds, MessageId, Sender, VisitorId};
+use crate::{
+    model::{BaseUrl, Content, Kind, KnownIds, MessageId, Sender, VisitorId},
+    network::http_client,
+};
 
 /// A success, with what its headers said.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,7 +78,7 @@ impl Client {
         if let Some(partner) = &partner_key {
             headers.insert("partner-key", secret_header(partner).map_err(ConfigError::PartnerKey)?);
         }
-        let http = transport::builder(base_url.is_https(), base_url.is_loopback(), timeout)
+        let http = http_client(base_url.is_https(), base_url.is_loopback(), timeout)
             .default_headers(headers)
             .user_agent(user_agent);
         let http = transport::built(http)?;

@@ -15,7 +15,7 @@ use super::{
     scrub::Scrub,
     transport::{self, Wording},
 };
-use crate::model::KnownIds;
+use crate::{model::KnownIds, network::http_client};
 
 /// Reading does not come with writing: a refresh needs one, an apply the other.
 const SCOPES: &str = "conversations:read conversations:write";
@@ -93,7 +93,7 @@ impl TokenSource {
     ) -> Result<Self, ConfigError> {
         client.check().map_err(ConfigError::Client)?;
         let (https, loopback) = (client.token_url.is_https(), client.token_url.is_loopback());
-        let http = transport::builder(https, loopback, timeout).user_agent(user_agent);
+        let http = http_client(https, loopback, timeout).user_agent(user_agent);
         let http = transport::built(http)?;
         let encoded = form_urlencoded::byte_serialize(client.secret.expose_secret().as_bytes());
         let encoded_secret = SecretString::from(encoded.collect::<String>());

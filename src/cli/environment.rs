@@ -38,6 +38,11 @@ pub(super) fn raw_variable(name: &str) -> Option<OsString> {
     env::var_os(name)
 }
 
+/// All environment variables.
+pub(super) fn all() -> Vec<(OsString, OsString)> {
+    env::vars_os().collect()
+}
+
 /// Who holds the lock while this command runs.
 pub(super) fn holder(command: &str) -> LockHolder {
     let host = fs::read_to_string("/proc/sys/kernel/hostname")

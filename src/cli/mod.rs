@@ -7,6 +7,7 @@ mod apply_report;
 mod approval;
 mod args;
 
+mod ci;
 mod clock_time;
 mod completions;
 mod context;

@@ -3,6 +3,7 @@
 use std::{
     borrow::Cow,
     io::{self, IsTerminal, Write},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use anstream::{AutoStream, ColorChoice};
@@ -36,6 +37,8 @@ pub(super) struct Output {
     json: bool,
     masking: Masking,
     hidden_values: HiddenValues,
+    /// The last problems of the project that ended a command. Copies share it.
+    reported: Arc<Mutex<Option<Report>>>,
 }
 
 impl Output {
@@ -56,6 +59,7 @@ impl Output {
             json: global.log_format == LogFormat::Json,
             masking: Masking::new(option),
             hidden_values: HiddenValues::default(),
+            reported: Arc::default(),
         }
     }
 
@@ -89,6 +93,11 @@ impl Output {
     /// Stdout, for results.
     pub(super) fn out(&self) -> Stdout {
         streams::stdout(self.color)
+    }
+
+    /// Stdout, with all control characters that are written to it: for a log that has some of ours.
+    pub(super) fn raw_out(&self) -> Stdout {
+        streams::stdout(ColorChoice::AlwaysAnsi)
     }
 
     /// Stderr, for diagnostics and progress.
@@ -183,15 +192,20 @@ impl Output {
         }
     }
 
-    pub(super) fn failure(&self, failure: &Failure) {
-        let Failure { messages, help, status: _, code, about_state } = failure;
+    /// The messages and the help of an error, as stderr shows them.
+    pub(super) fn words_of(&self, failure: &Failure) -> (Vec<String>, Option<String>) {
+        let Failure { messages, help, status: _, code: _, about_state } = failure;
         let safe = |text: &String| {
             let text = text.clone();
             let text = if *about_state { self.hidden_values.replace(text) } else { text };
             self.masked(&text).into_owned()
         };
-        let messages: Vec<_> = messages.iter().map(safe).collect();
-        let help = help.as_ref().map(safe);
+        (messages.iter().map(safe).collect(), help.as_ref().map(safe))
+    }
+
+    pub(super) fn failure(&self, failure: &Failure) {
+        let code = &failure.code;
+        let (messages, help) = self.words_of(failure);
         if self.json {
             for message in &messages {
                 let fields = json!({ "message": message, "help": help, "code": code });
@@ -210,6 +224,10 @@ impl Output {
 
     /// Problems of the project; with `--quiet`, only if one of them is an error.
     pub(super) fn report(&self, report: &Report) {
+        if report.errors() > 0 {
+            let mut reported = self.reported.lock().unwrap_or_else(PoisonError::into_inner);
+            *reported = Some(report.clone());
+        }
         if report.errors() == 0 && self.quiet {
             return;
         }
@@ -226,6 +244,11 @@ impl Output {
         }
         let style = show::Style { color: self.err_has_color(), mask: self.masks_err() };
         let _ = self.err().write_all(report.text(style).as_bytes());
+    }
+
+    /// The last problems of the project that ended a command.
+    pub(super) fn reported(&self) -> Option<Report> {
+        self.reported.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// One line of a log in JSON, with known ids masked.

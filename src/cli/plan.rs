@@ -1,4 +1,4 @@
-use std::{fs::File, path::Path};
+use std::{fs::File, io::Write, path::Path};
 
 use super::{
     args::{Bounds, PlanArgs, PlanFormat, SelectionArgs},
@@ -6,14 +6,35 @@ use super::{
     failure::{Failure, status},
     masking::Readers,
     planning::{self, Allowed, PlanRequest},
+    selected_state::SelectedState,
 };
 use crate::{
+    diagnostics::Report,
+    model::Intent,
     plan::{Action, Change, Plan, safety},
     render::{self, Format, View},
     state::private_file,
 };
 
-pub(super) fn run(context: &Context, args: &PlanArgs) -> Result<u8, Failure> {
+/// A plan, and what the state says beside it.
+pub(super) struct Made {
+    pub(super) plan: Plan,
+    report: Report,
+    /// The reasons why `apply` would refuse it.
+    pub(super) refusals: Vec<safety::Refusal>,
+    other_api: Option<Failure>,
+    intents: Vec<Intent>,
+    state: SelectedState,
+    /// Whether a refresh could not ask about every delivery.
+    unverified: bool,
+}
+
+/// Loads the project and plans. `agreed` says how the plan will be applied.
+pub(super) fn make(
+    context: &Context,
+    args: &PlanArgs,
+    agreed: safety::Agreed,
+) -> Result<Made, Failure> {
     let commit = context.start_commit_lookup();
     let (project, report) = context.project()?;
     let state = context.selected_state(&project)?;
@@ -41,36 +62,52 @@ pub(super) fn run(context: &Context, args: &PlanArgs) -> Result<u8, Failure> {
         Some(store) => runtime.block_on(store.intents())?,
         None => Vec::new(),
     };
-    // Other commands need not wait until the plan is read.
-    drop(store);
-    let refusals = safety::check(
-        &plan,
-        planning::limits(&project, Allowed::default()),
-        safety::Agreed::Unreviewed,
-    );
+    let refusals = safety::check(&plan, planning::limits(&project, Allowed::default()), agreed);
+    let unverified = refreshed.is_some_and(|found| !found.failed.is_empty());
+    Ok(Made { plan, report, refusals, other_api, intents, state, unverified })
+}
+
+/// Writes a plan for readers elsewhere, or for those here.
+pub(super) fn write(
+    context: &Context,
+    made: &Made,
+    args: &PlanArgs,
+    out: &mut dyn Write,
+) -> Result<(), Failure> {
     let published = matches!(args.format, PlanFormat::Github | PlanFormat::Markdown);
     let folder = if published { context.folder_in_repository() } else { String::new() };
     let readers = if published { Readers::Elsewhere } else { Readers::Here };
     let folder_named = published.then_some(&*folder);
-    let commands = context.copied_commands(&args.selection, &intents, folder_named);
+    let commands = context.copied_commands(&args.selection, &made.intents, folder_named);
     let view = View {
-        refusals: &refusals,
+        refusals: &made.refusals,
         folder: &folder,
         commands: &commands,
         approved: args.show_unchanged,
         ..View::new(context.output.masks_out(readers), context.output.width())
     };
-    let format = match args.format {
+    Ok(render::plan(&made.plan, format(args.format), view, out)?)
+}
+
+fn format(format: PlanFormat) -> Format {
+    match format {
         PlanFormat::Text => Format::Text,
         PlanFormat::Json => Format::Json,
         PlanFormat::Markdown => Format::Markdown,
         PlanFormat::Html => Format::Html,
         PlanFormat::Github => Format::Github,
-    };
-    if format == Format::Text {
-        context.output.report(&report);
     }
-    render::plan(&plan, format, view, &mut context.output.out())?;
+}
+
+pub(super) fn run(context: &Context, args: &PlanArgs) -> Result<u8, Failure> {
+    // The state is closed by now: other commands need not wait until the plan is read.
+    let made = make(context, args, safety::Agreed::Unreviewed)?;
+    let format = format(args.format);
+    if format == Format::Text {
+        context.output.report(&made.report);
+    }
+    write(context, &made, args, &mut context.output.out())?;
+    let Made { plan, report: _, refusals, other_api, intents: _, state, unverified } = made;
 
     if let Some(failure) = &other_api {
         context.output.warning(&format!("apply will refuse: {failure}"));
@@ -117,7 +154,6 @@ pub(super) fn run(context: &Context, args: &PlanArgs) -> Result<u8, Failure> {
             context.output.hint(&apply.to_string());
         }
     }
-    let unverified = refreshed.is_some_and(|found| !found.failed.is_empty());
     Ok(match (unverified, args.detailed_exitcode && !plan.is_empty()) {
         (true, _) => status::FAILED,
         (false, true) => status::CHANGES,

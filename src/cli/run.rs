@@ -5,7 +5,7 @@ use std::{io::Write, process::ExitCode};
 use super::{
     apply,
     args::{self, Cli, Command},
-    completions,
+    ci, completions,
     context::Context,
     discovery, environment, explain,
     failure::{Failure, status},
@@ -45,6 +45,10 @@ pub fn main() -> ExitCode {
 }
 
 fn dispatch(mut cli: Cli, output: Output) -> Result<u8, Failure> {
+    // What a job lacks is an empty variable, and the process of the kit has chosen its environment by then.
+    if let Command::Ci(args) = &cli.command {
+        return ci::run(cli.global, output, args);
+    }
     variables::check(environment::raw_variable)?;
     variables::check_options(&cli.global)?;
     if uses_project(&cli.command)
@@ -56,7 +60,11 @@ fn dispatch(mut cli: Cli, output: Output) -> Result<u8, Failure> {
     let context = Context::new(cli.global, output);
     context.check_state_keys()?;
     let ended = carry_out(&context, cli.command);
-    // Every state is closed by now.
+    closed(&context, ended)
+}
+
+/// The end of a command, once it has closed its states.
+pub(super) fn closed(context: &Context, ended: Result<u8, Failure>) -> Result<u8, Failure> {
     let ended = ended.map_err(|failure| context.with_whole_commands(failure));
     let mut close_errors = context.close_errors.take().into_iter().map(Failure::of_closing);
     match (ended, close_errors.next()) {
@@ -93,6 +101,8 @@ fn carry_out(context: &Context, command: Command) -> Result<u8, Failure> {
         Command::Apply(args) => apply::run(context, &args),
         Command::Refresh(args) => refresh::run(context, &args),
         Command::Import(args) => import::run(context, args),
+        // It has been dispatched already: it makes its own context.
+        Command::Ci(_) => Ok(status::FAILED),
         Command::State(args) => state::run(context, args),
         Command::Presence(args) => presence::run(context, &args),
         Command::Sandbox(args) => sandbox::run(context, args),

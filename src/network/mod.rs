@@ -6,10 +6,12 @@
 mod backoff;
 mod causes;
 mod error_kind;
+mod http;
 mod retry_table;
 
 pub(crate) use backoff::Attempts;
 pub use backoff::{MOST_REPEATS, pauses};
 pub(crate) use causes::{causes, http_causes};
 pub use error_kind::ErrorKind;
+pub(crate) use http::client as http_client;
 pub use retry_table::{Reach, Request, Verdict, verdict};

@@ -9,7 +9,7 @@ use crate::model::one_line;
 const IN_COMMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'.').remove(b'_').remove(b'-');
 
 /// A code span: one line, and nothing in it is Markdown.
-pub(super) fn code(text: &str) -> String {
+pub fn code(text: &str) -> String {
     let text = one_line(text);
     let ticks = "`".repeat(longest_run(&text) + 1);
     // Markdown drops one space at each end, and does not know an empty span.
@@ -19,18 +19,18 @@ pub(super) fn code(text: &str) -> String {
 }
 
 /// A fenced block of lines that end in a line break, and an empty line.
-pub(super) fn fence(language: &str, lines: &str) -> String {
+pub fn fence(language: &str, lines: &str) -> String {
     let ticks = "`".repeat((longest_run(lines) + 1).max(3));
     format!("{ticks}{language}\n{lines}{ticks}\n\n")
 }
 
 /// A text on one line inside HTML.
-pub(super) fn html(text: &str) -> String {
+pub fn html(text: &str) -> String {
     escape::html(&one_line(text))
 }
 
 /// A name inside a comment that ends in ` -->`, as programs look for it.
-pub(super) fn comment(name: &str) -> String {
+pub fn comment(name: &str) -> String {
     utf8_percent_encode(name, IN_COMMENT).to_string()
 }
 

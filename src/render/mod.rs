@@ -14,7 +14,7 @@ mod json;
 mod later;
 mod lookalikes;
 mod markdown;
-mod markdown_escape;
+pub mod markdown_escape;
 mod question;
 mod size_limit;
 mod summary;

@@ -114,7 +114,7 @@ fn a_server_that_is_not_the_api_is_not_remembered() {
 #[test]
 fn a_run_that_is_killed_has_the_api_recorded_with_its_first_outcome() {
     let (project, sandbox) = (Project::many(3), Sandbox::start());
-    // The approvals, the intent, then the outcome of the first create.
+    // What was agreed to, the intent, then the outcome of the first create.
     let run = project.with(&sandbox, "apply --yes --concurrency 1");
     run.env("PUSHSYNC_DIE_AFTER", "commit:3").wait();
     assert_eq!(remembered(&project), json!(sandbox.base_url()));
@@ -184,7 +184,9 @@ fn what_was_planned_for_one_api_is_not_applied_to_another() {
     let both = [&*sandbox.base_url(), &*other.base_url()];
     elsewhere("apply plan.json").exits(1).warns(&both);
     let reviewed = format!("apply --reviewed {}", digest.as_str().expect("a digest"));
-    elsewhere(&reviewed).exits(1).warns(&["reviewed for another environment or another API"]);
+    elsewhere(&reviewed)
+        .exits(1)
+        .warns(&["this plan is not the one that was reviewed", "another API"]);
     // Anyone who edits the file does not get further.
     let plan = project.read("plan.json").replace(&sandbox.base_url(), &other.base_url());
     project.file("plan.json", plan);

@@ -29,7 +29,7 @@ pub(crate) struct Done {
     pub(crate) log: String,
     pub(crate) summary: String,
     pub(crate) outputs: BTreeMap<String, String>,
-    /// What the program was started with and could read: see [`spying`].
+    /// What git, which pushsync asks for the commit, could see: see [`spying_git`]. Empty if it was not asked.
     pub(crate) seen: String,
 }
 
@@ -42,9 +42,19 @@ pub(crate) fn started() -> String {
     format!("exec '{}' \"$@\"\n", env!("CARGO_BIN_EXE_pushsync"))
 }
 
-/// Lines of a shell script that note in a file what a program can see: its arguments and environment, the
-/// environment and the arguments of each process that it descends from, up to this test, and the names of the
-/// job's files with a secret in them.
+/// A folder with a git that notes in a file what it was asked, its environment, and the arguments and the environment
+/// of each process that it descends from, up to this test, and the names of the job's files with a secret in them.
+/// Nothing else that pushsync starts could see these.
+pub(crate) fn spying_git(tools: &Path, seen: &Path, folder: &Path) {
+    fs::create_dir_all(tools).expect("a folder");
+    let path = std::env::var_os("PATH").expect("a path");
+    let git = std::env::split_paths(&path).map(|folder| folder.join("git"));
+    let git = git.into_iter().find(|git| git.is_file()).expect("git is there");
+    let text = format!("{}\nexec '{}' \"$@\"", spying(seen, folder), git.display());
+    script(&tools.join("git"), &text);
+}
+
+/// The lines that note it.
 pub(crate) fn spying(seen: &Path, folder: &Path) -> String {
     format!(
         "{{\n\
@@ -97,15 +107,16 @@ impl Job {
         self
     }
 
-    fn join(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
+    /// Where programs are looked for: first in a folder with a git that notes what it sees.
+    pub(crate) fn path(&self) -> String {
+        let tools = self.join("tools");
+        spying_git(&tools, &self.join("seen"), self.folder.path());
+        let path = std::env::var("PATH").expect("a path");
+        format!("{}:{path}", tools.display())
     }
 
-    /// The program, by way of a script that notes what it was given and what it could read.
-    fn spied(&self) -> String {
-        let spy = self.join("pushsync");
-        script(&spy, &format!("{}\n{}", spying(&self.join("seen"), self.folder.path()), started()));
-        spy.display().to_string()
+    fn join(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
     }
 
     /// The value of an expression; there are only these.
@@ -139,8 +150,8 @@ impl Job {
         fs::write(self.join("event.json"), self.event.to_string()).expect("writable");
         fs::write(self.join("summary"), "").expect("writable");
         if !self.inputs.contains_key("binary") && !self.inputs.contains_key("version") {
-            let spied = self.spied();
-            self.inputs.insert("binary".to_owned(), spied);
+            let program = env!("CARGO_BIN_EXE_pushsync").to_owned();
+            self.inputs.insert("binary".to_owned(), program);
         }
         for name in self.inputs.keys() {
             assert!(action["inputs"].get(name).is_some(), "action.yml has no input {name}");
@@ -152,7 +163,7 @@ impl Job {
             .args(["--noprofile", "--norc", "-e", "-o", "pipefail"])
             .arg(self.join("script.sh"))
             .env_clear()
-            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("PATH", self.path())
             .env("HOME", self.folder.path())
             .env("RUNNER_TEMP", self.folder.path())
             .env("GITHUB_WORKSPACE", self.env.get("REPOSITORY").expect("a repository"))
@@ -164,6 +175,7 @@ impl Job {
             .env("GITHUB_REPOSITORY", "acme/chat")
             .env("GITHUB_SERVER_URL", "https://github.example")
             .env("GITHUB_RUN_ID", "42")
+            .env("GITHUB_ACTIONS", "true")
             .stdin(Stdio::null())
             .stdout(log.try_clone().expect("a file"))
             .stderr(log);
@@ -210,9 +222,7 @@ impl Running {
             assert!(!name.to_string_lossy().starts_with("pushsync."), "{name:?} was left behind");
         }
         let read = |name: &str| fs::read_to_string(self.job.join(name)).unwrap_or_default();
-        let outputs = read("output");
-        let outputs = outputs.lines().map(|line| line.split_once('=').expect("NAME=VALUE"));
-        let outputs = outputs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        let outputs = outputs_in(&read("output"));
         let done = Done {
             status,
             log: read("log"),
@@ -233,6 +243,23 @@ impl Running {
         done.commands();
         done
     }
+}
+
+/// The outputs of a file, in both of its forms: a line, and lines up to a word that nobody can guess.
+fn outputs_in(file: &str) -> BTreeMap<String, String> {
+    let mut outputs = BTreeMap::new();
+    let mut lines = file.lines();
+    while let Some(line) = lines.next() {
+        if let Some((name, end)) = line.split_once("<<") {
+            assert!(end.len() >= 32, "a word that cannot be guessed");
+            let value: Vec<_> = lines.by_ref().take_while(|line| *line != end).collect();
+            outputs.insert(name.to_owned(), value.join("\n"));
+        } else {
+            let (name, value) = line.split_once('=').expect("NAME=VALUE");
+            outputs.insert(name.to_owned(), value.to_owned());
+        }
+    }
+    outputs
 }
 
 impl Done {

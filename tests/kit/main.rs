@@ -1,7 +1,7 @@
 //! The kit for CI, end to end: the action's step runs as its file says, against a stand-in for the API of
 //! GitHub and the sandbox, in a git repository of its own.
 //!
-//! It needs bash, curl, git and jq. Where one is missing, these tests say so and are left out, unless
+//! It needs bash, curl and git. Where one is missing, these tests say so and are left out, unless
 //! `PUSHSYNC_NEED_KIT` is set.
 
 #![expect(clippy::expect_used, clippy::panic, reason = "helpers of tests may fail loudly too")]
@@ -38,7 +38,7 @@ pub(crate) const PATIENCE: std::time::Duration = std::time::Duration::from_secs(
 /// Whether what the scripts need is there.
 #[expect(clippy::print_stderr, reason = "who runs the tests is told what is left out")]
 fn can_run() -> bool {
-    let missing: Vec<_> = ["bash", "curl", "git", "jq"]
+    let missing: Vec<_> = ["bash", "curl", "git"]
         .into_iter()
         .filter(|name| {
             let asked = std::process::Command::new(name).arg("--version").output();

@@ -56,7 +56,7 @@ fn a_release_is_packed_and_its_program_runs() {
         "LICENSE-APACHE",
         "man/pushsync.1",
         "completions/_pushsync",
-        "ci/gitlab.sh",
+        "ci/install.sh",
         "ci/text.jq",
     ] {
         assert!(fs::metadata(made.join(file)).is_ok_and(|file| file.len() > 0), "{file}");

@@ -7,6 +7,7 @@ use clap_complete::Shell;
 use jiff::Timestamp;
 
 use super::{
+    ci::CiArgs,
     global::{DataFormat, GlobalOptions},
     planning::{ApplyArgs, ImportArgs, PlanArgs, RefreshArgs},
     state::StateArgs,
@@ -50,6 +51,10 @@ pub(crate) enum Command {
     Refresh(RefreshArgs),
     /// Adopt a message that exists
     Import(ImportArgs),
+    /// Plan, apply or resume in a job of GitHub Actions or GitLab CI
+    ///
+    /// It comments on the request, writes the summary of the job, and applies what was reviewed there.
+    Ci(CiArgs),
     /// Inspect the state, and repair it
     #[command(subcommand)]
     State(StateArgs),
@@ -231,7 +236,8 @@ mod tests {
     use super::Cli;
 
     /// Those that print a script, a file or a page as it is, or no data at all.
-    const WITHOUT: [&str; 17] = [
+    const WITHOUT: [&str; 18] = [
+        "ci",
         "init",
         "import",
         "completions",

@@ -1,5 +1,6 @@
 //! The command line, as clap reads it. Its help is the reference.
 
+mod ci;
 mod commands;
 mod global;
 mod help;
@@ -8,6 +9,7 @@ mod reference;
 mod state;
 mod values;
 
+pub(crate) use ci::CiArgs;
 pub(crate) use commands::{
     Cli, Command, CompletionsArgs, ExplainArgs, InitArgs, ManArgs, PresenceArgs, PreviewArgs,
     ReportFormat, SandboxArgs, SchemaArgs, SchemaDocument, ShowArgs, ValidateArgs,

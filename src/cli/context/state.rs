@@ -16,7 +16,7 @@ use crate::{
         clock_time, environment, failure::Failure, secrets, selected_state::SelectedState,
         state_folder, unrecorded,
     },
-    manifest::{DEFAULT_ENVIRONMENT, Project, StateSetting, suggest},
+    manifest::{DEFAULT_ENVIRONMENT, Loaded, Project, StateSetting, suggest},
     model::{ParseStateLocationError, StateLocation, one_line},
     render::humanize,
     state::{
@@ -43,7 +43,11 @@ impl Context {
     /// The same, for commands that use nothing else of the project: errors in its messages do not
     /// matter.
     pub(crate) fn state_without_project(&self) -> Result<SelectedState, Failure> {
-        let loaded = self.load();
+        self.state_of_loaded(&self.load())
+    }
+
+    /// The same, for a project that was loaded.
+    pub(crate) fn state_of_loaded(&self, loaded: &Loaded) -> Result<SelectedState, Failure> {
         let declared = loaded.at_least().map(|project| &*project.environments);
         let environment = self.environment(declared.unwrap_or_default());
         if let Some(text) = &self.global.state {

@@ -1,0 +1,58 @@
+//! A project that is only checked, without a state and without secrets; and one that is not valid.
+
+use super::session::Session;
+use crate::{
+    ci::{Kind, Only},
+    cli::{
+        failure::{Failure, status},
+        masking::Readers,
+    },
+    diagnostics::{Report, show::Style},
+};
+
+/// Checks the project of people who may not push here.
+pub(super) fn run(session: &Session<'_>) -> Result<u8, Failure> {
+    let (kit, context) = (session.kit, session.context);
+    let mut reports = Vec::new();
+    context.load_environments(&mut |environment, mut loaded| {
+        crate::desired::check(&mut loaded);
+        reports.push((environment, loaded.report));
+    });
+    let report = Report::of_environments(reports);
+    if report.errors() > 0 {
+        return invalid(session, &report, None);
+    }
+    kit.reporter.annotate(&report.github(&context.folder_in_repository()));
+    let why = kit.job.outsider.unwrap_or_default();
+    let markdown = format!(
+        "{}{why}. It was checked without secrets, so there was no state to compare it with.\n\
+         The project is valid. To see what it would change, somebody who may write here pushes the commits to\n\
+         a branch of this repository and opens a request from it.\n",
+        kit.heading(": only checked")
+    );
+    session.tell(Kind::Plan, None, Only::CreateOrUpdate, &markdown)?;
+    let text = format!(
+        "{why}: it was checked without secrets and without the state. The project is valid."
+    );
+    kit.reporter.notice("pushsync: only checked", &text);
+    kit.reporter.output("status", "0");
+    Ok(status::DONE)
+}
+
+/// Says where a project is not valid.
+pub(super) fn invalid(
+    session: &Session<'_>,
+    report: &Report,
+    request: Option<u64>,
+) -> Result<u8, Failure> {
+    let (kit, output) = (session.kit, &session.context.output);
+    kit.reporter.annotate(&report.github(&session.context.folder_in_repository()));
+    let text = report.text(Style { color: false, mask: output.masks_out(Readers::Elsewhere) });
+    kit.reporter.output("status", "1");
+    let heading = kit.heading(": the project is not valid");
+    let markdown = format!("{heading}{}", kit.fenced(&text, 50_000));
+    session.tell(Kind::Plan, request, Only::CreateOrUpdate, &markdown)?;
+    let where_ = format!("The annotations and {} say where.", kit.reporter.elsewhere());
+    kit.reporter.error("pushsync: the project is not valid", &where_);
+    Ok(status::FAILED)
+}
