@@ -37,11 +37,6 @@ pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The line of a shell script that becomes the program.
-pub(crate) fn started() -> String {
-    format!("exec '{}' \"$@\"\n", env!("CARGO_BIN_EXE_pushsync"))
-}
-
 /// A folder with a git that notes in a file what it was asked, its environment, and the arguments and the environment
 /// of each process that it descends from, up to this test, and the names of the job's files with a secret in them.
 /// Nothing else that pushsync starts could see these.

@@ -9,16 +9,12 @@ use crate::{
 fn what_was_reviewed_is_applied_when_it_is_merged() {
     needs_tools!();
     let repository = Repository::new(&note("one"));
-    let planned = repository.pull_request().ok();
-    let done = repository
-        .merged()
-        .ok()
-        .sums_up(&["### pushsync apply for `default`", "**Done.** 1 change in 1 request."]);
-    assert!(
-        done.seen.contains(&format!("--reviewed {}", planned.output("digest"))),
-        "{}",
-        done.seen
-    );
+    repository.pull_request().ok();
+    let done = repository.merged().ok().sums_up(&[
+        "### pushsync apply for `default`",
+        "**Done.** 1 change in 1 request.",
+        "**1 of 1 sent.**",
+    ]);
     assert_eq!(
         (done.output("applied"), done.output("remaining"), done.output("status")),
         ("1", "0", "0")
@@ -32,20 +28,18 @@ fn what_was_reviewed_is_applied_when_it_is_merged() {
 fn what_differs_from_the_review_is_refused_until_it_is_to_be_fresh() {
     needs_tools!();
     let repository = Repository::new(&note("one"));
-    repository.by_hand("apply --yes");
-    repository.commit(&note("two"));
     repository.pull_request().ok();
-    // Meanwhile, somebody removes it by hand.
-    repository.by_hand("state rm note@adaMvWhf8npAu3H6qd57w2Hv6nh6rnxvg");
+    // After the plan, somebody edits the file.
+    repository.commit(&note("two"));
     repository
         .merged()
         .exits(1)
-        .notes("error", "are not those that were reviewed")
-        .sums_up(&["fresh: true"]);
-    assert!(repository.hub.only("outcome").contains("are not those that were reviewed"));
-    assert_eq!(repository.texts(), ["one"], "nothing was done");
+        .notes("error", "not the one that was reviewed")
+        .sums_up(&["fresh: true", "note"]);
+    assert!(repository.hub.only("outcome").contains("not the one that was reviewed"));
+    assert!(repository.texts().is_empty(), "nothing was done");
     repository.push().input("fresh", "true").ok();
-    assert_eq!(repository.texts(), ["one", "two"]);
+    assert_eq!(repository.texts(), ["two"]);
     assert!(repository.hub.only("outcome").contains("**Done.**"));
 }
 
@@ -69,7 +63,7 @@ fn what_nobody_reviewed_is_refused_and_nothing_to_do_is_fine() {
 
     repository.by_hand("apply --yes");
     repository.hub.world().comments.clear();
-    repository.merged().ok().notes("notice", "there are no changes");
+    repository.merged().ok().notes("notice", "nothing is to be reviewed");
     assert!(repository.hub.ours("outcome").is_empty());
 }
 
@@ -184,13 +178,16 @@ fn a_run_that_stops_early_is_resumed_on_the_schedule_until_it_is_done() {
 }
 
 #[test]
-fn another_manifest_is_not_resumed() {
+fn what_the_manifest_no_longer_says_is_not_resumed_and_its_comment_says_so() {
     needs_tools!();
     let repository = Repository::new(&many(3));
-    repository.push().input("fresh", "true").input("max-requests", "1").ok();
+    repository.pull_request().ok();
+    repository.merged().input("max-requests", "1").ok();
     repository.commit(&note("other"));
-    repository.scheduled().exits(1).notes("error", "check it out");
+    repository.scheduled().ok();
     assert_eq!(repository.texts().len(), 1);
+    let outcome = repository.hub.only("outcome");
+    assert!(outcome.contains("**1 of 3 sent, 2 replaced by a later change.**"), "{outcome}");
 }
 
 #[test]
@@ -259,8 +256,8 @@ fn bounds_reach_the_program_as_they_were_given_and_as_nothing_else() {
         .push()
         .input("fresh", "true")
         .input("allow-deletes", "all")
-        .input("allow-resends", "3");
-    let job = job.input("max-duration", "5m").input("max-wait", "1s").input("lock-timeout", "2s");
-    let seen = job.ok().seen;
-    assert!(seen.contains("--max-duration=5m --max-wait=1s --allow-deletes=all --allow-resends=3 --lock-timeout=2s"), "{seen}");
+        .input("allow-resends", "3")
+        .input("max-requests", "1");
+    job.input("max-duration", "5m").input("max-wait", "1s").input("lock-timeout", "2s").ok();
+    assert_eq!(repository.sandbox.total(), 1);
 }

@@ -9,12 +9,12 @@ use crate::{
     repository::{Repository, note},
 };
 
-/// What pushsync saw when it was started as this.
-fn seen_by<'a>(done: &'a Done, subcommand: &str) -> &'a str {
-    let starts = |part: &&str| part.starts_with(&format!("--color never -C . {subcommand} "));
-    let bare = |part: &&str| part.starts_with(&format!("--color never -C . {subcommand}\n"));
-    let mut parts = done.seen.split("args: ");
-    parts.find(|part| starts(part) || bare(part)).unwrap_or_else(|| panic!("{}", done.seen))
+/// The environment that the program ran in, as git, which it asks for the commit, could see it; and that of the
+/// processes above it.
+fn environments(done: &Done) -> (&str, &str) {
+    let (_, rest) = done.seen.split_once("pushsync --color never ci --clean").expect("it ran");
+    let rest = rest.split("args: ").next().expect("the first question to git");
+    rest.split_once("process: ").unwrap_or((rest, ""))
 }
 
 /// With variables that nothing of the kit needs, each with a secret.
@@ -59,7 +59,8 @@ fn a_plan_and_the_processes_above_it_hold_neither_key_nor_token() {
                 assert!(!done.seen.contains(secret), "{secret}: {}", done.seen);
             }
             if cfg!(target_os = "linux") {
-                assert!(done.seen.contains("github.sh --clean"), "what is above it was looked at");
+                let (own, above) = environments(&done);
+                assert!(own.contains("PUSHSYNC_STATE=") && above.is_empty(), "{}", done.seen);
             }
             done.notes("warning", "A plan needs none").sums_up(&["+ one"]);
         }
@@ -72,12 +73,8 @@ fn an_apply_holds_the_key_and_the_processes_above_it_hold_nothing() {
     let repository = Repository::new(&note("one"));
     let done = with_secrets(repository.push()).input("fresh", "true").ok();
     assert!(!done.seen.contains("another-secret"), "{}", done.seen);
-    let (own, above) = seen_by(&done, "apply").split_once("github.sh --clean").expect("above it");
-    assert!(own.contains(&format!("BREVO_API_KEY={KEY}\n")) && !above.contains('='), "{above}");
-    // Without a review, it only looks whether there is something to do: by a plan, without the key.
-    repository.commit(&note("two"));
-    let done = repository.push().exits(1);
-    assert!(!done.seen.contains(KEY) && !done.seen.contains(" apply "), "{}", done.seen);
+    let (own, above) = environments(&done);
+    assert!(own.contains(&format!("BREVO_API_KEY={KEY}\n")) && above.is_empty(), "{above}");
 }
 
 #[test]
@@ -95,10 +92,10 @@ fn an_oauth_client_reaches_an_apply_by_inputs_or_variables_and_nothing_else() {
         // A secret that does not exist is an empty text.
         job.env.insert("BREVO_API_KEY".to_owned(), String::new());
         let done = job.ok();
-        let (own, above) = seen_by(&done, "apply").split_once("github.sh --clean").expect("above");
+        let (own, above) = environments(&done);
         assert!(own.contains(&format!("BREVO_CLIENT_SECRET={KEY}\n")), "{own}");
-        assert!(own.contains("BREVO_CLIENT_ID=app-1\n") && !above.contains('='), "{above}");
-        assert!(!done.seen.contains("another") && !own.contains("PUSHSYNC_CI_"), "{own}");
+        assert!(own.contains("BREVO_CLIENT_ID=app-1\n") && above.is_empty(), "{above}");
+        assert!(!done.seen.contains("another") && !own.contains("PUSHSYNC_CI_CLIENT"), "{own}");
     }
     assert_eq!(repository.texts(), ["one"]);
     // With a key besides, pushsync refuses.
@@ -108,7 +105,7 @@ fn an_oauth_client_reaches_an_apply_by_inputs_or_variables_and_nothing_else() {
 }
 
 #[test]
-fn what_a_state_needs_reaches_a_plan_and_not_a_validation() {
+fn what_a_state_needs_reaches_a_plan_and_what_is_empty_does_not() {
     needs_tools!();
     let repository = Repository::new(&note("one"));
     let of_the_state = [
@@ -129,16 +126,11 @@ fn what_a_state_needs_reaches_a_plan_and_not_a_validation() {
         .chain(&of_both)
         .fold(repository.pull_request(), |job, (name, value)| job.env(name, *value));
     let done = job.env("PGUSER", "").input("environment", "staging").ok();
-    let (validation, plan) = (seen_by(&done, "validate"), seen_by(&done, "plan"));
-    for (name, value) in of_the_state {
-        let line = format!("{name}={value}\n");
-        assert!(plan.contains(&line) && !validation.contains(name), "{name}: {}", done.seen);
+    let (plan, _) = environments(&done);
+    for (name, value) in of_the_state.iter().chain(&of_both) {
+        assert!(plan.contains(&format!("{name}={value}\n")), "{name}: {plan}");
     }
-    for (name, value) in of_both {
-        let line = format!("{name}={value}\n");
-        assert!(plan.contains(&line) && validation.contains(&line), "{name}: {}", done.seen);
-    }
-    assert!(plan.contains("PUSHSYNC_STATE=") && !validation.contains("PUSHSYNC_STATE="));
+    assert!(plan.contains("PUSHSYNC_STATE="), "{plan}");
     assert!(plan.contains("PUSHSYNC_ENV=staging") && plan.contains("CI=true"), "{plan}");
     assert!(!plan.contains("PGUSER"), "what is empty is not there");
 }
@@ -148,23 +140,21 @@ fn a_state_at_a_url_in_yaml_is_refused_unless_the_job_says_so() {
     needs_tools!();
     let repository = Repository::new(&note("one"));
     let flag = "--refuse-state-url";
-    let plan = repository.pull_request().ok();
-    assert!(seen_by(&plan, "plan").lines().next().expect("arguments").ends_with(flag));
-    let job = repository.pull_request().input("allow-state-url", "true").ok();
-    assert!(!job.seen.contains(flag), "{}", job.seen);
-
-    for (job, subcommand) in [(repository.merged(), "apply"), (repository.scheduled(), "apply")] {
-        let done = job.ok();
-        assert!(seen_by(&done, subcommand).lines().next().expect("arguments").ends_with(flag));
-    }
     let project = fs::read_to_string(repository.path().join("pushsync.yaml")).expect("there");
     for url in ["postgres://me@127.0.0.1:1/x", "s3://bucket/prefix"] {
         repository.file("pushsync.yaml", &format!("{project}state: {url}\n"));
         let job = || repository.pull_request().env("AWS_REGION", "eu-central-1");
         let done = job().input("state", "").exits(1).notes("error", flag);
         assert!(!done.log.contains("could not be reached"), "{}", done.log);
-        job().ok().sums_up(&["No changes"]);
+        for job in [repository.push().input("fresh", "true"), repository.scheduled()] {
+            let job = job.env("AWS_REGION", "eu-central-1").input("state", "");
+            job.exits(1).notes("error", flag);
+        }
+        job().ok();
     }
+    repository.file("pushsync.yaml", &format!("{project}state: postgres://me@127.0.0.1:1/x\n"));
+    let job = repository.pull_request().input("state", "").input("allow-state-url", "true");
+    job.exits(1).notes("error", "no connection to its server");
     repository
         .pull_request()
         .input("allow-state-url", "perhaps")

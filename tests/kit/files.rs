@@ -76,11 +76,22 @@ fn the_template_gives_the_key_to_what_was_merged_alone() {
     }
 }
 
+/// What tests and the kit itself set, and the start of all names.
+const NOT_INPUTS: [&str; 4] =
+    ["PUSHSYNC_CI_", "PUSHSYNC_CI_CLIENT_", "PUSHSYNC_CI_DOWNLOAD", "PUSHSYNC_CI_PAUSE"];
+
+/// The text of a file, or of all files in a folder.
+fn all_of(name: &str) -> String {
+    let Ok(folder) = fs::read_dir(root().join(name)) else { return read(name) };
+    let mut names: Vec<_> = folder.flatten().map(|entry| entry.file_name()).collect();
+    names.sort();
+    names.iter().map(|one| all_of(&format!("{name}/{}", one.to_string_lossy()))).collect()
+}
+
 #[test]
 fn every_input_and_output_of_the_action_is_described_used_and_in_the_documentation() {
     let (action, text, docs) = (yaml("action.yml"), read("action.yml"), read("docs/ci.md"));
-    let scripts: String =
-        ["ci/github.sh", "ci/common.sh", "ci/binary.sh", "ci/commands.sh"].map(read).concat();
+    let sources = ["ci/start.sh", "src/ci", "src/cli/ci"].map(all_of).concat();
     for (name, input) in action["inputs"].as_object().expect("inputs") {
         assert!(input["description"].is_string(), "{name}");
         assert!(text.contains(&format!("${{{{ inputs.{name} }}}}")), "{name} is not passed on");
@@ -88,21 +99,19 @@ fn every_input_and_output_of_the_action_is_described_used_and_in_the_documentati
     }
     for (name, output) in action["outputs"].as_object().expect("outputs") {
         assert_eq!(output["value"], format!("${{{{ steps.pushsync.outputs.{name} }}}}"));
-        assert!(scripts.contains(&format!("output {name} ")), "nobody writes {name}");
+        assert!(sources.contains(&format!("output(\"{name}\", ")), "nobody writes {name}");
         assert!(docs.contains(&format!("`{name}`")), "{name} is not in docs/ci.md");
     }
-    let used: BTreeSet<_> = scripts
+    let used: BTreeSet<_> = sources
         .match_indices("PUSHSYNC_CI_")
         .map(|(at, _)| {
-            scripts[at..]
+            sources[at..]
                 .chars()
                 .take_while(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || *c == '_')
                 .collect::<String>()
         })
         .collect();
-    for name in
-        used.iter().filter(|name| !["PUSHSYNC_CI_", "PUSHSYNC_CI_PAUSE"].contains(&name.as_str()))
-    {
+    for name in used.iter().filter(|name| !NOT_INPUTS.contains(&name.as_str())) {
         assert!(text.contains(&format!("{name}:")), "nobody sets {name}");
     }
 }

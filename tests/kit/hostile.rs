@@ -5,7 +5,6 @@ use std::fs;
 use pulldown_cmark::{Event, Parser, Tag};
 
 use crate::{
-    action::script,
     fake::Answer,
     needs_tools,
     repository::{ADA, BEN, Repository, exists, note},
@@ -122,7 +121,7 @@ fn what_github_answers_is_only_words() {
     let repository = Repository::new(&note("one"));
     let answer = serde_json::json!({ "message": "no\n::error::PWNED\r\n##[error]PWNED %0A" });
     repository.hub.fails("POST ", 9, Answer::json(422, &answer.to_string()));
-    let done = repository.pull_request().ok().notes("warning", "422: no%0A::error::PWNED");
+    let done = repository.pull_request().ok().notes("warning", "422: no\\n");
     assert!(done.commands().iter().all(|(name, ..)| name != "error"));
     for nonsense in ["<html>", "null", "{}", "[{}]", "[1]", r#"[{"body":5,"user":null}]"#] {
         repository.hub.fails("GET /repos/acme/chat/issues", 1, Answer::json(200, nonsense));
@@ -130,99 +129,59 @@ fn what_github_answers_is_only_words() {
     }
 }
 
-/// A program in the place of pushsync, outside of the checkout.
-fn program(repository: &Repository, text: &str) -> String {
-    let path = repository.path().join("../program");
-    script(&path, text);
-    path.display().to_string()
+#[test]
+fn what_the_api_answers_is_never_a_command_and_never_markdown() {
+    needs_tools!();
+    let repository = Repository::new(&note("one"));
+    let words =
+        "no\n::error::PWNED\n  ::add-mask::x\n##[error]PWNED\n````\n# PWNED <script>\n```\n# PWNED";
+    let answer = serde_json::json!({ "code": words, "message": words }).to_string();
+    let api = crate::fake::Fake::start(move |_, _| Answer::json(400, &answer));
+    let at_api = |job: crate::action::Job| job.env("BREVO_BASE_URL", api.base_url());
+    at_api(repository.pull_request()).ok();
+    let done = at_api(repository.merged()).exits(1);
+    let errors = done.commands().iter().filter(|(name, ..)| name == "error").count();
+    assert_eq!(errors, 1, "{}", done.log);
+    let comment = repository.hub.only("outcome");
+    assert!(comment.contains("400"), "{comment}");
+    is_ours(&comment);
+    let headings =
+        Parser::new(&comment).filter(|event| matches!(event, Event::Start(Tag::Heading { .. })));
+    assert_eq!(headings.count(), 1, "{comment}");
 }
 
 #[test]
-fn output_of_the_program_is_never_a_command_and_never_markdown() {
+fn a_plan_longer_than_a_comment_may_be_loses_entries_and_keeps_its_form() {
     needs_tools!();
-    let repository = Repository::new(&note("one"));
-    let words = r"::error::PWNED\n  ::add-mask::x\n##[error]PWNED\n::stop-commands::x\n````\n# PWNED <script>\n```\n# PWNED\n";
-    let script = format!(
-        "case \"$*\" in *validate*) exit 0;; esac\nprintf '{words}' >&2; printf '{words}'; exit 1"
-    );
-    for job in [repository.pull_request(), repository.merged().input("fresh", "true")] {
-        let done = job.input("binary", program(&repository, &script)).exits(1);
-        let errors = done.commands().iter().filter(|(name, ..)| name == "error").count();
-        assert_eq!(errors, 1, "{}", done.log);
-    }
-    for kind in ["comment", "outcome"] {
-        let comment = repository.hub.only(kind);
-        is_ours(&comment);
-        let headings = Parser::new(&comment)
-            .filter(|event| matches!(event, Event::Start(Tag::Heading { .. })));
-        assert_eq!(headings.count(), 1, "{comment}");
-    }
-}
-
-#[test]
-fn a_plan_as_long_as_a_comment_may_be_loses_entries_and_keeps_its_form() {
-    needs_tools!();
-    let repository = Repository::new(&note("one"));
-    let digest = "ab".repeat(32);
-    let mut plan = format!(
-        "<!-- pushsync:plan environment=default changes={digest} -->\n### pushsync plan\n\n"
-    );
-    while plan.len() < 65_300 {
-        plan.push_str("<details>\n<summary>one</summary>\n\n````diff\n+ </details>\n+ ```\n````\n\n</details>\n");
-    }
-    repository.file(".git/plan.md", &plan);
-    repository.file(
-        ".git/plan.json",
-        &format!(r#"{{"changes_digest":"{digest}","changes":[{{}}],"summary":{{}}}}"#),
-    );
-    let script = "case \"$*\" in *markdown*) cat .git/plan.md;; *json*) cat .git/plan.json;; esac";
-    repository.pull_request().input("binary", program(&repository, script)).ok();
+    let text = "</details> ``` ".repeat(60);
+    let messages: String = (0..200)
+        .map(|n| format!("  m{n:03}: {{ from: support, to: ada, text: \"{n} {text}\" }}\n"))
+        .collect();
+    let repository = Repository::new(&messages);
+    repository.pull_request().ok();
     // The stand-in refuses what GitHub would refuse.
     let comment = repository.hub.only("comment");
-    assert!(comment.len() > 60_000 && comment.contains("**Left out, for want of room:**"));
-    assert_eq!(comment.matches("<details>").count(), comment.matches("\n</details>").count());
+    assert!(comment.len() > 40_000 && comment.contains("**Left out, for want of room:**"));
+    assert_eq!(comment.matches("<details>").count(), comment.matches("\n</details>\n").count());
     assert!(comment.contains("[This job]"));
+    repository.merged().ok();
+    assert_eq!(repository.texts().len(), 200);
 }
 
 #[test]
-fn nothing_that_the_program_or_github_says_sets_another_output() {
+fn nothing_that_github_says_sets_another_output() {
     needs_tools!();
     let repository = Repository::new(&note("one"));
-    let digest = "ab".repeat(32);
-    let bad = r"x\nstatus=PWNED\r\nPATH=PWNED";
-    repository.file(
-        ".git/plan.md",
-        &format!("<!-- pushsync:plan environment=default changes={digest} -->\n"),
-    );
-    repository.file(
-        ".git/plan.json",
-        &format!(
-            r#"{{"changes_digest":"{digest}","changes":[{{}}],"summary":{{"requests":1,"{bad}":2,"y":"{bad}"}}}}"#
-        ),
-    );
-    repository.file(
-        ".git/out.json",
-        &format!(
-            r#"{{"format":"pushsync/apply/1","applied":"{bad}","failed":[],"unknown":[],"remaining":"{bad}","requests":"{bad}","stopped":"{bad}"}}"#
-        ),
-    );
-    let text = "case \"$*\" in *markdown*) cat .git/plan.md;; *apply*) cat .git/out.json;; \
-                *json*) cat .git/plan.json;; \
-                *) printf '::notice file=a::b\\r::add-mask::PWNED\\r::set-output name=x::y\\n';; esac";
     for url in ["https://x/\nstatus=PWNED", "https://x/$(touch PWNED)", "https://x/`PWNED`", "x"] {
         let answer = serde_json::json!({ "id": 5, "html_url": url });
         repository.hub.fails("POST ", 1, Answer::json(201, &answer.to_string()));
-        let done = repository.pull_request().input("binary", program(&repository, text)).ok();
+        let done = repository.pull_request().ok();
         assert_eq!((done.output("status"), done.output("comment-url")), ("0", ""), "{done:?}");
         let summary: serde_json::Value =
             serde_json::from_str(done.output("summary")).expect("JSON on one line");
         assert_eq!(summary["requests"], 1);
         done.commands();
     }
-    let done = repository.push().input("fresh", "true");
-    let done = done.input("binary", program(&repository, text)).wait();
-    assert_eq!((done.output("status"), done.output("stopped")), ("0", ""), "{done:?}");
-    assert!(!done.outputs.contains_key("PATH"), "{done:?}");
 }
 
 #[test]

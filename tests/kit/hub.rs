@@ -21,6 +21,8 @@ pub(crate) struct World {
 #[derive(Clone)]
 pub(crate) struct Comment {
     pub(crate) id: u64,
+    /// The number of the request that it is on.
+    pub(crate) on: u64,
     pub(crate) login: String,
     pub(crate) body: String,
 }
@@ -75,15 +77,26 @@ impl Hub {
 
     /// Somebody writes a comment.
     pub(crate) fn write(&self, login: &str, body: &str) {
-        self.world().write(login, body);
+        self.world().write(7, login, body);
     }
 
     /// Our comments with this marker: their bodies.
     pub(crate) fn ours(&self, kind: &str) -> Vec<String> {
+        self.marked(kind, |_| true)
+    }
+
+    /// The only comment of ours with this marker on a request.
+    pub(crate) fn only_on(&self, on: u64, kind: &str) -> String {
+        let mut ours = self.marked(kind, |comment| comment.on == on);
+        assert_eq!(ours.len(), 1, "one comment {kind} on {on}: {ours:#?}");
+        ours.remove(0)
+    }
+
+    fn marked(&self, kind: &str, which: impl Fn(&Comment) -> bool) -> Vec<String> {
         let start = format!("<!-- pushsync:{kind} ");
         let world = self.world();
         let ours = world.comments.iter().filter(|c| c.login == BOT && c.body.starts_with(&start));
-        ours.map(|comment| comment.body.clone()).collect()
+        ours.filter(|comment| which(comment)).map(|comment| comment.body.clone()).collect()
     }
 
     /// The only one of them.
@@ -95,9 +108,9 @@ impl Hub {
 }
 
 impl World {
-    fn write(&mut self, login: &str, body: &str) -> u64 {
+    fn write(&mut self, on: u64, login: &str, body: &str) -> u64 {
         self.next += 1;
-        let comment = Comment { id: self.next, login: login.to_owned(), body: body.to_owned() };
+        let comment = Comment { id: self.next, on, login: login.to_owned(), body: body.to_owned() };
         self.comments.push(comment);
         self.next
     }
@@ -126,14 +139,16 @@ impl World {
             sent["body"].as_str().expect("a body").to_owned()
         };
         match (method, parts.as_slice()) {
-            ("GET", ["repos", "acme", "chat", "issues", _, "comments"]) => self.list(asked, query),
-            ("POST", ["repos", "acme", "chat", "issues", _, "comments"]) => {
+            ("GET", ["repos", "acme", "chat", "issues", on, "comments"]) => {
+                self.list(on.parse().expect("a number"), asked, query)
+            }
+            ("POST", ["repos", "acme", "chat", "issues", on, "comments"]) => {
                 let body = body();
                 // GitHub's limit.
                 if body.chars().count() > 65_536 {
                     return Answer::json(422, r#"{"message":"Body is too long"}"#);
                 }
-                let id = self.write(BOT, &body);
+                let id = self.write(on.parse().expect("a number"), BOT, &body);
                 Answer::json(201, &shown(&self.comments, id).to_string())
             }
             (_, ["repos", "acme", "chat", "issues", "comments", id]) => {
@@ -164,10 +179,11 @@ impl World {
         }
     }
 
-    fn list(&self, asked: &Asked, query: &str) -> Answer {
+    fn list(&self, on: u64, asked: &Asked, query: &str) -> Answer {
         let page = query.split('&').find_map(|part| part.strip_prefix("page="));
         let page: usize = page.map_or(1, |page| page.parse().expect("a number"));
-        let all: Vec<_> = self.comments.iter().map(|c| shown(&self.comments, c.id)).collect();
+        let all = self.comments.iter().filter(|comment| comment.on == on);
+        let all: Vec<_> = all.map(|c| shown(&self.comments, c.id)).collect();
         let shown: Vec<_> = all.chunks(self.page).nth(page - 1).unwrap_or_default().to_vec();
         let headers = asked.head.lines().filter_map(|line| line.split_once(": "));
         let host = headers.filter(|(name, _)| name.eq_ignore_ascii_case("host")).map(|one| one.1);

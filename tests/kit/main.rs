@@ -26,6 +26,7 @@ mod ignored_signals;
 mod plan;
 mod releases;
 mod repository;
+mod rollout;
 #[path = "../cli/support/sandbox.rs"]
 #[expect(dead_code, reason = "the tests of the command line use more of it")]
 mod sandbox;

@@ -5,7 +5,7 @@ use std::{fs, path::Path, process::Command};
 use tempfile::TempDir;
 
 use crate::{
-    action::{root, script, started},
+    action::{root, script},
     fake::{Answer, Fake},
     needs_tools,
     repository::{Repository, note},
@@ -57,7 +57,6 @@ fn a_release_is_packed_and_its_program_runs() {
         "man/pushsync.1",
         "completions/_pushsync",
         "ci/install.sh",
-        "ci/text.jq",
     ] {
         assert!(fs::metadata(made.join(file)).is_ok_and(|file| file.len() > 0), "{file}");
     }
@@ -187,7 +186,12 @@ fn release_with(making: &str) -> Release {
     let folder = TempDir::new().expect("a folder");
     let name = format!("pushsync-{VERSION}-{}", target());
     fs::create_dir(folder.path().join(&name)).expect("a folder");
-    script(&folder.path().join(&name).join("pushsync"), &started());
+    // The program itself is large: the script takes its place beside itself, as it would be unpacked.
+    let text = format!(
+        "own=\"${{0%/*}}/program\"\nln '{program}' \"$own\" 2>/dev/null || cp '{program}' \"$own\"\nexec \"$own\" \"$@\"",
+        program = env!("CARGO_BIN_EXE_pushsync")
+    );
+    script(&folder.path().join(&name).join("pushsync"), &text);
     let archive = "tar --format=ustar -cf - $0 | gzip -9 >$0.tar.gz";
     let made = Command::new("sh")
         .args(["-ec", &format!("{making}; {archive}; sha256sum $0.tar.gz >SHA256SUMS"), &name])

@@ -110,13 +110,27 @@ impl Repository {
     }
 
     pub(crate) fn pull_request_from(&self, from: &str, branch: &str) -> Job {
+        self.pull_request_numbered(7, from, branch)
+    }
+
+    /// The job of another pull request.
+    pub(crate) fn pull_request_number(&self, number: u64) -> Job {
+        self.pull_request_numbered(number, "acme/chat", "feature")
+    }
+
+    fn pull_request_numbered(&self, number: u64, from: &str, branch: &str) -> Job {
         let head = self.head();
-        let pull = json!({ "number": 7, "merged_at": null, "merge_commit_sha": null, "head": { "sha": head } });
-        self.hub.world().pulls = vec![pull];
+        let pull = json!({ "number": number, "merged_at": null, "merge_commit_sha": null, "head": { "sha": head } });
+        let mut world = self.hub.world();
+        world.pulls.retain(|other| {
+            other["merged_at"] != serde_json::Value::Null && other["number"] != number
+        });
+        world.pulls.push(pull);
+        drop(world);
         let event = json!({
-            "number": 7,
+            "number": number,
             "pull_request": {
-                "number": 7, "title": branch,
+                "number": number, "title": branch,
                 "head": { "sha": head, "ref": branch, "repo": { "full_name": from } },
                 "base": { "ref": "main", "repo": { "full_name": "acme/chat" } },
             },
@@ -125,7 +139,7 @@ impl Repository {
         self.job("pull_request", event)
             .input("command", "plan")
             .env("GITHUB_HEAD_REF", branch)
-            .env("GITHUB_REF", "refs/pull/7/merge")
+            .env("GITHUB_REF", format!("refs/pull/{number}/merge"))
     }
 
     /// Pull request 7 is merged, by a commit of its own; the job of that push.
@@ -137,6 +151,16 @@ impl Repository {
             pull(9, None, &head, "main"),
             pull(7, Some("2026-01-01T00:00:00Z"), &head, "main"),
         ];
+        self.push()
+    }
+
+    /// Another pull request is merged, beside those that were merged before; the job of that push.
+    pub(crate) fn merged_number(&self, number: u64) -> Job {
+        self.git(&["commit", "-q", "--allow-empty", "-m", "merged"]);
+        let mut world = self.hub.world();
+        world.pulls.retain(|other| other["number"] != number);
+        world.pulls.push(pull(number, Some("2026-01-01T00:00:00Z"), &self.head(), "main"));
+        drop(world);
         self.push()
     }
 

@@ -113,6 +113,11 @@ impl JobState {
 }
 
 impl Snapshot {
+    /// What is approved and not reached.
+    pub(super) fn approvals(&self) -> &[Approval] {
+        &self.approvals
+    }
+
     /// What waits for the budget, in all rollouts.
     pub(super) fn waiting(&self, now: Timestamp) -> u64 {
         Rollout::count(0, &self.approvals, now).due

@@ -38,6 +38,15 @@ impl Before {
         let snapshot = state.as_ref().and_then(|state| state.snapshot(context).ok().flatten());
         Self { state, snapshot, lockfile: lockfile(&context.global.directory) }
     }
+
+    /// Whether the same is approved as before.
+    pub(super) fn is_as_it_was(&self, session: &Session<'_>) -> bool {
+        let now = match &self.state {
+            Some(state) => state.snapshot(session.context).ok().flatten(),
+            None => None,
+        };
+        now.as_ref().map(Snapshot::approvals) == self.snapshot.as_ref().map(Snapshot::approvals)
+    }
 }
 
 fn lockfile(folder: &Path) -> Option<Vec<u8>> {
