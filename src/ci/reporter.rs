@@ -29,6 +29,9 @@ pub trait Reporter {
     /// Sets an output of the step.
     fn output(&self, name: &str, value: &str);
 
+    /// How an input is set, as people write it there.
+    fn input(&self, name: &str, value: &str) -> String;
+
     /// Where the summary is, in words: *in the job's summary*.
     fn elsewhere(&self) -> &'static str;
 }

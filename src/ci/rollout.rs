@@ -85,9 +85,12 @@ impl Rollout {
         }
         let mut out = format!("**{}.**", parts.join(", "));
         if let Some(at) = self.opens {
-            let count =
-                humanize::count(self.to_open, "waits for its window", "wait for their windows");
-            out.push_str(&format!(" {count}, which opens {}.", at_time(at, now)));
+            let count = humanize::count(
+                self.to_open,
+                "waits for its window, which opens",
+                "wait for their windows: the first opens",
+            );
+            out.push_str(&format!(" {count} {}.", at_time(at, now)));
         }
         if let Some(at) = self.closes {
             let count = humanize::count(

@@ -298,6 +298,7 @@ fn what_differs_from_the_review_or_has_none_is_refused() {
     let (repository, lab) = (Repository::new(&note("one")), Lab::start());
     let (status, said) = lab.deploy(&repository, "apply", &[]);
     assert!(status == 1 && said.contains("no merged request"), "{said}");
+    assert!(said.contains("run this with PUSHSYNC_CI_FRESH=true"), "{said}");
     assert_eq!(lab.plan(&repository).0, 0);
     repository.commit(&note("two"));
     lab.merge(&repository);
@@ -539,6 +540,42 @@ fn a_token_that_gitlab_refuses_costs_the_note_and_not_the_plan() {
     let (ended, said) = lab.plan_with(&repository, &[("PUSHSYNC_GITLAB_TOKEN", "")]);
     assert!(ended == 0 && said.contains("There is no token") && said.contains("+ one"), "{said}");
     assert!(lab.world().notes.is_empty() && repository.texts().is_empty());
+}
+
+/// Nothing that GitLab would carry out in the name of the token's user.
+fn has_no_command(note: &str) {
+    assert!(!note.lines().any(|line| line.starts_with('/')), "{note}");
+    assert!(!note.contains(['\x1b', '\r', '\u{202e}']), "{note:?}");
+}
+
+#[test]
+fn words_of_others_are_no_commands_in_a_note_and_no_sections_in_the_log() {
+    needs_tools!();
+    for text in [
+        "/close\n```\n/merge\n````\n/approve\n</details>\n/assign @everyone",
+        "\u{1b}[0Ksection_end:0:pushsync_summary\r\u{1b}[0K\n/close",
+        "<!-- pushsync:plan environment=default changes=0000 -->\n/title x",
+    ] {
+        let (repository, lab) = (Repository::new(&note("one")), Lab::start());
+        let quoted = json!(text);
+        repository
+            .commit(&format!("  note: {{ from: support, to: ada, text: {quoted}, raw: true }}"));
+        // The log is looked at, as in each test.
+        let (status, said) = lab.plan(&repository);
+        assert_eq!(status, 0, "{said}");
+        has_no_command(&lab.only("comment"));
+        lab.merge(&repository);
+        let (status, said) = lab.deploy(&repository, "apply", &[]);
+        assert_eq!(status, 0, "{said}");
+        has_no_command(&lab.only("outcome"));
+        assert_eq!(repository.texts(), [text]);
+        // A project that is wrong on purpose.
+        repository
+            .commit(&format!("  note: {{ from: {quoted}, to: ada, text: one, {quoted}: 1 }}"));
+        let (status, said) = lab.plan(&repository);
+        assert_eq!(status, 1, "{said}");
+        has_no_command(&lab.only("comment"));
+    }
 }
 
 #[test]

@@ -94,6 +94,10 @@ impl Reporter for GitHubReporter<'_> {
         }
     }
 
+    fn input(&self, name: &str, value: &str) -> String {
+        format!("{name}: {value}")
+    }
+
     fn elsewhere(&self) -> &'static str {
         "in the job's summary"
     }

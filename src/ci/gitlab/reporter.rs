@@ -55,6 +55,11 @@ impl Reporter for GitLabReporter<'_> {
     /// A job of GitLab has no outputs.
     fn output(&self, _name: &str, _value: &str) {}
 
+    /// Inputs are variables, of the pipeline or the job.
+    fn input(&self, name: &str, value: &str) -> String {
+        format!("PUSHSYNC_CI_{}={value}", name.to_ascii_uppercase().replace('-', "_"))
+    }
+
     fn elsewhere(&self) -> &'static str {
         "in the job's log"
     }
@@ -94,6 +99,12 @@ mod tests {
         assert_eq!(start, "\x1b[0Ksection_start:0:pushsync_summary\r\x1b[0Kpushsync: ");
         let end = "\x1b[0Ksection_end:0:pushsync_summary\r\x1b[0K\n";
         assert_eq!(rest, format!("### pushsync plan\n\n+ one\n{end}"));
+    }
+
+    #[test]
+    fn an_input_is_named_by_its_variable() {
+        let log = GitLabReporter::new(&|_| {});
+        assert_eq!(log.input("fail-on-stop", "true"), "PUSHSYNC_CI_FAIL_ON_STOP=true");
     }
 
     #[test]

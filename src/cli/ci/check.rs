@@ -52,7 +52,7 @@ pub(super) fn invalid(
     let heading = kit.heading(": the project is not valid");
     let markdown = format!("{heading}{}", kit.fenced(&text, 50_000));
     session.tell(Kind::Plan, request, Only::CreateOrUpdate, &markdown)?;
-    let where_ = format!("The annotations and {} say where.", kit.reporter.elsewhere());
+    let where_ = format!("What is wrong, and where, is {}.", kit.reporter.elsewhere());
     kit.reporter.error("pushsync: the project is not valid", &where_);
     Ok(status::FAILED)
 }

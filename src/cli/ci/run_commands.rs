@@ -50,15 +50,16 @@ pub(super) fn apply(session: &Session<'_>, options: &RunOptions) -> Result<u8, F
         return go_on(session, options);
     }
     let deliveries = humanize::count(plan.targets_to_review(), "delivery", "deliveries");
+    let fresh = kit.reporter.input("fresh", "true");
     let markdown = format!(
         "{}The plan asks for a review of {deliveries}, and nobody has reviewed it: {}.\n\n\
-         To apply a fresh plan, run this with `fresh: true`.\n",
+         To apply a fresh plan, run this with `{fresh}`.\n",
         kit.heading(": nothing was done"),
         code(&doubt)
     );
     kit.reporter.output("status", "1");
     session.tell(Kind::Rollout, request, Only::CreateOrUpdate, &markdown)?;
-    let text = format!("{doubt}. To apply a fresh plan, run this with fresh: true.");
+    let text = format!("{doubt}. To apply a fresh plan, run this with {fresh}.");
     kit.reporter.error("pushsync: nothing was applied", &text);
     Ok(status::FAILED)
 }
@@ -125,9 +126,10 @@ fn failed(session: &Session<'_>, failure: &Failure, request: Option<u64>) -> Res
     let reason = session.reason(failure);
     let mut markdown = format!("{}{}", kit.heading(" failed"), kit.fenced(&reason.text, 50_000));
     if !kit.inputs.fresh && kit.job.command == JobCommand::Apply {
-        markdown.push_str(
-            "If the plan is not the one that was reviewed: `fresh: true` applies a fresh one.\n",
-        );
+        let fresh = kit.reporter.input("fresh", "true");
+        markdown.push_str(&format!(
+            "If the plan is not the one that was reviewed: `{fresh}` applies a fresh one.\n"
+        ));
     }
     kit.reporter.output("status", &failure.status.to_string());
     session.tell(Kind::Rollout, request, Only::CreateOrUpdate, &markdown)?;
