@@ -139,6 +139,6 @@ mod tests {
         let store = MemoryStore::new("default", Uuid::nil(), Timestamp::UNIX_EPOCH).expect("one");
         let export = completed(&seed("export/completed")[1..]);
         let counts = now(import(&mut &export[..], &store)).expect("ready").expect("an export");
-        assert_eq!(counts, Counts { records: 2, intents: 1, runs: 1 });
+        assert_eq!(counts, Counts { records: 2, intents: 1, approvals: 1, runs: 1 });
     }
 }

@@ -115,7 +115,7 @@ pub(super) fn carry_out(context: &Context, args: &ApplyArgs) -> Result<Applied, 
                 bounds: &args.bounds,
                 keep_unchanged: false,
                 commit,
-                again: apply_report::again(context, args).refreshing(args.selection.refresh),
+                again: apply_report::same(context, args).refreshing(args.selection.refresh),
                 refreshed: &mut refreshed,
             };
             let store = store.as_ref();

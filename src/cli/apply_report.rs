@@ -108,29 +108,42 @@ fn warn_of_unknown(context: &Context, unknown: &[Address]) {
         .hint(&format!("see what needs a decision: {}", context.command("state resolve")));
 }
 
-/// The command that goes on with this apply: what it has agreed to is noted in the state.
-pub(super) fn again(context: &Context, args: &ApplyArgs) -> ShellCommand {
+/// The command that goes on with this apply: what somebody has agreed to is noted in the state.
+fn again(context: &Context, args: &ApplyArgs) -> ShellCommand {
     let SelectionArgs { target: _, destroy, at, refresh: _ } = &args.selection;
-    let mask = context.output.masks_err();
-    let mut apply = context.command("apply");
     // The manifest of a resumed run says nothing of these two.
-    let resumes = !destroy && at.is_none();
-    if resumes {
+    match *destroy || at.is_some() {
+        true => same(context, args),
+        false => bounded(context, context.command("apply").flag("--resume"), args),
+    }
+}
+
+/// The same command once more: it has ended before anybody agreed to anything.
+pub(super) fn same(context: &Context, args: &ApplyArgs) -> ShellCommand {
+    let mut apply = context.command("apply");
+    if args.resume {
         apply = apply.flag("--resume");
     }
-    apply = apply.selecting(&args.selection, mask);
-    for (name, amount) in [
+    if let Some(reviewed) = &args.reviewed {
+        apply = apply.option("--reviewed", reviewed.to_string());
+    }
+    let apply = bounded(context, apply, args);
+    if args.yes { apply.flag("--yes") } else { apply }
+}
+
+/// With the selection and the thresholds.
+fn bounded(context: &Context, apply: ShellCommand, args: &ApplyArgs) -> ShellCommand {
+    let apply = apply.selecting(&args.selection, context.output.masks_err());
+    let allowed = [
         ("--allow-creates", args.allow_creates),
         ("--allow-deletes", args.allow_deletes),
         ("--allow-resends", args.allow_resends),
-    ] {
-        apply = match amount {
-            Some(Amount::Count(most)) => apply.option(name, most.to_string()),
-            Some(Amount::All) => apply.option(name, "all"),
-            None => apply,
-        };
-    }
-    if args.yes && !resumes { apply.flag("--yes") } else { apply }
+    ];
+    allowed.into_iter().fold(apply, |apply, (name, amount)| match amount {
+        Some(Amount::Count(most)) => apply.option(name, most.to_string()),
+        Some(Amount::All) => apply.option(name, "all"),
+        None => apply,
+    })
 }
 
 /// After the very first apply.

@@ -148,6 +148,11 @@ impl Change {
         }
     }
 
+    /// Whether somebody has agreed to it, and it waits for the budget. An unknown delivery waits for a decision.
+    pub fn waits(&self) -> bool {
+        self.review == ReviewStatus::Approved && self.action() != Action::Unknown
+    }
+
     /// How many requests it takes if all goes well, at most.
     pub fn requests(&self) -> u64 {
         match self.operation {

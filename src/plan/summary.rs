@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use super::{Action, Change, ReviewStatus};
+use super::{Action, Change};
 
 /// Counts of a plan.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,7 +29,7 @@ pub struct Summary {
     /// Deliveries that are as they should be.
     pub unchanged: u64,
     /// Changes that somebody has agreed to, and that wait for the budget. They are among the numbers above.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub approved: u64,
     /// Requests that all changes take together, if all goes well.
     pub requests: u64,
@@ -41,7 +41,7 @@ impl Summary {
         let mut summary = Self { unchanged, ..Self::default() };
         for change in changes {
             *summary.slot(change.action()) += 1;
-            summary.approved += u64::from(change.review == ReviewStatus::Approved);
+            summary.approved += u64::from(change.waits());
             summary.requests += change.requests();
         }
         summary
@@ -66,4 +66,9 @@ impl Summary {
     pub fn count(mut self, action: Action) -> u64 {
         *self.slot(action)
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }

@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, HashSet};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{Budget, Change, Later, ReviewStatus, Selection, Summary, Upcoming, Withdrawn};
+use super::{Budget, Change, Later, Selection, Summary, Upcoming, Withdrawn};
 use crate::{
     diagnostics::Diagnostic,
     model::{Address, CommitId, Endpoint, Key, MessageId, Sender},
@@ -109,14 +109,14 @@ impl Plan {
     /// The counts of what nobody has agreed to yet, and of what needs no agreement.
     pub fn to_review(&self) -> Summary {
         let changes = self.changes.iter();
-        let changes = changes.filter(|change| change.review != ReviewStatus::Approved);
+        let changes = changes.filter(|change| !change.waits());
         Summary::of(changes, self.summary.unchanged)
     }
 
     /// The counts of what somebody has agreed to, and what waits for the budget.
     pub fn approved(&self) -> Summary {
         let changes = self.changes.iter();
-        Summary::of(changes.filter(|change| change.review == ReviewStatus::Approved), 0)
+        Summary::of(changes.filter(|change| change.waits()), 0)
     }
 
     /// How many visitors its changes concern.

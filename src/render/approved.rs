@@ -6,20 +6,16 @@ use super::{
     groups::{Group, groups},
     humanize,
 };
-use crate::plan::{Action, Change, Plan, ReviewStatus};
+use crate::plan::{Action, Plan};
 
 /// The changes of a plan that somebody has to agree to, or that need no agreement.
 pub(super) fn groups_to_review(plan: &Plan) -> Vec<Group<'_>> {
-    groups(plan.changes.iter().filter(|change| !is_approved(change)))
+    groups(plan.changes.iter().filter(|change| !change.waits()))
 }
 
 /// Those that somebody has agreed to, and that wait for the budget.
 pub(super) fn groups_approved(plan: &Plan) -> Vec<Group<'_>> {
-    groups(plan.changes.iter().filter(|change| is_approved(change)))
-}
-
-fn is_approved(change: &Change) -> bool {
-    change.review == ReviewStatus::Approved
+    groups(plan.changes.iter().filter(|change| change.waits()))
 }
 
 /// Such a group in words, around its key: `1,800 approved creates of `, ` wait for the budget`.

@@ -5,10 +5,7 @@ use super::{
     later::messages,
     summary::{at_api, count_visitors},
 };
-use crate::{
-    model::one_line,
-    plan::{Plan, ReviewStatus},
-};
+use crate::{model::one_line, plan::Plan};
 
 /// What a plan would do to whom, in one question: `Apply to production: 30 messages to 30 visitors?`
 pub fn question(plan: &Plan) -> String {
@@ -43,7 +40,7 @@ pub fn question(plan: &Plan) -> String {
 /// What the changes that nobody has agreed to would do to whom.
 fn asked(plan: &Plan) -> Option<String> {
     let summary = plan.to_review();
-    let changes = plan.changes.iter().filter(|change| change.review != ReviewStatus::Approved);
+    let changes = plan.changes.iter().filter(|change| !change.waits());
     let visitors = count_visitors(changes);
     let sends = summary.create + summary.resend + summary.replace;
     let mut parts = Vec::new();

@@ -13,7 +13,8 @@ use super::{StateError, StateKey, Store, export, private_file};
 /// How many exports of one environment are kept.
 pub const KEPT: usize = 10;
 
-/// Exports `store` into `folder` (made if it is missing), encrypted if there is a key, and removes all but the newest
+/// Exports `store` into `folder` (made if it is missing), without its approvals ([`export::without_approvals`]), encrypted
+/// if there is a key, and removes all but the newest
 /// [`KEPT`] exports of this environment. Answers with the file.
 ///
 /// # Errors
@@ -34,8 +35,11 @@ pub async fn backup(
     let unfinished = path.with_extension("unfinished");
     let mut out = BufWriter::new(private_file::create_anew(&unfinished)?);
     match key {
-        None => _ = export::export(store, &mut out).await?,
-        Some(key) => _ = export::export(store, &mut export::Sealer::new(&mut out, key)?).await?,
+        None => _ = export::without_approvals(store, &mut out).await?,
+        Some(key) => {
+            let mut sealer = export::Sealer::new(&mut out, key)?;
+            export::without_approvals(store, &mut sealer).await?;
+        }
     }
     out.flush()
         .and_then(|()| out.get_ref().sync_all())

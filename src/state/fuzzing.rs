@@ -39,6 +39,7 @@ pub fn record(data: &[u8]) {
             b'r' => Table::Records.key(name),
             b'i' => Table::Intents.key(name),
             b'h' => Table::Runs.key(&unhex(name)),
+            b'a' => Table::Approvals.key(name),
             b'm' => keys::HEADER.to_vec(),
             _ => line.to_vec(),
         };
@@ -53,6 +54,7 @@ pub fn record(data: &[u8]) {
                 let tally = match letter {
                     b'I' => &mut header.intents,
                     b'H' => &mut header.runs,
+                    b'A' => &mut header.approval_pages,
                     _ => &mut Tally::default(),
                 };
                 tally.add(digest);
@@ -86,6 +88,7 @@ pub fn record(data: &[u8]) {
         }
     }
     let _ = harmless(engine.intents());
+    let _ = harmless(engine.approvals());
     let _ = harmless(engine.runs(10));
     for problem in harmless(engine.verify()).into_iter().flat_map(|found| found.problems) {
         assert_harmless(&problem);
@@ -125,7 +128,8 @@ pub(crate) fn completed(bytes: &[u8]) -> Vec<u8> {
         lines.split(|byte| *byte == b'\n').filter(|line| line.starts_with(start)).count()
     };
     let counts = serde_json::json!({
-        "records": count(b"{\"record\""), "intents": count(b"{\"intent\""), "runs": count(b"{\"run\""),
+        "records": count(b"{\"record\""), "intents": count(b"{\"intent\""),
+        "approvals": count(b"{\"approval\""), "runs": count(b"{\"run\""),
     });
     let mut out = match serde_json::from_slice::<serde_json::Value>(header) {
         Ok(serde_json::Value::Object(mut fields)) => {

@@ -142,6 +142,9 @@ pub struct Decided {
     /// The record of the message that it was to replace.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub earlier: Option<Record>,
+    /// What somebody had agreed to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval: Option<Approval>,
 }
 
 /// One write of a commit.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pushsync::state::{self, OpenOptions, StateError, bucket};
+use pushsync::state::{self, OpenOptions, StateError, Write, bucket};
 
 use super::{place::Place, server::server, support::*};
 
@@ -40,8 +40,8 @@ fn a_snapshot_comes_back_as_a_new_commit_and_so_does_what_it_replaced() {
     let all = bucket::snapshots(&place.bucket(), "default").expect("answers");
     let two = all.iter().find(|snapshot| snapshot.records == 2).expect("there is one");
 
-    let meta = bucket::restore(&place.bucket(), &place.options(), &two.name).expect("restores");
-    assert_eq!((meta.records, meta.serial), (2, 5));
+    let restored = bucket::restore(&place.bucket(), &place.options(), &two.name).expect("restores");
+    assert_eq!((restored.meta.records, restored.meta.serial, restored.approvals), (2, 5, 0));
     assert_eq!(names(&place), ["a@v", "b@v"]);
     let store = place.open().expect("opens");
     assert_eq!(runtime().block_on(store.verify()).expect("answers").problems, [""; 0]);
@@ -53,6 +53,29 @@ fn a_snapshot_comes_back_as_a_new_commit_and_so_does_what_it_replaced() {
     let four = all.iter().find(|snapshot| snapshot.records == 4).expect("was kept");
     bucket::restore(&place.bucket(), &place.options(), &four.name).expect("restores");
     assert_eq!(names(&place), ["a@v", "b@v", "c@v", "d@v"]);
+}
+
+#[test]
+fn no_approval_comes_back_with_a_snapshot() {
+    for key in [None, Some(key("correct horse battery"))] {
+        let place = server!().place().with(|limits| limits.segments = 1);
+        let options = || OpenOptions { key: key.clone(), ..place.options() };
+        let open = || state::open(options()).expect("opens");
+        let approvals = approvals_of_many(50, 32);
+        commit(&*open(), vec![put("a@v", "x")]);
+        commit(&*open(), approvals.iter().map(approve).collect());
+        commit(&*open(), vec![Write::Withdraw(approvals[0].address.clone())]);
+        let all = bucket::snapshots(&place.bucket(), "default").expect("answers");
+        // The one before the last.
+        let restored = bucket::restore(&place.bucket(), &options(), &all[1].name);
+        assert_eq!(restored.expect("restores").approvals, 50);
+        let store = open();
+        assert_eq!(runtime().block_on(store.approvals()).expect("answers"), []);
+        let meta = runtime().block_on(store.meta()).expect("answers");
+        assert_eq!((meta.records, meta.approvals), (1, 0));
+        assert_eq!(runtime().block_on(store.verify()).expect("answers").problems, [""; 0]);
+        commit(&*store, approvals.iter().map(approve).collect());
+    }
 }
 
 #[test]
@@ -76,7 +99,7 @@ fn a_damaged_state_can_be_restored() {
         let all = bucket::snapshots(&place.bucket(), "default").expect("answers");
         let two = all.iter().find(|snapshot| snapshot.records == 2).expect("there is one");
         let meta = bucket::restore(&place.bucket(), &place.options(), &two.name);
-        let meta = meta.unwrap_or_else(|error| panic!("{number}: {error}"));
+        let meta = meta.unwrap_or_else(|error| panic!("{number}: {error}")).meta;
         assert!(meta.serial > 4, "{number}: {}", meta.serial);
         assert_eq!(names(&place), ["a@v", "b@v"], "{number}");
         commit(&*place.open().expect("opens"), vec![put("e@v", "x")]);

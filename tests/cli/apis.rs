@@ -114,9 +114,9 @@ fn a_server_that_is_not_the_api_is_not_remembered() {
 #[test]
 fn a_run_that_is_killed_has_the_api_recorded_with_its_first_outcome() {
     let (project, sandbox) = (Project::many(3), Sandbox::start());
-    // The intent, then the outcome of the first create.
+    // What was agreed to, the intent, then the outcome of the first create.
     let run = project.with(&sandbox, "apply --yes --concurrency 1");
-    run.env("PUSHSYNC_DIE_AFTER", "commit:2").wait();
+    run.env("PUSHSYNC_DIE_AFTER", "commit:3").wait();
     assert_eq!(remembered(&project), json!(sandbox.base_url()));
 }
 
@@ -161,14 +161,14 @@ fn the_api_is_in_each_format_and_in_both_digests() {
     let digests = |api: &[&str]| {
         let plan = plan("json", api).json();
         assert_eq!(plan["api"], json!(api.first().unwrap_or(&"https://api.brevo.com/v3")));
-        plan["changes_digest"].clone()
+        plan["review"].clone()
     };
     assert_ne!(digests(&[]), digests(&[one]));
     assert_ne!(digests(&[one]), digests(&[two]));
     let sandbox = || project.run("plan --env staging --sandbox --format json").ok().json();
     assert_eq!(sandbox()["api"], json!("sandbox"));
-    assert_eq!(sandbox()["changes_digest"], sandbox()["changes_digest"]);
-    assert_ne!(sandbox()["changes_digest"], digests(&[]));
+    assert_eq!(sandbox()["review"], sandbox()["review"]);
+    assert_ne!(sandbox()["review"], digests(&[]));
     project.run("plan --env staging --sandbox").ok().says(&["staging, in the sandbox"]);
 }
 
@@ -177,14 +177,16 @@ fn what_was_planned_for_one_api_is_not_applied_to_another() {
     let (sandbox, other) = (Sandbox::start(), Fake::untouched());
     let project = Project::note("one");
     project.with(&sandbox, "plan --out plan.json").ok();
-    let digest = project.with(&sandbox, "plan --format json").ok().json()["changes_digest"].clone();
+    let digest = project.with(&sandbox, "plan --format json").ok().json()["review"].clone();
     let elsewhere = |args: &str| {
         project.run(args).env("BREVO_BASE_URL", other.base_url()).env("BREVO_API_KEY", "any")
     };
     let both = [&*sandbox.base_url(), &*other.base_url()];
     elsewhere("apply plan.json").exits(1).warns(&both);
     let reviewed = format!("apply --reviewed {}", digest.as_str().expect("a digest"));
-    elsewhere(&reviewed).exits(1).warns(&["are not those that were reviewed"]);
+    elsewhere(&reviewed)
+        .exits(1)
+        .warns(&["this plan is not the one that was reviewed", "another API"]);
     // Anyone who edits the file does not get further.
     let plan = project.read("plan.json").replace(&sandbox.base_url(), &other.base_url());
     project.file("plan.json", plan);

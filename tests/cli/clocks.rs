@@ -99,8 +99,6 @@ fn the_last_run_is_the_one_that_was_written_last() {
         runs.iter().map(|run| run["requests"].as_u64().expect("a number")).collect()
     };
     assert_eq!(requests(&project), [1, 7, 1]);
-    // The last one came to its end.
-    project.with(&sandbox, "apply --resume --yes").ok().warns(&["nothing to resume"]);
     project.run("state export backup.jsonl").ok();
     let again = Project::many(3);
     again.file("backup.jsonl", project.read("backup.jsonl"));

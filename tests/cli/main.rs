@@ -27,6 +27,7 @@ mod ids;
 #[path = "../support/ignored_signals.rs"]
 mod ignored_signals;
 mod inputs;
+mod later;
 mod live;
 mod lockfile;
 mod lost_lock;

@@ -60,7 +60,7 @@ fn the_end_of_an_outage_says_what_happened_and_what_to_do_and_the_next_run_goes_
             &format!("the API at {} gave no usable answer", out.base_url()),
             &format!("look whether it is up: curl -I {}", out.base_url()),
             "see what needs a decision: pushsync state resolve",
-            "once the API answers again, go on with: pushsync apply --yes",
+            "once the API answers again, go on with: pushsync apply --resume",
         ])
         .never_says(&[ADA]);
     project.run("state history --limit 1").ok().says(&["stopped: outage"]);

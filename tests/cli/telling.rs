@@ -95,7 +95,7 @@ fn a_stop_says_when_to_come_back_and_with_which_command() {
     stopped.says(&["Stopped at the budget: 3 changes in 3 requests, 4 not tried."]).warns(&[
         "the API takes requests again at ",
         " (in ",
-        "run this again then: pushsync apply --yes",
+        "run this again then: pushsync apply --resume",
     ]);
     let stopped = project.with(&sandbox, "apply --yes --max-wait 0s --format json").exits(3);
     let document = stopped.json();
@@ -105,7 +105,7 @@ fn a_stop_says_when_to_come_back_and_with_which_command() {
     project
         .with(&sandbox, "apply --yes --max-requests 2")
         .exits(3)
-        .warns(&["run this again to go on: pushsync apply --yes"]);
+        .warns(&["run this again to go on: pushsync apply --resume"]);
 }
 
 #[test]

@@ -138,7 +138,7 @@ fn whatever_ends_an_apply_an_unknown_delivery_is_status_4_and_all_are_listed() {
         ("--max-duration 0s", json!("duration")),
         ("--target more --max-requests 0", json!("budget")),
         ("--target note", json!(null)),
-        ("--resume", json!(null)),
+        ("--resume --max-requests 0", json!("budget")),
     ] {
         let ran = project.with(&lossy, &format!("apply --yes --format json {args}")).exits(4);
         let document = ran.warns(&["note@", "state resolve"]).json();

@@ -10,7 +10,7 @@ const KEY: &str = "correct horse battery staple";
 /// The first commit has the intent, the second one the id.
 fn lost(project: &Project, sandbox: &Sandbox, key: Option<&str>) -> String {
     let mut run =
-        project.with(sandbox, "apply --yes --concurrency 1").env("PUSHSYNC_DIE_AFTER", "lose:2");
+        project.with(sandbox, "apply --yes --concurrency 1").env("PUSHSYNC_DIE_AFTER", "lose:3");
     if let Some(key) = key {
         run = run.env("PUSHSYNC_STATE_KEY", key);
     }
@@ -71,7 +71,7 @@ fn other_commands_that_change_the_state_record_it_too() {
 fn intents_whose_commit_was_not_answered_are_known_not_to_have_been_sent() {
     let (project, sandbox) = (Project::many(3), Sandbox::start());
     let run = project.with(&sandbox, "apply --yes --concurrency 1");
-    run.env("PUSHSYNC_DIE_AFTER", "mute:1").exits(1).warns(&["was not created"]);
+    run.env("PUSHSYNC_DIE_AFTER", "mute:2").exits(1).warns(&["was not created"]);
     assert!(sandbox.created().is_empty());
     project.apply(&sandbox);
     assert_eq!(sandbox.created().len(), 3);
@@ -158,7 +158,7 @@ fn without_a_place_the_words_say_everything_that_is_needed_by_hand() {
         .expect("a folder");
     let ran = project
         .with(&sandbox, "apply --yes --concurrency 1 --env default")
-        .env("PUSHSYNC_DIE_AFTER", "lose:2")
+        .env("PUSHSYNC_DIE_AFTER", "lose:3")
         .exits(1);
     let id = sandbox.created()[1]["id"].as_str().expect("an id").to_owned();
     let masked = format!("{}…{}", &ADA[..4], &ADA[ADA.len() - 3..]);

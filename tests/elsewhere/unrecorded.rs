@@ -50,7 +50,7 @@ fn mode(path: &Path) -> u32 {
 
 fn lose(project: &Project, sandbox: &Sandbox, there: &There) -> Run {
     let run = there(project.with(sandbox, "apply --yes --concurrency 1"));
-    run.env("PUSHSYNC_DIE_AFTER", "lose:2").env("PUSHSYNC_STATE_KEY", KEY)
+    run.env("PUSHSYNC_DIE_AFTER", "lose:3").env("PUSHSYNC_STATE_KEY", KEY)
 }
 
 #[test]
@@ -93,7 +93,7 @@ fn a_file_in_the_checkout_is_not_looked_at() {
             |args: &str| there(project.with(&sandbox, args)).env("XDG_STATE_HOME", home.path());
         there(project.with(&sandbox, "apply --yes --concurrency 1"))
             .env("XDG_STATE_HOME", home.path())
-            .env("PUSHSYNC_DIE_AFTER", "lose:2")
+            .env("PUSHSYNC_DIE_AFTER", "lose:3")
             .exits(1);
         // What a pull request could bring: that the message was sent, under an id that it chose.
         let waiting = files(home.path()).pop().expect("it waits");
@@ -155,7 +155,7 @@ fn where_the_user_has_no_folder_outside_of_the_checkout_the_words_are_all_there_
             let yaml = project.read("chat/pushsync.yaml");
             project.file("chat/pushsync.yaml", format!("{yaml}\nenvironments: {{ e{n}: {{}} }}\n"));
             let ran = state(project.with(&sandbox, "apply --yes --concurrency 1 -C chat"))
-                .env("PUSHSYNC_DIE_AFTER", "lose:2")
+                .env("PUSHSYNC_DIE_AFTER", "lose:3")
                 .env("XDG_STATE_HOME", "")
                 .env("HOME", folder(&project))
                 .exits(1);

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use uuid::Uuid;
 
-use super::support::put;
+use super::support::{approval, approve, put, until};
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_800_000_000 + second).expect("in range")
@@ -46,6 +46,23 @@ fn the_last_ten_exports_are_kept_and_each_can_be_read_back() {
             // The newest has all 13 records, the oldest that is kept has 4.
             assert_eq!(counts.records, n as u64 + 4);
         }
+    });
+}
+
+/// What was carried out since is not known when one is read back.
+#[test]
+fn an_export_that_is_made_by_itself_has_no_approvals() {
+    let folder = TempDir::new().expect("a folder");
+    let store = MemoryStore::new("default", Uuid::from_u128(1), at(0)).expect("an empty state");
+    let fresh = MemoryStore::new("default", Uuid::from_u128(3), at(0)).expect("an empty state");
+    let approval = approval("a@v", "text", until(60));
+    Runtime::new().expect("a runtime").block_on(async {
+        store.commit(vec![put("b@v", "text"), approve(&approval)]).await.expect("commits");
+        let file = backup(&store, folder.path(), "default", at(0), None).await.expect("exports");
+        let bytes = fs::read(file).expect("reads");
+        let counts = export::import(&mut &bytes[..], &fresh).await.expect("imports");
+        assert_eq!((counts.records, counts.approvals), (1, 0));
+        assert_eq!(store.approvals().await.expect("answers"), [approval]);
     });
 }
 

@@ -36,8 +36,10 @@ fn an_export_read_back_is_the_same_state() {
     let folder = tempfile::tempdir().expect("a folder");
     let copy = open(folder.path()).expect("opens");
     let counts = imported(&first, &*copy).expect("can be imported");
-    assert_eq!(counts, Counts { records: 40, intents: 1, runs: 6 });
+    assert_eq!(counts, Counts { records: 40, intents: 1, approvals: 3, runs: 6 });
     assert_eq!(scan(&*copy).expect("reads"), scan(&store).expect("reads"));
+    let approvals = |store: &dyn Store| runtime().block_on(store.approvals()).expect("reads");
+    assert_eq!(approvals(&*copy), approvals(&store));
 
     let (old, new) = runtime().block_on(async { (store.meta().await, copy.meta().await) });
     let (old, new) = (old.expect("answers"), new.expect("answers"));
@@ -81,6 +83,8 @@ fn the_same_contents_give_the_same_lines_in_any_store() {
 fn lines_are_sorted_and_named() {
     let store = memory();
     commit(&store, vec![put("b@v", "x"), put("a@v", "y"), intend("c@v"), log(2), log(1)]);
+    let approvals = ["c@v", "a@w"].map(|name| approval(name, "x", until(60)));
+    commit(&store, approvals.iter().map(approve).collect());
     let text = String::from_utf8(exported(&store)).expect("is text");
     let starts: Vec<_> = text.lines().map(|line| &line[..23]).collect();
     assert_eq!(
@@ -90,6 +94,8 @@ fn lines_are_sorted_and_named() {
             r#"{"record":{"address":"a"#,
             r#"{"record":{"address":"b"#,
             r#"{"intent":{"address":"c"#,
+            r#"{"approval":{"address":"#,
+            r#"{"approval":{"address":"#,
             r#"{"run":{"id":"00000000-"#,
             r#"{"run":{"id":"00000000-"#,
             r#"{"end":{"counts":{"reco"#,

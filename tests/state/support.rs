@@ -253,6 +253,10 @@ pub(crate) fn fill(store: &dyn Store) {
         writes.push(log(round));
         commit(store, writes);
     }
+    let approvals = ["key-1@visitor-1", "new@visitor-2", "later@visitor-1", "later@visitor-2"]
+        .map(|name| approval(name, "agreed", until(600)));
+    commit(store, approvals.iter().map(approve).collect());
+    commit(store, vec![Write::Withdraw(address("later@visitor-1"))]);
     commit(store, vec![put("long@visitor", &"a long text. ".repeat(20_000))]);
     commit(store, vec![intend("new@visitor-1"), intend("new@visitor-2")]);
     commit(store, vec![Write::Settle(address("new@visitor-1")), Write::Budget(budget(42))]);

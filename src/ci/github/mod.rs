@@ -3,6 +3,8 @@
 mod client;
 mod event;
 mod reporter;
+#[cfg(test)]
+mod tests;
 
 pub use client::GitHub;
 pub use event::job;

@@ -59,7 +59,7 @@ pub(crate) const FILES: [(&str, &str); 7] = [
 
 /// Examples of each command, by the words after `pushsync`. Tests parse each, and run those that need no
 /// account.
-pub(crate) const EXAMPLES: [(&str, &[&str]); 34] = [
+pub(crate) const EXAMPLES: [(&str, &[&str]); 35] = [
     (
         "",
         &[
@@ -97,6 +97,7 @@ pub(crate) const EXAMPLES: [(&str, &[&str]); 34] = [
         "state resolve",
         &["pushsync state resolve welcome@kZMvWhf8npAu3H6qd57w2Hv6nh6rnxvg --not-sent"],
     ),
+    ("state approvals", &["pushsync state approvals"]),
     ("state export", &["pushsync state export backup.jsonl"]),
     ("state import", &["pushsync state import backup.jsonl"]),
     ("state migrate", &["pushsync state migrate --to s3://bucket/pushsync"]),

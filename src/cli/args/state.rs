@@ -49,6 +49,15 @@ pub(crate) enum StateArgs {
     ///
     /// Without arguments, it lists them.
     Resolve(ResolveArgs),
+    /// List what was approved and is still to be done
+    ///
+    /// By message: how many wait for the budget or for their window, since when and by which commit, and how long it
+    /// takes at the budget of now. `apply --resume` carries out what is due.
+    Approvals {
+        /// How to show it
+        #[arg(long, value_name = "FORMAT", default_value = "text")]
+        format: DataFormat,
+    },
     /// Write the state as JSON lines: a backup that diffs well
     ///
     /// With PUSHSYNC_STATE_KEY, the lines are encrypted.

@@ -63,7 +63,10 @@ pub(super) fn migrate(command: &StateCommand<'_>, to: &str, plain: bool) -> Resu
 
 /// Whether one is a copy of the other.
 fn same(old: &Meta, new: &Meta) -> bool {
-    old.lineage == new.lineage && old.records == new.records && old.digest == new.digest
+    old.lineage == new.lineage
+        && old.records == new.records
+        && old.digest == new.digest
+        && old.approvals == new.approvals
 }
 
 /// Exports the old state, and imports the lines into the new one at the same time.

@@ -1,5 +1,6 @@
 //! `pushsync state …`: inspects the state, and repairs it.
 
+mod approvals;
 mod command;
 mod compact;
 mod confirm;

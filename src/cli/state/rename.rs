@@ -131,7 +131,10 @@ impl Rename<'_> {
 
 /// Whether one is a copy of the other.
 fn same(old: &Meta, new: &Meta) -> bool {
-    old.lineage == new.lineage && old.records == new.records && old.digest == new.digest
+    old.lineage == new.lineage
+        && old.records == new.records
+        && old.digest == new.digest
+        && old.approvals == new.approvals
 }
 
 impl Context {

@@ -120,6 +120,9 @@ fn record(
     texts: &BTreeMap<Address, String>,
 ) -> Result<u8, Failure> {
     let now = environment::now();
+    let approvals = command.block_on(store.approvals())?.into_iter();
+    let mut approvals: BTreeMap<_, _> =
+        approvals.map(|approval| (approval.address.clone(), approval)).collect();
     let (mut writes, mut changes, mut said) = (Vec::new(), Vec::new(), Vec::new());
     for ((intent, id), earlier) in decisions.into_iter().zip(earlier) {
         let (address, shown) = (intent.address.clone(), command.shown(&intent.address));
@@ -140,7 +143,11 @@ fn record(
             outcome: "done".to_owned(),
             id: id.clone(),
             error: None,
-            decided: Some(Box::new(Decided { intent: intent.clone(), earlier: earlier.clone() })),
+            decided: Some(Box::new(Decided {
+                intent: intent.clone(),
+                earlier: earlier.clone(),
+                approval: approvals.remove(&intent.address),
+            })),
         });
         for write in resolution(intent, id, earlier, now) {
             writes.push(match (write, there) {

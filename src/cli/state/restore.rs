@@ -28,13 +28,19 @@ pub(super) fn restore(
         (StateTarget::Bucket(bucket), Some(name)) => {
             let options =
                 context.open_options(state, Mode::MustExist, Access::Write, "state restore")?;
-            let meta =
+            let bucket::Restored { meta, approvals } =
                 bucket::restore(bucket, &options, name).map_err(|error| state.failure(error))?;
             command.note(&format!(
                 "brought {} back; serial {}. Messages that were sent after that snapshot are not in it, and would be sent again: read the plan before you apply it",
                 humanize::count(meta.records, "delivery", "deliveries"),
                 meta.serial
             ));
+            if approvals > 0 {
+                command.note(&format!(
+                    "{} did not come back: nobody knows which of them have been carried out since. What is still to be sent is reviewed again",
+                    humanize::count(approvals, "approval", "approvals"),
+                ));
+            }
             Ok(status::DONE)
         }
         (StateTarget::Folder(_), _) => list_exports(command, format),
@@ -103,7 +109,7 @@ fn list_exports(command: &StateCommand<'_>, format: DataFormat) -> Result<u8, Fa
     command.note(&match all.len() {
         0 => "there is no automatic export yet".to_owned(),
         n => format!(
-            "{}, each from before an apply; to read one back into a fresh folder: {}",
+            "{}, each from before an apply, without approvals; to read one back into a fresh folder: {}",
             humanize::count(n as u64, "export", "exports"),
             command.context.command("state import").arg("FILE").with_state("DIR")
         ),

@@ -1,6 +1,6 @@
 use super::{
-    command::StateCommand, compact, edit, export, forget_budget, history, list, migrate, rekey,
-    rename, resolve, restore, set_api, unlock, verify,
+    approvals, command::StateCommand, compact, edit, export, forget_budget, history, list, migrate,
+    rekey, rename, resolve, restore, set_api, unlock, verify,
 };
 use crate::cli::{
     args::StateArgs,
@@ -33,6 +33,7 @@ pub(crate) fn run(context: &Context, args: StateArgs) -> Result<u8, Failure> {
         StateArgs::Restore { name, format } => restore::restore(&command, name.as_deref(), format),
         StateArgs::Unlock { force } => unlock::unlock(&command, force),
         StateArgs::Compact { format } => compact::compact(&command, format),
+        StateArgs::Approvals { format } => approvals::approvals(&command, format),
         StateArgs::Verify { format } => verify::verify(&command, format),
     }
 }

@@ -120,19 +120,23 @@ fn take_back_one(
             command.context.command("state show").arg(&shown)
         )));
     };
-    let Decided { intent, earlier } = &**decided;
+    let Decided { intent, earlier, approval } = &**decided;
     let mut writes = vec![Write::Intend(Box::new(intent.clone()))];
     match (&change.id, earlier) {
         (Some(_), Some(earlier)) => writes.push(Write::Put(Box::new(earlier.clone()))),
         (Some(_), None) => writes.push(Write::Remove(address.clone())),
         (None, _) => {}
     }
+    // The record may have ended what somebody had agreed to.
+    writes.extend(approval.iter().map(|approval| Write::Approve(Box::new(approval.clone()))));
     Ok(writes)
 }
 
 /// Whether the state has what the decision made of it: no request has left for it since.
 fn is_as_decided(change: &RunChange, now: Option<&Record>) -> bool {
-    let Some(Decided { intent, earlier }) = change.decided.as_deref() else { return false };
+    let Some(Decided { intent, earlier, approval: _ }) = change.decided.as_deref() else {
+        return false;
+    };
     let as_it_was = |now: &Record, id: &MessageId, text: &str, old: Option<&Superseded>| {
         now.id == *id
             && *now.content.text == *text

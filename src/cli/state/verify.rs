@@ -26,6 +26,7 @@ pub(super) fn verify(command: &StateCommand<'_>, format: DataFormat) -> Result<u
             "format": "pushsync/verification/1",
             "records": found.records,
             "intents": found.intents,
+            "approvals": found.approvals,
             "runs": found.runs,
             "api": api,
             "problems": found.problems,
@@ -51,9 +52,13 @@ fn print(found: &Verification, out: &mut impl Write) -> io::Result<()> {
     for problem in &found.problems {
         writeln!(out, "  {}", one_line(problem))?;
     }
+    let approvals = match found.approvals {
+        0 => String::new(),
+        n => format!(", {}", humanize::count(n, "approval", "approvals")),
+    };
     writeln!(
         out,
-        "{}, {} and {} read: {}.",
+        "{}, {}{approvals} and {} read: {}.",
         humanize::count(found.records, "record", "records"),
         humanize::count(found.intents, "intent", "intents"),
         humanize::count(found.runs, "run", "runs"),

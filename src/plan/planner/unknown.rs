@@ -3,7 +3,7 @@
 use super::{Planner, wanted};
 use crate::{
     model::{Delivery, Intent, OnUnknown, Target},
-    plan::{Change, Operation, Reason},
+    plan::{Change, Operation, Reason, ReviewStatus},
 };
 
 impl Planner {
@@ -36,6 +36,11 @@ impl Planner {
             self.change_desired(delivery, protect, reason, operation, (target, review));
             return;
         }
+        // It waits for a decision, not for the budget.
+        let review = match review {
+            ReviewStatus::Approved => ReviewStatus::Covered,
+            other => other,
+        };
         for intent in intents {
             let Intent { address, kind, content, protect, at, run: _, trouble, request_id } =
                 intent;

@@ -7,10 +7,10 @@ use super::{
     lock::{self, HeldLock},
     objects::Objects,
     open,
-    restore::restore_snapshot,
+    restore::{Restored, restore_snapshot},
     snapshot::{self, Snapshot},
 };
-use crate::state::{Meta, OpenOptions, StateError};
+use crate::state::{OpenOptions, StateError};
 
 /// Takes the lock of an environment's state from its holder, and tells who that was. A writer that is
 /// still there notices before its next commit, and stops.
@@ -42,14 +42,15 @@ pub fn snapshots(bucket: &Bucket, environment: &str) -> Result<Vec<Snapshot>, St
 
 /// Makes a snapshot the current state, under the lock: as a new commit with a higher serial, so that
 /// plans from before are not applied unseen. This works even if the current state is damaged. If it
-/// can be read, it becomes a snapshot first.
+/// can be read, it becomes a snapshot first. Approvals do not come back: what was carried out since the snapshot is
+/// not known.
 ///
 /// Of the options, the environment, the holder, the timeout, the time and the key count.
 ///
 /// # Errors
 ///
 /// [`StateError::NoSnapshot`], `Damaged` if the snapshot is, `Locked`, `Unavailable`.
-pub fn restore(bucket: &Bucket, options: &OpenOptions, name: &str) -> Result<Meta, StateError> {
+pub fn restore(bucket: &Bucket, options: &OpenOptions, name: &str) -> Result<Restored, StateError> {
     on_thread(bucket, &options.environment, async |objects| {
         restore_snapshot(objects, bucket.limits(), options, name).await
     })

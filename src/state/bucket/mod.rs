@@ -71,4 +71,5 @@ pub use config::{Bucket, Limits};
 pub use lock::HeldLock;
 pub use maintenance::{holder, restore, snapshots, unlock};
 pub(super) use open::open;
+pub use restore::Restored;
 pub use snapshot::Snapshot;

@@ -14,9 +14,23 @@ use super::{
     snapshot::{self, DecodedSnapshot, pairs},
 };
 use crate::state::{
-    Meta, OpenOptions, StateError, cipher::Cipher, codec::FORMAT, frame, header::StateHeader, keys,
+    Meta, OpenOptions, StateError,
+    cipher::Cipher,
+    codec::FORMAT,
+    frame,
+    header::{StateHeader, Tally},
+    keys::{self, Table},
     memory::MemoryKv,
 };
+
+/// A state that was brought back.
+#[derive(Debug)]
+pub struct Restored {
+    /// What it says of itself now.
+    pub meta: Meta,
+    /// How many approvals the snapshot had: none of them came back.
+    pub approvals: u64,
+}
 
 /// See [`super::restore`].
 pub(super) async fn restore_snapshot(
@@ -24,7 +38,7 @@ pub(super) async fn restore_snapshot(
     limits: &Limits,
     options: &OpenOptions,
     name: &str,
-) -> Result<Meta, StateError> {
+) -> Result<Restored, StateError> {
     let OpenOptions { holder, lock_timeout, .. } = options;
     let lock = Lock::take(objects, holder, limits.lease, *lock_timeout).await?;
     let restored = restore_locked(objects, options, name, &lock).await;
@@ -37,7 +51,7 @@ async fn restore_locked(
     options: &OpenOptions,
     name: &str,
     lock: &Lock,
-) -> Result<Meta, StateError> {
+) -> Result<Restored, StateError> {
     let location = objects.location();
     let DecodedSnapshot { header: of, mut bytes, .. } = read(objects, options, name).await?;
     let current = CurrentState::read(objects, options, &of).await?;
@@ -58,6 +72,7 @@ async fn restore_locked(
             unlocked.as_ref()
         }
     };
+    let approvals = drop_approvals(&mut header, &mut bytes);
     header.sequence = current.sequence + 1;
     header.meta.serial = current.serial.max(header.meta.serial).saturating_add(1);
     let header = header.authenticated(cipher)?;
@@ -94,7 +109,15 @@ async fn restore_locked(
                 .await?;
         }
     }
-    Ok(header.meta)
+    Ok(Restored { meta: header.meta, approvals })
+}
+
+/// Whatever was carried out since the snapshot is not in it: its approvals would send that again. Answers with their
+/// number.
+fn drop_approvals(header: &mut StateHeader, bytes: &mut MemoryKv) -> u64 {
+    bytes.0.retain(|key, _| !Table::Approvals.holds(key));
+    header.set_tally(Table::Approvals, Tally::default());
+    std::mem::take(&mut header.meta.approvals)
 }
 
 fn disturbed(objects: &Objects) -> StateError {

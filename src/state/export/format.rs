@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
-    model::{BaseUrl, Intent, Record},
+    model::{Approval, BaseUrl, Intent, Record},
     state::{Digest, Run, RunPart},
 };
 
@@ -25,8 +25,16 @@ pub struct Counts {
     pub records: u64,
     /// How many intents.
     pub intents: u64,
+    /// How many approvals.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub approvals: u64,
     /// How many runs.
     pub runs: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -51,6 +59,7 @@ pub(super) struct Header {
 pub(super) enum Line {
     Record(Box<Record>),
     Intent(Box<Intent>),
+    Approval(Box<Approval>),
     Run(Box<Run>),
     Part(Box<RunPart>),
     End(End),

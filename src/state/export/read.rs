@@ -14,7 +14,7 @@ const MAX_LINE: u64 = 256 << 20;
 /// Reads an export back into an empty state, and answers with its counts.
 ///
 /// The whole export is read and checked first, then written in one commit: after an error or a
-/// crash the state is still empty. The state takes over lineage, time of creation, intents and
+/// crash the state is still empty. The state takes over lineage, time of creation, intents, approvals and
 /// history. Its serial becomes the export's plus one, so that no plan made of the exported state
 /// is carried out unseen on the restored one.
 ///
@@ -86,12 +86,16 @@ fn read(from: &mut (dyn BufRead + Send)) -> Result<(Header, Vec<Write>), StateEr
                 counts.intents += 1;
                 ((1, intent.address.as_str().as_bytes().to_vec()), Write::Intend(intent))
             }
+            Line::Approval(approval) => {
+                counts.approvals += 1;
+                ((2, approval.address.as_str().as_bytes().to_vec()), Write::Approve(approval))
+            }
             Line::Run(run) => {
                 counts.runs += 1;
-                ((2, keys::run_name(&run)), Write::Run(run))
+                ((3, keys::run_name(&run)), Write::Run(run))
             }
             // The name of a part begins with that of its run.
-            Line::Part(part) => ((2, keys::part_name(&part)), Write::RunPart(part)),
+            Line::Part(part) => ((3, keys::part_name(&part)), Write::RunPart(part)),
             Line::End(end) => {
                 lines.end(&end, counts, header.counts, &before)?;
                 return Ok((header, writes));
@@ -153,13 +157,15 @@ impl Lines<'_> {
     ) -> Result<(), StateError> {
         if found != announced || found != end.counts {
             return Err(self.bad(format!(
-                "there are {} records, {} intents and {} runs before it, but {}, {} and {} were \
+                "there are {} records, {} intents, {} approvals and {} runs before it, but {}, {}, {} and {} were \
                  exported",
                 found.records,
                 found.intents,
+                found.approvals,
                 found.runs,
                 announced.records,
                 announced.intents,
+                announced.approvals,
                 announced.runs
             )));
         }

@@ -4,8 +4,9 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use crate::state::{
-    Digest, RunPart, StateError, Store, header::Tally, keys::Table, scan::RecordPages,
+use crate::{
+    model::Approval,
+    state::{Digest, RunPart, StateError, Store, header::Tally, keys::Table, scan::RecordPages},
 };
 
 use super::format::{CHANGES, Counts, End, Header, Line, NAME, VERSION};
@@ -17,12 +18,41 @@ use super::format::{CHANGES, Counts, End, Header, Line, NAME, VERSION};
 ///
 /// Those of the store; [`StateError::Changed`]; [`StateError::Output`] if `out` cannot be written.
 pub async fn export(store: &dyn Store, out: &mut (dyn Write + Send)) -> Result<Counts, StateError> {
+    let before = store.meta().await?.serial;
+    let approvals = store.approvals().await?;
+    write(store, before, approvals, out).await
+}
+
+/// The same without the approvals, for a backup: by the time it is read back, nobody knows which of them have been
+/// carried out since, and a message would be sent twice that nobody agreed to again.
+///
+/// # Errors
+///
+/// As [`export`].
+pub async fn without_approvals(
+    store: &dyn Store,
+    out: &mut (dyn Write + Send),
+) -> Result<Counts, StateError> {
+    let before = store.meta().await?.serial;
+    write(store, before, Vec::new(), out).await
+}
+
+async fn write(
+    store: &dyn Store,
+    before: u64,
+    approvals: Vec<Approval>,
+    out: &mut (dyn Write + Send),
+) -> Result<Counts, StateError> {
     let meta = store.meta().await?;
     let intents = store.intents().await?;
     let mut runs = store.runs(usize::MAX).await?;
     runs.reverse();
-    let counts =
-        Counts { records: meta.records, intents: intents.len() as u64, runs: runs.len() as u64 };
+    let counts = Counts {
+        records: meta.records,
+        intents: intents.len() as u64,
+        approvals: approvals.len() as u64,
+        runs: runs.len() as u64,
+    };
     let mut lines = Lines { out, hasher: blake3::Hasher::new(), buffer: Vec::new() };
     lines.write(&Header {
         format: format!("{NAME}{VERSION}"),
@@ -46,6 +76,9 @@ pub async fn export(store: &dyn Store, out: &mut (dyn Write + Send)) -> Result<C
     for intent in intents {
         lines.write(&Line::Intent(Box::new(intent)))?;
     }
+    for approval in approvals {
+        lines.write(&Line::Approval(Box::new(approval)))?;
+    }
     for mut run in runs {
         let changes = std::mem::take(&mut run.changes);
         let (id, number) = (run.id, run.number);
@@ -57,7 +90,7 @@ pub async fn export(store: &dyn Store, out: &mut (dyn Write + Send)) -> Result<C
             lines.write(&Line::Part(Box::new(RunPart { id, number, part, changes })))?;
         }
     }
-    if store.meta().await?.serial != meta.serial {
+    if store.meta().await?.serial != before {
         return Err(StateError::Changed { location: store.location().to_owned() });
     }
     let expected = Tally { count: meta.records, digest: meta.digest };
