@@ -229,6 +229,9 @@ impl Reporter for Silence {
     fn annotate(&self, _: &str) {}
     fn summarise(&self, _: &str) {}
     fn output(&self, _: &str, _: &str) {}
+    fn input(&self, name: &str, _: &str) -> String {
+        name.to_owned()
+    }
     fn elsewhere(&self) -> &'static str {
         "nowhere"
     }
