@@ -61,8 +61,11 @@ fn parsed<'a>(arguments: impl Iterator<Item = &'a str>) -> Result<Cli, Refusal> 
     let matches = args::command().try_get_matches_from(all);
     matches.and_then(|matches| Cli::from_arg_matches(&matches)).map_err(|error| {
         let said = error.to_string();
-        let what = said.split("\n\nFor more").next().unwrap_or_default();
-        let what = what.trim_start_matches("error: ").trim();
+        // What follows is for people at a command line. A value may have several lines.
+        let what = ["\n\nUsage:", "\n\nFor more information"]
+            .iter()
+            .fold(said.as_str(), |said, end| said.rsplit_once(end).map_or(said, |(what, _)| what))
+            .trim_start_matches("error: ");
         let cure = match error.kind() {
             ErrorKind::ValueValidation => "Correct the input of that name.",
             _ => "Correct the inputs of this step.",
