@@ -4,6 +4,7 @@
 mod arguments;
 mod check;
 mod entry;
+mod job;
 mod plan;
 mod run_commands;
 mod session;
