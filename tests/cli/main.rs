@@ -6,6 +6,7 @@
 mod actions;
 mod apis;
 mod apply;
+mod approvals;
 mod browser;
 mod budget;
 mod clocks;

@@ -74,6 +74,9 @@ pub(crate) enum StateArgs {
         /// The file; - for stdin
         #[arg(value_hint = ValueHint::FilePath)]
         file: PathBuf,
+        /// Leave out what was approved: for an export from before the last messages were sent
+        #[arg(long)]
+        without_approvals: bool,
     },
     /// Copy the state elsewhere, and use it there from then on
     ///

@@ -165,6 +165,7 @@ impl Shown {
     /// How long these requests take: zero, if the budget has them now.
     fn takes(&self) -> Duration {
         match self.budget.forecast(self.requests()) {
+            _ if self.budget.unlimited => Duration::ZERO,
             Forecast::Fits { .. } => Duration::ZERO,
             Forecast::Takes { about, .. } => about,
         }
@@ -184,9 +185,13 @@ impl Shown {
         messages
     }
 
-    /// How many approvals of a run are left.
-    fn left(&self, run: u64) -> u64 {
-        self.approvals.iter().filter(|(approval, _)| approval.run == run).count() as u64
+    /// How many approvals of each run are left of which more is to be done than that a window closes.
+    fn not_done(&self) -> BTreeMap<u64, u64> {
+        let mut left: BTreeMap<_, _> = self.runs.keys().map(|run| (*run, 0)).collect();
+        for (approval, _) in self.approvals.iter().filter(|(one, _)| !one.opened) {
+            *left.entry(approval.run).or_default() += 1;
+        }
+        left
     }
 
     /// No line has more than 60 columns, unless a key is long.
@@ -201,10 +206,11 @@ impl Shown {
                 }
             }
         }
+        let not_done = self.not_done();
         for run in self.runs.values().flatten().filter(|run| run.approved > 0) {
-            let (left, all) = (humanize::number(self.left(run.number)), run.approved);
-            let all = humanize::number(all);
-            writeln!(out, "{:.0}: {left} of {all} approvals are left", run.started_at)?;
+            let left = not_done.get(&run.number).copied().unwrap_or_default();
+            let [left, all] = [left, run.approved].map(humanize::number);
+            writeln!(out, "{:.0}: {left} of {all} not done yet", run.started_at)?;
         }
         let requests = self.requests();
         if requests == 0 {
@@ -212,7 +218,12 @@ impl Shown {
         }
         let asked = humanize::count(requests, "request", "requests");
         match self.budget.forecast(requests) {
-            _ if self.budget.unlimited => writeln!(out, "{asked}: the API has no limit"),
+            _ if self.budget.unlimited => {
+                let per_hour = humanize::number(self.budget.limit);
+                let about = humanize::duration(self.budget.takes(requests));
+                writeln!(out, "{asked}: this API has no limit;")?;
+                writeln!(out, "at Brevo's {per_hour} an hour: about {about}")
+            }
             Forecast::Fits { left } => {
                 let left = humanize::number(left);
                 writeln!(out, "{asked}; {left} left in this hour: fits")
@@ -243,13 +254,14 @@ impl Shown {
                 json!({ "key": key, "runs": runs })
             })
             .collect();
+        let not_done = self.not_done();
         let runs: Vec<_> = self
             .runs
             .iter()
             .map(|(number, run)| {
                 json!({
                     "number": number,
-                    "left": self.left(*number),
+                    "not_done": not_done.get(number),
                     "approved": run.as_ref().map(|run| run.approved).filter(|all| *all > 0),
                     "id": run.as_ref().map(|run| run.id),
                     "command": run.as_ref().map(|run| &run.command),

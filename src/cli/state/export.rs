@@ -76,7 +76,11 @@ fn write(
     }
 }
 
-pub(super) fn import(command: &StateCommand<'_>, file: &Path) -> Result<u8, Failure> {
+pub(super) fn import(
+    command: &StateCommand<'_>,
+    file: &Path,
+    without_approvals: bool,
+) -> Result<u8, Failure> {
     let reader: Box<dyn io::BufRead + Send> = if file == Path::new("-") {
         Box::new(BufReader::new(io::stdin()))
     } else {
@@ -87,12 +91,25 @@ pub(super) fn import(command: &StateCommand<'_>, file: &Path) -> Result<u8, Fail
     let key = command.context.state_key(&command.state)?;
     let mut reader = export::opened(reader, key.as_ref())?;
     let store = command.context.open_or_create(&command.state, "state import")?;
-    command.runtime.block_on(export::import(&mut reader, &*store))?;
+    let counts = match without_approvals {
+        true => command.runtime.block_on(export::import_without_approvals(&mut reader, &*store)),
+        false => command.runtime.block_on(export::import(&mut reader, &*store)),
+    }?;
     let meta = command.block_on(store.meta())?;
     command.note(&format!(
         "read {} back; serial {}",
         humanize::count(meta.records, "delivery", "deliveries"),
         meta.serial
     ));
+    let approvals = humanize::count(counts.approvals, "approval", "approvals");
+    match (counts.approvals, without_approvals) {
+        (0, _) => {}
+        (_, true) => command.note(&format!(
+            "{approvals} of it did not come back; what is still to be sent is reviewed again"
+        )),
+        (_, false) => command.context.output.warning(&format!(
+            "{approvals} came back as well. If anything was sent since the export was made, it may be sent again: then read it back into a fresh state with --without-approvals"
+        )),
+    }
     Ok(status::DONE)
 }

@@ -25,7 +25,9 @@ pub(crate) fn run(context: &Context, args: StateArgs) -> Result<u8, Failure> {
         StateArgs::Mv { old, new } => edit::rename(&command, &old, &new),
         StateArgs::Resolve(args) => resolve::resolve(&command, &args),
         StateArgs::Export { file, plain } => export::export(&command, file.as_deref(), plain),
-        StateArgs::Import { file } => export::import(&command, &file),
+        StateArgs::Import { file, without_approvals } => {
+            export::import(&command, &file, without_approvals)
+        }
         StateArgs::Migrate { to, plain } => migrate::migrate(&command, &to, plain),
         StateArgs::SetApi { url } => set_api::set_api(&command, &url),
         StateArgs::ForgetBudget => forget_budget::forget_budget(&command),

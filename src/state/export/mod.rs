@@ -16,5 +16,5 @@ mod write;
 pub(super) use encrypted::is_sealed;
 pub use encrypted::{Sealer, opened};
 pub use format::Counts;
-pub use read::{import, import_of};
+pub use read::{import, import_of, import_without_approvals};
 pub use write::{export, without_approvals};

@@ -30,6 +30,19 @@ pub async fn import(
     import_of(from, store, &environment).await
 }
 
+/// The same without the approvals that the export has: what was carried out since is not known.
+///
+/// # Errors
+///
+/// As [`import`].
+pub async fn import_without_approvals(
+    from: &mut (dyn BufRead + Send),
+    store: &dyn Store,
+) -> Result<Counts, StateError> {
+    let environment = store.meta().await?.environment;
+    write(from, store, &environment, |write| !matches!(write, Write::Approve(_))).await
+}
+
 /// The same, for an export of this environment, whatever the environment of the store.
 ///
 /// # Errors
@@ -40,6 +53,16 @@ pub async fn import_of(
     store: &dyn Store,
     environment: &str,
 ) -> Result<Counts, StateError> {
+    write(from, store, environment, |_| true).await
+}
+
+/// Reads everything, and writes what is `wanted` of it.
+async fn write(
+    from: &mut (dyn BufRead + Send),
+    store: &dyn Store,
+    environment: &str,
+    wanted: fn(&Write) -> bool,
+) -> Result<Counts, StateError> {
     let meta = store.meta().await?;
     let intents = store.intents().await?.len() as u64;
     let Meta { records, approvals, .. } = meta;
@@ -48,6 +71,7 @@ pub async fn import_of(
         return Err(StateError::NotEmpty { location, records, intents, approvals });
     }
     let (header, mut writes) = read(from)?;
+    writes.retain(wanted);
     StateError::check_environment("in the export", &header.environment, environment)?;
     writes.insert(
         0,
