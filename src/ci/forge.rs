@@ -7,7 +7,7 @@ use futures_util::future::BoxFuture;
 use crate::model::{CommitId, one_line};
 
 /// What a forge answers.
-pub type Answer<'a, T> = BoxFuture<'a, Result<T, ForgeError>>;
+pub type ForgeFuture<'a, T> = BoxFuture<'a, Result<T, ForgeError>>;
 
 /// A comment of ours.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,23 +24,24 @@ pub struct Comment {
 pub trait Forge: Sync {
     /// The request whose merge into the branch of this job made a commit. A request into another branch can have
     /// the same commit, and a plan that somebody reviewed for that branch: it does not count.
-    fn merged_request<'a>(&'a self, commit: &'a CommitId) -> Answer<'a, Option<u64>>;
+    fn merged_request<'a>(&'a self, commit: &'a CommitId) -> ForgeFuture<'a, Option<u64>>;
 
     /// The newest commit of a request.
-    fn head_of(&self, request: u64) -> Answer<'_, Option<String>>;
+    fn head_of(&self, request: u64) -> ForgeFuture<'_, Option<String>>;
 
     /// The comments on a request that this job's token, or the author that its inputs name, has written: the oldest
     /// first. Comments of others, and what the forge itself notes, are not among them.
-    fn comments(&self, request: u64) -> Answer<'_, Vec<Comment>>;
+    fn comments(&self, request: u64) -> ForgeFuture<'_, Vec<Comment>>;
 
     /// Writes a comment. After an error it may be there all the same. Its URL, if the forge says one.
-    fn create_comment<'a>(&'a self, request: u64, body: &'a str) -> Answer<'a, Option<String>>;
+    fn create_comment<'a>(&'a self, request: u64, body: &'a str)
+    -> ForgeFuture<'a, Option<String>>;
 
     /// Changes a comment.
-    fn update_comment<'a>(&'a self, request: u64, id: u64, body: &'a str) -> Answer<'a, ()>;
+    fn update_comment<'a>(&'a self, request: u64, id: u64, body: &'a str) -> ForgeFuture<'a, ()>;
 
     /// Deletes a comment.
-    fn delete_comment(&self, request: u64, id: u64) -> Answer<'_, ()>;
+    fn delete_comment(&self, request: u64, id: u64) -> ForgeFuture<'_, ()>;
 }
 
 /// A forge did not do what it was asked.

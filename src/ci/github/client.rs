@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::event::split_repository;
 use crate::{
-    ci::{Answer, Comment, Forge, Http, Job, Refusal, Variables},
+    ci::{Comment, Forge, ForgeFuture, Http, Job, Refusal, Variables},
     model::CommitId,
 };
 
@@ -118,7 +118,7 @@ impl GitHub {
 }
 
 impl Forge for GitHub {
-    fn merged_request<'a>(&'a self, commit: &'a CommitId) -> Answer<'a, Option<u64>> {
+    fn merged_request<'a>(&'a self, commit: &'a CommitId) -> ForgeFuture<'a, Option<u64>> {
         Box::pin(async move {
             let path = self.path(&["commits", commit.as_str(), "pulls"]);
             let pulls: Vec<PullRequest> = self.http.list(&path, "per_page=100").await?;
@@ -127,7 +127,7 @@ impl Forge for GitHub {
         })
     }
 
-    fn head_of(&self, request: u64) -> Answer<'_, Option<String>> {
+    fn head_of(&self, request: u64) -> ForgeFuture<'_, Option<String>> {
         Box::pin(async move {
             let pull: PullRequest =
                 self.http.get(&self.path(&["pulls", &request.to_string()])).await?;
@@ -135,7 +135,7 @@ impl Forge for GitHub {
         })
     }
 
-    fn comments(&self, request: u64) -> Answer<'_, Vec<Comment>> {
+    fn comments(&self, request: u64) -> ForgeFuture<'_, Vec<Comment>> {
         Box::pin(async move {
             let number = request.to_string();
             let path = self.path(&["issues", &number, "comments"]);
@@ -152,7 +152,11 @@ impl Forge for GitHub {
         })
     }
 
-    fn create_comment<'a>(&'a self, request: u64, body: &'a str) -> Answer<'a, Option<String>> {
+    fn create_comment<'a>(
+        &'a self,
+        request: u64,
+        body: &'a str,
+    ) -> ForgeFuture<'a, Option<String>> {
         Box::pin(async move {
             let number = request.to_string();
             let path = self.path(&["issues", &number, "comments"]);
@@ -162,7 +166,7 @@ impl Forge for GitHub {
         })
     }
 
-    fn update_comment<'a>(&'a self, _: u64, id: u64, body: &'a str) -> Answer<'a, ()> {
+    fn update_comment<'a>(&'a self, _: u64, id: u64, body: &'a str) -> ForgeFuture<'a, ()> {
         Box::pin(async move {
             let path = ["issues", "comments", &id.to_string()];
             let body = json!({ "body": body });
@@ -170,7 +174,7 @@ impl Forge for GitHub {
         })
     }
 
-    fn delete_comment(&self, _: u64, id: u64) -> Answer<'_, ()> {
+    fn delete_comment(&self, _: u64, id: u64) -> ForgeFuture<'_, ()> {
         Box::pin(async move {
             self.http.delete(&self.path(&["issues", "comments", &id.to_string()])).await
         })

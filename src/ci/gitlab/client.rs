@@ -7,7 +7,7 @@ use tokio::sync::OnceCell;
 
 use super::pipeline::project;
 use crate::{
-    ci::{Answer, Comment, Forge, ForgeError, Http, Job, Refusal, Variables},
+    ci::{Comment, Forge, ForgeError, ForgeFuture, Http, Job, Refusal, Variables},
     model::CommitId,
 };
 
@@ -90,7 +90,7 @@ impl GitLab {
 }
 
 impl Forge for GitLab {
-    fn merged_request<'a>(&'a self, commit: &'a CommitId) -> Answer<'a, Option<u64>> {
+    fn merged_request<'a>(&'a self, commit: &'a CommitId) -> ForgeFuture<'a, Option<u64>> {
         Box::pin(async move {
             let project = self.project.to_string();
             let path =
@@ -101,7 +101,7 @@ impl Forge for GitLab {
         })
     }
 
-    fn head_of(&self, request: u64) -> Answer<'_, Option<String>> {
+    fn head_of(&self, request: u64) -> ForgeFuture<'_, Option<String>> {
         Box::pin(async move {
             let (project, request) = (self.project.to_string(), request.to_string());
             let path = ["projects", &project, "merge_requests", &request];
@@ -110,7 +110,7 @@ impl Forge for GitLab {
         })
     }
 
-    fn comments(&self, request: u64) -> Answer<'_, Vec<Comment>> {
+    fn comments(&self, request: u64) -> ForgeFuture<'_, Vec<Comment>> {
         Box::pin(async move {
             let author = self.author().await?;
             let (project, request) = (self.project.to_string(), request.to_string());
@@ -129,7 +129,11 @@ impl Forge for GitLab {
         })
     }
 
-    fn create_comment<'a>(&'a self, request: u64, body: &'a str) -> Answer<'a, Option<String>> {
+    fn create_comment<'a>(
+        &'a self,
+        request: u64,
+        body: &'a str,
+    ) -> ForgeFuture<'a, Option<String>> {
         Box::pin(async move {
             let (project, request) = (self.project.to_string(), request.to_string());
             let path = ["projects", &project, "merge_requests", &request, "notes"];
@@ -139,7 +143,7 @@ impl Forge for GitLab {
         })
     }
 
-    fn update_comment<'a>(&'a self, request: u64, id: u64, body: &'a str) -> Answer<'a, ()> {
+    fn update_comment<'a>(&'a self, request: u64, id: u64, body: &'a str) -> ForgeFuture<'a, ()> {
         Box::pin(async move {
             let (project, request) = (self.project.to_string(), request.to_string());
             let id = id.to_string();
@@ -149,7 +153,7 @@ impl Forge for GitLab {
         })
     }
 
-    fn delete_comment(&self, request: u64, id: u64) -> Answer<'_, ()> {
+    fn delete_comment(&self, request: u64, id: u64) -> ForgeFuture<'_, ()> {
         Box::pin(async move {
             let (project, request) = (self.project.to_string(), request.to_string());
             let id = id.to_string();
