@@ -15,7 +15,9 @@ use uuid::Uuid;
 pub use super::wire_change::{FORMAT, WireError};
 use super::{
     Budget, Change, Commit, Later, Plan, ProtectMark, Review, Selection, SenderNames, StateRef,
-    Summary, Unchanged, Upcoming, Withdrawn, wire_change::WireChange, wire_upcoming::WireUpcoming,
+    Summary, Unchanged, Upcoming, Withdrawn,
+    wire_change::WireChange,
+    wire_upcoming::{WireUpcoming, WireUpcomings},
 };
 use crate::{
     diagnostics::Diagnostic,
@@ -46,8 +48,8 @@ struct Document<'a> {
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     protect: &'a [ProtectMark],
     changes: WireChanges<'a>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    upcoming: Vec<WireUpcoming>,
+    #[serde(skip_serializing_if = "WireUpcomings::is_empty")]
+    upcoming: WireUpcomings<'a>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     later: &'a [Later],
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
@@ -192,7 +194,7 @@ pub fn write(plan: &Plan, out: &mut dyn std::io::Write) -> Result<(), serde_json
         review: Review::of(plan).to_string(),
         digest: digest(plan)?,
         changes: WireChanges(&plan.changes),
-        upcoming: plan.upcoming.iter().map(WireUpcoming::from).collect(),
+        upcoming: WireUpcomings(&plan.upcoming),
         later: &plan.later,
         withdrawn: &plan.withdrawn,
         finished: &plan.finished,
@@ -276,7 +278,7 @@ fn digest(plan: &Plan) -> Result<String, serde_json::Error> {
         plan.summary,
         &plan.protect,
         WireChanges(&plan.changes),
-        plan.upcoming.iter().map(WireUpcoming::from).collect::<Vec<_>>(),
+        WireUpcomings(&plan.upcoming),
         (&plan.later, &plan.withdrawn, &plan.finished),
     );
     let mut out = BufWriter::with_capacity(64 << 10, &mut hasher);

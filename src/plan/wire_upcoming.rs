@@ -1,6 +1,6 @@
 //! A delivery of a window to come as JSON, and back.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::{
     Upcoming,
@@ -19,6 +19,22 @@ pub(super) struct WireUpcoming {
     source: Option<WireSource>,
     after: Content,
     target: Target,
+}
+
+/// Deliveries of windows to come, each of which is made when it is written.
+#[derive(Clone, Copy)]
+pub(super) struct WireUpcomings<'a>(pub(super) &'a [Upcoming]);
+
+impl WireUpcomings<'_> {
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl Serialize for WireUpcomings<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(WireUpcoming::from))
+    }
 }
 
 impl From<&Upcoming> for WireUpcoming {
