@@ -21,6 +21,7 @@ mod forks;
 mod gitlab;
 mod hostile;
 mod hub;
+mod merges;
 #[path = "../support/ignored_signals.rs"]
 mod ignored_signals;
 mod plan;
