@@ -233,7 +233,7 @@ fn without_its_state_nothing_is_approved_and_nothing_is_sent() {
 }
 
 #[test]
-fn whoever_agrees_at_once_agrees_to_the_whole_rollout() {
+fn anyone_who_agrees_at_once_agrees_to_the_whole_rollout() {
     // `--yes`, and a saved plan.
     for saved in [false, true] {
         let (project, sandbox) = (project("launch: { to: all, text: Launch }"), Sandbox::start());
