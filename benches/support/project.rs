@@ -84,6 +84,7 @@ pub(crate) fn inputs(project: &Project) -> Inputs {
         removed: BTreeMap::new(),
         moved: BTreeMap::new(),
         approvals: Vec::new(),
+        recheck: Default::default(),
         intents: Vec::new(),
         selection: Selection::default(),
         destroy: false,

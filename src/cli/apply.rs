@@ -8,10 +8,12 @@ use tokio::runtime::Runtime;
 use super::{
     apply_report, approval,
     args::{ApplyArgs, DataFormat},
+    comparison::Comparison,
     context::Context,
     execution::{Execution, execute},
     failure::{Failure, status},
     planning::{self, Allowed, PlanRequest},
+    targets,
 };
 use crate::{
     apply::Outcome,
@@ -152,7 +154,20 @@ pub(super) fn carry_out(context: &Context, args: &ApplyArgs) -> Result<Applied, 
     }
     let agreed = match &args.reviewed {
         Some(reviewed) => {
-            approval::check_reviewed(context, &project, &plan, reviewed, &args.selection)?;
+            let known = store.as_ref().map(|store| &**store);
+            let handle = runtime.handle();
+            let targets = targets::whole(&args.selection.target, Some(&project), known, handle)?;
+            let comparison = Comparison {
+                context,
+                project: &project,
+                state: &state,
+                store: store.as_ref(),
+                handle,
+                targets: &targets,
+                selection: &args.selection,
+                keep_unchanged: false,
+            };
+            approval::check_reviewed(context, comparison, &plan, reviewed)?;
             safety::Agreed::Reviewed
         }
         None => safety::Agreed::Unreviewed,

@@ -11,11 +11,14 @@ use std::{
 use tokio::{runtime::Runtime, sync::oneshot};
 
 use super::{
-    args::SelectionArgs, context::Context, failure::Failure, selected_state::SelectedState, signals,
+    comparison::{Comparison, Earlier},
+    context::Context,
+    failure::Failure,
+    selected_state::SelectedState,
+    signals,
 };
 use crate::{
     files,
-    manifest::Project,
     model::{Endpoint, number, one_line},
     plan::{Differences, Plan, Review, StateRef, wire},
     render::{self, humanize},
@@ -124,14 +127,17 @@ pub(super) fn ask(context: &Context, runtime: &Runtime, plan: &Plan) -> Result<b
 /// Refuses a plan that asks for something else than what was reviewed. What is approved already asks for nothing.
 pub(super) fn check_reviewed(
     context: &Context,
-    project: &Project,
+    comparison: Comparison<'_>,
     plan: &Plan,
     reviewed: &Review,
-    selection: &SelectionArgs,
 ) -> Result<(), Failure> {
     if plan.targets_to_review() == 0 || Review::of(plan).is(reviewed) {
         return Ok(());
     }
+    if was_reviewed_before(comparison, reviewed)? {
+        return Ok(());
+    }
+    let Comparison { project, selection, .. } = comparison;
     let known = project.messages().map(|message| message.spec.key.clone());
     let mut failure = Failure::new("this plan is not the one that was reviewed");
     match reviewed.differences(plan, known) {
@@ -156,6 +162,19 @@ pub(super) fn check_reviewed(
         "nothing was done. The manifest or the state has changed since the review; review the plan again: {}",
         context.command("plan").selecting(selection, context.output.masks_err())
     )))
+}
+
+/// Whether this was reviewed before the last runs agreed to a part of it. Of a request that was planned while an
+/// earlier merge waited for its apply, the review holds what both asked for.
+fn was_reviewed_before(comparison: Comparison<'_>, reviewed: &Review) -> Result<bool, Failure> {
+    let Some(store) = comparison.store else { return Ok(false) };
+    for earlier in Earlier::all(comparison.handle, &**store, reviewed)? {
+        let compared = comparison.compare(Some(&earlier))?;
+        if compared.planned.is_ok_and(|plan| Review::of(&plan).is(reviewed)) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// One line for each message that differs.

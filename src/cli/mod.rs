@@ -9,6 +9,7 @@ mod args;
 
 mod ci;
 mod clock_time;
+mod comparison;
 mod completions;
 mod context;
 mod crash_points;

@@ -1,13 +1,13 @@
 //! From a loaded project and an opened state to a plan: what `plan` and `apply` share.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use tokio::runtime::{Handle, Runtime};
 
 use super::{
     args::{Amount, Bounds, SelectionArgs, Target},
+    comparison::{Compared, Comparison},
     context::Context,
-    environment,
     failure::Failure,
     git::CommitLookup,
     missing_files,
@@ -21,13 +21,13 @@ use crate::{
     desired::Deliveries,
     diagnostics::{Code, Diagnostic, Report},
     manifest::{Project, Threshold},
-    model::{BudgetNote, Endpoint, Key, one_line},
+    model::one_line,
     plan::{
-        Budget, Declared, Import, Inputs, Operation, Plan, PlanError, SenderNames, StateRef, plan,
+        Operation, Plan, PlanError, SenderNames,
         safety::{Limit, Limits},
     },
     render::humanize,
-    state::{Meta, Records, Store},
+    state::Store,
 };
 
 /// Makes the plan, after a refresh if the command line asks for one. Errors that only planning finds are reported, and end the command.
@@ -58,86 +58,21 @@ pub(super) fn make(
             return Err(failure);
         }
     }
-    let now = environment::now();
-    let as_of = request.selection.at.unwrap_or(now);
     let handle = runtime.handle();
-    let api = context.endpoint(&project.settings)?;
-    let (meta, intents, approvals) = match store {
-        Some(store) => (
-            Some(handle.block_on(store.meta())?),
-            handle.block_on(store.intents())?,
-            handle.block_on(store.approvals())?,
-        ),
-        None => (None, Vec::new(), Vec::new()),
-    };
-    let unknown: Vec<_> = intents.iter().map(|intent| intent.address.clone()).collect();
-    report.knows(Arc::new(unknown));
-    let declared: BTreeMap<Key, Declared> = project
-        .keys_at(as_of)
-        .into_iter()
-        .map(|(key, presence)| {
-            let spec = project.message(&key).map(|message| &message.spec);
-            let protect = spec.and_then(|spec| spec.protect);
-            let window = spec.map(|spec| spec.window).unwrap_or_default();
-            (key, Declared { presence, window, protect })
-        })
-        .collect();
-    let inputs = Inputs {
-        environment: state.environment().to_owned(),
-        api: api.clone(),
-        as_of,
-        state: StateRef {
-            lineage: meta.as_ref().map(|meta| meta.lineage),
-            serial: meta.as_ref().map_or(0, |meta| meta.serial),
-        },
-        imports: project
-            .imports
-            .iter()
-            .map(|import| Import {
-                to: import.to.clone(),
-                id: import.id.clone(),
-                place: import.source.place(),
-            })
-            .collect(),
-        removed: project
-            .removed
-            .iter()
-            .map(|removed| (removed.key.clone(), removed.delete))
-            .collect(),
-        moved: project.moved.iter().map(|moved| (moved.from.clone(), moved.to.clone())).collect(),
-        declared,
-        approvals,
-        intents,
-        selection: Target::selection(targets),
-        destroy: request.selection.destroy,
-        budget: match context.global.sandbox {
-            true => Budget::of_rehearsal(now, project.settings.requests_per_hour),
-            false => Budget::at(
-                now,
-                meta.as_ref()
-                    .and_then(|meta| budget_of(meta, &api, project.settings.requests_per_hour)),
-                project.settings.requests_per_hour,
-            ),
-        },
+    let comparison = Comparison {
+        context,
+        project,
+        state,
+        store,
+        handle,
+        targets,
+        selection: request.selection,
         keep_unchanged: request.keep_unchanged,
-        most_bytes: project.limits.plan_bytes,
     };
-    let mut deliveries = Deliveries::from_now_on(project, as_of);
-    if !targets.is_empty() {
-        let named = |key: &Key| targets.iter().any(|target| target.key_str() == key.as_str());
-        deliveries = deliveries.only(named);
-    }
-    let moves: Vec<_> =
-        project.moved.iter().map(|moved| (moved.from.clone(), moved.to.clone())).collect();
-    let planned = match store {
-        Some(store) => {
-            let records = Records::with_moves(&**store, handle.clone(), &moves);
-            plan(inputs, deliveries.by_ref(), records)
-        }
-        None => plan(inputs, deliveries.by_ref(), std::iter::empty()),
-    };
+    let Compared { planned, warnings, unknown } = comparison.compare(None)?;
+    report.knows(Arc::new(unknown));
     let mut report = report;
-    report.extend(deliveries.take_warnings());
+    report.extend(warnings);
     if store.is_none() {
         report.extend([nothing_sent(context, state)]);
     }
@@ -185,12 +120,6 @@ pub(super) struct Allowed {
     pub(super) creates: Option<Amount>,
     pub(super) deletes: Option<Amount>,
     pub(super) resends: Option<Amount>,
-}
-
-/// The budget that the state remembers. That of another API promises nothing here: only a smaller one counts.
-fn budget_of<'m>(meta: &'m Meta, api: &Endpoint, assumed: u64) -> Option<&'m BudgetNote> {
-    let other = matches!((&meta.api, api.url()), (Some(known), Some(url)) if known != url);
-    meta.budget.as_ref().filter(|note| !other || note.limit <= assumed)
 }
 
 /// The warning about a state that does not exist yet.

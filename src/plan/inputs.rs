@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Budget, Selection, StateRef};
 use crate::model::{
@@ -26,6 +26,8 @@ pub struct Inputs {
     pub moved: BTreeMap<Key, Key>,
     /// What somebody has agreed to, and what is not reached yet.
     pub approvals: Vec<Approval>,
+    /// Deliveries whose targets are asked for, also if they are reached.
+    pub recheck: BTreeSet<Address>,
     /// Creates without outcome.
     pub intents: Vec<Intent>,
     /// What the plan is limited to.

@@ -299,6 +299,7 @@ impl Planner {
             && !self.unknown.contains_key(address)
             && self.inputs.selection.contains(address)
             && !self.approvals.contains_key(address)
+            && !self.inputs.recheck.contains(address)
             // A window that opens or closes later is to be reviewed.
             && spec.window.until.is_none()
             && self.is_active(spec)

@@ -59,6 +59,12 @@ impl Review {
         self.total == other.total
     }
 
+    /// Whether it may ask for something of this message.
+    pub fn may_ask_for(&self, key: &str) -> bool {
+        let key = mark(blake3::hash(key.as_bytes()));
+        self.messages.is_empty() || self.messages.iter().any(|marks| marks.key == key)
+    }
+
     /// How `plan` differs from this review, message by message; `None` if the digests do not tell their messages.
     /// `known` are keys of messages that may be missing from the plan.
     pub fn differences(

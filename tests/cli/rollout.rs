@@ -217,6 +217,32 @@ fn three_merges_in_a_row_are_applied_each_by_its_own_review() {
 }
 
 #[test]
+fn a_request_that_was_planned_while_an_earlier_merge_waited_for_its_apply_is_applied() {
+    let old = "old: { to: all, text: Old }";
+    let (project, sandbox) = (project(old), Sandbox::start());
+    // An older rollout goes on all the time.
+    let first = review(&project, &sandbox);
+    reviewed(&project, &sandbox, &first, "--max-requests 1").exits(3);
+    let merged = format!("{old}, one: {{ to: all, text: One, priority: 1 }}");
+    write(&project, &merged);
+    let one = review(&project, &sandbox);
+    // The first is merged, and its job waits. The second is planned on top of it.
+    let both = format!("{merged}, two: {{ to: all, text: Two }}");
+    write(&project, &both);
+    let two = review(&project, &sandbox);
+    write(&project, &merged);
+    reviewed(&project, &sandbox, &one, "--max-requests 4").exits(3);
+    resume(&project, &sandbox, "--max-requests 7").exits(3);
+    write(&project, &both);
+    reviewed(&project, &sandbox, &two, "--max-requests 2").exits(3);
+    resume(&project, &sandbox, "").ok();
+    holds(&sandbox, &[("Old", 9), ("One", 9), ("Two", 9)]);
+    // What nobody reviewed is refused all the same.
+    write(&project, &format!("{merged}, two: {{ to: all, text: Tow }}"));
+    reviewed(&project, &sandbox, &two, "").exits(1).warns(&["otherwise: two"]);
+}
+
+#[test]
 fn without_its_state_nothing_is_approved_and_nothing_is_sent() {
     let (project, sandbox) = (project("launch: { to: all, text: Launch }"), Sandbox::start());
     let launch = review(&project, &sandbox);

@@ -478,6 +478,7 @@ impl Scene {
             removed: BTreeMap::new(),
             moved: BTreeMap::new(),
             approvals: self.store.approvals().await.expect("readable"),
+            recheck: Default::default(),
             intents: self.store.intents().await.expect("readable"),
             selection: Selection::default(),
             destroy: false,

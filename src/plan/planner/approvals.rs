@@ -23,7 +23,9 @@ impl Planner {
 
     /// The delivery is as it should be, and nothing is to come: its approval ends.
     pub(super) fn reached(&mut self, address: &Address, target: Target) {
+        let asked = self.inputs.recheck.contains(address);
         match self.approval(address) {
+            None if asked => self.withdraw(address, target),
             None => {}
             Some(approval) if self.agrees(&approval, target) => self.finished.push(address.clone()),
             Some(_) => self.withdraw(address, target),
@@ -74,6 +76,7 @@ impl Planner {
 
     /// The approval of a delivery. The plan looks at each once.
     fn approval(&mut self, address: &Address) -> Option<Approval> {
+        self.inputs.recheck.remove(address);
         self.approvals.remove(address)
     }
 
@@ -83,6 +86,13 @@ impl Planner {
 
     /// Deliveries that neither the manifest nor the state has: what was approved for them ends.
     pub(super) fn end_other_approvals(&mut self) {
+        for address in std::mem::take(&mut self.inputs.recheck) {
+            let key = address.key();
+            if self.inputs.selection.contains(&address) && !self.inputs.moved.contains_key(&key) {
+                let target = self.gone_target(&key);
+                self.withdraw(&address, target);
+            }
+        }
         for (address, approval) in std::mem::take(&mut self.approvals) {
             if !self.inputs.selection.contains(&address) {
                 continue;

@@ -96,6 +96,7 @@ pub(super) struct World {
     pub(super) records: BTreeMap<Address, Record>,
     pub(super) intents: BTreeMap<Address, Intent>,
     pub(super) approvals: BTreeMap<Address, Approval>,
+    pub(super) recheck: BTreeSet<Address>,
     pub(super) presence: BTreeMap<Key, WindowState>,
     /// Windows of messages that are over, and of which nothing is rendered.
     pub(super) over: BTreeMap<Key, Window>,
@@ -144,6 +145,7 @@ impl World {
             removed: self.removed.clone(),
             moved: self.moved.clone(),
             approvals: self.approvals.values().cloned().collect(),
+            recheck: self.recheck.clone(),
             intents: self.intents.values().cloned().collect(),
             selection: self.selection.clone(),
             destroy: self.destroy,

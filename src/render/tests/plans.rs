@@ -139,6 +139,7 @@ pub(super) fn everything() -> Plan {
         removed: BTreeMap::from([(key("left"), false)]),
         moved: BTreeMap::from([(key("old-name"), key("new-name"))]),
         approvals: Vec::new(),
+        recheck: Default::default(),
         intents: vec![Intent {
             address: address("lost", 1),
             kind: Kind::Pushed,
