@@ -103,8 +103,12 @@ fn the_picture_of_a_rollout_is_the_same_in_light_and_in_dark() {
     let drawn = include_str!("pictures/rollout.svg");
     for (name, scheme) in [("light", LIGHT), ("dark", DARK)] {
         let [foreground, background, _, green, _, blue, ..] = scheme;
-        let colours =
-            [("FOREGROUND", foreground), ("BACKGROUND", background), ("GREEN", green), ("BLUE", blue)];
+        let colours = [
+            ("FOREGROUND", foreground),
+            ("BACKGROUND", background),
+            ("GREEN", green),
+            ("BLUE", blue),
+        ];
         let picture = colours.iter().fold(drawn.to_owned(), |picture, (name, colour)| {
             picture.replace(name, &format!("#{colour:06x}"))
         });

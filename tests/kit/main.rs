@@ -21,9 +21,9 @@ mod forks;
 mod gitlab;
 mod hostile;
 mod hub;
-mod merges;
 #[path = "../support/ignored_signals.rs"]
 mod ignored_signals;
+mod merges;
 mod plan;
 mod releases;
 mod repository;

@@ -3,9 +3,7 @@
 use crate::{needs_tools, repository::Repository};
 
 fn messages(keys: &[&str]) -> String {
-    keys.iter()
-        .map(|key| format!("  {key}: {{ from: support, to: ada, text: {key} }}\n"))
-        .collect()
+    keys.iter().map(|key| format!("  {key}: {{ from: support, to: ada, text: {key} }}\n")).collect()
 }
 
 /// GitHub keeps one waiting job of a group, and drops the one before it.
