@@ -138,7 +138,7 @@ fn needs(name: &str, command: JobCommand, outsider: bool) -> bool {
     let of_state =
         matches!(name, "PUSHSYNC_STATE" | "PUSHSYNC_STATE_KEY" | "PUSHSYNC_STATE_KEY_FILE")
             || begins("AWS_")
-            || (begins("PG") && name.bytes().nth(2).is_some_and(|b| b.is_ascii_uppercase()));
+            || (begins("PG") && name.as_bytes().get(2).is_some_and(u8::is_ascii_uppercase));
     of_state || begins("PUSHSYNC_VAR_") || (command.sends() && begins("BREVO_"))
 }
 

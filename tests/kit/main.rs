@@ -23,7 +23,6 @@ mod hostile;
 mod hub;
 #[path = "../support/ignored_signals.rs"]
 mod ignored_signals;
-mod merges;
 mod plan;
 mod releases;
 mod repository;

@@ -399,7 +399,8 @@ async fn notes(
         };
         let path = request.uri().path().to_owned();
         let at = path.strip_prefix(&format!("{NOTES}/"));
-        let at = at.and_then(|id| notes.iter().position(|note| note["id"].to_string() == id));
+        let at = at.and_then(|id| id.parse::<u64>().ok());
+        let at = at.and_then(|id| notes.iter().position(|note| note["id"] == id));
         match (request.method_str(), at) {
             ("GET", _) => (200, vec![], Value::from(notes.clone())),
             ("POST", _) => {
