@@ -7,12 +7,11 @@ use std::{
 };
 
 use secrecy::SecretString;
-use serde_json::Value;
 use uuid::Uuid;
 
-use super::{arguments, check, plan, run_commands, session::Session, start};
+use super::{arguments, check, job, plan, run_commands, session::Session, start};
 use crate::{
-    ci::{self, Host, Inputs, Job, JobCommand, Kit, Refusal, Reporter, Setup, Variables},
+    ci::{self, Host, Inputs, JobCommand, Kit, Refusal, Reporter, Setup, Variables},
     cli::{
         args::{CiArgs, GlobalOptions},
         context::Context,
@@ -21,11 +20,8 @@ use crate::{
         output::Output,
         run, variables,
     },
-    files,
 };
 
-/// GitHub's events have at most 25 MB.
-const LONGEST_EVENT: u64 = 64 << 20;
 /// Longer than any token.
 const LONGEST_TOKEN: u64 = 16 << 10;
 
@@ -71,28 +67,6 @@ pub(in crate::cli) fn run(
     }
 }
 
-/// The command, the inputs and the job of this environment.
-pub(super) fn job(
-    host: Host,
-    variables: Variables<'_>,
-    args: &CiArgs,
-    has_key: bool,
-) -> Result<(Job, Inputs), Refusal> {
-    let command = args.command.clone().or_else(|| variables.get("PUSHSYNC_CI_COMMAND"));
-    let command: JobCommand = command.unwrap_or_default().parse()?;
-    let inputs = Inputs::read(variables)?;
-    let event = event(host, variables);
-    let job = host.job(command, variables, &event, &inputs, has_key)?;
-    Ok((job, inputs))
-}
-
-/// The event; nothing if it cannot be read.
-fn event(host: Host, variables: Variables<'_>) -> Value {
-    let path = host.event_variable().and_then(|name| variables.get(name));
-    let bytes = path.and_then(|path| files::read_given(Path::new(&path), LONGEST_EVENT).ok());
-    bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
-}
-
 /// The process with the clean environment.
 fn begin(
     global: GlobalOptions,
@@ -102,7 +76,7 @@ fn begin(
     args: &CiArgs,
     reporter: &dyn Reporter,
 ) -> Result<Result<u8, Failure>, Refusal> {
-    let (job, inputs) = job(host, variables, args, false)?;
+    let (job, inputs) = job::read(host, variables, args, false)?;
     if let Some((title, text)) = host.warning(variables, &job) {
         reporter.warning(title, &text);
     }

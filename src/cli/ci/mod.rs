@@ -5,6 +5,7 @@ mod arguments;
 mod check;
 mod earlier_merges;
 mod entry;
+mod job;
 mod plan;
 mod run_commands;
 mod session;
