@@ -79,13 +79,15 @@ fn commit_of(rng: &mut Rng) -> Vec<Write> {
     (0..count)
         .map(|_| {
             let name = format!("{}@visitor-{}", rng.alphabetic().to_ascii_lowercase(), rng.u8(..9));
-            match rng.u8(..12) {
+            match rng.u8(..16) {
                 0 | 1 => intend(&name),
                 2 => Write::Settle(address(&name)),
                 3 => Write::Remove(address(&name)),
                 4 => Write::Budget(budget(rng.u64(..100))),
                 5 => log(rng.u32(..50)),
                 6 => put(&name, &text(rng, 30_000)),
+                7..=9 => approve(&approval(&name, &text(rng, 60), until(60))),
+                10 => Write::Withdraw(address(&name)),
                 _ => put(&name, &text(rng, 60)),
             }
         })

@@ -10,6 +10,8 @@
 
 mod effect;
 mod packed;
+#[cfg(test)]
+mod packed_tests;
 mod pages;
 
 pub(super) use effect::{Effect, StoredPage, effect, may_touch, needed};

@@ -7,7 +7,7 @@ use std::{
 
 use serde::de::DeserializeOwned;
 
-use super::{Engine, begins_behind};
+use super::{Engine, approvals::begins_behind};
 use crate::{
     model::{Approval, Intent, MessageId, Record},
     state::{
