@@ -48,8 +48,7 @@ fn the_document_has_everything_that_the_contract_names() {
     assert_eq!(
         plan["summary"],
         json!({ "create": 2, "update": 1, "replace": 1, "delete": 1, "resend": 0, "restore": 0,
-            "forget": 1, "move": 1, "adopt": 0, "unknown": 0, "unchanged": 1, "approved": 0,
-            "requests": 6 })
+            "forget": 1, "move": 1, "adopt": 0, "unknown": 0, "unchanged": 1, "requests": 6 })
     );
     let budget = plan["budget"].as_object().expect("a budget");
     assert!(["limit", "remaining", "resets_in_s"].iter().all(|field| budget[*field].is_u64()));
