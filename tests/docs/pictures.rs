@@ -97,6 +97,27 @@ fn the_picture_of_a_plan_in_a_terminal_is_up_to_date() {
     }
 }
 
+/// It is drawn by hand, once, with names in the place of colours.
+#[test]
+fn the_picture_of_a_rollout_is_the_same_in_light_and_in_dark() {
+    let drawn = include_str!("pictures/rollout.svg");
+    for (name, scheme) in [("light", LIGHT), ("dark", DARK)] {
+        let [foreground, background, _, green, _, blue, ..] = scheme;
+        let colours = [
+            ("FOREGROUND", foreground),
+            ("BACKGROUND", background),
+            ("GREEN", green),
+            ("BLUE", blue),
+        ];
+        let picture = colours.iter().fold(drawn.to_owned(), |picture, (name, colour)| {
+            picture.replace(name, &format!("#{colour:06x}"))
+        });
+        generated(&root().join(format!("docs/pictures/rollout-{name}.svg")), &picture);
+    }
+    let page = read(&root().join("docs/ci.md"));
+    assert!(["light", "dark"].iter().all(|name| page.contains(&format!("rollout-{name}.svg"))));
+}
+
 /// A comment as GitHub shows it.
 fn comment() -> String {
     let markdown = plan("--format markdown");
@@ -222,7 +243,8 @@ fn every_picture_is_shown_and_says_in_words_what_it_shows() {
         let at = readme.find(&format!("docs/pictures/{name}")).unwrap_or_else(|| panic!("{name}"));
         assert!(at < first, "{name} is not on the first screens");
     }
-    for image in readme.split("<img ").skip(1) {
+    let ci = read(&root().join("docs/ci.md"));
+    for image in readme.split("<img ").skip(1).chain(ci.split("<img ").skip(1)) {
         let tag = image.split('>').next().unwrap_or_default();
         let alt = tag.split("alt=\"").nth(1).and_then(|rest| rest.split('"').next());
         assert!(alt.is_some_and(|alt| alt.len() > 30), "{tag}");
