@@ -106,8 +106,8 @@ impl Job {
     pub(crate) fn path(&self) -> String {
         let tools = self.join("tools");
         spying_git(&tools, &self.join("seen"), self.folder.path());
-        let path = std::env::var("PATH").expect("a path");
-        format!("{}:{path}", tools.display())
+        let path = std::env::var_os("PATH").expect("a path");
+        format!("{}:{}", tools.display(), path.display())
     }
 
     fn join(&self, name: &str) -> PathBuf {

@@ -186,8 +186,8 @@ impl World {
         let all: Vec<_> = all.map(|c| shown(&self.comments, c.id)).collect();
         let shown: Vec<_> = all.chunks(self.page).nth(page - 1).unwrap_or_default().to_vec();
         let headers = asked.head.lines().filter_map(|line| line.split_once(": "));
-        let host = headers.filter(|(name, _)| name.eq_ignore_ascii_case("host")).map(|one| one.1);
-        let host = host.last().expect("a host");
+        let mut hosts = headers.filter(|(name, _)| name.eq_ignore_ascii_case("host"));
+        let (_, host) = hosts.next().expect("a host");
         let mut headers = "content-type: application/json\r\n".to_owned();
         if page * self.page < all.len() {
             let path = asked.line.split(' ').nth(1).expect("a target").split('?').next();

@@ -113,3 +113,60 @@ fn a_rollout_goes_on_without_the_history_of_the_repository() {
     assert_eq!(repository.texts().len(), 5);
     assert!(repository.hub.only_on(7, "outcome").contains("**5 of 5 sent.**"));
 }
+
+/// Three requests, each with one message more, are merged in a row. The job of the second one is cancelled.
+fn three_in_a_row() -> Repository {
+    let repository = Repository::new("  base: { from: support, to: ada, text: base }");
+    repository.by_hand("apply --yes");
+    repository.git(&["add", "."]);
+    let messages = |all: &[&str]| {
+        let lines =
+            all.iter().map(|key| format!("  {key}: {{ from: support, to: ada, text: {key} }}\n"));
+        lines.collect::<String>()
+    };
+    // Each branch begins at the base.
+    for (number, key) in [(7, "one"), (8, "two"), (9, "three")] {
+        repository.commit(&messages(&["base", key]));
+        repository.pull_request_number(number).ok();
+    }
+    repository.commit(&messages(&["base", "one"]));
+    repository.merged_number(7).ok();
+    repository.commit(&messages(&["base", "one", "two"]));
+    drop(repository.merged_number(8));
+    repository.commit(&messages(&["base", "one", "two", "three"]));
+    repository
+}
+
+#[test]
+fn of_three_merges_in_a_row_the_one_whose_job_was_cancelled_is_applied_by_the_next() {
+    needs_tools!();
+    let repository = three_in_a_row();
+    repository.merged_number(9).ok();
+    assert_eq!(repository.texts(), ["base", "one", "three", "two"]);
+    for number in [8, 9] {
+        let told = repository.hub.only_on(number, "outcome");
+        assert!(told.contains("**1 of 1 sent.**"), "{number}: {told}");
+    }
+}
+
+#[test]
+fn a_merge_before_this_one_that_nobody_reviewed_refuses_it_and_nothing_is_sent() {
+    needs_tools!();
+    let repository = three_in_a_row();
+    repository.hub.world().comments.retain(|comment| comment.on != 8);
+    let done = repository.merged_number(9).exits(1);
+    done.notes("error", "not the one that was reviewed").sums_up(&["two"]);
+    assert_eq!(repository.texts(), ["base", "one"]);
+}
+
+#[test]
+fn a_clone_without_the_commits_of_earlier_merges_says_what_to_do() {
+    needs_tools!();
+    let repository = three_in_a_row();
+    let job = repository.merged_number(9);
+    // As actions/checkout clones: one commit.
+    let head = repository.head();
+    std::fs::write(repository.path().join(".git/shallow"), format!("{head}\n")).expect("writable");
+    job.exits(1).notes("error", "fetch-depth: 0").sums_up(&["fetch-depth: 0"]);
+    assert_eq!(repository.texts(), ["base", "one"]);
+}

@@ -46,6 +46,13 @@ impl RunOptions {
             _ => Err(Refusal::new("this is no apply", "It is a mistake of pushsync.")),
         }
     }
+
+    /// The same for a run that begins no request: it only agrees to what was reviewed.
+    pub(super) fn only_approving(&self, reviewed: &str) -> Result<ApplyArgs, Refusal> {
+        let mut args = self.apply(&[reviewed])?;
+        args.bounds.max_requests = Some(0);
+        Ok(args)
+    }
 }
 
 /// The arguments of `plan --format FORMAT`.

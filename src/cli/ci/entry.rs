@@ -9,7 +9,7 @@ use std::{
 use secrecy::SecretString;
 use uuid::Uuid;
 
-use super::{arguments, check, job, plan, run_commands, session::Session, start};
+use super::{arguments, check, job::job, plan, run_commands, session::Session, start};
 use crate::{
     ci::{self, Host, Inputs, JobCommand, Kit, Refusal, Reporter, Setup, Variables},
     cli::{
@@ -76,7 +76,7 @@ fn begin(
     args: &CiArgs,
     reporter: &dyn Reporter,
 ) -> Result<Result<u8, Failure>, Refusal> {
-    let (job, inputs) = job::read(host, variables, args, false)?;
+    let (job, inputs) = job(host, variables, args, false)?;
     if let Some((title, text)) = host.warning(variables, &job) {
         reporter.warning(title, &text);
     }

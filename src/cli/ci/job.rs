@@ -1,4 +1,4 @@
-//! The job that a command runs in.
+//! The job of this environment.
 
 use std::path::Path;
 
@@ -14,7 +14,7 @@ use crate::{
 const LONGEST_EVENT: u64 = 64 << 20;
 
 /// The command, the inputs and the job of this environment.
-pub(super) fn read(
+pub(super) fn job(
     host: Host,
     variables: Variables<'_>,
     args: &CiArgs,

@@ -3,6 +3,7 @@
 
 mod arguments;
 mod check;
+mod earlier_merges;
 mod entry;
 mod job;
 mod plan;

@@ -2,6 +2,7 @@
 
 use super::{
     arguments::{self, RunOptions},
+    earlier_merges,
     session::Session,
     tell::{self, Before},
 };
@@ -13,41 +14,82 @@ use crate::{
     cli::{
         apply::{self, Applied},
         apply_report,
+        context::Context,
         failure::{Failure, status},
         plan,
     },
-    plan::safety,
+    plan::{Plan, Review, safety},
     render::{humanize, markdown_escape::code},
 };
 
 /// Applies what was reviewed in the request that was merged; or goes on, if nobody has anything to review.
 pub(super) fn apply(session: &Session<'_>, options: &RunOptions) -> Result<u8, Failure> {
     let kit = session.kit;
+    let before = Before::look(session);
     if kit.inputs.fresh {
         let request = session.wait(own_request(session))?;
-        return carry_out(session, options, &[], request);
+        let ended = attempt(session, options, &[]);
+        return end(session, &before, ended, request, "");
     }
     let FoundReview { request, review } = session.wait(review::find(kit, &kit.job.commit))?;
-    let doubt = match review {
-        Ok(review) => {
-            let reviewed = format!("--reviewed={review}");
-            return carry_out(session, options, &[&reviewed], request);
+    match review {
+        Ok(review) => apply_reviewed(session, options, &before, &review, request),
+        Err(doubt) => apply_unreviewed(session, options, &doubt, request),
+    }
+}
+
+fn apply_reviewed(
+    session: &Session<'_>,
+    options: &RunOptions,
+    before: &Before,
+    review: &Review,
+    request: Option<u64>,
+) -> Result<u8, Failure> {
+    let reviewed = format!("--reviewed={review}");
+    let mut ended = attempt(session, options, &[&reviewed]);
+    let mut more = String::new();
+    // It may ask for what was reviewed in merges before this one, too: their jobs may have been cancelled.
+    if ended.is_err() && asks_for_something_else(session, review) {
+        let caught_up = earlier_merges::approve(session, options);
+        more = caught_up.why_not.unwrap_or_default();
+        if caught_up.approved > 0 {
+            ended = attempt(session, options, &[&reviewed]);
         }
-        Err(doubt) => doubt,
+    }
+    end(session, before, ended, request, &more)
+}
+
+/// Whether the plan is another one than the one that was reviewed.
+fn asks_for_something_else(session: &Session<'_>, review: &Review) -> bool {
+    let plan = session.quietly(|| made(session.context));
+    plan.is_ok_and(|plan| plan.targets_to_review() > 0 && !Review::of(&plan).is(review))
+}
+
+fn made(context: &Context) -> Result<Plan, Failure> {
+    let args = arguments::plan("markdown").map_err(|refusal| Failure::new(refusal.what))?;
+    Ok(plan::make(context, &args, safety::Agreed::Reviewed)?.plan)
+}
+
+fn apply_unreviewed(
+    session: &Session<'_>,
+    options: &RunOptions,
+    doubt: &str,
+    request: Option<u64>,
+) -> Result<u8, Failure> {
+    let kit = session.kit;
+    let asks = |plan: &Plan| plan.targets_to_review() > 0 || !plan.protect.is_empty();
+    let mut plan = session.quietly(|| made(session.context));
+    if plan.as_ref().is_ok_and(asks) && earlier_merges::approve(session, options).approved > 0 {
+        plan = session.quietly(|| made(session.context));
+    }
+    let plan = match plan {
+        Ok(plan) => plan,
+        Err(failure) => return failed(session, &failure, request, ""),
     };
-    let args = match arguments::plan("markdown") {
-        Ok(args) => args,
-        Err(refusal) => return Ok(session.refused(&refusal)),
-    };
-    let made = session.quietly(|| plan::make(session.context, &args, safety::Agreed::Reviewed));
-    let plan = match made {
-        Ok(made) => made.plan,
-        Err(failure) => return failed(session, &failure, request),
-    };
-    if plan.targets_to_review() == 0 && plan.protect.is_empty() {
+    if !asks(&plan) {
         let text = format!("Nobody reviewed a plan ({doubt}), and nothing is to be reviewed.");
         kit.reporter.notice("pushsync: nothing to review", &text);
-        return go_on(session, options);
+        return resume(session, options);
     }
     let deliveries = humanize::count(plan.targets_to_review(), "delivery", "deliveries");
     let fresh = kit.reporter.input("fresh", "true");
@@ -55,7 +97,7 @@ pub(super) fn apply(session: &Session<'_>, options: &RunOptions) -> Result<u8, F
         "{}The plan asks for a review of {deliveries}, and nobody has reviewed it: {}.\n\n\
          To apply a fresh plan, run this with `{fresh}`.\n",
         kit.heading(": nothing was done"),
-        code(&doubt)
+        code(doubt)
     );
     kit.reporter.output("status", "1");
     session.tell(Kind::Rollout, request, Only::CreateOrUpdate, &markdown)?;
@@ -66,11 +108,14 @@ pub(super) fn apply(session: &Session<'_>, options: &RunOptions) -> Result<u8, F
 
 /// Carries out what is approved and due, and nothing else.
 pub(super) fn resume(session: &Session<'_>, options: &RunOptions) -> Result<u8, Failure> {
-    go_on(session, options)
-}
-
-fn go_on(session: &Session<'_>, options: &RunOptions) -> Result<u8, Failure> {
-    carry_out(session, options, &["--resume"], None)
+    let before = Before::look(session);
+    let ended = attempt(session, options, &["--resume"]);
+    match ended {
+        Ok(applied) if did_nothing(&applied) && before.is_as_it_was(session) => {
+            nothing_to_do(session)
+        }
+        ended => end(session, &before, ended, None, ""),
+    }
 }
 
 /// The request whose merge made this commit, if it is to be told something.
@@ -80,28 +125,26 @@ async fn own_request(session: &Session<'_>) -> Option<u64> {
     forge.merged_request(&kit.job.commit).await.ok().flatten()
 }
 
-fn carry_out(
-    session: &Session<'_>,
-    options: &RunOptions,
-    more: &[&str],
-    request: Option<u64>,
-) -> Result<u8, Failure> {
-    let args = match options.apply(more) {
-        Ok(args) => args,
-        Err(refusal) => return Ok(session.refused(&refusal)),
-    };
-    let before = Before::look(session);
-    let applied = session.quietly(|| {
+/// Runs `apply` with these arguments more.
+fn attempt(session: &Session<'_>, options: &RunOptions, more: &[&str]) -> Result<Applied, Failure> {
+    let args = options.apply(more).map_err(|refusal| Failure::new(refusal.what))?;
+    session.quietly(|| {
         let applied = apply::carry_out(session.context, &args)?;
         apply_report::tell(session.context, &args, &applied);
-        Ok::<_, Failure>(applied)
-    });
-    match applied {
-        Ok(applied) if args.resume && did_nothing(&applied) && before.is_as_it_was(session) => {
-            nothing_to_do(session)
-        }
-        Ok(applied) => tell::ended(session, &before, &applied, request),
-        Err(failure) => failed(session, &failure, request),
+        Ok(applied)
+    })
+}
+
+fn end(
+    session: &Session<'_>,
+    before: &Before,
+    ended: Result<Applied, Failure>,
+    request: Option<u64>,
+    more: &str,
+) -> Result<u8, Failure> {
+    match ended {
+        Ok(applied) => tell::ended(session, before, &applied, request),
+        Err(failure) => failed(session, &failure, request, more),
     }
 }
 
@@ -120,11 +163,17 @@ fn nothing_to_do(session: &Session<'_>) -> Result<u8, Failure> {
     Ok(status::DONE)
 }
 
-/// The end of a run that did not begin.
-fn failed(session: &Session<'_>, failure: &Failure, request: Option<u64>) -> Result<u8, Failure> {
+/// The end of a run that did not begin. `more` are sentences about why.
+fn failed(
+    session: &Session<'_>,
+    failure: &Failure,
+    request: Option<u64>,
+    more: &str,
+) -> Result<u8, Failure> {
     let kit = session.kit;
     let reason = session.reason(failure);
-    let mut markdown = format!("{}{}", kit.heading(" failed"), kit.fenced(&reason.text, 50_000));
+    let text = if more.is_empty() { reason.text } else { format!("{}\n{more}\n", reason.text) };
+    let mut markdown = format!("{}{}", kit.heading(" failed"), kit.fenced(&text, 50_000));
     if !kit.inputs.fresh && kit.job.command == JobCommand::Apply {
         let fresh = kit.reporter.input("fresh", "true");
         markdown.push_str(&format!(
@@ -134,6 +183,7 @@ fn failed(session: &Session<'_>, failure: &Failure, request: Option<u64>) -> Res
     kit.reporter.output("status", &failure.status.to_string());
     session.tell(Kind::Rollout, request, Only::CreateOrUpdate, &markdown)?;
     let short = if reason.short.is_empty() { "The project is not valid." } else { &reason.short };
-    kit.reporter.error("pushsync apply failed", short);
+    let short = [short, more].join(if more.is_empty() { "" } else { ". " });
+    kit.reporter.error("pushsync apply failed", &short);
     Ok(if failure.status == status::UNKNOWN { status::UNKNOWN } else { status::FAILED })
 }

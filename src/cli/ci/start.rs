@@ -28,7 +28,7 @@ pub(super) fn in_a_clean_environment(
     let all: Vec<(&OsStr, &OsStr)> =
         all.iter().map(|(name, value)| (name.as_os_str(), value.as_os_str())).collect();
     let has_key = clean_environment::has_key(all.iter().copied());
-    let (job, _) = job::read(host, variables, args, has_key)?;
+    let (job, _) = job::job(host, variables, args, has_key)?;
     let checkout = variables.get(host.checkout_variable()).map(PathBuf::from);
     let checkout = checkout.or_else(|| env::current_dir().ok());
     let program = program(checkout.as_deref())?;

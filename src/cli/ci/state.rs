@@ -9,7 +9,7 @@ use crate::{
     cli::{context::Context, environment, failure::Failure, selected_state::SelectedState},
     model::{Address, Approval, CommitId},
     plan::Budget,
-    state::Run,
+    state::{Run, StateTarget},
 };
 
 /// The most rollouts whose comments are looked for: the newest.
@@ -48,6 +48,21 @@ impl JobState {
         Some(Self { state, requests_per_hour })
     }
 
+    /// Its folder, if it is one.
+    pub(super) fn folder(&self) -> Option<String> {
+        match self.state.location() {
+            StateTarget::Folder(folder) => folder.to_str().map(str::to_owned),
+            StateTarget::Postgres(_) | StateTarget::Bucket(_) => None,
+        }
+    }
+
+    /// The commits whose manifests somebody agreed to.
+    pub(super) fn applied_commits(&self, context: &Context) -> Result<HashSet<String>, Failure> {
+        let runs = self.runs(context, 1)?;
+        let agreed = runs.into_iter().filter(|run| run.command == "apply" && run.approved > 0);
+        Ok(agreed.filter_map(|run| run.commit).collect())
+    }
+
     /// What it says now; nothing if there is none.
     pub(super) fn snapshot(&self, context: &Context) -> Result<Option<Snapshot>, Failure> {
         let runtime = context.runtime()?;
@@ -63,6 +78,7 @@ impl JobState {
     pub(super) fn rollouts(
         &self,
         context: &Context,
+        job: &CommitId,
         before: Option<&Snapshot>,
         after: &Snapshot,
     ) -> Result<Vec<Told>, Failure> {
@@ -89,7 +105,8 @@ impl JobState {
             Told {
                 run: run.number,
                 commit: run.commit.as_deref().and_then(|commit| CommitId::parse(commit).ok()),
-                is_own: run.number > last,
+                is_own: run.number > last
+                    && run.commit.as_deref().is_none_or(|commit| commit == job.as_str()),
                 rollout: Rollout::count(run.approved, left, now),
                 replaced: rollout::replaced(run.number, approvals, &after.approvals, &changed),
             }

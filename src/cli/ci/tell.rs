@@ -82,9 +82,9 @@ pub(super) fn ended(
         None => None,
     };
     let rollouts = match (&before.state, &after) {
-        (Some(state), Some(after)) => {
-            state.rollouts(context, before.snapshot.as_ref(), after).unwrap_or_default()
-        }
+        (Some(state), Some(after)) => state
+            .rollouts(context, &kit.job.commit, before.snapshot.as_ref(), after)
+            .unwrap_or_default(),
         _ => Vec::new(),
     };
     let lines = |of: &[Rollout]| -> String {

@@ -36,12 +36,19 @@ pub(crate) struct Context {
     pub(super) checked_folders: Mutex<HashSet<PathBuf>>,
     /// Gets the errors of the states that the command opened and that could not be closed well.
     pub(crate) close_errors: CloseErrors,
+    /// The commit that the project's files are of, if they were taken out of it.
+    commit: Option<Commit>,
 }
 
 impl Context {
     pub(crate) fn new(global: GlobalOptions, output: Output) -> Self {
         let (checked_folders, close_errors) = (Mutex::default(), CloseErrors::default());
-        Self { global, output, checked_folders, close_errors }
+        Self { global, output, checked_folders, close_errors, commit: None }
+    }
+
+    /// The same, for files that were taken out of a commit.
+    pub(crate) fn at_commit(self, commit: Commit) -> Self {
+        Self { commit: Some(commit), ..self }
     }
 
     /// Another command on the same project, state and API, to be copied.
@@ -284,7 +291,10 @@ impl Context {
 
     /// Starts to look up the commit that the project's folder is at.
     pub(crate) fn start_commit_lookup(&self) -> CommitLookup {
-        CommitLookup::start(&self.global.directory)
+        match &self.commit {
+            Some(commit) => CommitLookup::known(commit.clone()),
+            None => CommitLookup::start(&self.global.directory),
+        }
     }
 
     /// The commit that the project's folder is at.
