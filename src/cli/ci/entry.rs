@@ -76,7 +76,7 @@ fn begin(
     args: &CiArgs,
     reporter: &dyn Reporter,
 ) -> Result<Result<u8, Failure>, Refusal> {
-    let (job, inputs) = job(host, variables, args, false)?;
+    let (job, inputs) = job::read(host, variables, args, false)?;
     if let Some((title, text)) = host.warning(variables, &job) {
         reporter.warning(title, &text);
     }
