@@ -7,18 +7,19 @@ use std::{
 use tokio::runtime::Runtime;
 
 use super::{
+    applied::{Applied, Nothing},
     apply_report, approval,
     args::{ApplyArgs, DataFormat},
     comparison::Comparison,
     context::Context,
     execution::{Execution, execute},
-    failure::{Failure, status},
+    failure::Failure,
     planning::{self, Allowed, PlanRequest},
     targets,
 };
 use crate::{
     apply::Outcome,
-    model::{Address, Endpoint, Intent},
+    model::{Address, Intent},
     plan::{Plan, safety},
     render::{self, Format, View},
     state::{Mode, Store, Write},
@@ -43,36 +44,6 @@ pub(super) fn run(context: &Context, args: &ApplyArgs) -> Result<u8, Failure> {
 /// Whether somebody has to agree at the terminal. A resumed run does what somebody has agreed to.
 fn asks(args: &ApplyArgs) -> bool {
     !args.yes && args.planfile.is_none() && args.reviewed.is_none() && !args.resume
-}
-
-/// How an apply ended.
-pub(super) struct Applied {
-    pub(super) outcome: Outcome,
-    /// The API that it was for.
-    pub(super) api: Endpoint,
-    /// Why nothing was begun, if nothing was.
-    pub(super) nothing: Option<Nothing>,
-    /// Whether the state was made by it.
-    pub(super) first: bool,
-}
-
-/// Why an apply began nothing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Nothing {
-    /// There is nothing to do.
-    ToDo,
-    /// Somebody was asked, and did not agree.
-    Agreed,
-}
-
-impl Applied {
-    /// The exit status of the command.
-    pub(super) fn status(&self) -> u8 {
-        match self.nothing {
-            Some(Nothing::Agreed) => status::FAILED,
-            Some(Nothing::ToDo) | None => self.outcome.exit_status(),
-        }
-    }
 }
 
 /// Plans, shows the plan, asks, and carries it out.
@@ -177,6 +148,9 @@ pub(super) fn carry_out(context: &Context, args: &ApplyArgs) -> Result<Applied, 
     if !refusals.is_empty() {
         return Err(refusals.into());
     }
+    if let Some(store) = &store {
+        context.check_same_api(&plan.api, &runtime.block_on(store.meta())?)?;
+    }
     let mut plan = plan;
     // What ends takes nobody's agreement, and no run of its own.
     if let Some(store) = store.as_ref().filter(|_| args.resume || plan.is_empty()) {
@@ -185,9 +159,6 @@ pub(super) fn carry_out(context: &Context, args: &ApplyArgs) -> Result<Applied, 
     if plan.is_empty() {
         let so_far = refreshed.map_or_else(Outcome::default, Outcome::from);
         return Ok(ended(Outcome { remaining: 0, unapproved, ..so_far }, Nothing::ToDo));
-    }
-    if let Some(store) = &store {
-        context.check_same_api(&plan.api, &runtime.block_on(store.meta())?)?;
     }
     if asks && !approval::ask(context, &runtime, &plan)? {
         context.output.note("nothing was done");

@@ -3,7 +3,7 @@
 use std::{io::Write as _, sync::Arc};
 
 use super::{
-    apply::{Applied, Nothing},
+    applied::{Applied, Nothing},
     args::{Amount, ApplyArgs, DataFormat, SelectionArgs},
     context::Context,
     early_end::EarlyEnd,

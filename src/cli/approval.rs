@@ -14,12 +14,13 @@ use super::{
     comparison::{Comparison, Earlier},
     context::Context,
     failure::Failure,
+    git::Repository,
     selected_state::SelectedState,
     signals,
 };
 use crate::{
     files,
-    model::{Endpoint, number, one_line},
+    model::{CommitId, Endpoint, number, one_line},
     plan::{Differences, Plan, Review, StateRef, wire},
     render::{self, humanize},
     state::Store,
@@ -124,17 +125,44 @@ pub(super) fn ask(context: &Context, runtime: &Runtime, plan: &Plan) -> Result<b
     }
 }
 
-/// Refuses a plan that asks for something else than what was reviewed. What is approved already asks for nothing.
+/// Refuses what was reviewed once and was replaced since: the commit comes before the one that somebody agreed to
+/// last, as far as git knows. To apply an old commit again would turn things back.
+fn check_not_superseded(
+    context: &Context,
+    comparison: Comparison<'_>,
+    plan: &Plan,
+) -> Result<(), Failure> {
+    let (Some(store), Some(here)) = (comparison.store, &plan.commit) else { return Ok(()) };
+    let runs = comparison.handle.block_on(store.runs(100))?;
+    let last = runs.iter().find(|run| run.approved > 0).and_then(|run| run.commit.as_deref());
+    // The text comes from the state: only a whole hash is passed to git.
+    let Some(last) = last.and_then(|commit| CommitId::parse(commit).ok()) else { return Ok(()) };
+    let folder = &context.global.directory;
+    let is_before = Repository::of(folder, folder)
+        .is_ok_and(|git| git.is_some_and(|git| git.is_before(&here.id, &last)));
+    if !is_before {
+        return Ok(());
+    }
+    Err(Failure::new(format!(
+        "commit {} comes before {last}, which was applied last: what was reviewed of it may be replaced since",
+        here.id
+    ))
+    .help("nothing was done. Check the newest commit out, and apply what was reviewed of that"))
+}
+
+/// Refuses a plan that asks for something else than what was reviewed. What was approved since asks for nothing.
 pub(super) fn check_reviewed(
     context: &Context,
     comparison: Comparison<'_>,
     plan: &Plan,
     reviewed: &Review,
 ) -> Result<(), Failure> {
-    if plan.targets_to_review() == 0 || Review::of(plan).is(reviewed) {
+    // There is nothing that anybody could agree to, or that could be done.
+    if plan.is_empty() {
         return Ok(());
     }
-    if was_reviewed_before(comparison, reviewed)? {
+    check_not_superseded(context, comparison, plan)?;
+    if Review::of(plan).is(reviewed) || was_reviewed_before(comparison, reviewed)? {
         return Ok(());
     }
     let Comparison { project, selection, .. } = comparison;
@@ -157,6 +185,12 @@ pub(super) fn check_reviewed(
             let asks = humanize::count(plan.targets_to_review(), "delivery", "deliveries");
             failure = failure.and(format!("it asks for a review of {asks}"));
         }
+    }
+    if plan.targets_to_review() == 0 {
+        return Err(failure.help(format!(
+            "nothing was done. Nothing of this plan is to be reviewed; to go on with what is approved: {}",
+            context.command("apply").flag("--resume")
+        )));
     }
     Err(failure.help(format!(
         "nothing was done. The manifest or the state has changed since the review; review the plan again: {}",

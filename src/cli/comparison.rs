@@ -56,10 +56,11 @@ pub(super) struct Earlier<'r> {
 }
 
 impl<'r> Earlier<'r> {
-    /// The most runs that are thought away.
-    const MOST: usize = 5;
+    /// The most moments that are looked back to.
+    const MOST: usize = 10;
 
-    /// Before the last run that agreed to something, before the last two, and so on.
+    /// Before the last run that agreed to something, or carried out something of it, before the last two, and so
+    /// on.
     pub(super) fn all(
         handle: &Handle,
         store: &dyn Store,
@@ -71,8 +72,9 @@ impl<'r> Earlier<'r> {
             let done = run.changes.iter().filter(|change| change.outcome == "done");
             // Others may have been carried out meanwhile, which were approved long before.
             let done = done.filter(|change| reviewed.may_ask_for(change.address.key_str()));
+            let before = carried_out.len();
             carried_out.extend(done.map(|change| change.address.clone()));
-            if run.approved > 0 {
+            if run.approved > 0 || carried_out.len() > before {
                 let carried_out = carried_out.clone();
                 found.push(Self { reviewed, run: run.number, carried_out });
             }

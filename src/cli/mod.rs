@@ -2,6 +2,7 @@
 //!
 //! The environment, the clock and randomness are read here and passed on.
 
+mod applied;
 mod apply;
 mod apply_report;
 mod approval;

@@ -305,3 +305,91 @@ fn what_somebody_deletes_on_the_other_side_is_sent_again_without_a_new_review() 
     resume(&project, &sandbox, "--refresh").ok().says(&["1 change"]);
     holds(&sandbox, &[("Launch", 9)]);
 }
+
+#[test]
+fn a_resume_between_the_merge_of_a_revert_and_its_apply_keeps_the_review_of_the_revert() {
+    let launch = "launch: { to: all, text: Launch }";
+    for revert in ["", "launch: { to: all, text: Launched }"] {
+        let (project, sandbox) = (project(launch), Sandbox::start());
+        let digest = review(&project, &sandbox);
+        reviewed(&project, &sandbox, &digest, "--max-requests 4").exits(3);
+        write(&project, revert);
+        let digest = review(&project, &sandbox);
+        for _ in 0..2 {
+            resume(&project, &sandbox, "").ok();
+            assert_eq!(review(&project, &sandbox), digest);
+        }
+        // What has lapsed is approved by no manifest.
+        write(&project, launch);
+        resume(&project, &sandbox, "").ok();
+        assert_eq!(texts(&sandbox).get("Launch"), Some(&4));
+        write(&project, revert);
+        reviewed(&project, &sandbox, &digest, "").ok();
+        assert_eq!(texts(&sandbox).get("Launch"), None);
+    }
+}
+
+#[test]
+fn a_wrong_digest_is_refused_also_where_nothing_is_left_to_review() {
+    let (project, sandbox) = (project("launch: { to: all, text: Launch }"), Sandbox::start());
+    let launch = review(&project, &sandbox);
+    reviewed(&project, &sandbox, &launch, "--max-requests 4").exits(3);
+    let before = sandbox.total();
+    let wrong = "ab".repeat(32);
+    reviewed(&project, &sandbox, &wrong, "").exits(1).warns(&["pushsync apply --resume"]);
+    assert_eq!(sandbox.total(), before);
+    // The same job, run again.
+    reviewed(&project, &sandbox, &launch, "--max-requests 2").exits(3);
+    reviewed(&project, &sandbox, &launch, "").ok();
+    holds(&sandbox, &[("Launch", 9)]);
+    // Once all is done, there is nothing to agree to.
+    reviewed(&project, &sandbox, &launch, "").ok();
+    reviewed(&project, &sandbox, &wrong, "").ok();
+}
+
+#[test]
+fn a_message_that_is_taken_out_while_its_window_closes_keeps_the_review_of_that() {
+    let until = days_from_now(5);
+    let sale = format!("sale: {{ to: all, text: Sale, active: {{ until: {until} }} }}");
+    let (project, sandbox) = (project(&sale), Sandbox::start());
+    let digest = review(&project, &sandbox);
+    reviewed(&project, &sandbox, &digest, "").ok();
+    write(&project, "news: { to: all, text: News }");
+    let digest = review(&project, &sandbox);
+    write(&project, &sale);
+    in_days(resume(&project, &sandbox, ""), 6).ok();
+    holds(&sandbox, &[]);
+    write(&project, "news: { to: all, text: News }");
+    reviewed(&project, &sandbox, &digest, "").ok();
+    holds(&sandbox, &[("News", 9)]);
+}
+
+#[test]
+fn an_old_commit_is_not_applied_again_by_its_old_review() {
+    let launch = "launch: { to: all, text: Launch }";
+    let (project, sandbox) = (project(launch), Sandbox::start());
+    project.file(".gitignore", "/state\n/pushsync.lock\n");
+    let commit = |message: &str| {
+        project.git("add .");
+        project.git(&format!("commit -qm {message}"));
+        project.git("rev-parse HEAD")
+    };
+    project.git("init -q");
+    let first = commit("launch");
+    let launched = review(&project, &sandbox);
+    reviewed(&project, &sandbox, &launched, "").ok();
+    write(&project, "");
+    let second = commit("revert");
+    let reverted = review(&project, &sandbox);
+    reviewed(&project, &sandbox, &reverted, "").ok();
+    project.git(&format!("checkout -q {first}"));
+    let words = [&*first, "comes before", &*second];
+    reviewed(&project, &sandbox, &launched, "").exits(1).warns(&words);
+    holds(&sandbox, &[]);
+    // A new review of the same text is another matter.
+    project.git(&format!("checkout -q {second}"));
+    write(&project, launch);
+    commit("again");
+    reviewed(&project, &sandbox, &review(&project, &sandbox), "").ok();
+    holds(&sandbox, &[("Launch", 9)]);
+}

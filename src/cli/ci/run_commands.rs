@@ -12,8 +12,8 @@ use crate::{
         review::{self, FoundReview},
     },
     cli::{
-        apply::{self, Applied},
-        apply_report,
+        applied::Applied,
+        apply, apply_report,
         context::Context,
         failure::{Failure, status},
         plan,

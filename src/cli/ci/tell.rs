@@ -13,7 +13,7 @@ use crate::{
         story::{self, Chapter},
     },
     cli::{
-        apply::Applied,
+        applied::Applied,
         environment,
         failure::{Failure, status},
         lockfile::{LOCKFILE, Lockfile},
