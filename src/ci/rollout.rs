@@ -39,7 +39,7 @@ impl Rollout {
         let mut rollout = Self { approved, ..Self::default() };
         let sooner =
             |known: Option<Timestamp>, at: Timestamp| known.map_or(at, |known| known.min(at));
-        for approval in left {
+        for approval in left.into_iter().filter(|approval| !approval.lapsed) {
             let window = approval.target.window().unwrap_or_default();
             if approval.opened {
                 rollout.to_close += 1;
@@ -112,9 +112,10 @@ pub fn replaced(
     after: &[Approval],
     changed: &HashSet<&Address>,
 ) -> u64 {
-    let left: HashSet<(&Address, u64)> = after.iter().map(|one| (&one.address, one.run)).collect();
+    let left = after.iter().filter(|one| !one.lapsed);
+    let left: HashSet<(&Address, u64)> = left.map(|one| (&one.address, one.run)).collect();
     let again: HashSet<&Address> = after.iter().map(|one| &one.address).collect();
-    let mine = before.iter().filter(|one| one.run == run && !one.opened);
+    let mine = before.iter().filter(|one| one.run == run && !one.opened && !one.lapsed);
     let gone = mine.filter(|one| !left.contains(&(&one.address, run)));
     let nothing_left = |one: &&Approval| {
         again.contains(&one.address)
@@ -155,6 +156,7 @@ mod tests {
             target: Target::present(Kind::Pushed, &content, window),
             run,
             opened,
+            lapsed: false,
         }
     }
 

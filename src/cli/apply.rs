@@ -1,4 +1,5 @@
 use std::{
+    collections::HashSet,
     io::{self, IsTerminal},
     sync::Arc,
 };
@@ -176,9 +177,12 @@ pub(super) fn carry_out(context: &Context, args: &ApplyArgs) -> Result<Applied, 
     if !refusals.is_empty() {
         return Err(refusals.into());
     }
-    // Approvals that end take no run of their own.
-    if plan.is_empty() || (args.resume && plan.changes.is_empty() && plan.protect.is_empty()) {
-        end_approvals(&runtime, store.as_ref(), &plan)?;
+    let mut plan = plan;
+    // What ends takes nobody's agreement, and no run of its own.
+    if let Some(store) = store.as_ref().filter(|_| args.resume || plan.is_empty()) {
+        end_approvals(&runtime, &**store, &mut plan)?;
+    }
+    if plan.is_empty() {
         let so_far = refreshed.map_or_else(Outcome::default, Outcome::from);
         return Ok(ended(Outcome { remaining: 0, unapproved, ..so_far }, Nothing::ToDo));
     }
@@ -224,14 +228,18 @@ pub(super) fn carry_out(context: &Context, args: &ApplyArgs) -> Result<Applied, 
     Ok(Applied { outcome, api, nothing: None, first })
 }
 
-/// Drops the approvals that have nothing left to do, or that the manifest does not say any more.
-fn end_approvals(
-    runtime: &Runtime,
-    store: Option<&Arc<dyn Store>>,
-    plan: &Plan,
-) -> Result<(), Failure> {
-    let writes: Vec<_> = plan.ended_approvals().cloned().map(Write::Withdraw).collect();
-    if let (Some(store), false) = (store, writes.is_empty()) {
+/// Drops the approvals that have nothing left to do, and lets those lapse that the manifest does not say any more.
+fn end_approvals(runtime: &Runtime, store: &dyn Store, plan: &mut Plan) -> Result<(), Failure> {
+    let lapsed: HashSet<&Address> = plan.lapsed_approvals().collect();
+    let mut writes = Vec::new();
+    if !lapsed.is_empty() {
+        let approvals = runtime.block_on(store.approvals())?.into_iter();
+        let approvals = approvals.filter(|approval| lapsed.contains(&approval.address));
+        writes.extend(approvals.map(|one| Write::Approve(Box::new(one.once_lapsed()))));
+    }
+    plan.withdrawn.clear();
+    writes.extend(std::mem::take(&mut plan.finished).into_iter().map(Write::Withdraw));
+    if !writes.is_empty() {
         runtime.block_on(store.commit(writes))?;
     }
     Ok(())

@@ -228,7 +228,8 @@ pub(super) fn resumed(context: &Context, plan: Plan) -> (Plan, u64) {
             number(count)
         ));
     }
-    let to_review = plan.targets_to_review();
+    // What only ends is left out of nothing.
+    let to_review = plan.approvals(0).len() as u64;
     let approved = plan.summary.approved;
     let (plan, left_out) = plan.only_approved();
     if approved == 0 {

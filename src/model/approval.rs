@@ -18,9 +18,20 @@ pub struct Approval {
     /// still approved: the approval sends nothing again.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub opened: bool,
+    /// Whether a resumed run has found that the manifest says something else. It approves nothing any more, and
+    /// is kept without its target until somebody agrees to what the manifest says: so that this asks for the
+    /// same before and after that run.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub lapsed: bool,
 }
 
 impl Approval {
+    /// The approval once the manifest has been found to say something else.
+    #[must_use]
+    pub fn once_lapsed(self) -> Self {
+        Self { target: Target::Absent, opened: false, lapsed: true, ..self }
+    }
+
     /// The approval once the delivery has certainly become this content; none if nothing is left of it.
     /// A window that closes is still to come.
     #[must_use]
@@ -39,6 +50,7 @@ impl Approval {
     /// there yet as approved is still to be sent: a window that was moved to the future deletes it first.
     #[must_use]
     pub fn once_gone(self) -> Option<Self> {
-        (matches!(self.target, Target::Present(_)) && !self.opened).then_some(self)
+        let to_send = matches!(self.target, Target::Present(_)) && !self.opened;
+        (to_send || self.lapsed).then_some(self)
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::{Plan, ReviewStatus, Summary};
-use crate::model::{Address, Approval};
+use crate::model::{Address, Approval, Target};
 
 impl Plan {
     /// How many deliveries it asks a review of.
@@ -15,7 +15,10 @@ impl Plan {
     pub fn approvals(&self, run: u64) -> Vec<Approval> {
         let mut seen = HashSet::new();
         let changes = self.changes.iter().filter(|change| change.review == ReviewStatus::ToReview);
-        let changes = changes.map(|change| (&change.address, change.target, false));
+        let changes = changes.flat_map(|change| {
+            let left = change.leaves().map(|from| (from, Target::Absent, false));
+            left.into_iter().chain([(&change.address, change.target, false)])
+        });
         let upcoming = self.upcoming.iter();
         let upcoming =
             upcoming.map(|upcoming| (&upcoming.address, upcoming.target, upcoming.opened));
@@ -25,16 +28,24 @@ impl Plan {
             target,
             run,
             opened,
+            lapsed: false,
         });
         approvals.collect()
     }
 
-    /// The deliveries whose approvals end, whether or not others take their place.
+    /// The deliveries whose approvals end once somebody agrees, whether or not others take their place.
     pub fn ended_approvals(&self) -> impl Iterator<Item = &Address> {
         self.withdrawn.iter().map(|gone| &gone.address).chain(&self.finished)
     }
 
-    /// Only what somebody has agreed to, and what needs no approval; and how many changes that leaves out.
+    /// The deliveries whose approvals have lapsed: the manifest says something else, and nobody has agreed to
+    /// that yet.
+    pub fn lapsed_approvals(&self) -> impl Iterator<Item = &Address> {
+        self.withdrawn.iter().filter(|gone| !gone.lapsed).map(|gone| &gone.address)
+    }
+
+    /// Only what somebody has agreed to, and what needs no approval; and how many changes that leaves out. Nobody
+    /// agrees to anything with it: what it says of approvals is for [`Self::lapsed_approvals`] alone.
     #[must_use]
     pub fn only_approved(mut self) -> (Self, u64) {
         let all = self.changes.len();

@@ -185,6 +185,14 @@ impl Change {
         }
     }
 
+    /// The address that a delivery leaves when it gets another one.
+    pub fn leaves(&self) -> Option<&Address> {
+        match &self.operation {
+            Operation::Move { from, .. } => Some(from),
+            _ => None,
+        }
+    }
+
     /// What the visitor sees before it, if anything (as far as is known).
     pub fn before(&self) -> Option<&Content> {
         match &self.operation {

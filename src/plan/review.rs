@@ -133,7 +133,11 @@ impl Differences {
 /// The targets that nobody has agreed to yet, each once, in address order.
 pub(super) fn targets(plan: &Plan) -> BTreeMap<&Address, &Target> {
     let changes = plan.changes.iter().filter(|change| change.review == ReviewStatus::ToReview);
-    let changes = changes.map(|change| (&change.address, &change.target));
+    let changes = changes.flat_map(|change| {
+        // A delivery with a new address leaves its old one.
+        let left = change.leaves().map(|from| (from, &Target::Absent));
+        left.into_iter().chain([(&change.address, &change.target)])
+    });
     let upcoming = plan.upcoming.iter().map(|upcoming| (&upcoming.address, &upcoming.target));
     let withdrawn = plan.withdrawn.iter().map(|gone| (&gone.address, &gone.target));
     changes.chain(upcoming).chain(withdrawn).collect()

@@ -64,4 +64,7 @@ pub struct Withdrawn {
     pub address: Address,
     /// What the manifest says now.
     pub target: Target,
+    /// Whether the approval has lapsed already: a resumed run has found that.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub lapsed: bool,
 }

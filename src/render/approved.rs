@@ -33,14 +33,16 @@ pub(super) fn waits(group: &Group<'_>) -> (String, &'static str) {
 
 /// The approvals that end, by message, around its key: `3 approvals of `, ` end: the manifest …`.
 pub(super) fn withdrawn(plan: &Plan) -> Vec<(String, &str, &'static str)> {
-    let mut keys: BTreeMap<&str, u64> = BTreeMap::new();
+    let mut keys: BTreeMap<(&str, bool), u64> = BTreeMap::new();
     for withdrawn in &plan.withdrawn {
-        *keys.entry(withdrawn.address.key_str()).or_default() += 1;
+        *keys.entry((withdrawn.address.key_str(), withdrawn.lapsed)).or_default() += 1;
     }
-    let line = |(key, n): (_, u64)| {
-        let end = match n {
-            1 => " ends: the manifest does not say that any more",
-            _ => " end: the manifest does not say that any more",
+    let line = |((key, lapsed), n): (_, u64)| {
+        let end = match (n, lapsed) {
+            (1, false) => " ends: the manifest does not say that any more",
+            (_, false) => " end: the manifest does not say that any more",
+            (1, true) => " has ended: the manifest does not say that any more",
+            (_, true) => " have ended: the manifest does not say that any more",
         };
         (format!("{} of ", humanize::count(n, "approval", "approvals")), key, end)
     };

@@ -105,7 +105,13 @@ pub(crate) fn run(number: u32) -> Run {
 /// That somebody agreed in run 1: `name` becomes the record with this text.
 pub(crate) fn approval(name: &str, text: &str, window: Window) -> Approval {
     let Record { address, kind, content, .. } = record(name, text);
-    Approval { address, target: Target::present(kind, &content, window), run: 1, opened: false }
+    Approval {
+        address,
+        target: Target::present(kind, &content, window),
+        run: 1,
+        opened: false,
+        lapsed: false,
+    }
 }
 
 /// Approvals of one message for visitors with ids of 32 letters and digits, or of 64 hexadecimal digits, each with

@@ -202,7 +202,7 @@ fn run(
                 carry_out(&scene, plan, ending).await;
             }),
             Step::Resume(ending) => process(async {
-                let (plan, _) = scene.plan().await.only_approved();
+                let (mut plan, _) = scene.plan().await.only_approved();
                 for gone in &plan.withdrawn {
                     // What was applied last may be restored, after an update of which nobody knows the outcome.
                     let record = scene.store.record(&gone.address).await.expect("readable");
@@ -210,12 +210,14 @@ fn run(
                     let agreed = agreed.entry(gone.address.visitor_str().to_owned()).or_default();
                     *agreed = Agreed { texts: applied.into_iter().collect(), absent: false };
                 }
-                if plan.changes.is_empty() {
-                    let ended = plan.ended_approvals().cloned().map(Write::Withdraw).collect();
-                    scene.store.commit(ended).await.expect("writable");
-                } else {
-                    carry_out(&scene, plan, ending).await;
-                }
+                let lapsed: BTreeSet<_> = plan.lapsed_approvals().cloned().collect();
+                let approvals = scene.store.approvals().await.expect("readable").into_iter();
+                let approvals = approvals.filter(|one| lapsed.contains(&one.address));
+                let lapsed = approvals.map(|one| Write::Approve(Box::new(one.once_lapsed())));
+                let finished = plan.finished.drain(..).map(Write::Withdraw);
+                scene.store.commit(lapsed.chain(finished).collect()).await.expect("writable");
+                plan.withdrawn.clear();
+                carry_out(&scene, plan, ending).await;
             }),
         }
         check(&agreed, &before, &there(&scene))?;
@@ -231,8 +233,10 @@ fn run(
         process(async {
             let plan = scene.plan().await;
             let changes = plan.changes.clone();
-            let (plan, left_out) = plan.only_approved();
-            assert_eq!(left_out, 0, "{changes:?}");
+            let (mut plan, left_out) = plan.only_approved();
+            assert_eq!((left_out, &plan.withdrawn[..]), (0, &[][..]), "{changes:?}");
+            let finished = plan.finished.drain(..).map(Write::Withdraw).collect();
+            scene.store.commit(finished).await.expect("writable");
             carry_out(&scene, plan, Ending::Alone).await;
         });
     }

@@ -110,7 +110,9 @@ struct Shown {
 pub(super) fn approvals(command: &StateCommand<'_>, format: DataFormat) -> Result<u8, Failure> {
     let store = command.read("state approvals")?;
     let meta = command.block_on(store.meta())?;
-    let approvals = command.block_on(store.approvals())?;
+    let mut approvals = command.block_on(store.approvals())?;
+    // They approve nothing any more.
+    approvals.retain(|approval| !approval.lapsed);
     let unknown = command.block_on(store.intents())?;
     let unknown: BTreeSet<_> = unknown.into_iter().map(|intent| intent.address).collect();
     let history = match approvals.is_empty() {
@@ -274,7 +276,7 @@ impl Shown {
         let approvals: Vec<_> = self
             .approvals
             .iter()
-            .map(|(Approval { address, target, run, opened }, stage)| {
+            .map(|(Approval { address, target, run, opened, lapsed: _ }, stage)| {
                 json!({
                     "address": address,
                     "key": address.key(),

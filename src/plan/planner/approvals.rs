@@ -12,7 +12,7 @@ impl Planner {
         match self.approval(address) {
             None => ReviewStatus::ToReview,
             Some(approval) if !self.agrees(&approval, target) => {
-                self.withdraw(address, target);
+                self.withdraw(address, target, approval.lapsed);
                 ReviewStatus::ToReview
             }
             // It was there once as approved: that does not send it again.
@@ -25,21 +25,21 @@ impl Planner {
     pub(super) fn reached(&mut self, address: &Address, target: Target) {
         let asked = self.inputs.recheck.contains(address);
         match self.approval(address) {
-            None if asked => self.withdraw(address, target),
+            None if asked => self.withdraw(address, target, true),
             None => {}
             Some(approval) if self.agrees(&approval, target) => self.finished.push(address.clone()),
-            Some(_) => self.withdraw(address, target),
+            Some(approval) => self.withdraw(address, target, approval.lapsed),
         }
     }
 
     /// Whether somebody has agreed to the end of this window, at which a delivery goes.
     pub(super) fn closing(&mut self, address: &Address, window: Window) -> ReviewStatus {
         match self.approval(address) {
-            Some(approval) if approval.target == Target::Absent || ends_with(&approval, window) => {
+            Some(approval) if !approval.lapsed && ends_with(&approval, window) => {
                 ReviewStatus::Approved
             }
-            Some(_) => {
-                self.withdraw(address, Target::Absent);
+            Some(approval) => {
+                self.withdraw(address, Target::Absent, approval.lapsed);
                 ReviewStatus::ToReview
             }
             None => ReviewStatus::ToReview,
@@ -50,8 +50,8 @@ impl Planner {
     pub(super) fn to_close(&mut self, address: &Address, target: Target) -> ReviewStatus {
         match self.approval(address) {
             Some(approval) if self.agrees(&approval, target) => ReviewStatus::Approved,
-            Some(_) => {
-                self.withdraw(address, target);
+            Some(approval) => {
+                self.withdraw(address, target, approval.lapsed);
                 ReviewStatus::ToReview
             }
             None => ReviewStatus::ToReview,
@@ -61,6 +61,7 @@ impl Planner {
     /// Whether an approval is one of this target. When a window has opened does not matter any more.
     fn agrees(&self, approval: &Approval, target: Target) -> bool {
         match (approval.target, target) {
+            _ if approval.lapsed => false,
             (Target::Present(approved), Target::Present(wanted)) => {
                 let has_opened =
                     |window: Window| window.from.is_none_or(|from| from <= self.inputs.as_of);
@@ -80,17 +81,17 @@ impl Planner {
         self.approvals.remove(address)
     }
 
-    fn withdraw(&mut self, address: &Address, target: Target) {
-        self.withdrawn.push(Withdrawn { address: address.clone(), target });
+    fn withdraw(&mut self, address: &Address, target: Target, lapsed: bool) {
+        self.withdrawn.push(Withdrawn { address: address.clone(), target, lapsed });
     }
 
     /// Deliveries that neither the manifest nor the state has: what was approved for them ends.
     pub(super) fn end_other_approvals(&mut self) {
         for address in std::mem::take(&mut self.inputs.recheck) {
             let key = address.key();
-            if self.inputs.selection.contains(&address) && !self.inputs.moved.contains_key(&key) {
+            if self.inputs.selection.contains(&address) {
                 let target = self.gone_target(&key);
-                self.withdraw(&address, target);
+                self.withdraw(&address, target, true);
             }
         }
         for (address, approval) in std::mem::take(&mut self.approvals) {
@@ -99,16 +100,17 @@ impl Planner {
             }
             let key = address.key();
             let declared = self.inputs.declared.get(&key);
-            let over = declared.is_some_and(|declared| {
-                matches!(declared.presence, WindowState::Over(_))
-                    && ends_with(&approval, declared.window)
-            });
+            let over = !approval.lapsed
+                && declared.is_some_and(|declared| {
+                    matches!(declared.presence, WindowState::Over(_))
+                        && ends_with(&approval, declared.window)
+                });
             let target = self.gone_target(&key);
-            // With a new key, the delivery is reviewed under its new address.
-            if over || approval.target == target || self.inputs.moved.contains_key(&key) {
+            let reached = approval.target == target && !approval.lapsed;
+            if over || reached {
                 self.finished.push(address);
             } else {
-                self.withdraw(&address, target);
+                self.withdraw(&address, target, approval.lapsed);
             }
         }
     }
@@ -116,5 +118,6 @@ impl Planner {
 
 /// Whether an approval is one of a delivery that goes when this window ends.
 fn ends_with(approval: &Approval, window: Window) -> bool {
-    approval.target.window().is_some_and(|approved| approved.until == window.until)
+    let approved = approval.target.window();
+    approval.target == Target::Absent || approved.is_some_and(|own| own.until == window.until)
 }

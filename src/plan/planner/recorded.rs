@@ -57,6 +57,8 @@ impl Planner {
         let mut push =
             |reason, operation, covered| operations.push(Recorded { reason, operation, covered });
         if let Some(from) = moved_from {
+            // What was agreed to for the old address is asked for under the new one.
+            self.status(&from, Target::Absent);
             push(Reason::Moved, Operation::Move { from, id: id.clone() }, false);
         }
         if let Some(old) = superseded {

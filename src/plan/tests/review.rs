@@ -106,6 +106,32 @@ proptest! {
     }
 
     #[test]
+    fn a_resumed_run_changes_nothing_of_what_its_own_manifest_asks_for(
+        world in states(), first in manifests(), second in manifests(),
+        chosen in proptest::collection::vec(any::<bool>(), 0..12),
+    ) {
+        let mut world = world;
+        let plan = with(&world, &first).planned();
+        world.approve(&plan);
+        for change in part(&plan, &chosen) {
+            world.carry_out(change);
+        }
+        let mut world = with(&world, &second);
+        let asked = world.planned();
+        let (resumed, _) = asked.clone().only_approved();
+        world.lapse(&resumed);
+        for change in &resumed.changes {
+            world.carry_out(change);
+        }
+        prop_assert_eq!(Review::of(&world.planned()), Review::of(&asked));
+        // What has lapsed is not approved again by the old manifest.
+        world.desired = first;
+        for change in &world.planned().only_approved().0.changes {
+            prop_assert!(!asked.withdrawn.iter().any(|gone| gone.address == change.address));
+        }
+    }
+
+    #[test]
     fn what_was_approved_asks_for_nothing_and_is_all_that_is_carried_out(
         world in states(), manifest in manifests(),
         chosen in proptest::collection::vec(any::<bool>(), 0..12),
@@ -355,8 +381,14 @@ fn what_the_manifest_does_not_say_any_more_loses_its_approval() {
     assert_eq!(plan.targets_to_review(), 3);
     let (resumed, left_out) = plan.only_approved();
     assert_eq!((resumed.changes.len(), left_out), (0, 2));
-    for address in resumed.ended_approvals() {
-        world.approvals.remove(address);
-    }
+    let asked = Review::of(&world.planned());
+    world.lapse(&resumed);
+    assert!(world.approvals.values().all(|approval| approval.lapsed));
+    // That changes nothing of what is asked for.
+    let plan = world.planned();
+    assert!(Review::of(&plan).is(&asked));
+    assert_eq!(plan.lapsed_approvals().count(), 0);
+    world.approve(&plan);
+    world.apply(&plan);
     assert_eq!(world.approvals.values().collect::<Vec<&Approval>>(), Vec::<&Approval>::new());
 }

@@ -289,6 +289,17 @@ impl World {
         }
     }
 
+    /// What a resumed run notes of approvals.
+    pub(super) fn lapse(&mut self, plan: &Plan) {
+        for address in plan.lapsed_approvals() {
+            let approval = self.approvals.remove(address).expect("it was approved");
+            self.approvals.insert(address.clone(), approval.once_lapsed());
+        }
+        for address in &plan.finished {
+            self.approvals.remove(address);
+        }
+    }
+
     /// Somebody agrees to all of a plan.
     pub(super) fn approve(&mut self, plan: &Plan) {
         for address in plan.ended_approvals() {

@@ -156,8 +156,11 @@ fn rollouts(plan: &Plan) -> Vec<Plan> {
     };
     let all = parts(plan).into_iter().map(|part| {
         let withdrawn = part.changes.iter().map(|change| &change.address);
-        let withdrawn =
-            withdrawn.map(|address| Withdrawn { address: address.clone(), target: Target::Absent });
+        let withdrawn = withdrawn.map(|address| Withdrawn {
+            address: address.clone(),
+            target: Target::Absent,
+            lapsed: false,
+        });
         let mut approved = part.changes.clone();
         approved.iter_mut().for_each(|change| change.review = ReviewStatus::Approved);
         Plan {

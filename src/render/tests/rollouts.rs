@@ -60,7 +60,7 @@ fn upcoming(later: &Later, n: usize, text: &str, opened: bool) -> Upcoming {
 }
 
 fn withdrawn(n: usize) -> Withdrawn {
-    Withdrawn { address: address("old-banner", n), target: Target::Absent }
+    Withdrawn { address: address("old-banner", n), target: Target::Absent, lapsed: false }
 }
 
 /// Two days of a rollout, and more to come.

@@ -34,6 +34,7 @@ const KIND: u128 = 0b11;
 const PRESENT: u128 = 0;
 const ABSENT: u128 = 1;
 const UNMANAGED: u128 = 2;
+const LAPSED: u128 = 3;
 const OPENED: u128 = 1 << 2;
 /// The content is that of the present target before.
 const SAME: u128 = 1 << 3;
@@ -132,7 +133,8 @@ pub(super) fn length(approval: &Approval, before: Option<&Approval>) -> usize {
     let same = content(approval).is_none_or(|digest| before.and_then(content) == Some(digest));
     let alike = before.is_some_and(|before| {
         before.address.visitor_str().len() == id.len()
-            && (before.run, before.opened) == (approval.run, approval.opened)
+            && (before.run, before.opened, before.lapsed)
+                == (approval.run, approval.opened, approval.lapsed)
             && mem::discriminant(&before.target) == mem::discriminant(&approval.target)
             && before.target.window() == approval.target.window()
     });
@@ -202,8 +204,9 @@ fn flags_of(approvals: &[Approval], notes: &[Note]) -> Vec<u128> {
     let mut before = None;
     let flags = |approval: &Approval| {
         // Exhaustive, so that a new field is not forgotten here.
-        let Approval { address: _, target, run: _, opened } = approval;
+        let Approval { address: _, target, run: _, opened, lapsed } = approval;
         let (kind, content) = match target {
+            _ if *lapsed => (LAPSED, None),
             Target::Present(Presence { content, window: _ }) => (PRESENT, Some(*content)),
             Target::Absent => (ABSENT, None),
             Target::Unmanaged => (UNMANAGED, None),
@@ -248,7 +251,8 @@ impl Reader<'_> {
         for (flags, signs) in runs.into_iter().flat_map(each) {
             let address = self.address(&key, signs, alphabet, &mut room)?;
             let (target, run) = self.target(flags, &notes, before)?;
-            let approval = Approval { address, target, run, opened: flags & OPENED > 0 };
+            let (opened, lapsed) = (flags & OPENED > 0, flags & KIND == LAPSED);
+            let approval = Approval { address, target, run, opened, lapsed };
             // The first is where the page begins, or behind it: those before it may be gone.
             let follows = match approvals.last() {
                 Some(last) => last.address < approval.address,
@@ -317,7 +321,8 @@ impl Reader<'_> {
                 self.0 = rest;
                 Target::Present(Presence { content: ContentDigest(*digest), window })
             }
-            (ABSENT, false) => Target::Absent,
+            // Nothing is kept of the target of a lapsed one.
+            (ABSENT | LAPSED, false) => Target::Absent,
             (UNMANAGED, false) => Target::Unmanaged,
             _ => return None,
         };

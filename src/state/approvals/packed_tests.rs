@@ -28,11 +28,12 @@ fn targets() -> impl Strategy<Value = Target> {
 
 fn pages() -> impl Strategy<Value = Vec<Approval>> {
     let run = prop_oneof![0..3_u64, any::<u64>()];
-    let one = (targets(), run, any::<bool>());
+    let one = (targets(), run, any::<(bool, bool)>());
     proptest::collection::btree_map(ids(), one, 1..60).prop_map(|all| {
-        let approval = |(id, (target, run, opened)): (String, _)| {
+        let approval = |(id, (target, run, (opened, lapsed))): (String, _)| {
             let address = Address::parse(&format!("key@{id}")).expect("an address");
-            Approval { address, target, run, opened }
+            let approval = Approval { address, target, run, opened, lapsed: false };
+            if lapsed { approval.once_lapsed() } else { approval }
         };
         all.into_iter().map(approval).collect()
     })
@@ -82,6 +83,7 @@ fn a_page_that_begins_before_its_name_or_under_none_is_refused() {
         target: Target::Absent,
         run: 1,
         opened: false,
+        lapsed: false,
     };
     let page = [approval("b"), approval("c")];
     let bytes = packed(&page);
