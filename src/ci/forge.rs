@@ -20,6 +20,17 @@ pub struct Comment {
     pub url: Option<String>,
 }
 
+/// Where a commit stands, seen from another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// It is the other one, or one that came after it.
+    Newer,
+    /// The other one came after it.
+    Older,
+    /// Neither came after the other.
+    Apart,
+}
+
 /// GitHub or GitLab. A request is a pull request there, a merge request here.
 pub trait Forge: Sync {
     /// The request whose merge into the branch of this job made a commit. A request into another branch can have
@@ -28,6 +39,13 @@ pub trait Forge: Sync {
 
     /// The newest commit of a request.
     fn head_of(&self, request: u64) -> ForgeFuture<'_, Option<String>>;
+
+    /// Where a commit stands, seen from `other`. A commit that the forge does not know is an error.
+    fn order<'a>(
+        &'a self,
+        commit: &'a CommitId,
+        other: &'a CommitId,
+    ) -> ForgeFuture<'a, Option<Order>>;
 
     /// The comments on a request that this job's token, or the author that its inputs name, has written: the oldest
     /// first. Comments of others, and what the forge itself notes, are not among them.

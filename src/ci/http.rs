@@ -109,6 +109,18 @@ impl Http {
         decoded(&answer.body)
     }
 
+    /// Reads an object that a query names.
+    pub async fn find<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        query: &[(&str, &str)],
+    ) -> Result<T, ForgeError> {
+        let mut url = self.url(path)?;
+        url.query_pairs_mut().extend_pairs(query);
+        let answer = self.send(Method::GET, url, None).await?;
+        decoded(&answer.body)
+    }
+
     /// Reads every page of a list. `query` is that of the first page.
     pub async fn list<T: DeserializeOwned>(
         &self,

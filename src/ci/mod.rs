@@ -21,7 +21,7 @@ pub mod story;
 mod variables;
 mod words;
 
-pub use forge::{Comment, Forge, ForgeError, ForgeFuture};
+pub use forge::{Comment, Forge, ForgeError, ForgeFuture, Order};
 pub use host::{Host, Setup, pause};
 pub use http::{Http, Server};
 pub use inputs::Inputs;

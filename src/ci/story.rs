@@ -2,7 +2,11 @@
 
 use jiff::Timestamp;
 
-use super::{Job, words};
+use super::{
+    Job,
+    rollout::{Gone, Rollout},
+    words,
+};
 use crate::{
     apply::{Outcome, Stop},
     render::{
@@ -15,8 +19,8 @@ use crate::{
 const MOST_ROWS: usize = 50;
 /// The most deliveries that are named.
 const MOST_NAMED: usize = 20;
-const HEAD: &str =
-    "| run | applied | failed | unknown | remaining | requests |\n|---|--:|--:|--:|--:|--:|\n";
+const HEAD: &str = "Each run, with everything that it did, for other requests too:\n\n\
+     | run | applied | failed | unknown | remaining | requests |\n|---|--:|--:|--:|--:|--:|\n";
 
 /// What a run tells.
 pub struct Chapter<'a> {
@@ -77,6 +81,36 @@ impl Chapter<'_> {
                 format!("**Failed.** {} failed{stopped}.", changes(failed))
             }
         }
+    }
+
+    /// The same for the comment of these rollouts: what a run left of others is not told there. `is_own`: the job is
+    /// that of the request's merge.
+    pub fn ending_of(&self, rollouts: &[Rollout], is_own: bool) -> String {
+        let end = self.outcome.exit_status();
+        if self.leaves_only_others(rollouts, is_own) {
+            return "**Done.** Nothing is left of it; what the run did not do belongs to others."
+                .to_owned();
+        }
+        let due: u64 = rollouts.iter().map(|one| one.due).sum();
+        match end {
+            3 if rollouts.is_empty() => self.ending(),
+            3 if due == 0 => "**Nothing of it is due now.**".to_owned(),
+            3 => {
+                let why = self.outcome.stopped.map(Stop::as_str).unwrap_or_default();
+                let remain = count(due, "change remains", "changes remain");
+                format!(
+                    "**Stopped early, in good order** ({why}): {remain}. The next run of `resume` goes on."
+                )
+            }
+            _ => self.ending(),
+        }
+    }
+
+    /// Whether these rollouts are done, and something of others is not.
+    pub fn leaves_only_others(&self, rollouts: &[Rollout], is_own: bool) -> bool {
+        let end = self.outcome.exit_status();
+        let done = !rollouts.is_empty() && rollouts.iter().all(Rollout::is_sent);
+        done && end != 0 && (end == 3 || !is_own)
     }
 
     /// The table of the runs: those of an earlier comment, and this one.
@@ -150,20 +184,25 @@ fn is_row(line: &str) -> bool {
         && numbers.iter().all(|cell| !cell.is_empty() && cell.bytes().all(|b| b.is_ascii_digit()))
 }
 
-/// The hidden line of a comment with what only it knows: the run that it is about, and how many of its deliveries
-/// were replaced.
-pub fn note(run: u64, replaced: u64) -> String {
-    format!("<!-- pushsync:rollout run={run} replaced={replaced} -->")
+const NOTE: &str = "<!-- pushsync:rollout run=";
+
+/// The hidden line of a comment with what only it knows: the run that it is about, and what of it is gone.
+pub fn note(run: u64, gone: Gone) -> String {
+    let Gone { replaced, missed, closed } = gone;
+    format!("{NOTE}{run} replaced={replaced} missed={missed} closed={closed} -->")
 }
 
-/// How many deliveries of a run were replaced, as an earlier comment says.
-pub fn replaced_so_far(earlier: &str, run: u64) -> u64 {
-    let start = format!("<!-- pushsync:rollout run={run} replaced=");
-    let line = earlier
-        .lines()
-        .take(3)
-        .find_map(|line| line.trim_end().strip_prefix(&start)?.strip_suffix(" -->"));
-    line.and_then(|digits| digits.parse().ok()).unwrap_or(0)
+/// What is gone of the rollout of a run, as an earlier comment says.
+pub fn gone_so_far(earlier: &str, run: u64) -> Gone {
+    let start = format!("{NOTE}{run} ");
+    let mut notes = earlier.lines().skip(1).take_while(|line| line.starts_with(NOTE));
+    let line = notes.find_map(|line| line.trim_end().strip_prefix(&start)?.strip_suffix(" -->"));
+    let number = |name: &str| {
+        let mut words = line.unwrap_or_default().split(' ');
+        let digits = words.find_map(|word| word.strip_prefix(name)?.strip_prefix('='));
+        digits.and_then(|digits| digits.parse().ok()).unwrap_or(0)
+    };
+    Gone { replaced: number("replaced"), missed: number("missed"), closed: number("closed") }
 }
 
 /// A `pushsync.lock` that a job made, ready to be committed.
@@ -196,10 +235,12 @@ mod tests {
     }
 
     #[test]
-    fn what_was_replaced_is_remembered_for_its_own_run() {
-        let comment = format!("<!-- marker -->\n{}\nrest", note(12, 34));
-        assert_eq!(replaced_so_far(&comment, 12), 34);
-        assert_eq!(replaced_so_far(&comment, 13), 0);
-        assert_eq!(replaced_so_far(&format!("a\nb\nc\n{comment}"), 12), 0);
+    fn what_is_gone_is_remembered_for_its_own_run() {
+        let gone = Gone { replaced: 34, missed: 5, closed: 6 };
+        let comment =
+            format!("<!-- marker -->\n{}\r\n{}\nrest", note(11, Gone::default()), note(12, gone));
+        assert_eq!(gone_so_far(&comment, 12), gone);
+        assert_eq!(gone_so_far(&comment, 13), Gone::default());
+        assert_eq!(gone_so_far(&format!("a\nb\n{comment}"), 12), Gone::default());
     }
 }

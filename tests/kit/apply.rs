@@ -203,6 +203,8 @@ fn an_unknown_delivery_fails_the_job_with_what_to_do() {
     assert_eq!((done.output("unknown"), done.output("status")), ("1", "4"));
     let outcome = repository.hub.only("outcome");
     assert!(outcome.contains("`note@adaM…xvg`") && !outcome.contains(ADA), "{outcome}");
+    assert!(outcome.contains("**0 of 1 sent.** 1 is unknown, and needs a decision."), "{outcome}");
+    assert!(!outcome.contains("with the next run"), "{outcome}");
 }
 
 #[test]

@@ -26,6 +26,8 @@ struct World {
     merged: Value,
     /// The last commit of merge request 7, if it says it.
     head: Option<String>,
+    /// What two commits have in common, if it knows them.
+    base: Option<String>,
     /// How many notes a page has.
     page: usize,
     /// The start of a request that is answered otherwise, the number of times, and the answer.
@@ -52,6 +54,7 @@ impl Lab {
             notes: Vec::new(),
             merged: json!([]),
             head: None,
+            base: None,
             page: 100,
             faults: Vec::new(),
         };
@@ -233,6 +236,13 @@ impl World {
             }
             ("GET", ["v3", "projects", "5", "repository", "commits", _, "merge_requests"]) => {
                 Answer::json(200, &self.merged.to_string())
+            }
+            ("GET", ["v3", "projects", "5", "repository", "merge_base"]) => {
+                assert!(query.starts_with("refs%5B%5D=") && query.len() == 2 * 51 + 1, "{query}");
+                match &self.base {
+                    Some(base) => Answer::json(200, &json!({ "id": base }).to_string()),
+                    None => Answer::json(404, r#"{"message":"404 Not found"}"#),
+                }
             }
             _ => panic!("GitLab is not asked that: {}", asked.line),
         }
@@ -717,4 +727,28 @@ fn the_template_runs_a_release_with_the_right_checksum_and_no_other() {
             assert!(!done && !said.contains("args:"), "{said}");
         }
     }
+}
+
+#[test]
+fn an_old_job_that_is_run_again_turns_nothing_back() {
+    needs_tools!();
+    let (repository, lab) = (Repository::new(&note("one")), Lab::start());
+    let old = repository.head();
+    assert_eq!(lab.deploy(&repository, "apply", &[FRESH]).0, 0);
+    repository.commit(&note("two"));
+    let new = repository.head();
+    assert_eq!(lab.deploy(&repository, "apply", &[FRESH]).0, 0);
+    repository.git(&["checkout", "-q", &old]);
+    for base in [Some(old.clone()), Some("0".repeat(40)), None] {
+        lab.world().base = base;
+        let (status, said) = lab.deploy(&repository, "apply", &[FRESH]);
+        assert!(
+            status == 1 && said.contains(&format!("Commit {} was applied last", &new[..12])),
+            "{said}"
+        );
+    }
+    assert_eq!(repository.texts(), ["two"]);
+    lab.world().base = Some(new);
+    assert_eq!(lab.deploy(&repository, "apply", &[FRESH]).0, 0, "GitLab knows it better");
+    assert_eq!(repository.texts(), ["one"]);
 }

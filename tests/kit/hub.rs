@@ -12,6 +12,8 @@ pub(crate) const BOT: &str = "github-actions[bot]";
 pub(crate) struct World {
     pub(crate) comments: Vec<Comment>,
     pub(crate) pulls: Vec<Value>,
+    /// How it says that commits stand to each other; none: it does not know them.
+    pub(crate) compared: Option<&'static str>,
     /// How many comments a page has.
     pub(crate) page: usize,
     pub(crate) faults: Vec<Fault>,
@@ -43,8 +45,14 @@ pub(crate) struct Hub {
 
 impl Hub {
     pub(crate) fn start() -> Self {
-        let world =
-            World { comments: vec![], pulls: vec![], page: 100, faults: vec![], next: 1000 };
+        let world = World {
+            comments: vec![],
+            pulls: vec![],
+            compared: None,
+            page: 100,
+            faults: vec![],
+            next: 1000,
+        };
         let world = Arc::new(Mutex::new(world));
         let shared = Arc::clone(&world);
         let fake = Fake::start(move |_, asked| {
@@ -166,6 +174,14 @@ impl World {
             }
             ("GET", ["repos", "acme", "chat", "commits", _, "pulls"]) => {
                 Answer::json(200, &Value::from(self.pulls.clone()).to_string())
+            }
+            ("GET", ["repos", "acme", "chat", "compare", both]) => {
+                let (last, this) = both.split_once("...").expect("two commits");
+                assert!([last, this].iter().all(|one| one.len() == 40), "{both}");
+                match self.compared {
+                    Some(status) => Answer::json(200, &json!({ "status": status }).to_string()),
+                    None => Answer::json(404, r#"{"message":"Not Found"}"#),
+                }
             }
             ("GET", ["repos", "acme", "chat", "pulls", number]) => {
                 let number: u64 = number.parse().expect("a number");

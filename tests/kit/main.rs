@@ -23,6 +23,7 @@ mod hostile;
 mod hub;
 #[path = "../support/ignored_signals.rs"]
 mod ignored_signals;
+mod old_jobs;
 mod plan;
 mod releases;
 mod repository;
@@ -30,6 +31,7 @@ mod rollout;
 #[path = "../cli/support/sandbox.rs"]
 #[expect(dead_code, reason = "the tests of the command line use more of it")]
 mod sandbox;
+mod windows;
 #[path = "../cli/support/wire.rs"]
 mod wire;
 

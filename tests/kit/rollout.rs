@@ -114,6 +114,31 @@ fn a_rollout_goes_on_without_the_history_of_the_repository() {
     assert!(repository.hub.only_on(7, "outcome").contains("**5 of 5 sent.**"));
 }
 
+#[test]
+fn a_rollout_that_is_done_says_so_though_the_run_stopped_with_work_for_another() {
+    needs_tools!();
+    let repository = under_way();
+    repository.commit(&format!("{}{}", many(5), note("another")));
+    repository.pull_request_number(8).ok();
+    repository.merged_number(8).input("max-requests", "0").ok();
+    repository.scheduled().input("max-requests", "3").ok();
+    let (first, second) =
+        (repository.hub.only_on(7, "outcome"), repository.hub.only_on(8, "outcome"));
+    let (done, other) = match first.contains("5 of 5 sent") {
+        true => (first, second),
+        false => (second, first),
+    };
+    assert!(done.contains("**Done.** Nothing is left of it"), "{done}");
+    assert!(!done.contains("Stopped early"), "{done}");
+    assert!(other.contains("Stopped early") && other.contains("1 change remains"), "{other}");
+    repository.scheduled().ok();
+    for number in [7, 8] {
+        let told = repository.hub.only_on(number, "outcome");
+        assert!(told.contains("**Done.**") && !told.contains("Stopped early"), "{told}");
+        assert!(told.contains("Each run, with everything that it did"), "{told}");
+    }
+}
+
 /// Three requests, each with one message more, are merged in a row. The job of the second one is cancelled.
 fn three_in_a_row() -> Repository {
     let repository = Repository::new("  base: { from: support, to: ada, text: base }");

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::event::split_repository;
 use crate::{
-    ci::{Comment, Forge, ForgeFuture, Http, Job, Refusal, Variables},
+    ci::{Comment, Forge, ForgeFuture, Http, Job, Order, Refusal, Variables},
     model::CommitId,
 };
 
@@ -37,6 +37,12 @@ struct PullRequest {
     head: Option<Head>,
     #[serde(default)]
     base: Option<Base>,
+}
+
+#[derive(Deserialize)]
+struct Comparison {
+    #[serde(default)]
+    status: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -132,6 +138,23 @@ impl Forge for GitHub {
             let pull: PullRequest =
                 self.http.get(&self.path(&["pulls", &request.to_string()])).await?;
             Ok(pull.head.and_then(|head| head.sha))
+        })
+    }
+
+    fn order<'a>(
+        &'a self,
+        commit: &'a CommitId,
+        other: &'a CommitId,
+    ) -> ForgeFuture<'a, Option<Order>> {
+        Box::pin(async move {
+            let both = format!("{other}...{commit}");
+            let compared: Comparison = self.http.get(&self.path(&["compare", &both])).await?;
+            Ok(match compared.status.as_deref() {
+                Some("ahead" | "identical") => Some(Order::Newer),
+                Some("behind") => Some(Order::Older),
+                Some("diverged") => Some(Order::Apart),
+                _ => None,
+            })
         })
     }
 

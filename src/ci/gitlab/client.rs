@@ -7,7 +7,7 @@ use tokio::sync::OnceCell;
 
 use super::pipeline::project;
 use crate::{
-    ci::{Comment, Forge, ForgeError, ForgeFuture, Http, Job, Refusal, Variables},
+    ci::{Comment, Forge, ForgeError, ForgeFuture, Http, Job, Order, Refusal, Variables},
     model::CommitId,
 };
 
@@ -36,6 +36,12 @@ struct MergeRequest {
     squash_commit_sha: Option<String>,
     #[serde(default)]
     sha: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Base {
+    #[serde(default)]
+    id: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -107,6 +113,24 @@ impl Forge for GitLab {
             let path = ["projects", &project, "merge_requests", &request];
             let request: MergeRequest = self.http.get(&path).await?;
             Ok(request.sha)
+        })
+    }
+
+    fn order<'a>(
+        &'a self,
+        commit: &'a CommitId,
+        other: &'a CommitId,
+    ) -> ForgeFuture<'a, Option<Order>> {
+        Box::pin(async move {
+            let project = self.project.to_string();
+            let path = ["projects", &project, "repository", "merge_base"];
+            let both = [("refs[]", other.as_str()), ("refs[]", commit.as_str())];
+            let Base { id } = self.http.find(&path, &both).await?;
+            Ok(id.map(|id| match id {
+                id if id == other.as_str() => Order::Newer,
+                id if id == commit.as_str() => Order::Older,
+                _ => Order::Apart,
+            }))
         })
     }
 

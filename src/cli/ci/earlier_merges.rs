@@ -13,10 +13,7 @@ use uuid::Uuid;
 use super::{arguments::RunOptions, session::Session, state::JobState};
 use crate::{
     ci::review,
-    cli::{
-        apply, args::GlobalOptions, context::Context, environment, failure::Failure,
-        git::Repository,
-    },
+    cli::{apply, args::GlobalOptions, context::Context, environment, failure::Failure},
     model::CommitId,
     plan::Commit,
 };
@@ -66,7 +63,7 @@ fn missed(session: &Session<'_>) -> Result<Vec<CommitId>, String> {
     if known.is_empty() {
         return Ok(Vec::new());
     }
-    let repository = repository(context).ok_or(NO_HISTORY)?;
+    let repository = session.repository().ok_or(NO_HISTORY)?;
     let line = repository.first_parents(&session.kit.job.commit, MOST + 2);
     let line = line.map_err(|_| NO_HISTORY)?;
     let before = line.iter().skip(1);
@@ -77,11 +74,6 @@ fn missed(session: &Session<'_>) -> Result<Vec<CommitId>, String> {
         return Err(NO_HISTORY.to_owned());
     }
     Ok(missed.into_iter().rev().collect())
-}
-
-fn repository(context: &Context) -> Option<Repository> {
-    let folder = &context.global.directory;
-    Repository::of(folder, folder).ok().flatten()
 }
 
 /// Approves what was reviewed in the request that a commit merged, if there is one.
@@ -96,7 +88,7 @@ fn approve_one(
     let Ok(review) = found.review else { return Ok(false) };
     let folder =
         Folder::make().map_err(|error| format!("no folder could be made for it ({error})"))?;
-    let repository = repository(session.context).ok_or("git does not know it")?;
+    let repository = session.repository().ok_or("git does not know it")?;
     repository.take_out(commit, &folder.0).map_err(|error| error.to_string())?;
     let global = &session.context.global;
     let state = global

@@ -6,6 +6,7 @@ mod check;
 mod earlier_merges;
 mod entry;
 mod job;
+mod order;
 mod plan;
 mod run_commands;
 mod session;

@@ -2,7 +2,7 @@
 
 use super::{
     arguments::{self, RunOptions},
-    earlier_merges,
+    earlier_merges, order,
     session::Session,
     tell::{self, Before},
 };
@@ -28,10 +28,16 @@ pub(super) fn apply(session: &Session<'_>, options: &RunOptions) -> Result<u8, F
     let before = Before::look(session);
     if kit.inputs.fresh {
         let request = session.wait(own_request(session))?;
+        if let Some(refused) = order::refuse_older(session, request)? {
+            return Ok(refused);
+        }
         let ended = attempt(session, options, &[]);
         return end(session, &before, ended, request, "");
     }
     let FoundReview { request, review } = session.wait(review::find(kit, &kit.job.commit))?;
+    if let Some(refused) = order::refuse_older(session, request)? {
+        return Ok(refused);
+    }
     match review {
         Ok(review) => apply_reviewed(session, options, &before, &review, request),
         Err(doubt) => apply_unreviewed(session, options, &doubt, request),
@@ -45,6 +51,10 @@ fn apply_reviewed(
     review: &Review,
     request: Option<u64>,
 ) -> Result<u8, Failure> {
+    // A job that is run again goes on, whatever its comment says: nobody has anything to review.
+    if session.quietly(|| made(session.context)).is_ok_and(|plan| !asks(&plan)) {
+        return resume(session, options);
+    }
     let reviewed = format!("--reviewed={review}");
     let mut ended = attempt(session, options, &[&reviewed]);
     let mut more = String::new();
@@ -70,6 +80,11 @@ fn made(context: &Context) -> Result<Plan, Failure> {
     Ok(plan::make(context, &args, safety::Agreed::Reviewed)?.plan)
 }
 
+/// Whether a plan has something that somebody is to agree to. To protect a message takes nobody's agreement.
+fn asks(plan: &Plan) -> bool {
+    plan.targets_to_review() > 0 || plan.protect.iter().any(|mark| !mark.protect)
+}
+
 fn apply_unreviewed(
     session: &Session<'_>,
     options: &RunOptions,
@@ -77,7 +92,6 @@ fn apply_unreviewed(
     request: Option<u64>,
 ) -> Result<u8, Failure> {
     let kit = session.kit;
-    let asks = |plan: &Plan| plan.targets_to_review() > 0 || !plan.protect.is_empty();
     let mut plan = session.quietly(|| made(session.context));
     if plan.as_ref().is_ok_and(asks) && earlier_merges::approve(session, options).approved > 0 {
         plan = session.quietly(|| made(session.context));

@@ -7,6 +7,7 @@ use crate::{
     cli::{
         context::Context,
         failure::{Failure, status},
+        git::Repository,
         masking::Readers,
     },
     diagnostics::{Report, show::Style},
@@ -39,6 +40,12 @@ impl Session<'_> {
         let done = work();
         self.kit.reporter.hear();
         done
+    }
+
+    /// The repository that the project lies in.
+    pub(super) fn repository(&self) -> Option<Repository> {
+        let folder = &self.context.global.directory;
+        Repository::of(folder, folder).ok().flatten()
     }
 
     /// Says something in the summary and in the comment of a request.

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashSet};
 use jiff::Timestamp;
 
 use crate::{
-    ci::rollout::{self, Rollout},
+    ci::rollout::{self, Gone, Rollout},
     cli::{context::Context, environment, failure::Failure, selected_state::SelectedState},
     model::{Address, Approval, CommitId},
     plan::Budget,
@@ -25,6 +25,7 @@ pub(super) struct JobState {
 pub(super) struct Snapshot {
     last_run: u64,
     approvals: Vec<Approval>,
+    unknown: BTreeSet<Address>,
     pub(super) budget: Budget,
 }
 
@@ -35,8 +36,8 @@ pub(super) struct Told {
     /// Whether it is what this job agreed to.
     pub(super) is_own: bool,
     pub(super) rollout: Rollout,
-    /// How many of its deliveries this job replaced.
-    pub(super) replaced: u64,
+    /// What of it this job found to be gone.
+    pub(super) gone: Gone,
 }
 
 impl JobState {
@@ -63,15 +64,39 @@ impl JobState {
         Ok(agreed.filter_map(|run| run.commit).collect())
     }
 
+    /// The commit of the newest run that agreed to something or changed something.
+    pub(super) fn applied_last(&self, context: &Context) -> Result<Option<CommitId>, Failure> {
+        let runtime = context.runtime()?;
+        let Some(store) = context.open_to_read(&self.state, "ci")? else { return Ok(None) };
+        let did = |run: &&Run| {
+            run.command == "apply"
+                && run.commit.is_some()
+                && (run.approved > 0 || !run.changes.is_empty())
+        };
+        // It is nearly always among the newest.
+        for most in [50, usize::MAX] {
+            let runs = runtime.block_on(store.runs(most))?;
+            if let Some(run) = runs.iter().find(did) {
+                return Ok(run.commit.as_deref().and_then(|commit| CommitId::parse(commit).ok()));
+            }
+            if runs.len() < most {
+                break;
+            }
+        }
+        Ok(None)
+    }
+
     /// What it says now; nothing if there is none.
     pub(super) fn snapshot(&self, context: &Context) -> Result<Option<Snapshot>, Failure> {
         let runtime = context.runtime()?;
         let Some(store) = context.open_to_read(&self.state, "ci")? else { return Ok(None) };
         let meta = runtime.block_on(store.meta())?;
         let approvals = runtime.block_on(store.approvals())?;
+        let unknown = runtime.block_on(store.intents())?;
+        let unknown = unknown.into_iter().map(|intent| intent.address).collect();
         let known = meta.budget.as_ref();
         let budget = Budget::at(environment::now(), known, self.requests_per_hour);
-        Ok(Some(Snapshot { last_run: meta.last_run, approvals, budget }))
+        Ok(Some(Snapshot { last_run: meta.last_run, approvals, unknown, budget }))
     }
 
     /// The rollouts that were under way before, or are now: the newest first.
@@ -107,8 +132,8 @@ impl JobState {
                 commit: run.commit.as_deref().and_then(|commit| CommitId::parse(commit).ok()),
                 is_own: run.number > last
                     && run.commit.as_deref().is_none_or(|commit| commit == job.as_str()),
-                rollout: Rollout::count(run.approved, left, now),
-                replaced: rollout::replaced(run.number, approvals, &after.approvals, &changed),
+                rollout: Rollout::count(run.approved, left, &after.unknown, now),
+                gone: rollout::gone(run.number, approvals, &after.approvals, &changed, now),
             }
         });
         Ok(told.collect())
@@ -137,6 +162,6 @@ impl Snapshot {
 
     /// What waits for the budget, in all rollouts.
     pub(super) fn waiting(&self, now: Timestamp) -> u64 {
-        Rollout::count(0, &self.approvals, now).due
+        Rollout::count(0, &self.approvals, &self.unknown, now).due
     }
 }

@@ -93,7 +93,8 @@ pub(super) fn ended(
         of.iter().map(|one| format!("{}\n\n", one.told(after.budget, waiting, now))).collect()
     };
     let lock = uncommitted(session, before);
-    let all: Vec<Rollout> = rollouts.iter().map(|one| one.rollout.clone()).collect();
+    let all = rollouts.iter().map(|one| Rollout { gone: one.gone, ..one.rollout.clone() });
+    let all: Vec<Rollout> = all.collect();
     let summary = format!(
         "{}{}\n\n{}{}{}{lock}",
         kit.heading(""),
@@ -109,20 +110,25 @@ pub(super) fn ended(
         let earlier = session.wait(kit.bodies(Kind::Rollout, request))?.unwrap_or_default();
         let earlier = earlier.last().map(String::as_str).unwrap_or_default();
         let counted = |one: &&Told| {
-            let replaced = story::replaced_so_far(earlier, one.run) + one.replaced;
-            Rollout { replaced, ..one.rollout.clone() }
+            let gone = story::gone_so_far(earlier, one.run).and(one.gone);
+            Rollout { gone, ..one.rollout.clone() }
         };
         let counted: Vec<Rollout> = told.iter().map(counted).collect();
+        let is_own = own == Some(request);
+        let troubles = match chapter.leaves_only_others(&counted, is_own) {
+            true => String::new(),
+            false => chapter.troubles(),
+        };
         let notes = told.iter().zip(&counted);
-        let notes = notes.map(|(one, rollout)| story::note(one.run, rollout.replaced) + "\n");
+        let notes = notes.map(|(one, rollout)| story::note(one.run, rollout.gone) + "\n");
         let body = format!(
             "{}{}{}\n\n{}{}{}{lock}",
             notes.collect::<String>(),
             kit.heading(""),
-            chapter.ending(),
+            chapter.ending_of(&counted, is_own),
             lines(&counted),
             chapter.table(earlier),
-            chapter.troubles()
+            troubles
         );
         let body = kit.whole(Kind::Rollout, &body);
         session.wait(kit.comment(Kind::Rollout, request, Only::CreateOrUpdate, &body))?;

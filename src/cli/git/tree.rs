@@ -27,6 +27,25 @@ impl Repository {
         Ok(listed.lines().filter_map(|line| CommitId::parse(line.trim()).ok()).collect())
     }
 
+    /// Whether a commit is another one or came before it; nothing if this clone cannot tell.
+    pub(in crate::cli) fn is_ancestor(
+        &self,
+        commit: &CommitId,
+        of: &CommitId,
+    ) -> Result<Option<bool>, GitError> {
+        let asked = ["merge-base", "--is-ancestor", commit.as_str(), of.as_str()];
+        let output = self.command(&[]).args(asked).output()?;
+        match output.status.code() {
+            Some(0) => Ok(Some(true)),
+            Some(1) => {
+                // The history that would show it may be cut off.
+                let shallow = self.git(&[], ["rev-parse", "--is-shallow-repository"])?;
+                Ok((shallow.trim_ascii() == b"false").then_some(false))
+            }
+            _ => Ok(None),
+        }
+    }
+
     /// Writes the files that the project's folder has in a commit into an empty folder.
     pub(in crate::cli) fn take_out(&self, commit: &CommitId, into: &Path) -> Result<(), GitError> {
         let mut tree = OsString::from(format!("{commit}:"));
