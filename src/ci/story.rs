@@ -88,7 +88,7 @@ impl Chapter<'_> {
     pub fn ending_of(&self, rollouts: &[Rollout], is_own: bool) -> String {
         let end = self.outcome.exit_status();
         if self.leaves_only_others(rollouts, is_own) {
-            return "**Done.** Nothing is left of it; what the run did not do belongs to others."
+            return "**Done.** Nothing of it is left to do: what this run left belongs to other requests."
                 .to_owned();
         }
         let due: u64 = rollouts.iter().map(|one| one.due).sum();

@@ -128,7 +128,7 @@ fn a_rollout_that_is_done_says_so_though_the_run_stopped_with_work_for_another()
         true => (first, second),
         false => (second, first),
     };
-    assert!(done.contains("**Done.** Nothing is left of it"), "{done}");
+    assert!(done.contains("**Done.** Nothing of it is left to do"), "{done}");
     assert!(!done.contains("Stopped early"), "{done}");
     assert!(other.contains("Stopped early") && other.contains("1 change remains"), "{other}");
     repository.scheduled().ok();

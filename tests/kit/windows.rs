@@ -9,9 +9,14 @@ use crate::{
 
 const DAY: i64 = 86_400;
 
+#[expect(clippy::disallowed_methods, reason = "a window of a project is around now")]
+fn now() -> jiff::Timestamp {
+    jiff::Timestamp::now()
+}
+
 /// A message with a window from tomorrow until the day after, and one without.
 fn agreed() -> Repository {
-    let at = |days: i64| jiff::Timestamp::now() + jiff::SignedDuration::from_secs(days * DAY);
+    let at = |days: i64| now() + jiff::SignedDuration::from_secs(days * DAY);
     let window = format!(
         "  gift: {{ from: support, to: ben, text: gift, active: {{ from: \"{}\", until: \"{}\" }} }}",
         at(1),
