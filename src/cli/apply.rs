@@ -126,7 +126,7 @@ pub(super) fn carry_out(context: &Context, args: &ApplyArgs) -> Result<Applied, 
     }
     let agreed = match &args.reviewed {
         Some(reviewed) => {
-            let known = store.as_ref().map(|store| &**store);
+            let known = store.as_deref();
             let handle = runtime.handle();
             let targets = targets::whole(&args.selection.target, Some(&project), known, handle)?;
             let comparison = Comparison {

@@ -66,7 +66,7 @@ fn in_days(run: Run, days: i64) -> Run {
 
 /// An instant in this number of days, as YAML has it.
 fn days_from_now(days: i64) -> String {
-    (jiff::Timestamp::now() + jiff::SignedDuration::from_hours(24 * days)).to_string()
+    (crate::budget::now() + jiff::SignedDuration::from_hours(24 * days)).to_string()
 }
 
 #[test]

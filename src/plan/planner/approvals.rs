@@ -47,7 +47,7 @@ impl Planner {
     }
 
     /// Whether somebody has agreed to the end of the window of a delivery that is there.
-    pub(super) fn to_close(&mut self, address: &Address, target: Target) -> ReviewStatus {
+    pub(super) fn closes_later(&mut self, address: &Address, target: Target) -> ReviewStatus {
         match self.approval(address) {
             Some(approval) if self.agrees(&approval, target) => ReviewStatus::Approved,
             Some(approval) => {

@@ -150,7 +150,7 @@ impl Planner {
         if operations.iter().any(|operation| !operation.covered) {
             status = self.status(address, target);
         } else if closes && is_there {
-            status = self.to_close(address, target);
+            status = self.closes_later(address, target);
             if status == ReviewStatus::ToReview {
                 self.upcoming(delivery, target, true);
             }
