@@ -44,6 +44,7 @@ fn rich() -> Plan {
     plan.upcoming = rollout.upcoming;
     plan.later = rollout.later;
     plan.withdrawn = rollout.withdrawn;
+    plan.withdrawn[0].lapsed = true;
     plan.finished = rollout.finished;
     plan.api = Endpoint::Sandbox;
     plan.destroy = true;
