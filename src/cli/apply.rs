@@ -108,7 +108,9 @@ pub(super) fn carry_out(context: &Context, args: &ApplyArgs) -> Result<Applied, 
         true => approval::resumed(context, plan),
         false => (plan, 0),
     };
-    if args.format == DataFormat::Text {
+    // A resumed plan without changes would say that all is as it should be, and notes have said what is not.
+    let shows = !(args.resume && plan.changes.is_empty());
+    if args.format == DataFormat::Text && shows {
         let commands = context.copied_commands(&args.selection, &intents, None);
         let view =
             View { commands: &commands, ..View::new(context.masks(), context.output.width()) };

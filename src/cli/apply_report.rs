@@ -4,12 +4,15 @@ use std::{io::Write as _, sync::Arc};
 
 use super::{
     applied::{Applied, Nothing},
-    args::{Amount, ApplyArgs, DataFormat, SelectionArgs},
+    args::{Amount, ApplyArgs, DataFormat, SelectionArgs, Target},
     context::Context,
     early_end::EarlyEnd,
+    environment,
     failure::status,
     rewritten,
+    sent_again::SentAgain,
     shell_command::ShellCommand,
+    waiting::Waiting,
 };
 use crate::{
     apply::{Outcome, Problem, Stop},
@@ -26,10 +29,19 @@ pub(super) fn print(context: &Context, args: &ApplyArgs, applied: &Applied) {
     if args.format == DataFormat::Json {
         context.output.warn_if_lost(context.output.json(outcome));
     } else if nothing.is_none() {
-        let written = writeln!(context.output.out(), "\n{}", in_words(outcome));
+        let waiting = if begins_nothing(outcome) { Waiting::of(context) } else { None };
+        let words = waiting.map_or_else(|| in_words(outcome), |waiting| waiting.in_words());
+        let written = writeln!(context.output.out(), "\n{words}");
         context.output.warn_if_lost(written);
     }
     tell(context, args, applied);
+}
+
+/// Whether a run had nothing to do but to note what was agreed to.
+fn begins_nothing(outcome: &Outcome) -> bool {
+    let Outcome { applied, failed, unknown, remaining, requests, stopped, .. } = outcome;
+    let none = *applied == 0 && *remaining == 0 && *requests == 0;
+    none && failed.is_empty() && unknown.is_empty() && stopped.is_none()
 }
 
 /// The same on stderr alone: what is not in the document.
@@ -49,9 +61,22 @@ pub(super) fn tell(context: &Context, args: &ApplyArgs, applied: &Applied) {
         let again = again(context, args);
         let Outcome { requests, resets_at, .. } = *outcome;
         EarlyEnd { api, requests, resets_at, again }.report(context, stop);
+        let resumes = !args.selection.destroy && args.selection.at.is_none();
+        if stop != Stop::Fatal && resumes && is_target_masked(context, args) {
+            context.output.note(
+                "  it has no --target, because ids are masked here: it carries out all that is approved and due",
+            );
+        }
     }
-    if *first && outcome.exit_status() == status::DONE {
-        suggest_next_steps(context);
+    if outcome.exit_status() == status::DONE && (*first || begins_nothing(outcome)) {
+        match Waiting::of(context) {
+            Some(_) => context.output.hint(&format!(
+                "run this by a schedule, and it opens the windows: {}",
+                context.command("apply").flag("--resume")
+            )),
+            None if *first => suggest_next_steps(context),
+            None => {}
+        }
     }
 }
 
@@ -86,16 +111,21 @@ fn in_words(outcome: &Outcome) -> String {
     format!("{why}: {}.", parts.join(", "))
 }
 
-/// Names the deliveries that need a decision, the first of them if there are many.
+/// Names the deliveries that are unknown, the first of them if there are many, and says what becomes of them.
 fn warn_of_unknown(context: &Context, unknown: &[Address]) {
     const MOST: usize = 10;
     if unknown.is_empty() {
         return;
     }
     context.output.masking().known().add(Arc::new(unknown.to_vec()));
+    let sent_again = SentAgain::of(&context.load(), environment::now());
     for address in unknown.iter().take(MOST) {
+        let next = match sent_again.has(address) {
+            true => "; the next apply sends it again (on_unknown: resend)",
+            false => ", and is not sent again",
+        };
         context.output.warning(&format!(
-            "{} is unknown: it may or may not have been sent, and is not sent again",
+            "{} is unknown: it may or may not have been sent{next}",
             humanize::address(address, context.masks())
         ));
     }
@@ -103,9 +133,11 @@ fn warn_of_unknown(context: &Context, unknown: &[Address]) {
         let more = humanize::number((unknown.len() - MOST) as u64);
         context.output.warning(&format!("{more} more are unknown"));
     }
-    context
-        .output
-        .hint(&format!("see what needs a decision: {}", context.command("state resolve")));
+    let resolve = context.command("state resolve");
+    context.output.hint(&match unknown.iter().all(|address| sent_again.has(address)) {
+        true => format!("to decide otherwise before that: {resolve}"),
+        false => format!("see what needs a decision: {resolve}"),
+    });
 }
 
 /// The command that goes on with this apply: what somebody has agreed to is noted in the state.
@@ -114,8 +146,20 @@ fn again(context: &Context, args: &ApplyArgs) -> ShellCommand {
     // The manifest of a resumed run says nothing of these two.
     match *destroy || at.is_some() {
         true => same(context, args),
-        false => bounded(context, context.command("apply").flag("--resume"), args),
+        false => {
+            let resume = context.command("apply").flag("--resume");
+            match is_target_masked(context, args) {
+                true => allowing(resume, args),
+                false => bounded(context, resume, args),
+            }
+        }
     }
+}
+
+/// Whether a target would be masked: several deliveries may look like that.
+fn is_target_masked(context: &Context, args: &ApplyArgs) -> bool {
+    let is_address = |target: &Target| matches!(target, Target::Address(_));
+    context.output.masks_err() && args.selection.target.iter().any(is_address)
 }
 
 /// The same command once more: it has ended before anybody agreed to anything.
@@ -133,7 +177,11 @@ pub(super) fn same(context: &Context, args: &ApplyArgs) -> ShellCommand {
 
 /// With the selection and the thresholds.
 fn bounded(context: &Context, apply: ShellCommand, args: &ApplyArgs) -> ShellCommand {
-    let apply = apply.selecting(&args.selection, context.output.masks_err());
+    allowing(apply.selecting(&args.selection, context.output.masks_err()), args)
+}
+
+/// With the thresholds.
+fn allowing(apply: ShellCommand, args: &ApplyArgs) -> ShellCommand {
     let allowed = [
         ("--allow-creates", args.allow_creates),
         ("--allow-deletes", args.allow_deletes),

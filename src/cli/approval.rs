@@ -270,10 +270,14 @@ pub(super) fn resumed(context: &Context, plan: Plan) -> (Plan, u64) {
         context.output.note("nothing that is approved is due now");
     }
     if to_review > 0 {
-        let deliveries = humanize::count(to_review, "delivery", "deliveries");
-        context
-            .output
-            .note(&format!("{deliveries} left out: nobody has agreed to what they are to be"));
+        let left_out = match to_review {
+            1 => "1 delivery is left out: nobody has agreed to what it is to be".to_owned(),
+            more => format!(
+                "{} deliveries are left out: nobody has agreed to what they are to be",
+                number(more)
+            ),
+        };
+        context.output.note(&left_out);
     }
     (plan, left_out)
 }

@@ -45,6 +45,7 @@ mod sandbox;
 mod schema;
 mod secrets;
 mod selected_state;
+mod sent_again;
 mod serving;
 mod shell_command;
 mod show;
@@ -58,5 +59,6 @@ mod unrecorded;
 mod usage;
 mod validate;
 mod variables;
+mod waiting;
 
 pub use run::main;

@@ -22,6 +22,8 @@ pub(super) struct Made {
     report: Report,
     /// The reasons why `apply` would refuse it.
     pub(super) refusals: Vec<safety::Refusal>,
+    /// Further reasons, unless somebody reviews it.
+    unreviewed: Vec<safety::Refusal>,
     other_api: Option<Failure>,
     intents: Vec<Intent>,
     state: SelectedState,
@@ -29,7 +31,7 @@ pub(super) struct Made {
     unverified: bool,
 }
 
-/// Loads the project and plans. `agreed` says how the plan will be applied.
+/// Loads the project and plans. `agreed` says how the plan will be applied, as far as that is known.
 pub(super) fn make(
     context: &Context,
     args: &PlanArgs,
@@ -62,9 +64,12 @@ pub(super) fn make(
         Some(store) => runtime.block_on(store.intents())?,
         None => Vec::new(),
     };
-    let refusals = safety::check(&plan, planning::limits(&project, Allowed::default()), agreed);
+    let limits = planning::limits(&project, Allowed::default());
+    let refusals = safety::check(&plan, limits, agreed);
+    let reviewed = safety::check(&plan, limits, safety::Agreed::Reviewed);
+    let (refusals, unreviewed) = refusals.into_iter().partition(|one| reviewed.contains(one));
     let unverified = refreshed.is_some_and(|found| !found.failed.is_empty());
-    Ok(Made { plan, report, refusals, other_api, intents, state, unverified })
+    Ok(Made { plan, report, refusals, unreviewed, other_api, intents, state, unverified })
 }
 
 /// Writes a plan for readers elsewhere, or for those here.
@@ -101,13 +106,20 @@ fn format(format: PlanFormat) -> Format {
 
 pub(super) fn run(context: &Context, args: &PlanArgs) -> Result<u8, Failure> {
     // The state is closed by now: other commands need not wait until the plan is read.
-    let made = make(context, args, safety::Agreed::Unreviewed)?;
     let format = format(args.format);
+    // A comment, a page and annotations are for a review; a saved plan may be applied without one.
+    let for_review = matches!(format, Format::Markdown | Format::Html | Format::Github);
+    let agreed = match for_review && args.out.is_none() {
+        true => safety::Agreed::Reviewed,
+        false => safety::Agreed::Unreviewed,
+    };
+    let made = make(context, args, agreed)?;
     if format == Format::Text {
         context.output.report(&made.report);
     }
     write(context, &made, args, &mut context.output.out())?;
-    let Made { plan, report: _, refusals, other_api, intents: _, state, unverified } = made;
+    let Made { plan, report: _, refusals, unreviewed, other_api, intents: _, state, unverified } =
+        made;
 
     if let Some(failure) = &other_api {
         context.output.warning(&format!("apply will refuse: {failure}"));
@@ -120,11 +132,17 @@ pub(super) fn run(context: &Context, args: &PlanArgs) -> Result<u8, Failure> {
         context.output.warning(&format!("apply will refuse: {refusal}"));
         context.output.note(&format!("  {}", refusal.help()));
     }
+    for refusal in &unreviewed {
+        context.output.warning(&format!(
+            "apply will refuse, unless the plan is reviewed (--reviewed): {refusal}"
+        ));
+        context.output.note(&format!("  {}", refusal.help()));
+    }
     if !protected.is_empty() {
         return Err(protected.into());
     }
     // Nothing is suggested that would be refused.
-    let applies = others.is_empty() && other_api.is_none();
+    let applies = others.is_empty() && unreviewed.is_empty() && other_api.is_none();
     let held = |change: &&Change| change.action() == Action::Unknown;
     let undecided = plan.changes.iter().filter(held).count();
     let asks_nothing = plan.upcoming.is_empty() && plan.withdrawn.is_empty();

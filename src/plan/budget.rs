@@ -41,7 +41,7 @@ pub enum Forecast {
     Takes {
         /// Requests in an hour.
         per_hour: u64,
-        /// About how long, at that rate.
+        /// About how long it is until the last request leaves.
         about: Duration,
     },
 }
@@ -85,9 +85,14 @@ impl Budget {
             return Forecast::Fits { left: self.remaining };
         }
         let per_hour = self.limit.max(1);
-        let at_rate = self.takes(requests);
-        // What is left of this hour may be little: no sooner than its end.
-        Forecast::Takes { per_hour, about: at_rate.max(Duration::from_secs(self.resets_in_s)) }
+        // What is not sent in this hour takes whole hours after its end, but the last of them.
+        let hours = (requests - self.remaining).div_ceil(per_hour);
+        let more = (hours - 1).saturating_mul(PERIOD.as_secs());
+        let last = Duration::from_secs(self.resets_in_s.saturating_add(more));
+        // Of an hour that has not begun, nobody knows the end: that is told at the rate.
+        let untouched = self.remaining >= self.limit;
+        let about = if untouched { last.max(self.takes(requests)) } else { last };
+        Forecast::Takes { per_hour, about }
     }
 }
 
@@ -192,8 +197,31 @@ mod tests {
             seen_at: at(0),
             assumed: false,
         };
-        let about = Duration::from_secs(1800);
         let budget = Budget::at(at(0), Some(&note), 100);
-        assert_eq!(budget.forecast(2), Forecast::Takes { per_hour: 100, about });
+        let about =
+            |seconds| Forecast::Takes { per_hour: 100, about: Duration::from_secs(seconds) };
+        assert_eq!(budget.forecast(2), about(1800));
+        assert_eq!(budget.forecast(100), about(1800));
+        assert_eq!(budget.forecast(101), about(1800 + 3600));
+        assert_eq!(budget.forecast(340), about(1800 + 3 * 3600));
+    }
+
+    #[test]
+    fn a_forecast_is_when_the_last_request_leaves() {
+        let note = BudgetNote {
+            limit: 20,
+            remaining: 15,
+            resets_at: at(3000),
+            retry_at: None,
+            seen_at: at(0),
+            assumed: false,
+        };
+        let budget = Budget::at(at(0), Some(&note), 100);
+        let about = |seconds| Forecast::Takes { per_hour: 20, about: Duration::from_secs(seconds) };
+        assert_eq!(budget.forecast(15), Forecast::Fits { left: 15 });
+        assert_eq!(budget.forecast(16), about(3000));
+        assert_eq!(budget.forecast(35), about(3000));
+        assert_eq!(budget.forecast(36), about(3000 + 3600));
+        assert_eq!(budget.forecast(56), about(3000 + 2 * 3600));
     }
 }

@@ -100,7 +100,7 @@ mod tests {
     fn an_open_window_must_last_for_what_is_not_sent_yet() {
         assert_eq!(warned(Some(-100), Some(10), 1_000), None);
         let told = "the window of sale stays open for 9 h (until 1970-01-01T09:00:00Z), and its 1,000 sends take \
-                    about 10 h at 100 requests an hour";
+                    about 9 h 20 min at 100 requests an hour";
         assert_eq!(warned(Some(-100), Some(9), 1_000).as_deref(), Some(told));
         assert_eq!(warned(None, Some(9), 1_000).as_deref(), Some(told));
     }

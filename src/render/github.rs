@@ -11,10 +11,14 @@ use super::{
     humanize,
     later::{self, LaterMessage, THERE_ALREADY, messages},
     summary::{self, Part},
+    urgent::Warnings,
     view::View,
 };
 use crate::{
-    diagnostics::workflow::{self, Level, Spot},
+    diagnostics::{
+        Diagnostic,
+        workflow::{self, Level, Spot},
+    },
     model::one_line,
     plan::{Action, Plan},
 };
@@ -75,10 +79,14 @@ pub(super) fn plan(plan: &Plan, view: View<'_>) -> String {
             Box::new(move || workflow::command(Level::Notice, None, title, &first_lines(&lines)));
         notes.push(Note { level: Level::Notice, order: (0, Reverse(0), 0), command, changes: 0 });
     }
-    for diagnostic in &plan.diagnostics {
-        let level = if diagnostic.is_error() { Level::Error } else { Level::Warning };
-        let command = Box::new(|| workflow::diagnostic(diagnostic, view.folder));
-        notes.push(Note { level, order: (2, Reverse(0), 0), command, changes: 0 });
+    let told = Warnings::of(plan);
+    for (diagnostics, order) in [(&told.urgent, 0), (&told.others, 2)] {
+        for diagnostic in diagnostics {
+            let diagnostic: &Diagnostic = diagnostic;
+            let level = if diagnostic.is_error() { Level::Error } else { Level::Warning };
+            let command = Box::new(|| workflow::diagnostic(diagnostic, view.folder));
+            notes.push(Note { level, order: (order, Reverse(0), 0), command, changes: 0 });
+        }
     }
     // The sort is stable: equal notes stay in the order of the plan.
     notes.sort_by_key(|note| (note.level, note.order));

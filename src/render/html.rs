@@ -20,9 +20,11 @@ use super::{
     later::{LaterMessage, LaterText, THERE_ALREADY, messages},
     size_limit::{Entry, LeftOut, Size, least_first},
     summary::{self, Part},
+    urgent::{self, Warnings},
     view::View,
 };
 use crate::{
+    diagnostics::Diagnostic,
     model::{Address, one_line},
     plan::{Action, Plan},
 };
@@ -121,6 +123,7 @@ fn page(plan: &Plan, view: View<'_>) -> Result<String, Error> {
         }
         (false, _) => None,
     };
+    let told = Warnings::of(plan);
     let withdrawn = approved::withdrawn(plan);
     let withdrawn = withdrawn.iter().map(|(count, key, end)| format!("{count}{key}{end}"));
     let refusals = view.refusals.iter().map(|one| format!("{one}; {}", one.help()));
@@ -144,7 +147,8 @@ fn page(plan: &Plan, view: View<'_>) -> Result<String, Error> {
         state => summary::state(plan),
         refusals => Serde(List::new("note refused", "apply will refuse this plan", refusals)),
         protection => Serde(List::new("note", "Protection", protection)),
-        warnings => Serde(List::new("note", "Warnings", plan.diagnostics.iter().map(summary::diagnostic))),
+        urgent => Serde(urgent_list(&told)),
+        warnings => Serde(List::new("note", "Warnings", told.others.iter().map(|one| summary::diagnostic(one)))),
         nothing,
         filtered,
         withdrawn => Serde(List::new("note", "Withdrawn", withdrawn)),
@@ -207,6 +211,17 @@ impl List {
         let lines = lines.take(MOST_LISTED).map(|line| one_line(&line)).collect();
         Self { class, title, lines, more: number_above_zero(more) }
     }
+}
+
+/// The warnings that nobody may overlook.
+fn urgent_list(told: &Warnings<'_>) -> List {
+    let line = |one: &&Diagnostic| urgent::start(&summary::diagnostic(one));
+    let mut lines: Vec<_> = told.urgent.iter().map(line).collect();
+    if told.more_windows > 0 {
+        let more = humanize::count(told.more_windows, "more window is", "more windows are");
+        lines.push(format!("{more} too short"));
+    }
+    List::new("note refused", "Before you agree", lines.into_iter())
 }
 
 fn number_above_zero(n: usize) -> Option<String> {

@@ -11,6 +11,7 @@ use super::{
     markdown_escape::{code, comment, fence, html},
     size_limit::{Entry, LeftOut, Size, biggest_first},
     summary::{self, Part},
+    urgent::{self, Warnings},
     view::View,
 };
 use crate::{
@@ -37,7 +38,8 @@ const APPROVED: u8 = 10;
 const LATER_APPROVED: u8 = 11;
 
 pub(super) fn plan(plan: &Plan, view: View<'_>) -> String {
-    let head = head(plan, view);
+    let told = Warnings::of(plan);
+    let head = head(plan, &told, view);
     let mut compared = 0;
     let mut entries: Vec<Entry> = groups_to_review(plan)
         .iter()
@@ -75,7 +77,7 @@ pub(super) fn plan(plan: &Plan, view: View<'_>) -> String {
         Entry::line(format!("- {} {now}\n", code(mark.key.as_str())), 1)
     }));
     entries.extend(unchanged(plan, view));
-    entries.extend(warnings(&plan.diagnostics));
+    entries.extend(warnings(&told));
     let foot = format!(
         "\n<sub>As of {:.0}, state serial {}. {}.</sub>\n",
         plan.as_of,
@@ -116,7 +118,7 @@ fn assemble(head: String, entries: &[Entry], foot: &str, view: View<'_>) -> Stri
     out
 }
 
-fn head(plan: &Plan, view: View<'_>) -> String {
+fn head(plan: &Plan, told: &Warnings<'_>, view: View<'_>) -> String {
     // The longest name that is valid; a plan that was written by hand may have a longer one.
     let environment: String = plan.environment.chars().take(128).collect();
     let environment = &environment;
@@ -127,6 +129,7 @@ fn head(plan: &Plan, view: View<'_>) -> String {
         Endpoint::At(url) => format!(", at {}", code(&summary::api_url(url))),
     };
     out.push_str(&format!("### pushsync plan for {}{api}\n\n", code(environment)));
+    out.push_str(&quoted(told));
     if summary::is_quiet(plan) {
         out.push_str(&format!("**No changes:** {}.\n", summary::unchanged(plan)));
     } else {
@@ -151,6 +154,27 @@ fn head(plan: &Plan, view: View<'_>) -> String {
         more(view.refusals.len().saturating_sub(MOST_REFUSALS), "- … and {} more\n", &mut out);
     }
     out.push('\n');
+    out
+}
+
+/// The warnings that nobody may overlook, each as a quotation.
+fn quoted(told: &Warnings<'_>) -> String {
+    let mut out = String::new();
+    for Diagnostic { code: name, message, help, place, .. } in &told.urgent {
+        let message = code(&urgent::start(message));
+        out.push_str(&format!("> **Warning ({}):** {message}", name.as_str()));
+        if let Some(place) = place {
+            out.push_str(&format!(" ({})", code(&summary::place(place))));
+        }
+        if let Some(help) = help {
+            out.push_str(&format!("  \n> {}", code(&urgent::start(help))));
+        }
+        out.push_str("\n\n");
+    }
+    if told.more_windows > 0 {
+        let more = humanize::count(told.more_windows, "more window is", "more windows are");
+        out.push_str(&format!("> **Warning (window-too-short):** {more} too short.\n\n"));
+    }
     out
 }
 
@@ -342,12 +366,15 @@ fn unchanged(plan: &Plan, view: View<'_>) -> Option<Entry> {
     })
 }
 
-/// The warnings about the project.
-fn warnings(diagnostics: &[Diagnostic]) -> Option<Entry> {
-    let n = diagnostics.len();
+/// The other warnings about the project.
+fn warnings(told: &Warnings<'_>) -> Option<Entry> {
+    let n = told.others.len();
     (n > 0).then(|| {
-        let title = humanize::count(n as u64, "warning", "warnings");
-        let full = folded(&title, diagnostics.iter().map(summary::diagnostic));
+        let title = match told.urgent.is_empty() {
+            true => humanize::count(n as u64, "warning", "warnings"),
+            false => humanize::count(n as u64, "more warning", "more warnings"),
+        };
+        let full = folded(&title, told.others.iter().map(|one| summary::diagnostic(one)));
         Entry { full: Some(full), line: format!("- {title}\n"), changes: 0, rank: 0 }
     })
 }

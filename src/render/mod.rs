@@ -19,6 +19,7 @@ mod question;
 mod size_limit;
 mod summary;
 mod text;
+mod urgent;
 mod view;
 mod wrap;
 mod write;

@@ -82,13 +82,36 @@ fn annotations_name_files_from_the_root_of_the_repository_on() {
 }
 
 #[test]
-fn a_plan_that_apply_will_refuse_says_so_in_every_format() {
+fn a_plan_for_a_review_says_only_what_is_refused_after_the_review_too() {
     let sandbox = crate::support::Sandbox::start();
     let project = Project::many(8);
     project.apply(&sandbox);
     project.rewrite("messages: { other: { from: support, to: ada, text: hi } }");
     for format in ["markdown", "html", "github"] {
-        let plan = project.run(&format!("plan --format {format}")).ok();
-        plan.says(&["will refuse this plan", "safety.max_deletes is 20%"]).warns(&["will refuse"]);
+        let plan = project.with(&sandbox, &format!("plan --format {format}")).ok();
+        plan.never_says(&["will refuse", "max_deletes", "--allow-deletes"]);
+    }
+    for args in ["plan", "plan --format json", "plan --format markdown --out plan.json"] {
+        project.with(&sandbox, args).ok().warns(&[
+            "apply will refuse, unless the plan is reviewed (--reviewed): this plan deletes 8 of 8",
+            "apply with --allow-deletes 8",
+        ]);
+    }
+    let review = project.with(&sandbox, "plan --format json").ok().json()["review"].clone();
+    let review = review.as_str().expect("a digest");
+    project.with(&sandbox, "apply --yes").exits(1);
+    project.with(&sandbox, &format!("apply --reviewed {review}")).ok();
+}
+
+#[test]
+fn a_plan_for_a_review_says_what_is_protected() {
+    let sandbox = crate::support::Sandbox::start();
+    let project =
+        Project::new("messages: { vip: { from: support, to: ada, text: hi, protect: true } }");
+    project.apply(&sandbox);
+    project.rewrite("messages: { other: { from: support, to: ada, text: hi } }");
+    for format in ["markdown", "html", "github"] {
+        let plan = project.with(&sandbox, &format!("plan --format {format}")).exits(1);
+        plan.says(&["will refuse this plan", "is protected"]).warns(&["is protected"]);
     }
 }

@@ -103,6 +103,21 @@ fn a_run_that_stops_says_how_to_go_on_with_the_same() {
 }
 
 #[test]
+fn a_masked_target_that_fits_several_deliveries_is_not_in_the_command_that_goes_on() {
+    let ids = ["v0000111zzz", "v0002222zzz"];
+    let scene = Scene::new(&format!(
+        "messages: {{ a: {{ from: support, to: {{ visitors: [{}, {}] }}, text: hi }} }}",
+        ids[0], ids[1]
+    ));
+    let args = "apply --yes --max-requests 1 --concurrency 1";
+    let ran = scene.run(&format!("{args} --target a@{} --target a@{}", ids[0], ids[1])).exits(3);
+    let ran = ran.never_says(&ids).warns(&["it carries out all that is approved"]);
+    assert!(!ran.err.contains("--target a@"), "{}", ran.err);
+    scene.copied(&ran.err, "to go on: ", "").ok();
+    assert_eq!(scene.api.there().len(), 2);
+}
+
+#[test]
 fn what_is_said_of_an_unknown_delivery_works_when_it_is_copied() {
     let scene = Scene::new("messages: { a: { from: support, to: ada, text: hi } }");
     let lossy = Sandbox::with("--drop-replies 1");

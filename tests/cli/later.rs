@@ -54,8 +54,16 @@ fn the_texts_of_a_window_that_opens_later_are_reviewed_once() {
     assert_eq!(json["later"], xmas);
     assert_eq!(json["upcoming"].as_array().expect("a list").len(), 30);
 
-    project.with(&sandbox, "apply --yes").ok();
+    let run = project.with(&sandbox, "apply --yes").ok();
+    run.says(&[
+        "Agreed to: 30 deliveries wait for their windows; the first opens 2990-12-20T08:00:00Z.",
+    ])
+    .warns(&["run this by a schedule, and it opens the windows: pushsync apply --resume"])
+    .never_says(&["Applied: 0", "change a text"]);
     assert_eq!(sandbox.created().len(), 0, "it is not open yet");
+    let run = project.with(&sandbox, "apply --resume").ok();
+    assert_eq!(run.out, "", "no plan says that all is as it should be");
+    run.warns(&["nothing that is approved is due now"]);
     let told =
         "xmas (30 visitors) opens 2990-12-20T08:00:00Z, closes 2990-12-27T00:00:00Z; approved";
     let settled = plan(&project, &sandbox, "").exits(0);

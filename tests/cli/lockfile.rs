@@ -41,6 +41,10 @@ fn a_state_that_is_deleted_is_missed_and_nothing_is_sent_again() {
         &["is missing", "pushsync.lock", "--new-state", "state import FILE"],
     );
     project.with(&sandbox, "import note@kZMvWhf8npAu3H6qd57w2Hv6nh6rnxvg x").exits(1);
+    for command in ["state approvals", "state list"] {
+        let run = project.with(&sandbox, command).exits(1);
+        run.warns(&["is missing", "pushsync.lock", "--new-state"]).never_says(&["makes it"]);
+    }
     // Another place is no way around it.
     refused(&project, &sandbox, "--state elsewhere", &["is missing"]);
     assert!(!project.join("state").exists() && !project.join("elsewhere").exists());

@@ -141,7 +141,7 @@ fn an_approved_window_opens_and_closes_by_resume_alone() {
     holds(&sandbox, &[]);
     // The review does not change when the window opens; a text that nobody has reviewed is not sent.
     write(&project, &message("Sole"));
-    in_days(resume(&project, &sandbox, ""), 8).ok().warns(&["9 deliveries left out"]);
+    in_days(resume(&project, &sandbox, ""), 8).ok().warns(&["9 deliveries are left out"]);
     holds(&sandbox, &[]);
     write(&project, &message("Sale"));
     let digest = review(&project, &sandbox);
@@ -192,7 +192,7 @@ fn an_edited_file_that_nobody_reviewed_is_neither_applied_nor_resumed() {
     assert_eq!(sandbox.total(), before);
     // Its approval is gone for good.
     write(&project, "launch: { to: all, text: Launch }");
-    resume(&project, &sandbox, "").ok().warns(&["7 deliveries left out"]);
+    resume(&project, &sandbox, "").ok().warns(&["7 deliveries are left out"]);
     assert_eq!(sandbox.total(), before);
 }
 
@@ -289,7 +289,7 @@ fn nothing_is_sent_again_that_somebody_takes_out_of_the_state() {
     let list = project.run("state list --format json").ok().json();
     let sent = list["deliveries"][0]["address"].as_str().expect("an address").to_owned();
     project.run(&format!("state rm {sent}")).ok();
-    resume(&project, &sandbox, "").ok().warns(&["1 delivery left out"]);
+    resume(&project, &sandbox, "").ok().warns(&["1 delivery is left out"]);
     holds(&sandbox, &[("Launch", 9)]);
     assert_eq!(sandbox.created().len(), 9);
 }

@@ -48,6 +48,17 @@ impl Context {
         }
     }
 
+    /// Refuses a state that does not exist, if `pushsync.lock` names it. Nothing is known of a project that cannot be
+    /// read.
+    pub(crate) fn check_not_lost(&self, state: &SelectedState) -> Result<(), Failure> {
+        let loaded = self.load();
+        let Some(project) = loaded.at_least() else { return Ok(()) };
+        let Endpoint::At(url) = self.endpoint(&project.settings)? else { return Ok(()) };
+        Lockfile::read(&self.global.directory)?
+            .check(state.environment(), &url, None, &project.environments)
+            .map_err(|mismatch| self.mismatched(state, &mismatch))
+    }
+
     /// Notes in `pushsync.lock` which state has the messages of this environment and API.
     pub(crate) fn note_lineage(
         &self,

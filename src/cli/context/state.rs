@@ -363,6 +363,9 @@ impl Context {
 
     /// The error for a state that must exist and does not.
     pub(crate) fn no_state(&self, state: &SelectedState) -> Failure {
+        if let Err(lost) = self.check_not_lost(state) {
+            return lost;
+        }
         let missing = Failure::from(StateError::NotFound {
             location: state.location().to_string(),
             environment: state.namespace().to_owned(),

@@ -15,6 +15,7 @@ use crate::{
         args::DataFormat,
         environment,
         failure::{Failure, status},
+        sent_again::SentAgain,
     },
     model::{Address, Approval, Target, Window, WindowState, one_line},
     plan::{Budget, Forecast},
@@ -36,11 +37,22 @@ enum Stage {
     Leave,
     Over,
     Unknown,
+    Resend,
 }
 
 impl Stage {
-    fn of(approval: &Approval, now: Timestamp, unknown: &BTreeSet<Address>) -> Self {
+    fn of(
+        approval: &Approval,
+        now: Timestamp,
+        unknown: &BTreeSet<Address>,
+        sent_again: &SentAgain,
+    ) -> Self {
         let window = match approval.target {
+            Target::Present(_)
+                if unknown.contains(&approval.address) && sent_again.has(&approval.address) =>
+            {
+                return Self::Resend;
+            }
             _ if unknown.contains(&approval.address) => return Self::Unknown,
             Target::Absent => return Self::Delete,
             Target::Unmanaged => return Self::Leave,
@@ -64,7 +76,7 @@ impl Stage {
             Self::Delete => "delete",
             Self::Leave => "leave",
             Self::Over => "over",
-            Self::Unknown => "unknown",
+            Self::Unknown | Self::Resend => "unknown",
         }
     }
 
@@ -78,7 +90,7 @@ impl Stage {
 
     /// Whether a request is due as soon as the budget has one.
     fn is_due(self) -> bool {
-        matches!(self, Self::Send | Self::Close | Self::Delete)
+        matches!(self, Self::Send | Self::Resend | Self::Close | Self::Delete)
     }
 
     /// What follows a number.
@@ -92,6 +104,7 @@ impl Stage {
             Self::Leave => "to leave where they are".to_owned(),
             Self::Over => "never to be sent: their window is over".to_owned(),
             Self::Unknown => "unknown: they need a decision".to_owned(),
+            Self::Resend => "unknown: to send again (on_unknown: resend)".to_owned(),
         }
     }
 }
@@ -130,8 +143,9 @@ pub(super) fn approvals(command: &StateCommand<'_>, format: DataFormat) -> Resul
     }
     let loaded = command.context.load();
     let assumed = loaded.settings().map_or(ASSUMED, |settings| settings.requests_per_hour);
+    let sent_again = SentAgain::of(&loaded, now);
     let staged = |approval: Approval| {
-        let stage = Stage::of(&approval, now, &unknown);
+        let stage = Stage::of(&approval, now, &unknown, &sent_again);
         (approval, stage)
     };
     let shown = Shown {

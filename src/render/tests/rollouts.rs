@@ -248,6 +248,41 @@ fn every_format_names_what_is_approved_later_and_withdrawn_the_environment_and_t
 }
 
 #[test]
+fn nobody_overlooks_a_new_state_or_a_window_that_is_too_short_however_long_the_plan_is() {
+    let warning = |code, n: usize| Diagnostic::warning(code, format!("{n} is wrong")).help("help");
+    let mut diagnostics: Vec<_> = (0..2_500).map(|n| warning(Code::ALL[0], n)).collect();
+    diagnostics.extend((0..1_250).map(|n| {
+        Diagnostic::warning(Code::WindowTooShort, format!("the window of sale{n} is too short"))
+    }));
+    let words = "nothing is known to have been sent from here";
+    diagnostics.push(Diagnostic::warning(Code::NewState, words).help("do not apply"));
+    let changes =
+        (0..5_000).map(|n| create(&format!("key-{n}"), n, "Hello.", ReviewStatus::ToReview));
+    let plan = Plan { diagnostics, ..of(changes.collect()) };
+    for format in [Format::Markdown, Format::Html, Format::Github] {
+        let shown = shown(&plan, format);
+        let at = |word: &str| shown.find(word).unwrap_or_else(|| panic!("{format:?}: {word}"));
+        assert!(at(words) < at("sale0 is"), "{format:?}");
+        assert!(at("sale2 is") < at("key-"), "{format:?}");
+        assert_eq!(shown.matches(words).count(), 1, "{format:?}");
+        match format {
+            Format::Markdown => {
+                assert!(shown.len() <= 65_536);
+                let head = shown.split("\n| | action").next().expect("a head");
+                assert!(head.contains("\n> **Warning (new-state):** `nothing is known"), "{head}");
+                assert!(head.contains("1,247 more windows are too short."), "{head}");
+                assert!(shown.contains("3,747 more warnings"));
+            }
+            Format::Html => {
+                assert!(at(words) < at("id=\"summary\""));
+                assert!(shown.contains("1,247 more windows are too short"));
+            }
+            _ => {}
+        }
+    }
+}
+
+#[test]
 fn the_question_names_what_is_approved_later_and_withdrawn() {
     assert_eq!(
         question(&rollout()),
