@@ -142,7 +142,8 @@ fn only_intents_of_the_same_run_are_settled_and_only_of_the_same_state() {
     fs::remove_file(&file).expect("there");
     project.run(&format!("state resolve {address} --not-sent")).ok();
     fs::write(&file, kept).expect("writable");
-    project.run(&format!("state rm {address}")).exits(1).warns(&["the state has no", "remove"]);
+    // What is left of it is that somebody has agreed to it.
+    project.run(&format!("state rm {address}")).ok().warns(&["nobody has agreed to", "remove"]);
     assert!(file.exists());
 }
 
