@@ -201,6 +201,10 @@ impl Planner {
     fn keep(&mut self, change: Change) {
         self.bytes = self.bytes.saturating_add(change.bytes());
         if !self.is_full() {
+            // To double the room for a million changes would take more memory than they do.
+            if self.changes.len() == self.changes.capacity() {
+                self.changes.reserve_exact((self.changes.len() / 8).max(64));
+            }
             self.changes.push(change);
         }
     }
