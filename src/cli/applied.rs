@@ -1,6 +1,6 @@
 //! How an apply ended.
 
-use super::failure::status;
+use super::{failure::status, waiting::Waiting};
 use crate::{apply::Outcome, model::Endpoint};
 
 /// How an apply ended.
@@ -12,6 +12,8 @@ pub(super) struct Applied {
     pub(super) nothing: Option<Nothing>,
     /// Whether the state was made by it.
     pub(super) first: bool,
+    /// What was agreed to and waits for its window.
+    pub(super) waiting: Option<Waiting>,
 }
 
 /// Why an apply began nothing.

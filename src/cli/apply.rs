@@ -12,10 +12,12 @@ use super::{
     args::{ApplyArgs, DataFormat},
     comparison::Comparison,
     context::Context,
+    environment,
     execution::{Execution, execute},
     failure::Failure,
     planning::{self, Allowed, PlanRequest},
     targets,
+    waiting::Waiting,
 };
 use crate::{
     apply::Outcome,
@@ -68,7 +70,7 @@ pub(super) fn carry_out(context: &Context, args: &ApplyArgs) -> Result<Applied, 
     let limits = planning::limits(&project, allowed);
     let ended = |outcome: Outcome, nothing| {
         let outcome = Outcome { unknown: addresses_of(&intents), ..outcome };
-        Applied { outcome, api: api.clone(), nothing: Some(nothing), first: false }
+        Applied { outcome, api: api.clone(), nothing: Some(nothing), first: false, waiting: None }
     };
     if args.resume && store.is_none() {
         context.output.note("nothing is approved: there is no state yet");
@@ -197,8 +199,10 @@ pub(super) fn carry_out(context: &Context, args: &ApplyArgs) -> Result<Applied, 
     if let Some(found) = refreshed {
         found.add_to(&mut outcome);
     }
+    let approvals = runtime.block_on(store.approvals())?;
+    let waiting = Waiting::among(&approvals, environment::now());
     drop(store);
-    Ok(Applied { outcome, api, nothing: None, first })
+    Ok(Applied { outcome, api, nothing: None, first, waiting })
 }
 
 /// Drops the approvals that have nothing left to do, and lets those lapse that the manifest does not say any more.

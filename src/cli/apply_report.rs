@@ -12,7 +12,6 @@ use super::{
     rewritten,
     sent_again::SentAgain,
     shell_command::ShellCommand,
-    waiting::Waiting,
 };
 use crate::{
     apply::{Outcome, Problem, Stop},
@@ -22,14 +21,14 @@ use crate::{
 
 /// Says how it ended.
 pub(super) fn print(context: &Context, args: &ApplyArgs, applied: &Applied) {
-    let Applied { outcome, nothing, .. } = applied;
+    let Applied { outcome, nothing, waiting, .. } = applied;
     if *nothing == Some(Nothing::Agreed) {
         return;
     }
     if args.format == DataFormat::Json {
         context.output.warn_if_lost(context.output.json(outcome));
     } else if nothing.is_none() {
-        let waiting = if begins_nothing(outcome) { Waiting::of(context) } else { None };
+        let waiting = waiting.filter(|_| begins_nothing(outcome));
         let words = waiting.map_or_else(|| in_words(outcome), |waiting| waiting.in_words());
         let written = writeln!(context.output.out(), "\n{words}");
         context.output.warn_if_lost(written);
@@ -46,7 +45,7 @@ fn begins_nothing(outcome: &Outcome) -> bool {
 
 /// The same on stderr alone: what is not in the document.
 pub(super) fn tell(context: &Context, args: &ApplyArgs, applied: &Applied) {
-    let Applied { outcome, api, nothing, first } = applied;
+    let Applied { outcome, api, nothing, first, waiting } = applied;
     if nothing.is_some() {
         warn_of_unknown(context, &outcome.unknown);
         return;
@@ -69,7 +68,7 @@ pub(super) fn tell(context: &Context, args: &ApplyArgs, applied: &Applied) {
         }
     }
     if outcome.exit_status() == status::DONE && (*first || begins_nothing(outcome)) {
-        match Waiting::of(context) {
+        match waiting {
             Some(_) => context.output.hint(&format!(
                 "run this by a schedule, and it opens the windows: {}",
                 context.command("apply").flag("--resume")

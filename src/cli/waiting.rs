@@ -2,8 +2,10 @@
 
 use jiff::Timestamp;
 
-use super::{context::Context, environment};
-use crate::{model::WindowState, render::humanize};
+use crate::{
+    model::{Approval, WindowState},
+    render::humanize,
+};
 
 /// The deliveries of a state that wait for their windows.
 #[derive(Debug, Clone, Copy)]
@@ -14,12 +16,8 @@ pub(super) struct Waiting {
 }
 
 impl Waiting {
-    /// Those of the state; `None` if there are none, or if another run has the state already.
-    pub(super) fn of(context: &Context) -> Option<Self> {
-        let state = context.state_without_project().ok()?;
-        let store = context.open_to_read(&state, "apply").ok()??;
-        let approvals = context.runtime().ok()?.block_on(store.approvals()).ok()?;
-        let now = environment::now();
+    /// Those that wait at this time; `None` if there are none.
+    pub(super) fn among(approvals: &[Approval], now: Timestamp) -> Option<Self> {
         let waiting = approvals.iter().filter(|one| !one.lapsed && !one.opened);
         let opens = waiting.filter_map(|one| match one.target.window()?.state(now) {
             WindowState::NotYet(from) => Some(from),
