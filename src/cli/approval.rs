@@ -138,9 +138,9 @@ fn check_not_superseded(
     // The text comes from the state: only a whole hash is passed to git.
     let Some(last) = last.and_then(|commit| CommitId::parse(commit).ok()) else { return Ok(()) };
     let folder = &context.global.directory;
-    let is_before = Repository::of(folder, folder)
-        .is_ok_and(|git| git.is_some_and(|git| git.is_before(&here.id, &last)));
-    if !is_before {
+    let repository = Repository::of(folder, folder).ok().flatten();
+    let came_before = repository.and_then(|git| git.is_ancestor(&here.id, &last).ok().flatten());
+    if here.id == last || came_before != Some(true) {
         return Ok(());
     }
     Err(Failure::new(format!(

@@ -124,12 +124,6 @@ impl Repository {
         Ok(Some(Commit { id, dirty }))
     }
 
-    /// Whether one commit comes before another. Of commits that the clone does not have, nobody can say that.
-    pub(super) fn is_before(&self, older: &CommitId, newer: &CommitId) -> bool {
-        let asked = ["merge-base", "--is-ancestor", older.as_str(), newer.as_str()];
-        older != newer && self.git(&[], asked).is_ok()
-    }
-
     /// The files at a path (relative to the top folder) that git tracks, and those that it neither tracks nor
     /// ignores.
     pub(super) fn files(&self, path: &Path) -> Result<Vec<Listed>, GitError> {

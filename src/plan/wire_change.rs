@@ -218,28 +218,17 @@ impl WireChange {
                 Operation::Unknown { sent: after?, at, trouble, request_id }
             }
         };
-        if written(&operation).is_some_and(|content| !target.has(kind, content)) {
+        let source = source.map(WireSource::place);
+        let change =
+            Change { address, kind, reason, priority, protect, target, review, source, operation };
+        // The end of a replace and what is unknown tell what was sent, not what is to be.
+        let tells = !matches!(
+            change.operation,
+            Operation::FinishReplace { .. } | Operation::Unknown { .. }
+        );
+        if tells && change.after().is_some_and(|content| !target.has(kind, content)) {
             return Err(WireError::Altered);
         }
-        let source = source.map(WireSource::place);
-        Ok(Change { address, kind, reason, priority, protect, target, review, source, operation })
-    }
-}
-
-/// What the message is to be afterwards, if the operation alone says so: that is its target.
-fn written(operation: &Operation) -> Option<&Content> {
-    match operation {
-        Operation::Create { after }
-        | Operation::Update { after, .. }
-        | Operation::Restore { after, .. }
-        | Operation::Reinstate { after, .. }
-        | Operation::Replace { after, .. }
-        | Operation::Resend { after, .. }
-        | Operation::Adopt { after, .. } => Some(after),
-        Operation::FinishReplace { .. }
-        | Operation::Delete { .. }
-        | Operation::Forget { .. }
-        | Operation::Move { .. }
-        | Operation::Unknown { .. } => None,
+        Ok(change)
     }
 }

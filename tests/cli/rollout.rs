@@ -393,3 +393,31 @@ fn an_old_commit_is_not_applied_again_by_its_old_review() {
     reviewed(&project, &sandbox, &review(&project, &sandbox), "").ok();
     holds(&sandbox, &[("Launch", 9)]);
 }
+
+#[test]
+fn a_running_deletion_is_stopped_by_a_review_that_leaves_what_is_there() {
+    let (project, sandbox) = (project("launch: { to: all, text: Launch }"), Sandbox::start());
+    let launch = review(&project, &sandbox);
+    reviewed(&project, &sandbox, &launch, "").ok();
+    let removed = |delete: bool| {
+        write(&project, "");
+        let yaml = project.read("pushsync.yaml");
+        let entry = format!("removed: [ {{ key: launch, delete: {delete} }} ]\n");
+        project.file("pushsync.yaml", format!("{yaml}{entry}"));
+    };
+    removed(true);
+    let delete = review(&project, &sandbox);
+    reviewed(&project, &sandbox, &delete, "--max-requests 2").exits(3);
+    removed(false);
+    let leave = review(&project, &sandbox);
+    removed(true);
+    resume(&project, &sandbox, "--max-requests 3").exits(3);
+    removed(false);
+    reviewed(&project, &sandbox, &leave, "").ok();
+    resume(&project, &sandbox, "").ok();
+    holds(&sandbox, &[("Launch", 4)]);
+    assert_eq!(
+        project.run("state list --format json").ok().json()["deliveries"],
+        Value::Array(vec![])
+    );
+}
