@@ -42,6 +42,8 @@ fn load(folder: &Path, options: &str) -> Loaded {
             env: &environment,
             limits: Default::default(),
             now: NOW.parse().expect("an instant"),
+            queries: pushsync::manifest::Queries::LeaveOut,
+            secrets: pushsync::manifest::VisitorSecrets::Optional,
         },
     )
 }

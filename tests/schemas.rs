@@ -112,6 +112,8 @@ fn load(yaml: &str) -> (tempfile::TempDir, manifest::Loaded) {
         env: &|_| None,
         limits: Default::default(),
         now: jiff::Timestamp::UNIX_EPOCH,
+        queries: pushsync::manifest::Queries::LeaveOut,
+        secrets: pushsync::manifest::VisitorSecrets::Optional,
     };
     let loaded = manifest::load(folder.path(), &options);
     (folder, loaded)

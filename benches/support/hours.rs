@@ -240,6 +240,7 @@ fn plan(open: &[u64], now: Timestamp) -> Plan {
             protect: false,
             target,
             review: ReviewStatus::ToReview,
+            language: None,
             source: None,
             operation: Operation::Create { after: after.clone() },
         })

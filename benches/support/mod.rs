@@ -104,6 +104,7 @@ fn plan(count: usize) -> Plan {
             protect: false,
             target: Target::Unmanaged,
             review: ReviewStatus::Covered,
+            language: None,
             source: None,
             operation: Operation::Create {
                 after: Content { text: format!("Hello, {n}!").into(), from: Sender::Random },

@@ -77,7 +77,16 @@ pub(crate) fn inputs(project: &Project) -> Inputs {
             .map(|(key, presence)| {
                 let window = project.message(&key).map(|message| message.spec.window);
                 let window = window.unwrap_or_default();
-                (key, Declared { presence, window, protect: None })
+                (
+                    key,
+                    Declared {
+                        presence,
+                        window,
+                        protect: None,
+                        on_leave: Default::default(),
+                        guards: Default::default(),
+                    },
+                )
             })
             .collect(),
         imports: Vec::new(),

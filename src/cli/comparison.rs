@@ -19,7 +19,9 @@ use crate::{
     diagnostics::Diagnostic,
     manifest::Project,
     model::{Address, Approval, BudgetNote, Endpoint, Key},
-    plan::{Budget, Declared, Import, Inputs, Plan, PlanError, Review, StateRef, plan},
+    plan::{
+        AudienceGuards, Budget, Declared, Import, Inputs, Plan, PlanError, Review, StateRef, plan,
+    },
     state::{Meta, Records, StateError, Store},
 };
 
@@ -124,7 +126,9 @@ impl Comparison<'_> {
                 let spec = project.message(&key).map(|message| &message.spec);
                 let protect = spec.and_then(|spec| spec.protect);
                 let window = spec.map(|spec| spec.window).unwrap_or_default();
-                (key, Declared { presence, window, protect })
+                let on_leave = spec.map(|spec| spec.on_leave).unwrap_or_default();
+                let guards = AudienceGuards::default();
+                (key, Declared { presence, window, protect, on_leave, guards })
             })
             .collect();
         let inputs = Inputs {

@@ -146,6 +146,8 @@ fn load() -> Loaded {
             env: &environment::variable,
             limits: Default::default(),
             now: environment::now(),
+            queries: manifest::Queries::LeaveOut,
+            secrets: manifest::VisitorSecrets::Optional,
         },
     )
 }

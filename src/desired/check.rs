@@ -1,7 +1,5 @@
 //! Checks that need neither state nor network.
 
-use std::collections::HashMap;
-
 use super::Deliveries;
 use crate::{
     diagnostics::{Code, Diagnostic},
@@ -33,7 +31,7 @@ fn problems(project: &Project, most: u64) -> Vec<Diagnostic> {
     let problems = deliveries.by_ref().filter_map(Result::err);
     let mut found: Vec<Diagnostic> = problems.take(enough).collect();
     found.extend(deliveries.take_warnings());
-    let mut seen = HashMap::new();
+    let mut seen = Vec::new();
     for audience in &project.unused {
         if found.len() >= enough {
             break;

@@ -143,7 +143,7 @@ impl Iterator for Deliveries<'_> {
                     let spec = current.message.spec.clone();
                     let address = Address::of(&spec.key, visitor, &mut self.room);
                     let Ok(address) = address else { continue };
-                    return Some(Ok(Delivery { address, spec, text }));
+                    return Some(Ok(Delivery { address, spec, text, language: None }));
                 }
                 RowOutcome::Problem(problem) => return Some(Err(*problem)),
                 RowOutcome::Pass => {}

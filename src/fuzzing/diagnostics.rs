@@ -59,6 +59,8 @@ fn check(folder: &Path) {
         env: &|_| None,
         now: jiff::Timestamp::UNIX_EPOCH,
         limits: Default::default(),
+        queries: crate::manifest::Queries::LeaveOut,
+        secrets: crate::manifest::VisitorSecrets::Optional,
     };
     let mut loaded = load(folder, &options);
     crate::desired::check(&mut loaded);

@@ -66,6 +66,8 @@ fn run(folder: &Path, environment: Option<&str>) {
         env: &|name| (name == "HOME").then(|| "\u{1b}[31m".to_owned()),
         limits: Default::default(),
         now: jiff::Timestamp::UNIX_EPOCH,
+        queries: crate::manifest::Queries::LeaveOut,
+        secrets: crate::manifest::VisitorSecrets::Optional,
     };
     let mut loaded = load(folder, &options);
     let _ = loaded.settings();

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    audience::{ColumnType, FileLines, MOST_BYTES, Table},
+    audience::{CsvFormat, FileLines, MOST_BYTES, RowRules, Table, Types},
     context::Context,
     declared::Declared,
     folder::{ProjectFolder, unreadable},
@@ -20,48 +20,43 @@ use super::{
 use crate::{
     diagnostics::{Code, Diagnostic},
     files::{self, Ending},
-    model::Place,
 };
 
 /// The folder of the file that something is written in: relative paths start there.
 pub(crate) type FolderOf<'a> = dyn Fn(&SourcePath) -> PathBuf + 'a;
 
-/// The types of columns, each with its place.
-pub(crate) type Types = Vec<(String, ColumnType, SourcePath)>;
-
-/// What audiences with the same rows have in common.
-type RowsKey = (PathBuf, Vec<(String, ColumnType)>);
-
 /// An audience, not yet read.
-pub(crate) enum Audience {
+pub(crate) struct Audience {
+    rows: RowSource,
+    /// Where its rows are named.
+    at: SourcePath,
+    rules: RowRules,
+}
+
+/// Where the rows of an audience come from.
+enum RowSource {
     /// The path is as the system knows it: audiences with the same one share its rows.
     File {
         path: PathBuf,
         name: Arc<str>,
-        at: SourcePath,
-        types: Types,
+        format: CsvFormat,
     },
-    List {
-        ids: Vec<String>,
-        at: SourcePath,
-    },
+    List(Vec<String>),
 }
 
 /// An audience that no message uses: read only when everything is checked.
 pub(crate) struct Unused(Audience, Limits);
 
 impl Unused {
-    /// Reads it, and returns its problems. `seen` has the files that were looked at, and
-    /// whether they are empty.
-    pub(crate) fn check(&self, seen: &mut HashMap<RowsKey, bool>) -> Vec<Diagnostic> {
-        let file = self.0.file();
-        let known = file.as_ref().and_then(|path| seen.get(path).copied());
+    /// Reads it, and returns its problems. `seen` has the audiences that were looked at, and whether they are empty.
+    pub(crate) fn check<'u>(&'u self, seen: &mut Vec<(&'u Audience, bool)>) -> Vec<Diagnostic> {
+        let known = seen.iter().find(|(other, _)| other.same_rows(&self.0));
         let read = match known {
-            Some(empty) => Ok(empty),
+            Some((_, empty)) => Ok(*empty),
             None => self.0.read(&self.1).map(|table| table.is_empty()),
         };
-        if let (Some(path), None) = (file, known) {
-            seen.insert(path, read.as_ref().is_ok_and(|empty| *empty));
+        if known.is_none() {
+            seen.push((&self.0, read.as_ref().is_ok_and(|empty| *empty)));
         }
         match read {
             Ok(true) => vec![self.0.empty()],
@@ -99,8 +94,9 @@ impl Audience {
                 }
                 let path = std::fs::canonicalize(&path).unwrap_or(path);
                 cx.sources.add(name.clone(), Arc::new(FileLines::new(path.clone(), true)));
-                let types = types(&layers);
-                Some(Self::File { path, name, at, types })
+                let rules = RowRules { types: types(&layers), ..RowRules::default() };
+                let rows = RowSource::File { path, name, format: CsvFormat::default() };
+                Some(Self { rows, at, rules })
             }
             (None, Some((ids, at))) => {
                 if let Some((_, columns)) = layers.get("columns", |raw| raw.columns.as_ref()) {
@@ -108,7 +104,7 @@ impl Audience {
                     cx.error(Code::BadRecipients, message, &columns.key());
                     return None;
                 }
-                Some(Self::List { ids: ids.clone(), at })
+                Some(Self::list(ids.clone(), at))
             }
             (Some(_), Some((_, second))) => {
                 let message = "an audience has a file or a list of visitors, not both";
@@ -125,36 +121,39 @@ impl Audience {
         }
     }
 
-    fn read(&self, limits: &Limits) -> Result<Table, Vec<Diagnostic>> {
-        match self {
-            Self::File { path, name, at, types } => {
-                let bytes = files::read_unchanged(path, MOST_BYTES, Ending::LineBreak)
-                    .map_err(|error| vec![unreadable(name, &error).at(at.place())])?;
-                let table = Table::from_csv(name, bytes, limits)?;
-                if types.is_empty() { Ok(table) } else { table.with_types(types) }
-            }
-            Self::List { ids, at } => Table::from_list(ids, at.clone()),
-        }
+    /// The visitors of a list.
+    pub(crate) fn list(ids: Vec<String>, at: SourcePath) -> Self {
+        Self { rows: RowSource::List(ids), at, rules: RowRules::default() }
     }
 
-    /// Its file with the types of its columns, if it has one.
-    fn file(&self) -> Option<RowsKey> {
-        match self {
-            Self::File { path, types, .. } => {
-                let mut types: Vec<_> =
-                    types.iter().map(|(name, kind, _)| (name.clone(), *kind)).collect();
-                types.sort();
-                Some((path.clone(), types))
+    fn read(&self, limits: &Limits) -> Result<Table, Vec<Diagnostic>> {
+        let table = match &self.rows {
+            RowSource::File { path, name, format } => {
+                let bytes = files::read_unchanged(path, MOST_BYTES, Ending::LineBreak)
+                    .map_err(|error| vec![unreadable(name, &error).at(self.at.place())])?;
+                Table::from_csv(name, bytes, (*format, &self.rules), limits)?
             }
-            Self::List { .. } => None,
-        }
+            RowSource::List(ids) => Table::from_list(ids, self.at.clone())?,
+        };
+        let types = &self.rules.types;
+        if types.is_empty() { Ok(table) } else { table.with_types(types) }
+    }
+
+    /// Whether both have the same rows, which then are read once.
+    fn same_rows(&self, other: &Self) -> bool {
+        let same = match (&self.rows, &other.rows) {
+            (
+                RowSource::File { path, name: _, format },
+                RowSource::File { path: other, name: _, format: of_other },
+            ) => path == other && format == of_other,
+            _ => false,
+        };
+        same && self.rules.same(&other.rules)
     }
 
     fn empty(&self) -> Diagnostic {
-        let place: Place = match self {
-            Self::File { at, .. } | Self::List { at, .. } => at.place(),
-        };
-        Diagnostic::warning(Code::EmptyAudience, "this audience has no visitors").at(place)
+        let warning = Diagnostic::warning(Code::EmptyAudience, "this audience has no visitors");
+        warning.at(self.at.place())
     }
 }
 
@@ -207,13 +206,13 @@ fn readable(
 pub(crate) struct Audiences {
     declared: Declared<Audience>,
     tables: HashMap<String, Option<Arc<Table>>>,
-    /// By file, where it has been read.
-    files: HashMap<RowsKey, Option<Arc<Table>>>,
+    /// Those that were read, each with the name of its audience.
+    read: Vec<(String, Option<Arc<Table>>)>,
 }
 
 impl Audiences {
     pub(crate) fn new(declared: Declared<Audience>) -> Self {
-        Self { declared, tables: HashMap::new(), files: HashMap::new() }
+        Self { declared, tables: HashMap::new(), read: Vec::new() }
     }
 
     /// The table of an audience; `None` if it was reported.
@@ -234,19 +233,22 @@ impl Audiences {
             }
             return None;
         };
-        let file = audience.file();
-        let table = match file.as_ref().and_then(|path| self.files.get(path)) {
-            Some(table) => {
+        let same = |(other, _): &&(String, _)| {
+            self.declared.known.get(other).is_some_and(|other| other.same_rows(audience))
+        };
+        let table = match self.read.iter().find(same) {
+            Some((_, table)) => {
                 if table.as_ref().is_some_and(|table| table.is_empty()) {
                     cx.problems.push(audience.empty());
                 }
                 table.clone()
             }
-            None => read(cx, audience),
+            None => {
+                let table = read(cx, audience);
+                self.read.push((name.to_owned(), table.clone()));
+                table
+            }
         };
-        if let Some(path) = file {
-            self.files.insert(path, table.clone());
-        }
         self.tables.insert(name.to_owned(), table.clone());
         table
     }

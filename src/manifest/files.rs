@@ -275,6 +275,7 @@ fn misplaced(cx: &mut Context<'_>, raw: &raw::File, source: &SourcePath) {
         privacy,
         lints,
         vars,
+        locale,
         environments,
         senders: _,
         audiences: _,
@@ -294,6 +295,7 @@ fn misplaced(cx: &mut Context<'_>, raw: &raw::File, source: &SourcePath) {
         ("privacy", privacy.is_some()),
         ("lints", lints.is_some()),
         ("vars", vars.is_some()),
+        ("locale", locale.is_some()),
         ("environments", environments.is_some()),
     ];
     for (field, _) in fields.into_iter().filter(|(_, there)| *there) {

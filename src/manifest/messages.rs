@@ -66,6 +66,10 @@ pub(crate) fn message(
             .get("on_unknown", |raw| raw.on_unknown.as_ref())
             .map(|(choice, _)| *choice)
             .unwrap_or_default(),
+        on_leave: layers
+            .get("on_leave", |raw| raw.on_leave.as_ref())
+            .map(|(choice, _)| *choice)
+            .unwrap_or_default(),
         priority: layers
             .get("priority", |raw| raw.priority.as_ref())
             .map_or(0, |(priority, _)| *priority),
@@ -162,6 +166,10 @@ fn text(
         }
         return None;
     };
+    let Some(text) = text.one() else {
+        cx.error(Code::BadValue, "a message has one text", &source);
+        return None;
+    };
     let trimmed = text.trim_end_matches(['\n', '\r']);
     if trimmed.trim().is_empty() {
         // The text below may only not be indented.
@@ -205,7 +213,7 @@ fn text(
     let found = lints.of_template(text, &known);
     found.iter().for_each(|finding| lints.found(finding.code));
     lint(cx, found, &source, text);
-    Some(Text { body: Body::Template(text.as_str().into()), source, lints })
+    Some(Text { body: Body::Template(text.into()), source, lints })
 }
 
 fn lint(cx: &mut Context<'_>, found: Vec<Finding>, source: &SourcePath, text: &str) {

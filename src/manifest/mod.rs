@@ -60,7 +60,9 @@ mod zone;
 pub use audience::Table;
 pub use limits::Limits;
 pub use load::{Loaded, load, load_all};
-pub use options::{DEFAULT_ENVIRONMENT, LoadOptions, NEARLY_PROJECT_FILE, PROJECT_FILE};
+pub use options::{
+    DEFAULT_ENVIRONMENT, LoadOptions, NEARLY_PROJECT_FILE, PROJECT_FILE, Queries, VisitorSecrets,
+};
 pub(crate) use project::Body;
 pub use project::{Adoption, Doubt, Message, Move, Project, Removed};
 pub use settings::{MOST_CONCURRENT, MaskVisitors, Settings, StateSetting, Threshold};

@@ -14,6 +14,25 @@ pub const NEARLY_PROJECT_FILE: [&str; 5] =
 /// The environment if none is chosen.
 pub const DEFAULT_ENVIRONMENT: &str = "default";
 
+/// Whether the queries of audiences run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Queries {
+    /// Each query that a message uses runs, once.
+    Run,
+    /// None runs: who gets the messages of such audiences is not known, and no plan can be made.
+    LeaveOut,
+}
+
+/// Whether the secrets that visitors' ids are made with are needed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum VisitorSecrets {
+    /// A secret that is not set is an error.
+    Needed,
+    /// Where a secret is not set, ids are made with another one: they are good for checks only, and no plan can be
+    /// made.
+    Optional,
+}
+
 /// What a project is loaded for.
 pub struct LoadOptions<'a> {
     /// The environment whose values are laid over the rest; `None`, or [`DEFAULT_ENVIRONMENT`],
@@ -27,4 +46,8 @@ pub struct LoadOptions<'a> {
     pub limits: Limits,
     /// For warnings of windows that have passed.
     pub now: Timestamp,
+    /// See [`Queries`].
+    pub queries: Queries,
+    /// See [`VisitorSecrets`].
+    pub secrets: VisitorSecrets,
 }

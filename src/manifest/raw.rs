@@ -8,9 +8,9 @@ use super::{
     audience::ColumnType,
     settings::MOST_CONCURRENT,
     template::lints::Level,
-    unions::{Entries, Forms, NameOr, Threshold, Var},
+    unions::{CellRule, Entries, Forms, NameOr, Texts, Threshold, Var},
 };
-use crate::model::{Kind, OnMissing, OnUnknown};
+use crate::model::{Kind, OnLeave, OnMissing, OnUnknown};
 
 impl Forms for Sender {
     const EXPECTED: &str =
@@ -18,7 +18,12 @@ impl Forms for Sender {
 }
 
 impl Forms for Recipients {
-    const EXPECTED: &str = "an audience's name, { visitor: ID }, { visitors: [ID, …] } or { audience: NAME, where: EXPRESSION }";
+    const EXPECTED: &str = "an audience's name, { visitor: ID }, { visitors: [ID, …] } or { audience: NAME, where: EXPRESSION, percent: N }";
+}
+
+impl Forms for Visitor {
+    const EXPECTED: &str =
+        "the name of a column, or { column: NAME, hmac_sha256: VARIABLE, length: N }";
 }
 
 macro_rules! raw {
@@ -82,6 +87,9 @@ files! {
         /// Variables for templates: texts, whole numbers, true and false, lists, mappings. A number with a fraction is a text.
         #[schemars(example = &json!({"product": "Acme"}))]
         vars: Entries<Var>,
+        /// Which of several texts a visitor gets.
+        #[schemars(example = &json!({"column": "lang", "fallback": "en"}))]
+        locale: Locale,
         /// The senders of messages, by the names that messages use.
         #[schemars(example = &json!({"support": {"group": "PjRBMhWGen6aRHjif"}}))]
         senders: Entries<Sender>,
@@ -95,7 +103,7 @@ files! {
         #[schemars(example = &json!([{"from": "dark-mode", "to": "dark-mode-launch"}]))]
         moved: Vec<Move>,
         /// Messages that exist and are adopted.
-        #[schemars(example = &json!([{"to": "welcome@kZMvWhf8npAu3H6qd57w2Hv6nh6rnxvg", "id": "AXCR3k9bpSY7bpuh7"}]))]
+        #[schemars(example = &json!([{"to": "welcome@kZMvWhf8npAu3H6qd57w2Hv6nh6rnxvg", "id": "AXCR3k9bpSY7bpuh7"}, {"key": "promo", "file": "sent.csv"}]))]
         import: Vec<Import>,
         /// Messages that are no longer managed.
         #[schemars(example = &json!([{"key": "old-banner", "delete": false}]))]
@@ -189,18 +197,81 @@ raw! {
         received_from: String,
     }
 
-    /// An audience: `{ file: FILE }` or `{ visitors: [ID, …] }`.
-    "an audience: { file: FILE } or { visitors: [ID, …] }"
+    /// An audience: `{ file: FILE }`, `{ query: FILE, database: URL }` or `{ visitors: [ID, …] }`.
+    "an audience: { file: FILE }, { query: FILE, database: URL } or { visitors: [ID, …] }"
     Audience {
         /// A CSV file, relative to this one, with a header row and a column `visitor_id`; the other columns are variables for templates.
         #[schemars(example = &json!("audiences/beta.csv"))]
         file: String,
+        /// A file with one SELECT, relative to this one; its columns are those of a row. It runs on `database`, in a read-only transaction.
+        #[schemars(example = &json!("audiences/trial.sql"))]
+        query: String,
+        /// The PostgreSQL database of `query`. `${PUSHSYNC_VAR_NAME}` takes that environment variable.
+        #[schemars(example = &json!("${PUSHSYNC_VAR_WAREHOUSE}"))]
+        database: String,
+        /// How long `query` may take.
+        #[schemars(example = &json!("5m"), extend("default" = "60s"))]
+        timeout: String,
         /// The ids of the visitors.
         #[schemars(example = &json!(["kZMvWhf8npAu3H6qd57w2Hv6nh6rnxvg"]))]
         visitors: Vec<String>,
+        /// What separates the cells of `file`: `,`, `;`, `|` or `tab`.
+        #[schemars(example = &json!(";"), extend("default" = ","))]
+        delimiter: String,
+        /// The encoding of `file`: a label of the WHATWG Encoding Standard.
+        #[schemars(example = &json!("windows-1252"), extend("default" = "utf-8"))]
+        encoding: String,
+        /// Cells that count as empty, beside the empty one.
+        #[schemars(example = &json!(["NULL", "\\N", "#N/A"]))]
+        missing: Vec<String>,
+        /// The column of the visitors' ids, or the column that their ids are made from.
+        #[schemars(example = &json!({"column": "user_id", "hmac_sha256": "PUSHSYNC_VISITOR_SECRET"}), extend("default" = "visitor_id"))]
+        visitor: NameOr<Visitor>,
         /// The types of columns: `text`, `integer`, `number`, `boolean`, `date`. A column without a type has texts, which are never compared with numbers.
         #[schemars(example = &json!({"seats": "integer", "vip": "boolean", "since": "date"}))]
         columns: Entries<ColumnType>,
+        /// What must hold of the rows. If it does not, no plan is made or applied.
+        #[schemars(example = &json!({"rows": "100..5000", "change": "20%", "columns": {"plan": ["free", "pro"], "lang": "required"}}))]
+        expect: Expect,
+    }
+
+    /// How a visitor's id is made: the hexadecimal HMAC-SHA256 of a cell.
+    "{ column: NAME, hmac_sha256: VARIABLE, length: N }"
+    Visitor {
+        /// The column.
+        #[schemars(example = &json!("user_id"))]
+        column: String,
+        /// The environment variable that holds the secret.
+        #[schemars(example = &json!("PUSHSYNC_VISITOR_SECRET"))]
+        hmac_sha256: String,
+        /// The number of digits, from 16 to 64.
+        #[schemars(example = &json!(32), extend("default" = 64))]
+        length: u64,
+    }
+
+    /// What must hold of an audience.
+    "a mapping with `rows`, `change`, `columns`"
+    Expect {
+        /// How many rows there are: `100..5000`, `100..`, `..5000` or `500`.
+        #[schemars(example = &json!("100..5000"))]
+        rows: String,
+        /// How far the number of a message's deliveries may differ from that in the state: a count, or a share.
+        #[schemars(example = &json!("20%"))]
+        change: Threshold,
+        /// What the cells of a column are: a list of the values that they may have, or `required`.
+        #[schemars(example = &json!({"plan": ["free", "pro"], "lang": "required"}))]
+        columns: Entries<CellRule>,
+    }
+
+    /// Which of several texts a visitor gets.
+    "a mapping with `column` and `fallback`"
+    Locale {
+        /// The column with the visitor's language: `pt-BR`, `pt`.
+        #[schemars(example = &json!("lang"))]
+        column: String,
+        /// The language for visitors whose own a message does not have.
+        #[schemars(example = &json!("en"))]
+        fallback: String,
     }
 
     /// A message: its text in the chat, its sender, and the visitors who get it.
@@ -215,9 +286,9 @@ raw! {
         /// The visitors who get it: an audience's name, ids, or a part of an audience.
         #[schemars(example = &json!("beta"))]
         to: NameOr<Recipients>,
-        /// The text: a template, unless `raw: true`.
+        /// The text: a template, unless `raw: true`. Or one for each language.
         #[schemars(example = &json!("Dark mode is here, {{ name | default('there') }}!"))]
-        text: String,
+        text: Texts,
         /// When it should exist. Outside of it, the next apply deletes it.
         #[schemars(example = &json!({"from": "2026-12-01T09:00:00Z", "until": "2027-01-01T00:00:00Z"}))]
         active: Active,
@@ -230,6 +301,9 @@ raw! {
         /// What to do when the answer to its create was lost. `resend` may reach the visitor twice.
         #[schemars(example = &json!("hold"), extend("default" = "hold"))]
         on_unknown: OnUnknown,
+        /// What becomes of the message of a visitor who leaves the audience. `keep`: it stays, and is no longer managed.
+        #[schemars(example = &json!("keep"), extend("default" = "delete"))]
+        on_leave: OnLeave,
         /// Under a small budget, higher goes first.
         #[schemars(example = &json!(10), extend("default" = 0))]
         priority: i32,
@@ -256,7 +330,7 @@ raw! {
     }
 
     /// Visitors, or a part of an audience.
-    "{ visitor: ID }, { visitors: [ID, …] } or { audience: NAME, where: EXPRESSION }"
+    "{ visitor: ID }, { visitors: [ID, …] } or { audience: NAME, where: EXPRESSION, percent: N }"
     Recipients {
         /// The id of one visitor.
         #[schemars(example = &json!("kZMvWhf8npAu3H6qd57w2Hv6nh6rnxvg"))]
@@ -271,6 +345,15 @@ raw! {
         #[schemars(example = &json!("plan == 'pro' and country in ['de', 'at']"))]
         #[serde(rename = "where")]
         condition: String,
+        /// Only this share of the visitors, from 0 to 100: the same ones in each plan. A larger share only adds.
+        #[schemars(example = &json!(25))]
+        percent: u64,
+        /// What decides, together with the visitor, who belongs to the share. Default: the message's key.
+        #[schemars(example = &json!("dark-mode"))]
+        salt: String,
+        /// The column that decides who belongs to the share. Default: the visitor's id.
+        #[schemars(example = &json!("user_id"))]
+        by: String,
     }
 
     /// A new key of a message.
@@ -284,8 +367,8 @@ raw! {
         to: String,
     }
 
-    /// A message that exists, and the delivery that it becomes.
-    "{ to: ADDRESS, id: ID }"
+    /// A message that exists, and the delivery that it becomes; or a file of many.
+    "{ to: ADDRESS, id: ID } or { key: KEY, file: FILE }"
     Import {
         /// The delivery: `KEY@VISITOR`. It must be in the manifest.
         #[schemars(example = &json!("welcome@kZMvWhf8npAu3H6qd57w2Hv6nh6rnxvg"))]
@@ -293,6 +376,12 @@ raw! {
         /// The id of the message.
         #[schemars(example = &json!("AXCR3k9bpSY7bpuh7"))]
         id: String,
+        /// The key of the message that `file` is about.
+        #[schemars(example = &json!("promo"))]
+        key: String,
+        /// A CSV file, relative to this one, with the columns `visitor_id` and `message_id`.
+        #[schemars(example = &json!("sent.csv"))]
+        file: String,
     }
 
     /// A message that is no longer managed.

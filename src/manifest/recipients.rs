@@ -79,11 +79,11 @@ pub(crate) fn to(
         return None;
     }
     if let Some((id, id_at)) = visitor {
-        let audience = Audience::List { ids: vec![id.clone()], at: id_at };
+        let audience = Audience::list(vec![id.clone()], id_at);
         return Some((read(cx, &audience)?, None));
     }
     if let Some((ids, ids_at)) = visitors {
-        let audience = Audience::List { ids: ids.clone(), at: ids_at };
+        let audience = Audience::list(ids.clone(), ids_at);
         return Some((read(cx, &audience)?, None));
     }
     let (name, name_at) = audience?;

@@ -23,7 +23,7 @@ pub fn messages() -> Value {
     let definitions = schema["definitions"].as_object_mut();
     definitions.into_iter().for_each(|all| {
         all.retain(|name, _| {
-            !["Environment", "Api", "Limits", "Safety", "Privacy", "MaskVisitors"]
+            !["Environment", "Api", "Limits", "Safety", "Privacy", "MaskVisitors", "Locale"]
                 .contains(&name.as_str())
         });
     });
@@ -56,10 +56,12 @@ fn finished(mut schema: Value, title: &str, description: &str) -> Value {
     };
     require(&mut schema, "Message", "required", json!(["to", "text"]));
     require(&mut schema, "Sender", "oneOf", either(&["group", "agent", "email"]));
-    require(&mut schema, "Audience", "oneOf", either(&["file", "visitors"]));
+    require(&mut schema, "Audience", "oneOf", either(&["file", "query", "visitors"]));
     require(&mut schema, "Recipients", "oneOf", either(&["visitor", "visitors", "audience"]));
     require(&mut schema, "Move", "required", json!(["from", "to"]));
-    require(&mut schema, "Import", "required", json!(["to", "id"]));
+    let import = json!([{ "required": ["to", "id"] }, { "required": ["key", "file"] }]);
+    require(&mut schema, "Import", "oneOf", import);
+    require(&mut schema, "Locale", "required", json!(["column", "fallback"]));
     require(&mut schema, "Removed", "required", json!(["key"]));
     for properties in ["/properties/messages", "/definitions/Environment/properties/messages"] {
         if let Some(Value::Object(messages)) = schema.pointer_mut(properties) {

@@ -106,6 +106,93 @@ impl<'de> Deserialize<'de> for Threshold {
     }
 }
 
+/// The text of a message: one, or one for each language.
+#[derive(Debug, Clone)]
+pub(crate) enum Texts {
+    One(String),
+    /// In the order of the file.
+    ByLanguage(Vec<(String, String)>),
+}
+
+impl Texts {
+    /// The text, if there is one for all languages.
+    pub(crate) fn one(&self) -> Option<&str> {
+        match self {
+            Self::One(text) => Some(text),
+            Self::ByLanguage(_) => None,
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Texts {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct OneOrMany;
+        impl<'de> Visitor<'de> for OneOrMany {
+            type Value = Texts;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a text, or a mapping of languages to texts")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Texts, E> {
+                Ok(Texts::One(text.to_owned()))
+            }
+
+            fn visit_bool<E: de::Error>(self, text: bool) -> Result<Texts, E> {
+                Ok(Texts::One(text.to_string()))
+            }
+
+            fn visit_i64<E: de::Error>(self, text: i64) -> Result<Texts, E> {
+                Ok(Texts::One(text.to_string()))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Texts, A::Error> {
+                let texts = Entries::deserialize(MapAccessDeserializer::new(map))?;
+                Ok(Texts::ByLanguage(texts.0))
+            }
+        }
+        deserializer.deserialize_any(OneOrMany)
+    }
+}
+
+/// What the cells of a column are expected to be.
+#[derive(Debug, Clone)]
+pub(crate) enum CellRule {
+    /// None is empty.
+    Required,
+    /// Each that is not empty is one of these.
+    OneOf(Vec<String>),
+}
+
+impl<'de> Deserialize<'de> for CellRule {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Rule;
+        impl<'de> Visitor<'de> for Rule {
+            type Value = CellRule;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("`required`, or a list of the values that cells may have")
+            }
+
+            fn visit_str<E: de::Error>(self, word: &str) -> Result<CellRule, E> {
+                match word {
+                    "required" => Ok(CellRule::Required),
+                    _ => Err(E::invalid_value(de::Unexpected::Str(word), &self)),
+                }
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<CellRule, A::Error> {
+                let mut values = Vec::new();
+                while let Some(value) = seq.next_element()? {
+                    values.push(value);
+                }
+                Ok(CellRule::OneOf(values))
+            }
+        }
+        deserializer.deserialize_any(Rule)
+    }
+}
+
 /// A value for templates.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Var {
@@ -202,6 +289,44 @@ impl JsonSchema for Threshold {
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
             "anyOf": [{ "type": "integer", "minimum": 0 }, { "type": "string", "pattern": "^[0-9]+%?$" }]
+        })
+    }
+}
+
+impl JsonSchema for Texts {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Texts".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "anyOf": [
+                { "type": "string" },
+                { "type": "object", "additionalProperties": { "type": "string" }, "minProperties": 1 }
+            ]
+        })
+    }
+}
+
+impl JsonSchema for CellRule {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "CellRule".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "anyOf": [
+                { "const": "required" },
+                { "type": "array", "items": { "type": ["string", "number", "boolean"] }, "minItems": 1 }
+            ]
         })
     }
 }

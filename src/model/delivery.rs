@@ -3,7 +3,7 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Address, Key, Kind, Sender, Source, Window};
+use super::{Address, Key, Kind, Language, Sender, Source, Window};
 
 /// What to do when somebody deleted a message on the other side.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -27,6 +27,17 @@ pub enum OnUnknown {
     Resend,
 }
 
+/// What becomes of the message of a visitor who leaves the audience.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum OnLeave {
+    /// It is deleted.
+    #[default]
+    Delete,
+    /// It stays where it is, and is no longer managed.
+    Keep,
+}
+
 /// What all deliveries of one message have in common.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Spec {
@@ -45,6 +56,8 @@ pub struct Spec {
     pub on_missing: OnMissing,
     /// See [`OnUnknown`].
     pub on_unknown: OnUnknown,
+    /// See [`OnLeave`].
+    pub on_leave: OnLeave,
     /// Higher goes first.
     pub priority: i32,
     /// Where it is written.
@@ -60,4 +73,6 @@ pub struct Delivery {
     pub spec: Arc<Spec>,
     /// The rendered text.
     pub text: Arc<str>,
+    /// Which of the message's texts it is, if there is one for each language.
+    pub language: Option<Language>,
 }

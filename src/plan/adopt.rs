@@ -10,7 +10,7 @@ use crate::model::{Content, Delivery, MessageId, Target};
 /// The change that makes message `id` the message of a delivery that the state does not have. Applying it
 /// asks the API for the message; nothing is sent.
 pub fn adopt(delivery: &Delivery, id: MessageId) -> Change {
-    let Delivery { address, spec, text } = delivery;
+    let Delivery { address, spec, text, language } = delivery;
     let after = Content { text: text.clone(), from: spec.sender.clone() };
     Change {
         address: address.clone(),
@@ -18,6 +18,7 @@ pub fn adopt(delivery: &Delivery, id: MessageId) -> Change {
         reason: Reason::Import,
         priority: spec.priority,
         protect: spec.protect.unwrap_or(false),
+        language: language.clone(),
         source: Some(spec.source.place()),
         target: Target::present(spec.kind, &after, spec.window),
         review: ReviewStatus::ToReview,

@@ -1,7 +1,7 @@
 use jiff::Timestamp;
 
 use super::{Action, Reason, ReviewStatus};
-use crate::model::{Address, Content, Kind, MessageId, Place, Superseded, Target};
+use crate::model::{Address, Content, Kind, Language, MessageId, Place, Superseded, Target};
 
 /// One step of a plan: what happens to one delivery, with everything that is needed to do it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +20,8 @@ pub struct Change {
     pub target: Target,
     /// Whether somebody has to agree to that.
     pub review: ReviewStatus,
+    /// The language of its text, if the message has one text for each.
+    pub language: Option<Language>,
     /// Where the message is written, if it is.
     pub source: Option<Place>,
     /// What happens.

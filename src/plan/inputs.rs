@@ -2,7 +2,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Budget, Selection, StateRef};
 use crate::model::{
-    Address, Approval, Endpoint, Intent, Key, MessageId, Place, Window, WindowState,
+    Address, Approval, Endpoint, Intent, Key, MessageId, OnLeave, Place, SecretFingerprint, Window,
+    WindowState,
 };
 
 /// What the planner must know beside the two streams.
@@ -51,6 +52,19 @@ pub struct Declared {
     pub window: Window,
     /// Whether it is protected; `None`: not said.
     pub protect: Option<bool>,
+    /// What becomes of deliveries whose visitors leave the audience.
+    pub on_leave: OnLeave,
+    /// What speaks against a plan that changes who gets it.
+    pub guards: AudienceGuards,
+}
+
+/// What is known of the audience of a message: against a plan that nobody can have meant.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct AudienceGuards {
+    /// Whether a query says who belongs to it. A query that suddenly gives no rows is no empty audience.
+    pub queried: bool,
+    /// The secret that the visitors' ids are made with.
+    pub secret: Option<SecretFingerprint>,
 }
 
 /// An `import` entry.

@@ -27,7 +27,7 @@ pub use action::{Action, Reason};
 pub use adopt::adopt;
 pub use budget::{Budget, Forecast};
 pub use change::{Change, Operation};
-pub use inputs::{Declared, Import, Inputs};
+pub use inputs::{AudienceGuards, Declared, Import, Inputs};
 pub use planner::{PlanError, plan};
 pub use review::{Differences, ParseReviewError, Review};
 pub use review_status::{Later, ReviewStatus, Upcoming, Withdrawn};

@@ -269,7 +269,7 @@ impl Planner {
 
     /// What a delivery of the manifest is to be. Neighbours often have the same text.
     fn target_of(&mut self, delivery: &Delivery) -> Target {
-        let Delivery { spec, text, address: _ } = delivery;
+        let Delivery { spec, text, address: _, language: _ } = delivery;
         match &self.last_target {
             Some((known, of, target)) if Arc::ptr_eq(known, spec) && Arc::ptr_eq(of, text) => {
                 *target
@@ -295,7 +295,7 @@ impl Planner {
     /// counted.
     fn unchanged(&mut self, delivery: &Delivery, located: &Located) -> bool {
         let Located { record, moved_from, blocked } = located;
-        let Delivery { address, spec, text } = delivery;
+        let Delivery { address, spec, text, language: _ } = delivery;
         let certainly = !blocked
             && moved_from.is_none()
             && !self.inputs.keep_unchanged
@@ -333,6 +333,7 @@ impl Planner {
             protect,
             target,
             review,
+            language: delivery.language.clone(),
             source,
             operation,
         });

@@ -219,8 +219,18 @@ impl WireChange {
             }
         };
         let source = source.map(WireSource::place);
-        let change =
-            Change { address, kind, reason, priority, protect, target, review, source, operation };
+        let change = Change {
+            address,
+            kind,
+            reason,
+            priority,
+            protect,
+            target,
+            review,
+            language: None,
+            source,
+            operation,
+        };
         // The end of a replace and what is unknown tell what was sent, not what is to be.
         let tells = !matches!(
             change.operation,

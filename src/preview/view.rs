@@ -85,7 +85,7 @@ pub(super) struct Bubble {
 
 impl Bubble {
     fn new(delivery: &Delivery, mask: bool) -> Self {
-        let Delivery { address, spec, text } = delivery;
+        let Delivery { address, spec, text, language: _ } = delivery;
         let visitor = address.visitor();
         let shown = |whole: &str, masked: String| if mask { masked } else { whole.to_owned() };
         Self {
@@ -177,6 +177,8 @@ mod tests {
             env: &|_| None,
             limits: Default::default(),
             now,
+            queries: crate::manifest::Queries::LeaveOut,
+            secrets: crate::manifest::VisitorSecrets::Optional,
         };
         let project = load(folder.path(), &options).project.expect("valid");
         (folder, project)

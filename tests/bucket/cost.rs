@@ -30,6 +30,7 @@ fn plan() -> Plan {
             protect: false,
             target: Target::present(Kind::Pushed, &after, Window::default()),
             review: ReviewStatus::ToReview,
+            language: None,
             source: None,
             operation: Operation::Create { after },
         }

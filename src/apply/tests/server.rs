@@ -450,11 +450,17 @@ impl Scene {
                     protect: None,
                     window,
                     on_missing: OnMissing::Resend,
+                    on_leave: Default::default(),
                     on_unknown: OnUnknown::Hold,
                     priority: 0,
                     source: Source::fixed("pushsync.yaml", 1),
                 };
-                Delivery { address, spec: Arc::new(spec), text: text.as_str().into() }
+                Delivery {
+                    address,
+                    spec: Arc::new(spec),
+                    text: text.as_str().into(),
+                    language: None,
+                }
             })
             .collect();
         wanted.sort_by(|a, b| a.address.cmp(&b.address));
@@ -462,7 +468,13 @@ impl Scene {
             .iter()
             .map(|delivery| {
                 let window = delivery.spec.window;
-                let declared = Declared { presence: window.state(now), window, protect: None };
+                let declared = Declared {
+                    presence: window.state(now),
+                    window,
+                    protect: None,
+                    on_leave: Default::default(),
+                    guards: Default::default(),
+                };
                 (delivery.spec.key.clone(), declared)
             })
             .collect();

@@ -21,7 +21,7 @@ use crate::{
         shell_command::ShellCommand,
     },
     diagnostics::Report,
-    manifest::{self, Limits, LoadOptions, MaskVisitors, Project},
+    manifest::{self, Limits, LoadOptions, MaskVisitors, Project, Queries, VisitorSecrets},
     model::{BaseUrl, Intent, StateLocation},
     plan::Commit,
     render::{Commands, humanize},
@@ -310,6 +310,8 @@ fn load_options(global: &GlobalOptions) -> LoadOptions<'static> {
         allow_outside: global.allow_outside,
         env: &environment::variable,
         now: environment::now(),
+        queries: Queries::Run,
+        secrets: VisitorSecrets::Needed,
     }
 }
 

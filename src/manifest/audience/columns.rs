@@ -4,7 +4,13 @@ use minijinja::Value;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::manifest::template::values::{Day, Kind, truth_in_words};
+use crate::manifest::{
+    source_path::SourcePath,
+    template::values::{Day, Kind, truth_in_words},
+};
+
+/// The types of columns, each with its place.
+pub(crate) type Types = Vec<(String, ColumnType, SourcePath)>;
 
 /// The type of a column's cells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, JsonSchema)]

@@ -2,14 +2,17 @@
 
 use std::{borrow::Cow, ops::Range, sync::Arc};
 
+use encoding_rs::Encoding;
 use memchr::{memchr, memchr_iter};
 
 use super::{
     header, ids,
     positions::with_plain_line_breaks,
     row_problems::{Problems, Wrong},
+    rows::RowsBuilder,
+    rules::RowRules,
     signs, swallowed,
-    table::{Origin, Rows, Table},
+    table::{Origin, Table},
 };
 use crate::{
     diagnostics::{Code, Diagnostic},
@@ -17,11 +20,27 @@ use crate::{
     model::{Place, number},
 };
 
+/// How a file is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct CsvFormat {
+    /// What separates the cells.
+    pub(crate) delimiter: u8,
+    /// What its bytes mean.
+    pub(crate) encoding: &'static Encoding,
+}
+
+impl Default for CsvFormat {
+    fn default() -> Self {
+        Self { delimiter: b',', encoding: encoding_rs::UTF_8 }
+    }
+}
+
 impl Table {
     /// A CSV file with a header row; `file` is its name in diagnostics.
     pub(crate) fn from_csv(
         file: &Arc<str>,
         bytes: impl Into<Vec<u8>>,
+        (_format, rules): (CsvFormat, &RowRules),
         limits: &Limits,
     ) -> Result<Self, Vec<Diagnostic>> {
         let place = |line, column, length| Place { file: file.clone(), line, column, length };
@@ -72,11 +91,12 @@ impl Table {
             .map_err(|problems| found.iter().cloned().chain(problems).collect::<Vec<_>>())?;
 
         let width = names.len();
+        let header = names.clone();
         let mut problems = Problems::new(file, text, width, visitor);
-        let mut cells = Vec::with_capacity(bytes.len());
         let most = memchr_iter(b'\n', bytes).count() + 1;
-        let (mut ends, mut lines) =
-            (Vec::with_capacity((most * width).min(bytes.len())), Vec::with_capacity(most));
+        let mut lines = Vec::with_capacity(most);
+        let mut rows = RowsBuilder::new(rules, names, visitor);
+        rows.reserve(most, bytes.len());
         while reader.read_byte_record(&mut record).map_err(unreadable)? {
             let line = counter.start_of(&record);
             let id = record.get(visitor).unwrap_or_default();
@@ -87,7 +107,7 @@ impl Table {
                 problems.add(counter.at, line, Wrong::Width(record.len()));
                 continue;
             }
-            if record.iter().zip(&names).all(|(cell, name)| cell == name.as_bytes()) {
+            if record.iter().zip(&header).all(|(cell, name)| cell == name.as_bytes()) {
                 problems.add(counter.at, line, Wrong::Header);
                 continue;
             }
@@ -110,21 +130,19 @@ impl Table {
                     problems.add(counter.at, line, Wrong::Swallowed(last));
                 }
             }
-            let start = cells.len();
-            cells.extend_from_slice(record.as_slice());
-            // The file is small enough, and the cells are no larger.
-            let end = |at| record.range(at).map(|cell: std::ops::Range<usize>| start + cell.end);
-            ends.extend(
-                (0..width).filter_map(end).map(|end| u32::try_from(end).unwrap_or(u32::MAX)),
-            );
+            // The text is UTF-8, and no cell ends within a character.
+            let cells = record.iter().map(|cell| std::str::from_utf8(cell).unwrap_or_default());
+            if rows.push(cells).is_err() {
+                let problem = "the cells of this file have more than 4 GiB: split the audience";
+                return Err(vec![Diagnostic::error(Code::Unreadable, problem).at(place(1, 1, 1))]);
+            }
             lines.push(line);
         }
         let found = found.into_iter().chain(problems.finish()).collect();
         drop(whole);
-        let cells = String::from_utf8(cells)
-            .map_err(|error| vec![Diagnostic::error(Code::NotUtf8, error.to_string())])?;
         let origin = Origin::Csv { file: file.clone(), lines };
-        Self::sorted(names, visitor, Rows { cells, ends }, origin, found)
+        let (columns, visitor, rows) = rows.finish();
+        Self::sorted(columns, visitor, rows, origin, found)
     }
 }
 

@@ -8,17 +8,22 @@ mod lines;
 mod positions;
 mod quotes;
 mod row_problems;
+mod rows;
+mod rules;
 mod signs;
 mod swallowed;
 mod table;
 #[cfg(test)]
 mod tests;
+mod visitor_rule;
 
-pub(crate) use columns::ColumnType;
+pub(crate) use columns::{ColumnType, Types};
+pub(crate) use csv::CsvFormat;
 pub(crate) use lines::{FileLines, MOST_BYTES};
+pub(crate) use rules::RowRules;
 pub use table::Table;
 
-/// The column that every CSV file has.
+/// The column with the visitors' ids, if nothing else is said.
 const VISITOR_COLUMN: &str = "visitor_id";
 /// At most this number of problems of one file is reported one by one.
 const ENOUGH: usize = 200;

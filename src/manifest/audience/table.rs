@@ -3,7 +3,12 @@ use std::{borrow::Cow, collections::HashMap, fmt, sync::Arc};
 use minijinja::Value;
 use unicode_normalization::{UnicodeNormalization, is_nfc};
 
-use super::{VISITOR_COLUMN, columns::ColumnType, ids};
+use super::{
+    VISITOR_COLUMN,
+    columns::{ColumnType, Types},
+    ids,
+    rows::Rows,
+};
 use crate::{
     diagnostics::{Code, Diagnostic},
     manifest::{source_path::SourcePath, suggest},
@@ -31,18 +36,13 @@ pub struct Table {
     origin: Origin,
 }
 
-/// The cells of all rows, one after the other, and where each ends.
-#[derive(Default)]
-pub(super) struct Rows {
-    pub(super) cells: String,
-    pub(super) ends: Vec<u32>,
-}
-
 pub(super) enum Origin {
     /// The file, and the line of each row.
     Csv { file: Arc<str>, lines: Vec<u32> },
     /// The list of ids.
     List(SourcePath),
+    /// A query that was left out: who belongs to the audience is not known, nor which columns it has.
+    LeftOut(SourcePath),
 }
 
 impl Table {
@@ -101,10 +101,7 @@ impl Table {
     }
 
     /// Gives types to columns. A cell that does not fit is a problem.
-    pub(crate) fn with_types(
-        mut self,
-        types: &[(String, ColumnType, SourcePath)],
-    ) -> Result<Self, Vec<Diagnostic>> {
+    pub(crate) fn with_types(mut self, types: &Types) -> Result<Self, Vec<Diagnostic>> {
         let mut problems = Vec::new();
         self.types = vec![None; self.columns.len()];
         for (name, declared, source) in types {
@@ -201,7 +198,26 @@ impl Table {
                 Place { file: file.clone(), line, column: 1, length: 1 }
             }
             Origin::List(source) => source.child(row as usize).place(),
+            Origin::LeftOut(source) => source.place(),
         }
+    }
+
+    /// The audience of a query that was left out.
+    pub(crate) fn left_out(source: SourcePath) -> Self {
+        Self {
+            columns: Vec::new(),
+            places: HashMap::new(),
+            types: Vec::new(),
+            visitor: 0,
+            rows: Rows::default(),
+            order: Vec::new(),
+            origin: Origin::LeftOut(source),
+        }
+    }
+
+    /// Whether nobody knows its rows and columns: they are not none.
+    pub(crate) fn is_left_out(&self) -> bool {
+        matches!(self.origin, Origin::LeftOut(_))
     }
 
     /// Whether the rows are those of a CSV file.

@@ -4,7 +4,12 @@ use super::*;
 use crate::{diagnostics::Diagnostic, manifest::limits::Limits};
 
 fn csv(text: &str) -> Result<Table, Vec<Diagnostic>> {
-    Table::from_csv(&"a.csv".into(), text.as_bytes(), &Limits::default())
+    Table::from_csv(
+        &"a.csv".into(),
+        text.as_bytes(),
+        (CsvFormat::default(), &RowRules::default()),
+        &Limits::default(),
+    )
 }
 
 fn problems(text: &str) -> Vec<String> {
@@ -73,7 +78,13 @@ fn an_unclosed_quote_does_not_swallow_the_rest() {
 #[test]
 fn a_file_that_is_not_utf8_names_the_byte() {
     let bytes = b"visitor_id,name\nv1,L\xeez\n";
-    let all = Table::from_csv(&"a.csv".into(), *bytes, &Limits::default()).expect_err("a problem");
+    let all = Table::from_csv(
+        &"a.csv".into(),
+        *bytes,
+        (CsvFormat::default(), &RowRules::default()),
+        &Limits::default(),
+    )
+    .expect_err("a problem");
     assert_eq!(all[0].message, "byte 20 (0xee) is not UTF-8");
     assert_eq!(all[0].place.as_ref().map(|p| (p.line, p.column)), Some((2, 5)));
 }

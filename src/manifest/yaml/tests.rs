@@ -19,7 +19,7 @@ fn texts(text: &str) -> Vec<Option<String>> {
     let document = read_text(text);
     assert!(document.diagnostics.is_empty(), "{:?}", document.diagnostics);
     let Some(Entries(messages)) = document.raw.messages else { return Vec::new() };
-    messages.into_iter().map(|(_, message)| message.text).collect()
+    messages.into_iter().map(|(_, message)| Some(message.text?.one()?.to_owned())).collect()
 }
 
 #[test]

@@ -256,6 +256,7 @@ impl Planner {
                 protect,
                 target,
                 review,
+                language: None,
                 source: None,
                 operation,
             });

@@ -53,6 +53,7 @@ impl Planner {
                 protect,
                 target,
                 review,
+                language: None,
                 source,
                 operation: Operation::Unknown { sent: content, at, trouble, request_id },
             });

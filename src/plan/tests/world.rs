@@ -44,6 +44,7 @@ pub(super) fn spec(name: &str) -> Spec {
         protect: None,
         window: Window::default(),
         on_missing: OnMissing::Resend,
+        on_leave: Default::default(),
         on_unknown: OnUnknown::Hold,
         priority: 0,
         source: Source::fixed("messages/all.yaml", 3),
@@ -55,6 +56,7 @@ pub(super) fn delivery(spec: &Spec, visitor: &str, text: &str) -> Delivery {
         address: address(&format!("{}@{visitor}", spec.key)),
         spec: Arc::new(spec.clone()),
         text: text.into(),
+        language: None,
     }
 }
 
@@ -111,6 +113,7 @@ pub(super) struct World {
 
 impl World {
     pub(super) fn inputs(&self) -> Inputs {
+        let (on_leave, guards) = Default::default();
         let mut declared: BTreeMap<Key, Declared> = self
             .presence
             .iter()
@@ -120,19 +123,31 @@ impl World {
                     WindowState::NotYet(from) => Window { from: Some(from), until: None },
                     WindowState::Over(until) => Window { from: None, until: Some(until) },
                 };
-                (key.clone(), Declared { presence: *presence, window, protect: None })
+                (
+                    key.clone(),
+                    Declared { presence: *presence, window, protect: None, on_leave, guards },
+                )
             })
             .collect();
         let now = at(if self.now == 0 { 100 } else { self.now });
         for (key, window) in &self.over {
             let (presence, window) = (window.state(now), *window);
-            declared.insert(key.clone(), Declared { presence, window, protect: None });
+            declared.insert(
+                key.clone(),
+                Declared { presence, window, protect: None, on_leave, guards },
+            );
         }
         for delivery in &self.desired {
             let Spec { protect, window, .. } = *delivery.spec;
             declared.insert(
                 delivery.spec.key.clone(),
-                Declared { presence: window.state(now), window, protect },
+                Declared {
+                    presence: window.state(now),
+                    window,
+                    protect,
+                    on_leave: delivery.spec.on_leave,
+                    guards,
+                },
             );
         }
         Inputs {

@@ -59,10 +59,11 @@ fn delivery(key: &str, n: usize, text: &str, line: u32) -> Delivery {
         window: Window::default(),
         on_missing: OnMissing::Resend,
         on_unknown: OnUnknown::Hold,
+        on_leave: Default::default(),
         priority: 0,
         source: Source::fixed("messages/all.yaml", line),
     };
-    Delivery { address: address(key, n), spec: Arc::new(spec), text: text.into() }
+    Delivery { address: address(key, n), spec: Arc::new(spec), text: text.into(), language: None }
 }
 
 /// A plan with every action.
@@ -121,6 +122,8 @@ pub(super) fn everything() -> Plan {
                 presence: WindowState::Active,
                 window: Window::default(),
                 protect: None,
+                on_leave: Default::default(),
+                guards: Default::default(),
             };
             (delivery.spec.key.clone(), declared)
         })
@@ -196,6 +199,7 @@ pub(super) fn change(key: &str, n: usize, reason: Reason, operation: Operation) 
         reason,
         priority: 0,
         protect: false,
+        language: None,
         source: Some(Place {
             file: format!("messages/{key}.yaml").into(),
             line: 3,
