@@ -16,7 +16,9 @@ use super::{
 };
 use crate::{
     diagnostics::Diagnostic,
-    model::{Address, IdSource, Key, MessageId, Sender, Spec, VisitorId, WindowState},
+    model::{
+        Address, IdSource, Key, MessageId, SecretFingerprint, Sender, Spec, VisitorId, WindowState,
+    },
 };
 
 /// All that the YAML files of a project say, for one environment.
@@ -116,6 +118,11 @@ impl Message {
     /// Its visitors with their columns, before `where` is applied.
     pub fn audience(&self) -> &Table {
         &self.table
+    }
+
+    /// The secret that its visitors' ids are made with, if they are.
+    pub fn secret(&self) -> Option<SecretFingerprint> {
+        self.table.secret()
     }
 
     /// Whether its text is a template.
