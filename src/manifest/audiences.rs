@@ -81,6 +81,8 @@ impl Audience {
         let at = layers.source()?.clone();
         match (file, visitors) {
             (Some((text, at)), None) => {
+                let (visitor, format) =
+                    (visitor_ids::rule(cx, &layers), csv_format::format(cx, &layers));
                 let text = cx.interpolated(text, &at)?;
                 if text.value().is_empty() {
                     cx.error(Code::BadRecipients, "this names no file", &at);
@@ -95,12 +97,13 @@ impl Audience {
                     return None;
                 }
                 let path = std::fs::canonicalize(&path).unwrap_or(path);
-                let visitor = visitor_ids::rule(cx, &layers);
-                let (format, visitor) = (csv_format::format(cx, &layers)?, visitor?);
+                let (format, visitor) = (format?, visitor?);
                 let (column, kind) = (visitor.column.clone(), visitor.kind());
-                let lines = FileLines::csv(path.clone(), Reading { format, column, kind });
+                let missing = missing(&layers);
+                let reading = Reading { format, column, kind, missing: missing.clone() };
+                let lines = FileLines::csv(path.clone(), reading);
                 cx.sources.add(name.clone(), Arc::new(lines));
-                let rules = RowRules { visitor, types: types(&layers), missing: missing(&layers) };
+                let rules = RowRules { visitor, types: types(&layers), missing };
                 let rows = RowSource::File { path, name, format };
                 Some(Self { rows, at, rules })
             }

@@ -147,7 +147,7 @@ impl Header<'_> {
                 "rename `{0}` to `visitor_id`, or say `visitor: {0}` for this audience",
                 near.trim()
             ),
-            Some(near) => format!("did you mean `visitor: {}`?", near.trim()),
+            Some(near) => format!("did you mean `{}`?", near.trim()),
             None if looks_like_a_row(&names) => format!(
                 "this looks like a row, not like a header: add a first row that names the columns, one of them \
                  `{wanted}`"

@@ -116,9 +116,9 @@ impl Table {
         self.types = vec![None; self.columns.len()];
         for (name, declared, source) in types {
             let Some(column) = self.column(name) else {
-                let message = match self.visitor_column() {
-                    Some(column) if column == name => "the visitor's id has no type".to_owned(),
-                    _ => format!("the audience has no column `{name}`"),
+                let message = match self.is_visitor_column(name) {
+                    true => "the visitor's id has no type".to_owned(),
+                    false => format!("the audience has no column `{name}`"),
                 };
                 let mut problem =
                     Diagnostic::error(Code::UnknownColumn, message).at(source.key().place());
@@ -161,11 +161,7 @@ impl Table {
         );
         let problem = Diagnostic::error(Code::BadCell, whole).at(place);
         let why = format!("the column is declared `{}` here", declared.name());
-        Some(
-            problem
-                .related(source.place(), why)
-                .help("mend the cells, or give the column the type `text`"),
-        )
+        Some(problem.related(source.place(), why).help(declared.cure(self.cell(first, column))))
     }
 
     /// The row at `position` in the order of visitors' ids.
@@ -215,12 +211,10 @@ impl Table {
         self.cell(row, column)
     }
 
-    /// The name of the column with the visitors' ids, if they are written there.
-    pub(crate) fn visitor_column(&self) -> Option<&str> {
-        match self.rows.derived {
-            None => self.columns.get(self.visitor).map(|name| &**name),
-            Some(_) => None,
-        }
+    /// Whether the visitors' ids are known by this name: they are no column for templates.
+    pub(crate) fn is_visitor_column(&self, name: &str) -> bool {
+        let written = self.rows.derived.is_none().then(|| self.columns.get(self.visitor)).flatten();
+        name == VISITOR_COLUMN || written.is_some_and(|column| composed(name) == **column)
     }
 
     /// The visitors in the order of their ids.
