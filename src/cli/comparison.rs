@@ -146,6 +146,7 @@ impl Comparison<'_> {
                     to: import.to.clone(),
                     id: import.id.clone(),
                     place: import.source.place(),
+                    of_file: import.of_file,
                 })
                 .collect(),
             removed: project

@@ -18,7 +18,7 @@ impl Planner {
         }
         self.managed += 1;
         self.desired += 1;
-        let import = self.imports.remove(&delivery.address);
+        let import = self.take_import(&delivery.address);
         if !self.inputs.selection.contains(&delivery.address) {
             return;
         }
@@ -187,7 +187,7 @@ impl Planner {
         self.managed += 1;
         let Decoded { record, moved_from, blocked } = located;
         // What the state has is adopted already, and may go like anything else.
-        self.imports.remove(&record.address);
+        self.take_import(&record.address);
         if !self.inputs.selection.contains(&record.address) {
             return;
         }
@@ -217,7 +217,6 @@ impl Planner {
         let removed = self.inputs.removed.get(&key).copied();
         let protect = declared.and_then(|d| d.protect).unwrap_or(record.protect);
         let kind = record.kind;
-        let unmanaged = removed == Some(false) && !self.inputs.destroy;
         let reason = if self.inputs.destroy {
             Reason::Destroy
         } else if removed.is_some() {
@@ -231,6 +230,7 @@ impl Planner {
                 Some(WindowState::Over(_)) => Reason::WindowOver,
             }
         };
+        let unmanaged = self.gone_target(&key) == Target::Unmanaged;
         let (target, review) = match (delivery, declared) {
             (Some(delivery), _) => {
                 let target = self.target_of(delivery);
