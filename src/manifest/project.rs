@@ -120,6 +120,16 @@ impl Message {
         &self.table
     }
 
+    /// Whether a query gives its audience.
+    pub fn is_queried(&self) -> bool {
+        self.table.is_queried()
+    }
+
+    /// Whether its audience is that of a query that was left out: who gets it is not known.
+    pub fn is_left_out(&self) -> bool {
+        self.table.is_left_out()
+    }
+
     /// Whether its text is a template.
     pub fn is_template(&self) -> bool {
         matches!(self.text.body, Body::Template(_))
