@@ -38,6 +38,8 @@ pub(crate) fn audience(rows: usize) -> TempDir {
 
 pub(crate) fn project(folder: &Path) -> Project {
     let options = LoadOptions {
+        queries: pushsync::manifest::Queries::LeaveOut,
+        secrets: pushsync::manifest::VisitorSecrets::Optional,
         environment: None,
         allow_outside: false,
         env: &|_| None,

@@ -147,6 +147,7 @@ impl Comparison<'_> {
                     to: import.to.clone(),
                     id: import.id.clone(),
                     place: import.source.place(),
+                    of_file: import.of_file,
                 })
                 .collect(),
             removed: project

@@ -87,4 +87,6 @@ pub struct Import {
     pub id: MessageId,
     /// Where it is written.
     pub place: Place,
+    /// Whether it is a row of a file of many.
+    pub of_file: bool,
 }

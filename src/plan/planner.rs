@@ -22,8 +22,8 @@ use super::{
 use crate::{
     diagnostics::Diagnostic,
     model::{
-        Address, Approval, Content, Delivery, Intent, Key, Located, Place, Record, Spec, Target,
-        UnreadableRecord, WindowState, number,
+        Address, Approval, Content, Delivery, Intent, Key, Located, OnLeave, Place, Record, Spec,
+        Target, UnreadableRecord, WindowState, number,
     },
 };
 
@@ -133,6 +133,8 @@ struct Planner {
     imports: BTreeMap<Address, Import>,
     /// `import` entries whose address the state has with another message.
     idle_imports: Vec<Import>,
+    /// Files of many imports of which a row was met.
+    met_files: BTreeSet<Arc<str>>,
     changes: Vec<Change>,
     diagnostics: Vec<Diagnostic>,
     errors: Vec<Diagnostic>,
@@ -191,6 +193,7 @@ impl Planner {
             held,
             imports,
             idle_imports: Vec::new(),
+            met_files: BTreeSet::new(),
             changes: Vec::new(),
             diagnostics: Vec::new(),
             errors: Vec::new(),
@@ -239,7 +242,7 @@ impl Planner {
         self.desired += u64::from(active);
         self.guards.wanted(delivery.spec.key.as_str());
         let import = match active {
-            true => self.imports.remove(&delivery.address),
+            true => self.take_import(&delivery.address),
             // It is imported once the window is open.
             false => None,
         };
@@ -295,10 +298,24 @@ impl Planner {
 
     /// What a delivery is to be that the manifest does not have.
     fn gone_target(&self, key: &Key) -> Target {
+        let kept = self.inputs.declared.get(key).is_some_and(|declared| {
+            declared.on_leave == OnLeave::Keep && declared.presence == WindowState::Active
+        });
         match self.inputs.removed.get(key) {
-            Some(false) if !self.inputs.destroy => Target::Unmanaged,
+            _ if self.inputs.destroy => Target::Absent,
+            Some(false) => Target::Unmanaged,
+            None if kept => Target::Unmanaged,
             _ => Target::Absent,
         }
+    }
+
+    /// The import of a delivery that the plan has met.
+    fn take_import(&mut self, address: &Address) -> Option<Import> {
+        let import = self.imports.remove(address)?;
+        if import.of_file {
+            self.met_files.insert(import.place.file.clone());
+        }
+        Some(import)
     }
 
     /// In the manifest and in the state: whether that is all there is to say. What [`Self::both`]
@@ -363,7 +380,7 @@ impl Planner {
 
     fn finish(mut self, mut errors: Vec<Diagnostic>) -> Result<Plan, Vec<Diagnostic>> {
         for (address, intents) in std::mem::take(&mut self.unknown) {
-            self.imports.remove(&address);
+            self.take_import(&address);
             if self.inputs.selection.contains(&address) {
                 self.unknown(intents, None);
             }

@@ -118,10 +118,15 @@ pub enum Refusal {
         managed: u64,
     },
     /// Too many deletes.
-    #[error("this plan deletes {deletes} of {managed} deliveries; safety.max_deletes is {limit}")]
+    #[error(
+        "this plan {} {deletes} of {managed} deliveries; safety.max_deletes is {limit}",
+        if *kept { "deletes or lets go of" } else { "deletes" }
+    )]
     TooManyDeletes {
         /// How many.
         deletes: u64,
+        /// Whether some of them stay where they are, and are no longer managed.
+        kept: bool,
         /// Of how many.
         managed: u64,
         /// The limit.
@@ -269,16 +274,20 @@ pub fn check(plan: &Plan, limits: &Limits, agreed: Agreed) -> Vec<Refusal> {
     // A window that ends is written in the manifest; what only vanished may be a mistake.
     let on_purpose =
         |change: &&Change| matches!(change.reason, Reason::WindowOver | Reason::Removed);
-    let deletes = bound(Action::Delete).filter(|change| !on_purpose(change)).count() as u64;
-    let vanished = bound(Action::Delete)
-        .all(|change| matches!(change.reason, Reason::NotInManifest | Reason::NotInAudience));
+    // A visitor whose message is only let go of would get it again on coming back.
+    let left = |change: &&Change| change.reason == Reason::NotInAudience;
+    let goes = || bound(Action::Delete).chain(bound(Action::Forget).filter(left));
+    let deletes = goes().filter(|change| !on_purpose(change)).count() as u64;
+    let vanished =
+        goes().all(|change| matches!(change.reason, Reason::NotInManifest | Reason::NotInAudience));
     let empty =
         plan.desired == 0 && deletes > 0 && vanished && plan.selection.is_all() && !plan.destroy;
     if empty && limits.deletes != Limit::All {
         refusals.push(Refusal::EmptyManifest { managed });
     } else if !plan.destroy && !limits.deletes.admits(deletes, managed) {
         let limit = limits.deletes;
-        refusals.push(Refusal::TooManyDeletes { deletes, managed, limit });
+        let kept = bound(Action::Forget).any(|change| left(&change));
+        refusals.push(Refusal::TooManyDeletes { deletes, kept, managed, limit });
     }
     let creates = bound(Action::Create).count() as u64;
     if !limits.creates.admits(creates, managed) {

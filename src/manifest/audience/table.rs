@@ -73,6 +73,11 @@ impl Table {
         (at != self.visitor).then_some(at)
     }
 
+    /// Whether this is the column with the visitors' ids.
+    pub(crate) fn is_visitor_column(&self, name: &str) -> bool {
+        self.columns.get(self.visitor).is_some_and(|column| **column == *composed(name))
+    }
+
     /// The type that is declared for a column.
     pub(crate) fn column_type(&self, column: usize) -> Option<ColumnType> {
         self.types.get(column).copied().flatten()

@@ -20,7 +20,7 @@ impl Planner {
         self.desired += 1;
         self.guards.wanted(delivery.spec.key.as_str());
         self.count_recorded(&located);
-        let import = self.imports.remove(&delivery.address);
+        let import = self.take_import(&delivery.address);
         if !self.inputs.selection.contains(&delivery.address) {
             return;
         }
@@ -202,7 +202,7 @@ impl Planner {
         }
         let Decoded { record, moved_from, blocked } = located;
         // What the state has is adopted already, and may go like anything else.
-        self.imports.remove(&record.address);
+        self.take_import(&record.address);
         if !self.inputs.selection.contains(&record.address) {
             return;
         }
@@ -232,7 +232,6 @@ impl Planner {
         let removed = self.inputs.removed.get(&key).copied();
         let protect = declared.as_ref().and_then(|d| d.protect).unwrap_or(record.protect);
         let kind = record.kind;
-        let unmanaged = removed == Some(false) && !self.inputs.destroy;
         let reason = if self.inputs.destroy {
             Reason::Destroy
         } else if removed.is_some() {
@@ -246,6 +245,7 @@ impl Planner {
                 Some(WindowState::Over(_)) => Reason::WindowOver,
             }
         };
+        let unmanaged = self.gone_target(&key) == Target::Unmanaged;
         let (target, review) = match (delivery, declared) {
             (Some(delivery), _) => {
                 let target = self.target_of(delivery);

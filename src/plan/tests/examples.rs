@@ -190,7 +190,12 @@ fn a_move_onto_a_taken_address_is_told_and_the_old_message_goes() {
 #[test]
 fn an_import_is_adopted_once_and_must_be_wanted() {
     let place = Place { file: "pushsync.yaml".into(), line: 9, column: 3, length: 2 };
-    let import = |to, id| Import { to: address(to), id: MessageId::new(id), place: place.clone() };
+    let import = |to, id| Import {
+        to: address(to),
+        id: MessageId::new(id),
+        place: place.clone(),
+        of_file: false,
+    };
     let mut world = World {
         desired: vec![delivery(&spec("hello"), "v", "Hi")],
         imports: vec![import("hello@v", "there")],
@@ -214,7 +219,12 @@ fn an_import_is_adopted_once_and_must_be_wanted() {
 #[test]
 fn an_import_stops_no_plan_of_another_message() {
     let place = Place { file: "pushsync.yaml".into(), line: 9, column: 3, length: 2 };
-    let import = |to, id| Import { to: address(to), id: MessageId::new(id), place: place.clone() };
+    let import = |to, id| Import {
+        to: address(to),
+        id: MessageId::new(id),
+        place: place.clone(),
+        of_file: false,
+    };
     let mut world = World {
         desired: vec![delivery(&spec("hello"), "v", "Hi"), delivery(&spec("other"), "v", "Hi")],
         imports: vec![import("hello@nobody", "there"), import("gone@v", "elsewhere")],
@@ -233,7 +243,12 @@ fn an_import_stops_no_plan_of_another_message() {
 #[test]
 fn an_import_does_not_keep_a_message_whose_window_closes_or_that_is_renamed() {
     let place = Place { file: "pushsync.yaml".into(), line: 9, column: 3, length: 2 };
-    let import = Import { to: address("hello@v"), id: MessageId::new("id-of-hello@v"), place };
+    let import = Import {
+        to: address("hello@v"),
+        id: MessageId::new("id-of-hello@v"),
+        place,
+        of_file: false,
+    };
     for presence in [WindowState::Over(at(50)), WindowState::NotYet(at(500))] {
         let mut world = with_record(record("hello@v", "Hi"));
         world.imports = vec![import.clone()];

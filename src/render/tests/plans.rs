@@ -137,6 +137,7 @@ pub(super) fn everything() -> Plan {
         secrets: Default::default(),
         imports: vec![Import {
             to: address("adopted", 1),
+            of_file: false,
             id: MessageId::new("eYBEm3gq3zc5ayE2g"),
             place: Place { file: "pushsync.yaml".into(), line: 1, column: 1, length: 1 },
         }],
