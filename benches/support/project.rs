@@ -45,6 +45,8 @@ pub(crate) fn project(folder: &Path) -> Project {
         env: &|_| None,
         limits: Default::default(),
         now: NOW,
+        queries: pushsync::manifest::Queries::Run,
+        secrets: pushsync::manifest::VisitorSecrets::Needed,
     };
     load(folder, &options).project.expect("a valid project")
 }
@@ -73,6 +75,7 @@ pub(crate) fn inputs(project: &Project) -> Inputs {
         api: Endpoint::At(BaseUrl::brevo()),
         as_of: NOW,
         state: StateRef { lineage: None, serial: 0 },
+        secrets: Default::default(),
         declared: project
             .keys_at(NOW)
             .into_iter()

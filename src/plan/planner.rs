@@ -1,6 +1,7 @@
 //! The planner: it meets what should exist with what does.
 
 mod approvals;
+mod guards;
 mod imports;
 mod later;
 mod recorded;
@@ -11,6 +12,8 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
+
+use guards::Guards;
 
 use super::{
     Change, Import, Inputs, Later, Operation, Plan, ProtectMark, Reason, ReviewStatus, SenderNames,
@@ -140,6 +143,7 @@ struct Planner {
     approvals: BTreeMap<Address, Approval>,
     upcoming: Vec<Upcoming>,
     later: BTreeMap<Key, (Later, Place)>,
+    guards: Guards,
     withdrawn: Vec<Withdrawn>,
     finished: Vec<Address>,
     unchanged: u64,
@@ -173,9 +177,12 @@ impl Planner {
             })
             .collect();
         let approvals = std::mem::take(&mut inputs.approvals).into_iter();
-        let approvals = approvals.map(|approval| (approval.address.clone(), approval)).collect();
+        let approvals: BTreeMap<_, _> =
+            approvals.map(|approval| (approval.address.clone(), approval)).collect();
+        let guards = Guards::new(&inputs, &approvals, unknown.keys());
         Self {
             inputs,
+            guards,
             approvals,
             upcoming: Vec::new(),
             later: BTreeMap::new(),
@@ -233,11 +240,15 @@ impl Planner {
     fn desired_only(&mut self, delivery: &Delivery) {
         let active = self.is_active(&delivery.spec);
         self.desired += u64::from(active);
+        self.guards.wanted(delivery.spec.key.as_str());
         let import = match active {
             true => self.take_import(&delivery.address),
             // It is imported once the window is open.
             false => None,
         };
+        if import.is_some() {
+            self.guards.adopted(delivery.spec.key.as_str());
+        }
         if !self.inputs.selection.contains(&delivery.address) {
             return;
         }
@@ -329,6 +340,8 @@ impl Planner {
             self.managed += 1;
             self.desired += 1;
             self.unchanged += 1;
+            self.guards.wanted(spec.key.as_str());
+            self.guards.sent(spec.key.as_str());
         }
         certainly
     }
@@ -393,7 +406,8 @@ impl Planner {
         let (later, warnings) =
             later::with_times(self.later, &self.changes, &budget, self.inputs.as_of);
         self.diagnostics.extend(warnings);
-        Ok(Plan {
+        let guarded = self.guards.finish(&self.inputs);
+        let mut plan = Plan {
             environment: self.inputs.environment,
             api: self.inputs.api,
             as_of: self.inputs.as_of,
@@ -407,6 +421,9 @@ impl Planner {
             summary,
             budget,
             protect: self.protect.into_iter().collect(),
+            guarded,
+            secrets: self.inputs.secrets,
+            remember: None,
             changes: self.changes,
             upcoming: self.upcoming,
             later,
@@ -415,7 +432,9 @@ impl Planner {
             unchanged: self.listed,
             diagnostics: self.diagnostics,
             senders: SenderNames::default(),
-        })
+        };
+        plan.remember = plan.secrets_to_remember(false);
+        Ok(plan)
     }
 }
 

@@ -134,6 +134,7 @@ pub(super) fn everything() -> Plan {
         as_of: at(100),
         state: StateRef { lineage: Some(Uuid::nil()), serial: 12 },
         declared,
+        secrets: Default::default(),
         imports: vec![Import {
             to: address("adopted", 1),
             of_file: false,
@@ -263,6 +264,9 @@ pub(super) fn of(changes: Vec<Change>) -> Plan {
             unlimited: false,
         },
         protect: Vec::new(),
+        guarded: Vec::new(),
+        secrets: Default::default(),
+        remember: None,
         changes,
         upcoming: Vec::new(),
         later: Vec::new(),
