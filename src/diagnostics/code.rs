@@ -156,6 +156,8 @@ codes! {
     BadMove = "bad-move",
     /// An `import` whose address or id is wrong, or named twice.
     BadImport = "bad-import",
+    /// A `percent` without a salt, of a message that a `moved` entry has renamed: without the entry, others would get it.
+    SaltOfMove = "salt-of-move",
     /// A `removed` whose key is still there, or named twice.
     BadRemoved = "bad-removed",
     /// A text of more than 5,000 characters.

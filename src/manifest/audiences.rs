@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::Arc,
 };
 
@@ -11,21 +11,18 @@ use super::{
     context::Context,
     csv_format,
     declared::Declared,
-    folder::{ProjectFolder, unreadable},
+    folder::unreadable,
+    input_file::{FolderOf, InputFile},
     layers::Layers,
     limits::Limits,
     raw,
     source_path::SourcePath,
-    variables::Interpolated,
     visitor_ids,
 };
 use crate::{
     diagnostics::{Code, Diagnostic},
     files::{self, Ending},
 };
-
-/// The folder of the file that something is written in: relative paths start there.
-pub(crate) type FolderOf<'a> = dyn Fn(&SourcePath) -> PathBuf + 'a;
 
 /// An audience, not yet read.
 pub(crate) struct Audience {
@@ -83,20 +80,8 @@ impl Audience {
             (Some((text, at)), None) => {
                 let (visitor, format) =
                     (visitor_ids::rule(cx, &layers), csv_format::format(cx, &layers));
-                let text = cx.interpolated(text, &at)?;
-                if text.value().is_empty() {
-                    cx.error(Code::BadRecipients, "this names no file", &at);
-                    return None;
-                }
-                let path = folder_of(&at).join(text.value());
-                // Its name is the text as it is written, without the values of variables.
-                let name = cx.folder.name(&folder_of(&at).join(text.written()));
-                if let Err(mut problem) = readable(cx.folder, &path, &name, &text) {
-                    problem.place = Some(at.place());
-                    cx.problems.push(problem);
-                    return None;
-                }
-                let path = std::fs::canonicalize(&path).unwrap_or(path);
+                let InputFile { path, name } =
+                    InputFile::named(cx, folder_of, text, &at, Code::BadRecipients)?;
                 let (format, visitor) = (format?, visitor?);
                 let (column, kind) = (visitor.column.clone(), visitor.kind());
                 let missing = missing(&layers);
@@ -210,40 +195,6 @@ fn types(layers: &Layers<'_, raw::Audience>) -> Types {
         }
     }
     types.into_iter().map(|(name, (kind, at))| (name, kind, at)).collect()
-}
-
-/// That the file is there and inside the project.
-fn readable(
-    folder: &ProjectFolder,
-    path: &Path,
-    name: &str,
-    text: &Interpolated,
-) -> Result<(), Diagnostic> {
-    folder.check_named(path, name).map_err(|mut problem| {
-        // Files near a path tell of the path.
-        if problem.code == Code::Unreadable
-            && !text.has_variables()
-            && text.written().contains('\\')
-        {
-            let slashes = text.written().replace('\\', "/");
-            problem.help = Some(format!("write `/` between folders: `{slashes}`"));
-        } else if problem.code == Code::Unreadable
-            && !text.has_variables()
-            && let Some(near) = folder.near(path)
-        {
-            problem.help = Some(format!("did you mean `{near}`?"));
-        }
-        problem
-    })?;
-    if std::fs::metadata(path).is_ok_and(|file| !file.is_dir() && !file.is_file()) {
-        let message = format!("`{}` is a device or a pipe, not a CSV file", folder.name(path));
-        return Err(Diagnostic::error(Code::Unreadable, message));
-    }
-    if path.is_dir() {
-        let message = format!("`{name}` is a folder, not a CSV file");
-        return Err(Diagnostic::error(Code::Unreadable, message));
-    }
-    Ok(())
 }
 
 /// The audiences, each read when the first message asks for it.

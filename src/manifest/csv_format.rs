@@ -51,7 +51,7 @@ pub(super) fn format(
         Some((label, at)) => encoding_of(cx, label, &at),
         None => Some(default.encoding),
     };
-    Some(CsvFormat { delimiter: delimiter?, encoding: encoding? })
+    Some(CsvFormat { delimiter: delimiter?, encoding: encoding?, ..default })
 }
 
 fn delimiter_of(cx: &mut Context<'_>, text: &str, at: &SourcePath) -> Option<u8> {

@@ -41,6 +41,13 @@ pub(crate) struct Reading {
     pub(crate) missing: Arc<[Box<str>]>,
 }
 
+impl Default for Reading {
+    fn default() -> Self {
+        let (format, column) = (CsvFormat::default(), VISITOR_COLUMN.into());
+        Self { format, column, kind: IdKind::Visitor, missing: Arc::default() }
+    }
+}
+
 impl Reading {
     /// The place of the column of the ids and how many columns there are, if the first line is a header that
     /// can be understood.

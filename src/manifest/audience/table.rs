@@ -51,6 +51,8 @@ pub(super) enum Origin {
     Csv { file: Arc<str>, lines: Vec<u32> },
     /// The list of ids.
     List(SourcePath),
+    /// A query: the file with the SQL.
+    Query { file: Arc<str> },
     /// A query that was left out: who belongs to the audience is not known, nor which columns it has.
     LeftOut(SourcePath),
 }
@@ -240,6 +242,7 @@ impl Table {
                 Place { file: file.clone(), line, column: 1, length: 1 }
             }
             Origin::List(source) => source.child(row as usize).place(),
+            Origin::Query { file } => Place { file: file.clone(), line: 1, column: 1, length: 1 },
             Origin::LeftOut(source) => source.place(),
         }
     }
@@ -260,6 +263,11 @@ impl Table {
     /// Whether nobody knows its rows and columns: they are not none.
     pub(crate) fn is_left_out(&self) -> bool {
         matches!(self.origin, Origin::LeftOut(_))
+    }
+
+    /// Whether the rows are those of a query, whether or not it ran.
+    pub(crate) fn is_queried(&self) -> bool {
+        matches!(self.origin, Origin::Query { .. } | Origin::LeftOut(_))
     }
 
     /// Whether the rows are those of a CSV file.

@@ -264,7 +264,7 @@ proptest! {
         let mark = mark && label.starts_with("utf");
         let bytes = encoded(&text, encoding, mark).expect("it has all of them");
         prop_assume!(!(encoding.is_single_byte() && looks_like_utf8(&bytes)));
-        let format = CsvFormat { delimiter, encoding };
+        let format = CsvFormat { delimiter, encoding, fixed: false };
         let table = Table::from_csv(&"a.csv".into(), bytes, (format, &RowRules::default()), &Limits::default());
         let table = table.map_err(|all| TestCaseError::fail(format!("{all:?} in {text:?}")))?;
         prop_assert_eq!(table.len(), rows.len());
