@@ -16,7 +16,10 @@ use super::{
 };
 use crate::{
     diagnostics::Diagnostic,
-    model::{Address, IdSource, Key, MessageId, Sender, Source, Spec, VisitorId, WindowState},
+    model::{
+        Address, IdSource, Key, MessageId, SecretFingerprint, Sender, Source, Spec, VisitorId,
+        WindowState,
+    },
 };
 
 /// All that the YAML files of a project say, for one environment.
@@ -128,6 +131,11 @@ impl Message {
     /// Whether its audience is that of a query that was left out: who gets it is not known.
     pub fn is_left_out(&self) -> bool {
         self.table.is_left_out()
+    }
+
+    /// The secret that its visitors' ids are made with, if they are.
+    pub fn secret(&self) -> Option<SecretFingerprint> {
+        self.table.secret()
     }
 
     /// Whether its text is a template.
