@@ -206,21 +206,22 @@ impl MessageRows<'_> {
         let vars = &self.renderer.vars;
         let names = self.renderer.table.columns().chain(vars.keys().map(String::as_str));
         let known = vars.contains_key(name);
+        let is_id = self.renderer.table.is_visitor_column(name);
         let message = match (name, known) {
-            ("visitor_id", _) => {
-                "`visitor_id` is not a variable: anyone who reads it can open the chat".to_owned()
+            _ if is_id => {
+                format!("`{name}` is not a variable: anyone who reads it can open the chat")
             }
             (_, true) => format!("`{path}` has no value"),
             (_, false) => format!("there is no variable `{name}`"),
         };
-        let near = suggest::nearest(name, names.clone()).filter(|_| !known && name != "visitor_id");
+        let near = suggest::nearest(name, names.clone()).filter(|_| !known && !is_id);
         let help = match (near, suggest::list(names)) {
             (Some(near), _) => format!("did you mean `{near}`?"),
             (None, Some(list)) => format!("there is {list}; {cure}"),
             (None, None) => cure,
         };
         let mut problem = Diagnostic::error(Code::UndefinedVariable, message);
-        problem.help = Some(help).filter(|_| name != "visitor_id");
+        problem.help = Some(help).filter(|_| !is_id);
         problem
     }
 

@@ -78,14 +78,17 @@ impl Audience {
         let at = layers.source()?.clone();
         match (file, visitors) {
             (Some((text, at)), None) => {
+                let (visitor, format) =
+                    (visitor_ids::rule(cx, &layers), csv_format::format(cx, &layers));
                 let InputFile { path, name } =
                     InputFile::named(cx, folder_of, text, &at, Code::BadRecipients)?;
-                let visitor = visitor_ids::rule(cx, &layers);
-                let (format, visitor) = (csv_format::format(cx, &layers)?, visitor?);
+                let (format, visitor) = (format?, visitor?);
                 let (column, kind) = (visitor.column.clone(), visitor.kind());
-                let lines = FileLines::csv(path.clone(), Reading { format, column, kind });
+                let missing = missing(&layers);
+                let reading = Reading { format, column, kind, missing: missing.clone() };
+                let lines = FileLines::csv(path.clone(), reading);
                 cx.sources.add(name.clone(), Arc::new(lines));
-                let rules = RowRules { visitor, types: types(&layers), missing: missing(&layers) };
+                let rules = RowRules { visitor, types: types(&layers), missing };
                 let rows = RowSource::File { path, name, format };
                 Some(Self { rows, at, rules })
             }

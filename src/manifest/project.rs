@@ -123,6 +123,11 @@ impl Message {
         &self.table
     }
 
+    /// The secret that its visitors' ids are made with, if they are.
+    pub fn secret(&self) -> Option<SecretFingerprint> {
+        self.table.secret()
+    }
+
     /// Whether a query gives its audience.
     pub fn is_queried(&self) -> bool {
         self.table.is_queried()
@@ -131,11 +136,6 @@ impl Message {
     /// Whether its audience is that of a query that was left out: who gets it is not known.
     pub fn is_left_out(&self) -> bool {
         self.table.is_left_out()
-    }
-
-    /// The secret that its visitors' ids are made with, if they are.
-    pub fn secret(&self) -> Option<SecretFingerprint> {
-        self.table.secret()
     }
 
     /// Whether its text is a template.
