@@ -30,12 +30,14 @@ mod environments;
 mod files;
 mod folder;
 mod foreign;
+mod languages;
 mod layered;
 mod layers;
 pub mod limits;
 mod line_index;
 mod lists;
 mod load;
+mod locale;
 mod messages;
 mod options;
 mod patterns;
@@ -50,6 +52,7 @@ mod source_path;
 pub mod suggest;
 mod suspects;
 pub(crate) mod template;
+mod texts;
 mod unions;
 mod variables;
 mod vars;
@@ -58,13 +61,14 @@ pub(crate) mod yaml;
 mod zone;
 
 pub use audience::Table;
+pub(crate) use languages::tag_of_name;
 pub use limits::Limits;
 pub use load::{Loaded, load, load_all};
 pub use options::{
     DEFAULT_ENVIRONMENT, LoadOptions, NEARLY_PROJECT_FILE, PROJECT_FILE, Queries, VisitorSecrets,
 };
-pub(crate) use project::Body;
 pub use project::{Adoption, Doubt, Message, Move, Project, Removed};
+pub(crate) use project::{Body, Text, Texts};
 pub use settings::{MOST_CONCURRENT, MaskVisitors, Settings, StateSetting, Threshold};
 pub use source_file::SourceFile;
 pub use source_path::SourcePath;

@@ -11,7 +11,7 @@ use crate::{
         suggest,
         yaml::tree::{NodeId, Span, Tree, What},
     },
-    model::mask::likely_ids,
+    model::{Language, mask::likely_ids},
 };
 
 /// A scalar, or the part of one, that may be a visitor's id.
@@ -162,12 +162,16 @@ impl Walk<'_> {
                 parent
             }
             Parent::Field(kept @ (Holds::Keys | Holds::Adoptions)) => match exactly(name) {
-                Some(Holds::Other) if name != "from" && name != "key" => {
+                Some(Holds::Other | Holds::Text) if name != "from" && name != "key" => {
                     Parent::Field(Holds::Other)
                 }
                 Some(Holds::Ids) => Parent::Field(Holds::Ids),
                 _ => Parent::Field(kept),
             },
+            // `to: …` is a text in Tongan there.
+            Parent::Field(Holds::Text) if Language::parse(name).is_ok() => {
+                Parent::Field(Holds::Other)
+            }
             // A column, or how the id is derived.
             Parent::Audience if name == "visitor" => match self.tree.text(value) {
                 Some(column) if column.chars().all(|c| c.is_alphabetic() || c == '_') => {
@@ -219,7 +223,7 @@ impl Walk<'_> {
                     });
                 }
             }
-            Parent::Field(Holds::Messages | Holds::Environments | Holds::Other) => {}
+            Parent::Field(Holds::Messages | Holds::Environments | Holds::Text | Holds::Other) => {}
         }
     }
 
