@@ -132,7 +132,7 @@ codes! {
     CsvQuote = "csv-quote",
     /// A character in a CSV file that no text has: a control character, or the sign for a letter that was lost.
     CsvCharacter = "csv-character",
-    /// A column that is named under `columns:` or in `row["…"]`, and that the audience does not have.
+    /// A column that is named under `columns:`, under `locale:` or in `row["…"]`, and that the audience does not have.
     UnknownColumn = "unknown-column",
     /// Cells that do not fit the type that `columns:` gives to their column.
     BadCell = "bad-cell",
@@ -160,6 +160,10 @@ codes! {
     SaltOfMove = "salt-of-move",
     /// A `removed` whose key is still there, or named twice.
     BadRemoved = "bad-removed",
+    /// A word where a language such as `en` or `pt-BR` belongs.
+    BadLanguage = "bad-language",
+    /// Visitors who get a message in the fallback language, because there is no text in theirs.
+    MissingTranslation = "missing-translation",
     /// A text of more than 5,000 characters.
     TextTooLong = "text-too-long",
     /// Two messages with the same text for the same visitor.

@@ -114,16 +114,6 @@ pub(crate) enum Texts {
     ByLanguage(Vec<(String, String)>),
 }
 
-impl Texts {
-    /// The text, if there is one for all languages.
-    pub(crate) fn one(&self) -> Option<&str> {
-        match self {
-            Self::One(text) => Some(text),
-            Self::ByLanguage(_) => None,
-        }
-    }
-}
-
 impl<'de> Deserialize<'de> for Texts {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct OneOrMany;

@@ -270,6 +270,11 @@ impl Table {
         matches!(self.origin, Origin::Query { .. } | Origin::LeftOut(_))
     }
 
+    /// Whether it is a list of ids, without columns.
+    pub(crate) fn is_list(&self) -> bool {
+        matches!(self.origin, Origin::List(_))
+    }
+
     /// Whether the rows are those of a CSV file.
     pub(crate) fn is_csv(&self) -> bool {
         matches!(self.origin, Origin::Csv { .. })
