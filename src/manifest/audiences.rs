@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    audience::{CsvFormat, FileLines, MOST_BYTES, RowRules, Table, Types},
+    audience::{CsvFormat, Expectations, FileLines, MOST_BYTES, RowRules, Table, Types},
     context::Context,
     declared::Declared,
     folder::unreadable,
@@ -20,6 +20,7 @@ use super::{
 use crate::{
     diagnostics::{Code, Diagnostic},
     files::{self, Ending},
+    model::ChangeLimit,
 };
 
 /// An audience, not yet read.
@@ -28,6 +29,7 @@ pub(crate) struct Audience {
     /// Where its rows are named.
     at: SourcePath,
     rules: RowRules,
+    expect: Expectations,
 }
 
 /// Where the rows of an audience come from.
@@ -47,17 +49,21 @@ pub(crate) struct Unused(Audience, Limits);
 impl Unused {
     /// Reads it, and returns its problems. `seen` has the audiences that were looked at, and whether they are empty.
     pub(crate) fn check<'u>(&'u self, seen: &mut Vec<(&'u Audience, bool)>) -> Vec<Diagnostic> {
+        let mut failed = Vec::new();
         let known = seen.iter().find(|(other, _)| other.same_rows(&self.0));
         let read = match known {
-            Some((_, empty)) => Ok(*empty),
-            None => self.0.read(&self.1).map(|table| table.is_empty()),
+            Some((_, empty)) if self.0.expect.is_empty() => Ok(*empty),
+            _ => self.0.read(&self.1).map(|table| {
+                failed = self.0.expect.check(&table);
+                table.is_empty()
+            }),
         };
         if known.is_none() {
             seen.push((&self.0, read.as_ref().is_ok_and(|empty| *empty)));
         }
         match read {
-            Ok(true) => vec![self.0.empty()],
-            Ok(false) => Vec::new(),
+            Ok(true) => vec![self.0.empty()].into_iter().chain(failed).collect(),
+            Ok(false) => failed,
             Err(problems) => problems,
         }
     }
@@ -74,6 +80,7 @@ impl Audience {
         let file = layers.get("file", |raw| raw.file.as_ref());
         let visitors = layers.get("visitors", |raw| raw.visitors.as_ref());
         let at = layers.source()?.clone();
+        let expect = Expectations::declared(cx, &layers);
         match (file, visitors) {
             (Some((text, at)), None) => {
                 let InputFile { path, name } =
@@ -81,7 +88,7 @@ impl Audience {
                 cx.sources.add(name.clone(), Arc::new(FileLines::new(path.clone(), true)));
                 let rules = RowRules { types: types(&layers), ..RowRules::default() };
                 let rows = RowSource::File { path, name, format: CsvFormat::default() };
-                Some(Self { rows, at, rules })
+                Some(Self { rows, at, rules, expect })
             }
             (None, Some((ids, at))) => {
                 if let Some((_, columns)) = layers.get("columns", |raw| raw.columns.as_ref()) {
@@ -89,7 +96,7 @@ impl Audience {
                     cx.error(Code::BadRecipients, message, &columns.key());
                     return None;
                 }
-                Some(Self::list(ids.clone(), at))
+                Some(Self { expect, ..Self::list(ids.clone(), at) })
             }
             (Some(_), Some((_, second))) => {
                 let message = "an audience has a file or a list of visitors, not both";
@@ -108,7 +115,8 @@ impl Audience {
 
     /// The visitors of a list.
     pub(crate) fn list(ids: Vec<String>, at: SourcePath) -> Self {
-        Self { rows: RowSource::List(ids), at, rules: RowRules::default() }
+        let (rules, expect) = Default::default();
+        Self { rows: RowSource::List(ids), at, rules, expect }
     }
 
     fn read(&self, limits: &Limits) -> Result<Table, Vec<Diagnostic>> {
@@ -187,6 +195,8 @@ impl Audiences {
         let same = |(other, _): &&(String, _)| {
             self.declared.known.get(other).is_some_and(|other| other.same_rows(audience))
         };
+        // Audiences with the same rows may expect other things of them.
+        let expect = &audience.expect;
         let table = match self.read.iter().find(same) {
             Some((_, table)) => {
                 if table.as_ref().is_some_and(|table| table.is_empty()) {
@@ -200,8 +210,14 @@ impl Audiences {
                 table
             }
         };
+        cx.problems.extend(table.iter().flat_map(|table| expect.check(table)));
         self.tables.insert(name.to_owned(), table.clone());
         table
+    }
+
+    /// How far the number of a message's deliveries may change, if its audience says so.
+    pub(crate) fn expected_change(&self, name: &str) -> Option<ChangeLimit> {
+        self.declared.known.get(name)?.expect.change()
     }
 
     /// The audiences that no message uses.

@@ -75,8 +75,8 @@ pub(crate) fn message(
             .map_or(0, |(priority, _)| *priority),
         source: source.into(),
     };
-    let recipients::Recipients { table, condition, share } = recipients?;
-    let message = Message { spec: Arc::new(spec), text: text?, table, condition, share };
+    let recipients::Recipients { table, condition, share, change } = recipients?;
+    let message = Message { spec: Arc::new(spec), text: text?, table, condition, share, change };
     (!layers.faulty()).then_some(message)
 }
 

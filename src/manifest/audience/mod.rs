@@ -2,6 +2,7 @@
 
 mod columns;
 mod csv;
+mod expectations;
 mod header;
 pub(crate) mod ids;
 mod lines;
@@ -19,6 +20,7 @@ mod visitor_rule;
 
 pub(crate) use columns::{ColumnType, Types};
 pub(crate) use csv::CsvFormat;
+pub(crate) use expectations::Expectations;
 pub(crate) use lines::{FileLines, MOST_BYTES};
 pub(crate) use rules::RowRules;
 pub use table::Table;
