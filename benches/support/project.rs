@@ -45,8 +45,6 @@ pub(crate) fn project(folder: &Path) -> Project {
         env: &|_| None,
         limits: Default::default(),
         now: NOW,
-        queries: pushsync::manifest::Queries::Run,
-        secrets: pushsync::manifest::VisitorSecrets::Needed,
     };
     load(folder, &options).project.expect("a valid project")
 }

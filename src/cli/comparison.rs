@@ -201,10 +201,10 @@ impl Comparison<'_> {
 /// What is known of the audience of a message.
 fn guards_of(message: &Message) -> AudienceGuards {
     AudienceGuards {
-        queried: false,
+        queried: message.is_queried(),
         rows: message.audience().len() as u64,
-        secret: None,
-        variable: None,
+        secret: message.secret(),
+        variable: message.audience().secret_variable().map(Arc::from),
         change: message.expected_change(),
     }
 }

@@ -7,8 +7,9 @@ use std::{
 };
 
 use super::{
-    audience::{CsvFormat, Expectations, FileLines, MOST_BYTES, RowRules, Table, Types},
+    audience::{CsvFormat, Expectations, FileLines, MOST_BYTES, Reading, RowRules, Table, Types},
     context::Context,
+    csv_format,
     declared::Declared,
     folder::unreadable,
     input_file::{FolderOf, InputFile},
@@ -16,6 +17,7 @@ use super::{
     limits::Limits,
     raw,
     source_path::SourcePath,
+    visitor_ids,
 };
 use crate::{
     diagnostics::{Code, Diagnostic},
@@ -85,15 +87,26 @@ impl Audience {
             (Some((text, at)), None) => {
                 let InputFile { path, name } =
                     InputFile::named(cx, folder_of, text, &at, Code::BadRecipients)?;
-                cx.sources.add(name.clone(), Arc::new(FileLines::new(path.clone(), true)));
-                let rules = RowRules { types: types(&layers), ..RowRules::default() };
-                let rows = RowSource::File { path, name, format: CsvFormat::default() };
+                let visitor = visitor_ids::rule(cx, &layers);
+                let (format, visitor) = (csv_format::format(cx, &layers)?, visitor?);
+                let (column, kind) = (visitor.column.clone(), visitor.kind());
+                let lines = FileLines::csv(path.clone(), Reading { format, column, kind });
+                cx.sources.add(name.clone(), Arc::new(lines));
+                let rules = RowRules { visitor, types: types(&layers), missing: missing(&layers) };
+                let rows = RowSource::File { path, name, format };
                 Some(Self { rows, at, rules, expect })
             }
             (None, Some((ids, at))) => {
-                if let Some((_, columns)) = layers.get("columns", |raw| raw.columns.as_ref()) {
-                    let message = "a list of visitors has no columns: `columns` goes with `file`";
-                    cx.error(Code::BadRecipients, message, &columns.key());
+                let of_rows = |raw: &raw::Audience| {
+                    [
+                        ("columns", raw.columns.is_some()),
+                        ("missing", raw.missing.is_some()),
+                        ("visitor", raw.visitor.is_some()),
+                    ]
+                };
+                let with_list = misplaced(cx, &layers, "a list of visitors", "`file`", of_rows)
+                    | misplaced(cx, &layers, "a list of visitors", "`file`", csv_format::fields);
+                if with_list {
                     return None;
                 }
                 Some(Self { expect, ..Self::list(ids.clone(), at) })
@@ -148,6 +161,34 @@ impl Audience {
         let warning = Diagnostic::warning(Code::EmptyAudience, "this audience has no visitors");
         warning.at(self.at.place())
     }
+}
+
+/// Reports fields that this kind of audience does not have: `goes_with` has them. Whether there are any.
+fn misplaced<const N: usize>(
+    cx: &mut Context<'_>,
+    layers: &Layers<'_, raw::Audience>,
+    this: &str,
+    goes_with: &str,
+    fields: impl Fn(&raw::Audience) -> [(&'static str, bool); N],
+) -> bool {
+    let mut any = false;
+    for layer in &layers.0 {
+        for (field, _) in fields(layer.raw).into_iter().filter(|(_, there)| *there) {
+            any = true;
+            let message = match field {
+                "columns" => format!("{this} has no columns: `columns` goes with {goes_with}"),
+                _ => format!("`{field}` goes with {goes_with}, not with {this}"),
+            };
+            cx.error(Code::BadRecipients, message, &layer.at.child(field).key());
+        }
+    }
+    any
+}
+
+/// The cells that count as empty.
+fn missing(layers: &Layers<'_, raw::Audience>) -> Arc<[Box<str>]> {
+    let cells = layers.get("missing", |raw| raw.missing.as_ref());
+    cells.iter().flat_map(|(cells, _)| cells.iter().map(|cell| cell.as_str().into())).collect()
 }
 
 /// The types of columns: those of an environment are laid over the rest.

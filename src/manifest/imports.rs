@@ -3,7 +3,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use super::{
-    audience::{CsvFormat, FileLines, MOST_BYTES, RowRules, Table, ids},
+    audience::{CsvFormat, FileLines, MOST_BYTES, Reading, RowRules, Table, ids},
     context::Context,
     folder::unreadable,
     input_file::{FolderOf, InputFile},
@@ -180,6 +180,13 @@ impl MessageTable {
     }
 }
 
+/// How such a file is read.
+fn reading() -> Reading {
+    let rules = RowRules::default();
+    let kind = rules.visitor.kind();
+    Reading { format: CsvFormat::default(), column: rules.visitor.column, kind }
+}
+
 /// Reads a file; `None` if it was reported.
 fn table(
     cx: &mut Context<'_>,
@@ -188,7 +195,7 @@ fn table(
     folder_of: &FolderOf<'_>,
 ) -> Option<MessageTable> {
     let InputFile { path, name } = InputFile::named(cx, folder_of, file, at, Code::BadImport)?;
-    cx.sources.add(name.clone(), Arc::new(FileLines::new(path.clone(), true)));
+    cx.sources.add(name.clone(), Arc::new(FileLines::csv(path.clone(), reading())));
     let read = files::read_unchanged(&path, MOST_BYTES, Ending::LineBreak)
         .map_err(|error| vec![unreadable(&name, &error).at(at.place())])
         .and_then(|bytes| {

@@ -24,6 +24,7 @@ mod audiences;
 mod comments;
 mod configure;
 mod context;
+mod csv_format;
 mod declared;
 pub mod duration;
 mod environments;
@@ -56,11 +57,12 @@ pub(crate) mod template;
 mod unions;
 mod variables;
 mod vars;
+mod visitor_ids;
 mod window;
 pub(crate) mod yaml;
 mod zone;
 
-pub use audience::Table;
+pub use audience::{Table, UnknownVisitors};
 pub use limits::Limits;
 pub use load::{Loaded, load, load_all};
 pub use options::{

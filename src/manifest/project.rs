@@ -17,8 +17,8 @@ use super::{
 use crate::{
     diagnostics::Diagnostic,
     model::{
-        Address, ChangeLimit, IdSource, Key, MessageId, Sender, Source, Spec, VisitorId,
-        WindowState,
+        Address, ChangeLimit, IdSource, Key, MessageId, SecretFingerprint, Sender, Source, Spec,
+        VisitorId, WindowState,
     },
 };
 
@@ -127,6 +127,21 @@ impl Message {
     /// How far the number of its deliveries may differ from that in the state, if its audience says so.
     pub fn expected_change(&self) -> Option<ChangeLimit> {
         self.change
+    }
+
+    /// Whether a query gives its audience.
+    pub fn is_queried(&self) -> bool {
+        self.table.is_queried()
+    }
+
+    /// Whether its audience is that of a query that was left out: who gets it is not known.
+    pub fn is_left_out(&self) -> bool {
+        self.table.is_left_out()
+    }
+
+    /// The secret that its visitors' ids are made with, if they are.
+    pub fn secret(&self) -> Option<SecretFingerprint> {
+        self.table.secret()
     }
 
     /// Whether its text is a template.
