@@ -67,8 +67,9 @@ pub(crate) fn message(
             .map_or(0, |(priority, _)| *priority),
         source: source.into(),
     };
-    let recipients::Recipients { table, condition, share } = recipients?;
-    let message = Message { spec: Arc::new(spec), texts: texts?, table, condition, share };
+    let recipients::Recipients { table, condition, share, change } = recipients?;
+    let texts = texts?;
+    let message = Message { spec: Arc::new(spec), texts, table, condition, share, change };
     (!layers.faulty()).then_some(message)
 }
 

@@ -17,8 +17,8 @@ use super::{
 use crate::{
     diagnostics::Diagnostic,
     model::{
-        Address, IdSource, Key, Language, MessageId, SecretFingerprint, Sender, Source, Spec,
-        VisitorId, WindowState,
+        Address, ChangeLimit, IdSource, Key, Language, MessageId, SecretFingerprint, Sender,
+        Source, Spec, VisitorId, WindowState,
     },
 };
 
@@ -115,12 +115,18 @@ pub struct Message {
     pub(crate) condition: Option<Condition>,
     /// Only this share of the rows for which the condition is true.
     pub(crate) share: Option<Share>,
+    pub(crate) change: Option<ChangeLimit>,
 }
 
 impl Message {
     /// Its visitors with their columns, before `where` is applied.
     pub fn audience(&self) -> &Table {
         &self.table
+    }
+
+    /// How far the number of its deliveries may differ from that in the state, if its audience says so.
+    pub fn expected_change(&self) -> Option<ChangeLimit> {
+        self.change
     }
 
     /// The secret that its visitors' ids are made with, if they are.

@@ -3,8 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use super::{Action, Change, ChangeLimit, Operation, Plan, Reason, ReviewStatus};
-use crate::model::{Address, Key, number};
+use super::{Action, Change, Operation, Plan, Reason, ReviewStatus};
+use crate::model::{Address, ChangeLimit, Key, number};
 
 /// Below this many deliveries the thresholds do not bind.
 const SMALL: u64 = 5;

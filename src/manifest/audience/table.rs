@@ -199,6 +199,11 @@ impl Table {
         self.rows.derived.as_ref()?.secret
     }
 
+    /// The environment variable that holds that secret.
+    pub fn secret_variable(&self) -> Option<&str> {
+        Some(&self.rows.derived.as_ref()?.variable)
+    }
+
     /// What the column that ids are read from identifies.
     fn id_kind(&self) -> IdKind {
         match self.rows.derived {
