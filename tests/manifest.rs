@@ -77,7 +77,9 @@ fn describe(project: &Project, out: &mut String) {
         let delivery = delivery.expect("checked before");
         let (address, spec) = (delivery.address.as_str(), &delivery.spec);
         let text: String = delivery.text.chars().take(80).collect();
-        let _ = writeln!(out, "{address} | {} | {} | {text:?}", spec.kind, spec.sender);
+        let language =
+            delivery.language.map_or(String::new(), |language| format!(" in {language}"));
+        let _ = writeln!(out, "{address} | {} | {} | {text:?}{language}", spec.kind, spec.sender);
     }
     for (key, presence) in project.keys_at(now) {
         if presence != WindowState::Active {

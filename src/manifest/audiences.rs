@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    audience::{CsvFormat, FileLines, MOST_BYTES, Reading, RowRules, Table, Types},
+    audience::{CsvFormat, Expectations, FileLines, MOST_BYTES, Reading, RowRules, Table, Types},
     context::Context,
     csv_format,
     declared::Declared,
@@ -22,6 +22,7 @@ use super::{
 use crate::{
     diagnostics::{Code, Diagnostic},
     files::{self, Ending},
+    model::ChangeLimit,
 };
 
 /// An audience, not yet read.
@@ -30,6 +31,7 @@ pub(crate) struct Audience {
     /// Where its rows are named.
     at: SourcePath,
     rules: RowRules,
+    expect: Expectations,
 }
 
 /// Where the rows of an audience come from.
@@ -49,17 +51,21 @@ pub(crate) struct Unused(Audience, Limits);
 impl Unused {
     /// Reads it, and returns its problems. `seen` has the audiences that were looked at, and whether they are empty.
     pub(crate) fn check<'u>(&'u self, seen: &mut Vec<(&'u Audience, bool)>) -> Vec<Diagnostic> {
+        let mut failed = Vec::new();
         let known = seen.iter().find(|(other, _)| other.same_rows(&self.0));
         let read = match known {
-            Some((_, empty)) => Ok(*empty),
-            None => self.0.read(&self.1).map(|table| table.is_empty()),
+            Some((_, empty)) if self.0.expect.is_empty() => Ok(*empty),
+            _ => self.0.read(&self.1).map(|table| {
+                failed = self.0.expect.check(&table);
+                table.is_empty()
+            }),
         };
         if known.is_none() {
             seen.push((&self.0, read.as_ref().is_ok_and(|empty| *empty)));
         }
         match read {
-            Ok(true) => vec![self.0.empty()],
-            Ok(false) => Vec::new(),
+            Ok(true) => vec![self.0.empty()].into_iter().chain(failed).collect(),
+            Ok(false) => failed,
             Err(problems) => problems,
         }
     }
@@ -76,6 +82,7 @@ impl Audience {
         let file = layers.get("file", |raw| raw.file.as_ref());
         let visitors = layers.get("visitors", |raw| raw.visitors.as_ref());
         let at = layers.source()?.clone();
+        let expect = Expectations::declared(cx, &layers);
         match (file, visitors) {
             (Some((text, at)), None) => {
                 let (visitor, format) =
@@ -90,7 +97,7 @@ impl Audience {
                 cx.sources.add(name.clone(), Arc::new(lines));
                 let rules = RowRules { visitor, types: types(&layers), missing };
                 let rows = RowSource::File { path, name, format };
-                Some(Self { rows, at, rules })
+                Some(Self { rows, at, rules, expect })
             }
             (None, Some((ids, at))) => {
                 let of_rows = |raw: &raw::Audience| {
@@ -105,7 +112,7 @@ impl Audience {
                 if with_list {
                     return None;
                 }
-                Some(Self::list(ids.clone(), at))
+                Some(Self { expect, ..Self::list(ids.clone(), at) })
             }
             (Some(_), Some((_, second))) => {
                 let message = "an audience has a file or a list of visitors, not both";
@@ -124,7 +131,8 @@ impl Audience {
 
     /// The visitors of a list.
     pub(crate) fn list(ids: Vec<String>, at: SourcePath) -> Self {
-        Self { rows: RowSource::List(ids), at, rules: RowRules::default() }
+        let (rules, expect) = Default::default();
+        Self { rows: RowSource::List(ids), at, rules, expect }
     }
 
     fn read(&self, limits: &Limits) -> Result<Table, Vec<Diagnostic>> {
@@ -231,6 +239,8 @@ impl Audiences {
         let same = |(other, _): &&(String, _)| {
             self.declared.known.get(other).is_some_and(|other| other.same_rows(audience))
         };
+        // Audiences with the same rows may expect other things of them.
+        let expect = &audience.expect;
         let table = match self.read.iter().find(same) {
             Some((_, table)) => {
                 if table.as_ref().is_some_and(|table| table.is_empty()) {
@@ -244,8 +254,14 @@ impl Audiences {
                 table
             }
         };
+        cx.problems.extend(table.iter().flat_map(|table| expect.check(table)));
         self.tables.insert(name.to_owned(), table.clone());
         table
+    }
+
+    /// How far the number of a message's deliveries may change, if its audience says so.
+    pub(crate) fn expected_change(&self, name: &str) -> Option<ChangeLimit> {
+        self.declared.known.get(name)?.expect.change()
     }
 
     /// The audiences that no message uses.

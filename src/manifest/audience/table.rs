@@ -199,6 +199,11 @@ impl Table {
         self.rows.derived.as_ref()?.secret
     }
 
+    /// The environment variable that holds that secret.
+    pub fn secret_variable(&self) -> Option<&str> {
+        Some(&self.rows.derived.as_ref()?.variable)
+    }
+
     /// What the column that ids are read from identifies.
     fn id_kind(&self) -> IdKind {
         match self.rows.derived {
@@ -268,6 +273,11 @@ impl Table {
     /// Whether the rows are those of a query, whether or not it ran.
     pub(crate) fn is_queried(&self) -> bool {
         matches!(self.origin, Origin::Query { .. } | Origin::LeftOut(_))
+    }
+
+    /// Whether it is a list of ids, without columns.
+    pub(crate) fn is_list(&self) -> bool {
+        matches!(self.origin, Origin::List(_))
     }
 
     /// Whether the rows are those of a CSV file.

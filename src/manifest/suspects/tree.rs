@@ -11,7 +11,7 @@ use crate::{
         suggest,
         yaml::tree::{NodeId, Span, Tree, What},
     },
-    model::mask::likely_ids,
+    model::{Language, mask::likely_ids},
 };
 
 /// A scalar, or the part of one, that may be a visitor's id.
@@ -164,10 +164,14 @@ impl Walk<'_> {
             Parent::Field(kept @ (Holds::Keys | Holds::Adoptions)) => match exactly(name) {
                 // The key of a file of many imports, or of a message that is removed.
                 Some(Holds::Other) if name == "key" => Parent::Field(Holds::Keys),
-                Some(Holds::Other) if name != "from" => Parent::Field(Holds::Other),
+                Some(Holds::Other | Holds::Text) if name != "from" => Parent::Field(Holds::Other),
                 Some(Holds::Ids) => Parent::Field(Holds::Ids),
                 _ => Parent::Field(kept),
             },
+            // `to: …` is a text in Tongan there.
+            Parent::Field(Holds::Text) if Language::parse(name).is_ok() => {
+                Parent::Field(Holds::Other)
+            }
             // A column, or how the id is derived.
             Parent::Audience if name == "visitor" => match self.tree.text(value) {
                 Some(column) if is_column(column) => Parent::Field(Holds::Other),
@@ -221,7 +225,7 @@ impl Walk<'_> {
                     });
                 }
             }
-            Parent::Field(Holds::Messages | Holds::Environments | Holds::Other) => {}
+            Parent::Field(Holds::Messages | Holds::Environments | Holds::Text | Holds::Other) => {}
         }
     }
 
