@@ -63,3 +63,4 @@ mod unfinished;
 mod unknown;
 mod unrecorded;
 mod variables;
+mod visitor_secrets;
