@@ -1,5 +1,7 @@
 //! The stream of deliveries.
 
+use std::collections::HashSet;
+
 use jiff::Timestamp;
 
 use super::{
@@ -8,7 +10,7 @@ use super::{
     message_rows::{MessageRows, RowOutcome},
 };
 use crate::{
-    diagnostics::Diagnostic,
+    diagnostics::{Code, Diagnostic},
     manifest::{Message, Project},
     model::{Address, Delivery, Key, VisitorId, WindowState},
 };
@@ -84,6 +86,19 @@ impl<'p> Deliveries<'p> {
         self
     }
 
+    /// Without those of audiences whose query was left out: for checks, and never for a plan.
+    #[must_use]
+    pub fn without_left_out(self) -> Self {
+        let left_out: HashSet<Key> = self
+            .queue
+            .as_slice()
+            .iter()
+            .filter(|(_, message)| message.table.is_left_out())
+            .map(|(_, message)| message.spec.key.clone())
+            .collect();
+        if left_out.is_empty() { self } else { self.only(|key| !left_out.contains(key)) }
+    }
+
     /// Only those for this visitor.
     #[must_use]
     pub fn for_visitor(mut self, visitor: &VisitorId) -> Self {
@@ -99,6 +114,17 @@ impl<'p> Deliveries<'p> {
     }
 }
 
+/// The problem of a message whose audience is not known.
+fn left_out(message: &Message) -> Diagnostic {
+    let what = format!(
+        "who gets `{}` is not known: the query of its audience was left out",
+        message.spec.key
+    );
+    Diagnostic::error(Code::QueryLeftOut, what)
+        .at(message.table.place(0))
+        .help("a plan needs the rows of all audiences: run this where the query can run")
+}
+
 impl Iterator for Deliveries<'_> {
     type Item = Result<Delivery, Diagnostic>;
 
@@ -111,6 +137,10 @@ impl Iterator for Deliveries<'_> {
                     }
                     return self.told.next().map(Err);
                 };
+                // Nobody knows who gets it: it is not that nobody does.
+                if message.table.is_left_out() {
+                    return Some(Err(left_out(message)));
+                }
                 match MessageRows::new(self.project, index, message, self.visitor.as_deref()) {
                     Ok(current) => self.current = Some(current),
                     Err(problem) => return Some(Err(*problem)),

@@ -59,7 +59,7 @@ mod zone;
 
 pub use audience::Table;
 pub use limits::Limits;
-pub use load::{Loaded, load, load_all};
+pub use load::{Loaded, LoadedAudience, load, load_all, load_audience};
 pub use options::{
     DEFAULT_ENVIRONMENT, LoadOptions, NEARLY_PROJECT_FILE, PROJECT_FILE, Queries, VisitorSecrets,
 };

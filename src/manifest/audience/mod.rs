@@ -6,6 +6,7 @@ mod header;
 pub(crate) mod ids;
 mod lines;
 mod positions;
+mod query;
 mod quotes;
 mod row_problems;
 mod rows;
@@ -20,6 +21,7 @@ mod visitor_rule;
 pub(crate) use columns::{ColumnType, Types};
 pub(crate) use csv::CsvFormat;
 pub(crate) use lines::{FileLines, MOST_BYTES};
+pub(crate) use query::{Database, QuerySource, SqlLines};
 pub(crate) use rules::RowRules;
 pub use table::Table;
 
