@@ -37,7 +37,11 @@ pub(super) fn check(sql: &str) -> Result<(), Refusal> {
         };
         let message = format!(
             "this is {} {} statement, not a SELECT",
-            if word.starts_with(['a', 'e', 'i', 'o', 'A', 'E', 'I', 'O']) { "an" } else { "a" },
+            if word.starts_with(['a', 'e', 'i', 'o', 'u', 'A', 'E', 'I', 'O', 'U']) {
+                "an"
+            } else {
+                "a"
+            },
             word.to_uppercase()
         );
         // A long word is no statement that anybody knows.
