@@ -5,7 +5,7 @@ use std::io::Write;
 use serde::{Serialize, Serializer, ser::SerializeSeq};
 
 use super::{
-    args::{AudienceArgs, DataFormat},
+    args::{AudienceCommand, DataFormat},
     context::{Context, Needs},
     failure::{Failure, status},
 };
@@ -14,8 +14,8 @@ use crate::{
     model::VisitorId,
 };
 
-pub(super) fn run(context: &Context, args: &AudienceArgs) -> Result<u8, Failure> {
-    let AudienceArgs::Show { audience, count, format } = args;
+pub(super) fn run(context: &Context, args: &AudienceCommand) -> Result<u8, Failure> {
+    let AudienceCommand::Show { audience, count, format } = args;
     let LoadedAudience { table, is_declared, names, report, .. } =
         context.load_audience(audience, Needs::Audiences);
     context.output.report(&report);

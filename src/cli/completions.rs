@@ -63,7 +63,7 @@ fn with_completer(arg: Arg) -> Arg {
         "env" => |typed| with_project(typed, |project| project.environments.clone()),
         "from" => |typed| with_project(typed, |project| project.senders.keys().cloned().collect()),
         "audience" => audiences,
-        "key" => keys,
+        "key" | "allow_change" => keys,
         "target" | "targets" => targets,
         "address" | "addresses" | "old" | "new" => addresses,
         "code" => codes,

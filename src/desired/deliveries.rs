@@ -1,7 +1,5 @@
 //! The stream of deliveries.
 
-use std::collections::HashSet;
-
 use jiff::Timestamp;
 
 use super::{
@@ -11,7 +9,7 @@ use super::{
 };
 use crate::{
     diagnostics::{Code, Diagnostic},
-    manifest::{Message, Project},
+    manifest::{Message, Project, UnknownVisitors},
     model::{Address, Delivery, Key, VisitorId, WindowState},
 };
 
@@ -34,6 +32,8 @@ pub struct Deliveries<'p> {
     /// What fails for some rows: told at the end, each once.
     failures: Failures,
     told: std::vec::IntoIter<Diagnostic>,
+    /// Whether it is good enough if visitors' ids were made without the secret, or a query was left out.
+    only_checks: bool,
 }
 
 impl<'p> Deliveries<'p> {
@@ -56,6 +56,11 @@ impl<'p> Deliveries<'p> {
         Self::of(project, |_| true)
     }
 
+    /// The same for checks: also those of audiences of which nobody knows the visitors.
+    pub(super) fn for_checks(project: &'p Project) -> Self {
+        Self { only_checks: true, ..Self::everything(project) }
+    }
+
     fn of(project: &'p Project, wanted: impl Fn(&Message) -> bool) -> Self {
         let messages = project.messages.iter().enumerate();
         let queue: Vec<_> = messages.filter(|(_, message)| wanted(message)).collect();
@@ -71,6 +76,7 @@ impl<'p> Deliveries<'p> {
             warnings: Vec::new(),
             failures: Failures::default(),
             told: Vec::new().into_iter(),
+            only_checks: false,
         }
     }
 
@@ -84,19 +90,6 @@ impl<'p> Deliveries<'p> {
         self.duplicates = Duplicates::new(&together.copied().collect::<Vec<_>>());
         self.queue = queue.into_iter();
         self
-    }
-
-    /// Without those of audiences whose query was left out: for checks, and never for a plan.
-    #[must_use]
-    pub fn without_left_out(self) -> Self {
-        let left_out: HashSet<Key> = self
-            .queue
-            .as_slice()
-            .iter()
-            .filter(|(_, message)| message.table.is_left_out())
-            .map(|(_, message)| message.spec.key.clone())
-            .collect();
-        if left_out.is_empty() { self } else { self.only(|key| !left_out.contains(key)) }
     }
 
     /// Only those for this visitor.
@@ -114,15 +107,24 @@ impl<'p> Deliveries<'p> {
     }
 }
 
-/// The problem of a message whose audience is not known.
-fn left_out(message: &Message) -> Diagnostic {
-    let what = format!(
-        "who gets `{}` is not known: the query of its audience was left out",
-        message.spec.key
-    );
-    Diagnostic::error(Code::QueryLeftOut, what)
-        .at(message.table.place(0))
-        .help("a plan needs the rows of all audiences: run this where the query can run")
+/// No delivery of a message is known: that is not the same as that it has none.
+fn not_known(message: &Message, unknown: UnknownVisitors<'_>) -> Diagnostic {
+    let key = &message.spec.key;
+    let problem = match unknown {
+        UnknownVisitors::QueryLeftOut => Diagnostic::error(
+            Code::QueryLeftOut,
+            format!("who gets `{key}` is not known: the query of its audience was left out"),
+        )
+        .help("run this where the query can run: a plan needs the rows of all audiences"),
+        UnknownVisitors::NoSecret(variable) => Diagnostic::error(
+            Code::VisitorSecret,
+            format!("who gets `{key}` is not known: the environment variable {variable} is not set"),
+        )
+        .help(format!(
+            "set {variable} where pushsync runs, to the secret that your website makes visitor ids with"
+        )),
+    };
+    problem.at(message.spec.source.place())
 }
 
 impl Iterator for Deliveries<'_> {
@@ -137,9 +139,10 @@ impl Iterator for Deliveries<'_> {
                     }
                     return self.told.next().map(Err);
                 };
-                // Nobody knows who gets it: it is not that nobody does.
-                if message.table.is_left_out() {
-                    return Some(Err(left_out(message)));
+                if !self.only_checks
+                    && let Some(unknown) = message.audience().unknown_visitors()
+                {
+                    return Some(Err(not_known(message, unknown)));
                 }
                 match MessageRows::new(self.project, index, message, self.visitor.as_deref()) {
                     Ok(current) => self.current = Some(current),

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     diagnostics::{Code, Diagnostic},
     manifest::{
-        Body, Message, Project,
+        Body, Message, Project, Undecided,
         template::{
             self,
             lints::{Finding, Levels},
@@ -20,6 +20,7 @@ use crate::{
             scope::Scope,
         },
     },
+    model::number,
 };
 
 /// Texts with more characters are worth a warning: the API documents no limit, but another
@@ -42,6 +43,12 @@ pub(super) struct MessageRows<'p> {
     pub(super) literal: OnceCell<Literal>,
     pub(super) sent: usize,
     pub(super) failed: usize,
+    /// Rows for which the condition is true, and that the share does not take.
+    pub(super) not_in_share: usize,
+    /// Rows of which nobody can say whether they belong to the share.
+    pub(super) undecided: Vec<u32>,
+    /// Room for the text that decides who belongs to the share.
+    room: String,
     /// What is looked for in the texts, and what was found.
     lints: Levels,
     lint: Vec<Finding>,
@@ -131,6 +138,9 @@ impl<'p> MessageRows<'p> {
             literal: OnceCell::new(),
             sent: 0,
             failed: 0,
+            not_in_share: 0,
+            undecided: Vec::new(),
+            room: String::new(),
             lints: message.text.lints,
             lint: Vec::new(),
             failures: OfMessage::new(),
@@ -148,6 +158,21 @@ impl<'p> MessageRows<'p> {
                 Ok(true) => {}
                 Ok(false) => return RowOutcome::Pass,
                 Err(error) => return self.failed_condition(&error, row),
+            }
+        }
+        if let Some(share) = &self.message.share {
+            let (table, key) = (&self.renderer.table, self.message.spec.key.as_str());
+            match share.takes(table, row, key, &mut self.room) {
+                Ok(true) => {}
+                Ok(false) => {
+                    self.not_in_share += 1;
+                    return RowOutcome::Pass;
+                }
+                Err(Undecided) => {
+                    self.failed += 1;
+                    self.undecided.push(row);
+                    return RowOutcome::Pass;
+                }
             }
         }
         let text = match &self.text {
@@ -197,12 +222,24 @@ impl<'p> MessageRows<'p> {
             let warning = Diagnostic::warning(Code::TextTooLong, message);
             warnings.push(warning.at(self.message.text.source.place()));
         }
-        if let Some(condition) = &self.message.condition
-            && self.whole
+        let nobody = self.whole
             && self.sent == 0
             && self.failed == 0
             && self.unknown.is_empty()
-            && !self.message.table.is_empty()
+            && !self.message.table.is_empty();
+        if let Some(share) = &self.message.share
+            && nobody
+            && self.not_in_share > 0
+            && share.percent() > 0
+        {
+            let of = number(self.not_in_share as u64);
+            let message = format!("{} percent of these {of} visitors is nobody", share.percent());
+            let warning = Diagnostic::warning(Code::EmptyAudience, message);
+            warnings.push(warning.at(share.source.place()));
+        }
+        if let Some(condition) = &self.message.condition
+            && nobody
+            && self.not_in_share == 0
         {
             let warning = Diagnostic::warning(
                 Code::EmptyAudience,

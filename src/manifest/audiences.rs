@@ -2,32 +2,27 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::Arc,
 };
 
 use super::{
-    audience::{
-        CsvFormat, Database, FileLines, MOST_BYTES, QuerySource, RowRules, SqlLines, Table, Types,
-    },
+    audience::{CsvFormat, FileLines, MOST_BYTES, QuerySource, Reading, RowRules, Table, Types},
     context::Context,
+    csv_format,
     declared::Declared,
-    duration,
-    folder::{ProjectFolder, unreadable},
+    folder::unreadable,
+    input_file::{FolderOf, InputFile},
     layers::Layers,
     limits::Limits,
-    options::Queries,
-    raw,
+    queries, raw,
     source_path::SourcePath,
-    variables::Interpolated,
+    visitor_ids,
 };
 use crate::{
     diagnostics::{Code, Diagnostic},
     files::{self, Ending},
 };
-
-/// The folder of the file that something is written in: relative paths start there.
-pub(crate) type FolderOf<'a> = dyn Fn(&SourcePath) -> PathBuf + 'a;
 
 /// An audience, not yet read.
 pub(crate) struct Audience {
@@ -101,29 +96,40 @@ impl Audience {
             cx.error(Code::BadRecipients, message, &second.key());
             return None;
         }
-        if query.is_none() && !query_alone(cx, &layers) {
-            return None;
-        }
         if let Some((text, at)) = file {
-            let (path, name) = named_file(cx, folder_of, text, &at, "a CSV file")?;
-            cx.sources.add(name.clone(), Arc::new(FileLines::new(path.clone(), true)));
-            let rules = RowRules { types: types(&layers), ..RowRules::default() };
-            let rows = RowSource::File { path, name, format: CsvFormat::default() };
+            let with_file = misplaced(cx, &layers, "a file", "`query`", queries::fields);
+            let kind = (Code::BadRecipients, "a CSV file");
+            let InputFile { path, name } = InputFile::named(cx, folder_of, text, &at, kind)?;
+            let visitor = visitor_ids::rule(cx, &layers);
+            let (format, visitor) = (csv_format::format(cx, &layers)?, visitor?);
+            let (column, kind) = (visitor.column.clone(), visitor.kind());
+            let lines = FileLines::csv(path.clone(), Reading { format, column, kind });
+            cx.sources.add(name.clone(), Arc::new(lines));
+            let rules = RowRules { visitor, types: types(&layers), missing: missing(&layers) };
+            let rows = RowSource::File { path, name, format };
+            return (!with_file).then_some(Self { rows, at, rules });
+        }
+        if let Some((text, at)) = query {
+            let with_query = misplaced(cx, &layers, "a query", "`file`", csv_format::fields);
+            let source = queries::source(cx, &layers, folder_of, text, &at);
+            let visitor = visitor_ids::rule(cx, &layers)?;
+            let rules = RowRules { visitor, types: types(&layers), missing: missing(&layers) };
+            let rows = RowSource::Query(source.filter(|_| !with_query)?);
             return Some(Self { rows, at, rules });
         }
-        if let Some((text, query_at)) = query {
-            let source = query_source(cx, &layers, folder_of, text, &query_at);
-            let rules = RowRules { types: types(&layers), ..RowRules::default() };
-            return Some(Self { rows: RowSource::Query(source?), at: query_at, rules });
-        }
         if let Some((ids, at)) = visitors {
-            if let Some((_, columns)) = layers.get("columns", |raw| raw.columns.as_ref()) {
-                let message =
-                    "a list of visitors has no columns: `columns` goes with `file` or `query`";
-                cx.error(Code::BadRecipients, message, &columns.key());
-                return None;
-            }
-            return Some(Self::list(ids.clone(), at));
+            let of_rows = |raw: &raw::Audience| {
+                [
+                    ("columns", raw.columns.is_some()),
+                    ("missing", raw.missing.is_some()),
+                    ("visitor", raw.visitor.is_some()),
+                ]
+            };
+            let (list, rows) = ("a list of visitors", "`file` or `query`");
+            let with_list = misplaced(cx, &layers, list, rows, of_rows)
+                | misplaced(cx, &layers, list, "`file`", csv_format::fields)
+                | misplaced(cx, &layers, list, "`query`", queries::fields);
+            return (!with_list).then(|| Self::list(ids.clone(), at));
         }
         if !layers.faulty() {
             let message = "an audience is { file: FILE }, { query: FILE, database: URL } or { visitors: [ID, …] }";
@@ -174,131 +180,32 @@ impl Audience {
     }
 }
 
-/// A file that an audience names: that it is there, and inside the project. `None` if it was reported.
-fn named_file(
-    cx: &mut Context<'_>,
-    folder_of: &FolderOf<'_>,
-    text: &str,
-    at: &SourcePath,
-    kind: &str,
-) -> Option<(PathBuf, Arc<str>)> {
-    let text = cx.interpolated(text, at)?;
-    if text.value().is_empty() {
-        cx.error(Code::BadRecipients, "this names no file", at);
-        return None;
-    }
-    let path = folder_of(at).join(text.value());
-    // Its name is the text as it is written, without the values of variables.
-    let name = cx.folder.name(&folder_of(at).join(text.written()));
-    if let Err(mut problem) = readable(cx.folder, &path, &name, &text, kind) {
-        problem.place = Some(at.place());
-        cx.problems.push(problem);
-        return None;
-    }
-    Some((std::fs::canonicalize(&path).unwrap_or(path), name))
-}
-
-/// That an audience without a query has none of its fields; `false` if that was reported.
-fn query_alone(cx: &mut Context<'_>, layers: &Layers<'_, raw::Audience>) -> bool {
-    let fields = [
-        ("database", layers.get("database", |raw| raw.database.as_ref())),
-        ("timeout", layers.get("timeout", |raw| raw.timeout.as_ref())),
-    ];
-    let mut alone = true;
-    for (field, found) in fields {
-        if let Some((_, at)) = found {
-            alone = false;
-            let message = format!("`{field}` goes with `query`, and this audience has none");
-            cx.error(Code::BadRecipients, message, &at.key());
-        }
-    }
-    alone
-}
-
-/// What YAML and the SQL file say of a query; `None` if it was reported.
-fn query_source(
+/// Reports fields that this kind of audience does not have: `goes_with` has them. Whether there are any.
+fn misplaced<const N: usize>(
     cx: &mut Context<'_>,
     layers: &Layers<'_, raw::Audience>,
-    folder_of: &FolderOf<'_>,
-    text: &str,
-    query_at: &SourcePath,
-) -> Option<QuerySource> {
-    let mut sound = true;
-    for (field, found) in [
-        ("delimiter", layers.get("delimiter", |raw| raw.delimiter.as_ref())),
-        ("encoding", layers.get("encoding", |raw| raw.encoding.as_ref())),
-    ] {
-        if let Some((_, at)) = found {
-            sound = false;
-            let message = format!("`{field}` goes with `file`: a query has columns and UTF-8");
-            cx.error(Code::BadRecipients, message, &at.key());
+    this: &str,
+    goes_with: &str,
+    fields: impl Fn(&raw::Audience) -> [(&'static str, bool); N],
+) -> bool {
+    let mut any = false;
+    for layer in &layers.0 {
+        for (field, _) in fields(layer.raw).into_iter().filter(|(_, there)| *there) {
+            any = true;
+            let message = match field {
+                "columns" => format!("{this} has no columns: `columns` goes with {goes_with}"),
+                _ => format!("`{field}` goes with {goes_with}, not with {this}"),
+            };
+            cx.error(Code::BadRecipients, message, &layer.at.child(field).key());
         }
     }
-    let timeout = match layers.get("timeout", |raw| raw.timeout.as_ref()) {
-        None => Some(QuerySource::TIMEOUT),
-        Some((text, at)) => match duration::parse(text) {
-            Ok(timeout) if !timeout.is_zero() => Some(timeout),
-            Ok(_) => {
-                cx.error(Code::BadValue, "a query needs some time: `timeout` is more than 0s", &at);
-                None
-            }
-            Err(error) => {
-                cx.error(Code::BadValue, error.to_string(), &at);
-                None
-            }
-        },
-    };
-    let database = database(cx, layers, query_at);
-    let file = named_file(cx, folder_of, text, query_at, "a file with SQL");
-    let read = file.and_then(|(path, file)| match QuerySource::read_sql(&path, &file) {
-        Ok(sql) => {
-            cx.sources.add(file.clone(), Arc::new(SqlLines::new(sql.clone())));
-            if let Err(problem) = QuerySource::check(&sql, &file) {
-                cx.problems.push(problem);
-                return None;
-            }
-            Some((file, sql))
-        }
-        Err(mut problem) => {
-            problem.place.get_or_insert_with(|| query_at.place());
-            cx.problems.push(problem);
-            None
-        }
-    });
-    let (file, sql) = read?;
-    let (timeout, database) = (timeout?, database?);
-    sound.then_some(QuerySource { file, sql, timeout, database })
+    any
 }
 
-/// Where a query runs, `None` inside if queries are left out; `None` if it was reported.
-fn database(
-    cx: &mut Context<'_>,
-    layers: &Layers<'_, raw::Audience>,
-    query_at: &SourcePath,
-) -> Option<Option<Database>> {
-    let Some((text, at)) = layers.get("database", |raw| raw.database.as_ref()) else {
-        if !layers.faulty() {
-            let help =
-                "add `database: \"${PUSHSYNC_VAR_DATABASE}\"`, and put the URL into that variable";
-            let message = "this query has no `database`";
-            cx.error_with(Code::MissingField, message, &query_at.key(), Some(help.to_owned()));
-        }
-        return None;
-    };
-    let left_out = cx.options.queries == Queries::LeaveOut;
-    // Where no query runs, its variable need not be set. Its name is checked all the same.
-    let standing_in = |_: &str| Some("postgres://localhost/".to_owned());
-    let read = match left_out {
-        true => cx.interpolated_with(text, &at, &standing_in)?,
-        false => cx.interpolated(text, &at)?,
-    };
-    match Database::new(&read, at.clone()) {
-        Ok(database) => Some((!left_out).then_some(database)),
-        Err((message, help)) => {
-            cx.error_with(Code::BadDatabase, message, &at, help);
-            None
-        }
-    }
+/// The cells that count as empty.
+fn missing(layers: &Layers<'_, raw::Audience>) -> Arc<[Box<str>]> {
+    let cells = layers.get("missing", |raw| raw.missing.as_ref());
+    cells.iter().flat_map(|(cells, _)| cells.iter().map(|cell| cell.as_str().into())).collect()
 }
 
 /// The types of columns: those of an environment are laid over the rest.
@@ -310,41 +217,6 @@ fn types(layers: &Layers<'_, raw::Audience>) -> Types {
         }
     }
     types.into_iter().map(|(name, (kind, at))| (name, kind, at)).collect()
-}
-
-/// That the file is there and inside the project.
-fn readable(
-    folder: &ProjectFolder,
-    path: &Path,
-    name: &str,
-    text: &Interpolated,
-    kind: &str,
-) -> Result<(), Diagnostic> {
-    folder.check_named(path, name).map_err(|mut problem| {
-        // Files near a path tell of the path.
-        if problem.code == Code::Unreadable
-            && !text.has_variables()
-            && text.written().contains('\\')
-        {
-            let slashes = text.written().replace('\\', "/");
-            problem.help = Some(format!("write `/` between folders: `{slashes}`"));
-        } else if problem.code == Code::Unreadable
-            && !text.has_variables()
-            && let Some(near) = folder.near(path)
-        {
-            problem.help = Some(format!("did you mean `{near}`?"));
-        }
-        problem
-    })?;
-    if std::fs::metadata(path).is_ok_and(|file| !file.is_dir() && !file.is_file()) {
-        let message = format!("`{}` is a device or a pipe, not {kind}", folder.name(path));
-        return Err(Diagnostic::error(Code::Unreadable, message));
-    }
-    if path.is_dir() {
-        let message = format!("`{name}` is a folder, not {kind}");
-        return Err(Diagnostic::error(Code::Unreadable, message));
-    }
-    Ok(())
 }
 
 /// The audiences, each read when the first message asks for it.

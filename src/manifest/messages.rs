@@ -49,7 +49,7 @@ pub(crate) fn message(
     let sender = from(cx, world, layers, kind.as_ref().map(|(kind, at)| (**kind, at)));
     let recipients = recipients::to(cx, world, audiences, layers);
     // Of a query that was left out, nobody knows the columns.
-    let table = recipients.as_ref().map(|(table, _)| table.as_ref());
+    let table = recipients.as_ref().map(|recipients| &*recipients.table);
     let table = table.filter(|table| !table.is_left_out());
     let text = text(cx, world, layers, table);
     let window = window(cx, layers);
@@ -77,8 +77,8 @@ pub(crate) fn message(
             .map_or(0, |(priority, _)| *priority),
         source: source.into(),
     };
-    let (table, condition) = recipients?;
-    let message = Message { spec: Arc::new(spec), text: text?, table, condition };
+    let recipients::Recipients { table, condition, share } = recipients?;
+    let message = Message { spec: Arc::new(spec), text: text?, table, condition, share };
     (!layers.faulty()).then_some(message)
 }
 

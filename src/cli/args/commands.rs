@@ -42,7 +42,7 @@ pub(crate) enum Command {
     Show(ShowArgs),
     /// Show who is in an audience now
     #[command(subcommand)]
-    Audience(AudienceArgs),
+    Audience(AudienceCommand),
     /// Show what apply would do
     ///
     /// Without --refresh, it makes no request and needs no key.
@@ -123,7 +123,7 @@ pub(crate) struct ShowArgs {
 }
 
 #[derive(Debug, Subcommand)]
-pub(crate) enum AudienceArgs {
+pub(crate) enum AudienceCommand {
     /// Print the rows of an audience: those of its file, its list, or its query
     ///
     /// As CSV, the visitors' ids first and in their order. Where visitors are masked, their ids are; JSON is complete.

@@ -11,13 +11,13 @@ mod values;
 
 pub(crate) use ci::CiArgs;
 pub(crate) use commands::{
-    AudienceArgs, Cli, Command, CompletionsArgs, ExplainArgs, InitArgs, ManArgs, PresenceArgs,
+    AudienceCommand, Cli, Command, CompletionsArgs, ExplainArgs, InitArgs, ManArgs, PresenceArgs,
     PreviewArgs, ReportFormat, SandboxArgs, SchemaArgs, SchemaDocument, ShowArgs, ValidateArgs,
 };
 pub(crate) use global::{Color, DataFormat, GlobalOptions, LogFormat, Mask};
 pub(crate) use help::{command, examples, parse};
 pub(crate) use planning::{
-    ApplyArgs, Bounds, ImportArgs, PlanArgs, PlanFormat, RefreshArgs, SelectionArgs,
+    ApplyArgs, AudienceArgs, Bounds, ImportArgs, PlanArgs, PlanFormat, RefreshArgs, SelectionArgs,
 };
 pub(crate) use reference::{EXIT_STATUSES, FILES, VARIABLES};
 pub(crate) use state::{ResolveArgs, StateArgs};

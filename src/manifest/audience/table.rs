@@ -7,12 +7,13 @@ use super::{
     VISITOR_COLUMN,
     columns::{ColumnType, Types},
     ids,
-    rows::Rows,
+    ids::IdKind,
+    rows::{DerivedFrom, Rows},
 };
 use crate::{
     diagnostics::{Code, Diagnostic},
     manifest::{source_path::SourcePath, suggest},
-    model::{self, IdSource, Place, VisitorId, number as digits},
+    model::{self, IdSource, Place, SecretFingerprint, mask::masked, number as digits},
 };
 
 /// Up to this number, names are found sooner without an index.
@@ -34,6 +35,15 @@ pub struct Table {
     /// The rows in the order of visitors' ids.
     order: Vec<u32>,
     origin: Origin,
+}
+
+/// Why it is not known who belongs to an audience.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UnknownVisitors<'t> {
+    /// A query says it, and was left out.
+    QueryLeftOut,
+    /// Their ids are made with the secret in this environment variable, which is not set.
+    NoSecret(&'t str),
 }
 
 pub(super) enum Origin {
@@ -75,6 +85,11 @@ impl Table {
         (at != self.visitor).then_some(at)
     }
 
+    /// Whether this is the column with the visitors' ids.
+    pub(crate) fn is_visitor_column(&self, name: &str) -> bool {
+        self.columns.get(self.visitor).is_some_and(|column| **column == *composed(name))
+    }
+
     /// The type that is declared for a column.
     pub(crate) fn column_type(&self, column: usize) -> Option<ColumnType> {
         self.types.get(column).copied().flatten()
@@ -113,8 +128,8 @@ impl Table {
         self.types.resize(self.columns.len(), None);
         for (name, declared, source) in types {
             let Some(column) = self.column(name) else {
-                let message = match &**name {
-                    VISITOR_COLUMN => "the visitor's id has no type".to_owned(),
+                let message = match self.visitor_column() {
+                    Some(column) if column == name => "the visitor's id has no type".to_owned(),
                     _ => format!("the audience has no column `{name}`"),
                 };
                 let mut problem =
@@ -187,17 +202,55 @@ impl Table {
         self.cell(row, self.visitor)
     }
 
+    /// Why nobody knows who belongs to it; `None` if it is known.
+    pub fn unknown_visitors(&self) -> Option<UnknownVisitors<'_>> {
+        match &self.rows.derived {
+            _ if self.is_left_out() => Some(UnknownVisitors::QueryLeftOut),
+            Some(DerivedFrom { variable, secret: None, .. }) => {
+                Some(UnknownVisitors::NoSecret(variable))
+            }
+            _ => None,
+        }
+    }
+
+    /// The secret that the visitors' ids were made with, if they were.
+    pub fn secret(&self) -> Option<SecretFingerprint> {
+        self.rows.derived.as_ref()?.secret
+    }
+
+    /// What the column that ids are read from identifies.
+    fn id_kind(&self) -> IdKind {
+        match self.rows.derived {
+            None => IdKind::Visitor,
+            Some(_) => IdKind::User,
+        }
+    }
+
+    /// The id as it is written in a row: the visitor's, or what it was made from.
+    fn written_id(&self, row: u32) -> &str {
+        let column = self.rows.derived.as_ref().map_or(self.visitor, |derived| derived.column);
+        self.cell(row, column)
+    }
+
+    /// The name of the column with the visitors' ids, if they are written there.
+    pub(crate) fn visitor_column(&self) -> Option<&str> {
+        match self.rows.derived {
+            None => self.columns.get(self.visitor).map(|name| &**name),
+            Some(_) => None,
+        }
+    }
+
     /// The visitors in the order of their ids.
     pub fn visitors(&self) -> impl Iterator<Item = &str> {
         self.order.iter().map(|row| self.visitor(*row))
     }
 
-    /// The position of `visitor` in the order of ids.
     /// Its visitors in the order in which they are written.
     pub fn visitors_as_written(&self) -> impl Iterator<Item = &str> {
         (0..self.len() as u32).map(|row| self.visitor(row))
     }
 
+    /// The position of `visitor` in the order of ids.
     pub(crate) fn find(&self, visitor: &str) -> Option<usize> {
         self.order.binary_search_by(|row| self.visitor(*row).cmp(visitor)).ok()
     }
@@ -312,21 +365,39 @@ impl Table {
         let same = |a: &u32, b: &u32| table.visitor(*a) == table.visitor(*b);
         let again = order
             .chunk_by(same)
-            .filter(|rows| rows.len() > 1 && ids::is_id(table.visitor(rows[0])));
+            .filter(|rows| rows.len() > 1 && table.id_kind().is_id(table.written_id(rows[0])));
         let mut again = again.flat_map(|rows| rows[1..].iter().map(|row| (rows[0], *row)));
         for (first, row) in again.by_ref().take(ENOUGH_TWICE) {
-            let id = VisitorId::parse(table.visitor(row)).map(|id| id.masked()).unwrap_or_default();
-            let (place, message) =
-                (table.place(row), format!("the visitor {id} is here a second time"));
-            let problem = Diagnostic::error(Code::DuplicateVisitor, message).at(place);
-            problems.push(match &table.origin {
-                Origin::Query { .. } => table.twice_in_answer(problem, first, row),
-                _ => problem.related(table.place(first), "the first time is here"),
+            let id = masked(table.written_id(row));
+            let place = table.place(row);
+            let first_place = table.place(first);
+            problems.push(if table.written_id(row) == table.written_id(first) {
+                let who = match table.id_kind() {
+                    IdKind::Visitor => "visitor",
+                    IdKind::User => "user",
+                };
+                let message = format!("the {who} {id} is here a second time");
+                let problem = Diagnostic::error(Code::DuplicateVisitor, message).at(place);
+                match &table.origin {
+                    Origin::Query { .. } => table.twice_in_answer(problem, first, row),
+                    _ => problem.related(first_place, "the first time is here"),
+                }
+            } else {
+                let message = format!("the user {id} has the same visitor id as another one");
+                let problem = Diagnostic::error(Code::DuplicateVisitor, message).at(place);
+                problem
+                    .related(first_place, "the other user is here")
+                    .help("choose a larger `length` for the ids")
             });
         }
         if let Some((_, row)) = again.next() {
             let more = 1 + again.count() as u64;
-            let rows = if more == 1 { "visitor is" } else { "visitors are" };
+            let rows = match (table.id_kind(), more) {
+                (IdKind::Visitor, 1) => "visitor is",
+                (IdKind::Visitor, _) => "visitors are",
+                (IdKind::User, 1) => "user is",
+                (IdKind::User, _) => "users are",
+            };
             let message = format!("{} more {rows} here a second time", digits(more));
             problems.push(Diagnostic::error(Code::DuplicateVisitor, message).at(table.place(row)));
         }
@@ -339,7 +410,7 @@ impl Table {
 }
 
 /// A name with its letters composed (NFC): `é` as one character, however it is written.
-fn composed(name: &str) -> Cow<'_, str> {
+pub(super) fn composed(name: &str) -> Cow<'_, str> {
     if name.is_ascii() || is_nfc(name) { name.into() } else { name.nfc().collect() }
 }
 

@@ -8,7 +8,7 @@ use super::columns::Column;
 use crate::{
     diagnostics::{Code, Diagnostic},
     manifest::audience::{
-        RowRules, ids,
+        RowRules,
         rows::{RowsBuilder, TooLarge},
         signs,
     },
@@ -102,19 +102,10 @@ impl<'r> Rows<'r> {
             Some(Diagnostic::error(Code::BadVisitor, what).help(help))
         };
         match text {
-            None => return none(format!("`{name}` is NULL")),
-            Some(text) if text.trim().is_empty() || self.rules.meant(cell).is_empty() => {
-                return none(format!("`{name}` is empty"));
-            }
-            Some(_) => {}
+            None => none(format!("`{name}` is NULL")),
+            Some(text) if text.trim().is_empty() => none(format!("`{name}` is empty")),
+            Some(_) => self.rules.id_problem(cell),
         }
-        if self.rules.visitor.derivation.is_some() {
-            return has_forbidden(cell).then(|| {
-                let message = format!("`{name}` has a character that no text has");
-                Diagnostic::error(Code::BadVisitor, message)
-            });
-        }
-        ids::problem(cell)
     }
 
     /// The rows, for a table; and what is wrong with them.

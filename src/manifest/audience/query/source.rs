@@ -100,7 +100,7 @@ impl QuerySource {
     pub(crate) fn read_sql(path: &Path, file: &Arc<str>) -> Result<Arc<str>, Diagnostic> {
         let bytes = files::read_unchanged(path, MOST_BYTES, Ending::Any)
             .map_err(|error| unreadable(file, &error))?;
-        if let Some(problem) = foreign::not_text(file, &bytes) {
+        if let Some(problem) = foreign::not_text(file, &bytes, false) {
             return Err(problem);
         }
         let bytes = match bytes.strip_prefix(b"\xef\xbb\xbf") {
