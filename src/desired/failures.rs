@@ -89,10 +89,10 @@ impl Gathered {
         let count = rows.len() as u64;
         let first = rows.first().copied().unwrap_or_default();
         let place = table.place(first);
-        let whom = match (table.is_csv(), count) {
-            (true, 1) => format!("in row {}", place.line),
-            (true, _) => format!("in {} rows, first in row {}", number(count), place.line),
-            (false, _) => {
+        let whom = match (table.in_row(first), count) {
+            (Some(row), 1) => row,
+            (Some(row), _) => format!("in {} rows, first {row}", number(count)),
+            (None, _) => {
                 let id = VisitorId::parse(table.visitor(first)).map(|id| id.masked());
                 let id = id.unwrap_or_default();
                 match count {

@@ -187,7 +187,8 @@ fn table(
     at: &SourcePath,
     folder_of: &FolderOf<'_>,
 ) -> Option<MessageTable> {
-    let InputFile { path, name } = InputFile::named(cx, folder_of, file, at, Code::BadImport)?;
+    let InputFile { path, name } =
+        InputFile::named(cx, folder_of, file, at, (Code::BadImport, "a CSV file"))?;
     cx.sources.add(name.clone(), Arc::new(FileLines::csv(path.clone(), Reading::default())));
     let read = files::read_unchanged(&path, MOST_BYTES, Ending::LineBreak)
         .map_err(|error| vec![unreadable(&name, &error).at(at.place())])

@@ -47,6 +47,8 @@ pub struct Project {
     pub(crate) vars: Arc<Vars>,
     pub(crate) engine: Environment<'static>,
     pub(crate) unused: Vec<Unused>,
+    /// The audiences whose query a message needs, and that was left out.
+    pub(crate) left_out: Vec<String>,
     pub(crate) limits: Limits,
 }
 
@@ -67,6 +69,11 @@ impl Project {
         }
         let adopted = self.imports.iter().map(|import| import.to.visitor()).collect();
         Arc::new(Visitors { tables, adopted })
+    }
+
+    /// The names of the audiences whose query a message needs, and that was left out.
+    pub fn left_out(&self) -> impl Iterator<Item = &str> {
+        self.left_out.iter().map(String::as_str)
     }
 
     /// A message by its key.

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     diagnostics::{Code, Diagnostic},
     manifest::{source_path::SourcePath, suggest},
-    model::{self, Place, SecretFingerprint, mask::masked, number as digits},
+    model::{self, IdSource, Place, SecretFingerprint, mask::masked, number as digits},
 };
 
 /// Up to this number, names are found sooner without an index.
@@ -51,8 +51,8 @@ pub(super) enum Origin {
     Csv { file: Arc<str>, lines: Vec<u32> },
     /// The list of ids.
     List(SourcePath),
-    /// A query: the file with the SQL.
-    Query { file: Arc<str> },
+    /// A query: the place of its SELECT.
+    Query { at: Place },
     /// A query that was left out: who belongs to the audience is not known, nor which columns it has.
     LeftOut(SourcePath),
 }
@@ -112,10 +112,15 @@ impl Table {
         })
     }
 
-    /// Gives types to columns. A cell that does not fit is a problem.
+    /// Gives types to columns whose cells were checked.
+    pub(super) fn with_inferred(self, types: Vec<Option<ColumnType>>) -> Self {
+        Self { types, ..self }
+    }
+
+    /// Gives types to columns, in place of those that they have. A cell that does not fit is a problem.
     pub(crate) fn with_types(mut self, types: &Types) -> Result<Self, Vec<Diagnostic>> {
         let mut problems = Vec::new();
-        self.types = vec![None; self.columns.len()];
+        self.types.resize(self.columns.len(), None);
         for (name, declared, source) in types {
             let Some(column) = self.column(name) else {
                 let message = match self.is_visitor_column(name) {
@@ -151,14 +156,19 @@ impl Table {
         let count = 1 + unfit.count();
         let name = &self.columns[column];
         let place = self.place(first);
+        // What a file of the project has may be shown; what a database has may not.
         let shown: String = self.cell(first, column).chars().take(30).collect();
+        let is = match self.is_queried() {
+            true => format!("a cell of `{name}`"),
+            false => format!("`{name}` is `{shown}`"),
+        };
         let more = match count {
             1 => String::new(),
             _ => format!(", and {} more cells are not", model::number(count as u64 - 1)),
         };
         let whole = format!(
-            "`{name}` is `{shown}` in row {}, which is not {}{more}",
-            place.line,
+            "{is} {}, which is not {}{more}",
+            self.in_row(first).unwrap_or_default(),
             declared.expected()
         );
         let problem = Diagnostic::error(Code::BadCell, whole).at(place);
@@ -247,8 +257,20 @@ impl Table {
                 Place { file: file.clone(), line, column: 1, length: 1 }
             }
             Origin::List(source) => source.child(row as usize).place(),
-            Origin::Query { file } => Place { file: file.clone(), line: 1, column: 1, length: 1 },
+            Origin::Query { at } => at.clone(),
             Origin::LeftOut(source) => source.place(),
+        }
+    }
+
+    /// In which row something is, in words; `None` where rows have no numbers.
+    pub(crate) fn in_row(&self, row: u32) -> Option<String> {
+        match &self.origin {
+            Origin::Csv { .. } => Some(format!("in row {}", self.place(row).line)),
+            Origin::Query { .. } => {
+                let number = model::number(u64::from(row) + 1);
+                Some(format!("in row {number} of the query's answer"))
+            }
+            Origin::List(_) | Origin::LeftOut(_) => None,
         }
     }
 
@@ -299,6 +321,18 @@ impl Table {
         Self::sorted(vec![VISITOR_COLUMN.into()], 0, rows, Origin::List(source), problems)
     }
 
+    /// The problem of a visitor in two rows of a query's answer.
+    fn twice_in_answer(&self, mut problem: Diagnostic, first: u32, row: u32) -> Diagnostic {
+        let first = digits(u64::from(first) + 1);
+        let words = self.in_row(row).unwrap_or_default();
+        problem.message =
+            format!("{}, {words}; the first time was in row {first}", problem.message);
+        let name = &self.columns[self.visitor];
+        problem.help(format!(
+            "a visitor has one row: SELECT DISTINCT ON ({name}) … ORDER BY {name}, …"
+        ))
+    }
+
     /// Brings the rows in the order of their ids, and finds ids that come twice.
     pub(super) fn sorted(
         columns: Vec<Arc<str>>,
@@ -343,7 +377,10 @@ impl Table {
                 };
                 let message = format!("the {who} {id} is here a second time");
                 let problem = Diagnostic::error(Code::DuplicateVisitor, message).at(place);
-                problem.related(first_place, "the first time is here")
+                match &table.origin {
+                    Origin::Query { .. } => table.twice_in_answer(problem, first, row),
+                    _ => problem.related(first_place, "the first time is here"),
+                }
             } else {
                 let message = format!("the user {id} has the same visitor id as another one");
                 let problem = Diagnostic::error(Code::DuplicateVisitor, message).at(place);
@@ -386,6 +423,12 @@ fn number(bytes: &[u8]) -> u64 {
     let some = bytes.len().min(first.len());
     first[..some].copy_from_slice(&bytes[..some]);
     u64::from_be_bytes(first)
+}
+
+impl IdSource for Table {
+    fn ids(&self, found: &mut dyn FnMut(&str)) {
+        self.visitors().for_each(found);
+    }
 }
 
 impl fmt::Debug for Table {
