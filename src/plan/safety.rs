@@ -176,6 +176,19 @@ impl Refusal {
         }
     }
 
+    /// Whether it speaks against who gets messages: a review does not lift it.
+    pub fn is_of_audiences(&self) -> bool {
+        self.diagnostic().is_some()
+    }
+
+    /// The message that `--allow-change` takes, if that lifts it.
+    pub fn allowed_by_key(&self) -> Option<&Key> {
+        match self {
+            Self::EmptyQuery { key, .. } | Self::UnexpectedChange { key, .. } => Some(key),
+            _ => None,
+        }
+    }
+
     /// The same as a problem, if it is one of those that are explained.
     pub fn diagnostic(&self) -> Option<Diagnostic> {
         let code = match self {
