@@ -7,6 +7,7 @@
 #![cfg(target_os = "linux")]
 
 mod postgres {
+    mod audiences;
     #[path = "../cli/support/mod.rs"]
     #[expect(dead_code, unused_imports, reason = "the tests of the command line use more of it")]
     mod cli;

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::{
     args::PreviewArgs,
-    context::Context,
+    context::{Context, Needs},
     environment,
     failure::{Failure, status},
     serving,
@@ -16,7 +16,7 @@ use crate::{
 
 pub(super) fn run(context: &Context, args: &PreviewArgs) -> Result<u8, Failure> {
     let runtime = context.server_runtime()?;
-    let (loader, at) = (context.loader(), args.at);
+    let (loader, at) = (context.loader(Needs::Audiences), args.at);
     runtime.block_on(async {
         let running = preview::start(Options {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, args.port)),

@@ -132,9 +132,17 @@ codes! {
     CsvQuote = "csv-quote",
     /// A character in a CSV file that no text has: a control character, or the sign for a letter that was lost.
     CsvCharacter = "csv-character",
-    /// A column that is named under `columns:` or in `row["…"]`, and that the audience does not have.
+    /// A `query` that is not one SELECT, or whose columns cannot be those of an audience.
+    BadQuery = "bad-query",
+    /// A `database` that is not the URL of a PostgreSQL database, has a password in it, or has a variable that is only a part of it.
+    BadDatabase = "bad-database",
+    /// A query that the database refuses or does not end in time, or a database that cannot be reached: never an empty audience.
+    QueryFailed = "query-failed",
+    /// A query that was left out, where its rows are needed.
+    QueryLeftOut = "query-left-out",
+    /// A column that is named under `columns:`, under `locale:` or in `row["…"]`, and that the audience does not have.
     UnknownColumn = "unknown-column",
-    /// Cells that do not fit the type that `columns:` gives to their column.
+    /// Cells that do not fit the type of their column, or have a character that no text has.
     BadCell = "bad-cell",
     /// An audience that is not as `expect:` says.
     ExpectationFailed = "expectation-failed",
@@ -162,6 +170,10 @@ codes! {
     SaltOfMove = "salt-of-move",
     /// A `removed` whose key is still there, or named twice.
     BadRemoved = "bad-removed",
+    /// A word where a language such as `en` or `pt-BR` belongs.
+    BadLanguage = "bad-language",
+    /// Visitors who get a message in the fallback language, because there is no text in theirs.
+    MissingTranslation = "missing-translation",
     /// A text of more than 5,000 characters.
     TextTooLong = "text-too-long",
     /// Two messages with the same text for the same visitor.

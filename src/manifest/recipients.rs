@@ -116,8 +116,7 @@ pub(crate) fn to(
     let condition = match condition {
         None => None,
         Some((text, condition_at)) => {
-            let columns = table.as_deref();
-            Some(check_condition(cx, world, columns, text, condition_at)?)
+            Some(check_condition(cx, world, table.as_deref(), text, condition_at)?)
         }
     };
     let table = table?;
@@ -137,7 +136,8 @@ fn check_condition(
         cx.refuse(Code::BadWhere, refusal, &source, text);
         return None;
     }
-    let scope = table.map(|table| Scope { table, vars: world.vars });
+    let left_out = table.is_some_and(Table::is_left_out);
+    let scope = table.filter(|_| !left_out).map(|table| Scope { table, vars: world.vars });
     let compiled = match checks::unreadable(text) {
         Some(error) => Err(error),
         None => world.engine.compile_expression_owned(text.to_owned()),
@@ -155,6 +155,15 @@ fn check_condition(
         return None;
     }
     let table = table?;
+    if left_out {
+        // Nobody knows which columns there are.
+        let found = meaning::problems(text, Form::Expression, None);
+        let sound = found.is_empty();
+        for refusal in found {
+            cx.refuse(Code::BadWhere, refusal, &source, text);
+        }
+        return sound.then(|| Condition { text: text.into(), source });
+    }
     let found = meaning::problems(text, Form::Expression, scope);
     let refused = !found.is_empty();
     let said: Vec<String> = found.iter().map(|refusal| refusal.message.clone()).collect();

@@ -44,7 +44,7 @@ pub use instant::{WrittenTime, WrittenTimeError, local_time};
 pub use intent::{ChangeIntent, Intent};
 pub use json::{harmless_json, json_line, write_json};
 pub use key::{Key, ParseKeyError};
-pub use language::Language;
+pub use language::{Language, ParseLanguageError};
 pub use lazy_record::{LazyRecord, Located, PackedRecords, UnreadableRecord, masked_name};
 pub use message_id::{MessageId, ParseMessageIdError};
 pub use place::{FindPlace, Place, Source};

@@ -304,11 +304,12 @@ pub fn check(plan: &Plan, limits: &Limits, agreed: Agreed) -> Vec<Refusal> {
     let on_purpose =
         |change: &&Change| matches!(change.reason, Reason::WindowOver | Reason::Removed);
     // A visitor whose message is only let go of would get it again on coming back.
-    let left = |change: &&Change| change.reason == Reason::NotInAudience;
+    let left = |change: &&Change| change.reason == Reason::Kept;
     let goes = || bound(Action::Delete).chain(bound(Action::Forget).filter(left));
     let deletes = goes().filter(|change| !on_purpose(change)).count() as u64;
-    let vanished =
-        goes().all(|change| matches!(change.reason, Reason::NotInManifest | Reason::NotInAudience));
+    let vanished = goes().all(|change| {
+        matches!(change.reason, Reason::NotInManifest | Reason::NotInAudience | Reason::Kept)
+    });
     let empty =
         plan.desired == 0 && deletes > 0 && vanished && plan.selection.is_all() && !plan.destroy;
     if empty && limits.deletes != Limit::All {

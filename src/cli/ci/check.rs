@@ -4,6 +4,7 @@ use super::session::Session;
 use crate::{
     ci::{Kind, Only},
     cli::{
+        context::Needs,
         failure::{Failure, status},
         masking::Readers,
     },
@@ -14,7 +15,7 @@ use crate::{
 pub(super) fn run(session: &Session<'_>) -> Result<u8, Failure> {
     let (kit, context) = (session.kit, session.context);
     let mut reports = Vec::new();
-    context.load_environments(&mut |environment, mut loaded| {
+    context.load_environments(Needs::Files, &mut |environment, mut loaded| {
         crate::desired::check(&mut loaded);
         reports.push((environment, loaded.report));
     });
