@@ -4,7 +4,10 @@
 use std::collections::BTreeSet;
 
 use super::{Action, Change, Operation, Plan, Reason, ReviewStatus};
-use crate::model::{Address, ChangeLimit, Key, number};
+use crate::{
+    diagnostics::{Code, Diagnostic},
+    model::{Address, ChangeLimit, Key, number},
+};
 
 /// Below this many deliveries the thresholds do not bind.
 const SMALL: u64 = 5;
@@ -173,6 +176,34 @@ impl Refusal {
         }
     }
 
+    /// Whether it speaks against who gets messages: a review does not lift it.
+    pub fn is_of_audiences(&self) -> bool {
+        self.diagnostic().is_some()
+    }
+
+    /// The message that `--allow-change` takes, if that lifts it.
+    pub fn allowed_by_key(&self) -> Option<&Key> {
+        match self {
+            Self::EmptyQuery { key, .. } | Self::UnexpectedChange { key, .. } => Some(key),
+            _ => None,
+        }
+    }
+
+    /// The same as a problem, if it is one of those that are explained.
+    pub fn diagnostic(&self) -> Option<Diagnostic> {
+        let code = match self {
+            Self::OtherSecret { .. } => Code::OtherVisitorSecret,
+            Self::EmptyQuery { .. } => Code::EmptyQuery,
+            Self::UnexpectedChange { .. } => Code::UnexpectedChange,
+            Self::Protected { .. }
+            | Self::EmptyManifest { .. }
+            | Self::TooManyDeletes { .. }
+            | Self::TooManyCreates { .. }
+            | Self::TooManyResends { .. } => return None,
+        };
+        Some(Diagnostic::error(code, self.to_string()).help(self.help()))
+    }
+
     /// What to do now.
     pub fn help(&self) -> String {
         match self {
@@ -234,9 +265,7 @@ fn check_audiences(plan: &Plan, limits: &Limits) -> Vec<Refusal> {
     }
     let concerned = plan.changes_numbers_of();
     let guarded = plan.guarded.iter().filter(|guarded| {
-        guarded.before > 0
-            && !limits.changes.contains(&guarded.key)
-            && concerned.contains(guarded.key.as_str())
+        guarded.before > 0 && !limits.changes.contains(&guarded.key) && guarded.is_among(&concerned)
     });
     for guarded in guarded {
         let (key, before) = (guarded.key.clone(), guarded.before);
