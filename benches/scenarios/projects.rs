@@ -119,6 +119,8 @@ pub(crate) fn visitor(n: usize) -> String {
 fn project(folder: &Path) -> Project {
     let now = Timestamp::now();
     let options = LoadOptions {
+        queries: pushsync::manifest::Queries::LeaveOut,
+        secrets: pushsync::manifest::VisitorSecrets::Optional,
         environment: None,
         allow_outside: false,
         env: &|_| None,

@@ -38,6 +38,8 @@ pub(crate) fn audience(rows: usize) -> TempDir {
 
 pub(crate) fn project(folder: &Path) -> Project {
     let options = LoadOptions {
+        queries: pushsync::manifest::Queries::LeaveOut,
+        secrets: pushsync::manifest::VisitorSecrets::Optional,
         environment: None,
         allow_outside: false,
         env: &|_| None,
@@ -71,6 +73,7 @@ pub(crate) fn inputs(project: &Project) -> Inputs {
         api: Endpoint::At(BaseUrl::brevo()),
         as_of: NOW,
         state: StateRef { lineage: None, serial: 0 },
+        secrets: Default::default(),
         declared: project
             .keys_at(NOW)
             .into_iter()

@@ -60,7 +60,9 @@ impl RunHistory {
         let ended = plan.ended_approvals().cloned().map(Write::Withdraw);
         let approvals = plan.approvals(self.number);
         self.approved.store(approvals.len() as u64, Ordering::Relaxed);
-        ended.chain(approvals.into_iter().map(|one| Write::Approve(Box::new(one)))).collect()
+        let secrets = plan.remember.clone().map(Write::Secrets);
+        let approvals = approvals.into_iter().map(|one| Write::Approve(Box::new(one)));
+        secrets.into_iter().chain(ended).chain(approvals).collect()
     }
 
     /// The next commit takes this along.

@@ -66,6 +66,7 @@ pub(super) fn carry_out(context: &Context, args: &ApplyArgs) -> Result<Applied, 
         creates: args.allow_creates,
         deletes: args.allow_deletes,
         resends: args.allow_resends,
+        audiences: &args.audiences,
     };
     let limits = planning::limits(&project, allowed);
     let ended = |outcome: Outcome, nothing| {
@@ -105,6 +106,11 @@ pub(super) fn carry_out(context: &Context, args: &ApplyArgs) -> Result<Applied, 
             context.output.report(&report);
             plan
         }
+    };
+    planning::check_allowed(&project, &plan, &args.audiences)?;
+    let plan = match args.audiences.new_visitor_secret {
+        true => Plan { remember: plan.secrets_to_remember(true), ..plan },
+        false => plan,
     };
     let (plan, unapproved) = match args.resume {
         true => approval::resumed(context, plan),
@@ -148,7 +154,7 @@ pub(super) fn carry_out(context: &Context, args: &ApplyArgs) -> Result<Applied, 
         }
         None => safety::Agreed::Unreviewed,
     };
-    let refusals = safety::check(&plan, limits, agreed);
+    let refusals = safety::check(&plan, &limits, agreed);
     if !refusals.is_empty() {
         return Err(refusals.into());
     }
@@ -159,6 +165,11 @@ pub(super) fn carry_out(context: &Context, args: &ApplyArgs) -> Result<Applied, 
     // What ends takes nobody's agreement, and no run of its own.
     if let Some(store) = store.as_ref().filter(|_| args.resume || plan.is_empty()) {
         end_approvals(&runtime, &**store, &mut plan)?;
+        // What is there already was sent with the present secret: another one is noticed from now on.
+        let secrets = plan.remember.take().filter(|_| plan.is_empty()).map(Write::Secrets);
+        if let Some(secrets) = secrets {
+            runtime.block_on(store.commit(vec![secrets]))?;
+        }
     }
     if plan.is_empty() {
         let so_far = refreshed.map_or_else(Outcome::default, Outcome::from);

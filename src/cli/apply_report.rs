@@ -186,11 +186,12 @@ fn allowing(apply: ShellCommand, args: &ApplyArgs) -> ShellCommand {
         ("--allow-deletes", args.allow_deletes),
         ("--allow-resends", args.allow_resends),
     ];
-    allowed.into_iter().fold(apply, |apply, (name, amount)| match amount {
+    let apply = allowed.into_iter().fold(apply, |apply, (name, amount)| match amount {
         Some(Amount::Count(most)) => apply.option(name, most.to_string()),
         Some(Amount::All) => apply.option(name, "all"),
         None => apply,
-    })
+    });
+    apply.allowing(&args.audiences)
 }
 
 /// After the very first apply.

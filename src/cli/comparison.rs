@@ -135,6 +135,7 @@ impl Comparison<'_> {
             environment: state.environment().to_owned(),
             api: api.clone(),
             as_of,
+            secrets: meta.as_ref().map(|meta| meta.secrets.clone()).unwrap_or_default(),
             state: StateRef {
                 lineage: meta.as_ref().map(|meta| meta.lineage),
                 serial: meta.as_ref().map_or(0, |meta| meta.serial),
@@ -146,6 +147,7 @@ impl Comparison<'_> {
                     to: import.to.clone(),
                     id: import.id.clone(),
                     place: import.source.place(),
+                    of_file: import.of_file,
                 })
                 .collect(),
             removed: project

@@ -62,7 +62,7 @@ fn with_completer(arg: Arg) -> Arg {
     let completer: fn(&OsStr) -> Vec<CompletionCandidate> = match arg.get_id().as_str() {
         "env" => |typed| with_project(typed, |project| project.environments.clone()),
         "from" => |typed| with_project(typed, |project| project.senders.keys().cloned().collect()),
-        "key" => keys,
+        "key" | "allow_change" => keys,
         "target" | "targets" => targets,
         "address" | "addresses" | "old" | "new" => addresses,
         "code" => codes,

@@ -64,9 +64,12 @@ pub(super) fn make(
         Some(store) => runtime.block_on(store.intents())?,
         None => Vec::new(),
     };
-    let limits = planning::limits(&project, Allowed::default());
-    let refusals = safety::check(&plan, limits, agreed);
-    let reviewed = safety::check(&plan, limits, safety::Agreed::Reviewed);
+    let audiences = &args.audiences;
+    planning::check_allowed(&project, &plan, audiences)?;
+    let allowed = Allowed { creates: None, deletes: None, resends: None, audiences };
+    let limits = planning::limits(&project, allowed);
+    let refusals = safety::check(&plan, &limits, agreed);
+    let reviewed = safety::check(&plan, &limits, safety::Agreed::Reviewed);
     let (refusals, unreviewed) = refusals.into_iter().partition(|one| reviewed.contains(one));
     let unverified = refreshed.is_some_and(|found| !found.failed.is_empty());
     Ok(Made { plan, report, refusals, unreviewed, other_api, intents, state, unverified })
@@ -153,7 +156,9 @@ pub(super) fn run(context: &Context, args: &PlanArgs) -> Result<u8, Failure> {
     if let Some(path) = &args.out {
         save(path, &plan)?;
         if applies {
-            context.output.hint(&context.command("apply").arg(path).to_string());
+            context
+                .output
+                .hint(&context.command("apply").arg(path).allowing(&args.audiences).to_string());
         }
     } else if format == Format::Text {
         if plan.state.lineage.is_none() && context.only_sandbox_has_state(&state) {
@@ -169,7 +174,7 @@ pub(super) fn run(context: &Context, args: &PlanArgs) -> Result<u8, Failure> {
         } else if !plan.is_empty() && applies {
             let apply =
                 context.command("apply").selecting(&args.selection, context.output.masks_err());
-            context.output.hint(&apply.to_string());
+            context.output.hint(&apply.allowing(&args.audiences).to_string());
         }
     }
     Ok(match (unverified, args.detailed_exitcode && !plan.is_empty()) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::runtime::{Handle, Runtime};
 
 use super::{
-    args::{Amount, Bounds, SelectionArgs, Target},
+    args::{Amount, AudienceArgs, Bounds, SelectionArgs, Target},
     comparison::{Compared, Comparison},
     context::Context,
     failure::Failure,
@@ -21,7 +21,7 @@ use crate::{
     desired::Deliveries,
     diagnostics::{Code, Diagnostic, Report},
     manifest::{Project, Threshold},
-    model::one_line,
+    model::{Key, one_line},
     plan::{
         Operation, Plan, PlanError, SenderNames,
         safety::{Limit, Limits},
@@ -115,11 +115,11 @@ pub(super) fn make(
 }
 
 /// What the command line allows in place of the project's limits.
-#[derive(Default)]
-pub(super) struct Allowed {
+pub(super) struct Allowed<'a> {
     pub(super) creates: Option<Amount>,
     pub(super) deletes: Option<Amount>,
     pub(super) resends: Option<Amount>,
+    pub(super) audiences: &'a AudienceArgs,
 }
 
 /// The warning about a state that does not exist yet.
@@ -225,8 +225,27 @@ fn check_addresses(
     Ok(())
 }
 
+/// A message that may change, and that does not exist, is a typo.
+pub(super) fn check_allowed(
+    project: &Project,
+    plan: &Plan,
+    audiences: &AudienceArgs,
+) -> Result<(), Failure> {
+    let known = || {
+        let guarded = plan.guarded.iter().map(|guarded| guarded.key.as_str());
+        project.messages().map(|message| message.spec.key.as_str()).chain(guarded)
+    };
+    for key in audiences.allow_change.iter().map(Key::as_str) {
+        if !known().any(|known| known == key) {
+            let message = format!("--allow-change {key}: there is no message `{key}`");
+            return Err(Failure::new(message).suggest(key, known(), ""));
+        }
+    }
+    Ok(())
+}
+
 /// The limits of the command line, or else of the project.
-pub(super) fn limits(project: &Project, allowed: Allowed) -> Limits {
+pub(super) fn limits(project: &Project, allowed: Allowed<'_>) -> Limits {
     let limit = |given: Option<Amount>, set: Threshold| match (given, set) {
         (Some(Amount::All), _) => Limit::All,
         (Some(Amount::Count(most)), _) | (None, Threshold::Count(most)) => Limit::Count(most),
@@ -237,5 +256,7 @@ pub(super) fn limits(project: &Project, allowed: Allowed) -> Limits {
         creates: settings.max_creates.map_or(Limit::All, |set| limit(allowed.creates, set)),
         deletes: limit(allowed.deletes, settings.max_deletes),
         resends: limit(allowed.resends, settings.max_resends),
+        changes: allowed.audiences.allow_change.iter().cloned().collect(),
+        new_secret: allowed.audiences.new_visitor_secret,
     }
 }

@@ -4,7 +4,7 @@ use std::{ffi::OsStr, fmt};
 
 use jiff::Timestamp;
 
-use super::args::{Amount, SelectionArgs, Target};
+use super::args::{Amount, AudienceArgs, SelectionArgs, Target};
 use crate::{model::shell_word, render::humanize};
 
 /// A command of pushsync, to be copied. The global options come last.
@@ -87,6 +87,14 @@ impl ShellCommand {
             self = self.option("--at", Timestamp::to_string(at));
         }
         self
+    }
+
+    /// Adds what may happen although an audience speaks against it.
+    pub(super) fn allowing(self, audiences: &AudienceArgs) -> Self {
+        let AudienceArgs { allow_change, new_visitor_secret } = audiences;
+        let command =
+            allow_change.iter().fold(self, |one, key| one.option("--allow-change", key.as_str()));
+        if *new_visitor_secret { command.flag("--new-visitor-secret") } else { command }
     }
 
     /// Adds `--refresh`, as it was given.

@@ -27,7 +27,7 @@ pub fn check(loaded: &mut Loaded) {
 /// After `most` problems, no more are looked for.
 fn problems(project: &Project, most: u64) -> Vec<Diagnostic> {
     let enough = usize::try_from(most).unwrap_or(usize::MAX);
-    let mut deliveries = Deliveries::everything(project);
+    let mut deliveries = Deliveries::for_checks(project);
     let problems = deliveries.by_ref().filter_map(Result::err);
     let mut found: Vec<Diagnostic> = problems.take(enough).collect();
     found.extend(deliveries.take_warnings());

@@ -8,8 +8,8 @@ use super::{
     message_rows::{MessageRows, RowOutcome},
 };
 use crate::{
-    diagnostics::Diagnostic,
-    manifest::{Message, Project},
+    diagnostics::{Code, Diagnostic},
+    manifest::{Message, Project, UnknownVisitors},
     model::{Address, Delivery, Key, VisitorId, WindowState},
 };
 
@@ -32,6 +32,8 @@ pub struct Deliveries<'p> {
     /// What fails for some rows: told at the end, each once.
     failures: Failures,
     told: std::vec::IntoIter<Diagnostic>,
+    /// Whether it is good enough if visitors' ids were made without the secret, or a query was left out.
+    only_checks: bool,
 }
 
 impl<'p> Deliveries<'p> {
@@ -54,6 +56,11 @@ impl<'p> Deliveries<'p> {
         Self::of(project, |_| true)
     }
 
+    /// The same for checks: also those of audiences of which nobody knows the visitors.
+    pub(super) fn for_checks(project: &'p Project) -> Self {
+        Self { only_checks: true, ..Self::everything(project) }
+    }
+
     fn of(project: &'p Project, wanted: impl Fn(&Message) -> bool) -> Self {
         let messages = project.messages.iter().enumerate();
         let queue: Vec<_> = messages.filter(|(_, message)| wanted(message)).collect();
@@ -69,6 +76,7 @@ impl<'p> Deliveries<'p> {
             warnings: Vec::new(),
             failures: Failures::default(),
             told: Vec::new().into_iter(),
+            only_checks: false,
         }
     }
 
@@ -99,6 +107,25 @@ impl<'p> Deliveries<'p> {
     }
 }
 
+/// No delivery of a message is known: that is not the same as that it has none.
+fn not_known(message: &Message, unknown: UnknownVisitors<'_>) -> Diagnostic {
+    let key = &message.spec.key;
+    let problem = match unknown {
+        UnknownVisitors::QueryLeftOut => Diagnostic::error(
+            Code::Unreadable,
+            format!("who gets `{key}` is not known: the query of its audience was left out"),
+        ),
+        UnknownVisitors::NoSecret(variable) => Diagnostic::error(
+            Code::VisitorSecret,
+            format!("who gets `{key}` is not known: the environment variable {variable} is not set"),
+        )
+        .help(format!(
+            "set {variable} where pushsync runs, to the secret that your website makes visitor ids with"
+        )),
+    };
+    problem.at(message.spec.source.place())
+}
+
 impl Iterator for Deliveries<'_> {
     type Item = Result<Delivery, Diagnostic>;
 
@@ -111,6 +138,11 @@ impl Iterator for Deliveries<'_> {
                     }
                     return self.told.next().map(Err);
                 };
+                if !self.only_checks
+                    && let Some(unknown) = message.audience().unknown_visitors()
+                {
+                    return Some(Err(not_known(message, unknown)));
+                }
                 match MessageRows::new(self.project, index, message, self.visitor.as_deref()) {
                     Ok(current) => self.current = Some(current),
                     Err(problem) => return Some(Err(*problem)),

@@ -62,6 +62,17 @@ impl Failures {
             let table = table.clone();
             self.0.push(Gathered { failure, table, problem, others: 0, rows });
         }
+        if let Some(by) = message.message.share.as_ref().and_then(|share| share.by.as_ref())
+            && !message.undecided.is_empty()
+        {
+            let problem = Diagnostic::error(Code::BadRecipients, String::new())
+                .at(by.source.place())
+                .help("fill the cells, or leave these rows out with `where`: without a value, nobody can say who belongs to the share");
+            let (failure, table) =
+                (Failure::Empty(by.name.as_ref().into()), &message.renderer.table);
+            let rows = std::mem::take(&mut message.undecided);
+            self.0.push(Gathered { failure, table: table.clone(), problem, others: 0, rows });
+        }
     }
 
     /// The problems, once all messages are done.

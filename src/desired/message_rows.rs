@@ -13,9 +13,10 @@ use super::{
 use crate::{
     diagnostics::{Code, Diagnostic},
     manifest::{
-        Message, Project, SourcePath,
+        Message, Project, SourcePath, Undecided,
         template::{self, program::Program, scope::Scope},
     },
+    model::number,
 };
 
 /// The message that is being resolved.
@@ -37,6 +38,12 @@ pub(super) struct MessageRows<'p> {
     pub(super) whole: bool,
     pub(super) sent: usize,
     pub(super) failed: usize,
+    /// Rows for which the condition is true, and that the share does not take.
+    pub(super) not_in_share: usize,
+    /// Rows of which nobody can say whether they belong to the share.
+    pub(super) undecided: Vec<u32>,
+    /// Room for the text that decides who belongs to the share.
+    room: String,
     /// What fails for some rows.
     pub(super) failures: OfMessage,
     /// The paths of variables that no row has, where that was said.
@@ -97,6 +104,9 @@ impl<'p> MessageRows<'p> {
             whole: visitor.is_none(),
             sent: 0,
             failed: 0,
+            not_in_share: 0,
+            undecided: Vec::new(),
+            room: String::new(),
             failures: OfMessage::new(),
             unknown: HashSet::new(),
         })
@@ -110,6 +120,21 @@ impl<'p> MessageRows<'p> {
                 Ok(true) => {}
                 Ok(false) => return RowOutcome::Pass,
                 Err(error) => return self.failed_condition(&error, row),
+            }
+        }
+        if let Some(share) = &self.message.share {
+            let (table, key) = (&self.renderer.table, self.message.spec.key.as_str());
+            match share.takes(table, row, key, &mut self.room) {
+                Ok(true) => {}
+                Ok(false) => {
+                    self.not_in_share += 1;
+                    return RowOutcome::Pass;
+                }
+                Err(Undecided) => {
+                    self.failed += 1;
+                    self.undecided.push(row);
+                    return RowOutcome::Pass;
+                }
             }
         }
         let (at, group) = match &mut self.choice {
@@ -175,12 +200,24 @@ impl<'p> MessageRows<'p> {
         {
             warnings.push(warning.at(self.message.texts.source().place()));
         }
-        if let Some(condition) = &self.message.condition
-            && self.whole
+        let nobody = self.whole
             && self.sent == 0
             && self.failed == 0
             && self.unknown.is_empty()
-            && !self.message.table.is_empty()
+            && !self.message.table.is_empty();
+        if let Some(share) = &self.message.share
+            && nobody
+            && self.not_in_share > 0
+            && share.percent() > 0
+        {
+            let of = number(self.not_in_share as u64);
+            let message = format!("{} percent of these {of} visitors is nobody", share.percent());
+            let warning = Diagnostic::warning(Code::EmptyAudience, message);
+            warnings.push(warning.at(share.source.place()));
+        }
+        if let Some(condition) = &self.message.condition
+            && nobody
+            && self.not_in_share == 0
         {
             let warning = Diagnostic::warning(
                 Code::EmptyAudience,

@@ -32,6 +32,8 @@ codes! {
     NoProject = "no-project",
     /// A file is not UTF-8.
     NotUtf8 = "not-utf8",
+    /// A CSV file is in another encoding than `encoding:` says.
+    WrongEncoding = "wrong-encoding",
     /// A file is something else than its name says: a workbook of a spreadsheet, an archive, a web page.
     WrongFormat = "wrong-format",
     /// A file is not YAML.
@@ -118,6 +120,8 @@ codes! {
     BadRecipients = "bad-recipients",
     /// A text that cannot be a visitor's id, or that stands for no visitor, as `NULL` does.
     BadVisitor = "bad-visitor",
+    /// The secret that visitors' ids are made with is not set, is not as it must be, or is so short that it can be guessed.
+    VisitorSecret = "visitor-secret",
     /// A visitor twice in one audience.
     DuplicateVisitor = "duplicate-visitor",
     /// A header row that lacks `visitor_id`, or names a column twice or not at all.
@@ -152,6 +156,8 @@ codes! {
     BadMove = "bad-move",
     /// An `import` whose address or id is wrong, or named twice.
     BadImport = "bad-import",
+    /// A `percent` without a salt, of a message that a `moved` entry has renamed: without the entry, others would get it.
+    SaltOfMove = "salt-of-move",
     /// A `removed` whose key is still there, or named twice.
     BadRemoved = "bad-removed",
     /// A word where a language such as `en` or `pt-BR` belongs.

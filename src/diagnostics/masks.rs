@@ -47,10 +47,9 @@ impl Masks {
     /// A line of a file, with visitors' ids masked. Its length in characters stays as it is, so that
     /// columns keep their meaning.
     pub fn line(&self, sources: &Sources, file: &str, number: u32) -> Option<String> {
-        let source = sources.file(file)?;
-        let line = source.line(number)?;
+        let line = sources.line(file, number)?;
         let mut chars: Vec<char> = line.chars().collect();
-        match source.secrets(number, &line, &self.names) {
+        match sources.secrets(file, number, &line, &self.names) {
             Secrets::Line => {
                 let keeps = |c: char| matches!(c, ',' | ';' | '|' | '"' | '\t' | ' ');
                 chars.iter_mut().filter(|c| !keeps(**c)).for_each(|c| *c = '·');

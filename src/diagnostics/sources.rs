@@ -21,6 +21,11 @@ pub trait Excerpts: Send + Sync {
 
     /// Calls `found` with all that stands where visitors' ids stand.
     fn ids(&self, _names: &Names, _found: &mut dyn FnMut(&str)) {}
+
+    /// How the file is read, if there are several ways: each knows of other ids.
+    fn variant(&self) -> String {
+        String::new()
+    }
 }
 
 /// What of a line must not be shown.
@@ -32,41 +37,55 @@ pub enum Secrets {
     Line,
 }
 
-/// The files that diagnostics may point into, by the names that [`crate::model::Place`]s use.
+/// The files that diagnostics may point into, by the names that [`crate::model::Place`]s use. One file may be read
+/// in several ways.
 #[derive(Clone, Default)]
-pub struct Sources(BTreeMap<Arc<str>, Arc<dyn Excerpts>>);
+pub struct Sources(BTreeMap<Arc<str>, Vec<Arc<dyn Excerpts>>>);
 
 impl Sources {
-    /// Adds a file, or replaces the one of that name.
+    /// Adds a file, or replaces the one of that name that is read in the same way.
     pub fn add(&mut self, name: Arc<str>, file: Arc<dyn Excerpts>) {
-        self.0.insert(name, file);
+        let all = self.0.entry(name).or_default();
+        match all.iter_mut().find(|other| other.variant() == file.variant()) {
+            Some(other) => *other = file,
+            None => all.push(file),
+        }
     }
 
     /// Adds all files of another one.
     pub fn merge(&mut self, other: &Self) {
-        self.0.extend(other.0.iter().map(|(name, file)| (name.clone(), file.clone())));
+        for (name, files) in &other.0 {
+            files.iter().for_each(|file| self.add(name.clone(), file.clone()));
+        }
     }
 
     /// The names of audiences in all files.
     pub fn names(&self) -> Names {
         let mut names = Names::new();
-        self.0.values().for_each(|file| file.names(&mut names));
+        self.0.values().flatten().for_each(|file| file.names(&mut names));
         names
     }
 
     /// Calls `found` with all that stands where visitors' ids stand, in any file.
     pub fn ids(&self, names: &Names, found: &mut dyn FnMut(&str)) {
-        self.0.values().for_each(|file| file.ids(names, found));
+        self.0.values().flatten().for_each(|file| file.ids(names, found));
     }
 
-    /// A file by its name.
-    pub(super) fn file(&self, name: &str) -> Option<&dyn Excerpts> {
-        self.0.get(name).map(|file| &**file)
+    /// What of a line stands where visitors' ids stand, in whichever way the file is read.
+    pub(super) fn secrets(&self, file: &str, number: u32, line: &str, names: &Names) -> Secrets {
+        let mut found = Vec::new();
+        for file in self.0.get(file).into_iter().flatten() {
+            match file.secrets(number, line, names) {
+                Secrets::Line => return Secrets::Line,
+                Secrets::Ids(ids) => found.extend(ids),
+            }
+        }
+        Secrets::Ids(found)
     }
 
     /// A line of a file, as it is.
     pub fn line(&self, file: &str, number: u32) -> Option<String> {
-        self.file(file)?.line(number)
+        self.0.get(file)?.first()?.line(number)
     }
 }
 

@@ -91,7 +91,9 @@ fn attempt(path: &Path, most: u64, ending: Ending) -> io::Result<Option<Vec<u8>>
 }
 
 fn is_cut(bytes: &[u8]) -> bool {
-    bytes.last().is_some_and(|byte| *byte != b'\n')
+    let end = bytes.strip_suffix(b"\0").unwrap_or(bytes);
+    // In UTF-16, a zero may follow a line break.
+    !bytes.is_empty() && end.last() != Some(&b'\n')
 }
 
 fn whole(file: &File, most: u64) -> io::Result<Vec<u8>> {

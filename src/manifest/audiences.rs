@@ -2,28 +2,27 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::Arc,
 };
 
 use super::{
-    audience::{CsvFormat, FileLines, MOST_BYTES, RowRules, Table, Types},
+    audience::{CsvFormat, FileLines, MOST_BYTES, Reading, RowRules, Table, Types},
     context::Context,
+    csv_format,
     declared::Declared,
-    folder::{ProjectFolder, unreadable},
+    folder::unreadable,
+    input_file::{FolderOf, InputFile},
     layers::Layers,
     limits::Limits,
     raw,
     source_path::SourcePath,
-    variables::Interpolated,
+    visitor_ids,
 };
 use crate::{
     diagnostics::{Code, Diagnostic},
     files::{self, Ending},
 };
-
-/// The folder of the file that something is written in: relative paths start there.
-pub(crate) type FolderOf<'a> = dyn Fn(&SourcePath) -> PathBuf + 'a;
 
 /// An audience, not yet read.
 pub(crate) struct Audience {
@@ -79,29 +78,28 @@ impl Audience {
         let at = layers.source()?.clone();
         match (file, visitors) {
             (Some((text, at)), None) => {
-                let text = cx.interpolated(text, &at)?;
-                if text.value().is_empty() {
-                    cx.error(Code::BadRecipients, "this names no file", &at);
-                    return None;
-                }
-                let path = folder_of(&at).join(text.value());
-                // Its name is the text as it is written, without the values of variables.
-                let name = cx.folder.name(&folder_of(&at).join(text.written()));
-                if let Err(mut problem) = readable(cx.folder, &path, &name, &text) {
-                    problem.place = Some(at.place());
-                    cx.problems.push(problem);
-                    return None;
-                }
-                let path = std::fs::canonicalize(&path).unwrap_or(path);
-                cx.sources.add(name.clone(), Arc::new(FileLines::new(path.clone(), true)));
-                let rules = RowRules { types: types(&layers), ..RowRules::default() };
-                let rows = RowSource::File { path, name, format: CsvFormat::default() };
+                let InputFile { path, name } =
+                    InputFile::named(cx, folder_of, text, &at, Code::BadRecipients)?;
+                let visitor = visitor_ids::rule(cx, &layers);
+                let (format, visitor) = (csv_format::format(cx, &layers)?, visitor?);
+                let (column, kind) = (visitor.column.clone(), visitor.kind());
+                let lines = FileLines::csv(path.clone(), Reading { format, column, kind });
+                cx.sources.add(name.clone(), Arc::new(lines));
+                let rules = RowRules { visitor, types: types(&layers), missing: missing(&layers) };
+                let rows = RowSource::File { path, name, format };
                 Some(Self { rows, at, rules })
             }
             (None, Some((ids, at))) => {
-                if let Some((_, columns)) = layers.get("columns", |raw| raw.columns.as_ref()) {
-                    let message = "a list of visitors has no columns: `columns` goes with `file`";
-                    cx.error(Code::BadRecipients, message, &columns.key());
+                let of_rows = |raw: &raw::Audience| {
+                    [
+                        ("columns", raw.columns.is_some()),
+                        ("missing", raw.missing.is_some()),
+                        ("visitor", raw.visitor.is_some()),
+                    ]
+                };
+                let with_list = misplaced(cx, &layers, "a list of visitors", "`file`", of_rows)
+                    | misplaced(cx, &layers, "a list of visitors", "`file`", csv_format::fields);
+                if with_list {
                     return None;
                 }
                 Some(Self::list(ids.clone(), at))
@@ -157,6 +155,34 @@ impl Audience {
     }
 }
 
+/// Reports fields that this kind of audience does not have: `goes_with` has them. Whether there are any.
+fn misplaced<const N: usize>(
+    cx: &mut Context<'_>,
+    layers: &Layers<'_, raw::Audience>,
+    this: &str,
+    goes_with: &str,
+    fields: impl Fn(&raw::Audience) -> [(&'static str, bool); N],
+) -> bool {
+    let mut any = false;
+    for layer in &layers.0 {
+        for (field, _) in fields(layer.raw).into_iter().filter(|(_, there)| *there) {
+            any = true;
+            let message = match field {
+                "columns" => format!("{this} has no columns: `columns` goes with {goes_with}"),
+                _ => format!("`{field}` goes with {goes_with}, not with {this}"),
+            };
+            cx.error(Code::BadRecipients, message, &layer.at.child(field).key());
+        }
+    }
+    any
+}
+
+/// The cells that count as empty.
+fn missing(layers: &Layers<'_, raw::Audience>) -> Arc<[Box<str>]> {
+    let cells = layers.get("missing", |raw| raw.missing.as_ref());
+    cells.iter().flat_map(|(cells, _)| cells.iter().map(|cell| cell.as_str().into())).collect()
+}
+
 /// The types of columns: those of an environment are laid over the rest.
 fn types(layers: &Layers<'_, raw::Audience>) -> Types {
     let mut types = BTreeMap::new();
@@ -166,40 +192,6 @@ fn types(layers: &Layers<'_, raw::Audience>) -> Types {
         }
     }
     types.into_iter().map(|(name, (kind, at))| (name, kind, at)).collect()
-}
-
-/// That the file is there and inside the project.
-fn readable(
-    folder: &ProjectFolder,
-    path: &Path,
-    name: &str,
-    text: &Interpolated,
-) -> Result<(), Diagnostic> {
-    folder.check_named(path, name).map_err(|mut problem| {
-        // Files near a path tell of the path.
-        if problem.code == Code::Unreadable
-            && !text.has_variables()
-            && text.written().contains('\\')
-        {
-            let slashes = text.written().replace('\\', "/");
-            problem.help = Some(format!("write `/` between folders: `{slashes}`"));
-        } else if problem.code == Code::Unreadable
-            && !text.has_variables()
-            && let Some(near) = folder.near(path)
-        {
-            problem.help = Some(format!("did you mean `{near}`?"));
-        }
-        problem
-    })?;
-    if std::fs::metadata(path).is_ok_and(|file| !file.is_dir() && !file.is_file()) {
-        let message = format!("`{}` is a device or a pipe, not a CSV file", folder.name(path));
-        return Err(Diagnostic::error(Code::Unreadable, message));
-    }
-    if path.is_dir() {
-        let message = format!("`{name}` is a folder, not a CSV file");
-        return Err(Diagnostic::error(Code::Unreadable, message));
-    }
-    Ok(())
 }
 
 /// The audiences, each read when the first message asks for it.

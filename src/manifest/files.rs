@@ -238,7 +238,7 @@ impl Files {
                     problem.place = Some(at.place());
                 }
                 if problem.code == Code::NotUtf8 {
-                    let lines = FileLines::new(path.to_owned(), false);
+                    let lines = FileLines::new(path.to_owned());
                     cx.sources.add(cx.folder.name(path), Arc::new(lines));
                 }
                 cx.problems.push(problem);
@@ -325,7 +325,7 @@ fn left_out(files: &mut Files, cx: &mut Context<'_>, paths: &[PathBuf], by_defau
         ),
     };
     let place = Place { file: cx.folder.name(first), line: 1, column: 1, length: 1 };
-    cx.sources.add(place.file.clone(), Arc::new(FileLines::new(first.clone(), false)));
+    cx.sources.add(place.file.clone(), Arc::new(FileLines::new(first.clone())));
     let ending = first.extension().unwrap_or_default().to_string_lossy();
     let folder = cx.folder.name(first.parent().unwrap_or(first));
     let help = match by_default {

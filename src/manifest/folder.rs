@@ -59,7 +59,7 @@ impl ProjectFolder {
         let name = self.name(path);
         let bytes = files::read_unchanged(path, limits.yaml_bytes, Ending::Any)
             .map_err(|error| unreadable(&name, &error))?;
-        if let Some(problem) = foreign::not_text(&name, &bytes) {
+        if let Some(problem) = foreign::not_text(&name, &bytes, false) {
             return Err(problem);
         }
         let bytes = match bytes.strip_prefix(b"\xef\xbb\xbf") {

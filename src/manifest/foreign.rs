@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use encoding_rs::{Encoding, UTF_16BE, UTF_16LE};
 use memchr::memmem;
 
 use crate::{
@@ -39,10 +40,13 @@ const MAGIC: &[(&[u8], &str, &str)] = &[
     ),
 ];
 
-/// What a file is, if it cannot be what its name says; and the cure.
-fn nature(bytes: &[u8]) -> Option<(Code, &'static str, &'static str)> {
-    if let Some(what) = wide(bytes) {
-        return Some((Code::NotUtf8, what, SAVE_AS_UTF8));
+/// What a file is, if it cannot be what its name says; and the cure. `csv`: it is in UTF-16 if that is declared.
+fn nature(bytes: &[u8], csv: bool) -> Option<(Code, &'static str, &'static str)> {
+    if is_utf_32(bytes) {
+        return Some((Code::NotUtf8, "in UTF-32, not in UTF-8", SAVE_AS_UTF8));
+    }
+    if !csv && utf_16(bytes).is_some() {
+        return Some((Code::NotUtf8, "in UTF-16, not in UTF-8", SAVE_AS_UTF8));
     }
     if bytes.starts_with(b"PK\x03\x04") {
         let (what, cure) = zipped(bytes);
@@ -52,22 +56,26 @@ fn nature(bytes: &[u8]) -> Option<(Code, &'static str, &'static str)> {
     known.map(|(_, what, cure)| (Code::WrongFormat, *what, *cure))
 }
 
-/// UTF-16 or UTF-32, with its mark or by where the zeros of plain letters stand.
-fn wide(bytes: &[u8]) -> Option<&'static str> {
-    let zeros: Vec<bool> = bytes.iter().take(8).map(|byte| *byte == 0).collect();
-    match (bytes, &*zeros) {
-        ([0xff, 0xfe, 0, 0, ..], _) | ([0, 0, 0xfe, 0xff, ..], _) => {
-            Some("in UTF-32, not in UTF-8")
-        }
-        ([0xff, 0xfe, ..], _) | ([0xfe, 0xff, ..], _) => Some("in UTF-16, not in UTF-8"),
-        (
-            _,
+/// Which of the first bytes are zero.
+fn zeros(bytes: &[u8]) -> Vec<bool> {
+    bytes.iter().take(8).map(|byte| *byte == 0).collect()
+}
+
+/// UTF-32, with its mark or by where the zeros of plain letters stand.
+fn is_utf_32(bytes: &[u8]) -> bool {
+    matches!(bytes, [0xff, 0xfe, 0, 0, ..] | [0, 0, 0xfe, 0xff, ..])
+        || matches!(
+            &*zeros(bytes),
             [false, true, true, true, false, true, true, true]
-            | [true, true, true, false, true, true, true, false],
-        ) => Some("in UTF-32, not in UTF-8"),
-        (_, [false, true, false, true, ..] | [true, false, true, false, ..]) => {
-            Some("in UTF-16, not in UTF-8")
-        }
+                | [true, true, true, false, true, true, true, false]
+        )
+}
+
+/// UTF-16, with its mark or by where the zeros of plain letters stand.
+pub(crate) fn utf_16(bytes: &[u8]) -> Option<&'static Encoding> {
+    match (bytes, &*zeros(bytes)) {
+        ([0xff, 0xfe, ..], _) | (_, [false, true, false, true, ..]) => Some(UTF_16LE),
+        ([0xfe, 0xff, ..], _) | (_, [true, false, true, false, ..]) => Some(UTF_16BE),
         _ => None,
     }
 }
@@ -94,9 +102,9 @@ fn zipped(bytes: &[u8]) -> (&'static str, &'static str) {
     }
 }
 
-/// The problem of a file that is not text.
-pub(crate) fn not_text(file: &Arc<str>, bytes: &[u8]) -> Option<Diagnostic> {
-    let (code, what, cure) = nature(bytes)?;
+/// The problem of a file that is not text. `csv`: it may be in another encoding than UTF-8.
+pub(crate) fn not_text(file: &Arc<str>, bytes: &[u8], csv: bool) -> Option<Diagnostic> {
+    let (code, what, cure) = nature(bytes, csv)?;
     Some(Diagnostic::error(code, format!("this file is {what}")).at(start_of(file)).help(cure))
 }
 
@@ -143,7 +151,7 @@ mod tests {
     use super::*;
 
     fn told(bytes: &[u8]) -> Option<String> {
-        not_text(&"a.csv".into(), bytes).map(|problem| problem.message)
+        not_text(&"a.yaml".into(), bytes, false).map(|problem| problem.message)
     }
 
     #[test]

@@ -1,19 +1,18 @@
-//! `moved`, `import` and `removed`.
+//! `moved` and `removed`.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::{
-    audience::ids,
     context::Context,
     layers::Layer,
-    project::{Adoption, Move, Removed},
+    project::{Move, Removed},
     raw,
     source_path::SourcePath,
     suggest,
 };
 use crate::{
     diagnostics::{Code, Diagnostic},
-    model::{Address, Key, MessageId},
+    model::Key,
 };
 
 /// At most this number of keys of a circle is named.
@@ -23,9 +22,9 @@ const MOST_NAMED: usize = 10;
 pub(crate) type Keys<'a> = BTreeMap<&'a str, SourcePath>;
 
 /// Moves by their old keys: the new key, and where the two are written.
-type Steps = BTreeMap<Key, (Key, SourcePath, SourcePath)>;
+pub(crate) type Steps = BTreeMap<Key, (Key, SourcePath, SourcePath)>;
 
-fn required<'a>(
+pub(super) fn required<'a>(
     cx: &mut Context<'_>,
     layer: &Layer<'a, impl Sized>,
     field: &str,
@@ -40,7 +39,7 @@ fn required<'a>(
     }
 }
 
-fn key(cx: &mut Context<'_>, text: &str, at: &SourcePath) -> Option<Key> {
+pub(super) fn key(cx: &mut Context<'_>, text: &str, at: &SourcePath) -> Option<Key> {
     match Key::parse(text) {
         Ok(key) => Some(key),
         Err(error) => {
@@ -51,12 +50,12 @@ fn key(cx: &mut Context<'_>, text: &str, at: &SourcePath) -> Option<Key> {
     }
 }
 
-/// Checks all moves and follows their chains.
-pub(crate) fn moved(
+/// Checks all moves.
+pub(crate) fn steps(
     cx: &mut Context<'_>,
     entries: &[Layer<'_, raw::Move>],
     keys: &Keys<'_>,
-) -> Vec<Move> {
+) -> Steps {
     let mut steps: Steps = BTreeMap::new();
     let mut targets: HashMap<Key, SourcePath> = HashMap::new();
     for layer in entries {
@@ -96,7 +95,21 @@ pub(crate) fn moved(
         targets.insert(to.clone(), to_at.clone());
         steps.insert(from, (to, from_at, to_at));
     }
-    follow(cx, &steps)
+    steps
+}
+
+/// The key that a message had before it was moved for the first time; `None` if it never was.
+pub(crate) fn first_key<'s>(steps: &'s Steps, key: &Key) -> Option<&'s Key> {
+    let before = |key: &Key| steps.iter().find(|(_, (to, ..))| to == key).map(|(from, _)| from);
+    let mut first = before(key)?;
+    // A circle is reported elsewhere.
+    for _ in steps {
+        match before(first) {
+            Some(earlier) => first = earlier,
+            None => break,
+        }
+    }
+    Some(first)
 }
 
 /// That each move ends at a message. One that is removed since counts too: its messages go by the old key as well.
@@ -130,9 +143,9 @@ pub(crate) fn moved_to_nothing(
     }
 }
 
-/// Where each chain ends. No two moves have the same source or the same target, so each key is in
+/// Follows the chains of moves: where each ends. No two moves have the same source or the same target, so each key is in
 /// one chain or in one circle, and is passed once.
-fn follow(cx: &mut Context<'_>, steps: &Steps) -> Vec<Move> {
+pub(crate) fn follow(cx: &mut Context<'_>, steps: &Steps) -> Vec<Move> {
     let targets: HashSet<&Key> = steps.values().map(|(to, ..)| to).collect();
     let mut ends: HashMap<&Key, (&Key, &SourcePath)> = HashMap::with_capacity(steps.len());
     for start in steps.keys().filter(|from| !targets.contains(from)) {
@@ -179,55 +192,6 @@ fn follow(cx: &mut Context<'_>, steps: &Steps) -> Vec<Move> {
         cx.error(Code::BadMove, message, source);
     }
     moves
-}
-
-/// Checks all imports.
-pub(crate) fn imports(cx: &mut Context<'_>, entries: &[Layer<'_, raw::Import>]) -> Vec<Adoption> {
-    let mut adoptions = Vec::new();
-    let mut addresses: HashMap<Address, SourcePath> = HashMap::new();
-    let mut ids: HashMap<&str, SourcePath> = HashMap::new();
-    for layer in entries {
-        if cx.is_full() {
-            break;
-        }
-        let to = required(cx, layer, "to", layer.raw.to.as_ref());
-        let id = required(cx, layer, "id", layer.raw.id.as_ref());
-        let (Some((to, to_at)), Some((id, id_at))) = (to, id) else { continue };
-        let address = match Address::parse(to) {
-            Ok(address) => address,
-            Err(error) => {
-                cx.error(Code::BadImport, error.to_string(), &to_at);
-                continue;
-            }
-        };
-        if let Some(problem) = ids::problem(address.visitor().as_str()) {
-            cx.problems.push(problem.at(to_at.place()));
-            continue;
-        }
-        let parsed = match MessageId::parse(id) {
-            Ok(parsed) => parsed,
-            Err(error) => {
-                cx.error(Code::BadImport, error.to_string(), &id_at);
-                continue;
-            }
-        };
-        let twice = [
-            addresses.insert(address.clone(), to_at.clone()).map(|first| (first, &to_at)),
-            ids.insert(id, id_at.clone()).map(|first| (first, &id_at)),
-        ];
-        let mut good = true;
-        for (first, again) in twice.into_iter().flatten() {
-            good = false;
-            let problem = Diagnostic::error(Code::BadImport, "this is imported a second time")
-                .at(again.place())
-                .related(first.place(), "the first time is here");
-            cx.problems.push(problem);
-        }
-        if good {
-            adoptions.push(Adoption { to: address, id: parsed, source: to_at });
-        }
-    }
-    adoptions
 }
 
 /// Checks all removals.

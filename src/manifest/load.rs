@@ -8,7 +8,7 @@ use super::{
     declared::Declared,
     files::Files,
     folder::ProjectFolder,
-    limits, lists, messages,
+    imports, limits, lists, messages,
     options::{DEFAULT_ENVIRONMENT, LoadOptions, PROJECT_FILE},
     project::{Project, address_order},
     senders::sender,
@@ -194,8 +194,17 @@ fn resolve(cx: &mut Context<'_>, files: &Files) -> Project {
     messages.sort_by(|a, b| address_order(&a.spec.key, &b.spec.key));
 
     let removals = files.removed();
-    let moved = lists::moved(cx, &files.moved(), &keys);
-    let imports = lists::imports(cx, &files.imports());
+    let moves = files.moved();
+    let moves = lists::steps(cx, &moves, &keys);
+    let moved = lists::follow(cx, &moves);
+    for message in &mut messages {
+        if let Some(share) = &mut message.share
+            && let Some(first) = lists::first_key(&moves, &message.spec.key)
+        {
+            cx.problems.extend(share.keep_salt(first));
+        }
+    }
+    let imports = imports::imports(cx, &files.imports(), &folder_of);
     let removed = lists::removed(cx, &removals, &keys, &moved);
     if !files.incomplete {
         lists::moved_to_nothing(cx, &moved, &keys, &removals);

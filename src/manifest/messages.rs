@@ -40,7 +40,7 @@ pub(crate) fn message(
     let kind = layers.get("kind", |raw| raw.kind.as_ref());
     let sender = from(cx, world, layers, kind.as_ref().map(|(kind, at)| (**kind, at)));
     let recipients = recipients::to(cx, world, audiences, layers);
-    let table = recipients.as_ref().map(|(table, _)| table.as_ref());
+    let table = recipients.as_ref().map(|recipients| &*recipients.table);
     let texts = texts::texts(cx, world, layers, table);
     let window = window(cx, layers);
     let field = |name, get: fn(&raw::Message) -> Option<&bool>| layers.get(name, get);
@@ -67,8 +67,8 @@ pub(crate) fn message(
             .map_or(0, |(priority, _)| *priority),
         source: source.into(),
     };
-    let (table, condition) = recipients?;
-    let message = Message { spec: Arc::new(spec), texts: texts?, table, condition };
+    let recipients::Recipients { table, condition, share } = recipients?;
+    let message = Message { spec: Arc::new(spec), texts: texts?, table, condition, share };
     (!layers.faulty()).then_some(message)
 }
 

@@ -11,12 +11,15 @@ use jiff::Timestamp;
 use minijinja::Environment;
 
 use super::{
-    audience::Table, audiences::Unused, limits::Limits, settings::Settings,
+    audience::Table, audiences::Unused, limits::Limits, settings::Settings, share::Share,
     source_path::SourcePath, template::lints::Levels, vars::Vars,
 };
 use crate::{
     diagnostics::Diagnostic,
-    model::{Address, IdSource, Key, Language, MessageId, Sender, Spec, VisitorId, WindowState},
+    model::{
+        Address, IdSource, Key, Language, MessageId, SecretFingerprint, Sender, Source, Spec,
+        VisitorId, WindowState,
+    },
 };
 
 /// All that the YAML files of a project say, for one environment.
@@ -110,12 +113,29 @@ pub struct Message {
     pub(crate) texts: Texts,
     pub(crate) table: Arc<Table>,
     pub(crate) condition: Option<Condition>,
+    /// Only this share of the rows for which the condition is true.
+    pub(crate) share: Option<Share>,
 }
 
 impl Message {
     /// Its visitors with their columns, before `where` is applied.
     pub fn audience(&self) -> &Table {
         &self.table
+    }
+
+    /// Whether a query gives its audience.
+    pub fn is_queried(&self) -> bool {
+        self.table.is_queried()
+    }
+
+    /// Whether its audience is that of a query that was left out: who gets it is not known.
+    pub fn is_left_out(&self) -> bool {
+        self.table.is_left_out()
+    }
+
+    /// The secret that its visitors' ids are made with, if they are.
+    pub fn secret(&self) -> Option<SecretFingerprint> {
+        self.table.secret()
     }
 
     /// Whether a text of it is a template.
@@ -215,7 +235,9 @@ pub struct Adoption {
     /// What the API calls it.
     pub id: MessageId,
     /// Where it is written.
-    pub source: SourcePath,
+    pub source: Source,
+    /// Whether it is a row of a file of many.
+    pub of_file: bool,
 }
 
 /// A message that is no longer managed.

@@ -9,6 +9,7 @@ use super::{
     layers::Layers,
     project::Condition,
     raw,
+    share::Share,
     source_path::SourcePath,
     suggest,
     template::{
@@ -22,7 +23,17 @@ use super::{
 use crate::diagnostics::{Code, Diagnostic};
 
 /// The rows, and which of them.
-type Recipients = (Arc<Table>, Option<Condition>);
+pub(crate) struct Recipients {
+    pub(crate) table: Arc<Table>,
+    pub(crate) condition: Option<Condition>,
+    pub(crate) share: Option<Share>,
+}
+
+impl Recipients {
+    fn all(table: Arc<Table>) -> Self {
+        Self { table, condition: None, share: None }
+    }
+}
 
 /// `None` if it was reported.
 pub(crate) fn to(
@@ -37,7 +48,7 @@ pub(crate) fn to(
         return None;
     };
     if let NameOr::Name(name) = form {
-        return Some((audiences.table(cx, name, &at)?, None));
+        return Some(Recipients::all(audiences.table(cx, name, &at)?));
     }
     let mut inner = layers.inner("to", |raw| match raw.to.as_ref()? {
         NameOr::Map(map) => Some(&**map),
@@ -74,17 +85,24 @@ pub(crate) fn to(
         }
         (Some(_), None) => {}
     }
-    if let (None, Some((_, at))) = (&audience, &condition) {
-        cx.error(Code::BadRecipients, "`where` goes with `audience`", &at.key());
+    let of_part = [
+        ("where", condition.as_ref().map(|(_, at)| at.clone())),
+        ("percent", inner.get("percent", |raw| raw.percent.as_ref()).map(|(_, at)| at)),
+        ("salt", inner.get("salt", |raw| raw.salt.as_ref()).map(|(_, at)| at)),
+        ("by", inner.get("by", |raw| raw.by.as_ref()).map(|(_, at)| at)),
+    ];
+    let part = of_part.into_iter().find_map(|(name, at)| Some((name, at?)));
+    if let (None, Some((name, at))) = (&audience, part) {
+        cx.error(Code::BadRecipients, format!("`{name}` goes with `audience`"), &at.key());
         return None;
     }
     if let Some((id, id_at)) = visitor {
         let audience = Audience::list(vec![id.clone()], id_at);
-        return Some((read(cx, &audience)?, None));
+        return Some(Recipients::all(read(cx, &audience)?));
     }
     if let Some((ids, ids_at)) = visitors {
         let audience = Audience::list(ids.clone(), ids_at);
-        return Some((read(cx, &audience)?, None));
+        return Some(Recipients::all(read(cx, &audience)?));
     }
     let (name, name_at) = audience?;
     let table = audiences.table(cx, name, &name_at);
@@ -95,7 +113,9 @@ pub(crate) fn to(
             Some(check_condition(cx, world, columns, text, condition_at)?)
         }
     };
-    Some((table?, condition))
+    let table = table?;
+    let share = Share::of(cx, &inner, &table)?;
+    Some(Recipients { table, condition, share })
 }
 
 fn check_condition(

@@ -7,6 +7,7 @@ mod backoff;
 mod causes;
 mod error_kind;
 mod http;
+pub(crate) mod postgres;
 mod retry_table;
 
 pub(crate) use backoff::Attempts;

@@ -52,6 +52,7 @@ impl Plan {
         self.changes.retain(|change| change.review != ReviewStatus::ToReview);
         let left_out = (all - self.changes.len()) as u64;
         self.upcoming.clear();
+        self.guard_only_approved();
         // To protect a message takes nobody's agreement.
         self.protect.retain(|mark| mark.protect);
         self.summary = Summary::of(&self.changes, self.summary.unchanged);

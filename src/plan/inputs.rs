@@ -1,6 +1,9 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
-use super::{Budget, Selection, StateRef};
+use super::{Budget, ChangeLimit, Selection, StateRef};
 use crate::model::{
     Address, Approval, Endpoint, Intent, Key, MessageId, OnLeave, Place, SecretFingerprint, Window,
     WindowState,
@@ -17,6 +20,8 @@ pub struct Inputs {
     pub as_of: jiff::Timestamp,
     /// Which state this is about.
     pub state: StateRef,
+    /// The secrets that the state knows: those that visitors' ids of its deliveries were made with.
+    pub secrets: BTreeSet<SecretFingerprint>,
     /// Every message of the manifest.
     pub declared: BTreeMap<Key, Declared>,
     /// Every `import` entry.
@@ -44,7 +49,7 @@ pub struct Inputs {
 }
 
 /// What the planner must know of a message whether or not it has deliveries.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Declared {
     /// Whether its window is open.
     pub presence: WindowState,
@@ -59,12 +64,18 @@ pub struct Declared {
 }
 
 /// What is known of the audience of a message: against a plan that nobody can have meant.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AudienceGuards {
     /// Whether a query says who belongs to it. A query that suddenly gives no rows is no empty audience.
     pub queried: bool,
+    /// How many rows it has, before `where` and shares.
+    pub rows: u64,
     /// The secret that the visitors' ids are made with.
     pub secret: Option<SecretFingerprint>,
+    /// The environment variable that holds the secret.
+    pub variable: Option<Arc<str>>,
+    /// How far the number of deliveries may differ from that in the state.
+    pub change: Option<ChangeLimit>,
 }
 
 /// An `import` entry.
@@ -76,4 +87,6 @@ pub struct Import {
     pub id: MessageId,
     /// Where it is written.
     pub place: Place,
+    /// Whether it is a row of a file of many.
+    pub of_file: bool,
 }

@@ -1,6 +1,7 @@
 //! The planner: it meets what should exist with what does.
 
 mod approvals;
+mod guards;
 mod imports;
 mod later;
 mod recorded;
@@ -12,6 +13,8 @@ use std::{
     sync::Arc,
 };
 
+use guards::Guards;
+
 use super::{
     Change, Import, Inputs, Later, Operation, Plan, ProtectMark, Reason, ReviewStatus, SenderNames,
     Summary, Unchanged, Upcoming, Withdrawn, adopt,
@@ -19,8 +22,8 @@ use super::{
 use crate::{
     diagnostics::Diagnostic,
     model::{
-        Address, Approval, Content, Delivery, Intent, Key, Located, Place, Record, Spec, Target,
-        UnreadableRecord, WindowState, number,
+        Address, Approval, Content, Delivery, Intent, Key, Located, OnLeave, Place, Record, Spec,
+        Target, UnreadableRecord, WindowState, number,
     },
 };
 
@@ -130,6 +133,8 @@ struct Planner {
     imports: BTreeMap<Address, Import>,
     /// `import` entries whose address the state has with another message.
     idle_imports: Vec<Import>,
+    /// Files of many imports of which a row was met.
+    met_files: BTreeSet<Arc<str>>,
     changes: Vec<Change>,
     diagnostics: Vec<Diagnostic>,
     errors: Vec<Diagnostic>,
@@ -138,6 +143,7 @@ struct Planner {
     approvals: BTreeMap<Address, Approval>,
     upcoming: Vec<Upcoming>,
     later: BTreeMap<Key, (Later, Place)>,
+    guards: Guards,
     withdrawn: Vec<Withdrawn>,
     finished: Vec<Address>,
     unchanged: u64,
@@ -171,9 +177,12 @@ impl Planner {
             })
             .collect();
         let approvals = std::mem::take(&mut inputs.approvals).into_iter();
-        let approvals = approvals.map(|approval| (approval.address.clone(), approval)).collect();
+        let approvals: BTreeMap<_, _> =
+            approvals.map(|approval| (approval.address.clone(), approval)).collect();
+        let guards = Guards::new(&inputs, &approvals, unknown.keys());
         Self {
             inputs,
+            guards,
             approvals,
             upcoming: Vec::new(),
             later: BTreeMap::new(),
@@ -184,6 +193,7 @@ impl Planner {
             held,
             imports,
             idle_imports: Vec::new(),
+            met_files: BTreeSet::new(),
             changes: Vec::new(),
             diagnostics: Vec::new(),
             errors: Vec::new(),
@@ -230,11 +240,15 @@ impl Planner {
     fn desired_only(&mut self, delivery: &Delivery) {
         let active = self.is_active(&delivery.spec);
         self.desired += u64::from(active);
+        self.guards.wanted(delivery.spec.key.as_str());
         let import = match active {
-            true => self.imports.remove(&delivery.address),
+            true => self.take_import(&delivery.address),
             // It is imported once the window is open.
             false => None,
         };
+        if import.is_some() {
+            self.guards.adopted(delivery.spec.key.as_str());
+        }
         if !self.inputs.selection.contains(&delivery.address) {
             return;
         }
@@ -284,10 +298,24 @@ impl Planner {
 
     /// What a delivery is to be that the manifest does not have.
     fn gone_target(&self, key: &Key) -> Target {
+        let kept = self.inputs.declared.get(key).is_some_and(|declared| {
+            declared.on_leave == OnLeave::Keep && declared.presence == WindowState::Active
+        });
         match self.inputs.removed.get(key) {
-            Some(false) if !self.inputs.destroy => Target::Unmanaged,
+            _ if self.inputs.destroy => Target::Absent,
+            Some(false) => Target::Unmanaged,
+            None if kept => Target::Unmanaged,
             _ => Target::Absent,
         }
+    }
+
+    /// The import of a delivery that the plan has met.
+    fn take_import(&mut self, address: &Address) -> Option<Import> {
+        let import = self.imports.remove(address)?;
+        if import.of_file {
+            self.met_files.insert(import.place.file.clone());
+        }
+        Some(import)
     }
 
     /// In the manifest and in the state: whether that is all there is to say. What [`Self::both`]
@@ -312,6 +340,8 @@ impl Planner {
             self.managed += 1;
             self.desired += 1;
             self.unchanged += 1;
+            self.guards.wanted(spec.key.as_str());
+            self.guards.sent(spec.key.as_str());
         }
         certainly
     }
@@ -350,7 +380,7 @@ impl Planner {
 
     fn finish(mut self, mut errors: Vec<Diagnostic>) -> Result<Plan, Vec<Diagnostic>> {
         for (address, intents) in std::mem::take(&mut self.unknown) {
-            self.imports.remove(&address);
+            self.take_import(&address);
             if self.inputs.selection.contains(&address) {
                 self.unknown(intents, None);
             }
@@ -376,7 +406,8 @@ impl Planner {
         let (later, warnings) =
             later::with_times(self.later, &self.changes, &budget, self.inputs.as_of);
         self.diagnostics.extend(warnings);
-        Ok(Plan {
+        let guarded = self.guards.finish(&self.inputs);
+        let mut plan = Plan {
             environment: self.inputs.environment,
             api: self.inputs.api,
             as_of: self.inputs.as_of,
@@ -390,6 +421,9 @@ impl Planner {
             summary,
             budget,
             protect: self.protect.into_iter().collect(),
+            guarded,
+            secrets: self.inputs.secrets,
+            remember: None,
             changes: self.changes,
             upcoming: self.upcoming,
             later,
@@ -398,7 +432,9 @@ impl Planner {
             unchanged: self.listed,
             diagnostics: self.diagnostics,
             senders: SenderNames::default(),
-        })
+        };
+        plan.remember = plan.secrets_to_remember(false);
+        Ok(plan)
     }
 }
 

@@ -1,20 +1,23 @@
 //! What a plan must not do unless somebody said so: checked on the finished plan, before the
 //! first request.
 
-use super::{Action, Change, Operation, Plan, Reason, ReviewStatus};
-use crate::model::Address;
+use std::collections::BTreeSet;
+
+use super::{Action, Change, ChangeLimit, Operation, Plan, Reason, ReviewStatus};
+use crate::model::{Address, Key, number};
 
 /// Below this many deliveries the thresholds do not bind.
 const SMALL: u64 = 5;
 
 /// How many deliveries may be sent, or may go, in one run.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub enum Limit {
     /// A number of deliveries.
     Count(u64),
     /// A percentage.
     Percent(f64),
     /// Any number.
+    #[default]
     All,
 }
 
@@ -41,8 +44,8 @@ impl std::fmt::Display for Limit {
     }
 }
 
-/// What a run may do.
-#[derive(Debug, Clone, Copy, PartialEq)]
+/// What a run may do. The default has no limits but those of audiences.
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Limits {
     /// `safety.max_creates`, or `--allow-creates`.
     pub creates: Limit,
@@ -50,11 +53,53 @@ pub struct Limits {
     pub deletes: Limit,
     /// `safety.max_resends`, or `--allow-resends`.
     pub resends: Limit,
+    /// `--allow-change`: messages whose deliveries may be any number.
+    pub changes: BTreeSet<Key>,
+    /// `--new-visitor-secret`.
+    pub new_secret: bool,
 }
 
 /// Why a plan must not be applied.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum Refusal {
+    /// Visitors' ids would be made with another secret than those of the state.
+    #[error(
+        "the secret in {variable} is not the one that the state knows: {} would be sent again, to other visitors' ids",
+        messages(*sent)
+    )]
+    OtherSecret {
+        /// The environment variable that holds the secret.
+        variable: String,
+        /// How many messages would be sent again.
+        sent: u64,
+    },
+    /// A query gives no rows, and its message has deliveries.
+    #[error(
+        "the query of `{key}` gave no rows, and the message has {}: that is not taken for an empty audience",
+        deliveries(*before)
+    )]
+    EmptyQuery {
+        /// The message.
+        key: Key,
+        /// How many deliveries it has.
+        before: u64,
+    },
+    /// An audience has grown or shrunk by more than is expected.
+    #[error(
+        "`{key}` has {}, and would have {}: its audience expects a change of at most {limit}",
+        deliveries(*before),
+        number(*after)
+    )]
+    UnexpectedChange {
+        /// The message.
+        key: Key,
+        /// How many deliveries it has, with those that were agreed to.
+        before: u64,
+        /// How many the manifest has.
+        after: u64,
+        /// How far they may differ.
+        limit: ChangeLimit,
+    },
     /// A protected message would go.
     #[error("{} is protected, and this plan would {action} it", address.masked())]
     Protected {
@@ -73,10 +118,15 @@ pub enum Refusal {
         managed: u64,
     },
     /// Too many deletes.
-    #[error("this plan deletes {deletes} of {managed} deliveries; safety.max_deletes is {limit}")]
+    #[error(
+        "this plan {} {deletes} of {managed} deliveries; safety.max_deletes is {limit}",
+        if *kept { "deletes or lets go of" } else { "deletes" }
+    )]
     TooManyDeletes {
         /// How many.
         deletes: u64,
+        /// Whether some of them stay where they are, and are no longer managed.
+        kept: bool,
         /// Of how many.
         managed: u64,
         /// The limit.
@@ -112,6 +162,9 @@ impl Refusal {
     /// The kind of refusal, stable over releases.
     pub fn code(&self) -> &'static str {
         match self {
+            Self::OtherSecret { .. } => "other-visitor-secret",
+            Self::EmptyQuery { .. } => "empty-query",
+            Self::UnexpectedChange { .. } => "unexpected-change",
             Self::Protected { .. } => "protected",
             Self::EmptyManifest { .. } => "empty-manifest",
             Self::TooManyDeletes { .. } => "too-many-deletes",
@@ -123,6 +176,15 @@ impl Refusal {
     /// What to do now.
     pub fn help(&self) -> String {
         match self {
+            Self::OtherSecret { variable, .. } => format!(
+                "check what {variable} holds; if a new secret is meant, and the website uses it already, run again with --new-visitor-secret"
+            ),
+            Self::EmptyQuery { key, .. } => format!(
+                "check the query and its database; if nobody is to get the message any more, run again with --allow-change {key}"
+            ),
+            Self::UnexpectedChange { key, .. } => format!(
+                "check who is in the audience; if the change is meant, run again with --allow-change {key}, or correct `expect:`"
+            ),
             Self::Protected { address, .. } => format!(
                 "if it is meant to go, set `protect: false` on {} and apply that first",
                 address.key_str()
@@ -152,12 +214,49 @@ pub enum Agreed {
     Unreviewed,
 }
 
+fn deliveries(count: u64) -> String {
+    format!("{} {}", number(count), if count == 1 { "delivery" } else { "deliveries" })
+}
+
+fn messages(count: u64) -> String {
+    format!("{} {}", number(count), if count == 1 { "message" } else { "messages" })
+}
+
+/// What speaks against who gets the messages. It binds whoever has agreed to the plan: a review does not tell that
+/// a file was cut, a database empty or a variable wrong.
+fn check_audiences(plan: &Plan, limits: &Limits) -> Vec<Refusal> {
+    let mut refusals = Vec::new();
+    if !limits.new_secret {
+        let others = plan.other_secrets().into_iter();
+        refusals.extend(
+            others.map(|other| Refusal::OtherSecret { variable: other.variable, sent: other.sent }),
+        );
+    }
+    let concerned = plan.changes_numbers_of();
+    let guarded = plan.guarded.iter().filter(|guarded| {
+        guarded.before > 0
+            && !limits.changes.contains(&guarded.key)
+            && concerned.contains(guarded.key.as_str())
+    });
+    for guarded in guarded {
+        let (key, before) = (guarded.key.clone(), guarded.before);
+        match (guarded.change, guarded.after) {
+            _ if guarded.empty_query => refusals.push(Refusal::EmptyQuery { key, before }),
+            (Some(limit), Some(after)) if !limit.admits(before, after) => {
+                refusals.push(Refusal::UnexpectedChange { key, before, after, limit });
+            }
+            _ => {}
+        }
+    }
+    refusals
+}
+
 /// Everything that speaks against applying `plan`.
 ///
 /// The thresholds do not bind what somebody has said on purpose: a window that ends, `removed` with
 /// `delete: true`, and what is approved.
-pub fn check(plan: &Plan, limits: Limits, agreed: Agreed) -> Vec<Refusal> {
-    let mut refusals = Vec::new();
+pub fn check(plan: &Plan, limits: &Limits, agreed: Agreed) -> Vec<Refusal> {
+    let mut refusals = check_audiences(plan, limits);
     for change in &plan.changes {
         let goes = matches!(change.operation, Operation::Delete { .. } | Operation::Replace { .. });
         if goes && change.protect {
@@ -175,16 +274,20 @@ pub fn check(plan: &Plan, limits: Limits, agreed: Agreed) -> Vec<Refusal> {
     // A window that ends is written in the manifest; what only vanished may be a mistake.
     let on_purpose =
         |change: &&Change| matches!(change.reason, Reason::WindowOver | Reason::Removed);
-    let deletes = bound(Action::Delete).filter(|change| !on_purpose(change)).count() as u64;
-    let vanished = bound(Action::Delete)
-        .all(|change| matches!(change.reason, Reason::NotInManifest | Reason::NotInAudience));
+    // A visitor whose message is only let go of would get it again on coming back.
+    let left = |change: &&Change| change.reason == Reason::NotInAudience;
+    let goes = || bound(Action::Delete).chain(bound(Action::Forget).filter(left));
+    let deletes = goes().filter(|change| !on_purpose(change)).count() as u64;
+    let vanished =
+        goes().all(|change| matches!(change.reason, Reason::NotInManifest | Reason::NotInAudience));
     let empty =
         plan.desired == 0 && deletes > 0 && vanished && plan.selection.is_all() && !plan.destroy;
     if empty && limits.deletes != Limit::All {
         refusals.push(Refusal::EmptyManifest { managed });
     } else if !plan.destroy && !limits.deletes.admits(deletes, managed) {
         let limit = limits.deletes;
-        refusals.push(Refusal::TooManyDeletes { deletes, managed, limit });
+        let kept = bound(Action::Forget).any(|change| left(&change));
+        refusals.push(Refusal::TooManyDeletes { deletes, kept, managed, limit });
     }
     let creates = bound(Action::Create).count() as u64;
     if !limits.creates.admits(creates, managed) {

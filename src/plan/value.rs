@@ -1,12 +1,12 @@
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{Budget, Change, Later, Selection, Summary, Upcoming, Withdrawn};
+use super::{Budget, Change, Guarded, Later, Selection, Summary, Upcoming, Withdrawn};
 use crate::{
     diagnostics::Diagnostic,
-    model::{Address, CommitId, Endpoint, Key, MessageId, Sender},
+    model::{Address, CommitId, Endpoint, Key, MessageId, SecretFingerprint, Sender},
 };
 
 /// What [`super::plan()`] found to do, in the order in which it is done.
@@ -39,6 +39,12 @@ pub struct Plan {
     pub budget: Budget,
     /// Messages whose protection changes; this takes no request.
     pub protect: Vec<ProtectMark>,
+    /// Messages whose audience sets a guard, in the order of their keys.
+    pub guarded: Vec<Guarded>,
+    /// The secrets that the state knows.
+    pub secrets: BTreeSet<SecretFingerprint>,
+    /// Those that it is to know once somebody agrees to the plan, if they are others.
+    pub remember: Option<BTreeSet<SecretFingerprint>>,
     /// What is done.
     pub changes: Vec<Change>,
     /// Deliveries without a change now, whose windows open or close later: to be reviewed too.

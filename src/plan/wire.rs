@@ -5,6 +5,7 @@
 
 use std::{
     borrow::Cow,
+    collections::BTreeSet,
     io::{BufWriter, Write as _},
 };
 
@@ -14,14 +15,14 @@ use uuid::Uuid;
 
 pub use super::wire_change::{FORMAT, WireError};
 use super::{
-    Budget, Change, Commit, Later, Plan, ProtectMark, Review, Selection, SenderNames, StateRef,
-    Summary, Unchanged, Upcoming, Withdrawn,
+    Budget, Change, Commit, Guarded, Later, Plan, ProtectMark, Review, Selection, SenderNames,
+    StateRef, Summary, Unchanged, Upcoming, Withdrawn,
     wire_change::WireChange,
     wire_upcoming::{WireUpcoming, WireUpcomings},
 };
 use crate::{
     diagnostics::Diagnostic,
-    model::{Address, Endpoint, Key, write_json},
+    model::{Address, Endpoint, Key, SecretFingerprint, write_json},
 };
 
 /// The document.
@@ -47,6 +48,10 @@ struct Document<'a> {
     senders: &'a SenderNames,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     protect: &'a [ProtectMark],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    guarded: &'a [Guarded],
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    secrets: &'a BTreeSet<SecretFingerprint>,
     changes: WireChanges<'a>,
     #[serde(skip_serializing_if = "WireUpcomings::is_empty")]
     upcoming: WireUpcomings<'a>,
@@ -113,6 +118,10 @@ struct Saved {
     senders: SenderNames,
     #[serde(default)]
     protect: Vec<ProtectMark>,
+    #[serde(default)]
+    guarded: Vec<Guarded>,
+    #[serde(default)]
+    secrets: BTreeSet<SecretFingerprint>,
     changes: Vec<WireChange>,
     #[serde(default)]
     upcoming: Vec<WireUpcoming>,
@@ -191,6 +200,8 @@ pub fn write(plan: &Plan, out: &mut dyn std::io::Write) -> Result<(), serde_json
         budget: plan.budget,
         senders: &plan.senders,
         protect: &plan.protect,
+        guarded: &plan.guarded,
+        secrets: &plan.secrets,
         review: Review::of(plan).to_string(),
         digest: digest(plan)?,
         changes: WireChanges(&plan.changes),
@@ -232,7 +243,7 @@ pub(crate) fn read(bytes: &[u8]) -> Result<(Plan, String), WireError> {
         .enumerate()
         .map(|(index, change)| change.decode(index))
         .collect::<Result<Vec<_>, _>>()?;
-    let plan = Plan {
+    let mut plan = Plan {
         environment: saved.environment,
         api: saved.api,
         as_of: saved.as_of,
@@ -247,6 +258,9 @@ pub(crate) fn read(bytes: &[u8]) -> Result<(Plan, String), WireError> {
         budget: saved.budget,
         senders: saved.senders,
         protect: saved.protect,
+        guarded: saved.guarded,
+        secrets: saved.secrets,
+        remember: None,
         changes,
         upcoming: saved
             .upcoming
@@ -262,6 +276,7 @@ pub(crate) fn read(bytes: &[u8]) -> Result<(Plan, String), WireError> {
     if plan.summary != Summary::of(&plan.changes, plan.summary.unchanged) {
         return Err(WireError::Altered);
     }
+    plan.remember = plan.secrets_to_remember(false);
     Ok((plan, saved.digest))
 }
 
@@ -289,6 +304,9 @@ fn digest(plan: &Plan) -> Result<String, serde_json::Error> {
     // A reviewer reads them instead of ids.
     if !plan.senders.is_empty() {
         serde_json::to_writer(&mut out, &plan.senders)?;
+    }
+    if !(plan.guarded.is_empty() && plan.secrets.is_empty()) {
+        serde_json::to_writer(&mut out, &(&plan.guarded, &plan.secrets))?;
     }
     out.flush().map_err(serde_json::Error::io)?;
     drop(out);

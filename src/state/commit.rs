@@ -69,7 +69,12 @@ pub(super) fn apply(
                 next.meta.api = Some(api.clone());
                 continue;
             }
-            Write::Restore { lineage, serial, created_at, api } => {
+            Write::Secrets(secrets) => {
+                touched |= next.meta.secrets != *secrets;
+                next.meta.secrets.clone_from(secrets);
+                continue;
+            }
+            Write::Restore { lineage, serial, created_at, api, secrets } => {
                 let Meta { records, approvals, .. } = next.meta;
                 if records > 0 || approvals > 0 || next.intents.count > 0 {
                     return Err(StateError::NotEmpty {
@@ -83,6 +88,7 @@ pub(super) fn apply(
                 next.meta.serial = next.meta.serial.max(*serial);
                 next.meta.created_at = *created_at;
                 next.meta.api = api.clone();
+                next.meta.secrets.clone_from(secrets);
                 touched = true;
                 continue;
             }

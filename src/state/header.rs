@@ -1,5 +1,7 @@
 //! The header of a state: what a state says of itself, with the count and digest of everything in it.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -101,6 +103,7 @@ impl StateHeader {
                 last_run: 0,
                 budget: None,
                 api: None,
+                secrets: BTreeSet::new(),
             },
             intents: Tally::default(),
             runs: Tally::default(),

@@ -52,6 +52,7 @@ impl<'a> After<'a> {
                 | Write::Run(_)
                 | Write::RunPart(_)
                 | Write::Api(_)
+                | Write::Secrets(_)
                 | Write::Restore { .. } => {}
             }
         }

@@ -142,6 +142,7 @@ pub(super) fn at(write: &Write) -> Option<(Table, Vec<u8>)> {
         | Write::Budget(_)
         | Write::ForgetBudget
         | Write::Api(_)
+        | Write::Secrets(_)
         | Write::Restore { .. } => return None,
     };
     Some((table, table.key(&name)))

@@ -12,8 +12,8 @@ use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use uuid::Uuid;
 
-use super::{LockHolder, StateError, StateKey, bucket::Bucket, postgres};
-use crate::model::StateLocation;
+use super::{LockHolder, StateError, StateKey, bucket::Bucket};
+use crate::{model::StateLocation, network::postgres};
 
 /// Where a state is.
 #[derive(Clone)]

@@ -1,9 +1,13 @@
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::StateKey;
-use crate::model::{Address, Approval, BaseUrl, BudgetNote, Intent, MessageId, Record};
+use crate::model::{
+    Address, Approval, BaseUrl, BudgetNote, Intent, MessageId, Record, SecretFingerprint,
+};
 
 /// The public part of a state's header.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,6 +39,9 @@ pub struct Meta {
     /// and for a sandbox.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub api: Option<BaseUrl>,
+    /// The secrets that visitors' ids of its deliveries were made with, as far as it was told.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub secrets: BTreeSet<SecretFingerprint>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
@@ -174,6 +181,8 @@ pub enum Write {
     RunPart(Box<RunPart>),
     /// Remembers which API the messages are at.
     Api(BaseUrl),
+    /// Which secrets the visitors' ids of its deliveries were made with, in place of those that it knew.
+    Secrets(BTreeSet<SecretFingerprint>),
     /// Takes over the identity of a state whose export is read back. Only a state without
     /// records, intents and approvals can; its serial becomes the larger of both, and rises by one.
     Restore {
@@ -185,6 +194,8 @@ pub enum Write {
         created_at: Timestamp,
         /// See [`Meta::api`].
         api: Option<BaseUrl>,
+        /// See [`Meta::secrets`].
+        secrets: BTreeSet<SecretFingerprint>,
     },
 }
 

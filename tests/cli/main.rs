@@ -7,6 +7,7 @@ mod actions;
 mod apis;
 mod apply;
 mod approvals;
+mod audiences;
 mod browser;
 mod budget;
 mod clocks;

@@ -53,8 +53,13 @@ pub(super) fn steps(seed: u64) -> Vec<Step> {
         let environment = if session == 0 { 0 } else { rng.usize(..ENVIRONMENTS.len()) };
         steps.push(Step::Open(ENVIRONMENTS[environment]));
         if session == 0 {
-            let restore =
-                Write::Restore { lineage: LINEAGE, serial: 7, created_at: time(0), api: None };
+            let restore = Write::Restore {
+                lineage: LINEAGE,
+                serial: 7,
+                created_at: time(0),
+                api: None,
+                secrets: Default::default(),
+            };
             steps.push(Step::Commit(vec![restore, put("a@1", "imported"), log(1)]));
         }
         for _ in 0..rng.usize(2..7) {

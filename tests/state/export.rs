@@ -197,8 +197,13 @@ fn an_export_is_read_back_into_an_empty_state_only() {
         let error = imported(&whole, &store).expect_err("is not empty");
         assert!(matches!(error, StateError::NotEmpty { .. }), "{error}");
         assert_eq!(contents(&store).expect("reads"), before);
-        let restore =
-            Write::Restore { lineage: LINEAGE, serial: 1, created_at: time(0), api: None };
+        let restore = Write::Restore {
+            lineage: LINEAGE,
+            serial: 1,
+            created_at: time(0),
+            api: None,
+            secrets: Default::default(),
+        };
         let error = runtime().block_on(store.commit(vec![restore])).expect_err("is not empty");
         assert!(matches!(error, StateError::NotEmpty { .. }), "{error}");
     }

@@ -486,6 +486,7 @@ impl Scene {
             as_of: now,
             state: StateRef { lineage: Some(meta.lineage), serial: meta.serial },
             declared,
+            secrets: Default::default(),
             imports: Vec::new(),
             removed: BTreeMap::new(),
             moved: BTreeMap::new(),

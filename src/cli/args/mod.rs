@@ -17,7 +17,7 @@ pub(crate) use commands::{
 pub(crate) use global::{Color, DataFormat, GlobalOptions, LogFormat, Mask};
 pub(crate) use help::{command, examples, parse};
 pub(crate) use planning::{
-    ApplyArgs, Bounds, ImportArgs, PlanArgs, PlanFormat, RefreshArgs, SelectionArgs,
+    ApplyArgs, AudienceArgs, Bounds, ImportArgs, PlanArgs, PlanFormat, RefreshArgs, SelectionArgs,
 };
 pub(crate) use reference::{EXIT_STATUSES, FILES, VARIABLES};
 pub(crate) use state::{ResolveArgs, StateArgs};

@@ -10,7 +10,7 @@ use super::{
     values::{Amount, Target, amount, concurrency, duration, target},
 };
 use crate::{
-    model::{Address, MessageId, WrittenTime},
+    model::{Address, Key, MessageId, WrittenTime},
     plan::Review,
 };
 
@@ -32,10 +32,27 @@ pub(crate) struct SelectionArgs {
     pub(crate) refresh: Option<Amount>,
 }
 
+/// What may happen although an audience speaks against it.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct AudienceArgs {
+    /// Allow any change of who gets this message (may be repeated)
+    ///
+    /// Although its audience expects another number of deliveries, or its query gave no rows.
+    #[arg(long, value_name = "KEY", value_parser = Key::parse)]
+    pub(crate) allow_change: Vec<Key>,
+    /// Allow another visitor secret: its messages are sent again
+    ///
+    /// The state forgets the secret that it knows.
+    #[arg(long)]
+    pub(crate) new_visitor_secret: bool,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct PlanArgs {
     #[command(flatten)]
     pub(crate) selection: SelectionArgs,
+    #[command(flatten)]
+    pub(crate) audiences: AudienceArgs,
     /// Save the plan, for `apply FILE`
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) out: Option<PathBuf>,
@@ -102,6 +119,8 @@ pub(crate) struct ApplyArgs {
     /// Allow N resends, instead of safety.max_resends
     #[arg(long, value_name = "N|all", value_parser = amount)]
     pub(crate) allow_resends: Option<Amount>,
+    #[command(flatten)]
+    pub(crate) audiences: AudienceArgs,
     /// How to report
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub(crate) format: DataFormat,

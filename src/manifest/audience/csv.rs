@@ -2,11 +2,12 @@
 
 use std::{borrow::Cow, ops::Range, sync::Arc};
 
-use encoding_rs::Encoding;
 use memchr::{memchr, memchr_iter};
 
 use super::{
-    header, ids,
+    decode::decode,
+    format::CsvFormat,
+    header,
     positions::with_plain_line_breaks,
     row_problems::{Problems, Wrong},
     rows::RowsBuilder,
@@ -16,67 +17,47 @@ use super::{
 };
 use crate::{
     diagnostics::{Code, Diagnostic},
-    manifest::{folder::not_utf8, foreign, limits::Limits},
+    manifest::{foreign, limits::Limits},
     model::{Place, number},
 };
-
-/// How a file is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct CsvFormat {
-    /// What separates the cells.
-    pub(crate) delimiter: u8,
-    /// What its bytes mean.
-    pub(crate) encoding: &'static Encoding,
-}
-
-impl Default for CsvFormat {
-    fn default() -> Self {
-        Self { delimiter: b',', encoding: encoding_rs::UTF_8 }
-    }
-}
 
 impl Table {
     /// A CSV file with a header row; `file` is its name in diagnostics.
     pub(crate) fn from_csv(
         file: &Arc<str>,
         bytes: impl Into<Vec<u8>>,
-        (_format, rules): (CsvFormat, &RowRules),
+        (format, rules): (CsvFormat, &RowRules),
         limits: &Limits,
     ) -> Result<Self, Vec<Diagnostic>> {
         let place = |line, column, length| Place { file: file.clone(), line, column, length };
-        let mut bytes = bytes.into();
-        if let Some(problem) = foreign::not_text(file, &bytes) {
-            return Err(vec![problem]);
-        }
-        if bytes.starts_with(b"\xef\xbb\xbf") {
-            bytes.drain(..3);
-        }
-        let whole = String::from_utf8(bytes).map_err(|error| {
-            vec![not_utf8(file, error.as_bytes(), error.utf8_error().valid_up_to())]
-        })?;
+        let whole = decode(file, bytes.into(), format.encoding).map_err(|problem| vec![problem])?;
         let whole = with_plain_line_breaks(whole);
         let text = whole.as_str();
         if u32::try_from(text.len()).is_err() {
             let problem = "a CSV file has at most 4 GiB: split the audience";
             return Err(vec![Diagnostic::error(Code::Unreadable, problem).at(place(1, 1, 1))]);
         }
-        if let Some(problem) =
-            foreign::not_csv(file, text).or_else(|| header::other_delimiter(file, text))
+        if let Some(problem) = foreign::not_csv(file, text)
+            .or_else(|| header::other_delimiter(file, text, format, rules))
         {
             return Err(vec![problem]);
         }
-        let (found, unreadable_lines) = signs::problems(file, text);
+        let (found, unreadable_lines) = signs::problems(file, text, format);
         if unreadable_lines.iter().any(|lines| lines.start == 0) {
             return Err(found);
         }
         // What cannot be read is passed over, so that the other rows are checked in the same run.
         let bytes = without(text.as_bytes(), &unreadable_lines);
         let bytes = &*bytes;
-        let mut reader =
-            ::csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(bytes);
+        let mut reader = ::csv::ReaderBuilder::new()
+            .delimiter(format.delimiter)
+            .has_headers(false)
+            .flexible(true)
+            .from_reader(bytes);
         let mut record = ::csv::ByteRecord::new();
         if !reader.read_byte_record(&mut record).map_err(unreadable)? {
-            let problem = "this CSV file is empty: it needs a header row with `visitor_id`";
+            let column = &rules.visitor.column;
+            let problem = format!("this CSV file is empty: it needs a header row with `{column}`");
             return Err(vec![Diagnostic::error(Code::CsvHeader, problem).at(place(1, 1, 1))]);
         }
         if record.len() as u64 > limits.columns {
@@ -87,12 +68,15 @@ impl Table {
         }
         let mut counter = LineCounter { bytes, at: 0, line: 1 };
         let header_line = counter.start_of(&record);
-        let (names, visitor) = header::read(file, text, counter.at, header_line, &record)
+        let header =
+            header::Header { file, text, at: counter.at, line: header_line, format, rules };
+        let (names, visitor) = header
+            .read(&record)
             .map_err(|problems| found.iter().cloned().chain(problems).collect::<Vec<_>>())?;
 
         let width = names.len();
         let header = names.clone();
-        let mut problems = Problems::new(file, text, width, visitor);
+        let mut problems = Problems::new(file, text, (width, visitor), (format, rules));
         let most = memchr_iter(b'\n', bytes).count() + 1;
         let mut lines = Vec::with_capacity(most);
         let mut rows = RowsBuilder::new(rules, names, visitor);
@@ -112,19 +96,22 @@ impl Table {
                 continue;
             }
             let id = String::from_utf8_lossy(id);
-            match ids::problem(&id) {
+            match rules.id_problem(&id) {
                 // Told already, with all other signs that no cell has.
                 Some(_) if id.contains(signs::is_forbidden) => {}
                 Some(problem) => problems.add(counter.at, line, Wrong::Visitor(problem)),
-                None if width == 1 && id.contains(';') => {
-                    problems.add(counter.at, line, Wrong::Semicolon);
+                None if width == 1 => {
+                    if let Some(sign) = header::delimiter_in(&id) {
+                        problems.add(counter.at, line, Wrong::Delimiter(sign));
+                    }
                 }
                 None => {}
             }
             if memchr(b'\n', record.as_slice()).is_some() {
                 let end = usize::try_from(reader.position().byte()).unwrap_or(text.len());
                 let written = text.get(counter.at..end).unwrap_or_default().trim_end();
-                if swallowed::is_several_rows(written, width, visitor, &id) {
+                let shape = swallowed::Shape { width, visitor, format, kind: rules.visitor.kind() };
+                if shape.is_several_rows(written, &id) {
                     let last = written.matches('\n').count();
                     let last = line.saturating_add(u32::try_from(last).unwrap_or(u32::MAX));
                     problems.add(counter.at, line, Wrong::Swallowed(last));

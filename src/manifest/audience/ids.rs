@@ -3,8 +3,87 @@
 
 use crate::{
     diagnostics::{Code, Diagnostic},
-    model::VisitorId,
+    model::{VisitorId, is_hostile},
 };
+
+/// What the cells of a column identify.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum IdKind {
+    /// Visitors of the chat: their ids have no white space.
+    Visitor,
+    /// Users of a website: whatever their ids are, visitors' ids are made from them.
+    User,
+}
+
+impl IdKind {
+    /// Its words in messages.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Visitor => "visitor id",
+            Self::User => "user id",
+        }
+    }
+
+    /// Whether it is an id: it has no wrong characters, and is not what stands for something else.
+    pub(super) fn is_id(self, text: &str) -> bool {
+        self.malformed(text).is_none() && mistaken(self, text).is_none()
+    }
+
+    /// The problem of a text that stands where an id belongs. It never holds more of the id than a word that means
+    /// nothing.
+    pub(crate) fn problem(self, text: &str) -> Option<Diagnostic> {
+        let (message, cure) = match self.malformed(text) {
+            Some((message, cure)) => (message, cure),
+            None => {
+                let (message, cure) = mistaken(self, text)?;
+                (message, Some(cure))
+            }
+        };
+        let mut problem = Diagnostic::error(Code::BadVisitor, message);
+        problem.help = cure.map(str::to_owned);
+        Some(problem)
+    }
+
+    /// Why a text can be no id at all, and the cure.
+    fn malformed(self, text: &str) -> Option<(String, Option<&'static str>)> {
+        let error = match self {
+            Self::Visitor => VisitorId::parse(text).err()?.to_string(),
+            Self::User => user_error(text)?,
+        };
+        let cure = match text.trim() {
+            inner if inner.contains('\n') => {
+                Some("a quote opens before it, and is closed in another line: close it in its own")
+            }
+            inner if inner.len() < text.len() && self.is_id(inner) => Some(match self {
+                Self::Visitor => "remove the white space around the id",
+                Self::User => {
+                    "remove the white space around the id: with it, another visitor id would be made than on your website"
+                }
+            }),
+            _ if has_placeholder(text) => {
+                Some("a placeholder stands here, which nothing has filled in: write the id itself")
+            }
+            _ => None,
+        };
+        Some((error, cure))
+    }
+}
+
+/// Why a text can be no user's id. White space inside is a part of it.
+fn user_error(text: &str) -> Option<String> {
+    // Nearly all ids.
+    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return None;
+    }
+    if text.trim().is_empty() {
+        return Some("a user id must not be empty".to_owned());
+    }
+    if text.trim().len() < text.len() {
+        return Some("this user id has white space around it".to_owned());
+    }
+    let bad = text.chars().find(|c| is_hostile(*c))?;
+    Some(format!("a user id has no control or invisible characters, this one has {bad:?}"))
+}
 
 /// What programs write where there is no value, in lower case.
 const NOTHING: &[&str] = &[
@@ -68,7 +147,8 @@ pub(crate) fn stands_for_nothing(text: &str) -> bool {
 }
 
 /// Why a text that could be an id by its characters is none; and the cure.
-fn mistaken(id: &str) -> Option<(String, &'static str)> {
+fn mistaken(kind: IdKind, id: &str) -> Option<(String, &'static str)> {
+    let name = kind.name();
     // Nearly all ids: longer than each of the words, and without signs. A rounded number begins with a digit or a sign.
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
     if id.len() > 16
@@ -78,39 +158,45 @@ fn mistaken(id: &str) -> Option<(String, &'static str)> {
         return None;
     }
     if stands_for_nothing(id) {
-        let cure = "leave out rows without a visitor, or give this row its id";
+        let cure = match kind {
+            IdKind::Visitor => "leave out rows without a visitor, or give this row its id",
+            IdKind::User => "leave out rows without a user, or give this row its id",
+        };
         return Some((
-            format!("`{id}` stands where a visitor id belongs: it means that there is none"),
+            format!("`{id}` stands where a {name} belongs: it means that there is none"),
             cure,
         ));
     }
     if !id.is_empty() && id.bytes().all(|byte| byte == b'#') {
-        let message = "`###` stands where a visitor id belongs: the column of the spreadsheet was too narrow to show it";
-        return Some((message.to_owned(), "export the file again, not what the screen shows"));
+        let message = format!(
+            "`###` stands where a {name} belongs: the column of the spreadsheet was too narrow to show it"
+        );
+        return Some((message, "export the file again, not what the screen shows"));
     }
     if is_rounded(id) {
-        let message = "a spreadsheet made a rounded number of this visitor id (…E+…)";
-        return Some((message.to_owned(), AS_TEXT));
+        let message = format!("a spreadsheet made a rounded number of this {name} (…E+…)");
+        return Some((message, AS_TEXT));
     }
     if let Some((whole, "0" | "00")) = id.split_once('.')
         && whole.bytes().all(|byte| byte.is_ascii_digit())
         && !whole.is_empty()
     {
-        let message = "a program made a decimal number of this visitor id: it ends in `.0`";
-        return Some((
-            message.to_owned(),
-            "read and write the column as text where the file is made",
-        ));
+        let message = format!("a program made a decimal number of this {name}: it ends in `.0`");
+        return Some((message, "read and write the column as text where the file is made"));
     }
     let quotes = ['\'', '`', '‘', '’', '“', '”', '„', '«', '»'];
-    if id.contains('"') || id.starts_with(quotes) || id.ends_with(quotes) {
-        let message = "a visitor id has no quotes around it, this one has";
+    let double = match kind {
+        IdKind::Visitor => id.contains('"'),
+        IdKind::User => id.starts_with('"') || id.ends_with('"'),
+    };
+    if double || id.starts_with(quotes) || id.ends_with(quotes) {
+        let message = format!("a {name} has no quotes around it, this one has");
         let cure = "remove the quotes; CSV knows only the plain double quote around a cell";
-        return Some((message.to_owned(), cure));
+        return Some((message, cure));
     }
     if has_placeholder(id) {
-        let message = "this visitor id has a placeholder in it, which nothing has filled in";
-        return Some((message.to_owned(), "write the id itself"));
+        let message = format!("this {name} has a placeholder in it, which nothing has filled in");
+        return Some((message, "write the id itself"));
     }
     None
 }
@@ -137,30 +223,9 @@ fn is_rounded(id: &str) -> bool {
     }
 }
 
-/// Whether it is an id: it has no wrong characters, and is not what stands for something else.
-pub(super) fn is_id(text: &str) -> bool {
-    VisitorId::parse(text).is_ok() && mistaken(text).is_none()
-}
-
-/// The problem of a text that stands where an id belongs. It never holds more of the id than a word that means nothing.
+/// The problem of a text that stands where a visitor's id belongs.
 pub(crate) fn problem(text: &str) -> Option<Diagnostic> {
-    if let Err(error) = VisitorId::parse(text) {
-        let problem = Diagnostic::error(Code::BadVisitor, error.to_string());
-        return Some(match text.trim() {
-            inner if inner.contains('\n') => problem.help(
-                "a quote opens before it, and is closed in another line: close it in its own",
-            ),
-            inner if inner.len() < text.len() && is_id(inner) => {
-                problem.help("remove the white space around the id")
-            }
-            _ if has_placeholder(text) => problem.help(
-                "a placeholder stands here, which nothing has filled in: write the id itself",
-            ),
-            _ => problem,
-        });
-    }
-    let (message, cure) = mistaken(text)?;
-    Some(Diagnostic::error(Code::BadVisitor, message).help(cure))
+    IdKind::Visitor.problem(text)
 }
 
 #[cfg(test)]
@@ -217,6 +282,47 @@ mod tests {
             "v1.0",
         ] {
             assert!(problem(text).is_none(), "{text}");
+            assert!(IdKind::User.problem(text).is_none(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_user_id_may_be_anything_but_what_means_nothing_or_was_garbled() {
+        let user = IdKind::User;
+        for text in [
+            "42",
+            "0",
+            "Ada Lovelace",
+            "Jörg",
+            "李 小龍",
+            "a\"b",
+            "كاربر\u{200c}ها",
+            "a;b, c|d",
+            "x\u{a0}y",
+        ] {
+            assert!(user.problem(text).is_none(), "{text}");
+        }
+        for text in [
+            "",
+            " ",
+            "\u{a0}",
+            " 42",
+            "42 ",
+            "42\u{3000}",
+            "4\t2",
+            "4\n2",
+            "4\u{200b}2",
+            "NULL",
+            "n/a",
+            "1.2E+15",
+            "42.0",
+            "\"42\"",
+            "{{ id }}",
+            "${ID}",
+            "###",
+        ] {
+            let problem = user.problem(text).expect(text);
+            assert!(!problem.message.contains("visitor"), "{}", problem.message);
         }
     }
 }

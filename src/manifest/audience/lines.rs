@@ -2,7 +2,17 @@
 
 use std::{ops::Range, path::PathBuf, sync::OnceLock};
 
-use super::{VISITOR_COLUMN, ids, positions::with_plain_line_breaks};
+use encoding_rs::UTF_8;
+
+use super::{
+    VISITOR_COLUMN,
+    decode::lossy,
+    format::CsvFormat,
+    ids::{self, IdKind},
+    positions::with_plain_line_breaks,
+    quotes::cells_of_line,
+    table::composed,
+};
 use crate::{
     diagnostics::{Excerpts, Names, Secrets},
     files,
@@ -16,10 +26,84 @@ use crate::{
 /// The cells of a file are counted in 32 bits.
 pub(crate) const MOST_BYTES: u64 = 4 << 30;
 
+/// How an audience reads a CSV file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Reading {
+    pub(crate) format: CsvFormat,
+    /// The column of the ids, and what they identify.
+    pub(crate) column: Box<str>,
+    pub(crate) kind: IdKind,
+}
+
+impl Reading {
+    /// The place of the column of the ids and how many columns there are, if the first line is a header that
+    /// can be understood.
+    fn header(&self, text: &Text) -> Option<(usize, usize)> {
+        let header = text.line(1)?;
+        if !is_whole(header, self.format) {
+            return None;
+        }
+        let names = cells_of_line(header, self.format);
+        let wanted = composed(&self.column);
+        let at = names.iter().position(|name| composed(name.trim_matches('"')) == wanted)?;
+        Some((at, names.len()))
+    }
+
+    /// The id, if a line is one row with as many cells as there are columns, and an id where it belongs.
+    fn id_of(&self, line: &str, (visitor, width): (usize, usize)) -> Option<String> {
+        if !is_whole(line, self.format) || cells_of_line(line, self.format).len() != width {
+            return None;
+        }
+        let cell = cell_span(line, visitor, self.format);
+        let cell: String = line.chars().skip(cell.start).take(cell.end - cell.start).collect();
+        let quoted = cell.strip_prefix('"').and_then(|cell| cell.strip_suffix('"'));
+        let id = quoted.map_or(cell.clone(), |cell| cell.replace("\"\"", "\""));
+        self.kind.is_id(&id).then_some(id)
+    }
+
+    /// What must not be shown of a line.
+    fn secrets(&self, text: &Text, number: u32, line: &str) -> Secrets {
+        if number == 1 {
+            let names = is_header(line, &self.column);
+            return if names { Secrets::Ids(Vec::new()) } else { Secrets::Line };
+        }
+        match self.header(text) {
+            Some(header) if self.id_of(line, header).is_some() => {
+                Secrets::Ids(std::iter::once(cell_span(line, header.0, self.format)).collect())
+            }
+            // Nobody knows where the ids are.
+            _ => Secrets::Line,
+        }
+    }
+
+    /// Calls `found` with all ids, and with all that may be one.
+    fn ids(&self, text: &Text, found: &mut dyn FnMut(&str)) {
+        let header = self.header(text);
+        for (number, line) in text.lines() {
+            match header {
+                Some(_) if number == 1 => {}
+                _ if number == 1 && is_header(line, &self.column) => {}
+                header => match header.and_then(|header| self.id_of(line, header)) {
+                    // They are everywhere else: in counts, in the numbers of lines.
+                    Some(id) if self.kind == IdKind::User && is_small_number(&id) => {}
+                    Some(id) => found(&id),
+                    None => anything(line, found),
+                },
+            }
+        }
+    }
+}
+
+/// A number that says nothing by itself.
+fn is_small_number(id: &str) -> bool {
+    id.len() < 8 && id.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 /// The lines of a file, read when the first one is to be shown.
 pub(crate) struct FileLines {
     path: PathBuf,
-    csv: bool,
+    /// How an audience reads it: in a CSV file, it is known where ids are.
+    reading: Option<Reading>,
     text: OnceLock<Option<Text>>,
 }
 
@@ -41,31 +125,24 @@ impl Text {
         (1..=u32::try_from(self.starts.len()).unwrap_or(u32::MAX))
             .map(|number| (number, self.line(number).unwrap_or_default()))
     }
-
-    /// The column of the visitors' ids and how many columns there are, if the first line is a header that
-    /// can be understood.
-    fn header(&self) -> Option<(usize, usize)> {
-        let header = self.line(1)?;
-        if !is_whole(header) {
-            return None;
-        }
-        let names: Vec<&str> = header.split(',').map(|name| name.trim_matches('"')).collect();
-        let at = names.iter().position(|name| *name == VISITOR_COLUMN)?;
-        Some((at, names.len()))
-    }
 }
 
 impl FileLines {
-    /// `csv`: in a CSV file, it is known where visitors' ids are.
-    pub(crate) fn new(path: PathBuf, csv: bool) -> Self {
-        Self { path, csv, text: OnceLock::new() }
+    /// A file of which nothing is known.
+    pub(crate) fn new(path: PathBuf) -> Self {
+        Self { path, reading: None, text: OnceLock::new() }
+    }
+
+    /// A CSV file.
+    pub(crate) fn csv(path: PathBuf, reading: Reading) -> Self {
+        Self { reading: Some(reading), ..Self::new(path) }
     }
 
     fn text(&self) -> Option<&Text> {
         let text = self.text.get_or_init(|| {
             let bytes = files::read(&self.path, MOST_BYTES).ok()?;
-            let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
-            let text = with_plain_line_breaks(String::from_utf8_lossy(bytes).into_owned());
+            let encoding = self.reading.as_ref().map_or(UTF_8, |reading| reading.format.encoding);
+            let text = with_plain_line_breaks(lossy(&bytes, encoding));
             let breaks = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
             let starts = std::iter::once(0).chain(breaks.map(|(at, _)| at + 1)).collect();
             Some(Text { text, starts, words: OnceLock::new() })
@@ -81,47 +158,29 @@ impl Excerpts for FileLines {
 
     fn secrets(&self, number: u32, line: &str, _: &Names) -> Secrets {
         let Some(text) = self.text() else { return Secrets::Line };
-        if !self.csv {
-            if !is_printable(line) {
-                return Secrets::Line;
-            }
-            let words =
-                text.words.get_or_init(|| suspects::in_words(text.lines().map(|(_, line)| line)));
-            return Secrets::Ids(words.of_line(number));
+        if let Some(reading) = &self.reading {
+            return reading.secrets(text, number, line);
         }
-        if number == 1 {
-            return if is_header(line) { Secrets::Ids(Vec::new()) } else { Secrets::Line };
+        if !is_printable(line) {
+            return Secrets::Line;
         }
-        match text.header() {
-            Some((visitor, width)) if id_of(line, visitor, width).is_some() => {
-                Secrets::Ids(std::iter::once(cell_span(line, visitor)).collect())
-            }
-            // Nobody knows where the ids are.
-            _ => Secrets::Line,
-        }
+        let words =
+            text.words.get_or_init(|| suspects::in_words(text.lines().map(|(_, line)| line)));
+        Secrets::Ids(words.of_line(number))
     }
 
     fn ids(&self, _: &Names, found: &mut dyn FnMut(&str)) {
         let Some(text) = self.text() else { return };
-        if !self.csv {
-            let words =
-                text.words.get_or_init(|| suspects::in_words(text.lines().map(|(_, line)| line)));
-            return words.texts.iter().for_each(|text| found(text));
+        if let Some(reading) = &self.reading {
+            return reading.ids(text, found);
         }
-        let header = text.header();
-        for (number, line) in text.lines() {
-            match header {
-                Some(_) if number == 1 => {}
-                _ if number == 1 && is_header(line) => {}
-                header => {
-                    let id = header.and_then(|(visitor, width)| id_of(line, visitor, width));
-                    match id {
-                        Some(id) => found(&id),
-                        None => anything(line, found),
-                    }
-                }
-            }
-        }
+        let words =
+            text.words.get_or_init(|| suspects::in_words(text.lines().map(|(_, line)| line)));
+        words.texts.iter().for_each(|text| found(text));
+    }
+
+    fn variant(&self) -> String {
+        self.reading.as_ref().map(|reading| format!("{reading:?}")).unwrap_or_default()
     }
 }
 
@@ -132,37 +191,27 @@ fn anything(line: &str, found: &mut dyn FnMut(&str)) {
     };
     for cell in line.split(ends).filter(|cell| cell.chars().count() >= 4) {
         // The header may stand on the same line.
-        if !is_header(cell) && !ids::stands_for_nothing(cell) {
+        if !is_header(cell, VISITOR_COLUMN) && !ids::stands_for_nothing(cell) {
             found(cell);
         }
     }
 }
 
 /// Whether a first line names columns: one of them is that of the ids, or nearly.
-pub(super) fn is_header(line: &str) -> bool {
+pub(super) fn is_header(line: &str, column: &str) -> bool {
     let mut names = line.split([',', ';', '|', '\t']).map(|name| name.trim().trim_matches('"'));
     let near = |name: &str| {
         name.chars().all(|c| c.is_alphabetic() || matches!(c, '_' | '-' | ' ' | '.'))
-            && suggest::nearest(VISITOR_COLUMN, [name]).is_some()
+            && [column, VISITOR_COLUMN]
+                .iter()
+                .any(|column| suggest::nearest(column, [name]).is_some())
+            || composed(name) == composed(column)
     };
     is_printable(line) && names.any(near)
 }
 
-/// The visitor's id, if a line is one row with as many cells as there are columns, and an id where it
-/// belongs.
-fn id_of(line: &str, visitor: usize, width: usize) -> Option<String> {
-    if !is_whole(line) || cells(line) != width {
-        return None;
-    }
-    let cell = cell_span(line, visitor);
-    let cell: String = line.chars().skip(cell.start).take(cell.end - cell.start).collect();
-    let quoted = cell.strip_prefix('"').and_then(|cell| cell.strip_suffix('"'));
-    let id = quoted.map_or(cell.clone(), |cell| cell.replace("\"\"", "\""));
-    ids::is_id(&id).then_some(id)
-}
-
 /// Whether quotes are closed, stand around cells, and nothing is in it that cannot be seen.
-fn is_whole(line: &str) -> bool {
+fn is_whole(line: &str, format: CsvFormat) -> bool {
     let mut chars = line.chars().peekable();
     let (mut fresh, mut quoted) = (true, false);
     while let Some(c) = chars.next() {
@@ -170,7 +219,7 @@ fn is_whole(line: &str) -> bool {
             '"' if quoted && chars.peek() == Some(&'"') => _ = chars.next(),
             '"' if quoted => {
                 quoted = false;
-                if chars.peek().is_some_and(|next| *next != ',') {
+                if chars.peek().is_some_and(|next| *next != format.sign()) {
                     return false;
                 }
             }
@@ -178,7 +227,7 @@ fn is_whole(line: &str) -> bool {
             '"' => return false,
             _ => {}
         }
-        fresh = c == ',' && !quoted;
+        fresh = c == format.sign() && !quoted;
     }
     !quoted && is_printable(line)
 }
@@ -187,23 +236,14 @@ fn is_printable(line: &str) -> bool {
     !line.contains(|c: char| (c.is_control() && c != '\t') || c == '\u{fffd}')
 }
 
-fn cells(line: &str) -> usize {
-    let mut quoted = false;
-    let ends = line.chars().filter(|c| {
-        quoted ^= *c == '"';
-        *c == ',' && !quoted
-    });
-    ends.count() + 1
-}
-
 /// The characters of a cell in its line.
-pub(super) fn cell_span(line: &str, index: usize) -> Range<usize> {
+pub(super) fn cell_span(line: &str, index: usize, format: CsvFormat) -> Range<usize> {
     let (mut cell, mut start, mut quoted, mut count) = (0, 0, false, 0);
     for (at, c) in line.chars().enumerate() {
         count = at + 1;
         match c {
             '"' => quoted = !quoted,
-            ',' if !quoted => {
+            c if c == format.sign() && !quoted => {
                 if cell == index {
                     return start..at;
                 }

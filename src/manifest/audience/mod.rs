@@ -2,6 +2,8 @@
 
 mod columns;
 mod csv;
+mod decode;
+mod format;
 mod header;
 pub(crate) mod ids;
 mod lines;
@@ -18,10 +20,11 @@ mod tests;
 mod visitor_rule;
 
 pub(crate) use columns::{ColumnType, Types};
-pub(crate) use csv::CsvFormat;
-pub(crate) use lines::{FileLines, MOST_BYTES};
+pub(crate) use format::{CsvFormat, DELIMITERS, encoding_name};
+pub(crate) use lines::{FileLines, MOST_BYTES, Reading};
 pub(crate) use rules::RowRules;
-pub use table::Table;
+pub use table::{Table, UnknownVisitors};
+pub(crate) use visitor_rule::{Derivation, VisitorRule};
 
 /// The column with the visitors' ids, if nothing else is said.
 const VISITOR_COLUMN: &str = "visitor_id";

@@ -5,6 +5,8 @@ use std::ops::Range;
 
 use memchr::{memchr, memchr_iter, memchr3};
 
+use super::format::CsvFormat;
+
 /// A quote at a wrong place; places are bytes of the text.
 pub(super) enum Fault {
     /// In a cell that does not begin with one. `blank`: only blanks stand before it.
@@ -28,7 +30,7 @@ impl Fault {
 }
 
 /// The faults of a text with `\n` as its only line break, each with the lines that cannot be read because of it.
-pub(super) fn faults(text: &str) -> Vec<(Fault, Range<usize>)> {
+pub(super) fn faults(text: &str, format: CsvFormat) -> Vec<(Fault, Range<usize>)> {
     let bytes = text.as_bytes();
     let end_of_line =
         |at: usize| memchr(b'\n', &bytes[at..]).map_or(bytes.len(), |length| at + length);
@@ -38,7 +40,7 @@ pub(super) fn faults(text: &str) -> Vec<(Fault, Range<usize>)> {
     }
     let (mut row, mut at) = (0, 0);
     while at < bytes.len() {
-        let (fault, resume) = match cell(bytes, at) {
+        let (fault, resume) = match cell(bytes, at, format) {
             Ok(end) => {
                 if bytes.get(end) == Some(&b'\n') {
                     row = end + 1;
@@ -60,14 +62,15 @@ pub(super) fn faults(text: &str) -> Vec<(Fault, Range<usize>)> {
 }
 
 /// Where the cell that begins at `start` ends.
-fn cell(bytes: &[u8], start: usize) -> Result<usize, Fault> {
+fn cell(bytes: &[u8], start: usize, format: CsvFormat) -> Result<usize, Fault> {
     if bytes[start] == b'"' {
         let mut quotes = memchr_iter(b'"', &bytes[start + 1..]).map(|at| start + 1 + at);
         while let Some(quote) = quotes.next() {
             let next = quote + 1;
             match bytes.get(next) {
                 Some(b'"') => _ = quotes.next(),
-                None | Some(b',' | b'\n') => return Ok(next),
+                None | Some(b'\n') => return Ok(next),
+                Some(sign) if *sign == format.delimiter => return Ok(next),
                 Some(_) => {
                     let escaped = bytes[quote - 1] == b'\\';
                     return Err(Fault::AfterClosing { opened: start, at: next, escaped });
@@ -76,22 +79,23 @@ fn cell(bytes: &[u8], start: usize) -> Result<usize, Fault> {
         }
         return Err(Fault::NeverClosed { opened: start });
     }
-    let end = memchr3(b',', b'\n', b'"', &bytes[start..]).map_or(bytes.len(), |at| start + at);
+    let end = memchr3(format.delimiter, b'\n', b'"', &bytes[start..])
+        .map_or(bytes.len(), |at| start + at);
     if bytes.get(end) == Some(&b'"') {
-        let blank = bytes[start..end].iter().all(|byte| matches!(byte, b' ' | b'\t'));
+        let blank = bytes[start..end].iter().all(|byte| format.is_blank(char::from(*byte)));
         return Err(Fault::InCell { at: end, blank });
     }
     Ok(end)
 }
 
 /// The cells of one line, by itself: a quote that is not closed before the end of its cell is taken as a letter.
-pub(super) fn cells_of_line(line: &str) -> Vec<&str> {
+pub(super) fn cells_of_line(line: &str, format: CsvFormat) -> Vec<&str> {
     let bytes = line.as_bytes();
     let (mut cells, mut at) = (Vec::new(), 0);
     loop {
-        let quoted = (bytes.get(at) == Some(&b'"')).then(|| cell(bytes, at).ok()).flatten();
+        let quoted = (bytes.get(at) == Some(&b'"')).then(|| cell(bytes, at, format).ok()).flatten();
         let end = quoted.unwrap_or_else(|| {
-            memchr(b',', &bytes[at..]).map_or(bytes.len(), |length| at + length)
+            memchr(format.delimiter, &bytes[at..]).map_or(bytes.len(), |length| at + length)
         });
         cells.push(&line[at..end]);
         if end >= bytes.len() {
@@ -111,7 +115,7 @@ mod tests {
             let line = before.matches('\n').count() + 1;
             (line, at - before.rfind('\n').map_or(0, |at| at + 1) + 1)
         };
-        faults(text).iter().map(|(fault, _)| place(fault.at(text))).collect()
+        faults(text, CsvFormat::default()).iter().map(|(fault, _)| place(fault.at(text))).collect()
     }
 
     #[test]
@@ -119,7 +123,7 @@ mod tests {
         for text in
             ["a,b\n1,\"x, \"\"y\"\"\nz\"\n", "\"a\",\"\"\n\"\"\"\",b", "", "\"a\"", "a,\n,\"\"\n"]
         {
-            assert!(faults(text).is_empty(), "{text:?}");
+            assert!(faults(text, CsvFormat::default()).is_empty(), "{text:?}");
         }
     }
 
@@ -139,9 +143,12 @@ mod tests {
 
     #[test]
     fn a_line_is_split_as_if_its_quotes_were_closed() {
-        assert_eq!(cells_of_line("v2,\"a, b\",\"c"), ["v2", "\"a, b\"", "\"c"]);
-        assert_eq!(cells_of_line("v2,Bob\",x"), ["v2", "Bob\"", "x"]);
-        assert_eq!(cells_of_line(""), [""]);
-        assert_eq!(cells_of_line("a,"), ["a", ""]);
+        assert_eq!(
+            cells_of_line("v2,\"a, b\",\"c", CsvFormat::default()),
+            ["v2", "\"a, b\"", "\"c"]
+        );
+        assert_eq!(cells_of_line("v2,Bob\",x", CsvFormat::default()), ["v2", "Bob\"", "x"]);
+        assert_eq!(cells_of_line("", CsvFormat::default()), [""]);
+        assert_eq!(cells_of_line("a,", CsvFormat::default()), ["a", ""]);
     }
 }

@@ -4,8 +4,10 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
     ENOUGH, ENOUGH_ALIKE,
+    format::{CsvFormat, Delimiter},
     lines::cell_span,
     positions::{column_of, length_of, line_around},
+    rules::RowRules,
 };
 use crate::{
     diagnostics::{Code, Diagnostic},
@@ -18,8 +20,8 @@ pub(super) enum Wrong {
     Width(usize),
     /// Its visitor's id is not one.
     Visitor(Diagnostic),
-    /// The only column has ids with semicolons.
-    Semicolon,
+    /// The only column has ids with this sign in them, which separates cells in other files.
+    Delimiter(&'static Delimiter),
     /// It is the header row once more.
     Header,
     /// A cell has other rows in it; it ends in this line.
@@ -41,24 +43,33 @@ pub(super) struct Problems<'t> {
     text: &'t str,
     width: usize,
     visitor: usize,
+    format: CsvFormat,
+    rules: &'t RowRules,
     found: Vec<Diagnostic>,
     /// By what is said.
     counts: BTreeMap<String, Count>,
 }
 
 impl<'t> Problems<'t> {
-    pub(super) fn new(file: &'t Arc<str>, text: &'t str, width: usize, visitor: usize) -> Self {
-        Self { file, text, width, visitor, found: Vec::new(), counts: BTreeMap::new() }
+    pub(super) fn new(
+        file: &'t Arc<str>,
+        text: &'t str,
+        (width, visitor): (usize, usize),
+        (format, rules): (CsvFormat, &'t RowRules),
+    ) -> Self {
+        let (found, counts) = Default::default();
+        Self { file, text, width, visitor, format, rules, found, counts }
     }
 
     /// Of the row that begins at `at`, in this line.
     pub(super) fn add(&mut self, at: usize, line: u32, wrong: Wrong) {
         let place = |column, length| Place { file: self.file.clone(), line, column, length };
-        let Self { width, visitor, .. } = *self;
+        let Self { width, visitor, format, .. } = *self;
+        let delimiter = format.named();
         let row = line_around(self.text, at);
         let whole = || place(1, length_of(row));
         let id = || {
-            let span = cell_span(row, visitor);
+            let span = cell_span(row, visitor, format);
             let length = (span.end - span.start).max(1);
             place(column_of(span.start), column_of(length) - 1)
         };
@@ -70,20 +81,31 @@ impl<'t> Problems<'t> {
                 match () {
                     () if is_conflict(row) => problem
                         .help("this is a mark of a merge conflict in git: resolve it, and remove its marks"),
-                    () if count > width => problem.help("a cell with a comma in it is put in quotes"),
-                    () if row.contains([';', '\t']) && count == 1 => {
-                        problem.help("the cells of a row are separated by commas")
+                    () if count > width => {
+                        problem.help(format!("a cell with {} in it is put in quotes", delimiter.one))
+                    }
+                    () if row.contains([',', ';', '\t', '|']) && count == 1 => {
+                        problem.help(format!("the cells of a row are separated by {}", delimiter.many))
                     }
                     () => problem,
                 }
             }
             Wrong::Visitor(problem) => problem.at(id()),
-            Wrong::Semicolon => {
-                let message =
-                    "this visitor id has a semicolon, and the header names only one column";
-                Diagnostic::error(Code::BadVisitor, message)
-                    .at(id())
-                    .help("separate the cells by commas, and name each column in the first row")
+            Wrong::Delimiter(found) => {
+                let message = format!(
+                    "this {} has {}, and the header names only one column",
+                    self.rules.visitor.kind().name(),
+                    found.one
+                );
+                let cure = match found.sign == delimiter.sign {
+                    true => "name each column in the first row".to_owned(),
+                    false => format!(
+                        "name each column in the first row, and say `delimiter: {}` for this audience or separate the \
+                         cells by {}",
+                        found.written, delimiter.many
+                    ),
+                };
+                Diagnostic::error(Code::BadVisitor, message).at(id()).help(cure)
             }
             Wrong::Header => {
                 Diagnostic::error(Code::CsvRow, "the header row is here a second time")
@@ -94,10 +116,11 @@ impl<'t> Problems<'t> {
                 let message = format!(
                     "a quoted cell goes on from line {line} to line {last}, and what is in it looks like other rows"
                 );
-                Diagnostic::error(Code::CsvQuote, message).at(whole()).help(
+                Diagnostic::error(Code::CsvQuote, message).at(whole()).help(format!(
                     "close the quote in the line where it opens; if the lines belong to the text, put a blank after \
-                     the commas in them",
-                )
+                     the {} in them",
+                    delimiter.many
+                ))
             }
         };
         let count = self.counts.entry(problem.message.clone()).or_default();

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::rules::RowRules;
+use crate::model::SecretFingerprint;
 
 /// The name of the column with the ids that are made from another column. No file has a column of that name, and
 /// no template can reach it.
@@ -13,6 +14,17 @@ pub(super) const DERIVED: &str = "\0";
 pub(super) struct Rows {
     pub(super) cells: String,
     pub(super) ends: Vec<u32>,
+    /// Of ids that were made: from which column, and with which secret.
+    pub(super) derived: Option<DerivedFrom>,
+}
+
+/// What the ids of a table were made from.
+#[derive(Debug, Clone)]
+pub(super) struct DerivedFrom {
+    pub(super) column: usize,
+    pub(super) variable: Box<str>,
+    /// `None` if another key stood in for the secret.
+    pub(super) secret: Option<SecretFingerprint>,
 }
 
 /// Takes rows one by one.
@@ -47,7 +59,7 @@ impl<'r> RowsBuilder<'r> {
         &mut self,
         cells: impl Iterator<Item = &'c str>,
     ) -> Result<(), TooLarge> {
-        let Rows { cells: all, ends } = &mut self.rows;
+        let Rows { cells: all, ends, derived: _ } = &mut self.rows;
         let mut id = 0..0;
         for (at, cell) in cells.enumerate() {
             let start = all.len();
@@ -58,10 +70,11 @@ impl<'r> RowsBuilder<'r> {
             ends.push(u32::try_from(all.len()).map_err(|_| TooLarge)?);
         }
         if let Some(derivation) = &self.rules.visitor.derivation {
-            let read = all[id].to_owned();
             // A row without a user has no visitor: that is told where the ids are checked.
-            if !read.is_empty() {
-                derivation.write(&read, all);
+            if !id.is_empty() {
+                let digits = derivation.digits(&all[id]);
+                let digits = std::str::from_utf8(&digits[..derivation.length]);
+                all.push_str(digits.unwrap_or_default());
             }
             ends.push(u32::try_from(all.len()).map_err(|_| TooLarge)?);
         }
@@ -70,10 +83,15 @@ impl<'r> RowsBuilder<'r> {
 
     /// The columns, the one with the visitors' ids among them, and the rows.
     pub(super) fn finish(self) -> (Vec<Arc<str>>, usize, Rows) {
-        let Self { rules, mut columns, read_from, rows } = self;
-        match rules.visitor.derivation {
+        let Self { rules, mut columns, read_from, mut rows } = self;
+        match &rules.visitor.derivation {
             None => (columns, read_from, rows),
-            Some(_) => {
+            Some(derivation) => {
+                rows.derived = Some(DerivedFrom {
+                    column: read_from,
+                    variable: derivation.variable.clone(),
+                    secret: derivation.fingerprint,
+                });
                 columns.push(DERIVED.into());
                 let visitor = columns.len() - 1;
                 (columns, visitor, rows)

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use super::{VISITOR_COLUMN, columns::Types, visitor_rule::VisitorRule};
+use super::{columns::Types, visitor_rule::VisitorRule};
+use crate::diagnostics::{Code, Diagnostic};
 
 /// How rows are read. Audiences with the same rules share the rows of a file.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct RowRules {
     /// Where visitors' ids come from.
     pub(crate) visitor: VisitorRule,
@@ -15,17 +16,22 @@ pub(crate) struct RowRules {
     pub(crate) types: Types,
 }
 
-impl Default for RowRules {
-    fn default() -> Self {
-        let visitor = VisitorRule { column: VISITOR_COLUMN.into(), derivation: None };
-        Self { visitor, missing: Arc::default(), types: Types::default() }
-    }
-}
-
 impl RowRules {
     /// What a cell holds, if it counts as something.
     pub(super) fn meant<'c>(&self, cell: &'c str) -> &'c str {
         if self.missing.iter().any(|missing| **missing == *cell) { "" } else { cell }
+    }
+
+    /// The problem of a cell that stands where the id belongs.
+    pub(super) fn id_problem(&self, cell: &str) -> Option<Diagnostic> {
+        let kind = self.visitor.kind();
+        if !cell.is_empty() && self.meant(cell).is_empty() {
+            let message =
+                format!("`{cell}` stands where a {} belongs: it counts as empty", kind.name());
+            let cure = "leave out the row, or give it its id; `missing:` names the cells that count as empty";
+            return Some(Diagnostic::error(Code::BadVisitor, message).help(cure));
+        }
+        kind.problem(cell)
     }
 
     /// Whether both give the same table for the same cells.

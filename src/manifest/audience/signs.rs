@@ -4,6 +4,7 @@ use std::{ops::Range, sync::Arc};
 
 use super::{
     ENOUGH, ENOUGH_ALIKE,
+    format::CsvFormat,
     positions::Positions,
     quotes::{self, Fault},
     row_problems::is_conflict,
@@ -23,14 +24,18 @@ pub(super) fn is_forbidden(c: char) -> bool {
 }
 
 /// The problems, and the lines that cannot be read because of them.
-pub(super) fn problems(file: &Arc<str>, text: &str) -> (Vec<Diagnostic>, Vec<Range<usize>>) {
+pub(super) fn problems(
+    file: &Arc<str>,
+    text: &str,
+    format: CsvFormat,
+) -> (Vec<Diagnostic>, Vec<Range<usize>>) {
     let mut positions = Positions::new(file, text);
     let (mut found, mut unreadable) = (Vec::new(), Vec::new());
     characters(text, &mut positions, &mut found);
     conflicts(text, &mut positions, &mut found, &mut unreadable);
-    let faults = quotes::faults(text);
+    let faults = quotes::faults(text, format);
     for (fault, _) in faults.iter().take(ENOUGH) {
-        found.push(of_quote(fault, text, &mut positions));
+        found.push(of_quote(fault, text, format, &mut positions));
     }
     if let Some((fault, _)) = faults.get(ENOUGH) {
         let message = format!(
@@ -43,7 +48,12 @@ pub(super) fn problems(file: &Arc<str>, text: &str) -> (Vec<Diagnostic>, Vec<Ran
     (found, unreadable)
 }
 
-fn of_quote(fault: &Fault, text: &str, positions: &mut Positions<'_>) -> Diagnostic {
+fn of_quote(
+    fault: &Fault,
+    text: &str,
+    format: CsvFormat,
+    positions: &mut Positions<'_>,
+) -> Diagnostic {
     let place = positions.place(fault.at(text));
     let problem = |message: &str| Diagnostic::error(Code::CsvQuote, message).at(place.clone());
     match *fault {
@@ -68,7 +78,8 @@ fn of_quote(fault: &Fault, text: &str, positions: &mut Positions<'_>) -> Diagnos
                     .help("most likely a closing quote is missing in the line where it opens; a quote that belongs \
                            to the text is written twice");
             }
-            let only_blanks = text[at..].trim_start_matches([' ', '\t']).starts_with([',', '\n']);
+            let behind = text[at..].trim_start_matches(|c| format.is_blank(c));
+            let only_blanks = behind.is_empty() || behind.starts_with([format.sign(), '\n']);
             match (escaped, only_blanks) {
                 (true, _) => problem("text follows a closing quote: a backslash does not change what a quote means")
                     .help("write a quote that belongs to the text twice: \"Say \"\"hi\"\" Bob\""),
@@ -136,6 +147,10 @@ fn meaning(c: char) -> (&'static str, &'static str) {
         '\u{fffd}' => (
             "the sign for a letter that was lost",
             "export the file again as UTF-8: an earlier program could not read the letter",
+        ),
+        '\u{80}'..='\u{9f}' => (
+            "a control character",
+            "the file is probably in another encoding: say which with `encoding:`, or save it as UTF-8",
         ),
         '\u{fffe}' | '\u{ffff}' => ("a character that stands for nothing", REMOVE),
         _ => ("a control character", REMOVE),

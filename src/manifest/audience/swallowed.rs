@@ -1,7 +1,6 @@
 //! Rows inside a cell: a quote that was forgotten, and by chance closed by another one.
 
-use super::quotes::cells_of_line;
-use crate::model::VisitorId;
+use super::{format::CsvFormat, ids::IdKind, quotes::cells_of_line};
 
 /// What ids of one file mostly have in common.
 #[derive(PartialEq, Eq, Clone, Copy)]
@@ -25,27 +24,44 @@ fn alike(one: &str, other: &str) -> bool {
     Looks::of(one) == Looks::of(other) && long <= 2 * short
 }
 
-/// Whether a row that has line breaks in its cells is several rows by the looks of it: two or more of its lines have
-/// as many cells as the header, each with an id like those of this file. `written` is the row as it stands there.
-pub(super) fn is_several_rows(written: &str, width: usize, visitor: usize, id: &str) -> bool {
-    if width < 2 {
-        return false;
+/// What the rows of a file look like.
+pub(super) struct Shape {
+    pub(super) width: usize,
+    /// The column of the ids.
+    pub(super) visitor: usize,
+    pub(super) format: CsvFormat,
+    pub(super) kind: IdKind,
+}
+
+impl Shape {
+    /// Whether a row that has line breaks in its cells is several rows by the looks of it: two or more of its lines
+    /// have as many cells as the header, each with an id like those of this file. `written` is the row as it stands
+    /// there.
+    pub(super) fn is_several_rows(&self, written: &str, id: &str) -> bool {
+        let Self { width, visitor, format, kind } = *self;
+        if width < 2 {
+            return false;
+        }
+        let is_row = |line: &str| {
+            let cells = cells_of_line(line, format);
+            let found = cells.get(visitor).map_or("", |cell| cell.trim_matches('"'));
+            cells.len() == width
+                && kind.is_id(found)
+                && alike(found, id)
+                // Commas of prose have a blank after them.
+                && (Looks::of(found).digits || !cells[1..].iter().any(|cell| cell.starts_with(' ')))
+        };
+        written.split('\n').filter(|line| is_row(line)).count() > 1
     }
-    let is_row = |line: &str| {
-        let cells = cells_of_line(line);
-        let found = cells.get(visitor).map_or("", |cell| cell.trim_matches('"'));
-        cells.len() == width
-            && VisitorId::parse(found).is_ok()
-            && alike(found, id)
-            // Commas of prose have a blank after them.
-            && (Looks::of(found).digits || !cells[1..].iter().any(|cell| cell.starts_with(' ')))
-    };
-    written.split('\n').filter(|line| is_row(line)).count() > 1
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn shape(width: usize, visitor: usize) -> Shape {
+        Shape { width, visitor, format: CsvFormat::default(), kind: IdKind::Visitor }
+    }
 
     #[test]
     fn rows_inside_a_cell_are_seen() {
@@ -57,7 +73,7 @@ mod tests {
             ("liz,\"Ada\ntom,Bob\"", 2, 0, "liz"),
             ("a@x.com,\"Ada\nb@y.com,Bob, the second\nc@z.org,x\"", 2, 0, "a@x.com"),
         ] {
-            assert!(is_several_rows(written, width, visitor, id), "{written:?}");
+            assert!(shape(width, visitor).is_several_rows(written, id), "{written:?}");
         }
     }
 
@@ -76,7 +92,7 @@ mod tests {
             ),
             ("\"v1\nv2\"", 1, 0, "v1"),
         ] {
-            assert!(!is_several_rows(written, width, visitor, id), "{written:?}");
+            assert!(!shape(width, visitor).is_several_rows(written, id), "{written:?}");
         }
     }
 }

@@ -7,12 +7,13 @@ use super::{
     VISITOR_COLUMN,
     columns::{ColumnType, Types},
     ids,
-    rows::Rows,
+    ids::IdKind,
+    rows::{DerivedFrom, Rows},
 };
 use crate::{
     diagnostics::{Code, Diagnostic},
     manifest::{source_path::SourcePath, suggest},
-    model::{self, Place, VisitorId, number as digits},
+    model::{self, Place, SecretFingerprint, mask::masked, number as digits},
 };
 
 /// Up to this number, names are found sooner without an index.
@@ -36,11 +37,22 @@ pub struct Table {
     origin: Origin,
 }
 
+/// Why it is not known who belongs to an audience.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UnknownVisitors<'t> {
+    /// A query says it, and was left out.
+    QueryLeftOut,
+    /// Their ids are made with the secret in this environment variable, which is not set.
+    NoSecret(&'t str),
+}
+
 pub(super) enum Origin {
     /// The file, and the line of each row.
     Csv { file: Arc<str>, lines: Vec<u32> },
     /// The list of ids.
     List(SourcePath),
+    /// A query: the file with the SQL.
+    Query { file: Arc<str> },
     /// A query that was left out: who belongs to the audience is not known, nor which columns it has.
     LeftOut(SourcePath),
 }
@@ -71,6 +83,11 @@ impl Table {
             _ => *self.places.get(name)?,
         };
         (at != self.visitor).then_some(at)
+    }
+
+    /// Whether this is the column with the visitors' ids.
+    pub(crate) fn is_visitor_column(&self, name: &str) -> bool {
+        self.columns.get(self.visitor).is_some_and(|column| **column == *composed(name))
     }
 
     /// The type that is declared for a column.
@@ -106,8 +123,8 @@ impl Table {
         self.types = vec![None; self.columns.len()];
         for (name, declared, source) in types {
             let Some(column) = self.column(name) else {
-                let message = match &**name {
-                    VISITOR_COLUMN => "the visitor's id has no type".to_owned(),
+                let message = match self.visitor_column() {
+                    Some(column) if column == name => "the visitor's id has no type".to_owned(),
                     _ => format!("the audience has no column `{name}`"),
                 };
                 let mut problem =
@@ -175,17 +192,55 @@ impl Table {
         self.cell(row, self.visitor)
     }
 
+    /// Why nobody knows who belongs to it; `None` if it is known.
+    pub fn unknown_visitors(&self) -> Option<UnknownVisitors<'_>> {
+        match &self.rows.derived {
+            _ if self.is_left_out() => Some(UnknownVisitors::QueryLeftOut),
+            Some(DerivedFrom { variable, secret: None, .. }) => {
+                Some(UnknownVisitors::NoSecret(variable))
+            }
+            _ => None,
+        }
+    }
+
+    /// The secret that the visitors' ids were made with, if they were.
+    pub fn secret(&self) -> Option<SecretFingerprint> {
+        self.rows.derived.as_ref()?.secret
+    }
+
+    /// What the column that ids are read from identifies.
+    fn id_kind(&self) -> IdKind {
+        match self.rows.derived {
+            None => IdKind::Visitor,
+            Some(_) => IdKind::User,
+        }
+    }
+
+    /// The id as it is written in a row: the visitor's, or what it was made from.
+    fn written_id(&self, row: u32) -> &str {
+        let column = self.rows.derived.as_ref().map_or(self.visitor, |derived| derived.column);
+        self.cell(row, column)
+    }
+
+    /// The name of the column with the visitors' ids, if they are written there.
+    pub(crate) fn visitor_column(&self) -> Option<&str> {
+        match self.rows.derived {
+            None => self.columns.get(self.visitor).map(|name| &**name),
+            Some(_) => None,
+        }
+    }
+
     /// The visitors in the order of their ids.
     pub fn visitors(&self) -> impl Iterator<Item = &str> {
         self.order.iter().map(|row| self.visitor(*row))
     }
 
-    /// The position of `visitor` in the order of ids.
     /// Its visitors in the order in which they are written.
     pub fn visitors_as_written(&self) -> impl Iterator<Item = &str> {
         (0..self.len() as u32).map(|row| self.visitor(row))
     }
 
+    /// The position of `visitor` in the order of ids.
     pub(crate) fn find(&self, visitor: &str) -> Option<usize> {
         self.order.binary_search_by(|row| self.visitor(*row).cmp(visitor)).ok()
     }
@@ -198,6 +253,7 @@ impl Table {
                 Place { file: file.clone(), line, column: 1, length: 1 }
             }
             Origin::List(source) => source.child(row as usize).place(),
+            Origin::Query { file } => Place { file: file.clone(), line: 1, column: 1, length: 1 },
             Origin::LeftOut(source) => source.place(),
         }
     }
@@ -223,6 +279,11 @@ impl Table {
     /// Whether it is a list of ids, without columns.
     pub(crate) fn is_list(&self) -> bool {
         matches!(self.origin, Origin::List(_))
+    }
+
+    /// Whether the rows are those of a query, whether or not it ran.
+    pub(crate) fn is_queried(&self) -> bool {
+        matches!(self.origin, Origin::Query { .. } | Origin::LeftOut(_))
     }
 
     /// Whether the rows are those of a CSV file.
@@ -275,17 +336,36 @@ impl Table {
         let same = |a: &u32, b: &u32| table.visitor(*a) == table.visitor(*b);
         let again = order
             .chunk_by(same)
-            .filter(|rows| rows.len() > 1 && ids::is_id(table.visitor(rows[0])));
+            .filter(|rows| rows.len() > 1 && table.id_kind().is_id(table.written_id(rows[0])));
         let mut again = again.flat_map(|rows| rows[1..].iter().map(|row| (rows[0], *row)));
         for (first, row) in again.by_ref().take(ENOUGH_TWICE) {
-            let id = VisitorId::parse(table.visitor(row)).map(|id| id.masked()).unwrap_or_default();
-            let message = format!("the visitor {id} is here a second time");
-            let problem = Diagnostic::error(Code::DuplicateVisitor, message).at(table.place(row));
-            problems.push(problem.related(table.place(first), "the first time is here"));
+            let id = masked(table.written_id(row));
+            let place = table.place(row);
+            let first_place = table.place(first);
+            problems.push(if table.written_id(row) == table.written_id(first) {
+                let who = match table.id_kind() {
+                    IdKind::Visitor => "visitor",
+                    IdKind::User => "user",
+                };
+                let message = format!("the {who} {id} is here a second time");
+                let problem = Diagnostic::error(Code::DuplicateVisitor, message).at(place);
+                problem.related(first_place, "the first time is here")
+            } else {
+                let message = format!("the user {id} has the same visitor id as another one");
+                let problem = Diagnostic::error(Code::DuplicateVisitor, message).at(place);
+                problem
+                    .related(first_place, "the other user is here")
+                    .help("choose a larger `length` for the ids")
+            });
         }
         if let Some((_, row)) = again.next() {
             let more = 1 + again.count() as u64;
-            let rows = if more == 1 { "visitor is" } else { "visitors are" };
+            let rows = match (table.id_kind(), more) {
+                (IdKind::Visitor, 1) => "visitor is",
+                (IdKind::Visitor, _) => "visitors are",
+                (IdKind::User, 1) => "user is",
+                (IdKind::User, _) => "users are",
+            };
             let message = format!("{} more {rows} here a second time", digits(more));
             problems.push(Diagnostic::error(Code::DuplicateVisitor, message).at(table.place(row)));
         }
@@ -298,7 +378,7 @@ impl Table {
 }
 
 /// A name with its letters composed (NFC): `é` as one character, however it is written.
-fn composed(name: &str) -> Cow<'_, str> {
+pub(super) fn composed(name: &str) -> Cow<'_, str> {
     if name.is_ascii() || is_nfc(name) { name.into() } else { name.nfc().collect() }
 }
 

@@ -3,8 +3,12 @@
 use std::fmt;
 
 use ring::hmac;
+use secrecy::{ExposeSecret, SecretString};
 
+use super::{VISITOR_COLUMN, ids::IdKind};
 use crate::model::SecretFingerprint;
+
+const HEX: &[u8; 16] = b"0123456789abcdef";
 
 /// Where visitors' ids come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,6 +17,22 @@ pub(crate) struct VisitorRule {
     pub(crate) column: Box<str>,
     /// How they are made; without it, the cells are the ids.
     pub(crate) derivation: Option<Derivation>,
+}
+
+impl VisitorRule {
+    /// What the cells of the column identify.
+    pub(crate) fn kind(&self) -> IdKind {
+        match self.derivation {
+            None => IdKind::Visitor,
+            Some(_) => IdKind::User,
+        }
+    }
+}
+
+impl Default for VisitorRule {
+    fn default() -> Self {
+        Self { column: VISITOR_COLUMN.into(), derivation: None }
+    }
 }
 
 /// How a visitor's id is made from a cell.
@@ -50,8 +70,8 @@ impl Derivation {
     pub(crate) const MOST: usize = 64;
 
     /// With the secret that the variable holds.
-    pub(crate) fn new(variable: &str, length: usize, secret: &str) -> Self {
-        let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
+    pub(crate) fn new(variable: &str, length: usize, secret: &SecretString) -> Self {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, secret.expose_secret().as_bytes());
         let tag = hmac::sign(&key, Self::FINGERPRINT);
         let mut fingerprint = [0; 8];
         fingerprint.copy_from_slice(&tag.as_ref()[..8]);
@@ -65,11 +85,14 @@ impl Derivation {
         Self { variable: variable.into(), length, key, fingerprint: None }
     }
 
-    /// Writes the id for a cell.
-    pub(super) fn write(&self, cell: &str, out: &mut String) {
+    /// The HMAC of a cell, in lower-case hexadecimal digits. The first `length` of them are the id.
+    pub(super) fn digits(&self, cell: &str) -> [u8; Self::MOST] {
         let tag = hmac::sign(&self.key, cell.as_bytes());
-        let digit = |nibble: u8| char::from(b"0123456789abcdef"[usize::from(nibble & 0xf)]);
-        let digits = tag.as_ref().iter().flat_map(|byte| [byte >> 4, byte & 0xf]).map(digit);
-        out.extend(digits.take(self.length));
+        let mut digits = [0; Self::MOST];
+        for (two, byte) in digits.chunks_exact_mut(2).zip(tag.as_ref()) {
+            two[0] = HEX[usize::from(byte >> 4)];
+            two[1] = HEX[usize::from(byte & 0xf)];
+        }
+        digits
     }
 }

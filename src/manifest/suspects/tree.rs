@@ -162,9 +162,9 @@ impl Walk<'_> {
                 parent
             }
             Parent::Field(kept @ (Holds::Keys | Holds::Adoptions)) => match exactly(name) {
-                Some(Holds::Other | Holds::Text) if name != "from" && name != "key" => {
-                    Parent::Field(Holds::Other)
-                }
+                // The key of a file of many imports, or of a message that is removed.
+                Some(Holds::Other) if name == "key" => Parent::Field(Holds::Keys),
+                Some(Holds::Other | Holds::Text) if name != "from" => Parent::Field(Holds::Other),
                 Some(Holds::Ids) => Parent::Field(Holds::Ids),
                 _ => Parent::Field(kept),
             },

@@ -18,7 +18,9 @@ impl Planner {
         }
         self.managed += 1;
         self.desired += 1;
-        let import = self.imports.remove(&delivery.address);
+        self.guards.wanted(delivery.spec.key.as_str());
+        self.count_recorded(&located);
+        let import = self.take_import(&delivery.address);
         if !self.inputs.selection.contains(&delivery.address) {
             return;
         }
@@ -135,6 +137,15 @@ impl Planner {
         self.review_recorded(delivery, protect, operations, is_there, known_as);
     }
 
+    /// Counts a record of a message whose audience sets a guard.
+    fn count_recorded(&mut self, located: &Decoded) {
+        let Decoded { record, moved_from, blocked: _ } = located;
+        let addresses = [Some(&record.address), moved_from.as_ref()].into_iter().flatten();
+        let approvals = addresses.filter_map(|address| self.approvals.get(address));
+        let unknown = self.unknown.contains_key(&record.address);
+        self.guards.recorded(record.address.key_str(), approvals, unknown);
+    }
+
     /// Keeps the operations of a delivery that the state has, and asks for a review of what nobody has agreed to.
     fn review_recorded(
         &mut self,
@@ -185,9 +196,13 @@ impl Planner {
     /// In the state, and not to be there now. `delivery` is given if its window opens later.
     fn leaving(&mut self, located: Decoded, delivery: Option<&Delivery>) {
         self.managed += 1;
+        self.count_recorded(&located);
+        if let Some(delivery) = delivery {
+            self.guards.wanted(delivery.spec.key.as_str());
+        }
         let Decoded { record, moved_from, blocked } = located;
         // What the state has is adopted already, and may go like anything else.
-        self.imports.remove(&record.address);
+        self.take_import(&record.address);
         if !self.inputs.selection.contains(&record.address) {
             return;
         }
@@ -213,17 +228,16 @@ impl Planner {
             return;
         }
         let key = record.address.key();
-        let declared = self.inputs.declared.get(&key).copied();
+        let declared = self.inputs.declared.get(&key).cloned();
         let removed = self.inputs.removed.get(&key).copied();
-        let protect = declared.and_then(|d| d.protect).unwrap_or(record.protect);
+        let protect = declared.as_ref().and_then(|d| d.protect).unwrap_or(record.protect);
         let kind = record.kind;
-        let unmanaged = removed == Some(false) && !self.inputs.destroy;
         let reason = if self.inputs.destroy {
             Reason::Destroy
         } else if removed.is_some() {
             Reason::Removed
         } else {
-            match declared.map(|d| d.presence) {
+            match declared.as_ref().map(|d| d.presence) {
                 None => Reason::NotInManifest,
                 Some(_) if blocked => Reason::NotInManifest,
                 Some(WindowState::Active) => Reason::NotInAudience,
@@ -231,6 +245,7 @@ impl Planner {
                 Some(WindowState::Over(_)) => Reason::WindowOver,
             }
         };
+        let unmanaged = self.gone_target(&key) == Target::Unmanaged;
         let (target, review) = match (delivery, declared) {
             (Some(delivery), _) => {
                 let target = self.target_of(delivery);

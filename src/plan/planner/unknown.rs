@@ -11,9 +11,10 @@ impl Planner {
     pub(super) fn unknown(&mut self, intents: Vec<Intent>, delivery: Option<&Delivery>) {
         let target = match delivery {
             Some(delivery) => self.target_of(delivery),
-            None => intents
-                .first()
-                .map_or(Target::Absent, |intent| self.gone_target(&intent.address.key())),
+            None => intents.first().map_or(Target::Absent, |intent| {
+                let key = intent.address.key();
+                self.gone_target(self.inputs.moved.get(&key).unwrap_or(&key))
+            }),
         };
         let address = delivery.map(|delivery| &delivery.address);
         let review = match address.or_else(|| intents.first().map(|intent| &intent.address)) {

@@ -190,7 +190,12 @@ fn a_move_onto_a_taken_address_is_told_and_the_old_message_goes() {
 #[test]
 fn an_import_is_adopted_once_and_must_be_wanted() {
     let place = Place { file: "pushsync.yaml".into(), line: 9, column: 3, length: 2 };
-    let import = |to, id| Import { to: address(to), id: MessageId::new(id), place: place.clone() };
+    let import = |to, id| Import {
+        to: address(to),
+        id: MessageId::new(id),
+        place: place.clone(),
+        of_file: false,
+    };
     let mut world = World {
         desired: vec![delivery(&spec("hello"), "v", "Hi")],
         imports: vec![import("hello@v", "there")],
@@ -214,7 +219,12 @@ fn an_import_is_adopted_once_and_must_be_wanted() {
 #[test]
 fn an_import_stops_no_plan_of_another_message() {
     let place = Place { file: "pushsync.yaml".into(), line: 9, column: 3, length: 2 };
-    let import = |to, id| Import { to: address(to), id: MessageId::new(id), place: place.clone() };
+    let import = |to, id| Import {
+        to: address(to),
+        id: MessageId::new(id),
+        place: place.clone(),
+        of_file: false,
+    };
     let mut world = World {
         desired: vec![delivery(&spec("hello"), "v", "Hi"), delivery(&spec("other"), "v", "Hi")],
         imports: vec![import("hello@nobody", "there"), import("gone@v", "elsewhere")],
@@ -233,7 +243,12 @@ fn an_import_stops_no_plan_of_another_message() {
 #[test]
 fn an_import_does_not_keep_a_message_whose_window_closes_or_that_is_renamed() {
     let place = Place { file: "pushsync.yaml".into(), line: 9, column: 3, length: 2 };
-    let import = Import { to: address("hello@v"), id: MessageId::new("id-of-hello@v"), place };
+    let import = Import {
+        to: address("hello@v"),
+        id: MessageId::new("id-of-hello@v"),
+        place,
+        of_file: false,
+    };
     for presence in [WindowState::Over(at(50)), WindowState::NotYet(at(500))] {
         let mut world = with_record(record("hello@v", "Hi"));
         world.imports = vec![import.clone()];
@@ -291,11 +306,12 @@ fn a_protected_message_is_not_deleted_even_after_its_block_is_gone() {
         creates: Limit::All,
         deletes: Limit::Percent(20.0),
         resends: Limit::Percent(20.0),
+        ..Limits::default()
     };
     let mut world = with_record(Record { protect: true, ..record("hello@v", "Hi") });
     world.records.insert(address("other@v"), record("other@v", "Hi"));
     world.desired = vec![delivery(&spec("other"), "v", "Hi")];
-    let refusals = safety::check(&world.planned(), limits, Agreed::Unreviewed);
+    let refusals = safety::check(&world.planned(), &limits, Agreed::Unreviewed);
     assert!(matches!(&refusals[..], [Refusal::Protected { .. }]), "{refusals:?}");
 
     let mut wanted = spec("hello");
@@ -306,13 +322,17 @@ fn a_protected_message_is_not_deleted_even_after_its_block_is_gone() {
     assert_eq!(plan.summary.requests, 0);
     world.apply(&plan);
     world.desired.pop();
-    assert_eq!(safety::check(&world.planned(), limits, Agreed::Unreviewed), []);
+    assert_eq!(safety::check(&world.planned(), &limits, Agreed::Unreviewed), []);
 }
 
 #[test]
 fn thresholds_bind_only_above_five_deliveries() {
-    let limits =
-        Limits { creates: Limit::All, deletes: Limit::Percent(20.0), resends: Limit::Count(2) };
+    let limits = Limits {
+        creates: Limit::All,
+        deletes: Limit::Percent(20.0),
+        resends: Limit::Count(2),
+        ..Limits::default()
+    };
     let world = |kept: usize, gone: usize| {
         let mut world = World::default();
         for n in 0..kept + gone {
@@ -324,70 +344,78 @@ fn thresholds_bind_only_above_five_deliveries() {
         }
         world.planned()
     };
-    assert_eq!(safety::check(&world(5, 5), limits, Agreed::Unreviewed), []);
-    assert_eq!(safety::check(&world(94, 6), limits, Agreed::Unreviewed), []);
+    assert_eq!(safety::check(&world(5, 5), &limits, Agreed::Unreviewed), []);
+    assert_eq!(safety::check(&world(94, 6), &limits, Agreed::Unreviewed), []);
     assert!(matches!(
-        &safety::check(&world(6, 6), limits, Agreed::Unreviewed)[..],
+        &safety::check(&world(6, 6), &limits, Agreed::Unreviewed)[..],
         [Refusal::TooManyDeletes { deletes: 6, managed: 12, .. }]
     ));
-    let allowed = Limits { creates: Limit::All, deletes: Limit::Count(6), ..limits };
-    assert_eq!(safety::check(&world(6, 6), allowed, Agreed::Unreviewed), []);
+    let allowed = Limits { creates: Limit::All, deletes: Limit::Count(6), ..limits.clone() };
+    assert_eq!(safety::check(&world(6, 6), &allowed, Agreed::Unreviewed), []);
 }
 
 #[test]
 fn thresholds_do_not_bind_what_was_said_on_purpose() {
-    let limits =
-        Limits { creates: Limit::Count(0), deletes: Limit::Count(0), resends: Limit::Count(0) };
+    let limits = Limits {
+        creates: Limit::Count(0),
+        deletes: Limit::Count(0),
+        resends: Limit::Count(0),
+        ..Limits::default()
+    };
     let mut world = World::default();
     for n in 0..9 {
         let name = format!("a@{n}");
         world.records.insert(address(&name), record(&name, "Hi"));
         world.desired.push(delivery(&spec("b"), &n.to_string(), "Hi"));
     }
-    let refused = safety::check(&world.planned(), limits, Agreed::Unreviewed);
+    let refused = safety::check(&world.planned(), &limits, Agreed::Unreviewed);
     assert_eq!(refused.len(), 2, "{refused:?}");
-    assert_eq!(safety::check(&world.planned(), limits, Agreed::Reviewed), []);
+    assert_eq!(safety::check(&world.planned(), &limits, Agreed::Reviewed), []);
     // A review says nothing of messages that somebody deleted on the other side.
     let mut gone = world.clone();
     gone.records.values_mut().for_each(|record| record.drift = Some(Drift::Gone));
     gone.desired = (0..9).map(|n| delivery(&spec("a"), &n.to_string(), "Hi")).collect();
     assert!(matches!(
-        &safety::check(&gone.planned(), limits, Agreed::Reviewed)[..],
+        &safety::check(&gone.planned(), &limits, Agreed::Reviewed)[..],
         [Refusal::TooManyResends { resends: 9, .. }]
     ));
     let plan = world.planned();
     world.approve(&plan);
-    assert_eq!(safety::check(&world.planned(), limits, Agreed::Unreviewed), []);
+    assert_eq!(safety::check(&world.planned(), &limits, Agreed::Unreviewed), []);
     world.approvals.clear();
     world.desired.clear();
     world.removed.insert(key("a"), true);
-    assert_eq!(safety::check(&world.planned(), limits, Agreed::Unreviewed), []);
+    assert_eq!(safety::check(&world.planned(), &limits, Agreed::Unreviewed), []);
     // A reviewed revert of a launch may leave nothing.
     world.removed.clear();
-    assert_eq!(safety::check(&world.planned(), limits, Agreed::Unreviewed).len(), 1);
-    assert_eq!(safety::check(&world.planned(), limits, Agreed::Reviewed), []);
+    assert_eq!(safety::check(&world.planned(), &limits, Agreed::Unreviewed).len(), 1);
+    assert_eq!(safety::check(&world.planned(), &limits, Agreed::Reviewed), []);
 }
 
 #[test]
 fn a_manifest_that_resolves_to_nothing_is_refused() {
-    let limits =
-        Limits { creates: Limit::All, deletes: Limit::Percent(100.0), resends: Limit::Count(0) };
+    let limits = Limits {
+        creates: Limit::All,
+        deletes: Limit::Percent(100.0),
+        resends: Limit::Count(0),
+        ..Limits::default()
+    };
     let mut world = with_record(record("hello@v", "Hi"));
     assert!(matches!(
-        &safety::check(&world.planned(), limits, Agreed::Unreviewed)[..],
+        &safety::check(&world.planned(), &limits, Agreed::Unreviewed)[..],
         [Refusal::EmptyManifest { managed: 1 }]
     ));
-    let allowed = Limits { creates: Limit::All, deletes: Limit::All, ..limits };
-    assert_eq!(safety::check(&world.planned(), allowed, Agreed::Unreviewed), []);
+    let allowed = Limits { creates: Limit::All, deletes: Limit::All, ..limits.clone() };
+    assert_eq!(safety::check(&world.planned(), &allowed, Agreed::Unreviewed), []);
     world.presence.insert(key("hello"), WindowState::Over(at(1)));
     assert_eq!(
-        safety::check(&world.planned(), limits, Agreed::Unreviewed),
+        safety::check(&world.planned(), &limits, Agreed::Unreviewed),
         [],
         "a window may close"
     );
     world.presence.clear();
     world.destroy = true;
-    assert_eq!(safety::check(&world.planned(), limits, Agreed::Unreviewed), []);
+    assert_eq!(safety::check(&world.planned(), &limits, Agreed::Unreviewed), []);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use proptest::{prelude::*, sample::select};
 use super::world::*;
 use crate::{
     model::{
-        ChangeIntent, Drift, Kind, MessageId, OnMissing, OnUnknown, Record, Sender, Spec,
+        ChangeIntent, Drift, Kind, MessageId, OnLeave, OnMissing, OnUnknown, Record, Sender, Spec,
         Superseded, UnreadableRecord, Window,
     },
     plan::{Action, Inputs, Reason, Selection, planner, wire},
@@ -21,8 +21,10 @@ fn senders() -> impl Strategy<Value = (Kind, Sender)> {
 }
 
 fn specs(name: &'static str) -> impl Strategy<Value = Spec> {
-    (senders(), any::<bool>(), any::<bool>(), -1..2_i32, any::<Option<bool>>()).prop_map(
-        move |((kind, sender), forget, resend, priority, protect)| Spec {
+    let choices = (any::<bool>(), any::<bool>(), any::<bool>());
+    (senders(), choices, -1..2_i32, any::<Option<bool>>()).prop_map(
+        move |((kind, sender), (forget, resend, keep), priority, protect)| Spec {
+            on_leave: if keep { OnLeave::Keep } else { OnLeave::Delete },
             kind,
             sender,
             window: Window::default(),
@@ -126,6 +128,24 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
 
     #[test]
+    fn visitors_who_leave_cost_no_request_if_their_messages_stay(world in worlds()) {
+        let kept: Vec<_> = world
+            .desired
+            .iter()
+            .filter(|delivery| delivery.spec.on_leave == OnLeave::Keep)
+            .map(|delivery| delivery.spec.key.clone())
+            .collect();
+        let plan = world.planned();
+        for change in plan.changes.iter().filter(|change| change.reason == Reason::NotInAudience) {
+            let key = change.address.key();
+            let stays = kept.contains(world.moved.get(&key).unwrap_or(&key));
+            let action = if stays { Action::Forget } else { Action::Delete };
+            prop_assert_eq!(change.action(), action);
+            prop_assert_eq!(change.requests() == 0, stays);
+        }
+    }
+
+    #[test]
     fn after_apply_only_unknowns_are_left(mut world in worlds()) {
         // What blocks a move is deleted at the earliest in this run; the rest comes in the next.
         for _ in 0..2 {
@@ -217,7 +237,10 @@ proptest! {
                 continue;
             }
             let sends = |action| !matches!(action, Action::Forget | Action::Move | Action::Unknown);
-            let forgotten = changes.iter().any(|change| change.reason == Reason::Removed);
+            let forgotten = changes.iter().any(|change| {
+                change.action() == Action::Forget
+                    && matches!(change.reason, Reason::Removed | Reason::NotInAudience)
+            });
             prop_assert!(forgotten || changes.iter().any(|change| sends(change.action())), "{record:?}: {changes:?}");
             let wanted = world.desired.iter().find(|delivery| delivery.address == record.address && !world.destroy);
             let same = wanted.is_some_and(|wanted| wanted.text == record.content.text

@@ -15,8 +15,8 @@ use crate::{
         UnreadableRecord, Window, WindowState, packed_record::pack,
     },
     plan::{
-        Budget, Change, Declared, Import, Inputs, Operation, Plan, PlanError, Selection, StateRef,
-        plan,
+        AudienceGuards, Budget, Change, Declared, Import, Inputs, Operation, Plan, PlanError,
+        Selection, StateRef, plan,
     },
 };
 
@@ -113,7 +113,7 @@ pub(super) struct World {
 
 impl World {
     pub(super) fn inputs(&self) -> Inputs {
-        let (on_leave, guards) = Default::default();
+        let (on_leave, guards): (_, AudienceGuards) = Default::default();
         let mut declared: BTreeMap<Key, Declared> = self
             .presence
             .iter()
@@ -125,7 +125,13 @@ impl World {
                 };
                 (
                     key.clone(),
-                    Declared { presence: *presence, window, protect: None, on_leave, guards },
+                    Declared {
+                        presence: *presence,
+                        window,
+                        protect: None,
+                        on_leave,
+                        guards: guards.clone(),
+                    },
                 )
             })
             .collect();
@@ -134,7 +140,7 @@ impl World {
             let (presence, window) = (window.state(now), *window);
             declared.insert(
                 key.clone(),
-                Declared { presence, window, protect: None, on_leave, guards },
+                Declared { presence, window, protect: None, on_leave, guards: guards.clone() },
             );
         }
         for delivery in &self.desired {
@@ -146,7 +152,7 @@ impl World {
                     window,
                     protect,
                     on_leave: delivery.spec.on_leave,
-                    guards,
+                    guards: guards.clone(),
                 },
             );
         }
@@ -156,6 +162,7 @@ impl World {
             as_of: now,
             state: StateRef { lineage: Some(Uuid::nil()), serial: 7 },
             declared,
+            secrets: Default::default(),
             imports: self.imports.clone(),
             removed: self.removed.clone(),
             moved: self.moved.clone(),

@@ -47,6 +47,7 @@ fn concerned(write: &Write) -> Option<&Address> {
         | Write::Run(_)
         | Write::RunPart(_)
         | Write::Api(_)
+        | Write::Secrets(_)
         | Write::Restore { .. } => None,
     }
 }

@@ -1,11 +1,13 @@
 //! The lines of an export.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
-    model::{Approval, BaseUrl, Intent, Record},
+    model::{Approval, BaseUrl, Intent, Record, SecretFingerprint},
     state::{Digest, Run, RunPart},
 };
 
@@ -48,6 +50,9 @@ pub(super) struct Header {
     /// See [`crate::state::Meta::api`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) api: Option<BaseUrl>,
+    /// See [`crate::state::Meta::secrets`].
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub(super) secrets: BTreeSet<SecretFingerprint>,
     pub(super) counts: Counts,
     /// For people who compare exports. An import is checked by the checksum of the last line, which
     /// does not depend on how a store encodes values.

@@ -80,6 +80,7 @@ async fn write(
             serial: header.serial,
             created_at: header.created_at,
             api: header.api,
+            secrets: header.secrets,
         },
     );
     store.commit(writes).await?;

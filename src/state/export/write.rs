@@ -61,6 +61,7 @@ async fn write(
         serial: meta.serial,
         created_at: meta.created_at,
         api: meta.api,
+        secrets: meta.secrets,
         counts,
         digest: meta.digest,
     })?;

@@ -5,17 +5,19 @@ use std::{collections::BTreeMap, ops::Bound, slice};
 use tokio_postgres::types::Type;
 
 use super::{
-    connect_options::ConnectOptions,
     lock,
     read::RowReader,
     row_key::{NameRange, RowKey, SqlTable, TABLES},
     session::{Parameter, Session},
     write::{Writer, clamped, numbers},
 };
-use crate::state::{
-    LockHolder, OpenOptions, StateError,
-    header::StateHeader,
-    kv::{Changes, Kv, Visit},
+use crate::{
+    network::postgres::ConnectOptions,
+    state::{
+        LockHolder, OpenOptions, StateError,
+        header::StateHeader,
+        kv::{Changes, Kv, Visit},
+    },
 };
 
 const READING: &str = "it was opened for reading: nothing can be written";

@@ -9,8 +9,11 @@ use std::{
 
 use tokio_postgres::types::Type;
 
-use super::{connect_options::ConnectOptions, pooling, session::Session};
-use crate::state::{LockHolder, StateError};
+use super::{pooling, session::Session};
+use crate::{
+    network::postgres::ConnectOptions,
+    state::{LockHolder, StateError},
+};
 
 /// How often a session that waits tries again.
 const POLL: Duration = Duration::from_millis(100);

@@ -12,20 +12,15 @@
 //! noticing changes nothing. The lock itself is an advisory lock of the session, so no lock can be
 //! left behind.
 
-mod connect_options;
 mod error;
 mod kv;
 mod lock;
 mod open;
-mod password;
 mod pooling;
 mod read;
 mod row_key;
 mod schema;
 mod session;
-mod tls;
 mod write;
 
-pub(super) use connect_options::location;
 pub(super) use open::open;
-pub(super) use password::with_variables;

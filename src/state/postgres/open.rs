@@ -3,15 +3,17 @@
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{
-    connect_options::ConnectOptions,
     kv::PostgresKv,
     lock, pooling,
     schema::{self, Tables},
     session::Session,
 };
-use crate::state::{
-    Access, Mode, OpenOptions, StateError, Store, engine::Engine, header::StateHeader,
-    threaded_store::ThreadedStore,
+use crate::{
+    network::postgres::ConnectOptions,
+    state::{
+        Access, Mode, OpenOptions, StateError, Store, engine::Engine, header::StateHeader,
+        threaded_store::ThreadedStore,
+    },
 };
 
 /// One transaction for the whole reading: it shows the state as it is now.

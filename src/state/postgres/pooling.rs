@@ -1,8 +1,11 @@
 //! A pooler between here and the server may hand each transaction to another session. The lock is one of a session: it
 //! would then belong to nobody, or to two.
 
-use super::{connect_options::ConnectOptions, session::Session};
-use crate::state::{LockHolder, StateError};
+use super::session::Session;
+use crate::{
+    network::postgres::ConnectOptions,
+    state::{LockHolder, StateError},
+};
 
 const BACKEND: &str = "SELECT pg_backend_pid()";
 

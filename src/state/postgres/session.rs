@@ -2,30 +2,29 @@
 
 use std::{
     cell::{OnceCell, RefCell},
-    iter, thread,
+    iter,
     time::Duration,
 };
 
 use tokio::{
-    io::{AsyncRead, AsyncWrite},
     runtime::{Builder, Runtime},
-    task::{JoinHandle, yield_now},
+    task::yield_now,
     time::timeout,
 };
 use tokio_postgres::{
-    Client, Connection, Error, NoTls, Row,
-    config::SslMode,
+    Client, Error, Row,
     types::{FromSql, ToSql, Type},
 };
 use uuid::Uuid;
 
-use super::{
-    connect_options::ConnectOptions,
-    error::{self, ConnectError, SessionError},
-    tls,
-};
+use super::error::{self, SessionError};
 use crate::{
-    network::{Attempts, ErrorKind, Request, pauses, verdict},
+    network::{
+        ErrorKind, Request, pauses,
+        postgres::{
+            ConnectOptions, Connected, Traffic, connect, lost, not_connected, of_statement,
+        },
+    },
     state::{LockHolder, StateError},
 };
 
@@ -33,8 +32,6 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(90);
 /// How long a server may take to end a session.
 const FAREWELL: Duration = Duration::from_secs(2);
-/// After this, no further attempt to connect begins.
-const CONNECTING: Duration = Duration::from_secs(10);
 
 /// Settings that must not depend on the defaults of the server, the database or the user: a commit
 /// is durable when it is answered, nothing waits for ever, a plan may take its time between two
@@ -60,9 +57,6 @@ SELECT pg_is_in_recovery(), quote_ident(current_schema()), quote_ident(current_u
 
 /// A parameter and its type.
 pub(super) type Parameter<'a> = (&'a (dyn ToSql + Sync), Type);
-
-/// The task that carries a connection's traffic.
-type Traffic = JoinHandle<Result<(), Error>>;
 
 /// An open connection.
 pub(super) struct Session {
@@ -100,51 +94,19 @@ impl Session {
         Self::connect(options, holder, iter::empty())
     }
 
-    /// Connects, each time within [`ConnectOptions::patience`], and again after these pauses.
     fn connect(
         options: ConnectOptions,
         holder: &LockHolder,
-        mut pauses: impl Iterator<Item = Duration>,
+        pauses: impl Iterator<Item = Duration>,
     ) -> Result<Self, StateError> {
-        let patience = options.patience();
-        let ConnectOptions { mut config, root_certificates, location } = options;
-        let unavailable = |why: String| StateError::unavailable(&location, why);
-        if config.get_application_name().is_none() {
-            config.application_name(format!("pushsync {}", holder.command));
-        }
+        let location = options.location.clone();
         let runtime = Builder::new_current_thread()
             .enable_all()
             .build()
             .map_err(StateError::io("start a runtime for", &location))?;
-        let tls = match config.get_ssl_mode() {
-            SslMode::Disable => None,
-            _ => Some(tls::connector(root_certificates.as_deref()).map_err(unavailable)?),
-        };
-        let attempt = async || {
-            let connecting = async {
-                match &tls {
-                    None => config.connect(NoTls).await.map(spawn),
-                    Some(tls) => config.connect(tls.clone()).await.map(spawn),
-                }
-            };
-            timeout(patience, connecting)
-                .await
-                .map_err(|_| ConnectError::silent(patience))
-                .and_then(|connected| connected.map_err(|error| ConnectError::new(&error)))
-        };
-        let mut attempts = Attempts::first();
-        let (client, traffic) = loop {
-            let error = match runtime.block_on(attempt()) {
-                Ok(connected) => break connected,
-                Err(error) => error,
-            };
-            let again = verdict(Request::Connect, &error.kind).is_again();
-            match pauses.next().filter(|_| again && attempts.elapsed() < CONNECTING) {
-                Some(pause) => thread::sleep(pause),
-                None => return Err(unavailable(error.words(attempts))),
-            }
-            attempts.next();
-        };
+        let application = format!("pushsync {}", holder.command);
+        let Connected { client, traffic } =
+            runtime.block_on(connect(options, &application, pauses))?;
         let mut session = Self {
             client: Some(client),
             runtime,
@@ -212,7 +174,7 @@ impl Session {
             None => Ok(()),
             // Of an earlier statement, an answer may have been lost. This one is not sent.
             Some(ErrorKind::Lost { why, .. }) => {
-                Err(error::gone(&self.location, &error::not_connected(why.clone())))
+                Err(error::gone(&self.location, &not_connected(why.clone())))
             }
             Some(kind) => Err(error::gone(&self.location, kind)),
         }
@@ -224,7 +186,7 @@ impl Session {
         call: impl AsyncFnOnce(&Client) -> Result<T, Error>,
     ) -> Result<T, StateError> {
         self.check()?;
-        let closed = || error::not_connected("the session is closed".to_owned());
+        let closed = || not_connected("the session is closed".to_owned());
         let Some(client) = &self.client else { return Err(self.lose(closed())) };
         let answered = self.runtime.block_on(async {
             // First lets the client notice an end of the session that came since the last call.
@@ -244,11 +206,11 @@ impl Session {
             }
             // Nothing of this call has left.
             None => {
-                return Err(self.lose(self.last_words().map_or_else(closed, error::not_connected)));
+                return Err(self.lose(self.last_words().map_or_else(closed, not_connected)));
             }
         };
         Err(match error {
-            SessionError::Lost(kind) => self.lose(self.last_words().map_or(kind, error::lost)),
+            SessionError::Lost(kind) => self.lose(self.last_words().map_or(kind, lost)),
             SessionError::Refused(why) => StateError::unavailable(&self.location, why),
             SessionError::Damaged(what) => StateError::damaged(&self.location, what),
         })
@@ -267,7 +229,7 @@ impl Session {
     fn last_words(&self) -> Option<String> {
         let traffic = self.traffic.borrow_mut().take()?;
         let ended = self.runtime.block_on(async { timeout(FAREWELL, traffic).await });
-        match error::of_statement(&ended.ok()?.ok()?.err()?) {
+        match of_statement(&ended.ok()?.ok()?.err()?) {
             ErrorKind::Lost { why, .. } => Some(why),
             _ => None,
         }
@@ -289,13 +251,4 @@ impl Drop for Session {
         drop(self.client.take());
         _ = self.last_words();
     }
-}
-
-/// Lets the runtime carry the connection's traffic whenever the session waits.
-fn spawn<S, T>((client, connection): (Client, Connection<S, T>)) -> (Client, Traffic)
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    (client, tokio::spawn(connection))
 }

@@ -14,7 +14,7 @@ const MOST_BYTES: u64 = 1 << 20;
 
 /// The URL with a password, if it has none and the environment knows one. `variable` reads the
 /// environment.
-pub(in crate::state) fn with_variables(
+pub(crate) fn with_variables(
     url: SecretString,
     variable: &dyn Fn(&str) -> Option<String>,
 ) -> SecretString {

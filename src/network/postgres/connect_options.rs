@@ -9,8 +9,7 @@ use tokio_postgres::{
     config::{Host, SslMode},
 };
 
-use super::error::one_line;
-use crate::state::StateError;
+use super::error::{Unavailable, one_line};
 
 /// How long one address may take to answer, if the URL does not say.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -30,12 +29,12 @@ const SHAPE: &str = "its URL cannot be read: it is postgres://USER:PASSWORD@HOST
 
 /// A database, and how to connect to it.
 #[derive(Clone)]
-pub(super) struct ConnectOptions {
+pub(crate) struct ConnectOptions {
     pub(super) config: Config,
     /// A file with the only certificates that are trusted; without it, those of the system are.
     pub(super) root_certificates: Option<PathBuf>,
     /// For messages: without user and password.
-    pub(super) location: String,
+    pub(crate) location: String,
 }
 
 /// Splits a URL into the driver's configuration and the parameters about TLS, which the driver does
@@ -66,12 +65,12 @@ pub(super) fn split(url: &str) -> Option<(Config, Vec<(&str, &str)>)> {
 impl ConnectOptions {
     /// Reads `postgres://USER:PASSWORD@HOST:PORT/DATABASE?…`. The error shows no part of a URL that
     /// cannot be read: any part may be the password.
-    pub(super) fn parse(url: &str) -> Result<Self, StateError> {
-        let bad = |why: &str| StateError::unavailable(UNREADABLE, why);
+    pub(crate) fn parse(url: &str) -> Result<Self, Unavailable> {
+        let bad = |why: &str| Unavailable::new(UNREADABLE, why);
         let (mut config, own) = split(url).ok_or_else(|| bad(SHAPE))?;
         let location = shown(&config);
         if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
-            return Err(StateError::unavailable(&location, "its URL names no host"));
+            return Err(Unavailable::new(&location, "its URL names no host"));
         }
         config.ssl_mode(if is_local(&config) { SslMode::Disable } else { SslMode::Require });
         let mut root_certificates = None;
@@ -120,7 +119,7 @@ impl ConnectOptions {
 }
 
 /// What messages call the database of this URL: without user and password.
-pub(in crate::state) fn location(url: &SecretString) -> String {
+pub(crate) fn location(url: &SecretString) -> String {
     ConnectOptions::parse(url.expose_secret())
         .map_or_else(|_| UNREADABLE.to_owned(), |options| options.location)
 }

@@ -1,0 +1,153 @@
+//! The bytes of a CSV file as text.
+
+use std::sync::Arc;
+
+use encoding_rs::{DecoderResult, Encoding, UTF_8, UTF_16BE, UTF_16LE};
+
+use super::{
+    format::encoding_name,
+    positions::{column_of, with_plain_line_breaks},
+};
+use crate::{
+    diagnostics::{Code, Diagnostic},
+    manifest::{folder::not_utf8, foreign},
+    model::Place,
+};
+
+/// The text of a file without its byte order mark, or why it has none in this encoding.
+pub(super) fn decode(
+    file: &Arc<str>,
+    mut bytes: Vec<u8>,
+    encoding: &'static Encoding,
+) -> Result<String, Diagnostic> {
+    if let Some(problem) = foreign::not_text(file, &bytes, true) {
+        return Err(problem);
+    }
+    if let Some(found) = other_encoding(&bytes, encoding) {
+        return Err(in_another(file, found, encoding));
+    }
+    let mark = Encoding::for_bom(&bytes).map_or(0, |(_, length)| length);
+    if encoding == UTF_8 {
+        // The place of a wrong byte counts the mark: editors that show bytes do so too.
+        if let Err(error) = std::str::from_utf8(&bytes[mark..]) {
+            return Err(not_utf8_csv(file, &bytes, mark + error.valid_up_to()));
+        }
+        bytes.drain(..mark);
+        // It was looked at just now.
+        return String::from_utf8(bytes)
+            .map_err(|error| not_utf8(file, error.as_bytes(), error.utf8_error().valid_up_to()));
+    }
+    let mut text = String::with_capacity(bytes.len() + bytes.len() / 8);
+    let mut decoder = encoding.new_decoder_without_bom_handling();
+    let mut at = mark;
+    loop {
+        let (result, read) =
+            decoder.decode_to_string_without_replacement(&bytes[at..], &mut text, true);
+        at += read;
+        match result {
+            DecoderResult::InputEmpty => return Ok(text),
+            DecoderResult::OutputFull => text.reserve((bytes.len() - at).max(64)),
+            DecoderResult::Malformed(length, after) => {
+                let start = at.saturating_sub(usize::from(length) + usize::from(after));
+                return Err(malformed(file, &bytes, start, text, encoding));
+            }
+        }
+    }
+}
+
+/// The text as far as it can be read, only to be shown.
+pub(super) fn lossy(bytes: &[u8], encoding: &'static Encoding) -> String {
+    let encoding = foreign::utf_16(bytes).unwrap_or(encoding);
+    let (text, _, _) = encoding.decode(bytes);
+    text.into_owned()
+}
+
+/// The encoding that a file is in by its mark, by its zeros, or because chance makes no letters of UTF-8.
+fn other_encoding(bytes: &[u8], declared: &'static Encoding) -> Option<&'static Encoding> {
+    let found = match Encoding::for_bom(bytes) {
+        Some((found, _)) => found,
+        None => match foreign::utf_16(bytes) {
+            Some(found) => found,
+            None => {
+                let wide = declared == UTF_16LE || declared == UTF_16BE;
+                let start = &bytes[..bytes.len().min(256)];
+                let guess = wide && !start.contains(&0) && is_utf8_so_far(start)
+                    || declared.is_single_byte()
+                        && !bytes.is_ascii()
+                        && std::str::from_utf8(bytes).is_ok();
+                if !guess || bytes.is_empty() {
+                    return None;
+                }
+                UTF_8
+            }
+        },
+    };
+    (found != declared).then_some(found)
+}
+
+/// Whether it is UTF-8; its last character may be cut.
+fn is_utf8_so_far(bytes: &[u8]) -> bool {
+    std::str::from_utf8(bytes).err().is_none_or(|error| error.error_len().is_none())
+}
+
+fn in_another(
+    file: &Arc<str>,
+    found: &'static Encoding,
+    declared: &'static Encoding,
+) -> Diagnostic {
+    let message = format!("this file is in {}, not in {}", found.name(), declared.name());
+    let cure = match found == UTF_8 {
+        true => "say `encoding: utf-8` for this audience, or leave `encoding:` out".to_owned(),
+        false => format!(
+            "say `encoding: {}` for this audience, or save the file as UTF-8",
+            encoding_name(found)
+        ),
+    };
+    let code = if declared == UTF_8 { Code::NotUtf8 } else { Code::WrongEncoding };
+    let place = Place { file: file.clone(), line: 1, column: 1, length: 1 };
+    Diagnostic::error(code, message).at(place).help(cure)
+}
+
+/// A byte that is not UTF-8, in a file that may say its encoding.
+fn not_utf8_csv(file: &Arc<str>, bytes: &[u8], at: usize) -> Diagnostic {
+    let problem = not_utf8(file, bytes, at);
+    let value = bytes.get(at).copied().unwrap_or_default();
+    let whole = foreign::in_windows_1252(value)
+        .filter(|_| !bytes[at..].is_empty() && !is_cut(&bytes[at..]));
+    match whole {
+        None => problem,
+        Some(letter) => problem.help(format!(
+            "in windows-1252 this byte is `{letter}`: if that is the letter, say `encoding: windows-1252` for this \
+             audience; or save the file as UTF-8 (in a spreadsheet as \"CSV UTF-8\")"
+        )),
+    }
+}
+
+/// Whether these bytes are the beginning of a character.
+fn is_cut(bytes: &[u8]) -> bool {
+    std::str::from_utf8(bytes)
+        .is_err_and(|error| error.valid_up_to() == 0 && error.error_len().is_none())
+}
+
+/// `before` is the text up to the byte.
+fn malformed(
+    file: &Arc<str>,
+    bytes: &[u8],
+    at: usize,
+    before: String,
+    encoding: &'static Encoding,
+) -> Diagnostic {
+    let before = with_plain_line_breaks(before);
+    let line = before.matches('\n').count() + 1;
+    let start = before.rfind('\n').map_or(0, |at| at + 1);
+    let column = column_of(before[start..].chars().count());
+    let line = u32::try_from(line).unwrap_or(u32::MAX);
+    let value = bytes.get(at).copied().unwrap_or_default();
+    let message = format!("byte {at} (0x{value:02x}) is not {}", encoding.name());
+    let cure = match bytes.len() - at.min(bytes.len()) {
+        0..=3 => "the file ends in the middle of a character, so it was cut off: fetch it again",
+        _ => "say the encoding that the file is in, or save it as UTF-8 and leave `encoding:` out",
+    };
+    let place = Place { file: file.clone(), line, column, length: 1 };
+    Diagnostic::error(Code::WrongEncoding, message).at(place).help(cure)
+}

@@ -1,0 +1,170 @@
+//! Messages whose audience says something against a plan that nobody can have meant.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+use super::{Operation, Plan, Reason, ReviewStatus};
+use crate::model::{Key, SecretFingerprint};
+
+/// How far the number of a message's deliveries may differ from what it was (`expect.change`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChangeLimit {
+    /// By this number.
+    Count(u64),
+    /// By this percentage of what it was.
+    Percent(u8),
+}
+
+impl ChangeLimit {
+    /// Whether `after` is within it.
+    pub fn admits(self, before: u64, after: u64) -> bool {
+        let difference = before.abs_diff(after);
+        match self {
+            Self::Count(most) => difference <= most,
+            Self::Percent(percent) => {
+                u128::from(difference) * 100 <= u128::from(percent) * u128::from(before)
+            }
+        }
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        match text.strip_suffix('%') {
+            Some(percent) => percent.parse().ok().map(Self::Percent),
+            None => text.parse().ok().map(Self::Count),
+        }
+    }
+}
+
+impl fmt::Display for ChangeLimit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Count(count) => write!(f, "{count}"),
+            Self::Percent(percent) => write!(f, "{percent}%"),
+        }
+    }
+}
+
+impl Serialize for ChangeLimit {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for ChangeLimit {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = <std::borrow::Cow<'_, str>>::deserialize(deserializer)?;
+        Self::parse(&text).ok_or_else(|| de::Error::custom("a limit is a count or a percentage"))
+    }
+}
+
+/// A message whose audience sets a guard, with the numbers that decide.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Guarded {
+    /// The message.
+    pub key: Key,
+    /// How many deliveries of it the state has.
+    pub sent: u64,
+    /// How many it has once everything that somebody has agreed to is carried out, and nothing else.
+    pub before: u64,
+    /// How many the manifest has now. None if the plan is not about this message.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<u64>,
+    /// How far `after` may differ from `before`. None while its window is closed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change: Option<ChangeLimit>,
+    /// Whether a query says who gets it, and gave no rows.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub empty_query: bool,
+    /// The secret that its visitors' ids are made with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret: Option<SecretFingerprint>,
+    /// The environment variable that holds the secret.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub variable: Option<String>,
+}
+
+/// Messages that were sent with another secret than the present one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct OtherSecret {
+    pub(super) variable: String,
+    /// How many messages would be sent again.
+    pub(super) sent: u64,
+}
+
+impl Plan {
+    /// The messages whose number of deliveries the plan changes in a way that nobody has agreed to. The rest of
+    /// what somebody has agreed to is not among it.
+    pub(super) fn changes_numbers_of(&self) -> BTreeSet<&str> {
+        let changes = self.changes.iter().filter(|change| {
+            // Who leaves the audience may be kept, which takes nobody's agreement.
+            let agreed = match change.reason {
+                Reason::NotInAudience => change.review == ReviewStatus::Approved,
+                _ => change.review != ReviewStatus::ToReview,
+            };
+            !agreed
+                && matches!(
+                    change.operation,
+                    Operation::Create { .. }
+                        | Operation::Resend { .. }
+                        | Operation::Delete { .. }
+                        | Operation::Forget { .. }
+                        | Operation::Adopt { .. }
+                )
+        });
+        let upcoming = self.upcoming.iter().map(|upcoming| upcoming.address.key_str());
+        let ended = self.withdrawn.iter().filter(|gone| !gone.lapsed);
+        let ended = ended.map(|gone| gone.address.key_str());
+        changes.map(|change| change.address.key_str()).chain(upcoming).chain(ended).collect()
+    }
+
+    /// The secrets that the state does not know, although it knows others, and although messages were sent before
+    /// whose visitors' ids would be made with them now.
+    pub(super) fn other_secrets(&self) -> Vec<OtherSecret> {
+        if self.secrets.is_empty() {
+            return Vec::new();
+        }
+        let mut others: BTreeMap<SecretFingerprint, OtherSecret> = BTreeMap::new();
+        for guarded in &self.guarded {
+            let Some(secret) = guarded.secret.filter(|secret| !self.secrets.contains(secret))
+            else {
+                continue;
+            };
+            let variable = guarded.variable.clone().unwrap_or_default();
+            others.entry(secret).or_insert(OtherSecret { variable, sent: 0 }).sent += guarded.sent;
+        }
+        let concerned = self.changes_numbers_of();
+        let is_used = |secret: &SecretFingerprint| {
+            let mut using = self.guarded.iter().filter(|one| one.secret.as_ref() == Some(secret));
+            using.any(|one| one.after.is_some() && concerned.contains(one.key.as_str()))
+        };
+        let others = others.into_iter().filter(|(secret, other)| other.sent > 0 && is_used(secret));
+        others.map(|(_, other)| other).collect()
+    }
+
+    /// What the state is to remember of secrets once somebody agrees to this plan; `None` if that is what it knows.
+    /// With `anew`, it forgets those that no message uses any more.
+    pub fn secrets_to_remember(&self, anew: bool) -> Option<BTreeSet<SecretFingerprint>> {
+        let used = |guarded: &&Guarded| guarded.after.is_some_and(|after| after > 0);
+        let now: BTreeSet<_> =
+            self.guarded.iter().filter(used).filter_map(|guarded| guarded.secret).collect();
+        let mut remembered = self.secrets.clone();
+        if anew {
+            remembered.retain(|known| self.guarded.iter().any(|one| one.secret == Some(*known)));
+        }
+        remembered.extend(now);
+        (remembered != self.secrets).then_some(remembered)
+    }
+
+    /// That nothing is carried out but what somebody has agreed to: more deliveries do not come.
+    pub(super) fn guard_only_approved(&mut self) {
+        self.remember = None;
+        for guarded in &mut self.guarded {
+            guarded.after = guarded.after.map(|after| after.min(guarded.before));
+        }
+    }
+}
