@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::{
-    duplicates::{self, Duplicates},
+    duplicates::Duplicates,
     failures::Failures,
     message_rows::{MessageRows, RowOutcome},
 };
@@ -158,25 +158,23 @@ impl Iterator for Deliveries<'_> {
                 let cure = "make the templates plainer, or send to smaller audiences";
                 let problem = Diagnostic::limit("template-steps", most, found, cure).at(current
                     .message
-                    .text
-                    .source
+                    .texts
+                    .source()
                     .place());
                 self.current = None;
                 self.queue = Vec::new().into_iter();
                 return Some(Err(problem));
             }
             match step {
-                RowOutcome::Delivery(text, row) => {
+                RowOutcome::Delivery(text, at, row) => {
                     let visitor = current.renderer.table.visitor(row);
-                    let literal = current.literal.get();
-                    self.duplicates.note(current.index, visitor, || match literal {
-                        Some(literal) => literal.digest,
-                        None => duplicates::digest(&text),
-                    });
+                    let from = &current.texts[at];
+                    self.duplicates.note(current.index, visitor, || from.digest(&text));
+                    let language = from.language.cloned();
                     let spec = current.message.spec.clone();
                     let address = Address::of(&spec.key, visitor, &mut self.room);
                     let Ok(address) = address else { continue };
-                    return Some(Ok(Delivery { address, spec, text, language: None }));
+                    return Some(Ok(Delivery { address, spec, text, language }));
                 }
                 RowOutcome::Problem(problem) => return Some(Err(*problem)),
                 RowOutcome::Pass => {}

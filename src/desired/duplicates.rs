@@ -32,17 +32,26 @@ pub(super) struct Duplicates {
 impl Duplicates {
     /// Literal texts that differ can never be the same, so most projects remember nothing.
     pub(super) fn new(messages: &[(usize, &Message)]) -> Self {
-        let mut literals: HashMap<&str, u32> = HashMap::new();
+        let mut literals: HashMap<&str, HashSet<usize>> = HashMap::new();
         let mut templates = 0;
-        for (_, message) in messages {
-            match &message.text.body {
-                Body::Literal(text) => *literals.entry(text).or_default() += 1,
-                Body::Template(_) => templates += 1,
+        for (at, message) in messages {
+            for (_, text) in message.texts.all() {
+                if let Body::Literal(text) = &text.body {
+                    literals.entry(text).or_default().insert(*at);
+                }
             }
+            templates += usize::from(message.is_template());
         }
-        let candidate = |message: &Message| match &message.text.body {
-            Body::Literal(text) => templates > 0 || literals.get(&**text).is_some_and(|n| *n > 1),
-            Body::Template(_) => messages.len() > 1,
+        let is_shared = |text: &str| literals.get(text).is_some_and(|all| all.len() > 1);
+        let candidate = |message: &Message| match message.is_template() {
+            true => messages.len() > 1,
+            false => {
+                templates > 0
+                    || message.texts.all().any(|(_, text)| match &text.body {
+                        Body::Literal(text) => is_shared(text),
+                        Body::Template(_) => false,
+                    })
+            }
         };
         let candidates = messages.iter().filter(|(_, message)| candidate(message));
         Self { candidates: candidates.map(|(at, _)| *at).collect(), ..Self::default() }
@@ -79,8 +88,9 @@ impl Duplicates {
                     second.spec.key, first.spec.key
                 );
                 let warning = Diagnostic::warning(Code::SameText, message);
-                let place = second.text.source.place();
-                Some(warning.at(place).related(first.text.source.place(), "the other text is here"))
+                let place = second.texts.source().place();
+                let other = first.texts.source().place();
+                Some(warning.at(place).related(other, "the other text is here"))
             })
             .collect()
     }

@@ -5,8 +5,9 @@ use std::{ops::Range, sync::Arc};
 use minijinja::{Error, ErrorKind};
 
 use super::{
-    failure::{Failed, Failure},
+    failure::{Failed, Failure, Part},
     message_rows::{MessageRows, RowOutcome},
+    message_text::{Form, MessageText},
     render::RenderError,
 };
 use crate::{
@@ -37,10 +38,10 @@ impl Failures {
     /// Adds those of a message that is done.
     pub(super) fn add(&mut self, message: &mut MessageRows<'_>) {
         let mut failed: Vec<_> = std::mem::take(&mut message.failures).into_iter().collect();
-        failed.sort_by_key(|(_, failed)| (failed.in_condition, failed.range.start));
-        for (failure, failed) in failed {
-            let Failed { code, in_condition, range, help, rows } = failed;
-            let place = message.place_of(in_condition, range);
+        failed.sort_by_key(|((part, _), failed)| (*part, failed.range.start));
+        for ((part, failure), failed) in failed {
+            let Failed { code, range, help, rows } = failed;
+            let place = message.place_of(part, range);
             let table = &message.renderer.table;
             let same = |known: &&mut Gathered| {
                 matches!(failure, Failure::Empty(_))
@@ -102,7 +103,7 @@ impl Gathered {
         };
         problem.message = match failure {
             Failure::Empty(name) => format!("`{name}` is empty {whom}"),
-            Failure::Part { message, .. } => format!("{message}, {whom}"),
+            Failure::Piece { message, .. } => format!("{message}, {whom}"),
             Failure::NoText => format!("this text is empty {whom}"),
             Failure::Others => format!("this fails for other reasons too, {whom}"),
         };
@@ -129,14 +130,20 @@ impl MessageRows<'_> {
             let problem = Diagnostic::error(Code::BadWhere, message).at(place);
             return self.give_up(problem);
         }
-        self.note(error, true, range, row)
+        self.note(error, Part::Condition, range, row)
     }
 
-    pub(super) fn failed_text(&mut self, error: RenderError, source: &str, row: u32) -> RowOutcome {
-        let at = &self.message.text.source;
+    /// `text` is the place of the text among those of the message.
+    pub(super) fn failed_text(&mut self, error: RenderError, text: usize, row: u32) -> RowOutcome {
+        let MessageText { text: failed, form, .. } = &self.texts[text];
+        let (at, part) = (&failed.source, Part::Text(text));
+        let source = match form {
+            Form::Template { source, .. } => *source,
+            Form::Literal(_) => "",
+        };
         let error = match error {
             RenderError::Empty => {
-                self.record(Failure::NoText, Code::EmptyText, false, 0..source.len(), None, row);
+                self.record(part, Failure::NoText, Code::EmptyText, 0..source.len(), None, row);
                 return RowOutcome::Pass;
             }
             RenderError::TooLarge => {
@@ -157,45 +164,57 @@ impl MessageRows<'_> {
             };
             return self.give_up(Diagnostic::error(Code::TemplateError, message).at(place));
         }
-        self.note(&error, false, range, row)
+        self.note(&error, part, range, row)
     }
 
     /// Remembers what failed for a row.
-    fn note(
-        &mut self,
-        error: &Error,
-        in_condition: bool,
-        range: Range<usize>,
-        row: u32,
-    ) -> RowOutcome {
+    fn note(&mut self, error: &Error, part: Part, range: Range<usize>, row: u32) -> RowOutcome {
         let Some(path) = template::undefined_name(error) else {
             let message = template::message_of(error);
             let (code, help) = template::cure_of(error).unzip();
             let code = match code.unwrap_or(Code::TemplateError) {
-                Code::TemplateError if in_condition => Code::BadWhere,
+                Code::TemplateError if part == Part::Condition => Code::BadWhere,
                 code => code,
             };
-            let failure = Failure::Part { code, in_condition, range: range.clone(), message };
-            self.record(failure, code, in_condition, range, help, row);
+            let failure = Failure::Piece { code, range: range.clone(), message };
+            self.record(part, failure, code, range, help, row);
             return RowOutcome::Pass;
         };
+        if let Some(column) = self.column_of(path) {
+            let failure = Failure::Empty(column.to_owned());
+            let help = cure_of_empty(&self.renderer.table, column, path);
+            let code = match part {
+                Part::Condition => Code::BadWhere,
+                Part::Text(_) => Code::UndefinedVariable,
+            };
+            self.record(part, failure, code, range, Some(help), row);
+            return RowOutcome::Pass;
+        }
+        match self.unknown_variable(error, part, range) {
+            Some(problem) => RowOutcome::Problem(Box::new(problem)),
+            None => RowOutcome::Pass,
+        }
+    }
+
+    /// The column that a path names. A part of a text is missing whatever the cell has.
+    fn column_of<'a>(&self, path: &'a str) -> Option<&'a str> {
         let table: &Table = &self.renderer.table;
         let column = template::column_of(path).filter(|name| table.column(name).is_some());
-        // A part of a text is missing whatever the cell has.
-        if let Some(column) =
-            column.filter(|column| path.ends_with(['\'', '"', ']']) || path.ends_with(*column))
-        {
-            let failure = Failure::Empty(column.to_owned());
-            let help = cure_of_empty(table, column, path);
-            let code = if in_condition { Code::BadWhere } else { Code::UndefinedVariable };
-            self.record(failure, code, in_condition, range, Some(help), row);
-            return RowOutcome::Pass;
+        column.filter(|column| path.ends_with(['\'', '"', ']']) || path.ends_with(*column))
+    }
+
+    /// That no row has a variable: said once for each.
+    pub(super) fn unknown_variable(
+        &mut self,
+        error: &Error,
+        part: Part,
+        range: Range<usize>,
+    ) -> Option<Diagnostic> {
+        let path = template::undefined_name(error)?;
+        if self.column_of(path).is_some() || !self.unknown.insert((part, path.to_owned())) {
+            return None;
         }
-        if !self.unknown.insert(path.to_owned()) {
-            return RowOutcome::Pass;
-        }
-        let problem = self.no_variable(path).at(self.place_of(in_condition, range));
-        RowOutcome::Problem(Box::new(problem))
+        Some(self.no_variable(path).at(self.place_of(part, range)))
     }
 
     /// A variable that no row has.
@@ -206,50 +225,54 @@ impl MessageRows<'_> {
         let vars = &self.renderer.vars;
         let names = self.renderer.table.columns().chain(vars.keys().map(String::as_str));
         let known = vars.contains_key(name);
+        let is_id = self.renderer.table.is_visitor_column(name);
         let message = match (name, known) {
-            ("visitor_id", _) => {
-                "`visitor_id` is not a variable: anyone who reads it can open the chat".to_owned()
+            _ if is_id => {
+                format!("`{name}` is not a variable: anyone who reads it can open the chat")
             }
             (_, true) => format!("`{path}` has no value"),
             (_, false) => format!("there is no variable `{name}`"),
         };
-        let near = suggest::nearest(name, names.clone()).filter(|_| !known && name != "visitor_id");
+        let near = suggest::nearest(name, names.clone()).filter(|_| !known && !is_id);
         let help = match (near, suggest::list(names)) {
             (Some(near), _) => format!("did you mean `{near}`?"),
             (None, Some(list)) => format!("there is {list}; {cure}"),
             (None, None) => cure,
         };
         let mut problem = Diagnostic::error(Code::UndefinedVariable, message);
-        problem.help = Some(help).filter(|_| name != "visitor_id");
+        problem.help = Some(help).filter(|_| !is_id);
         problem
     }
 
     fn record(
         &mut self,
+        part: Part,
         failure: Failure,
         code: Code,
-        in_condition: bool,
         range: Range<usize>,
         help: Option<String>,
         row: u32,
     ) {
         self.failed += 1;
+        let failure = (part, failure);
         let many = self.failures.len() >= MOST_KINDS && !self.failures.contains_key(&failure);
-        let failure = if many { Failure::Others } else { failure };
-        let new = || Failed { code, in_condition, range, help, rows: Vec::new() };
+        let failure = if many { (failure.0, Failure::Others) } else { failure };
+        let new = || Failed { code, range, help, rows: Vec::new() };
         self.failures.entry(failure).or_insert_with(new).rows.push(row);
     }
 
     /// Where a part of the text or of the condition is.
-    fn place_of(&self, in_condition: bool, range: Range<usize>) -> crate::model::Place {
-        let text = &self.message.text;
-        match (&self.message.condition, &self.text) {
-            (Some(condition), _) if in_condition => {
-                template::place_in(&condition.source, &condition.text, range)
+    fn place_of(&self, part: Part, range: Range<usize>) -> crate::model::Place {
+        let text = match (part, &self.message.condition) {
+            (Part::Condition, Some(condition)) => {
+                return template::place_in(&condition.source, &condition.text, range);
             }
-            (_, super::message_rows::Form::Template { source, .. })
-                if range != (0..source.len()) =>
-            {
+            (Part::Condition, None) => 0,
+            (Part::Text(text), _) => text,
+        };
+        let MessageText { text, form, .. } = &self.texts[text];
+        match form {
+            Form::Template { source, .. } if range != (0..source.len()) => {
                 template::place_in(&text.source, source, range)
             }
             _ => text.source.place(),

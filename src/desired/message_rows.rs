@@ -1,46 +1,41 @@
 //! The rows of one message.
 
-use std::{cell::OnceCell, collections::HashSet, sync::Arc};
+use std::{collections::HashSet, sync::Arc};
 
 use minijinja::{Environment, Error};
 
 use super::{
-    duplicates,
-    failure::OfMessage,
-    render::{Renderer, Written},
+    failure::{OfMessage, Part},
+    language_choice::LanguageChoice,
+    message_text::{Form, MessageText},
+    render::{RenderError, Renderer, Written},
 };
 use crate::{
     diagnostics::{Code, Diagnostic},
     manifest::{
-        Body, Message, Project, Undecided,
-        template::{
-            self,
-            lints::{Finding, Levels},
-            program::Program,
-            scope::Scope,
-        },
+        Message, Project, SourcePath, Undecided,
+        template::{self, program::Program, scope::Scope},
     },
     model::number,
 };
-
-/// Texts with more characters are worth a warning: the API documents no limit, but another
-/// client of the same chat has this one.
-const LONG: usize = 5000;
 
 /// The message that is being resolved.
 pub(super) struct MessageRows<'p> {
     pub(super) index: usize,
     pub(super) message: &'p Message,
     pub(super) renderer: Renderer,
-    pub(super) text: Form<'p>,
+    /// The one text, or the texts for each language, the fallback first.
+    pub(super) texts: Vec<MessageText<'p>>,
+    choice: Option<LanguageChoice<'p>>,
     pub(super) condition: Option<Program<'p>>,
     engine: &'p Environment<'p>,
-    pub(super) written: Written,
     pub(super) written_condition: Written,
     pub(super) rows: std::ops::Range<usize>,
+    /// Texts that may be in a language that nobody has: tried once there are no more rows.
+    untried: std::ops::Range<usize>,
+    /// A row that gets the message.
+    any_row: Option<u32>,
     pub(super) whole: bool,
-    /// The length and the digest of a long text that all visitors get.
-    pub(super) literal: OnceCell<Literal>,
     pub(super) sent: usize,
     pub(super) failed: usize,
     /// Rows for which the condition is true, and that the share does not take.
@@ -49,36 +44,16 @@ pub(super) struct MessageRows<'p> {
     pub(super) undecided: Vec<u32>,
     /// Room for the text that decides who belongs to the share.
     room: String,
-    /// What is looked for in the texts, and what was found.
-    lints: Levels,
-    lint: Vec<Finding>,
     /// What fails for some rows.
     pub(super) failures: OfMessage,
     /// The paths of variables that no row has, where that was said.
-    pub(super) unknown: HashSet<String>,
-    pub(super) long: usize,
-    pub(super) longest: usize,
-}
-
-pub(super) struct Literal {
-    pub(super) chars: usize,
-    pub(super) digest: u64,
-}
-
-impl Literal {
-    fn of(text: &str) -> Self {
-        Self { chars: text.chars().count(), digest: duplicates::digest(text) }
-    }
-}
-
-pub(super) enum Form<'p> {
-    Literal(&'p Arc<str>),
-    Template { source: &'p str, program: Box<Program<'p>> },
+    pub(super) unknown: HashSet<(Part, String)>,
 }
 
 /// What comes of one row.
 pub(super) enum RowOutcome {
-    Delivery(Arc<str>, u32),
+    /// A text, which of the message's texts it is, and the row.
+    Delivery(Arc<str>, usize, u32),
     Problem(Box<Diagnostic>),
     Pass,
     End,
@@ -91,32 +66,21 @@ impl<'p> MessageRows<'p> {
         message: &'p Message,
         visitor: Option<&str>,
     ) -> Result<Self, Box<Diagnostic>> {
-        let broken = |error: &Error, code| {
-            Box::new(
-                Diagnostic::error(code, template::message_of(error))
-                    .at(message.text.source.place()),
-            )
+        let broken = |error: &Error, code, at: &SourcePath| {
+            Box::new(Diagnostic::error(code, template::message_of(error)).at(at.place()))
         };
         let scope = Scope { table: &message.table, vars: &project.vars };
-        // Both were compiled once when the project was loaded.
-        let text = match &message.text.body {
-            Body::Literal(text) => Form::Literal(text),
-            Body::Template(source) => {
-                let program = Program::text(source, &scope);
-                let program = program.map_err(|error| broken(&error, Code::TemplateSyntax))?;
-                Form::Template { source, program: Box::new(program) }
-            }
-        };
+        let texts = message.texts.all().map(|(language, text)| {
+            let resolved = MessageText::new(language, text, &scope);
+            resolved.map_err(|error| broken(&error, Code::TemplateSyntax, &text.source))
+        });
+        let texts = texts.collect::<Result<_, _>>()?;
         let condition = match &message.condition {
             None => None,
             Some(condition) => {
                 let compiled = Program::condition(&condition.text, &scope);
-                Some(compiled.map_err(|error| broken(&error, Code::BadWhere))?)
+                Some(compiled.map_err(|error| broken(&error, Code::BadWhere, &condition.source))?)
             }
-        };
-        let written = match &message.text.body {
-            Body::Literal(_) => "",
-            Body::Template(source) => source,
         };
         let condition_text = message.condition.as_ref().map_or("", |condition| &condition.text);
         let all = 0..message.table.len();
@@ -124,34 +88,32 @@ impl<'p> MessageRows<'p> {
             None => all,
             Some(visitor) => message.table.find(visitor).map_or(0..0, |at| at..at + 1),
         };
+        let untried = if visitor.is_none() { 0..message.texts.all().count() } else { 0..0 };
         Ok(Self {
             index,
             message,
             renderer: Renderer::new(message.table.clone(), project.vars.clone()),
-            text,
+            texts,
+            choice: LanguageChoice::new(message),
             condition,
             engine: &project.engine,
-            written: Written::of(written),
             written_condition: Written::of(condition_text),
             rows,
+            untried,
+            any_row: None,
             whole: visitor.is_none(),
-            literal: OnceCell::new(),
             sent: 0,
             failed: 0,
             not_in_share: 0,
             undecided: Vec::new(),
             room: String::new(),
-            lints: message.text.lints,
-            lint: Vec::new(),
             failures: OfMessage::new(),
             unknown: HashSet::new(),
-            long: 0,
-            longest: 0,
         })
     }
 
     pub(super) fn next(&mut self) -> RowOutcome {
-        let Some(position) = self.rows.next() else { return RowOutcome::End };
+        let Some(position) = self.rows.next() else { return self.try_unused() };
         let row = self.renderer.table.row(position);
         if let Some(condition) = &self.condition {
             match self.renderer.matches(self.engine, condition, self.written_condition, row) {
@@ -175,52 +137,68 @@ impl<'p> MessageRows<'p> {
                 }
             }
         }
-        let text = match &self.text {
+        let (at, group) = match &mut self.choice {
+            None => (0, None),
+            Some(choice) => {
+                let (at, group) = choice.choose(row);
+                (at, Some(group))
+            }
+        };
+        self.any_row = Some(row);
+        let chosen = &mut self.texts[at];
+        chosen.is_tried = true;
+        let text = match &chosen.form {
             Form::Literal(text) => (*text).clone(),
-            Form::Template { program, source } => {
-                match self.renderer.text(self.engine, program, self.written, row) {
+            Form::Template { program, .. } => {
+                match self.renderer.text(self.engine, program, chosen.written, row) {
                     Ok(text) => text,
-                    Err(error) => return self.failed_text(error, source, row),
+                    Err(error) => return self.failed_text(error, at, row),
                 }
             }
         };
         self.sent += 1;
-        if self.lints.any() {
+        if let (Some(choice), Some(group)) = (&mut self.choice, group) {
+            choice.count(group, row);
+        }
+        if chosen.lints.any() {
             let Renderer { table, vars, .. } = &self.renderer;
             let known = |name: &str| table.column(name).is_some() || vars.contains_key(name);
-            for mut finding in self.lints.of_text(&text, &known) {
-                self.lints.found(finding.code);
+            for mut finding in chosen.lints.of_text(&text, &known) {
                 finding.message = format!("{}, for {}", finding.message, self.who(row));
-                self.lint.push(finding);
+                self.texts[at].found(finding);
             }
         }
-        if text.len() > LONG {
-            let length = match &self.text {
-                Form::Literal(text) => self.literal.get_or_init(|| Literal::of(text)).chars,
-                Form::Template { .. } => text.chars().count(),
-            };
-            self.long += usize::from(length > LONG);
-            self.longest = self.longest.max(length);
+        self.texts[at].measure(&text);
+        RowOutcome::Delivery(text, at, row)
+    }
+
+    /// Tries the texts in languages that nobody has: a variable that does not exist is missed only when somebody has
+    /// the language, and then nothing can be planned.
+    fn try_unused(&mut self) -> RowOutcome {
+        while let (Some(at), Some(row)) = (self.untried.next(), self.any_row) {
+            let chosen = &self.texts[at];
+            let Form::Template { program, source } = &chosen.form else { continue };
+            if chosen.is_tried {
+                continue;
+            }
+            if let Err(RenderError::Template(error)) =
+                self.renderer.text(self.engine, program, chosen.written, row)
+            {
+                let range = template::range_of(&error, source);
+                if let Some(problem) = self.unknown_variable(&error, Part::Text(at), range) {
+                    return RowOutcome::Problem(Box::new(problem));
+                }
+            }
         }
-        RowOutcome::Delivery(text, row)
+        RowOutcome::End
     }
 
     pub(super) fn warnings(&mut self) -> Vec<Diagnostic> {
-        let place = || self.message.text.source.place();
-        let found = std::mem::take(&mut self.lint).into_iter();
-        let mut warnings: Vec<_> = found.map(|finding| finding.told(place())).collect();
-        if self.long > 0 {
-            let message = match (&self.text, self.long) {
-                (Form::Literal(_), _) | (_, 1) => {
-                    format!("this text has {} characters, more than {LONG}", self.longest)
-                }
-                (Form::Template { .. }, count) => format!(
-                    "this text has up to {} characters, more than {LONG} for {count} visitors",
-                    self.longest
-                ),
-            };
-            let warning = Diagnostic::warning(Code::TextTooLong, message);
-            warnings.push(warning.at(self.message.text.source.place()));
+        let mut warnings: Vec<_> = self.texts.iter_mut().flat_map(MessageText::warnings).collect();
+        if let Some(choice) = self.choice.as_ref().filter(|_| self.whole)
+            && let Some(warning) = choice.warning()
+        {
+            warnings.push(warning.at(self.message.texts.source().place()));
         }
         let nobody = self.whole
             && self.sent == 0

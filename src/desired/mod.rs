@@ -6,7 +6,9 @@ mod deliveries;
 mod duplicates;
 mod failure;
 mod failures;
+mod language_choice;
 mod message_rows;
+mod message_text;
 mod render;
 
 pub use check::check;

@@ -140,10 +140,12 @@ codes! {
     QueryFailed = "query-failed",
     /// A query that was left out, where its rows are needed.
     QueryLeftOut = "query-left-out",
-    /// A column that is named under `columns:` or in `row["…"]`, and that the audience does not have.
+    /// A column that is named under `columns:`, under `locale:` or in `row["…"]`, and that the audience does not have.
     UnknownColumn = "unknown-column",
     /// Cells that do not fit the type of their column, or have a character that no text has.
     BadCell = "bad-cell",
+    /// An audience that is not as `expect:` says.
+    ExpectationFailed = "expectation-failed",
     /// A `where` that is not an expression, names something that is neither a column nor a variable, or fails for a row.
     BadWhere = "bad-where",
     /// A text with nothing in it.
@@ -168,6 +170,10 @@ codes! {
     SaltOfMove = "salt-of-move",
     /// A `removed` whose key is still there, or named twice.
     BadRemoved = "bad-removed",
+    /// A word where a language such as `en` or `pt-BR` belongs.
+    BadLanguage = "bad-language",
+    /// Visitors who get a message in the fallback language, because there is no text in theirs.
+    MissingTranslation = "missing-translation",
     /// A text of more than 5,000 characters.
     TextTooLong = "text-too-long",
     /// Two messages with the same text for the same visitor.
@@ -194,6 +200,12 @@ codes! {
     ImportIdle = "import-idle",
     /// A `moved` whose new address the state already has.
     MoveBlocked = "move-blocked",
+    /// The number of a message's deliveries differs more from what it was than the `expect:` of its audience lets it.
+    UnexpectedChange = "unexpected-change",
+    /// The query of an audience gave no rows, and its message has deliveries.
+    EmptyQuery = "empty-query",
+    /// Visitors' ids would be made with another secret than those of the deliveries in the state.
+    OtherVisitorSecret = "other-visitor-secret",
     /// There is no state yet: nothing is known to have been sent.
     NewState = "new-state",
     /// A `state` that is neither a folder nor a URL that a store goes by. It is not shown, because it may hold a password.

@@ -7,7 +7,10 @@ use std::{
 };
 
 use super::{
-    audience::{CsvFormat, FileLines, MOST_BYTES, QuerySource, Reading, RowRules, Table, Types},
+    audience::{
+        CsvFormat, Expectations, FileLines, MOST_BYTES, QuerySource, Reading, RowRules, Table,
+        Types,
+    },
     context::Context,
     csv_format,
     declared::Declared,
@@ -22,6 +25,7 @@ use super::{
 use crate::{
     diagnostics::{Code, Diagnostic},
     files::{self, Ending},
+    model::ChangeLimit,
 };
 
 /// An audience, not yet read.
@@ -30,6 +34,7 @@ pub(crate) struct Audience {
     /// Where its rows are named.
     at: SourcePath,
     rules: RowRules,
+    expect: Expectations,
 }
 
 /// Where the rows of an audience come from.
@@ -54,17 +59,21 @@ impl Unused {
         if matches!(self.0.rows, RowSource::Query(_)) {
             return Vec::new();
         }
+        let mut failed = Vec::new();
         let known = seen.iter().find(|(other, _)| other.same_rows(&self.0));
         let read = match known {
-            Some((_, empty)) => Ok(*empty),
-            None => self.0.read(&self.1).map(|table| table.is_empty()),
+            Some((_, empty)) if self.0.expect.is_empty() => Ok(*empty),
+            _ => self.0.read(&self.1).map(|table| {
+                failed = self.0.expect.check(&table);
+                table.is_empty()
+            }),
         };
         if known.is_none() {
             seen.push((&self.0, read.as_ref().is_ok_and(|empty| *empty)));
         }
         match read {
-            Ok(true) => vec![self.0.empty()],
-            Ok(false) => Vec::new(),
+            Ok(true) => vec![self.0.empty()].into_iter().chain(failed).collect(),
+            Ok(false) => failed,
             Err(problems) => problems,
         }
     }
@@ -86,6 +95,7 @@ impl Audience {
         let query = layers.get("query", |raw| raw.query.as_ref());
         let visitors = layers.get("visitors", |raw| raw.visitors.as_ref());
         let at = layers.source()?.clone();
+        let expect = Expectations::declared(cx, &layers);
         let forms = [
             file.as_ref().map(|(_, at)| at.clone()),
             query.as_ref().map(|(_, at)| at.clone()),
@@ -98,16 +108,19 @@ impl Audience {
         }
         if let Some((text, at)) = file {
             let with_file = misplaced(cx, &layers, "a file", "`query`", queries::fields);
+            let (visitor, format) =
+                (visitor_ids::rule(cx, &layers), csv_format::format(cx, &layers));
             let kind = (Code::BadRecipients, "a CSV file");
             let InputFile { path, name } = InputFile::named(cx, folder_of, text, &at, kind)?;
-            let visitor = visitor_ids::rule(cx, &layers);
-            let (format, visitor) = (csv_format::format(cx, &layers)?, visitor?);
+            let (format, visitor) = (format?, visitor?);
             let (column, kind) = (visitor.column.clone(), visitor.kind());
-            let lines = FileLines::csv(path.clone(), Reading { format, column, kind });
+            let missing = missing(&layers);
+            let reading = Reading { format, column, kind, missing: missing.clone() };
+            let lines = FileLines::csv(path.clone(), reading);
             cx.sources.add(name.clone(), Arc::new(lines));
-            let rules = RowRules { visitor, types: types(&layers), missing: missing(&layers) };
+            let rules = RowRules { visitor, types: types(&layers), missing };
             let rows = RowSource::File { path, name, format };
-            return (!with_file).then_some(Self { rows, at, rules });
+            return (!with_file).then_some(Self { rows, at, rules, expect });
         }
         if let Some((text, at)) = query {
             let with_query = misplaced(cx, &layers, "a query", "`file`", csv_format::fields);
@@ -115,7 +128,7 @@ impl Audience {
             let visitor = visitor_ids::rule(cx, &layers)?;
             let rules = RowRules { visitor, types: types(&layers), missing: missing(&layers) };
             let rows = RowSource::Query(source.filter(|_| !with_query)?);
-            return Some(Self { rows, at, rules });
+            return Some(Self { rows, at, rules, expect });
         }
         if let Some((ids, at)) = visitors {
             let of_rows = |raw: &raw::Audience| {
@@ -129,7 +142,7 @@ impl Audience {
             let with_list = misplaced(cx, &layers, list, rows, of_rows)
                 | misplaced(cx, &layers, list, "`file`", csv_format::fields)
                 | misplaced(cx, &layers, list, "`query`", queries::fields);
-            return (!with_list).then(|| Self::list(ids.clone(), at));
+            return (!with_list).then(|| Self { expect, ..Self::list(ids.clone(), at) });
         }
         if !layers.faulty() {
             let message = "an audience is { file: FILE }, { query: FILE, database: URL } or { visitors: [ID, …] }";
@@ -140,7 +153,8 @@ impl Audience {
 
     /// The visitors of a list.
     pub(crate) fn list(ids: Vec<String>, at: SourcePath) -> Self {
-        Self { rows: RowSource::List(ids), at, rules: RowRules::default() }
+        let (rules, expect) = Default::default();
+        Self { rows: RowSource::List(ids), at, rules, expect }
     }
 
     fn read(&self, limits: &Limits) -> Result<Table, Vec<Diagnostic>> {
@@ -253,6 +267,8 @@ impl Audiences {
         let same = |(other, _): &&(String, _)| {
             self.declared.known.get(other).is_some_and(|other| other.same_rows(audience))
         };
+        // Audiences with the same rows may expect other things of them.
+        let expect = &audience.expect;
         let table = match self.read.iter().find(same) {
             Some((_, table)) => {
                 if table.as_ref().is_some_and(|table| table.is_empty() && !table.is_left_out()) {
@@ -266,8 +282,14 @@ impl Audiences {
                 table
             }
         };
+        cx.problems.extend(table.iter().flat_map(|table| expect.check(table)));
         self.tables.insert(name.to_owned(), table.clone());
         table
+    }
+
+    /// How far the number of a message's deliveries may change, if its audience says so.
+    pub(crate) fn expected_change(&self, name: &str) -> Option<ChangeLimit> {
+        self.declared.known.get(name)?.expect.change()
     }
 
     /// The audiences whose query a message needs, and that was left out.

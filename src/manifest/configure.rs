@@ -36,7 +36,7 @@ impl Levels {
 
 impl Files {
     /// A section that is a mapping with fixed fields.
-    fn section<'a, T>(
+    pub(super) fn section<'a, T>(
         &'a self,
         name: &str,
         base: impl Fn(&'a raw::File) -> Option<&'a T>,

@@ -5,6 +5,7 @@ use minijinja::Environment;
 use super::{
     declared::Declared,
     folder::ProjectFolder,
+    locale::LocaleSetting,
     options::{DEFAULT_ENVIRONMENT, LoadOptions},
     source_path::SourcePath,
     template::{self, checks::Refusal, lints::Levels},
@@ -92,4 +93,5 @@ pub(crate) struct World<'a> {
     pub(crate) engine: &'a Environment<'static>,
     pub(crate) vars: &'a Vars,
     pub(crate) lints: Levels,
+    pub(crate) locale: LocaleSetting,
 }

@@ -225,7 +225,8 @@ fn resolve(cx: &mut Context<'_>, files: &Files) -> Project {
     let mut audiences = Audiences::new(declared);
 
     let engine = template::engine();
-    let world = World { senders: &senders, engine: &engine, vars: &vars, lints: files.lints() };
+    let (lints, locale) = (files.lints(), files.locale(cx));
+    let world = World { senders: &senders, engine: &engine, vars: &vars, lints, locale };
     let mut messages = Vec::new();
     let mut keys = lists::Keys::new();
     let written = files.messages(cx);

@@ -3,22 +3,14 @@
 use std::sync::Arc;
 
 use super::{
-    audience::Table,
     audiences::Audiences,
     context::{Context, World},
     layers::Layers,
-    project::{Body, Message, Text},
+    project::Message,
     raw, recipients,
     senders::sender,
     source_path::SourcePath,
-    suggest,
-    template::{
-        self,
-        checks::{self, Form},
-        lints::{Finding, Levels},
-        meaning, mistakes,
-        scope::Scope,
-    },
+    suggest, texts,
     unions::NameOr,
     window::window,
 };
@@ -51,7 +43,7 @@ pub(crate) fn message(
     // Of a query that was left out, nobody knows the columns.
     let table = recipients.as_ref().map(|recipients| &*recipients.table);
     let table = table.filter(|table| !table.is_left_out());
-    let text = text(cx, world, layers, table);
+    let texts = texts::texts(cx, world, layers, table);
     let window = window(cx, layers);
     let field = |name, get: fn(&raw::Message) -> Option<&bool>| layers.get(name, get);
     let spec = Spec {
@@ -77,8 +69,9 @@ pub(crate) fn message(
             .map_or(0, |(priority, _)| *priority),
         source: source.into(),
     };
-    let recipients::Recipients { table, condition, share } = recipients?;
-    let message = Message { spec: Arc::new(spec), text: text?, table, condition, share };
+    let recipients::Recipients { table, condition, share, change } = recipients?;
+    let texts = texts?;
+    let message = Message { spec: Arc::new(spec), texts, table, condition, share, change };
     (!layers.faulty()).then_some(message)
 }
 
@@ -153,74 +146,4 @@ fn from(
     }
     cx.problems.push(problem);
     None
-}
-
-fn text(
-    cx: &mut Context<'_>,
-    world: &World<'_>,
-    layers: &Layers<'_, raw::Message>,
-    table: Option<&Table>,
-) -> Option<Text> {
-    let Some((text, source)) = layers.get("text", |raw| raw.text.as_ref()) else {
-        // One with nothing behind it is told already.
-        if !layers.0.iter().any(|layer| layer.at.child("text").is_written()) {
-            layers.missing(cx, "this message has no `text`", "add `text:`");
-        }
-        return None;
-    };
-    let Some(text) = text.one() else {
-        cx.error(Code::BadValue, "a message has one text", &source);
-        return None;
-    };
-    let trimmed = text.trim_end_matches(['\n', '\r']);
-    if trimmed.trim().is_empty() {
-        // The text below may only not be indented.
-        if !layers.faulty() {
-            let help = "write a text, or indent the one below".to_owned();
-            cx.error_with(Code::EmptyText, "this text is empty", &source, Some(help));
-        }
-        return None;
-    }
-    let raw = layers.get("raw", |raw| raw.raw.as_ref()).is_some_and(|(raw, _)| *raw);
-    let known = |name: &str| {
-        world.vars.contains_key(name) || table.is_some_and(|table| table.column(name).is_some())
-    };
-    let own = layers.inner("lints", |raw| raw.lints.as_ref());
-    let mut lints = world.lints.over(&own);
-    if raw || !template::is_template(trimmed) {
-        lint(cx, lints.of_text(trimmed, &known), &source, text);
-        return Some(Text { body: Body::Literal(trimmed.into()), source, lints: Levels::none() });
-    }
-    if let Err(refusal) = checks::fits(text, Form::Text) {
-        cx.refuse(Code::TemplateSyntax, refusal, &source, text);
-        return None;
-    }
-    let scope = table.map(|table| Scope { table, vars: world.vars });
-    if let Err(error) = world.engine.template_from_named_str("text", text) {
-        let refusal = mistakes::refusal(&error, text, Form::Text, scope.as_ref());
-        cx.refuse(Code::TemplateSyntax, refusal, &source, text);
-        return None;
-    }
-    if let Err(refusal) = checks::check(text, Form::Text, scope.as_ref()) {
-        cx.refuse(Code::TemplateSyntax, refusal, &source, text);
-        return None;
-    }
-    let found = meaning::problems(text, Form::Text, scope);
-    if !found.is_empty() {
-        for refusal in found {
-            cx.refuse(Code::TemplateError, refusal, &source, text);
-        }
-        return None;
-    }
-    let found = lints.of_template(text, &known);
-    found.iter().for_each(|finding| lints.found(finding.code));
-    lint(cx, found, &source, text);
-    Some(Text { body: Body::Template(text.into()), source, lints })
-}
-
-fn lint(cx: &mut Context<'_>, found: Vec<Finding>, source: &SourcePath, text: &str) {
-    for finding in found {
-        let place = template::place_in(source, text, finding.range.clone());
-        cx.problems.push(finding.told(place));
-    }
 }

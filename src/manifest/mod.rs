@@ -33,12 +33,14 @@ mod folder;
 mod foreign;
 mod imports;
 mod input_file;
+mod languages;
 mod layered;
 mod layers;
 pub mod limits;
 mod line_index;
 mod lists;
 mod load;
+mod locale;
 mod messages;
 mod options;
 mod patterns;
@@ -55,6 +57,7 @@ mod source_path;
 pub mod suggest;
 mod suspects;
 pub(crate) mod template;
+mod texts;
 mod unions;
 mod variables;
 mod vars;
@@ -64,13 +67,14 @@ pub(crate) mod yaml;
 mod zone;
 
 pub use audience::{Table, UnknownVisitors};
+pub(crate) use languages::tag_of_name;
 pub use limits::Limits;
 pub use load::{Loaded, LoadedAudience, load, load_all, load_audience};
 pub use options::{
     DEFAULT_ENVIRONMENT, LoadOptions, NEARLY_PROJECT_FILE, PROJECT_FILE, Queries, VisitorSecrets,
 };
-pub(crate) use project::Body;
 pub use project::{Adoption, Doubt, Message, Move, Project, Removed};
+pub(crate) use project::{Body, Text, Texts};
 pub use settings::{MOST_CONCURRENT, MaskVisitors, Settings, StateSetting, Threshold};
 pub(crate) use share::Undecided;
 pub use source_file::SourceFile;

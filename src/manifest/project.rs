@@ -17,8 +17,8 @@ use super::{
 use crate::{
     diagnostics::Diagnostic,
     model::{
-        Address, IdSource, Key, MessageId, SecretFingerprint, Sender, Source, Spec, VisitorId,
-        WindowState,
+        Address, ChangeLimit, IdSource, Key, Language, MessageId, SecretFingerprint, Sender,
+        Source, Spec, VisitorId, WindowState,
     },
 };
 
@@ -117,17 +117,28 @@ impl IdSource for Visitors {
 pub struct Message {
     /// What its deliveries have in common.
     pub spec: Arc<Spec>,
-    pub(crate) text: Text,
+    pub(crate) texts: Texts,
     pub(crate) table: Arc<Table>,
     pub(crate) condition: Option<Condition>,
     /// Only this share of the rows for which the condition is true.
     pub(crate) share: Option<Share>,
+    pub(crate) change: Option<ChangeLimit>,
 }
 
 impl Message {
     /// Its visitors with their columns, before `where` is applied.
     pub fn audience(&self) -> &Table {
         &self.table
+    }
+
+    /// How far the number of its deliveries may differ from that in the state, if its audience says so.
+    pub fn expected_change(&self) -> Option<ChangeLimit> {
+        self.change
+    }
+
+    /// The secret that its visitors' ids are made with, if they are.
+    pub fn secret(&self) -> Option<SecretFingerprint> {
+        self.table.secret()
     }
 
     /// Whether a query gives its audience.
@@ -140,14 +151,58 @@ impl Message {
         self.table.is_left_out()
     }
 
-    /// The secret that its visitors' ids are made with, if they are.
-    pub fn secret(&self) -> Option<SecretFingerprint> {
-        self.table.secret()
+    /// Whether a text of it is a template.
+    pub fn is_template(&self) -> bool {
+        self.texts.all().any(|(_, text)| matches!(text.body, Body::Template(_)))
     }
 
-    /// Whether its text is a template.
-    pub fn is_template(&self) -> bool {
-        matches!(self.text.body, Body::Template(_))
+    /// The languages of its texts, the fallback first; none if all visitors get one text.
+    pub fn languages(&self) -> impl Iterator<Item = &Language> {
+        self.texts.all().filter_map(|(language, _)| language)
+    }
+}
+
+/// What is sent.
+#[derive(Debug)]
+pub(crate) enum Texts {
+    /// One text for all visitors.
+    One(Text),
+    /// One for each language.
+    ByLanguage(Translations),
+}
+
+/// A text for each of several languages.
+#[derive(Debug)]
+pub(crate) struct Translations {
+    /// The column with each visitor's language.
+    pub(crate) column: Box<str>,
+    /// For visitors whose language is not among the others.
+    pub(crate) fallback: (Language, Text),
+    /// In the order of their tags.
+    pub(crate) others: Vec<(Language, Text)>,
+    /// Where they are written.
+    pub(crate) source: SourcePath,
+}
+
+impl Texts {
+    /// All of them; the fallback is the first.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (Option<&Language>, &Text)> {
+        let (first, others) = match self {
+            Self::One(text) => ((None, text), &[][..]),
+            Self::ByLanguage(Translations { fallback: (language, text), others, .. }) => {
+                ((Some(language), text), &others[..])
+            }
+        };
+        let others = others.iter().map(|(language, text)| (Some(language), text));
+        std::iter::once(first).chain(others)
+    }
+
+    /// Where they are written, all together.
+    pub(crate) fn source(&self) -> &SourcePath {
+        match self {
+            Self::One(text) => &text.source,
+            Self::ByLanguage(translations) => &translations.source,
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use super::{
     audience::ColumnType,
     settings::MOST_CONCURRENT,
     template::lints::Level,
-    unions::{CellRule, Entries, Forms, NameOr, Texts, Threshold, Var},
+    unions::{CellRule, Entries, Forms, NameOr, Percent, Texts, Threshold, Var},
 };
 use crate::model::{Kind, OnLeave, OnMissing, OnUnknown};
 
@@ -347,7 +347,7 @@ raw! {
         condition: String,
         /// Only this share of the visitors, from 0 to 100: the same ones in each plan. A larger share only adds.
         #[schemars(example = &json!(25))]
-        percent: u64,
+        percent: Percent,
         /// What decides, together with the visitor, who belongs to the share. Default: the message's key.
         #[schemars(example = &json!("dark-mode"))]
         salt: String,

@@ -20,18 +20,23 @@ use super::{
     },
     unions::NameOr,
 };
-use crate::diagnostics::{Code, Diagnostic};
+use crate::{
+    diagnostics::{Code, Diagnostic},
+    model::ChangeLimit,
+};
 
 /// The rows, and which of them.
 pub(crate) struct Recipients {
     pub(crate) table: Arc<Table>,
     pub(crate) condition: Option<Condition>,
     pub(crate) share: Option<Share>,
+    /// How far the number of deliveries may change.
+    pub(crate) change: Option<ChangeLimit>,
 }
 
 impl Recipients {
     fn all(table: Arc<Table>) -> Self {
-        Self { table, condition: None, share: None }
+        Self { table, condition: None, share: None, change: None }
     }
 }
 
@@ -48,7 +53,9 @@ pub(crate) fn to(
         return None;
     };
     if let NameOr::Name(name) = form {
-        return Some(Recipients::all(audiences.table(cx, name, &at)?));
+        let table = audiences.table(cx, name, &at)?;
+        let change = audiences.expected_change(name);
+        return Some(Recipients { change, ..Recipients::all(table) });
     }
     let mut inner = layers.inner("to", |raw| match raw.to.as_ref()? {
         NameOr::Map(map) => Some(&**map),
@@ -114,7 +121,8 @@ pub(crate) fn to(
     };
     let table = table?;
     let share = Share::of(cx, &inner, &table)?;
-    Some(Recipients { table, condition, share })
+    let change = audiences.expected_change(name);
+    Some(Recipients { table, condition, share, change })
 }
 
 fn check_condition(

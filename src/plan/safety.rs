@@ -3,8 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use super::{Action, Change, ChangeLimit, Operation, Plan, Reason, ReviewStatus};
-use crate::model::{Address, Key, number};
+use super::{Action, Change, Operation, Plan, Reason, ReviewStatus};
+use crate::model::{Address, ChangeLimit, Key, number};
 
 /// Below this many deliveries the thresholds do not bind.
 const SMALL: u64 = 5;
@@ -275,11 +275,12 @@ pub fn check(plan: &Plan, limits: &Limits, agreed: Agreed) -> Vec<Refusal> {
     let on_purpose =
         |change: &&Change| matches!(change.reason, Reason::WindowOver | Reason::Removed);
     // A visitor whose message is only let go of would get it again on coming back.
-    let left = |change: &&Change| change.reason == Reason::NotInAudience;
+    let left = |change: &&Change| change.reason == Reason::Kept;
     let goes = || bound(Action::Delete).chain(bound(Action::Forget).filter(left));
     let deletes = goes().filter(|change| !on_purpose(change)).count() as u64;
-    let vanished =
-        goes().all(|change| matches!(change.reason, Reason::NotInManifest | Reason::NotInAudience));
+    let vanished = goes().all(|change| {
+        matches!(change.reason, Reason::NotInManifest | Reason::NotInAudience | Reason::Kept)
+    });
     let empty =
         plan.desired == 0 && deletes > 0 && vanished && plan.selection.is_all() && !plan.destroy;
     if empty && limits.deletes != Limit::All {

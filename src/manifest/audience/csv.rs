@@ -30,7 +30,7 @@ impl Table {
         limits: &Limits,
     ) -> Result<Self, Vec<Diagnostic>> {
         let place = |line, column, length| Place { file: file.clone(), line, column, length };
-        let whole = decode(file, bytes.into(), format.encoding).map_err(|problem| vec![problem])?;
+        let whole = decode(file, bytes.into(), format).map_err(|problem| vec![problem])?;
         let whole = with_plain_line_breaks(whole);
         let text = whole.as_str();
         if u32::try_from(text.len()).is_err() {

@@ -3,6 +3,7 @@
 mod columns;
 mod csv;
 mod decode;
+mod expectations;
 mod format;
 mod header;
 pub(crate) mod ids;
@@ -21,6 +22,7 @@ mod tests;
 mod visitor_rule;
 
 pub(crate) use columns::{ColumnType, Types};
+pub(crate) use expectations::Expectations;
 pub(crate) use format::{CsvFormat, DELIMITERS, encoding_name};
 pub(crate) use lines::{FileLines, MOST_BYTES, Reading};
 pub(crate) use query::{Database, QuerySource, SqlLines};

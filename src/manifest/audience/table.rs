@@ -85,11 +85,6 @@ impl Table {
         (at != self.visitor).then_some(at)
     }
 
-    /// Whether this is the column with the visitors' ids.
-    pub(crate) fn is_visitor_column(&self, name: &str) -> bool {
-        self.columns.get(self.visitor).is_some_and(|column| **column == *composed(name))
-    }
-
     /// The type that is declared for a column.
     pub(crate) fn column_type(&self, column: usize) -> Option<ColumnType> {
         self.types.get(column).copied().flatten()
@@ -128,9 +123,9 @@ impl Table {
         self.types.resize(self.columns.len(), None);
         for (name, declared, source) in types {
             let Some(column) = self.column(name) else {
-                let message = match self.visitor_column() {
-                    Some(column) if column == name => "the visitor's id has no type".to_owned(),
-                    _ => format!("the audience has no column `{name}`"),
+                let message = match self.is_visitor_column(name) {
+                    true => "the visitor's id has no type".to_owned(),
+                    false => format!("the audience has no column `{name}`"),
                 };
                 let mut problem =
                     Diagnostic::error(Code::UnknownColumn, message).at(source.key().place());
@@ -178,11 +173,7 @@ impl Table {
         );
         let problem = Diagnostic::error(Code::BadCell, whole).at(place);
         let why = format!("the column is declared `{}` here", declared.name());
-        Some(
-            problem
-                .related(source.place(), why)
-                .help("mend the cells, or give the column the type `text`"),
-        )
+        Some(problem.related(source.place(), why).help(declared.cure(self.cell(first, column))))
     }
 
     /// The row at `position` in the order of visitors' ids.
@@ -218,6 +209,11 @@ impl Table {
         self.rows.derived.as_ref()?.secret
     }
 
+    /// The environment variable that holds that secret.
+    pub fn secret_variable(&self) -> Option<&str> {
+        Some(&self.rows.derived.as_ref()?.variable)
+    }
+
     /// What the column that ids are read from identifies.
     fn id_kind(&self) -> IdKind {
         match self.rows.derived {
@@ -232,12 +228,10 @@ impl Table {
         self.cell(row, column)
     }
 
-    /// The name of the column with the visitors' ids, if they are written there.
-    pub(crate) fn visitor_column(&self) -> Option<&str> {
-        match self.rows.derived {
-            None => self.columns.get(self.visitor).map(|name| &**name),
-            Some(_) => None,
-        }
+    /// Whether the visitors' ids are known by this name: they are no column for templates.
+    pub(crate) fn is_visitor_column(&self, name: &str) -> bool {
+        let written = self.rows.derived.is_none().then(|| self.columns.get(self.visitor)).flatten();
+        name == VISITOR_COLUMN || written.is_some_and(|column| composed(name) == **column)
     }
 
     /// The visitors in the order of their ids.
@@ -301,6 +295,11 @@ impl Table {
     /// Whether the rows are those of a query, whether or not it ran.
     pub(crate) fn is_queried(&self) -> bool {
         matches!(self.origin, Origin::Query { .. } | Origin::LeftOut(_))
+    }
+
+    /// Whether it is a list of ids, without columns.
+    pub(crate) fn is_list(&self) -> bool {
+        matches!(self.origin, Origin::List(_))
     }
 
     /// Whether the rows are those of a CSV file.

@@ -15,6 +15,8 @@ pub(super) enum Holds {
     Adoptions,
     /// A condition.
     Where,
+    /// A text, or one for each language.
+    Text,
     /// Messages by their keys.
     Messages,
     /// Environments by their names.
@@ -37,6 +39,7 @@ const KNOWN: &[(&str, Holds)] = &[
     ("removed", Holds::Keys),
     ("import", Holds::Adoptions),
     ("where", Holds::Where),
+    ("text", Holds::Text),
 ];
 
 /// Names that people give to fields with ids.
@@ -48,7 +51,7 @@ const OTHERS: &str = "active agent api base_url by change column columns concurr
     delimiter email encoding expect fallback file from group hmac_sha256 id include key \
     kind length limits locale mask_visitors max_creates max_deletes max_resends missing name \
     on_leave on_missing on_unknown percent priority privacy protect query raw \
-    received_from requests_per_hour rows safety salt senders state text timeout until \
+    received_from requests_per_hour rows safety salt senders state timeout until \
     vars version zone";
 
 /// A longer name is near no field.
@@ -115,7 +118,10 @@ mod tests {
         for name in ["too", "ot", "t", "To", "tto", "audeince"] {
             assert_eq!(probably(name), Some(Holds::Recipients), "{name}");
         }
-        for name in ["txt", "form", "frm", "kinds", "priorty", "text", "file"] {
+        for name in ["txt", "text", "Text"] {
+            assert_eq!(probably(name), Some(Holds::Text), "{name}");
+        }
+        for name in ["form", "frm", "kinds", "priorty", "file"] {
             assert_eq!(probably(name), Some(Holds::Other), "{name}");
         }
         assert_eq!(probably("audiense"), Some(Holds::Recipients));

@@ -11,7 +11,7 @@ use crate::{
         suggest,
         yaml::tree::{NodeId, Span, Tree, What},
     },
-    model::mask::likely_ids,
+    model::{Language, mask::likely_ids},
 };
 
 /// A scalar, or the part of one, that may be a visitor's id.
@@ -164,18 +164,24 @@ impl Walk<'_> {
             Parent::Field(kept @ (Holds::Keys | Holds::Adoptions)) => match exactly(name) {
                 // The key of a file of many imports, or of a message that is removed.
                 Some(Holds::Other) if name == "key" => Parent::Field(Holds::Keys),
-                Some(Holds::Other) if name != "from" => Parent::Field(Holds::Other),
+                Some(Holds::Other | Holds::Text) if name != "from" => Parent::Field(Holds::Other),
                 Some(Holds::Ids) => Parent::Field(Holds::Ids),
                 _ => Parent::Field(kept),
             },
+            // `to: …` is a text in Tongan there.
+            Parent::Field(Holds::Text) if Language::parse(name).is_ok() => {
+                Parent::Field(Holds::Other)
+            }
             // A column, or how the id is derived.
             Parent::Audience if name == "visitor" => match self.tree.text(value) {
-                Some(column) if column.chars().all(|c| c.is_alphabetic() || c == '_') => {
-                    Parent::Field(Holds::Other)
-                }
+                Some(column) if is_column(column) => Parent::Field(Holds::Other),
                 None if !self.tree.entries(value).is_empty() => Parent::Field(Holds::Other),
                 _ => Parent::Field(Holds::Ids),
             },
+            // A secret in the place of the name of its variable.
+            _ if name == "hmac_sha256" && !self.tree.text(value).is_none_or(is_variable) => {
+                Parent::Field(Holds::Ids)
+            }
             _ => match (probably(name), parent) {
                 (Some(holds), _) => Parent::Field(holds),
                 (
@@ -219,7 +225,7 @@ impl Walk<'_> {
                     });
                 }
             }
-            Parent::Field(Holds::Messages | Holds::Environments | Holds::Other) => {}
+            Parent::Field(Holds::Messages | Holds::Environments | Holds::Text | Holds::Other) => {}
         }
     }
 
@@ -277,6 +283,21 @@ impl Walk<'_> {
             self.found.push(Suspect { span: nowhere, text: found.into(), name: false });
         }
     }
+}
+
+/// Whether a text is the name of an environment variable, as people write them.
+fn is_variable(text: &str) -> bool {
+    let text = text.strip_prefix("${").and_then(|name| name.strip_suffix('}')).unwrap_or(text);
+    text.len() <= 60
+        && text.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')
+}
+
+/// Whether a text is the name of a column, rather than somebody's id.
+fn is_column(text: &str) -> bool {
+    text.chars().count() <= 40
+        && !text.contains('@')
+        && text.chars().filter(char::is_ascii_digit).count() <= 2
+        && likely_ids(text).is_empty()
 }
 
 /// Whether a word can hardly be a word of ours: a long one with a digit.

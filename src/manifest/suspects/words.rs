@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::fields::{Holds, exactly, probably};
-use crate::model::mask::likely_ids;
+use crate::model::{Language, mask::likely_ids};
 
 /// What must not be shown of a file, for each line the characters from 0, and the words by themselves.
 #[derive(Debug, Default)]
@@ -26,8 +26,8 @@ impl Words {
 /// Looks through all lines.
 pub(in crate::manifest) fn of<'l>(lines: impl Iterator<Item = &'l str>) -> Words {
     let mut words = Words::default();
-    // Keys around the line, with the columns that they begin at, and whether ids belong there.
-    let mut around: Vec<(usize, bool)> = Vec::new();
+    // Keys around the line, with the columns that they begin at, whether ids belong there, and whether texts do.
+    let mut around: Vec<(usize, bool, bool)> = Vec::new();
     let mut before = false;
     for (number, line) in (1..).zip(lines) {
         let tokens = tokens(line);
@@ -35,12 +35,13 @@ pub(in crate::manifest) fn of<'l>(lines: impl Iterator<Item = &'l str>) -> Words
         let indent = first.start;
         let keyed = tokens.iter().any(|token| token.key);
         if keyed {
-            while around.last().is_some_and(|(column, _)| *column >= indent) {
+            while around.last().is_some_and(|(column, ..)| *column >= indent) {
                 around.pop();
             }
         }
-        let outer = around.iter().rev().find(|(column, _)| *column < indent);
-        let outer = outer.is_some_and(|(_, ids)| *ids);
+        let outer = around.iter().rev().find(|(column, ..)| *column < indent);
+        let in_text = outer.is_some_and(|(_, _, text)| *text);
+        let outer = outer.is_some_and(|(_, ids, _)| *ids);
         let mut ids = outer || (!keyed && before);
         let mut found = Vec::new();
         for token in &tokens {
@@ -50,9 +51,11 @@ pub(in crate::manifest) fn of<'l>(lines: impl Iterator<Item = &'l str>) -> Words
                 && probably(token.text).is_none()
                 && (token.start > indent || line.trim_start().starts_with('-'));
             if token.key && !misplaced {
-                ids = holds_ids(token.text, outer);
+                // `to: …` is a text in Tongan there.
+                let is_language = in_text && Language::parse(token.text).is_ok();
+                ids = !is_language && holds_ids(token.text, outer);
                 if token.start == indent {
-                    around.push((indent, ids));
+                    around.push((indent, ids, exactly(token.text) == Some(Holds::Text)));
                 }
                 if !likely_ids(token.text).is_empty() || token.text.contains('@') {
                     found.push(token.start..token.start + token.text.chars().count());
@@ -93,7 +96,9 @@ pub(in crate::manifest) fn of<'l>(lines: impl Iterator<Item = &'l str>) -> Words
 /// Whether ids may stand under a key.
 fn holds_ids(key: &str, outer: bool) -> bool {
     match probably(key) {
-        Some(Holds::Other | Holds::Where | Holds::Messages | Holds::Environments) => false,
+        Some(Holds::Other | Holds::Where | Holds::Text | Holds::Messages | Holds::Environments) => {
+            false
+        }
         Some(_) => true,
         None => outer,
     }

@@ -9,7 +9,10 @@ use super::{
     tree::{Node, Tree, What},
     values::{Value, ValueId, Values},
 };
-use crate::manifest::{source_file::SourceFile, unions::Entries};
+use crate::manifest::{
+    source_file::SourceFile,
+    unions::{Entries, Texts},
+};
 
 /// Panics if a promise is broken.
 pub(crate) fn check(text: &str) {
@@ -30,13 +33,21 @@ pub(crate) fn check(text: &str) {
         for (key, message) in all {
             let entry = messages.and_then(|messages| values.entry(messages, key));
             let written = entry.and_then(|entry| values.entry(entry, "text"));
-            let meant = written.filter(|text| *values.get(*text) != Value::Null);
-            let meant = meant.and_then(|text| values.text(text));
-            assert_eq!(
-                message.text.as_ref().and_then(|text| text.one()),
-                meant,
-                "the text of {key} in {text:?}"
-            );
+            let written = written.filter(|text| *values.get(*text) != Value::Null);
+            match &message.text {
+                Some(Texts::ByLanguage(texts)) => {
+                    for (language, one) in texts {
+                        let meant = written.and_then(|text| values.entry(text, language));
+                        let meant = meant.and_then(|text| values.text(text));
+                        assert_eq!(Some(&**one), meant, "{language} of {key} in {text:?}");
+                    }
+                }
+                Some(Texts::One(one)) => {
+                    let meant = written.and_then(|text| values.text(text));
+                    assert_eq!(Some(&**one), meant, "the text of {key} in {text:?}");
+                }
+                None => assert_eq!(written, None, "the text of {key} in {text:?}"),
+            }
         }
     }
     let places = file.places(&values);

@@ -182,7 +182,7 @@ impl Run<'_> {
     }
 
     /// Texts and conditions that YAML takes for something else.
-    fn texts(&mut self, fields: &[texts::Field]) {
+    fn texts(&mut self, fields: &[texts::Field<'_>]) {
         for found in texts::check(self.file, self.values, &self.places, fields) {
             if self.is_full() {
                 break;
@@ -193,6 +193,10 @@ impl Run<'_> {
                 self.explained.extend(value..=last_inside(self.values, value));
             }
             self.diagnostics.push(found.diagnostic);
+        }
+        for nothing in fields.iter().filter_map(|field| field.nothing(self.values)) {
+            self.blame(nothing);
+            self.dropped.insert(nothing);
         }
     }
 

@@ -2,10 +2,14 @@
 
 use super::{
     faults::Run,
-    syntax::{is_known, layout_of_key, quoted, shows, value_region},
+    syntax::{is_known, layout_of_key},
+    texts,
     values::{Value, ValueId},
 };
-use crate::diagnostics::{Code, Diagnostic};
+use crate::{
+    diagnostics::{Code, Diagnostic},
+    model::Language,
+};
 
 /// The fields of a message.
 const OF_MESSAGE: [&str; 10] = [
@@ -60,11 +64,17 @@ impl Run<'_> {
         if let Some(found) = self.outside(key, name, value) {
             return Some(found);
         }
+        let no_text = |text| *self.values.get(text) == Value::Null;
+        if self.values.entry(parent, "text").is_some_and(no_text) && Language::parse(name).is_ok() {
+            let message = format!("`{name}` stands beside `text:`, not below it");
+            let help = "indent the languages by two blanks more than `text:`";
+            return Some(Diagnostic::error(Code::BadIndentation, message).at(place).help(help));
+        }
         let before = at.checked_sub(1).and_then(|at| entries.get(at));
         if let Some((before, _)) = before
             && *self.values.get(value) == Value::Null
             && self.values.text(*before) == Some("text")
-            && let Some(found) = self.comma(*before, name)
+            && let Some(found) = texts::comma(self.file, &self.places, *before, "text", name)
         {
             return Some(found.at(place));
         }
@@ -110,27 +120,6 @@ impl Run<'_> {
         let message = format!("`{name}` looks like {what}, and stands outside of `{section}:`");
         let help = format!("put it below `{section}:`, indented by two more blanks");
         Some(Diagnostic::error(Code::MisplacedEntry, message).at(place).help(help))
-    }
-
-    /// `{ text: Hello, world }`
-    fn comma(&self, text: ValueId, name: &str) -> Option<Diagnostic> {
-        let span = self.places.span(text);
-        let line = self.file.line_text(span.end.line)?;
-        let end = self.file.offset(span.end);
-        let colon = end + line[end..].find(':')? + 1;
-        let value = colon + (line[colon..].len() - line[colon..].trim_start().len());
-        let region = &line[value_region(line, value, true)];
-        if !region.contains(',') || region.starts_with(['"', '\'']) {
-            return None;
-        }
-        let message = format!(
-            "a text with a comma needs quotes inside brackets: YAML takes `{name}` for the next field"
-        );
-        let help = match shows(region) {
-            true => format!("put the text in quotes: `text: {}`", quoted(region)),
-            false => "put the whole text in quotes".to_owned(),
-        };
-        Some(Diagnostic::error(Code::NeedsQuotes, message).help(help))
     }
 
     /// Fields of a message that stand beside its key, not below it.

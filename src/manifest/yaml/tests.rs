@@ -3,7 +3,7 @@ use std::sync::Arc;
 use super::*;
 use crate::manifest::{
     source_file::SourceFile,
-    unions::{Entries, NameOr, Var},
+    unions::{Entries, NameOr, Texts, Var},
 };
 
 fn read_text(text: &str) -> Document {
@@ -19,7 +19,11 @@ fn texts(text: &str) -> Vec<Option<String>> {
     let document = read_text(text);
     assert!(document.diagnostics.is_empty(), "{:?}", document.diagnostics);
     let Some(Entries(messages)) = document.raw.messages else { return Vec::new() };
-    messages.into_iter().map(|(_, message)| Some(message.text?.one()?.to_owned())).collect()
+    let one = |text| match text {
+        Texts::One(text) => Some(text),
+        Texts::ByLanguage(_) => None,
+    };
+    messages.into_iter().map(|(_, message)| message.text.and_then(one)).collect()
 }
 
 #[test]

@@ -13,16 +13,38 @@ use crate::{
     diagnostics::{Code, Diagnostic},
     manifest::{
         comments,
+        languages::tag_of_name,
         source_file::{MOST_SHOWN, SourceFile},
     },
-    model::Place,
+    model::{Language, Place},
 };
 
-/// A text or a condition: its key, its value, and the name of the field.
-pub(super) type Field = (ValueId, ValueId, &'static str);
+/// A text or a condition: its key and its value.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Field<'v> {
+    key: ValueId,
+    value: ValueId,
+    /// What is written before the colon: `text`, `where`, or a language.
+    name: &'v str,
+    is_text: bool,
+    /// Whether it is in a mapping of languages.
+    in_language: bool,
+    /// The last entry before it in that mapping that has a value, and the one behind that.
+    before: Option<(Entry<'v>, Entry<'v>)>,
+}
+
+/// A key, and what is written there.
+type Entry<'v> = (ValueId, &'v str);
+
+impl Field<'_> {
+    /// The value, if nothing is written there in place of a text in some language.
+    pub(super) fn nothing(&self, values: &Values<'_>) -> Option<ValueId> {
+        (self.in_language && *values.get(self.value) == Value::Null).then_some(self.value)
+    }
+}
 
 /// All texts and conditions of a file, in all environments.
-pub(super) fn fields(values: &Values<'_>) -> Vec<Field> {
+pub(super) fn fields<'v>(values: &'v Values<'_>) -> Vec<Field<'v>> {
     let mut found = Vec::new();
     of_messages(values, Values::ROOT, &mut found);
     if let Some(environments) = values.entry(Values::ROOT, "environments") {
@@ -33,16 +55,55 @@ pub(super) fn fields(values: &Values<'_>) -> Vec<Field> {
     found
 }
 
-fn of_messages(values: &Values<'_>, top: ValueId, found: &mut Vec<Field>) {
+fn of_messages<'v>(values: &'v Values<'_>, top: ValueId, found: &mut Vec<Field<'v>>) {
     let Some(messages) = values.entry(top, "messages") else { return };
     for (_, message) in values.entries(messages) {
         for (key, value) in values.entries(*message) {
-            match values.text(*key) {
-                Some("text") => found.push((*key, *value, "text")),
+            let (key, value) = (*key, *value);
+            match values.text(key) {
+                Some("text") if is_by_language(values, value) => {
+                    let mut last = None;
+                    let mut behind = None;
+                    for (key, value) in values.entries(value) {
+                        let (key, value) = (*key, *value);
+                        let Some(name) = values.text(key) else { continue };
+                        let nothing = *values.get(value) == Value::Null;
+                        behind = behind.filter(|_| nothing).or(Some((key, name)));
+                        let before = last.zip(behind);
+                        found.push(Field {
+                            key,
+                            value,
+                            name,
+                            is_text: true,
+                            in_language: true,
+                            before,
+                        });
+                        if !nothing {
+                            (last, behind) = (Some((key, name)), None);
+                        }
+                    }
+                }
+                Some("text") => {
+                    found.push(Field {
+                        key,
+                        value,
+                        name: "text",
+                        is_text: true,
+                        in_language: false,
+                        before: None,
+                    });
+                }
                 Some("to") => {
-                    let all = values.entries(*value).iter();
+                    let all = values.entries(value).iter();
                     let conditions = all.filter(|(key, _)| values.text(*key) == Some("where"));
-                    found.extend(conditions.map(|(key, value)| (*key, *value, "where")));
+                    found.extend(conditions.map(|(key, value)| Field {
+                        key: *key,
+                        value: *value,
+                        name: "where",
+                        is_text: false,
+                        in_language: false,
+                        before: None,
+                    }));
                 }
                 _ => {}
             }
@@ -50,10 +111,23 @@ fn of_messages(values: &Values<'_>, top: ValueId, found: &mut Vec<Field>) {
     }
 }
 
+/// Whether a text is a mapping of languages: `{{ name }}`, `{name}` and `{ name: x }` are texts without quotes.
+fn is_by_language(values: &Values<'_>, text: ValueId) -> bool {
+    let Value::Map(entries) = values.get(text) else { return false };
+    let is_language = |key: ValueId| {
+        let name = values.text(key).unwrap_or_default();
+        Language::parse(name).is_ok() || tag_of_name(name).is_some()
+    };
+    entries.iter().all(|(key, _)| values.text(*key).is_some())
+        && (entries.is_empty()
+            || (entries.iter().any(|(key, _)| is_language(*key))
+                && entries.iter().any(|(_, value)| *values.get(*value) != Value::Null)))
+}
+
 /// Whether all texts and conditions certainly mean what is written.
-pub(super) fn are_plain(text: &str, values: &Values<'_>, fields: &[Field]) -> bool {
-    let as_written = |(_, value, _): &Field| {
-        !matches!(values.get(*value), Value::Null | Value::List(_) | Value::Map(_))
+pub(super) fn are_plain(text: &str, values: &Values<'_>, fields: &[Field<'_>]) -> bool {
+    let as_written = |field: &Field<'_>| {
+        !matches!(values.get(field.value), Value::Null | Value::List(_) | Value::Map(_))
     };
     let bytes = text.as_bytes();
     let begins = |at: &usize| at.checked_sub(1).is_none_or(|at| bytes[at].is_ascii_whitespace());
@@ -80,27 +154,28 @@ pub(super) fn check(
     file: &SourceFile,
     values: &Values<'_>,
     places: &Places,
-    fields: &[Field],
+    fields: &[Field<'_>],
 ) -> Vec<Found> {
     let Ok(tree) = file.tree() else { return without_places(file) };
     let used = OnceCell::new();
     let mut seen = HashSet::new();
     let mut found = Vec::new();
-    for (key, value, name) in fields {
+    for field in fields.iter().copied() {
+        let (key, value) = (field.key, field.value);
         if found.len() as u64 >= file.limits().problems {
             break;
         }
-        let cx = Written { file, tree, values, places, name, aliases: &used };
-        let diagnostic = match values.get(*value) {
-            Value::Null => Some(cx.nothing(*key, *value)),
-            Value::List(_) | Value::Map(_) => cx.properties(*key).or_else(|| cx.collection(*value)),
-            _ => cx.scalar(*key, *value),
+        let cx = Written { file, tree, values, places, field, aliases: &used };
+        let diagnostic = match values.get(value) {
+            Value::Null => Some(cx.nothing(key, value)),
+            Value::List(_) | Value::Map(_) => cx.properties(key).or_else(|| cx.collection(value)),
+            _ => cx.scalar(key, value),
         };
         let Some(diagnostic) = diagnostic else { continue };
         // An alias says again what is wrong at its anchor.
         if seen.insert(diagnostic.place.clone()) {
             // Nothing is what a field that is left out is, too.
-            let value = (*values.get(*value) != Value::Null).then_some(*value);
+            let value = (*values.get(value) != Value::Null).then_some(value);
             found.push(Found { value, diagnostic });
         }
     }
@@ -111,11 +186,12 @@ pub(super) fn check(
 fn without_places(file: &SourceFile) -> Vec<Found> {
     let mut found = Vec::new();
     let lines = (1..).map_while(|number| Some((number, file.line_text(number)?)));
+    let mut languages = None;
     for (number, line) in lines {
         if found.len() as u64 >= file.limits().problems {
             break;
         }
-        for (name, at) in texts_of_line(line) {
+        for (name, at) in texts_of_line(line, &mut languages) {
             let region = value_region(line, at, line[..at].contains('{'));
             let text = &line[region];
             let column = u32::try_from(line[..at].chars().count() + 1).unwrap_or(u32::MAX);
@@ -143,12 +219,40 @@ fn without_places(file: &SourceFile) -> Vec<Found> {
     found
 }
 
+/// `{ text: Hello, world }`: `name` is taken for the field behind the one of this key.
+pub(super) fn comma(
+    file: &SourceFile,
+    places: &Places,
+    key: ValueId,
+    field: &str,
+    name: &str,
+) -> Option<Diagnostic> {
+    let span = places.span(key);
+    let line = file.line_text(span.end.line)?;
+    let end = file.offset(span.end);
+    let colon = end + line[end..].find(':')? + 1;
+    let value = colon + (line[colon..].len() - line[colon..].trim_start().len());
+    let region = &line[value_region(line, value, true)];
+    if !region.contains(',') || region.starts_with(['"', '\'']) {
+        return None;
+    }
+    let message = format!(
+        "a text with a comma needs quotes inside brackets: YAML takes `{name}` for the next field"
+    );
+    let help = match shows(region) {
+        true => format!("put the text in quotes: `{field}: {}`", quoted(region)),
+        false => "put the whole text in quotes".to_owned(),
+    };
+    Some(Diagnostic::error(Code::NeedsQuotes, message).help(help))
+}
+
+#[derive(Clone, Copy)]
 struct Written<'a> {
     file: &'a SourceFile,
     tree: &'a Tree,
     values: &'a Values<'a>,
     places: &'a Places,
-    name: &'a str,
+    field: Field<'a>,
     aliases: &'a OnceCell<HashSet<&'a str>>,
 }
 
@@ -169,7 +273,7 @@ impl Written<'_> {
         match shows(text) {
             true => format!(
                 "if it is part of the text, put the text in quotes: `{}: {}`; a comment has a line of its own",
-                self.name,
+                self.field.name,
                 quoted(text)
             ),
             false => "if it is part of the text, put the whole text in quotes; a comment has a line of its own".to_owned(),
@@ -207,11 +311,24 @@ impl Written<'_> {
         Some((span.end.line, line, value, column))
     }
 
+    /// Whether a colon follows a key.
+    fn has_colon(&self, key: ValueId) -> bool {
+        let end = self.places.span(key).end;
+        let Some(line) = self.file.line_text(end.line) else { return true };
+        line[self.file.offset(end)..].trim_start().starts_with(':')
+    }
+
     /// `text:` with nothing behind it, or nothing that counts.
     fn nothing(&self, key: ValueId, value: ValueId) -> Diagnostic {
-        let code = if self.name == "text" { Code::EmptyText } else { Code::BadWhere };
-        let what = if self.name == "text" { "text" } else { "condition" };
+        let code = if self.field.is_text { Code::EmptyText } else { Code::BadWhere };
+        let what = if self.field.is_text { "text" } else { "condition" };
         let place = self.file.place_of(self.places.span(key));
+        if let Some(((before, language), (behind, name))) = self.field.before
+            && !self.has_colon(key)
+            && let Some(found) = comma(self.file, self.places, before, language, name)
+        {
+            return found.at(self.file.place_of(self.places.span(behind)));
+        }
         if let Some((number, line, at, column)) = self.behind(key) {
             let rest = line[at..].trim_end();
             if rest.starts_with('#') {
@@ -230,15 +347,18 @@ impl Written<'_> {
         let written = self.values.text(value).unwrap_or_default();
         let (message, help) = match written {
             "" => (
-                format!("`{}:` has no {what}", self.name),
-                match self.name {
-                    "text" => "write the text behind it, or indented below `text: |`",
-                    _ => "write a condition behind it, or remove it",
+                format!("`{}:` has no {what}", self.field.name),
+                match self.field.is_text {
+                    true => format!(
+                        "write the text behind it, or indented below `{}: |`",
+                        self.field.name
+                    ),
+                    false => "write a condition behind it, or remove it".to_owned(),
                 },
             ),
             _ => (
                 format!("`{written}` without quotes stands for nothing: there is no {what}"),
-                "put it in quotes if it is meant as it stands",
+                "put it in quotes if it is meant as it stands".to_owned(),
             ),
         };
         Diagnostic::error(code, message).at(place).help(help)
@@ -251,11 +371,25 @@ impl Written<'_> {
         let text = self.file.line_text(line)?;
         let start = self.file.offset(node.span.start);
         let Some(sign) = text[start..].chars().next().filter(|c| matches!(c, '{' | '[')) else {
+            let first = self.values.entries(value).first();
+            if let Some((key, nothing)) = first
+                && let Some(name) = self.values.text(*key)
+                && Language::parse(name).is_ok()
+            {
+                let field = Field { key: *key, value: *nothing, name, ..self.field };
+                return Some(Written { field, ..*self }.nothing(*key, *nothing));
+            }
             let found = match self.values.get(value) {
                 Value::List(_) => "a list",
                 _ => "a mapping",
             };
-            let help = "if it is a text, put it in quotes, or write it below `|`, indented";
+            let help = match self.values.get(value) {
+                Value::Map(_) if self.field.name == "text" => {
+                    "if it is a text, put it in quotes, or write it below `|`, indented; a text for each language stands \
+                     behind its tag: `en: …`"
+                }
+                _ => "if it is a text, put it in quotes, or write it below `|`, indented",
+            };
             let message = format!("expected a text, found {found}");
             let place = self.file.place_of(node.span);
             return Some(Diagnostic::error(Code::WrongType, message).at(place).help(help));
@@ -277,7 +411,7 @@ impl Written<'_> {
             ),
         };
         let help = match shows(text) {
-            true => format!("put the text in quotes: `{}: {}`", self.name, quoted(text)),
+            true => format!("put the text in quotes: `{}: {}`", self.field.name, quoted(text)),
             false => "put the whole text in quotes".to_owned(),
         };
         let help = match code {
@@ -367,12 +501,12 @@ impl Written<'_> {
         }
         let message = format!(
             "the quotes {first} and {last} are part of the {}: only \" and ' mean something to YAML",
-            if self.name == "text" { "text" } else { "condition" }
+            if self.field.is_text { "text" } else { "condition" }
         );
         let help = match shows(inner) {
             true => format!(
                 "if they should not be sent, write `{}: {}`; if they should, put straight quotes around the whole",
-                self.name,
+                self.field.name,
                 quoted(inner)
             ),
             false => "if they should not be sent, write straight quotes in their place".to_owned(),

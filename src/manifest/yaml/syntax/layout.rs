@@ -1,7 +1,7 @@
 //! Mistakes in how lines are laid out: indentation, colons, brackets, blocks.
 
 use super::{
-    lines::{fields, indent, is_blank, is_known, is_odd_blank, key_of, value_region},
+    lines::{fields, indent, is_blank, is_known, is_name, is_odd_blank, key_of, value_region},
     slip::Slip,
 };
 use crate::diagnostics::Code;
@@ -126,7 +126,7 @@ pub(super) fn first_not_indented(all: &[&str], number: usize) -> Option<usize> {
     if indent(all[first]) > base {
         return Some(number);
     }
-    let ends = |at: usize| key_of(all[at]).is_some_and(is_known) && indent(all[at]) <= base;
+    let ends = |at: usize| key_of(all[at]).is_some_and(is_name) && indent(all[at]) <= base;
     (!(first..=number).any(ends)).then_some(first)
 }
 
@@ -164,7 +164,7 @@ pub(super) fn not_indented(all: &[&str], number: usize) -> Option<Slip> {
     slip.related = Some((header, "the text begins here"));
     let mut change = Vec::new();
     for (at, line) in all.iter().enumerate().skip(number).take(MOST_LINES) {
-        if at > number && key_of(line).is_some_and(is_known) && indent(line) <= base {
+        if at > number && key_of(line).is_some_and(is_name) && indent(line) <= base {
             break;
         }
         change.push((at, format!("{}{}", " ".repeat(depth), line.trim_start())));
@@ -189,7 +189,7 @@ fn no_blank(all: &[&str], number: usize, inside: bool) -> Option<Slip> {
         let name = &rest[..colon];
         let after = &rest[colon + 1..];
         let glued = after.chars().next().is_some_and(|c| !c.is_whitespace() && c != '/');
-        if glued && is_known(name) {
+        if glued && is_name(name) {
             let at = start + colon;
             let message = format!("there is no blank behind `{name}:`");
             let help = format!("write `{name}: …`, with a blank behind the colon");
@@ -239,7 +239,7 @@ fn no_comma(all: &[&str], number: usize, inside: bool) -> Option<Slip> {
     };
     let all_fields = fields(line, inside);
     if inside
-        && let Some(first) = all_fields.first().filter(|first| is_known(first.key))
+        && let Some(first) = all_fields.first().filter(|first| is_name(first.key))
         && let Some((above_at, above)) = before(all, number)
         && !above.trim_end().ends_with([',', '{', '[', ':'])
     {
@@ -251,7 +251,7 @@ fn no_comma(all: &[&str], number: usize, inside: bool) -> Option<Slip> {
         for (at, blank) in line[range.clone()].match_indices([' ', '\t']) {
             let at = range.start + at;
             let rest = &line[at + blank.len()..];
-            if let Some(name) = key_of(rest).filter(|name| is_known(name) && rest.starts_with(name))
+            if let Some(name) = key_of(rest).filter(|name| is_name(name) && rest.starts_with(name))
             {
                 let mended = format!("{},{}", &line[..at], &line[at..]);
                 return Some(slip(number, at + 1, name).or(mended));

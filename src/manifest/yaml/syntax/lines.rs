@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::{
     manifest::{comments, suspects},
-    model::mask::likely_ids,
+    model::{Language, mask::likely_ids},
 };
 
 /// A key, a colon, and where the value begins. In bytes of the line.
@@ -45,6 +45,21 @@ pub(super) fn is_odd_blank(c: char) -> bool {
 /// Whether a field of this name exists.
 pub(in crate::manifest::yaml) fn is_known(name: &str) -> bool {
     suspects::is_field(name)
+}
+
+/// Whether a key may be the language of a text: `en`, `pt-BR`. `at-home` is a key.
+pub(in crate::manifest::yaml) fn is_language(name: &str) -> bool {
+    let mut parts = name.split('-');
+    let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+    parts.next().is_some_and(|first| first.len() == 2)
+        && parts.all(|part| matches!((part.len(), digits(part)), (2 | 4, false) | (3, true)))
+        && !is_known(name)
+        && Language::parse(name).is_ok_and(|language| language.as_str() == name)
+}
+
+/// Whether a field of this name may exist.
+pub(super) fn is_name(name: &str) -> bool {
+    is_known(name) || is_language(name)
 }
 
 /// The fields of a line. `inside`: brackets that were opened in a line above are around it.
@@ -95,12 +110,31 @@ pub(super) fn fields(line: &str, inside: bool) -> Vec<Field<'_>> {
     found
 }
 
-/// The texts and conditions of a line: the name of the field, and where its value begins.
-pub(in crate::manifest::yaml) fn texts_of_line(line: &str) -> Vec<(&str, usize)> {
-    let all = fields(line, false).into_iter();
-    all.filter(|field| matches!(field.key, "text" | "where"))
-        .map(|field| (field.key, field.value))
-        .collect()
+/// The texts and conditions of a line: the name of the field, and where its value begins. `languages` is how deep the
+/// last `text:` is indented, if it has nothing behind it.
+pub(in crate::manifest::yaml) fn texts_of_line<'l>(
+    line: &'l str,
+    languages: &mut Option<usize>,
+) -> Vec<(&'l str, usize)> {
+    let all = fields(line, false);
+    let below = !is_blank(line) && languages.is_some_and(|depth| indent(line) > depth);
+    if !is_blank(line) && !below {
+        *languages = None;
+    }
+    let mut in_text = below;
+    let mut found = Vec::new();
+    for field in all {
+        let nothing = line[field.value..].trim_start();
+        match field.key {
+            "text" if nothing.is_empty() => *languages = Some(indent(line)),
+            "text" => in_text = nothing.starts_with('{'),
+            _ => {}
+        }
+        if matches!(field.key, "text" | "where") || (in_text && is_language(field.key)) {
+            found.push((field.key, field.value));
+        }
+    }
+    found
 }
 
 /// The key that a line begins with.
@@ -181,7 +215,7 @@ pub(in crate::manifest::yaml) fn value_region(
                 }
                 ',' => {
                     let next = key(line[value + at + 1..].trim_start(), true);
-                    next.is_some_and(|(name, _)| is_known(name))
+                    next.is_some_and(|(name, _)| is_name(name))
                 }
                 _ => false,
             };

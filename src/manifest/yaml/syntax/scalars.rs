@@ -2,8 +2,8 @@
 
 use super::{
     lines::{
-        Field, closing, content, fields, indent, is_blank, is_known, key_of, quoted, shows,
-        value_region,
+        Field, closing, content, fields, indent, is_blank, is_language, is_name, key_of, quoted,
+        shows, value_region,
     },
     slip::Slip,
 };
@@ -64,7 +64,7 @@ fn goes_on(all: &[&str], number: usize) -> Option<Slip> {
     let line = all[number];
     begun(all, number)?;
     let (at, _, message) = trigger(line.trim(), false)?;
-    if key_of(line).is_some_and(is_known) {
+    if key_of(line).is_some_and(is_name) {
         return None;
     }
     let at = indent(line) + at;
@@ -176,7 +176,7 @@ fn unclosed(all: &[&str], number: usize, field: &Field<'_>, quote: char) -> Opti
     let text = &line[range.clone()][1..];
     let whole = line.trim_end().len();
     let message = format!("this `{quote}` is never closed");
-    let help = match shows(text) && is_known(field.key) {
+    let help = match shows(text) && is_name(field.key) {
         true => format!("close it: `{}: {quote}{}{quote}`", field.key, text.trim_end()),
         false => format!("write the second `{quote}` where the text ends"),
     };
@@ -312,7 +312,7 @@ pub(super) fn bare(text: &str) -> &str {
 
 /// Whether a field holds words for people, or a condition.
 fn is_text(key: &str) -> bool {
-    matches!(key, "text" | "where")
+    matches!(key, "text" | "where") || is_language(key)
 }
 
 /// Where a text needs quotes, in bytes; how long that is, and why.
