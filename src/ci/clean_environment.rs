@@ -142,7 +142,7 @@ fn needs(name: &str, command: JobCommand, outsider: bool) -> bool {
             || begins("AWS_")
             || (begins("PG") && name.as_bytes().get(2).is_some_and(u8::is_ascii_uppercase));
     // What audiences are made with: variables of `database:`, and the secrets of visitors' ids.
-    let of_audiences = begins("PUSHSYNC_VAR_") || begins("PUSHSYNC_VISITOR_SECRET");
+    let of_audiences = begins("PUSHSYNC_VAR_") || begins("PUSHSYNC_VISITOR_");
     of_state || of_audiences || (command.sends() && begins("BREVO_"))
 }
 

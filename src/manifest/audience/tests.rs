@@ -117,6 +117,18 @@ fn ids_are_the_hmac_of_user_ids_cut_to_their_length() {
 }
 
 #[test]
+fn ids_are_those_that_websites_make() {
+    let vectors = include_str!("../../../tests/fixtures/visitor-ids/vectors.tsv");
+    for line in vectors.lines().filter(|line| !line.starts_with('#')) {
+        let cells: Vec<&str> = line.split('\t').collect();
+        let [secret, user, length, visitor] = cells[..] else { panic!("{line}") };
+        let text = format!("user_id\n\"{}\"\n", user.replace('"', "\"\""));
+        let table = users(secret, length.parse().expect("a number"), &text).expect(line);
+        assert_eq!(table.visitors().collect::<Vec<_>>(), [visitor], "{user}");
+    }
+}
+
+#[test]
 fn a_user_who_comes_twice_is_told_by_the_users_id() {
     let twice =
         users("secret", 16, "user_id\nannabelle.x\nben\nannabelle.x\n").expect_err("a problem");
