@@ -268,15 +268,10 @@ impl<'t> Cells<'t> {
         }
     }
 
-    /// Where the first of these cells is, if its place does not tell.
+    /// Where the first of these cells is.
     fn first(&self, count: u64, row: u32) -> String {
-        if self.table.is_queried() {
-            format!("; the first is in row {} of the answer", number(u64::from(row) + 1))
-        } else if count > 1 {
-            "; this is the first".to_owned()
-        } else {
-            String::new()
-        }
+        let first = if count > 1 { "the first " } else { "" };
+        self.table.in_row(row).map(|row| format!(", {first}{row}")).unwrap_or_default()
     }
 
     fn missing(&self, count: u64, first: u32) -> Diagnostic {

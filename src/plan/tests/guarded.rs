@@ -36,7 +36,7 @@ fn want(world: &mut World, wanted: &BTreeSet<u8>) {
         wanted.iter().map(|n| delivery(&spec("a"), &format!("v{n:03}"), "Hi")).collect();
 }
 
-/// What is refused, whoever has agreed to the plan; a saved plan is refused like this one.
+/// What is refused, although somebody has agreed to the plan; a saved plan is refused like this one.
 fn refusals(plan: &Plan) -> Vec<Refusal> {
     let refused = check(plan, &Limits::default(), Agreed::Reviewed);
     assert_eq!(check(plan, &Limits::default(), Agreed::Unreviewed), refused);
