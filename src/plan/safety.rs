@@ -121,15 +121,22 @@ pub enum Refusal {
         managed: u64,
     },
     /// Too many deletes.
-    #[error(
-        "this plan {} {deletes} of {managed} deliveries; safety.max_deletes is {limit}",
-        if *kept { "deletes or lets go of" } else { "deletes" }
-    )]
+    #[error("this plan deletes {deletes} of {managed} deliveries; safety.max_deletes is {limit}")]
     TooManyDeletes {
         /// How many.
         deletes: u64,
-        /// Whether some of them stay where they are, and are no longer managed.
-        kept: bool,
+        /// Of how many.
+        managed: u64,
+        /// The limit.
+        limit: Limit,
+    },
+    /// Too many deliveries that go, some of which stay where they are, and are no longer managed.
+    #[error(
+        "this plan deletes or lets go of {gone} of {managed} deliveries; safety.max_deletes is {limit}"
+    )]
+    TooManyGone {
+        /// How many.
+        gone: u64,
         /// Of how many.
         managed: u64,
         /// The limit.
@@ -170,7 +177,7 @@ impl Refusal {
             Self::UnexpectedChange { .. } => "unexpected-change",
             Self::Protected { .. } => "protected",
             Self::EmptyManifest { .. } => "empty-manifest",
-            Self::TooManyDeletes { .. } => "too-many-deletes",
+            Self::TooManyDeletes { .. } | Self::TooManyGone { .. } => "too-many-deletes",
             Self::TooManyCreates { .. } => "too-many-creates",
             Self::TooManyResends { .. } => "too-many-resends",
         }
@@ -198,6 +205,7 @@ impl Refusal {
             Self::Protected { .. }
             | Self::EmptyManifest { .. }
             | Self::TooManyDeletes { .. }
+            | Self::TooManyGone { .. }
             | Self::TooManyCreates { .. }
             | Self::TooManyResends { .. } => return None,
         };
@@ -223,7 +231,7 @@ impl Refusal {
             Self::EmptyManifest { .. } => {
                 "check the folder, --env and include; to delete everything on purpose, apply with --destroy, or with --allow-deletes all".to_owned()
             }
-            Self::TooManyDeletes { deletes, .. } => {
+            Self::TooManyDeletes { deletes, .. } | Self::TooManyGone { gone: deletes, .. } => {
                 format!("if that is meant, apply with --allow-deletes {deletes}")
             }
             Self::TooManyCreates { creates, .. } => format!(
@@ -316,8 +324,10 @@ pub fn check(plan: &Plan, limits: &Limits, agreed: Agreed) -> Vec<Refusal> {
         refusals.push(Refusal::EmptyManifest { managed });
     } else if !plan.destroy && !limits.deletes.admits(deletes, managed) {
         let limit = limits.deletes;
-        let kept = bound(Action::Forget).any(|change| left(&change));
-        refusals.push(Refusal::TooManyDeletes { deletes, kept, managed, limit });
+        refusals.push(match bound(Action::Forget).any(|change| left(&change)) {
+            true => Refusal::TooManyGone { gone: deletes, managed, limit },
+            false => Refusal::TooManyDeletes { deletes, managed, limit },
+        });
     }
     let creates = bound(Action::Create).count() as u64;
     if !limits.creates.admits(creates, managed) {
