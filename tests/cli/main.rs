@@ -18,6 +18,7 @@ mod damage;
 mod documents;
 mod durable;
 mod environments;
+mod expectations;
 mod folders;
 mod formats;
 mod frugal;
