@@ -13,6 +13,9 @@ use crate::model::{ChangeLimit, Key, SecretFingerprint};
 pub struct Guarded {
     /// The message.
     pub key: Key,
+    /// Its earlier keys, by which the state may have it still.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub earlier: Vec<Key>,
     /// How many deliveries of it the state has.
     pub sent: u64,
     /// How many it has once everything that somebody has agreed to is carried out, and nothing else.
@@ -40,6 +43,14 @@ pub(super) struct OtherSecret {
     pub(super) variable: String,
     /// How many messages would be sent again.
     pub(super) sent: u64,
+}
+
+impl Guarded {
+    /// Whether it is one of these, by this key or an earlier one.
+    pub(super) fn is_among(&self, keys: &BTreeSet<&str>) -> bool {
+        keys.contains(self.key.as_str())
+            || self.earlier.iter().any(|key| keys.contains(key.as_str()))
+    }
 }
 
 impl Plan {
@@ -86,7 +97,7 @@ impl Plan {
         let concerned = self.changes_numbers_of();
         let is_used = |secret: &SecretFingerprint| {
             let mut using = self.guarded.iter().filter(|one| one.secret.as_ref() == Some(secret));
-            using.any(|one| one.after.is_some() && concerned.contains(one.key.as_str()))
+            using.any(|one| one.after.is_some() && one.is_among(&concerned))
         };
         let others = others.into_iter().filter(|(secret, other)| other.sent > 0 && is_used(secret));
         others.map(|(_, other)| other).collect()

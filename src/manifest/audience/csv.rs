@@ -100,7 +100,8 @@ impl Table {
                 // Told already, with all other signs that no cell has.
                 Some(_) if id.contains(signs::is_forbidden) => {}
                 Some(problem) => problems.add(counter.at, line, Wrong::Visitor(problem)),
-                None if width == 1 => {
+                // In quotes, it is meant.
+                None if width == 1 && bytes.get(counter.at) != Some(&b'"') => {
                     if let Some(sign) = header::delimiter_in(&id) {
                         problems.add(counter.at, line, Wrong::Delimiter(sign));
                     }
