@@ -261,7 +261,7 @@ fn messages(count: u64) -> String {
     format!("{} {}", number(count), if count == 1 { "message" } else { "messages" })
 }
 
-/// What speaks against who gets the messages. It binds whoever has agreed to the plan: a review does not tell that
+/// What speaks against who gets the messages. It binds although somebody has agreed to the plan: a review does not tell that
 /// a file was cut, a database empty or a variable wrong.
 fn check_audiences(plan: &Plan, limits: &Limits) -> Vec<Refusal> {
     let mut refusals = Vec::new();

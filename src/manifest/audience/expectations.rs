@@ -174,6 +174,7 @@ fn wrong_count(expected: RowCount, rows: u64, at: &SourcePath, table: &Table) ->
     let problem = Diagnostic::error(Code::ExpectationFailed, message).at(at.place()).help(help);
     match rows {
         0 => problem,
+        _ if table.is_queried() => problem.related(table.place(0), "the query is here"),
         _ => problem.related(table.place(0), "the rows begin here"),
     }
 }
@@ -250,8 +251,8 @@ impl<'t> Cells<'t> {
         }
         let first = first?;
         let problem = match self.rule {
-            CellRule::Required => self.missing(count),
-            CellRule::OneOf(values) => self.not_accepted(count, &told, values),
+            CellRule::Required => self.missing(count, first),
+            CellRule::OneOf(values) => self.not_accepted(count, first, &told, values),
         };
         let why = match self.rule {
             CellRule::Required => "no cell of the column may be missing",
@@ -267,20 +268,31 @@ impl<'t> Cells<'t> {
         }
     }
 
-    fn missing(&self, count: u64) -> Diagnostic {
+    /// Where the first of these cells is.
+    fn first(&self, count: u64, row: u32) -> String {
+        let first = if count > 1 { "the first " } else { "" };
+        self.table.in_row(row).map(|row| format!(", {first}{row}")).unwrap_or_default()
+    }
+
+    fn missing(&self, count: u64, first: u32) -> Diagnostic {
         let (name, rows) = (self.name, number(self.table.len() as u64));
-        let message = match count {
-            1 => format!("1 of {rows} cells of `{name}` is missing, and `{name}` is required"),
-            _ => format!(
-                "{} of {rows} cells of `{name}` are missing, and `{name}` is required; this is the first",
-                number(count)
-            ),
-        };
+        let message = format!(
+            "{} of {rows} cells of `{name}` {} missing, and `{name}` is required{}",
+            number(count),
+            if count == 1 { "is" } else { "are" },
+            self.first(count, first)
+        );
         let help = "fill the cells, remove the rows, or take `required` away";
         Diagnostic::error(Code::ExpectationFailed, message).help(help)
     }
 
-    fn not_accepted(&self, count: u64, told: &[(&str, u64)], values: &[String]) -> Diagnostic {
+    fn not_accepted(
+        &self,
+        count: u64,
+        first: u32,
+        told: &[(&str, u64)],
+        values: &[String],
+    ) -> Diagnostic {
         let (name, rows) = (self.name, number(self.table.len() as u64));
         let are = if count == 1 { "is" } else { "are" };
         let mut found: Vec<String> = told
@@ -299,19 +311,25 @@ impl<'t> Cells<'t> {
         if values.len() > MOST_VALUES {
             accepted.push(format!("and {} more", values.len() - MOST_VALUES));
         }
+        // What a database has in its cells is not shown.
+        let found = match self.table.is_queried() {
+            true => String::new(),
+            false => format!(": {}", found.join(", ")),
+        };
         let message = format!(
-            "{} of {rows} cells of `{name}` {are} not among the values that are expected ({}): {}{}",
+            "{} of {rows} cells of `{name}` {are} not among the values that are expected ({}){found}{}",
             number(count),
             accepted.join(", "),
-            found.join(", "),
-            if count == 1 { "" } else { "; this is the first" },
+            self.first(count, first),
         );
         let is_text = matches!(self.accepted, Accepted::Texts(_));
-        let near = told.first().filter(|_| is_text).and_then(|(cell, _)| {
-            let values = || values.iter().map(String::as_str);
-            let same = values().find(|value| value.to_lowercase() == cell.trim().to_lowercase());
-            same.or_else(|| suggest::nearest(cell, values()))
-        });
+        let near =
+            told.first().filter(|_| is_text && !self.table.is_queried()).and_then(|(cell, _)| {
+                let values = || values.iter().map(String::as_str);
+                let same =
+                    values().find(|value| value.to_lowercase() == cell.trim().to_lowercase());
+                same.or_else(|| suggest::nearest(cell, values()))
+            });
         let help = match near {
             Some(near) => format!(
                 "did you mean {}? Otherwise correct the cells, or add the value to the list",
