@@ -20,9 +20,10 @@ fn folders() -> Vec<PathBuf> {
     let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
     let entries = fs::read_dir(examples).expect("examples");
     let mut folders: Vec<_> = entries.map(|entry| entry.expect("an entry").path()).collect();
-    folders.retain(|path| path.is_dir());
+    // One that has to be set up first has a test of its own, with a database.
+    folders.retain(|path| path.is_dir() && !path.join("setup").exists());
     folders.sort();
-    assert!(folders.len() >= 3, "examples are missing: {folders:?}");
+    assert!(folders.len() >= 4, "examples are missing: {folders:?}");
     folders
 }
 
@@ -116,7 +117,7 @@ fn edit_one_text(project: &Path) {
     files.sort();
     let file = files.first().expect("a file with messages");
     let text = fs::read_to_string(file).expect("a file");
-    let at = text.find(" text: |\n").expect("a text as a block") + " text: |\n".len();
+    let at = text.find(": |\n").expect("a text as a block") + ": |\n".len();
     let indent = text[at..].find(|c: char| c != ' ').expect("a line");
     let (before, after) = text.split_at(at + indent);
     fs::write(file, format!("{before}Once more: {after}")).expect("a file");

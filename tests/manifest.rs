@@ -24,6 +24,11 @@ fn environment(name: &str) -> Option<String> {
         "PUSHSYNC_VAR_AUDIENCE" => Some("beta".into()),
         "PUSHSYNC_VAR_STATE" => Some("postgres://user:secret@db/x".into()),
         "PUSHSYNC_VAR_PORT" => Some("4010".into()),
+        "PUSHSYNC_VISITOR_SECRET" => Some("a secret of the website, 32 characters long".into()),
+        "PUSHSYNC_VISITOR_SECRET_2" => Some("another secret of the website".into()),
+        "PUSHSYNC_VISITOR_SHORT" => Some("hunter2".into()),
+        "PUSHSYNC_VISITOR_BREAK" => Some("a secret that came out of a file\n".into()),
+        "PUSHSYNC_VISITOR_EMPTY" => Some(String::new()),
         "PUSHSYNC_VAR_HUSH" => Some("hush".into()),
         // Nothing but the last ones is for a manifest.
         "HUSH" | "PUSHSYNC_STATE_KEY" | "BREVO_API_KEY" => Some("hush".into()),
@@ -31,7 +36,7 @@ fn environment(name: &str) -> Option<String> {
     }
 }
 
-/// `options` may hold `env: NAME`, `allow-outside` and `mask`, one a line.
+/// `options` may hold `env: NAME`, `allow-outside`, `mask`, and `secrets` if they are needed, one a line.
 fn load(folder: &Path, options: &str) -> Loaded {
     let environment_name = options.lines().find_map(|line| line.strip_prefix("env: "));
     manifest::load(
@@ -43,7 +48,10 @@ fn load(folder: &Path, options: &str) -> Loaded {
             limits: Default::default(),
             now: NOW.parse().expect("an instant"),
             queries: pushsync::manifest::Queries::LeaveOut,
-            secrets: pushsync::manifest::VisitorSecrets::Optional,
+            secrets: match options.lines().any(|line| line == "secrets") {
+                true => pushsync::manifest::VisitorSecrets::Needed,
+                false => pushsync::manifest::VisitorSecrets::Optional,
+            },
         },
     )
 }

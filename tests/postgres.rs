@@ -7,6 +7,7 @@
 #![cfg(target_os = "linux")]
 
 mod postgres {
+    mod audiences;
     #[path = "../cli/support/mod.rs"]
     #[expect(dead_code, unused_imports, reason = "the tests of the command line use more of it")]
     mod cli;
@@ -18,6 +19,7 @@ mod postgres {
     #[path = "../state/forge.rs"]
     #[expect(dead_code, reason = "other stores have frames")]
     mod forge;
+    mod lifecycle;
     mod locks;
     mod loss;
     mod pooling;

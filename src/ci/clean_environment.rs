@@ -141,14 +141,16 @@ fn needs(name: &str, command: JobCommand, outsider: bool) -> bool {
         matches!(name, "PUSHSYNC_STATE" | "PUSHSYNC_STATE_KEY" | "PUSHSYNC_STATE_KEY_FILE")
             || begins("AWS_")
             || (begins("PG") && name.as_bytes().get(2).is_some_and(u8::is_ascii_uppercase));
-    of_state || begins("PUSHSYNC_VAR_") || (command.sends() && begins("BREVO_"))
+    // What audiences are made with: variables of `database:`, and the secrets of visitors' ids.
+    let of_audiences = begins("PUSHSYNC_VAR_") || begins("PUSHSYNC_VISITOR_");
+    of_state || of_audiences || (command.sends() && begins("BREVO_"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const SECRETS: [&str; 12] = [
+    const SECRETS: [&str; 14] = [
         "BREVO_API_KEY",
         "BREVO_API_KEY_FILE",
         "BREVO_PARTNER_KEY",
@@ -158,6 +160,8 @@ mod tests {
         "PUSHSYNC_STATE",
         "PUSHSYNC_STATE_KEY",
         "PUSHSYNC_VAR_HOST",
+        "PUSHSYNC_VISITOR_SECRET",
+        "PUSHSYNC_VISITOR_SECRET_STAGING",
         "AWS_SECRET_ACCESS_KEY",
         "PGPASSWORD",
         "PUSHSYNC_CI_CLIENT_SECRET",

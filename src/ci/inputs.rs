@@ -17,6 +17,10 @@ pub struct Inputs {
     pub fail_on_stop: bool,
     /// Whether a project may name the URL of a state.
     pub allow_state_url: bool,
+    /// The messages that may change although their audiences speak against it, by their keys.
+    pub allow_change: Vec<String>,
+    /// Whether another visitor secret is meant.
+    pub new_visitor_secret: bool,
     /// The branch that is applied, instead of the default branch.
     pub branch: Option<String>,
 }
@@ -46,6 +50,14 @@ impl Inputs {
             fresh: flag("PUSHSYNC_CI_FRESH", false)?,
             fail_on_stop: flag("PUSHSYNC_CI_FAIL_ON_STOP", false)?,
             allow_state_url: flag("PUSHSYNC_CI_ALLOW_STATE_URL", false)?,
+            // A key has neither blanks nor commas.
+            allow_change: variables
+                .text("PUSHSYNC_CI_ALLOW_CHANGE")
+                .split(|sign: char| sign == ',' || sign.is_whitespace())
+                .filter(|key| !key.is_empty())
+                .map(str::to_owned)
+                .collect(),
+            new_visitor_secret: flag("PUSHSYNC_CI_NEW_VISITOR_SECRET", false)?,
             branch: variables.get("PUSHSYNC_CI_BRANCH"),
         })
     }

@@ -11,7 +11,7 @@ use super::{
     apply_report, approval,
     args::{ApplyArgs, DataFormat},
     comparison::Comparison,
-    context::Context,
+    context::{Context, Needs},
     environment,
     execution::{Execution, execute},
     failure::Failure,
@@ -52,7 +52,12 @@ fn asks(args: &ApplyArgs) -> bool {
 pub(super) fn carry_out(context: &Context, args: &ApplyArgs) -> Result<Applied, Failure> {
     let asks = asks(args);
     let commit = context.start_commit_lookup();
-    let (project, report) = context.project()?;
+    // A saved plan holds who gets what.
+    let needs = match args.planfile {
+        Some(_) => Needs::Files,
+        None => Needs::Audiences,
+    };
+    let (project, report) = context.project_for(needs)?;
     let state = context.selected_state(&project)?;
     let runtime = context.runtime()?;
     let mut store = context.open(&state, Mode::MustExist, "apply")?;

@@ -5,7 +5,7 @@ use std::{io::Write as _, sync::Arc};
 use super::{
     applied::{Applied, Nothing},
     args::{Amount, ApplyArgs, DataFormat, SelectionArgs, Target},
-    context::Context,
+    context::{Context, Needs},
     early_end::EarlyEnd,
     environment,
     failure::status,
@@ -117,7 +117,7 @@ fn warn_of_unknown(context: &Context, unknown: &[Address]) {
         return;
     }
     context.output.masking().known().add(Arc::new(unknown.to_vec()));
-    let sent_again = SentAgain::of(&context.load(), environment::now());
+    let sent_again = SentAgain::of(&context.load_for(Needs::Files), environment::now());
     for address in unknown.iter().take(MOST) {
         let next = match sent_again.has(address) {
             true => "; the next apply sends it again (on_unknown: resend)",

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     desired::Deliveries,
     diagnostics::Diagnostic,
-    manifest::Project,
+    manifest::{Message, Project},
     model::{Address, Approval, BudgetNote, Endpoint, Key},
     plan::{
         AudienceGuards, Budget, Declared, Import, Inputs, Plan, PlanError, Review, StateRef, plan,
@@ -123,11 +123,12 @@ impl Comparison<'_> {
             .keys_at(as_of)
             .into_iter()
             .map(|(key, presence)| {
-                let spec = project.message(&key).map(|message| &message.spec);
+                let message = project.message(&key);
+                let spec = message.map(|message| &message.spec);
                 let protect = spec.and_then(|spec| spec.protect);
                 let window = spec.map(|spec| spec.window).unwrap_or_default();
                 let on_leave = spec.map(|spec| spec.on_leave).unwrap_or_default();
-                let guards = AudienceGuards::default();
+                let guards = message.map(guards_of).unwrap_or_default();
                 (key, Declared { presence, window, protect, on_leave, guards })
             })
             .collect();
@@ -194,6 +195,17 @@ impl Comparison<'_> {
         };
         let warnings = deliveries.take_warnings();
         Ok(Compared { planned, warnings, unknown })
+    }
+}
+
+/// What is known of the audience of a message.
+fn guards_of(message: &Message) -> AudienceGuards {
+    AudienceGuards {
+        queried: message.is_queried(),
+        rows: message.audience().len() as u64,
+        secret: message.secret(),
+        variable: message.audience().secret_variable().map(Arc::from),
+        change: message.expected_change(),
     }
 }
 

@@ -62,6 +62,7 @@ fn with_completer(arg: Arg) -> Arg {
     let completer: fn(&OsStr) -> Vec<CompletionCandidate> = match arg.get_id().as_str() {
         "env" => |typed| with_project(typed, |project| project.environments.clone()),
         "from" => |typed| with_project(typed, |project| project.senders.keys().cloned().collect()),
+        "audience" => audiences,
         "key" | "allow_change" => keys,
         "target" | "targets" => targets,
         "address" | "addresses" | "old" | "new" => addresses,
@@ -74,6 +75,12 @@ fn with_completer(arg: Arg) -> Arg {
 
 fn keys(typed: &OsStr) -> Vec<CompletionCandidate> {
     with_project(typed, all_keys)
+}
+
+fn audiences(typed: &OsStr) -> Vec<CompletionCandidate> {
+    let (directory, options) = of_line();
+    let names = manifest::load_audience(&directory, &options, "").names;
+    names.into_iter().filter(|name| begins(name, typed)).map(CompletionCandidate::new).collect()
 }
 
 /// Keys; after an `@`, addresses.
@@ -139,23 +146,27 @@ fn with_project(
 
 /// Loads the project of the line that is being typed, without a report of its errors.
 fn load() -> Loaded {
+    let (directory, options) = of_line();
+    manifest::load(&directory, &options)
+}
+
+/// The project of the line that is being typed: its folder, and how to load it.
+fn of_line() -> (PathBuf, LoadOptions<'static>) {
     // The line comes after `--`.
     let line = std::env::args_os().skip_while(|word| word != "--").skip(1);
     let typed = args::command().ignore_errors(true).try_get_matches_from(line).unwrap_or_default();
     let directory = last::<PathBuf>(&typed, "directory").unwrap_or_else(|| ".".into());
     let directory = discovery::above(&directory).ok().flatten().unwrap_or(directory);
-    manifest::load(
-        &directory,
-        &LoadOptions {
-            environment: last(&typed, "env"),
-            allow_outside: false,
-            env: &environment::variable,
-            limits: Default::default(),
-            now: environment::now(),
-            queries: manifest::Queries::LeaveOut,
-            secrets: manifest::VisitorSecrets::Optional,
-        },
-    )
+    let options = LoadOptions {
+        environment: last(&typed, "env"),
+        allow_outside: false,
+        env: &environment::variable,
+        limits: Default::default(),
+        now: environment::now(),
+        queries: manifest::Queries::LeaveOut,
+        secrets: manifest::VisitorSecrets::Optional,
+    };
+    (directory, options)
 }
 
 /// The value of a global option, before or after the command.

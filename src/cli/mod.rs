@@ -7,6 +7,7 @@ mod apply;
 mod apply_report;
 mod approval;
 mod args;
+mod audience;
 
 mod ci;
 mod clock_time;

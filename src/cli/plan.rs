@@ -154,7 +154,7 @@ pub(super) fn run(context: &Context, args: &PlanArgs) -> Result<u8, Failure> {
         && plan.summary.approved == plan.changes.len() as u64
         && matches!(&args.selection, SelectionArgs { target, destroy: false, at: None, .. } if target.is_empty());
     if let Some(path) = &args.out {
-        save(path, &plan)?;
+        save(path, &plan, &others)?;
         if applies {
             context
                 .output
@@ -184,8 +184,9 @@ pub(super) fn run(context: &Context, args: &PlanArgs) -> Result<u8, Failure> {
     })
 }
 
-fn save(path: &Path, plan: &Plan) -> Result<(), Failure> {
-    let write = |file: &mut File| render::plan(plan, Format::Json, View::new(false, 0), file);
+fn save(path: &Path, plan: &Plan, refusals: &[safety::Refusal]) -> Result<(), Failure> {
+    let view = View { refusals, ..View::new(false, 0) };
+    let write = |file: &mut File| render::plan(plan, Format::Json, view, file);
     private_file::replace_with(path, write)
         .map_err(|error| Failure::new(format!("could not save the plan: {error}")))
 }

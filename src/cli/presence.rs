@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::{
     args::{Bounds, DataFormat, PresenceArgs},
-    context::Context,
+    context::{Context, Needs},
     early_end::EarlyEnd,
     failure::{Failure, status},
     progress::Progress,
@@ -18,7 +18,7 @@ use crate::{
 };
 
 pub(super) fn run(context: &Context, args: &PresenceArgs) -> Result<u8, Failure> {
-    let (project, report) = context.project()?;
+    let (project, report) = context.project_for(Needs::Files)?;
     context.output.report(&report);
     let Some(sender) = project.senders.get(&args.from) else {
         let names = project.senders.keys().map(String::as_str);

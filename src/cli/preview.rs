@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::{
     args::PreviewArgs,
-    context::Context,
+    context::{Context, Needs},
     environment,
     failure::{Failure, status},
     serving,
@@ -16,8 +16,8 @@ use crate::{
 
 pub(super) fn run(context: &Context, args: &PreviewArgs) -> Result<u8, Failure> {
     let runtime = context.server_runtime()?;
-    let (loader, at) = (context.loader(), args.at);
-    runtime.block_on(async {
+    let (loader, at) = (context.loader(Needs::Audiences), args.at);
+    let ended = runtime.block_on(async {
         let running = preview::start(Options {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, args.port)),
             folder: context.global.directory.clone(),
@@ -40,5 +40,8 @@ pub(super) fn run(context: &Context, args: &PreviewArgs) -> Result<u8, Failure> 
         serving::until_stopped().await?;
         running.stop().await;
         Ok(status::DONE)
-    })
+    });
+    // A query that is being read for the page is not waited for.
+    runtime.shutdown_background();
+    ended
 }

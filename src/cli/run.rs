@@ -5,7 +5,7 @@ use std::{io::Write, process::ExitCode};
 use super::{
     apply,
     args::{self, Cli, Command},
-    ci, completions,
+    audience, ci, completions,
     context::Context,
     discovery, environment, explain,
     failure::{Failure, status},
@@ -97,6 +97,7 @@ fn carry_out(context: &Context, command: Command) -> Result<u8, Failure> {
         Command::Init(args) => init::run(context, args),
         Command::Validate(args) => validate::run(context, &args),
         Command::Show(args) => show::run(context, &args),
+        Command::Audience(args) => audience::run(context, &args),
         Command::Plan(args) => plan::run(context, &args),
         Command::Apply(args) => apply::run(context, &args),
         Command::Refresh(args) => refresh::run(context, &args),

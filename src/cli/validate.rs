@@ -1,8 +1,8 @@
-use std::io::Write;
+use std::{collections::BTreeSet, io::Write};
 
 use super::{
     args::{ReportFormat, ValidateArgs},
-    context::Context,
+    context::{Context, Needs},
     failure::{Failure, status},
 };
 use crate::{
@@ -12,11 +12,14 @@ use crate::{
 };
 
 pub(super) fn run(context: &Context, args: &ValidateArgs) -> Result<u8, Failure> {
+    let needs = if args.offline { Needs::Files } else { Needs::Checks };
+    let mut left_out = BTreeSet::new();
     let mut valid = Vec::new();
     let mut reports = Vec::new();
-    context.load_environments(&mut |environment, mut loaded| {
+    context.load_environments(needs, &mut |environment, mut loaded| {
         crate::desired::check(&mut loaded);
         if let Some(project) = &loaded.project {
+            left_out.extend(project.left_out().map(str::to_owned));
             valid.push((project.environment.clone(), project.messages().len() as u64));
         }
         reports.push((environment, loaded.report));
@@ -35,6 +38,15 @@ pub(super) fn run(context: &Context, args: &ValidateArgs) -> Result<u8, Failure>
                 });
                 let each: Vec<_> = each.collect();
                 writeln!(out, "The project is valid: {}.", each.join(", "))?;
+                if !left_out.is_empty() {
+                    let queries = humanize::count(left_out.len() as u64, "query", "queries");
+                    let names: Vec<_> = left_out.iter().map(|name| one_line(name)).collect();
+                    writeln!(
+                        out,
+                        "{queries} did not run (--offline): what needs the rows of {} was not checked.",
+                        names.join(", ")
+                    )?;
+                }
             }
         }
         ReportFormat::Json => context.output.json(&report.json())?,

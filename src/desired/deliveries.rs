@@ -121,9 +121,10 @@ fn not_known(message: &Message, unknown: UnknownVisitors<'_>) -> Diagnostic {
     let key = &message.spec.key;
     let problem = match unknown {
         UnknownVisitors::QueryLeftOut => Diagnostic::error(
-            Code::Unreadable,
+            Code::QueryLeftOut,
             format!("who gets `{key}` is not known: the query of its audience was left out"),
-        ),
+        )
+        .help("run this where the query can run: a plan needs the rows of all audiences"),
         UnknownVisitors::NoSecret(variable) => Diagnostic::error(
             Code::VisitorSecret,
             format!("who gets `{key}` is not known: the environment variable {variable} is not set"),

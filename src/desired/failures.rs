@@ -89,10 +89,10 @@ impl Gathered {
         let count = rows.len() as u64;
         let first = rows.first().copied().unwrap_or_default();
         let place = table.place(first);
-        let whom = match (table.is_csv(), count) {
-            (true, 1) => format!("in row {}", place.line),
-            (true, _) => format!("in {} rows, first in row {}", number(count), place.line),
-            (false, _) => {
+        let whom = match (table.in_row(first), count) {
+            (Some(row), 1) => row,
+            (Some(row), _) => format!("in {} rows, first {row}", number(count)),
+            (None, _) => {
                 let id = VisitorId::parse(table.visitor(first)).map(|id| id.masked());
                 let id = id.unwrap_or_default();
                 match count {
@@ -225,21 +225,22 @@ impl MessageRows<'_> {
         let vars = &self.renderer.vars;
         let names = self.renderer.table.columns().chain(vars.keys().map(String::as_str));
         let known = vars.contains_key(name);
+        let is_id = self.renderer.table.is_visitor_column(name);
         let message = match (name, known) {
-            ("visitor_id", _) => {
-                "`visitor_id` is not a variable: anyone who reads it can open the chat".to_owned()
+            _ if is_id => {
+                format!("`{name}` is not a variable: anyone who reads it can open the chat")
             }
             (_, true) => format!("`{path}` has no value"),
             (_, false) => format!("there is no variable `{name}`"),
         };
-        let near = suggest::nearest(name, names.clone()).filter(|_| !known && name != "visitor_id");
+        let near = suggest::nearest(name, names.clone()).filter(|_| !known && !is_id);
         let help = match (near, suggest::list(names)) {
             (Some(near), _) => format!("did you mean `{near}`?"),
             (None, Some(list)) => format!("there is {list}; {cure}"),
             (None, None) => cure,
         };
         let mut problem = Diagnostic::error(Code::UndefinedVariable, message);
-        problem.help = Some(help).filter(|_| name != "visitor_id");
+        problem.help = Some(help).filter(|_| !is_id);
         problem
     }
 

@@ -132,10 +132,20 @@ codes! {
     CsvQuote = "csv-quote",
     /// A character in a CSV file that no text has: a control character, or the sign for a letter that was lost.
     CsvCharacter = "csv-character",
+    /// A `query` that is not one SELECT, or whose columns cannot be those of an audience.
+    BadQuery = "bad-query",
+    /// A `database` that is not the URL of a PostgreSQL database, has a password in it, or has a variable that is only a part of it.
+    BadDatabase = "bad-database",
+    /// A query that the database refuses or does not end in time, or a database that cannot be reached: never an empty audience.
+    QueryFailed = "query-failed",
+    /// A query that was left out, where its rows are needed.
+    QueryLeftOut = "query-left-out",
     /// A column that is named under `columns:`, under `locale:` or in `row["…"]`, and that the audience does not have.
     UnknownColumn = "unknown-column",
-    /// Cells that do not fit the type that `columns:` gives to their column.
+    /// Cells that do not fit the type of their column, or have a character that no text has.
     BadCell = "bad-cell",
+    /// An audience that is not as `expect:` says.
+    ExpectationFailed = "expectation-failed",
     /// A `where` that is not an expression, names something that is neither a column nor a variable, or fails for a row.
     BadWhere = "bad-where",
     /// A text with nothing in it.
@@ -190,6 +200,12 @@ codes! {
     ImportIdle = "import-idle",
     /// A `moved` whose new address the state already has.
     MoveBlocked = "move-blocked",
+    /// The number of a message's deliveries differs more from what it was than the `expect:` of its audience lets it.
+    UnexpectedChange = "unexpected-change",
+    /// The query of an audience gave no rows, and its message has deliveries.
+    EmptyQuery = "empty-query",
+    /// Visitors' ids would be made with another secret than those of the deliveries in the state.
+    OtherVisitorSecret = "other-visitor-secret",
     /// There is no state yet: nothing is known to have been sent.
     NewState = "new-state",
     /// A `state` that is neither a folder nor a URL that a store goes by. It is not shown, because it may hold a password.

@@ -22,13 +22,28 @@ pub fn parsers(data: &[u8]) {
     }
 }
 
-/// Any bytes as the audience of a manifest.
+/// Any bytes as the audience of a manifest. A control character in front says how the file is read.
 pub fn csv(data: &[u8]) {
     let folder = folder("csv");
-    let manifest = b"audiences: { a: { file: a.csv } }\n\
-        messages:\n  m: { to: a, text: '{{ name|default(\"you\") }}' }\n  \
-        w: { to: { audience: a, where: plan == 'pro' }, text: '{{ plan }}' }\n";
-    write(&folder, PROJECT_FILE, manifest);
+    let (form, data) = match data {
+        [form @ 1..=0x1f, rest @ ..] if !matches!(form, b'\t' | b'\n' | b'\r') => (*form, rest),
+        _ => (0, data),
+    };
+    let delimiter = [",", ";", "tab", "|"][usize::from(form % 4)];
+    let label =
+        ["utf-8", "utf-16le", "utf-16be", "windows-1252", "shift_jis", "gb18030", "iso-2022-jp"]
+            [usize::from(form / 4) % 7];
+    let visitor = match form {
+        0..=15 => "visitor_id",
+        _ => "{ column: visitor_id, hmac_sha256: SECRET, length: 16 }",
+    };
+    let manifest = format!(
+        "audiences: {{ a: {{ file: a.csv, delimiter: '{delimiter}', encoding: {label}, missing: ['NULL'], visitor: \
+         {visitor} }} }}\n\
+         messages:\n  m: {{ to: a, text: '{{{{ name|default(\"you\") }}}}' }}\n  \
+         w: {{ to: {{ audience: a, where: plan == 'pro' }}, text: '{{{{ plan }}}}' }}\n"
+    );
+    write(&folder, PROJECT_FILE, manifest.as_bytes());
     write(&folder, "a.csv", data);
     run(&folder, None);
 }

@@ -7,7 +7,10 @@ use std::{
 };
 
 use super::{
-    audience::{CsvFormat, FileLines, MOST_BYTES, Reading, RowRules, Table, Types},
+    audience::{
+        CsvFormat, Expectations, FileLines, MOST_BYTES, QuerySource, Reading, RowRules, Table,
+        Types,
+    },
     context::Context,
     csv_format,
     declared::Declared,
@@ -15,13 +18,14 @@ use super::{
     input_file::{FolderOf, InputFile},
     layers::Layers,
     limits::Limits,
-    raw,
+    queries, raw,
     source_path::SourcePath,
     visitor_ids,
 };
 use crate::{
     diagnostics::{Code, Diagnostic},
     files::{self, Ending},
+    model::ChangeLimit,
 };
 
 /// An audience, not yet read.
@@ -30,6 +34,7 @@ pub(crate) struct Audience {
     /// Where its rows are named.
     at: SourcePath,
     rules: RowRules,
+    expect: Expectations,
 }
 
 /// Where the rows of an audience come from.
@@ -41,6 +46,7 @@ enum RowSource {
         format: CsvFormat,
     },
     List(Vec<String>),
+    Query(QuerySource),
 }
 
 /// An audience that no message uses: read only when everything is checked.
@@ -49,17 +55,25 @@ pub(crate) struct Unused(Audience, Limits);
 impl Unused {
     /// Reads it, and returns its problems. `seen` has the audiences that were looked at, and whether they are empty.
     pub(crate) fn check<'u>(&'u self, seen: &mut Vec<(&'u Audience, bool)>) -> Vec<Diagnostic> {
+        // A query runs when a message needs it.
+        if matches!(self.0.rows, RowSource::Query(_)) {
+            return Vec::new();
+        }
+        let mut failed = Vec::new();
         let known = seen.iter().find(|(other, _)| other.same_rows(&self.0));
         let read = match known {
-            Some((_, empty)) => Ok(*empty),
-            None => self.0.read(&self.1).map(|table| table.is_empty()),
+            Some((_, empty)) if self.0.expect.is_empty() => Ok(*empty),
+            _ => self.0.read(&self.1).map(|table| {
+                failed = self.0.expect.check(&table);
+                table.is_empty()
+            }),
         };
         if known.is_none() {
             seen.push((&self.0, read.as_ref().is_ok_and(|empty| *empty)));
         }
         match read {
-            Ok(true) => vec![self.0.empty()],
-            Ok(false) => Vec::new(),
+            Ok(true) => vec![self.0.empty()].into_iter().chain(failed).collect(),
+            Ok(false) => failed,
             Err(problems) => problems,
         }
     }
@@ -72,56 +86,75 @@ impl Audience {
         mut layers: Layers<'_, raw::Audience>,
         folder_of: &FolderOf<'_>,
     ) -> Option<Self> {
-        layers.one_form(|raw| u8::from(raw.file.is_some()) | u8::from(raw.visitors.is_some()) << 1);
+        layers.one_form(|raw| {
+            u8::from(raw.file.is_some())
+                | u8::from(raw.visitors.is_some()) << 1
+                | u8::from(raw.query.is_some()) << 2
+        });
         let file = layers.get("file", |raw| raw.file.as_ref());
+        let query = layers.get("query", |raw| raw.query.as_ref());
         let visitors = layers.get("visitors", |raw| raw.visitors.as_ref());
         let at = layers.source()?.clone();
-        match (file, visitors) {
-            (Some((text, at)), None) => {
-                let InputFile { path, name } =
-                    InputFile::named(cx, folder_of, text, &at, Code::BadRecipients)?;
-                let visitor = visitor_ids::rule(cx, &layers);
-                let (format, visitor) = (csv_format::format(cx, &layers)?, visitor?);
-                let (column, kind) = (visitor.column.clone(), visitor.kind());
-                let lines = FileLines::csv(path.clone(), Reading { format, column, kind });
-                cx.sources.add(name.clone(), Arc::new(lines));
-                let rules = RowRules { visitor, types: types(&layers), missing: missing(&layers) };
-                let rows = RowSource::File { path, name, format };
-                Some(Self { rows, at, rules })
-            }
-            (None, Some((ids, at))) => {
-                let of_rows = |raw: &raw::Audience| {
-                    [
-                        ("columns", raw.columns.is_some()),
-                        ("missing", raw.missing.is_some()),
-                        ("visitor", raw.visitor.is_some()),
-                    ]
-                };
-                let with_list = misplaced(cx, &layers, "a list of visitors", "`file`", of_rows)
-                    | misplaced(cx, &layers, "a list of visitors", "`file`", csv_format::fields);
-                if with_list {
-                    return None;
-                }
-                Some(Self::list(ids.clone(), at))
-            }
-            (Some(_), Some((_, second))) => {
-                let message = "an audience has a file or a list of visitors, not both";
-                cx.error(Code::BadRecipients, message, &second.key());
-                None
-            }
-            (None, None) => {
-                if !layers.faulty() {
-                    let message = "an audience is { file: FILE } or { visitors: [ID, …] }";
-                    cx.error(Code::BadRecipients, message, &at.key());
-                }
-                None
-            }
+        let expect = Expectations::declared(cx, &layers);
+        let forms = [
+            file.as_ref().map(|(_, at)| at.clone()),
+            query.as_ref().map(|(_, at)| at.clone()),
+            visitors.as_ref().map(|(_, at)| at.clone()),
+        ];
+        if let Some(second) = forms.into_iter().flatten().nth(1) {
+            let message = "an audience has a file, a query or a list of visitors: only one of them";
+            cx.error(Code::BadRecipients, message, &second.key());
+            return None;
         }
+        if let Some((text, at)) = file {
+            let with_file = misplaced(cx, &layers, "a file", "`query`", queries::fields);
+            let (visitor, format) =
+                (visitor_ids::rule(cx, &layers), csv_format::format(cx, &layers));
+            let kind = (Code::BadRecipients, "a CSV file");
+            let InputFile { path, name } = InputFile::named(cx, folder_of, text, &at, kind)?;
+            let (format, visitor) = (format?, visitor?);
+            let (column, kind) = (visitor.column.clone(), visitor.kind());
+            let missing = missing(&layers);
+            let reading = Reading { format, column, kind, missing: missing.clone() };
+            let lines = FileLines::csv(path.clone(), reading);
+            cx.sources.add(name.clone(), Arc::new(lines));
+            let rules = RowRules { visitor, types: types(&layers), missing };
+            let rows = RowSource::File { path, name, format };
+            return (!with_file).then_some(Self { rows, at, rules, expect });
+        }
+        if let Some((text, at)) = query {
+            let with_query = misplaced(cx, &layers, "a query", "`file`", csv_format::fields);
+            let source = queries::source(cx, &layers, folder_of, text, &at);
+            let visitor = visitor_ids::rule(cx, &layers)?;
+            let rules = RowRules { visitor, types: types(&layers), missing: missing(&layers) };
+            let rows = RowSource::Query(source.filter(|_| !with_query)?);
+            return Some(Self { rows, at, rules, expect });
+        }
+        if let Some((ids, at)) = visitors {
+            let of_rows = |raw: &raw::Audience| {
+                [
+                    ("columns", raw.columns.is_some()),
+                    ("missing", raw.missing.is_some()),
+                    ("visitor", raw.visitor.is_some()),
+                ]
+            };
+            let (list, rows) = ("a list of visitors", "`file` or `query`");
+            let with_list = misplaced(cx, &layers, list, rows, of_rows)
+                | misplaced(cx, &layers, list, "`file`", csv_format::fields)
+                | misplaced(cx, &layers, list, "`query`", queries::fields);
+            return (!with_list).then(|| Self { expect, ..Self::list(ids.clone(), at) });
+        }
+        if !layers.faulty() {
+            let message = "an audience is { file: FILE }, { query: FILE, database: URL } or { visitors: [ID, …] }";
+            cx.error(Code::BadRecipients, message, &at.key());
+        }
+        None
     }
 
     /// The visitors of a list.
     pub(crate) fn list(ids: Vec<String>, at: SourcePath) -> Self {
-        Self { rows: RowSource::List(ids), at, rules: RowRules::default() }
+        let (rules, expect) = Default::default();
+        Self { rows: RowSource::List(ids), at, rules, expect }
     }
 
     fn read(&self, limits: &Limits) -> Result<Table, Vec<Diagnostic>> {
@@ -132,6 +165,11 @@ impl Audience {
                 Table::from_csv(name, bytes, (*format, &self.rules), limits)?
             }
             RowSource::List(ids) => Table::from_list(ids, self.at.clone())?,
+            // Its columns are not known, and so not which of them have a type.
+            RowSource::Query(query) if query.database.is_none() => {
+                return Ok(Table::left_out(self.at.clone()));
+            }
+            RowSource::Query(query) => query.table(&self.rules, limits)?,
         };
         let types = &self.rules.types;
         if types.is_empty() { Ok(table) } else { table.with_types(types) }
@@ -144,6 +182,7 @@ impl Audience {
                 RowSource::File { path, name: _, format },
                 RowSource::File { path: other, name: _, format: of_other },
             ) => path == other && format == of_other,
+            (RowSource::Query(query), RowSource::Query(other)) => query.same(other),
             _ => false,
         };
         same && self.rules.same(&other.rules)
@@ -228,9 +267,11 @@ impl Audiences {
         let same = |(other, _): &&(String, _)| {
             self.declared.known.get(other).is_some_and(|other| other.same_rows(audience))
         };
+        // Audiences with the same rows may expect other things of them.
+        let expect = &audience.expect;
         let table = match self.read.iter().find(same) {
             Some((_, table)) => {
-                if table.as_ref().is_some_and(|table| table.is_empty()) {
+                if table.as_ref().is_some_and(|table| table.is_empty() && !table.is_left_out()) {
                     cx.problems.push(audience.empty());
                 }
                 table.clone()
@@ -241,8 +282,24 @@ impl Audiences {
                 table
             }
         };
+        cx.problems.extend(table.iter().flat_map(|table| expect.check(table)));
         self.tables.insert(name.to_owned(), table.clone());
         table
+    }
+
+    /// How far the number of a message's deliveries may change, if its audience says so.
+    pub(crate) fn expected_change(&self, name: &str) -> Option<ChangeLimit> {
+        self.declared.known.get(name)?.expect.change()
+    }
+
+    /// The audiences whose query a message needs, and that was left out.
+    pub(crate) fn left_out(&self) -> Vec<String> {
+        let is_left_out =
+            |table: &Option<Arc<Table>>| table.as_ref().is_some_and(|table| table.is_left_out());
+        let all = self.tables.iter().filter(|(_, table)| is_left_out(table));
+        let mut names: Vec<String> = all.map(|(name, _)| name.clone()).collect();
+        names.sort();
+        names
     }
 
     /// The audiences that no message uses.
@@ -257,7 +314,7 @@ impl Audiences {
 pub(crate) fn read(cx: &mut Context<'_>, audience: &Audience) -> Option<Arc<Table>> {
     match audience.read(&cx.options.limits) {
         Ok(table) => {
-            if table.is_empty() {
+            if table.is_empty() && !table.is_left_out() {
                 cx.problems.push(audience.empty());
             }
             Some(Arc::new(table))

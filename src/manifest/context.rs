@@ -55,7 +55,17 @@ impl Context<'_> {
 
     /// `${NAME}` replaced, or a report.
     pub(crate) fn interpolated(&mut self, text: &str, at: &SourcePath) -> Option<Interpolated> {
-        match Interpolated::new(text, self.options.env) {
+        self.interpolated_with(text, at, self.options.env)
+    }
+
+    /// The same, with these values of variables.
+    pub(crate) fn interpolated_with(
+        &mut self,
+        text: &str,
+        at: &SourcePath,
+        env: &dyn Fn(&str) -> Option<String>,
+    ) -> Option<Interpolated> {
+        match Interpolated::new(text, env) {
             Ok(text) => Some(text),
             Err(error) => {
                 self.error_with(Code::EnvironmentVariable, error.to_string(), at, error.help());

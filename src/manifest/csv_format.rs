@@ -51,7 +51,7 @@ pub(super) fn format(
         Some((label, at)) => encoding_of(cx, label, &at),
         None => Some(default.encoding),
     };
-    Some(CsvFormat { delimiter: delimiter?, encoding: encoding? })
+    Some(CsvFormat { delimiter: delimiter?, encoding: encoding?, ..default })
 }
 
 fn delimiter_of(cx: &mut Context<'_>, text: &str, at: &SourcePath) -> Option<u8> {
@@ -102,11 +102,12 @@ fn encoding_of(cx: &mut Context<'_>, label: &str, at: &SourcePath) -> Option<&'s
                 .map(str::to_owned)
                 .or(joined)
                 .or_else(|| suggest::nearest(&lower, NAMES.split(' ')).map(str::to_owned));
+            let other_utf = ["utf-32", "utf32", "ucs-4", "utf-7", "utf7"];
             let help = match near {
-                Some(near) => format!("did you mean `encoding: {near}`?"),
-                None if lower.starts_with("utf-32") || lower.starts_with("utf32") => {
+                _ if other_utf.iter().any(|name| lower.starts_with(name)) => {
                     "save the file as UTF-8, and leave `encoding:` out".to_owned()
                 }
+                Some(near) => format!("did you mean `encoding: {near}`?"),
                 None => "write a label of the WHATWG Encoding Standard: utf-8, utf-16le, windows-1252, iso-8859-2, \
                          shift_jis …"
                     .to_owned(),

@@ -180,13 +180,6 @@ impl MessageTable {
     }
 }
 
-/// How such a file is read.
-fn reading() -> Reading {
-    let rules = RowRules::default();
-    let kind = rules.visitor.kind();
-    Reading { format: CsvFormat::default(), column: rules.visitor.column, kind }
-}
-
 /// Reads a file; `None` if it was reported.
 fn table(
     cx: &mut Context<'_>,
@@ -194,12 +187,13 @@ fn table(
     at: &SourcePath,
     folder_of: &FolderOf<'_>,
 ) -> Option<MessageTable> {
-    let InputFile { path, name } = InputFile::named(cx, folder_of, file, at, Code::BadImport)?;
-    cx.sources.add(name.clone(), Arc::new(FileLines::csv(path.clone(), reading())));
+    let InputFile { path, name } =
+        InputFile::named(cx, folder_of, file, at, (Code::BadImport, "a CSV file"))?;
+    cx.sources.add(name.clone(), Arc::new(FileLines::csv(path.clone(), Reading::default())));
     let read = files::read_unchanged(&path, MOST_BYTES, Ending::LineBreak)
         .map_err(|error| vec![unreadable(&name, &error).at(at.place())])
         .and_then(|bytes| {
-            let format = (CsvFormat::default(), &RowRules::default());
+            let format = (CsvFormat::FIXED, &RowRules::default());
             Table::from_csv(&name, bytes, format, &cx.options.limits)
         });
     let table = match read {

@@ -22,13 +22,13 @@ pub(crate) struct InputFile {
 }
 
 impl InputFile {
-    /// The file that `text` names; `None` if it was reported, with `code` if it is empty.
+    /// The file that `text` names, of this kind; `None` if it was reported, with `code` if it is empty.
     pub(crate) fn named(
         cx: &mut Context<'_>,
         folder_of: &FolderOf<'_>,
         text: &str,
         at: &SourcePath,
-        code: Code,
+        (code, kind): (Code, &str),
     ) -> Option<Self> {
         let text = cx.interpolated(text, at)?;
         if text.value().is_empty() {
@@ -37,7 +37,7 @@ impl InputFile {
         }
         let path = folder_of(at).join(text.value());
         let name = cx.folder.name(&folder_of(at).join(text.written()));
-        if let Err(mut problem) = readable(cx.folder, &path, &name, &text) {
+        if let Err(mut problem) = readable(cx.folder, &path, &name, &text, kind) {
             problem.place = Some(at.place());
             cx.problems.push(problem);
             return None;
@@ -53,6 +53,7 @@ fn readable(
     path: &Path,
     name: &str,
     text: &Interpolated,
+    kind: &str,
 ) -> Result<(), Diagnostic> {
     folder.check_named(path, name).map_err(|mut problem| {
         // Files near a path tell of the path.
@@ -71,11 +72,11 @@ fn readable(
         problem
     })?;
     if std::fs::metadata(path).is_ok_and(|file| !file.is_dir() && !file.is_file()) {
-        let message = format!("`{}` is a device or a pipe, not a CSV file", folder.name(path));
+        let message = format!("`{}` is a device or a pipe, not {kind}", folder.name(path));
         return Err(Diagnostic::error(Code::Unreadable, message));
     }
     if path.is_dir() {
-        let message = format!("`{name}` is a folder, not a CSV file");
+        let message = format!("`{name}` is a folder, not {kind}");
         return Err(Diagnostic::error(Code::Unreadable, message));
     }
     Ok(())

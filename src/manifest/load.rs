@@ -3,7 +3,8 @@
 use std::{path::Path, sync::Arc};
 
 use super::{
-    audiences::{Audience, Audiences},
+    audience::Table,
+    audiences::{self, Audience, Audiences},
     context::{Context, World},
     declared::Declared,
     files::Files,
@@ -12,7 +13,7 @@ use super::{
     options::{DEFAULT_ENVIRONMENT, LoadOptions, PROJECT_FILE},
     project::{Project, address_order},
     senders::sender,
-    settings::Settings,
+    settings::{MaskVisitors, Settings},
     source_path::SourcePath,
     suggest, template,
     vars::{Vars, vars},
@@ -145,6 +146,54 @@ pub fn load_all(dir: &Path, options: &LoadOptions<'_>, each: &mut dyn FnMut(Stri
     }
 }
 
+/// One audience, and what was found on the way.
+#[derive(Debug)]
+pub struct LoadedAudience {
+    /// Its rows; `None` if there is no audience of that name, or any error.
+    pub table: Option<Arc<Table>>,
+    /// Whether there is one of that name.
+    pub is_declared: bool,
+    /// The names of all audiences.
+    pub names: Vec<String>,
+    /// Whether output masks visitors.
+    pub mask_visitors: MaskVisitors,
+    /// All errors and warnings.
+    pub report: Report,
+}
+
+/// Reads one audience of the project in `dir`: no other one is read, and no other query runs.
+pub fn load_audience(dir: &Path, options: &LoadOptions<'_>, name: &str) -> LoadedAudience {
+    let nothing = |report| LoadedAudience {
+        table: None,
+        is_declared: false,
+        names: Vec::new(),
+        mask_visitors: MaskVisitors::default(),
+        report,
+    };
+    let folder = match ProjectFolder::new(dir, options.allow_outside) {
+        Ok(folder) => folder,
+        Err(error) => return nothing(Loaded::nothing(dir, &error).report),
+    };
+    suggest::start();
+    yaml::start();
+    let (sources, problems) = Default::default();
+    let mut cx = Context { options, folder: &folder, sources, problems };
+    let Some(files) = Files::read(&mut cx) else {
+        return nothing(Report::new(cx.problems, cx.sources));
+    };
+    let mask_visitors = files.settings(&mut cx).mask_visitors;
+    let mut declared = files.audiences(&mut cx);
+    let names = declared.keys().map(|name| (*name).to_owned()).collect();
+    let layers = declared.remove(name);
+    let is_declared = layers.is_some();
+    let folder_of = |source: &SourcePath| files.folder_of(source);
+    let audience = layers.and_then(|layers| Audience::declared(&mut cx, layers, &folder_of));
+    let table = audience.and_then(|audience| audiences::read(&mut cx, &audience));
+    let good = cx.problems.iter().all(|problem| !problem.is_error());
+    let report = Report::new(cx.problems, cx.sources);
+    LoadedAudience { table: table.filter(|_| good), is_declared, names, mask_visitors, report }
+}
+
 fn resolve(cx: &mut Context<'_>, files: &Files) -> Project {
     let settings = files.settings(cx);
     let vars: Arc<Vars> = Arc::new(vars(&files.vars()));
@@ -222,6 +271,7 @@ fn resolve(cx: &mut Context<'_>, files: &Files) -> Project {
         messages,
         vars,
         engine,
+        left_out: audiences.left_out(),
         unused: audiences.unused(cx.options.limits),
         limits: cx.options.limits,
     }

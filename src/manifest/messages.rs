@@ -40,7 +40,9 @@ pub(crate) fn message(
     let kind = layers.get("kind", |raw| raw.kind.as_ref());
     let sender = from(cx, world, layers, kind.as_ref().map(|(kind, at)| (**kind, at)));
     let recipients = recipients::to(cx, world, audiences, layers);
+    // Of a query that was left out, nobody knows the columns.
     let table = recipients.as_ref().map(|recipients| &*recipients.table);
+    let table = table.filter(|table| !table.is_left_out());
     let texts = texts::texts(cx, world, layers, table);
     let window = window(cx, layers);
     let field = |name, get: fn(&raw::Message) -> Option<&bool>| layers.get(name, get);
@@ -67,8 +69,9 @@ pub(crate) fn message(
             .map_or(0, |(priority, _)| *priority),
         source: source.into(),
     };
-    let recipients::Recipients { table, condition, share } = recipients?;
-    let message = Message { spec: Arc::new(spec), texts: texts?, table, condition, share };
+    let recipients::Recipients { table, condition, share, change } = recipients?;
+    let texts = texts?;
+    let message = Message { spec: Arc::new(spec), texts, table, condition, share, change };
     (!layers.faulty()).then_some(message)
 }
 

@@ -45,6 +45,7 @@ mod messages;
 mod options;
 mod patterns;
 mod project;
+mod queries;
 mod raw;
 mod recipients;
 pub mod schema;
@@ -68,7 +69,7 @@ mod zone;
 pub use audience::{Table, UnknownVisitors};
 pub(crate) use languages::tag_of_name;
 pub use limits::Limits;
-pub use load::{Loaded, load, load_all};
+pub use load::{Loaded, LoadedAudience, load, load_all, load_audience};
 pub use options::{
     DEFAULT_ENVIRONMENT, LoadOptions, NEARLY_PROJECT_FILE, PROJECT_FILE, Queries, VisitorSecrets,
 };

@@ -17,8 +17,8 @@ use super::{
 use crate::{
     diagnostics::Diagnostic,
     model::{
-        Address, IdSource, Key, Language, MessageId, SecretFingerprint, Sender, Source, Spec,
-        VisitorId, WindowState,
+        Address, ChangeLimit, IdSource, Key, Language, MessageId, SecretFingerprint, Sender,
+        Source, Spec, VisitorId, WindowState,
     },
 };
 
@@ -47,6 +47,8 @@ pub struct Project {
     pub(crate) vars: Arc<Vars>,
     pub(crate) engine: Environment<'static>,
     pub(crate) unused: Vec<Unused>,
+    /// The audiences whose query a message needs, and that was left out.
+    pub(crate) left_out: Vec<String>,
     pub(crate) limits: Limits,
 }
 
@@ -67,6 +69,11 @@ impl Project {
         }
         let adopted = self.imports.iter().map(|import| import.to.visitor()).collect();
         Arc::new(Visitors { tables, adopted })
+    }
+
+    /// The names of the audiences whose query a message needs, and that was left out.
+    pub fn left_out(&self) -> impl Iterator<Item = &str> {
+        self.left_out.iter().map(String::as_str)
     }
 
     /// A message by its key.
@@ -115,12 +122,23 @@ pub struct Message {
     pub(crate) condition: Option<Condition>,
     /// Only this share of the rows for which the condition is true.
     pub(crate) share: Option<Share>,
+    pub(crate) change: Option<ChangeLimit>,
 }
 
 impl Message {
     /// Its visitors with their columns, before `where` is applied.
     pub fn audience(&self) -> &Table {
         &self.table
+    }
+
+    /// How far the number of its deliveries may differ from that in the state, if its audience says so.
+    pub fn expected_change(&self) -> Option<ChangeLimit> {
+        self.change
+    }
+
+    /// The secret that its visitors' ids are made with, if they are.
+    pub fn secret(&self) -> Option<SecretFingerprint> {
+        self.table.secret()
     }
 
     /// Whether a query gives its audience.
@@ -131,11 +149,6 @@ impl Message {
     /// Whether its audience is that of a query that was left out: who gets it is not known.
     pub fn is_left_out(&self) -> bool {
         self.table.is_left_out()
-    }
-
-    /// The secret that its visitors' ids are made with, if they are.
-    pub fn secret(&self) -> Option<SecretFingerprint> {
-        self.table.secret()
     }
 
     /// Whether a text of it is a template.

@@ -8,7 +8,7 @@ use super::{
     audience::ColumnType,
     settings::MOST_CONCURRENT,
     template::lints::Level,
-    unions::{CellRule, Entries, Forms, NameOr, Texts, Threshold, Var},
+    unions::{CellRule, Entries, Forms, NameOr, Percent, Texts, Threshold, Var},
 };
 use crate::model::{Kind, OnLeave, OnMissing, OnUnknown};
 
@@ -200,7 +200,7 @@ raw! {
     /// An audience: `{ file: FILE }`, `{ query: FILE, database: URL }` or `{ visitors: [ID, …] }`.
     "an audience: { file: FILE }, { query: FILE, database: URL } or { visitors: [ID, …] }"
     Audience {
-        /// A CSV file, relative to this one, with a header row and a column `visitor_id`; the other columns are variables for templates.
+        /// A CSV file, relative to this one, with a header row and a column `visitor_id`, or the one that `visitor` names; the other columns are variables for templates.
         #[schemars(example = &json!("audiences/beta.csv"))]
         file: String,
         /// A file with one SELECT, relative to this one; its columns are those of a row. It runs on `database`, in a read-only transaction.
@@ -216,7 +216,7 @@ raw! {
         #[schemars(example = &json!(["kZMvWhf8npAu3H6qd57w2Hv6nh6rnxvg"]))]
         visitors: Vec<String>,
         /// What separates the cells of `file`: `,`, `;`, `|` or `tab`.
-        #[schemars(example = &json!(";"), extend("default" = ","))]
+        #[schemars(example = &json!(";"), extend("default" = ",", "enum" = [",", ";", "|", "tab", "\\t", "\t"]))]
         delimiter: String,
         /// The encoding of `file`: a label of the WHATWG Encoding Standard.
         #[schemars(example = &json!("windows-1252"), extend("default" = "utf-8"))]
@@ -245,7 +245,7 @@ raw! {
         #[schemars(example = &json!("PUSHSYNC_VISITOR_SECRET"))]
         hmac_sha256: String,
         /// The number of digits, from 16 to 64.
-        #[schemars(example = &json!(32), extend("default" = 64))]
+        #[schemars(example = &json!(32), extend("default" = 64, "minimum" = 16, "maximum" = 64))]
         length: u64,
     }
 
@@ -347,7 +347,7 @@ raw! {
         condition: String,
         /// Only this share of the visitors, from 0 to 100: the same ones in each plan. A larger share only adds.
         #[schemars(example = &json!(25))]
-        percent: u64,
+        percent: Percent,
         /// What decides, together with the visitor, who belongs to the share. Default: the message's key.
         #[schemars(example = &json!("dark-mode"))]
         salt: String,

@@ -20,18 +20,23 @@ use super::{
     },
     unions::NameOr,
 };
-use crate::diagnostics::{Code, Diagnostic};
+use crate::{
+    diagnostics::{Code, Diagnostic},
+    model::ChangeLimit,
+};
 
 /// The rows, and which of them.
 pub(crate) struct Recipients {
     pub(crate) table: Arc<Table>,
     pub(crate) condition: Option<Condition>,
     pub(crate) share: Option<Share>,
+    /// How far the number of deliveries may change.
+    pub(crate) change: Option<ChangeLimit>,
 }
 
 impl Recipients {
     fn all(table: Arc<Table>) -> Self {
-        Self { table, condition: None, share: None }
+        Self { table, condition: None, share: None, change: None }
     }
 }
 
@@ -48,7 +53,9 @@ pub(crate) fn to(
         return None;
     };
     if let NameOr::Name(name) = form {
-        return Some(Recipients::all(audiences.table(cx, name, &at)?));
+        let table = audiences.table(cx, name, &at)?;
+        let change = audiences.expected_change(name);
+        return Some(Recipients { change, ..Recipients::all(table) });
     }
     let mut inner = layers.inner("to", |raw| match raw.to.as_ref()? {
         NameOr::Map(map) => Some(&**map),
@@ -109,13 +116,13 @@ pub(crate) fn to(
     let condition = match condition {
         None => None,
         Some((text, condition_at)) => {
-            let columns = table.as_deref();
-            Some(check_condition(cx, world, columns, text, condition_at)?)
+            Some(check_condition(cx, world, table.as_deref(), text, condition_at)?)
         }
     };
     let table = table?;
     let share = Share::of(cx, &inner, &table)?;
-    Some(Recipients { table, condition, share })
+    let change = audiences.expected_change(name);
+    Some(Recipients { table, condition, share, change })
 }
 
 fn check_condition(
@@ -129,7 +136,8 @@ fn check_condition(
         cx.refuse(Code::BadWhere, refusal, &source, text);
         return None;
     }
-    let scope = table.map(|table| Scope { table, vars: world.vars });
+    let left_out = table.is_some_and(Table::is_left_out);
+    let scope = table.filter(|_| !left_out).map(|table| Scope { table, vars: world.vars });
     let compiled = match checks::unreadable(text) {
         Some(error) => Err(error),
         None => world.engine.compile_expression_owned(text.to_owned()),
@@ -147,6 +155,15 @@ fn check_condition(
         return None;
     }
     let table = table?;
+    if left_out {
+        // Nobody knows which columns there are.
+        let found = meaning::problems(text, Form::Expression, None);
+        let sound = found.is_empty();
+        for refusal in found {
+            cx.refuse(Code::BadWhere, refusal, &source, text);
+        }
+        return sound.then(|| Condition { text: text.into(), source });
+    }
     let found = meaning::problems(text, Form::Expression, scope);
     let refused = !found.is_empty();
     let said: Vec<String> = found.iter().map(|refusal| refusal.message.clone()).collect();

@@ -37,16 +37,21 @@ fn of<T: JsonSchema>() -> Value {
 
 fn finished(mut schema: Value, title: &str, description: &str) -> Value {
     // In an environment everything may be left to what it is laid over.
-    let partial = ["Message", "Sender", "Audience"];
-    for name in partial {
+    let partial = [
+        ("Message", "messages"),
+        ("Sender", "senders"),
+        ("Audience", "audiences"),
+        ("Locale", "locale"),
+    ];
+    for (name, _) in partial {
         let copy = schema["definitions"][name].clone();
         if schema["definitions"]["Environment"].is_object() && copy.is_object() {
             schema["definitions"][format!("{name}InEnvironment")] = copy;
         }
     }
     if let Some(environment) = schema["definitions"].get_mut("Environment") {
-        for name in partial {
-            let property = &mut environment["properties"][format!("{}s", name.to_lowercase())];
+        for (name, property) in partial {
+            let property = &mut environment["properties"][property];
             refer(property, &format!("#/definitions/{name}"), &format!("{name}InEnvironment"));
         }
     }

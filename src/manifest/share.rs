@@ -61,13 +61,6 @@ impl Share {
             }
             return Some(None);
         };
-        let percent = match u8::try_from(*percent) {
-            Ok(percent @ 0..=100) => percent,
-            _ => {
-                cx.error(Code::BadValue, "a share is a whole number from 0 to 100", &source);
-                return None;
-            }
-        };
         let salt = match salt {
             Some((salt, at)) if salt.is_empty() => {
                 let help = "write a word of your own, or leave it out for the message's key";
@@ -82,7 +75,7 @@ impl Share {
             }
             _ => None,
         };
-        Some(Some(Self { percent, salt, by, source }))
+        Some(Some(Self { percent: percent.0, salt, by, source }))
     }
 
     /// The same after a `moved` entry: the message's first key goes on to decide, so that its visitors stay the same.

@@ -145,6 +145,38 @@ impl<'de> Deserialize<'de> for Texts {
     }
 }
 
+/// A share of an audience, from 0 to 100.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Percent(pub(crate) u8);
+
+impl<'de> Deserialize<'de> for Percent {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Whole;
+        impl Visitor<'_> for Whole {
+            type Value = Percent;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a whole number from 0 to 100, without a sign behind it")
+            }
+
+            fn visit_u64<E: de::Error>(self, number: u64) -> Result<Percent, E> {
+                let percent = u8::try_from(number).ok().filter(|percent| *percent <= 100);
+                percent
+                    .map(Percent)
+                    .ok_or_else(|| E::invalid_value(de::Unexpected::Unsigned(number), &self))
+            }
+
+            fn visit_i64<E: de::Error>(self, number: i64) -> Result<Percent, E> {
+                match u64::try_from(number) {
+                    Ok(number) => self.visit_u64(number),
+                    Err(_) => Err(E::invalid_value(de::Unexpected::Signed(number), &self)),
+                }
+            }
+        }
+        deserializer.deserialize_u64(Whole)
+    }
+}
+
 /// What the cells of a column are expected to be.
 #[derive(Debug, Clone)]
 pub(crate) enum CellRule {
@@ -299,6 +331,20 @@ impl JsonSchema for Texts {
                 { "type": "object", "additionalProperties": { "type": "string" }, "minProperties": 1 }
             ]
         })
+    }
+}
+
+impl JsonSchema for Percent {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Percent".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "integer", "minimum": 0, "maximum": 100 })
     }
 }
 

@@ -118,6 +118,8 @@ pub enum Reason {
     NotInManifest,
     /// The message is in the manifest; this visitor is no longer in its audience.
     NotInAudience,
+    /// The same, and `on_leave: keep` leaves the message where it is.
+    Kept,
     /// A `removed` entry names it.
     Removed,
     /// Its window has not opened yet.
@@ -151,6 +153,7 @@ impl Reason {
             Self::DeleteUnfinished => "delete-unfinished",
             Self::NotInManifest => "not-in-manifest",
             Self::NotInAudience => "not-in-audience",
+            Self::Kept => "kept",
             Self::Removed => "removed",
             Self::WindowNotYet => "window-not-yet",
             Self::WindowOver => "window-over",
@@ -175,6 +178,7 @@ impl Reason {
             Self::DeleteUnfinished => "an earlier delete has no outcome; the API is asked first",
             Self::NotInManifest => "no longer in the manifest",
             Self::NotInAudience => "the visitor is no longer in the audience",
+            Self::Kept => "the visitor is no longer in the audience; the message stays there",
             Self::Removed => "named by removed",
             Self::WindowNotYet => "its window has not opened yet",
             Self::WindowOver => "its window has closed",

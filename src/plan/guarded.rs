@@ -1,65 +1,11 @@
 //! Messages whose audience says something against a plan that nobody can have meant.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde::{Deserialize, Serialize};
 
 use super::{Operation, Plan, Reason, ReviewStatus};
-use crate::model::{Key, SecretFingerprint};
-
-/// How far the number of a message's deliveries may differ from what it was (`expect.change`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ChangeLimit {
-    /// By this number.
-    Count(u64),
-    /// By this percentage of what it was.
-    Percent(u8),
-}
-
-impl ChangeLimit {
-    /// Whether `after` is within it.
-    pub fn admits(self, before: u64, after: u64) -> bool {
-        let difference = before.abs_diff(after);
-        match self {
-            Self::Count(most) => difference <= most,
-            Self::Percent(percent) => {
-                u128::from(difference) * 100 <= u128::from(percent) * u128::from(before)
-            }
-        }
-    }
-
-    fn parse(text: &str) -> Option<Self> {
-        match text.strip_suffix('%') {
-            Some(percent) => percent.parse().ok().map(Self::Percent),
-            None => text.parse().ok().map(Self::Count),
-        }
-    }
-}
-
-impl fmt::Display for ChangeLimit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Count(count) => write!(f, "{count}"),
-            Self::Percent(percent) => write!(f, "{percent}%"),
-        }
-    }
-}
-
-impl Serialize for ChangeLimit {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for ChangeLimit {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = <std::borrow::Cow<'_, str>>::deserialize(deserializer)?;
-        Self::parse(&text).ok_or_else(|| de::Error::custom("a limit is a count or a percentage"))
-    }
-}
+use crate::model::{ChangeLimit, Key, SecretFingerprint};
 
 /// A message whose audience sets a guard, with the numbers that decide.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,6 +13,9 @@ impl<'de> Deserialize<'de> for ChangeLimit {
 pub struct Guarded {
     /// The message.
     pub key: Key,
+    /// Its earlier keys, by which the state may have it still.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub earlier: Vec<Key>,
     /// How many deliveries of it the state has.
     pub sent: u64,
     /// How many it has once everything that somebody has agreed to is carried out, and nothing else.
@@ -94,6 +43,14 @@ pub(super) struct OtherSecret {
     pub(super) variable: String,
     /// How many messages would be sent again.
     pub(super) sent: u64,
+}
+
+impl Guarded {
+    /// Whether it is one of these, by this key or an earlier one.
+    pub(super) fn is_among(&self, keys: &BTreeSet<&str>) -> bool {
+        keys.contains(self.key.as_str())
+            || self.earlier.iter().any(|key| keys.contains(key.as_str()))
+    }
 }
 
 impl Plan {
@@ -140,7 +97,7 @@ impl Plan {
         let concerned = self.changes_numbers_of();
         let is_used = |secret: &SecretFingerprint| {
             let mut using = self.guarded.iter().filter(|one| one.secret.as_ref() == Some(secret));
-            using.any(|one| one.after.is_some() && concerned.contains(one.key.as_str()))
+            using.any(|one| one.after.is_some() && one.is_among(&concerned))
         };
         let others = others.into_iter().filter(|(secret, other)| other.sent > 0 && is_used(secret));
         others.map(|(_, other)| other).collect()

@@ -3,10 +3,10 @@ use std::{
     sync::Arc,
 };
 
-use super::{Budget, ChangeLimit, Selection, StateRef};
+use super::{Budget, Selection, StateRef};
 use crate::model::{
-    Address, Approval, Endpoint, Intent, Key, MessageId, OnLeave, Place, SecretFingerprint, Window,
-    WindowState,
+    Address, Approval, ChangeLimit, Endpoint, Intent, Key, MessageId, OnLeave, Place,
+    SecretFingerprint, Window, WindowState,
 };
 
 /// What the planner must know beside the two streams.

@@ -28,7 +28,7 @@ pub use action::{Action, Reason};
 pub use adopt::adopt;
 pub use budget::{Budget, Forecast};
 pub use change::{Change, Operation};
-pub use guarded::{ChangeLimit, Guarded};
+pub use guarded::Guarded;
 pub use inputs::{AudienceGuards, Declared, Import, Inputs};
 pub use planner::{PlanError, plan};
 pub use review::{Differences, ParseReviewError, Review};

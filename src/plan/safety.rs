@@ -3,8 +3,11 @@
 
 use std::collections::BTreeSet;
 
-use super::{Action, Change, ChangeLimit, Operation, Plan, Reason, ReviewStatus};
-use crate::model::{Address, Key, number};
+use super::{Action, Change, Operation, Plan, Reason, ReviewStatus};
+use crate::{
+    diagnostics::{Code, Diagnostic},
+    model::{Address, ChangeLimit, Key, number},
+};
 
 /// Below this many deliveries the thresholds do not bind.
 const SMALL: u64 = 5;
@@ -118,15 +121,22 @@ pub enum Refusal {
         managed: u64,
     },
     /// Too many deletes.
-    #[error(
-        "this plan {} {deletes} of {managed} deliveries; safety.max_deletes is {limit}",
-        if *kept { "deletes or lets go of" } else { "deletes" }
-    )]
+    #[error("this plan deletes {deletes} of {managed} deliveries; safety.max_deletes is {limit}")]
     TooManyDeletes {
         /// How many.
         deletes: u64,
-        /// Whether some of them stay where they are, and are no longer managed.
-        kept: bool,
+        /// Of how many.
+        managed: u64,
+        /// The limit.
+        limit: Limit,
+    },
+    /// Too many deliveries that go, some of which stay where they are, and are no longer managed.
+    #[error(
+        "this plan deletes or lets go of {gone} of {managed} deliveries; safety.max_deletes is {limit}"
+    )]
+    TooManyGone {
+        /// How many.
+        gone: u64,
         /// Of how many.
         managed: u64,
         /// The limit.
@@ -167,10 +177,39 @@ impl Refusal {
             Self::UnexpectedChange { .. } => "unexpected-change",
             Self::Protected { .. } => "protected",
             Self::EmptyManifest { .. } => "empty-manifest",
-            Self::TooManyDeletes { .. } => "too-many-deletes",
+            Self::TooManyDeletes { .. } | Self::TooManyGone { .. } => "too-many-deletes",
             Self::TooManyCreates { .. } => "too-many-creates",
             Self::TooManyResends { .. } => "too-many-resends",
         }
+    }
+
+    /// Whether it speaks against who gets messages: a review does not lift it.
+    pub fn is_of_audiences(&self) -> bool {
+        self.diagnostic().is_some()
+    }
+
+    /// The message that `--allow-change` takes, if that lifts it.
+    pub fn allowed_by_key(&self) -> Option<&Key> {
+        match self {
+            Self::EmptyQuery { key, .. } | Self::UnexpectedChange { key, .. } => Some(key),
+            _ => None,
+        }
+    }
+
+    /// The same as a problem, if it is one of those that are explained.
+    pub fn diagnostic(&self) -> Option<Diagnostic> {
+        let code = match self {
+            Self::OtherSecret { .. } => Code::OtherVisitorSecret,
+            Self::EmptyQuery { .. } => Code::EmptyQuery,
+            Self::UnexpectedChange { .. } => Code::UnexpectedChange,
+            Self::Protected { .. }
+            | Self::EmptyManifest { .. }
+            | Self::TooManyDeletes { .. }
+            | Self::TooManyGone { .. }
+            | Self::TooManyCreates { .. }
+            | Self::TooManyResends { .. } => return None,
+        };
+        Some(Diagnostic::error(code, self.to_string()).help(self.help()))
     }
 
     /// What to do now.
@@ -192,7 +231,7 @@ impl Refusal {
             Self::EmptyManifest { .. } => {
                 "check the folder, --env and include; to delete everything on purpose, apply with --destroy, or with --allow-deletes all".to_owned()
             }
-            Self::TooManyDeletes { deletes, .. } => {
+            Self::TooManyDeletes { deletes, .. } | Self::TooManyGone { gone: deletes, .. } => {
                 format!("if that is meant, apply with --allow-deletes {deletes}")
             }
             Self::TooManyCreates { creates, .. } => format!(
@@ -222,7 +261,7 @@ fn messages(count: u64) -> String {
     format!("{} {}", number(count), if count == 1 { "message" } else { "messages" })
 }
 
-/// What speaks against who gets the messages. It binds whoever has agreed to the plan: a review does not tell that
+/// What speaks against who gets the messages. It binds although somebody has agreed to the plan: a review does not tell that
 /// a file was cut, a database empty or a variable wrong.
 fn check_audiences(plan: &Plan, limits: &Limits) -> Vec<Refusal> {
     let mut refusals = Vec::new();
@@ -234,9 +273,7 @@ fn check_audiences(plan: &Plan, limits: &Limits) -> Vec<Refusal> {
     }
     let concerned = plan.changes_numbers_of();
     let guarded = plan.guarded.iter().filter(|guarded| {
-        guarded.before > 0
-            && !limits.changes.contains(&guarded.key)
-            && concerned.contains(guarded.key.as_str())
+        guarded.before > 0 && !limits.changes.contains(&guarded.key) && guarded.is_among(&concerned)
     });
     for guarded in guarded {
         let (key, before) = (guarded.key.clone(), guarded.before);
@@ -275,19 +312,22 @@ pub fn check(plan: &Plan, limits: &Limits, agreed: Agreed) -> Vec<Refusal> {
     let on_purpose =
         |change: &&Change| matches!(change.reason, Reason::WindowOver | Reason::Removed);
     // A visitor whose message is only let go of would get it again on coming back.
-    let left = |change: &&Change| change.reason == Reason::NotInAudience;
+    let left = |change: &&Change| change.reason == Reason::Kept;
     let goes = || bound(Action::Delete).chain(bound(Action::Forget).filter(left));
     let deletes = goes().filter(|change| !on_purpose(change)).count() as u64;
-    let vanished =
-        goes().all(|change| matches!(change.reason, Reason::NotInManifest | Reason::NotInAudience));
+    let vanished = goes().all(|change| {
+        matches!(change.reason, Reason::NotInManifest | Reason::NotInAudience | Reason::Kept)
+    });
     let empty =
         plan.desired == 0 && deletes > 0 && vanished && plan.selection.is_all() && !plan.destroy;
     if empty && limits.deletes != Limit::All {
         refusals.push(Refusal::EmptyManifest { managed });
     } else if !plan.destroy && !limits.deletes.admits(deletes, managed) {
         let limit = limits.deletes;
-        let kept = bound(Action::Forget).any(|change| left(&change));
-        refusals.push(Refusal::TooManyDeletes { deletes, kept, managed, limit });
+        refusals.push(match bound(Action::Forget).any(|change| left(&change)) {
+            true => Refusal::TooManyGone { gone: deletes, managed, limit },
+            false => Refusal::TooManyDeletes { deletes, managed, limit },
+        });
     }
     let creates = bound(Action::Create).count() as u64;
     if !limits.creates.admits(creates, managed) {

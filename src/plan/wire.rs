@@ -63,7 +63,7 @@ struct Document<'a> {
     finished: &'a [Address],
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     unchanged: &'a [Unchanged],
-    diagnostics: &'a [Diagnostic],
+    diagnostics: Vec<&'a Diagnostic>,
     review: String,
     digest: String,
 }
@@ -174,12 +174,16 @@ impl Targets {
 /// The plan as one JSON document, pretty-printed, with a line break at the end.
 pub fn encode(plan: &Plan) -> Result<Vec<u8>, serde_json::Error> {
     let mut bytes = Vec::new();
-    write(plan, &mut bytes)?;
+    write(plan, &[], &mut bytes)?;
     Ok(bytes)
 }
 
-/// Writes what [`encode`] gives.
-pub fn write(plan: &Plan, out: &mut dyn std::io::Write) -> Result<(), serde_json::Error> {
+/// Writes what [`encode`] gives, with reasons why `apply` would refuse the plan among its diagnostics.
+pub fn write(
+    plan: &Plan,
+    refused: &[Diagnostic],
+    out: &mut dyn std::io::Write,
+) -> Result<(), serde_json::Error> {
     let document = Document {
         format: FORMAT,
         environment: &plan.environment,
@@ -210,7 +214,7 @@ pub fn write(plan: &Plan, out: &mut dyn std::io::Write) -> Result<(), serde_json
         withdrawn: &plan.withdrawn,
         finished: &plan.finished,
         unchanged: &plan.unchanged,
-        diagnostics: &plan.diagnostics,
+        diagnostics: refused.iter().chain(&plan.diagnostics).collect(),
     };
     write_json(out, &document)
 }

@@ -15,7 +15,7 @@ pub fn plan(plan: &Plan, format: Format, view: View<'_>, out: &mut dyn Write) ->
     let view = View { senders: Some(&plan.senders), ..view };
     match format {
         Format::Text => text::plan(plan, view, out),
-        Format::Json => json::plan(plan, out),
+        Format::Json => json::plan(plan, view.refusals, out),
         Format::Markdown => out.write_all(markdown::plan(plan, view).as_bytes()),
         Format::Html => out.write_all(html::plan(plan, view)?.as_bytes()),
         Format::Github => out.write_all(github::plan(plan, view).as_bytes()),

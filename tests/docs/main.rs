@@ -18,6 +18,7 @@ mod reference;
 mod runs;
 mod templates;
 mod troubleshooting;
+mod visitor_ids;
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -19,15 +19,18 @@ with the mark *in any file* may also be in the files that it includes.
 ";
 
 /// Where a definition is used, under which name, and what an example of it is called.
-const SECTIONS: [(&str, &str, &str, &str); 14] = [
+const SECTIONS: [(&str, &str, &str, &str); 17] = [
     ("the file", "", "", ""),
     ("Api", "api", "", ""),
     ("Limits", "limits", "", ""),
     ("Safety", "safety", "", ""),
     ("Privacy", "privacy", "", ""),
     ("Lints", "lints", "", ""),
+    ("Locale", "locale", "", ""),
     ("Sender", "senders", "NAME", "support"),
     ("Audience", "audiences", "NAME", "beta"),
+    ("Visitor", "audiences.NAME.visitor", "", "beta"),
+    ("Expect", "audiences.NAME.expect", "", "beta"),
     ("Message", "messages", "KEY", "dark-mode"),
     ("Recipients", "messages.KEY.to", "", "dark-mode"),
     ("Active", "messages.KEY.active", "", "dark-mode"),
@@ -75,8 +78,11 @@ fn one(schema: &Value, form: &Value) -> String {
             },
         };
     }
+    if let Some(word) = form.get("const") {
+        return format!("`{}`", text(word));
+    }
     match &form["type"] {
-        Value::String(kind) => match kind.as_str() {
+        Value::String(name) => match name.as_str() {
             "integer" => match (form["minimum"].as_u64(), form["maximum"].as_u64()) {
                 (Some(least), Some(most)) => format!("whole number from {least} to {most}"),
                 (Some(0), None) => "whole number, not negative".to_owned(),
@@ -86,10 +92,10 @@ fn one(schema: &Value, form: &Value) -> String {
             "boolean" => "true or false".to_owned(),
             "array" => format!("list of: {}", one(schema, &form["items"])),
             "object" => {
-                format!("mapping of names to: {}", one(schema, &form["additionalProperties"]))
+                format!("mapping of names to: {}", kind(schema, &form["additionalProperties"]))
             }
             "string" => "text".to_owned(),
-            kind => panic!("{kind}"),
+            name => panic!("{name}"),
         },
         Value::Array(kinds) if kinds.len() == 3 => "text".to_owned(),
         Value::Array(_) => "any value (a number with a fraction counts as a text)".to_owned(),

@@ -40,6 +40,29 @@ fn the_process_that_checks_a_fork_has_no_variable_of_the_job() {
 }
 
 #[test]
+fn a_fork_is_told_which_audiences_were_not_checked_for_want_of_a_database() {
+    needs_tools!();
+    let repository =
+        Repository::new("  note: { from: support, to: trial, text: \"Hi {{ name }}\" }");
+    let project = std::fs::read_to_string(repository.path().join("pushsync.yaml")).expect("there");
+    let trial = "audiences:\n  trial: { query: trial.sql, database: \"${PUSHSYNC_VAR_SHOP}\", \
+                 visitor: { column: user_id, hmac_sha256: PUSHSYNC_VISITOR_SECRET } }\n";
+    repository.file("pushsync.yaml", &project.replace("audiences:\n", trial));
+    repository.file("trial.sql", "SELECT user_id, name FROM users\n");
+    let job = || {
+        let job = repository.pull_request_from("mallory/chat", "main");
+        // Nobody connects there.
+        job.env("PUSHSYNC_VAR_SHOP", "postgres://reader:hush@127.0.0.1:9/shop")
+    };
+    let done = job()
+        .ok()
+        .sums_up(&["The project is valid", "no query ran: what needs the rows of `trial`"]);
+    assert!(!done.seen.contains("hush"), "{}", done.seen);
+    repository.file("trial.sql", "DROP TABLE users\n");
+    job().exits(1).notes("error", "this is a DROP statement").sums_up(&["is not valid"]);
+}
+
+#[test]
 fn a_job_for_a_fork_that_has_the_key_is_refused() {
     needs_tools!();
     let repository = Repository::new(&note("one"));

@@ -33,12 +33,16 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Write a small working project; nothing is overwritten
     Init(InitArgs),
-    /// Check everything that needs no state and no network
+    /// Check everything that needs no state and no API
     ///
-    /// Without --env, in every environment that is declared, and without one.
+    /// Without --env, in every environment that is declared, and without one. Queries of audiences run, unless --offline
+    /// is given.
     Validate(ValidateArgs),
     /// Show a message as a visitor gets it
     Show(ShowArgs),
+    /// Show who is in an audience now
+    #[command(subcommand)]
+    Audience(AudienceCommand),
     /// Show what apply would do
     ///
     /// Without --refresh, it makes no request and needs no key.
@@ -85,6 +89,9 @@ pub(crate) struct InitArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ValidateArgs {
+    /// Run no query: audiences of databases are left out
+    #[arg(long)]
+    pub(crate) offline: bool,
     /// How to report problems
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub(crate) format: ReportFormat,
@@ -116,6 +123,23 @@ pub(crate) struct ShowArgs {
     /// How to show it
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub(crate) format: DataFormat,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AudienceCommand {
+    /// Print the rows of an audience: those of its file, its list, or its query
+    ///
+    /// As CSV, the visitors' ids first and in their order. Where visitors are masked, their ids are; JSON is complete.
+    Show {
+        /// The audience
+        audience: String,
+        /// Only the number of visitors
+        #[arg(long)]
+        count: bool,
+        /// How to show it
+        #[arg(long, value_name = "FORMAT", default_value = "text")]
+        format: DataFormat,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -239,7 +263,8 @@ mod tests {
     use super::Cli;
 
     /// Those that print a script, a file or a page as it is, or no data at all.
-    const WITHOUT: [&str; 18] = [
+    const WITHOUT: [&str; 19] = [
+        "audience",
         "ci",
         "init",
         "import",

@@ -11,8 +11,8 @@ mod values;
 
 pub(crate) use ci::CiArgs;
 pub(crate) use commands::{
-    Cli, Command, CompletionsArgs, ExplainArgs, InitArgs, ManArgs, PresenceArgs, PreviewArgs,
-    ReportFormat, SandboxArgs, SchemaArgs, SchemaDocument, ShowArgs, ValidateArgs,
+    AudienceCommand, Cli, Command, CompletionsArgs, ExplainArgs, InitArgs, ManArgs, PresenceArgs,
+    PreviewArgs, ReportFormat, SandboxArgs, SchemaArgs, SchemaDocument, ShowArgs, ValidateArgs,
 };
 pub(crate) use global::{Color, DataFormat, GlobalOptions, LogFormat, Mask};
 pub(crate) use help::{command, examples, parse};

@@ -29,7 +29,10 @@ pub(crate) const VARIABLES: [(&str, &str); 24] = [
     ("PUSHSYNC_NEW_STATE_KEY_FILE", "A file whose first line is that passphrase."),
     ("PUSHSYNC_MASK_VISITORS", "auto, always or never; as --mask-visitors."),
     ("PUSHSYNC_LIMITS", "Higher limits, with commas between them; as --raise-limit."),
-    ("PUSHSYNC_VAR_NAME", "Takes the place of ${PUSHSYNC_VAR_NAME} in the project's files."),
+    (
+        "PUSHSYNC_VAR_NAME",
+        "Takes the place of ${PUSHSYNC_VAR_NAME} in the project's files; of `database:`, the URL.",
+    ),
     ("CI", "Where it is set, the project cannot unmask visitors' ids."),
     ("NO_COLOR", "Where it is set, --color auto shows no colours."),
     ("CLICOLOR_FORCE", "Where it is set, --color auto shows colours everywhere."),
@@ -47,11 +50,15 @@ pub(crate) const VARIABLES: [(&str, &str); 24] = [
 ];
 
 /// The files that the program reads and writes.
-pub(crate) const FILES: [(&str, &str); 7] = [
+pub(crate) const FILES: [(&str, &str); 8] = [
     ("pushsync.yaml", "The project: settings, senders, audiences, messages."),
     ("pushsync.lock", "Which state each environment has. Commit it."),
     ("messages/**/*.yaml", "The messages, unless include: says otherwise."),
     ("audiences/*.csv", "The visitors of an audience, where file: names them."),
+    (
+        "audiences/*.sql",
+        "The SELECT that gives the visitors of an audience, where query: names it.",
+    ),
     ("state/", "What was sent, unless state: says otherwise. Keep it, and keep it out of git."),
     ("state/sandbox/", "The state and the messages of --sandbox."),
     (".pushsync/*.json", "JSON Schemas of the project's files, for editors."),
@@ -59,7 +66,7 @@ pub(crate) const FILES: [(&str, &str); 7] = [
 
 /// Examples of each command, by the words after `pushsync`. Tests parse each, and run those that need no
 /// account.
-pub(crate) const EXAMPLES: [(&str, &[&str]); 35] = [
+pub(crate) const EXAMPLES: [(&str, &[&str]); 37] = [
     (
         "",
         &[
@@ -69,8 +76,13 @@ pub(crate) const EXAMPLES: [(&str, &[&str]); 35] = [
         ],
     ),
     ("init", &["pushsync init demo"]),
-    ("validate", &["pushsync validate", "pushsync validate --format sarif"]),
+    (
+        "validate",
+        &["pushsync validate", "pushsync validate --offline", "pushsync validate --format sarif"],
+    ),
     ("show", &["pushsync show welcome"]),
+    ("audience", &["pushsync audience show beta"]),
+    ("audience show", &["pushsync audience show beta", "pushsync audience show beta --count"]),
     (
         "plan",
         &[

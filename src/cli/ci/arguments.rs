@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::{FromArgMatches as _, error::ErrorKind};
 
 use crate::{
-    ci::{Refusal, Variables},
+    ci::{Inputs, Refusal, Variables},
     cli::args::{self, ApplyArgs, Cli, Command, PlanArgs},
 };
 
@@ -27,13 +27,22 @@ pub(super) struct RunOptions {
 }
 
 /// Reads the inputs. With `=`, a value cannot become another option.
-pub(super) fn run_options(variables: Variables<'_>) -> Result<RunOptions, Refusal> {
+pub(super) fn run_options(
+    variables: Variables<'_>,
+    inputs: &Inputs,
+) -> Result<RunOptions, Refusal> {
     let given = OPTIONS
         .iter()
         .filter_map(|(option, name)| variables.get(name).map(|value| format!("{option}={value}")));
-    let given: Vec<String> = given.collect();
+    let given: Vec<String> = given.chain(audience_options(inputs)).collect();
     let cli = parsed(["apply"].into_iter().chain(given.iter().map(String::as_str)))?;
     Ok(RunOptions { lock_timeout: cli.global.lock_timeout, given })
+}
+
+/// What may happen although an audience speaks against it.
+fn audience_options(inputs: &Inputs) -> impl Iterator<Item = String> {
+    let keys = inputs.allow_change.iter().map(|key| format!("--allow-change={key}"));
+    keys.chain(inputs.new_visitor_secret.then(|| "--new-visitor-secret".to_owned()))
 }
 
 impl RunOptions {
@@ -55,9 +64,11 @@ impl RunOptions {
     }
 }
 
-/// The arguments of `plan --format FORMAT`.
-pub(super) fn plan(format: &str) -> Result<PlanArgs, Refusal> {
-    match parsed(["plan", &format!("--format={format}")].into_iter())?.command {
+/// The arguments of `plan --format FORMAT`, with what may happen although an audience speaks against it.
+pub(super) fn plan(format: &str, inputs: &Inputs) -> Result<PlanArgs, Refusal> {
+    let options: Vec<String> =
+        [format!("--format={format}")].into_iter().chain(audience_options(inputs)).collect();
+    match parsed(["plan"].into_iter().chain(options.iter().map(String::as_str)))?.command {
         Command::Plan(args) => Ok(args),
         _ => Err(Refusal::new("this is no plan", "It is a mistake of pushsync.")),
     }
@@ -87,7 +98,8 @@ mod tests {
 
     fn options(name: &'static str, value: &'static str) -> Result<RunOptions, Refusal> {
         let read = move |asked: &str| (asked == name).then(|| value.to_owned());
-        run_options(Variables::new(&read))
+        let variables = Variables::new(&read);
+        run_options(variables, &Inputs::read(variables)?)
     }
 
     #[test]
@@ -99,6 +111,20 @@ mod tests {
             let refused = self::options("PUSHSYNC_CI_MAX_REQUESTS", bad).err().expect("refused");
             assert!(refused.what.contains("--max-requests"), "{}", refused.what);
         }
+    }
+
+    #[test]
+    fn messages_that_may_change_are_keys_and_nothing_else() {
+        let options = options("PUSHSYNC_CI_ALLOW_CHANGE", "news, dark-mode\ntips").expect("keys");
+        let args = options.apply(&["--resume"]).expect("arguments").audiences;
+        let keys: Vec<_> = args.allow_change.iter().map(|key| key.as_str()).collect();
+        assert_eq!((keys, args.new_visitor_secret), (vec!["news", "dark-mode", "tips"], false));
+        for bad in ["--new-visitor-secret", "news --sandbox", "NEWS"] {
+            let refused = self::options("PUSHSYNC_CI_ALLOW_CHANGE", bad).err().expect("refused");
+            assert!(refused.what.contains("--allow-change"), "{}", refused.what);
+        }
+        let options = self::options("PUSHSYNC_CI_NEW_VISITOR_SECRET", "true").expect("a flag");
+        assert!(options.apply(&[]).expect("arguments").audiences.new_visitor_secret);
     }
 
     #[test]

@@ -88,7 +88,7 @@ fn begin(
         }
         None => None,
     };
-    let run_options = arguments::run_options(variables)?;
+    let run_options = arguments::run_options(variables, &inputs)?;
     let global =
         GlobalOptions { lock_timeout: run_options.lock_timeout.or(global.lock_timeout), ..global };
     let kit = Kit {

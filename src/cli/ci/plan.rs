@@ -8,11 +8,13 @@ use crate::{
         plan::{self, Made},
     },
     plan::{Review, Summary, safety},
+    render::markdown_escape::code,
 };
 
 pub(super) fn run(session: &Session<'_>) -> Result<u8, Failure> {
     let kit = session.kit;
-    let (markdown, github) = match (arguments::plan("markdown"), arguments::plan("github")) {
+    let arguments = |format| arguments::plan(format, kit.inputs);
+    let (markdown, github) = match (arguments("markdown"), arguments("github")) {
         (Ok(markdown), Ok(github)) => (markdown, github),
         (Err(refusal), _) | (_, Err(refusal)) => return Ok(session.refused(&refusal)),
     };
@@ -31,7 +33,11 @@ pub(super) fn run(session: &Session<'_>) -> Result<u8, Failure> {
     outputs(session, &made);
     let protected =
         made.refusals.iter().any(|one| matches!(one, safety::Refusal::Protected { .. }));
-    let status = if protected { status::FAILED } else { status::DONE };
+    let audiences: Vec<_> = made.refusals.iter().filter(|one| one.is_of_audiences()).collect();
+    let status = match protected || !audiences.is_empty() {
+        true => status::FAILED,
+        false => status::DONE,
+    };
     kit.reporter.output("status", &status.to_string());
     let mut request = kit.job.request;
     if let Some(number) = request
@@ -43,12 +49,41 @@ pub(super) fn run(session: &Session<'_>) -> Result<u8, Failure> {
     }
     let asks = made.plan.targets_to_review() > 0 || !made.plan.protect.is_empty();
     let only = if !asks { Only::Update } else { Only::CreateOrUpdate };
-    session.tell(Kind::Plan, request, only, &written(&markdown)?)?;
+    let comment = written(&markdown)? + &how_to_allow(session, &audiences);
+    session.tell(Kind::Plan, request, only, &comment)?;
+    if let Some(first) = audiences.first() {
+        kit.reporter.error("pushsync: apply will refuse this plan", &format!("{first}."));
+    }
     if protected {
         let text = "It changes or deletes what is protected. The plan says what.";
         kit.reporter.error("pushsync: apply will refuse this plan", text);
     }
     Ok(status)
+}
+
+/// What to do in CI about refusals that a review does not lift.
+fn how_to_allow(session: &Session<'_>, refusals: &[&safety::Refusal]) -> String {
+    let input = |name, value| code(&session.kit.reporter.input(name, value));
+    let keys: Vec<_> = refusals.iter().filter_map(|refusal| refusal.allowed_by_key()).collect();
+    let keys = keys.iter().map(|key| key.as_str()).collect::<Vec<_>>().join(",");
+    let mut ways = Vec::new();
+    if refusals.iter().any(|one| matches!(one, safety::Refusal::UnexpectedChange { .. })) {
+        ways.push(
+            "If the change is meant, change `expect:` of the audience in this request.".to_owned(),
+        );
+    }
+    if !keys.is_empty() {
+        let input = input("allow-change", &keys);
+        ways.push(format!("To let it through once, run the job that applies with {input}."));
+    }
+    if refusals.iter().any(|one| matches!(one, safety::Refusal::OtherSecret { .. })) {
+        let input = input("new-visitor-secret", "true");
+        ways.push(format!("If a new secret is meant, run the job that applies with {input}."));
+    }
+    match ways.is_empty() {
+        true => String::new(),
+        false => format!("\n{}\n", ways.join(" ")),
+    }
 }
 
 fn failed(session: &Session<'_>, failure: &Failure) -> Result<u8, Failure> {

@@ -14,7 +14,6 @@ use crate::{
     cli::{
         applied::Applied,
         apply, apply_report,
-        context::Context,
         failure::{Failure, status},
         plan,
     },
@@ -52,7 +51,7 @@ fn apply_reviewed(
     request: Option<u64>,
 ) -> Result<u8, Failure> {
     // A job that is run again goes on, whatever its comment says: nobody has anything to review.
-    if session.quietly(|| made(session.context)).is_ok_and(|plan| !asks(&plan)) {
+    if session.quietly(|| made(session)).is_ok_and(|plan| !asks(&plan)) {
         return resume(session, options);
     }
     let reviewed = format!("--reviewed={review}");
@@ -71,13 +70,14 @@ fn apply_reviewed(
 
 /// Whether the plan is another one than the one that was reviewed.
 fn asks_for_something_else(session: &Session<'_>, review: &Review) -> bool {
-    let plan = session.quietly(|| made(session.context));
+    let plan = session.quietly(|| made(session));
     plan.is_ok_and(|plan| plan.targets_to_review() > 0 && !Review::of(&plan).is(review))
 }
 
-fn made(context: &Context) -> Result<Plan, Failure> {
-    let args = arguments::plan("markdown").map_err(|refusal| Failure::new(refusal.what))?;
-    Ok(plan::make(context, &args, safety::Agreed::Reviewed)?.plan)
+fn made(session: &Session<'_>) -> Result<Plan, Failure> {
+    let args = arguments::plan("markdown", session.kit.inputs)
+        .map_err(|refusal| Failure::new(refusal.what))?;
+    Ok(plan::make(session.context, &args, safety::Agreed::Reviewed)?.plan)
 }
 
 /// Whether a plan has something that somebody is to agree to. To protect a message takes nobody's agreement.
@@ -92,9 +92,9 @@ fn apply_unreviewed(
     request: Option<u64>,
 ) -> Result<u8, Failure> {
     let kit = session.kit;
-    let mut plan = session.quietly(|| made(session.context));
+    let mut plan = session.quietly(|| made(session));
     if plan.as_ref().is_ok_and(asks) && earlier_merges::approve(session, options).approved > 0 {
-        plan = session.quietly(|| made(session.context));
+        plan = session.quietly(|| made(session));
     }
     let plan = match plan {
         Ok(plan) => plan,

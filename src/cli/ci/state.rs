@@ -6,7 +6,12 @@ use jiff::Timestamp;
 
 use crate::{
     ci::rollout::{self, Gone, Rollout},
-    cli::{context::Context, environment, failure::Failure, selected_state::SelectedState},
+    cli::{
+        context::{Context, Needs},
+        environment,
+        failure::Failure,
+        selected_state::SelectedState,
+    },
     model::{Address, Approval, CommitId},
     plan::Budget,
     state::{Run, StateTarget},
@@ -43,7 +48,7 @@ pub(super) struct Told {
 impl JobState {
     /// The state of the project, if that can be read. What is wrong with it is said when it is planned.
     pub(super) fn of(context: &Context) -> Option<Self> {
-        let loaded = context.load();
+        let loaded = context.load_for(Needs::Files);
         let requests_per_hour = loaded.settings()?.requests_per_hour;
         let state = context.state_of_loaded(&loaded).ok()?;
         Some(Self { state, requests_per_hour })

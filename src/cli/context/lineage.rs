@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::runtime::Runtime;
 use uuid::Uuid;
 
-use super::project::Context;
+use super::project::{Context, Needs};
 use crate::{
     cli::{
         failure::Failure,
@@ -51,7 +51,7 @@ impl Context {
     /// Refuses a state that does not exist, if `pushsync.lock` names it. Nothing is known of a project that cannot be
     /// read.
     pub(crate) fn check_not_lost(&self, state: &SelectedState) -> Result<(), Failure> {
-        let loaded = self.load();
+        let loaded = self.load_for(Needs::Files);
         let Some(project) = loaded.at_least() else { return Ok(()) };
         let Endpoint::At(url) = self.endpoint(&project.settings)? else { return Ok(()) };
         Lockfile::read(&self.global.directory)?

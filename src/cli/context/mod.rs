@@ -6,4 +6,4 @@ mod project;
 mod state;
 
 pub(crate) use api::base_url;
-pub(crate) use project::Context;
+pub(crate) use project::{Context, Needs};

@@ -21,12 +21,25 @@ use crate::{
         shell_command::ShellCommand,
     },
     diagnostics::Report,
-    manifest::{self, Limits, LoadOptions, MaskVisitors, Project, Queries, VisitorSecrets},
-    model::{BaseUrl, Intent, StateLocation},
+    manifest::{
+        self, Limits, LoadOptions, LoadedAudience, MaskVisitors, Project, Queries, VisitorSecrets,
+    },
+    model::{BaseUrl, IdSource, Intent, StateLocation},
     plan::Commit,
     render::{Commands, humanize},
     state::CloseErrors,
 };
+
+/// What a command needs of a project.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Needs {
+    /// Who gets its messages: queries run, and the secrets of visitors' ids must be there.
+    Audiences,
+    /// That it is right: queries run, and what has no secret is checked without one.
+    Checks,
+    /// Its settings, senders and keys: no query runs, and no secret is needed.
+    Files,
+}
 
 /// The global options, and the streams that a command writes to.
 pub(crate) struct Context {
@@ -211,9 +224,9 @@ impl Context {
         runtime(2)
     }
 
-    /// Loads the project without a message.
-    pub(crate) fn load(&self) -> manifest::Loaded {
-        let loaded = self.loader()();
+    /// Loads the project for what a command needs of it, without a message.
+    pub(crate) fn load_for(&self, needs: Needs) -> manifest::Loaded {
+        let loaded = self.loader(needs)();
         self.know(&loaded);
         if let Some(project) = loaded.at_least() {
             self.output.masking().set_manifest_setting(project.settings.mask_visitors);
@@ -221,10 +234,27 @@ impl Context {
         loaded
     }
 
+    /// Loads one audience of the project.
+    pub(crate) fn load_audience(&self, name: &str, needs: Needs) -> LoadedAudience {
+        let options = load_options(&self.global, needs);
+        let loaded = manifest::load_audience(&self.global.directory, &options, name);
+        let known = self.output.masking().known();
+        match &loaded.table {
+            Some(table) => known.add(Arc::clone(table) as Arc<dyn IdSource>),
+            None => known.add(Arc::new(loaded.report.sources().clone())),
+        }
+        self.output.masking().set_manifest_setting(loaded.mask_visitors);
+        loaded
+    }
+
     /// Loads the project for the environment that is chosen, or for each of them if none is, and gives each to `check`.
-    pub(crate) fn load_environments(&self, check: &mut dyn FnMut(String, manifest::Loaded)) {
+    pub(crate) fn load_environments(
+        &self,
+        needs: Needs,
+        check: &mut dyn FnMut(String, manifest::Loaded),
+    ) {
         if let Some(name) = &self.global.env {
-            return check(name.clone(), self.load());
+            return check(name.clone(), self.load_for(needs));
         }
         let mut strictest = None;
         let mut each = |name, loaded: manifest::Loaded| {
@@ -239,7 +269,8 @@ impl Context {
             };
             check(name, loaded);
         };
-        manifest::load_all(&self.global.directory, &load_options(&self.global), &mut each);
+        let options = load_options(&self.global, needs);
+        manifest::load_all(&self.global.directory, &options, &mut each);
         if let Some(setting) = strictest {
             self.output.masking().set_manifest_setting(setting);
         }
@@ -255,14 +286,22 @@ impl Context {
     }
 
     /// A function that loads the project each time.
-    pub(crate) fn loader(&self) -> impl Fn() -> manifest::Loaded + Send + Sync + use<> {
+    pub(crate) fn loader(
+        &self,
+        needs: Needs,
+    ) -> impl Fn() -> manifest::Loaded + Send + Sync + use<> {
         let global = self.global.clone();
-        move || manifest::load(&global.directory, &load_options(&global))
+        move || manifest::load(&global.directory, &load_options(&global, needs))
     }
 
-    /// Loads the project. Errors in it are reported, and end the command.
+    /// Loads the project with its audiences. Errors in it are reported, and end the command.
     pub(crate) fn project(&self) -> Result<(Project, Report), Failure> {
-        let mut loaded = self.load();
+        self.project_for(Needs::Audiences)
+    }
+
+    /// Loads the project for what a command needs of it. Errors in it are reported, and end the command.
+    pub(crate) fn project_for(&self, needs: Needs) -> Result<(Project, Report), Failure> {
+        let mut loaded = self.load_for(needs);
         if let Some(project) = loaded.project.take() {
             return Ok((project, loaded.report));
         }
@@ -303,15 +342,20 @@ impl Context {
     }
 }
 
-fn load_options(global: &GlobalOptions) -> LoadOptions<'static> {
+fn load_options(global: &GlobalOptions, needs: Needs) -> LoadOptions<'static> {
+    let (queries, secrets) = match needs {
+        Needs::Audiences => (Queries::Run, VisitorSecrets::Needed),
+        Needs::Checks => (Queries::Run, VisitorSecrets::Optional),
+        Needs::Files => (Queries::LeaveOut, VisitorSecrets::Optional),
+    };
     LoadOptions {
         limits: Limits::with(&global.raise_limit),
         environment: global.env.clone(),
         allow_outside: global.allow_outside,
         env: &environment::variable,
         now: environment::now(),
-        queries: Queries::Run,
-        secrets: VisitorSecrets::Needed,
+        queries,
+        secrets,
     }
 }
 

@@ -10,7 +10,7 @@ use std::{
 use tokio::runtime::Builder;
 use uuid::Uuid;
 
-use super::project::Context;
+use super::project::{Context, Needs};
 use crate::{
     cli::{
         clock_time, environment, failure::Failure, secrets, selected_state::SelectedState,
@@ -43,7 +43,7 @@ impl Context {
     /// The same, for commands that use nothing else of the project: errors in its messages do not
     /// matter.
     pub(crate) fn state_without_project(&self) -> Result<SelectedState, Failure> {
-        self.state_of_loaded(&self.load())
+        self.state_of_loaded(&self.load_for(Needs::Files))
     }
 
     /// The same, for a project that was loaded.
@@ -68,7 +68,7 @@ impl Context {
         if let Some(text) = &self.global.state {
             return self.state_named(text, environment);
         }
-        let loaded = self.load();
+        let loaded = self.load_for(Needs::Files);
         match loaded.settings() {
             Some(settings) => self.state_of_project(&settings.state, environment),
             None => {

@@ -13,6 +13,7 @@ use super::command::StateCommand;
 use crate::{
     cli::{
         args::DataFormat,
+        context::Needs,
         environment,
         failure::{Failure, status},
         sent_again::SentAgain,
@@ -141,7 +142,7 @@ pub(super) fn approvals(command: &StateCommand<'_>, format: DataFormat) -> Resul
             *known = Some(run);
         }
     }
-    let loaded = command.context.load();
+    let loaded = command.context.load_for(Needs::Files);
     let assumed = loaded.settings().map_or(ASSUMED, |settings| settings.requests_per_hour);
     let sent_again = SentAgain::of(&loaded, now);
     let staged = |approval: Approval| {

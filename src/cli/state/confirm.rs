@@ -7,6 +7,7 @@ use crate::{
     apply::{self, Claim, Confirmed, Session, Stopper},
     cli::{
         args::Bounds,
+        context::Needs,
         failure::{Failure, status},
         progress::Progress,
         signals,
@@ -22,7 +23,7 @@ pub(super) fn texts(
     claims: Vec<Claim>,
 ) -> Result<BTreeMap<Address, String>, Failure> {
     let (context, runtime) = (command.context, &command.runtime);
-    let loaded = context.load();
+    let loaded = context.load_for(Needs::Files);
     let Some(settings) = loaded.settings() else {
         context.output.report(&loaded.report);
         return Err(unasked(Failure::silent()));

@@ -5,7 +5,7 @@ use tokio::runtime::Runtime;
 use crate::{
     cli::{
         args::GlobalOptions,
-        context::Context,
+        context::{Context, Needs},
         failure::{Failure, status},
         lockfile::Lockfile,
         selected_state::SelectedState,
@@ -140,7 +140,7 @@ fn same(old: &Meta, new: &Meta) -> bool {
 impl Context {
     /// The states of environments, declared or not, at the place that the project names.
     fn states_of(&self, names: [&str; 2]) -> Result<[SelectedState; 2], Failure> {
-        let loaded = self.load();
+        let loaded = self.load_for(Needs::Files);
         let declared = loaded.at_least().map(|project: &Project| project.environments.clone());
         // Where the state is may be said under `environments:`.
         let named = |name: &&str| declared.iter().flatten().any(|one| one == *name);

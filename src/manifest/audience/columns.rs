@@ -75,6 +75,28 @@ impl ColumnType {
         }
     }
 
+    /// What to do about a cell that does not fit.
+    pub(super) fn cure(self, cell: &str) -> &'static str {
+        let cell = cell.trim();
+        let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+        let comma = cell.rsplit_once(',').is_some_and(|(whole, part)| {
+            let whole = whole.trim_start_matches('-');
+            digits(part) && whole.split(['.', '\u{a0}', ' ', '\'']).all(digits)
+        });
+        let dotted = cell.split('.').count() == 3 && cell.split('.').all(digits);
+        match self {
+            Self::Integer | Self::Number if comma => {
+                "write a point before the fraction, and no other separators (9.50 instead of 9,50): export the file with \
+                 English numbers, or give the column the type `text`"
+            }
+            Self::Date if dotted => {
+                "write the year first (2026-12-01 instead of 01.12.2026): format the column so before the export, or \
+                 give it the type `text`"
+            }
+            _ => "mend the cells, or give the column the type `text`",
+        }
+    }
+
     /// Its name under `columns:`.
     pub(crate) fn name(self) -> &'static str {
         match self {

@@ -30,7 +30,7 @@ impl Table {
         limits: &Limits,
     ) -> Result<Self, Vec<Diagnostic>> {
         let place = |line, column, length| Place { file: file.clone(), line, column, length };
-        let whole = decode(file, bytes.into(), format.encoding).map_err(|problem| vec![problem])?;
+        let whole = decode(file, bytes.into(), format).map_err(|problem| vec![problem])?;
         let whole = with_plain_line_breaks(whole);
         let text = whole.as_str();
         if u32::try_from(text.len()).is_err() {
@@ -100,7 +100,8 @@ impl Table {
                 // Told already, with all other signs that no cell has.
                 Some(_) if id.contains(signs::is_forbidden) => {}
                 Some(problem) => problems.add(counter.at, line, Wrong::Visitor(problem)),
-                None if width == 1 => {
+                // In quotes, it is meant.
+                None if width == 1 && bytes.get(counter.at) != Some(&b'"') => {
                     if let Some(sign) = header::delimiter_in(&id) {
                         problems.add(counter.at, line, Wrong::Delimiter(sign));
                     }

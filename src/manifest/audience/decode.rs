@@ -5,7 +5,7 @@ use std::sync::Arc;
 use encoding_rs::{DecoderResult, Encoding, UTF_8, UTF_16BE, UTF_16LE};
 
 use super::{
-    format::encoding_name,
+    format::{CsvFormat, encoding_name},
     positions::{column_of, with_plain_line_breaks},
 };
 use crate::{
@@ -18,19 +18,20 @@ use crate::{
 pub(super) fn decode(
     file: &Arc<str>,
     mut bytes: Vec<u8>,
-    encoding: &'static Encoding,
+    format: CsvFormat,
 ) -> Result<String, Diagnostic> {
+    let encoding = format.encoding;
     if let Some(problem) = foreign::not_text(file, &bytes, true) {
         return Err(problem);
     }
     if let Some(found) = other_encoding(&bytes, encoding) {
-        return Err(in_another(file, found, encoding));
+        return Err(in_another(file, found, format));
     }
     let mark = Encoding::for_bom(&bytes).map_or(0, |(_, length)| length);
     if encoding == UTF_8 {
         // The place of a wrong byte counts the mark: editors that show bytes do so too.
         if let Err(error) = std::str::from_utf8(&bytes[mark..]) {
-            return Err(not_utf8_csv(file, &bytes, mark + error.valid_up_to()));
+            return Err(not_utf8_csv(file, &bytes, mark + error.valid_up_to(), format));
         }
         bytes.drain(..mark);
         // It was looked at just now.
@@ -90,13 +91,11 @@ fn is_utf8_so_far(bytes: &[u8]) -> bool {
     std::str::from_utf8(bytes).err().is_none_or(|error| error.error_len().is_none())
 }
 
-fn in_another(
-    file: &Arc<str>,
-    found: &'static Encoding,
-    declared: &'static Encoding,
-) -> Diagnostic {
+fn in_another(file: &Arc<str>, found: &'static Encoding, format: CsvFormat) -> Diagnostic {
+    let declared = format.encoding;
     let message = format!("this file is in {}, not in {}", found.name(), declared.name());
     let cure = match found == UTF_8 {
+        _ if format.fixed => "save the file as UTF-8".to_owned(),
         true => "say `encoding: utf-8` for this audience, or leave `encoding:` out".to_owned(),
         false => format!(
             "say `encoding: {}` for this audience, or save the file as UTF-8",
@@ -109,11 +108,10 @@ fn in_another(
 }
 
 /// A byte that is not UTF-8, in a file that may say its encoding.
-fn not_utf8_csv(file: &Arc<str>, bytes: &[u8], at: usize) -> Diagnostic {
+fn not_utf8_csv(file: &Arc<str>, bytes: &[u8], at: usize, format: CsvFormat) -> Diagnostic {
     let problem = not_utf8(file, bytes, at);
     let value = bytes.get(at).copied().unwrap_or_default();
-    let whole = foreign::in_windows_1252(value)
-        .filter(|_| !bytes[at..].is_empty() && !is_cut(&bytes[at..]));
+    let whole = foreign::in_windows_1252(value).filter(|_| !format.fixed && !is_cut(&bytes[at..]));
     match whole {
         None => problem,
         Some(letter) => problem.help(format!(

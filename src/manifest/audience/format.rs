@@ -1,6 +1,6 @@
 //! How a CSV file is written: what separates its cells, and what its bytes mean.
 
-use encoding_rs::Encoding;
+use encoding_rs::{Encoding, UTF_8};
 
 /// How a file is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -9,11 +9,13 @@ pub(crate) struct CsvFormat {
     pub(crate) delimiter: u8,
     /// What its bytes mean.
     pub(crate) encoding: &'static Encoding,
+    /// Whether nothing in the manifest can say otherwise.
+    pub(crate) fixed: bool,
 }
 
 impl Default for CsvFormat {
     fn default() -> Self {
-        Self { delimiter: b',', encoding: encoding_rs::UTF_8 }
+        Self { fixed: false, ..Self::FIXED }
     }
 }
 
@@ -36,6 +38,9 @@ pub(crate) const DELIMITERS: [Delimiter; 4] = [
 ];
 
 impl CsvFormat {
+    /// How files must be written that belong to no audience.
+    pub(crate) const FIXED: Self = Self { delimiter: b',', encoding: UTF_8, fixed: true };
+
     /// What separates the cells, with its names.
     pub(super) fn named(self) -> &'static Delimiter {
         let [comma, ..] = &DELIMITERS;

@@ -40,7 +40,7 @@ pub(super) fn other_delimiter(
     {
         let message = "the first line is a note for a spreadsheet, not a header row".to_owned();
         let other = DELIMITERS.iter().find(|other| sign.bytes().eq([other.sign]));
-        let cure = match other.filter(|other| other.sign != own.sign) {
+        let cure = match other.filter(|other| other.sign != own.sign && !format.fixed) {
             Some(other) => format!(
                 "remove this line, and say `delimiter: {}` for this audience",
                 other.written
@@ -65,6 +65,7 @@ pub(super) fn other_delimiter(
         own.many
     );
     let cure = match found.sign {
+        _ if format.fixed => format!("save the file with {} between the cells", own.many),
         b',' => "leave out `delimiter:` for this audience, or say `delimiter: \",\"`".to_owned(),
         _ => format!(
             "say `delimiter: {}` for this audience, or save the file with {} between the cells",
@@ -143,15 +144,19 @@ impl Header<'_> {
                 None => Place { file: file.clone(), line, column: 1, length: length_of(row) },
             });
             problems.push(lacks.help(match near {
+            Some(near) if format.fixed => format!("rename `{}` to `{wanted}`", near.trim()),
             Some(near) if is_default => format!(
                 "rename `{0}` to `visitor_id`, or say `visitor: {0}` for this audience",
                 near.trim()
             ),
-            Some(near) => format!("did you mean `visitor: {}`?", near.trim()),
+            Some(near) => format!("did you mean `{}`?", near.trim()),
             None if looks_like_a_row(&names) => format!(
                 "this looks like a row, not like a header: add a first row that names the columns, one of them \
                  `{wanted}`"
             ),
+            None if format.fixed => {
+                format!("the first row names the columns; one of them is `{wanted}`")
+            }
             None if is_default => "the first row names the columns; one of them is `visitor_id`, or the one that \
                  `visitor:` names"
                 .to_owned(),

@@ -1,6 +1,10 @@
 //! The lines of files that are only read again when something in them is shown.
 
-use std::{ops::Range, path::PathBuf, sync::OnceLock};
+use std::{
+    ops::Range,
+    path::PathBuf,
+    sync::{Arc, OnceLock},
+};
 
 use encoding_rs::UTF_8;
 
@@ -33,6 +37,15 @@ pub(crate) struct Reading {
     /// The column of the ids, and what they identify.
     pub(crate) column: Box<str>,
     pub(crate) kind: IdKind,
+    /// Cells that count as empty.
+    pub(crate) missing: Arc<[Box<str>]>,
+}
+
+impl Default for Reading {
+    fn default() -> Self {
+        let (format, column) = (CsvFormat::default(), VISITOR_COLUMN.into());
+        Self { format, column, kind: IdKind::Visitor, missing: Arc::default() }
+    }
 }
 
 impl Reading {
@@ -58,7 +71,11 @@ impl Reading {
         let cell: String = line.chars().skip(cell.start).take(cell.end - cell.start).collect();
         let quoted = cell.strip_prefix('"').and_then(|cell| cell.strip_suffix('"'));
         let id = quoted.map_or(cell.clone(), |cell| cell.replace("\"\"", "\""));
-        self.kind.is_id(&id).then_some(id)
+        (self.kind.is_id(&id) && !self.is_missing(&id)).then_some(id)
+    }
+
+    fn is_missing(&self, cell: &str) -> bool {
+        self.missing.iter().any(|missing| **missing == *cell)
     }
 
     /// What must not be shown of a line.
@@ -87,7 +104,11 @@ impl Reading {
                     // They are everywhere else: in counts, in the numbers of lines.
                     Some(id) if self.kind == IdKind::User && is_small_number(&id) => {}
                     Some(id) => found(&id),
-                    None => anything(line, found),
+                    None => anything(line, &mut |cell| {
+                        if !self.is_missing(cell) {
+                            found(cell);
+                        }
+                    }),
                 },
             }
         }

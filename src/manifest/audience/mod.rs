@@ -3,11 +3,13 @@
 mod columns;
 mod csv;
 mod decode;
+mod expectations;
 mod format;
 mod header;
 pub(crate) mod ids;
 mod lines;
 mod positions;
+mod query;
 mod quotes;
 mod row_problems;
 mod rows;
@@ -20,8 +22,10 @@ mod tests;
 mod visitor_rule;
 
 pub(crate) use columns::{ColumnType, Types};
+pub(crate) use expectations::Expectations;
 pub(crate) use format::{CsvFormat, DELIMITERS, encoding_name};
 pub(crate) use lines::{FileLines, MOST_BYTES, Reading};
+pub(crate) use query::{Database, QuerySource, SqlLines};
 pub(crate) use rules::RowRules;
 pub use table::{Table, UnknownVisitors};
 pub(crate) use visitor_rule::{Derivation, VisitorRule};

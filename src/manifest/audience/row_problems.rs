@@ -98,6 +98,10 @@ impl<'t> Problems<'t> {
                     found.one
                 );
                 let cure = match found.sign == delimiter.sign {
+                    _ if format.fixed => format!(
+                        "separate the cells by {}, and name each column in the first row",
+                        delimiter.many
+                    ),
                     true => "name each column in the first row".to_owned(),
                     false => format!(
                         "name each column in the first row, and say `delimiter: {}` for this audience or separate the \

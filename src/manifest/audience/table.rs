@@ -13,7 +13,7 @@ use super::{
 use crate::{
     diagnostics::{Code, Diagnostic},
     manifest::{source_path::SourcePath, suggest},
-    model::{self, Place, SecretFingerprint, mask::masked, number as digits},
+    model::{self, IdSource, Place, SecretFingerprint, mask::masked, number as digits},
 };
 
 /// Up to this number, names are found sooner without an index.
@@ -51,8 +51,8 @@ pub(super) enum Origin {
     Csv { file: Arc<str>, lines: Vec<u32> },
     /// The list of ids.
     List(SourcePath),
-    /// A query: the file with the SQL.
-    Query { file: Arc<str> },
+    /// A query: the place of its SELECT.
+    Query { at: Place },
     /// A query that was left out: who belongs to the audience is not known, nor which columns it has.
     LeftOut(SourcePath),
 }
@@ -85,11 +85,6 @@ impl Table {
         (at != self.visitor).then_some(at)
     }
 
-    /// Whether this is the column with the visitors' ids.
-    pub(crate) fn is_visitor_column(&self, name: &str) -> bool {
-        self.columns.get(self.visitor).is_some_and(|column| **column == *composed(name))
-    }
-
     /// The type that is declared for a column.
     pub(crate) fn column_type(&self, column: usize) -> Option<ColumnType> {
         self.types.get(column).copied().flatten()
@@ -117,15 +112,20 @@ impl Table {
         })
     }
 
-    /// Gives types to columns. A cell that does not fit is a problem.
+    /// Gives types to columns whose cells were checked.
+    pub(super) fn with_inferred(self, types: Vec<Option<ColumnType>>) -> Self {
+        Self { types, ..self }
+    }
+
+    /// Gives types to columns, in place of those that they have. A cell that does not fit is a problem.
     pub(crate) fn with_types(mut self, types: &Types) -> Result<Self, Vec<Diagnostic>> {
         let mut problems = Vec::new();
-        self.types = vec![None; self.columns.len()];
+        self.types.resize(self.columns.len(), None);
         for (name, declared, source) in types {
             let Some(column) = self.column(name) else {
-                let message = match self.visitor_column() {
-                    Some(column) if column == name => "the visitor's id has no type".to_owned(),
-                    _ => format!("the audience has no column `{name}`"),
+                let message = match self.is_visitor_column(name) {
+                    true => "the visitor's id has no type".to_owned(),
+                    false => format!("the audience has no column `{name}`"),
                 };
                 let mut problem =
                     Diagnostic::error(Code::UnknownColumn, message).at(source.key().place());
@@ -156,23 +156,24 @@ impl Table {
         let count = 1 + unfit.count();
         let name = &self.columns[column];
         let place = self.place(first);
+        // What a file of the project has may be shown; what a database has may not.
         let shown: String = self.cell(first, column).chars().take(30).collect();
+        let is = match self.is_queried() {
+            true => format!("a cell of `{name}`"),
+            false => format!("`{name}` is `{shown}`"),
+        };
         let more = match count {
             1 => String::new(),
             _ => format!(", and {} more cells are not", model::number(count as u64 - 1)),
         };
         let whole = format!(
-            "`{name}` is `{shown}` in row {}, which is not {}{more}",
-            place.line,
+            "{is} {}, which is not {}{more}",
+            self.in_row(first).unwrap_or_default(),
             declared.expected()
         );
         let problem = Diagnostic::error(Code::BadCell, whole).at(place);
         let why = format!("the column is declared `{}` here", declared.name());
-        Some(
-            problem
-                .related(source.place(), why)
-                .help("mend the cells, or give the column the type `text`"),
-        )
+        Some(problem.related(source.place(), why).help(declared.cure(self.cell(first, column))))
     }
 
     /// The row at `position` in the order of visitors' ids.
@@ -208,6 +209,11 @@ impl Table {
         self.rows.derived.as_ref()?.secret
     }
 
+    /// The environment variable that holds that secret.
+    pub fn secret_variable(&self) -> Option<&str> {
+        Some(&self.rows.derived.as_ref()?.variable)
+    }
+
     /// What the column that ids are read from identifies.
     fn id_kind(&self) -> IdKind {
         match self.rows.derived {
@@ -222,12 +228,10 @@ impl Table {
         self.cell(row, column)
     }
 
-    /// The name of the column with the visitors' ids, if they are written there.
-    pub(crate) fn visitor_column(&self) -> Option<&str> {
-        match self.rows.derived {
-            None => self.columns.get(self.visitor).map(|name| &**name),
-            Some(_) => None,
-        }
+    /// Whether the visitors' ids are known by this name: they are no column for templates.
+    pub(crate) fn is_visitor_column(&self, name: &str) -> bool {
+        let written = self.rows.derived.is_none().then(|| self.columns.get(self.visitor)).flatten();
+        name == VISITOR_COLUMN || written.is_some_and(|column| composed(name) == **column)
     }
 
     /// The visitors in the order of their ids.
@@ -253,8 +257,20 @@ impl Table {
                 Place { file: file.clone(), line, column: 1, length: 1 }
             }
             Origin::List(source) => source.child(row as usize).place(),
-            Origin::Query { file } => Place { file: file.clone(), line: 1, column: 1, length: 1 },
+            Origin::Query { at } => at.clone(),
             Origin::LeftOut(source) => source.place(),
+        }
+    }
+
+    /// In which row something is, in words; `None` where rows have no numbers.
+    pub(crate) fn in_row(&self, row: u32) -> Option<String> {
+        match &self.origin {
+            Origin::Csv { .. } => Some(format!("in row {}", self.place(row).line)),
+            Origin::Query { .. } => {
+                let number = model::number(u64::from(row) + 1);
+                Some(format!("in row {number} of the query's answer"))
+            }
+            Origin::List(_) | Origin::LeftOut(_) => None,
         }
     }
 
@@ -276,14 +292,14 @@ impl Table {
         matches!(self.origin, Origin::LeftOut(_))
     }
 
-    /// Whether it is a list of ids, without columns.
-    pub(crate) fn is_list(&self) -> bool {
-        matches!(self.origin, Origin::List(_))
-    }
-
     /// Whether the rows are those of a query, whether or not it ran.
     pub(crate) fn is_queried(&self) -> bool {
         matches!(self.origin, Origin::Query { .. } | Origin::LeftOut(_))
+    }
+
+    /// Whether it is a list of ids, without columns.
+    pub(crate) fn is_list(&self) -> bool {
+        matches!(self.origin, Origin::List(_))
     }
 
     /// Whether the rows are those of a CSV file.
@@ -303,6 +319,18 @@ impl Table {
             rows.ends.push(u32::try_from(rows.cells.len()).unwrap_or(u32::MAX));
         }
         Self::sorted(vec![VISITOR_COLUMN.into()], 0, rows, Origin::List(source), problems)
+    }
+
+    /// The problem of a visitor in two rows of a query's answer.
+    fn twice_in_answer(&self, mut problem: Diagnostic, first: u32, row: u32) -> Diagnostic {
+        let first = digits(u64::from(first) + 1);
+        let words = self.in_row(row).unwrap_or_default();
+        problem.message =
+            format!("{}, {words}; the first time was in row {first}", problem.message);
+        let name = &self.columns[self.visitor];
+        problem.help(format!(
+            "a visitor has one row: SELECT DISTINCT ON ({name}) … ORDER BY {name}, …"
+        ))
     }
 
     /// Brings the rows in the order of their ids, and finds ids that come twice.
@@ -349,7 +377,10 @@ impl Table {
                 };
                 let message = format!("the {who} {id} is here a second time");
                 let problem = Diagnostic::error(Code::DuplicateVisitor, message).at(place);
-                problem.related(first_place, "the first time is here")
+                match &table.origin {
+                    Origin::Query { .. } => table.twice_in_answer(problem, first, row),
+                    _ => problem.related(first_place, "the first time is here"),
+                }
             } else {
                 let message = format!("the user {id} has the same visitor id as another one");
                 let problem = Diagnostic::error(Code::DuplicateVisitor, message).at(place);
@@ -392,6 +423,12 @@ fn number(bytes: &[u8]) -> u64 {
     let some = bytes.len().min(first.len());
     first[..some].copy_from_slice(&bytes[..some]);
     u64::from_be_bytes(first)
+}
+
+impl IdSource for Table {
+    fn ids(&self, found: &mut dyn FnMut(&str)) {
+        self.visitors().for_each(found);
+    }
 }
 
 impl fmt::Debug for Table {

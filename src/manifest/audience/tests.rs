@@ -89,6 +89,96 @@ fn a_file_that_is_not_utf8_names_the_byte() {
     assert_eq!(all[0].place.as_ref().map(|p| (p.line, p.column)), Some((2, 5)));
 }
 
+fn users(secret: &str, length: usize, text: &str) -> Result<Table, Vec<Diagnostic>> {
+    let derivation = Derivation::new("SECRET", length, &secret.to_owned().into());
+    let visitor = VisitorRule { column: "user_id".into(), derivation: Some(derivation) };
+    let rules = RowRules { visitor, ..RowRules::default() };
+    let format = CsvFormat::default();
+    Table::from_csv(&"a.csv".into(), text.as_bytes(), (format, &rules), &Limits::default())
+}
+
+#[test]
+fn ids_are_the_hmac_of_user_ids_cut_to_their_length() {
+    // RFC 4231, test case 2.
+    let hmac = "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843";
+    for length in [16, 32, 63, 64] {
+        let file = "user_id,name\nwhat do ya want for nothing?,x\n";
+        let table = users("Jefe", length, file).expect("valid");
+        assert_eq!(table.visitors().collect::<Vec<_>>(), [&hmac[..length]]);
+        // The user's id is a column like others.
+        assert_eq!(table.columns().collect::<Vec<_>>(), ["user_id", "name"]);
+        assert_eq!(
+            table.cell(0, table.column("user_id").expect("there")),
+            "what do ya want for nothing?"
+        );
+        assert_eq!(table.cell(0, table.column("name").expect("there")), "x");
+        assert!(table.column("\0").is_none() && table.secret().is_some());
+    }
+}
+
+#[test]
+fn ids_are_those_that_websites_make() {
+    let vectors = include_str!("../../../tests/fixtures/visitor-ids/vectors.tsv");
+    for line in vectors.lines().filter(|line| !line.starts_with('#')) {
+        let cells: Vec<&str> = line.split('\t').collect();
+        let [secret, user, length, visitor] = cells[..] else { panic!("{line}") };
+        let text = format!("user_id\n\"{}\"\n", user.replace('"', "\"\""));
+        let table = users(secret, length.parse().expect("a number"), &text).expect(line);
+        assert_eq!(table.visitors().collect::<Vec<_>>(), [visitor], "{user}");
+    }
+}
+
+#[test]
+fn a_user_who_comes_twice_is_told_by_the_users_id() {
+    let twice =
+        users("secret", 16, "user_id\nannabelle.x\nben\nannabelle.x\n").expect_err("a problem");
+    assert_eq!(twice[0].message, "the user an….x is here a second time");
+    assert_eq!(twice[0].place.as_ref().map(|place| place.line), Some(4));
+}
+
+#[test]
+fn another_secret_has_another_fingerprint_and_the_secret_is_never_shown() {
+    let of = |secret: &str| users(secret, 64, "user_id\n1\n").expect("valid").secret();
+    assert_eq!(of("hush"), of("hush"));
+    assert_ne!(of("hush"), of("hush!"));
+    let derivation = Derivation::new("SECRET", 64, &"hush".to_owned().into());
+    assert!(!format!("{derivation:?}").contains("hush"));
+}
+
+#[test]
+fn cells_that_count_as_empty_are_empty_wherever_they_stand() {
+    let rules = RowRules { missing: ["NULL".into(), "\\N".into()].into(), ..RowRules::default() };
+    let text = "visitor_id,a,b\nv1,NULL,null\nv2,\"NULL\",\\N\n";
+    let format = CsvFormat::default();
+    let table =
+        Table::from_csv(&"a.csv".into(), text.as_bytes(), (format, &rules), &Limits::default());
+    let table = table.expect("valid");
+    assert_eq!([1, 2].map(|column| table.cell(0, column)), ["", "null"]);
+    assert_eq!([1, 2].map(|column| table.cell(1, column)), ["", ""]);
+    let text = "visitor_id,a\nNULL,x\n";
+    let all =
+        Table::from_csv(&"a.csv".into(), text.as_bytes(), (format, &rules), &Limits::default());
+    assert!(all.expect_err("a problem")[0].message.contains("counts as empty"));
+}
+
+/// Whether a file in this encoding would be taken for one in UTF-8.
+fn looks_like_utf8(bytes: &[u8]) -> bool {
+    !bytes.is_ascii() && std::str::from_utf8(bytes).is_ok()
+}
+
+/// A text in an encoding, with the mark that files in it begin with.
+fn encoded(text: &str, encoding: &'static encoding_rs::Encoding, mark: bool) -> Option<Vec<u8>> {
+    let text = if mark { format!("\u{feff}{text}") } else { text.to_owned() };
+    if encoding == encoding_rs::UTF_16LE {
+        return Some(text.encode_utf16().flat_map(u16::to_le_bytes).collect());
+    }
+    if encoding == encoding_rs::UTF_16BE {
+        return Some(text.encode_utf16().flat_map(u16::to_be_bytes).collect());
+    }
+    let (bytes, _, lost) = encoding.encode(&text);
+    (!lost).then(|| bytes.into_owned())
+}
+
 /// What the reader of CSV finds, without the table.
 fn as_read(text: &str) -> Vec<Vec<String>> {
     let mut reader = ::csv::ReaderBuilder::new().has_headers(true).from_reader(text.as_bytes());
@@ -154,6 +244,48 @@ fn characters_that_no_text_has_are_told_once_a_row() {
 }
 
 proptest! {
+    #[test]
+    fn a_table_reads_back_the_same_with_any_delimiter_in_any_encoding_with_any_quotes(
+        rows in vec(vec("[ab,;|\t\" \näßЖ日€\u{2019}0-9=]{0,6}", 3), 0..8),
+        delimiter in select(vec![b',', b';', b'\t', b'|']),
+        label in select(vec![
+            "utf-8", "utf-16le", "utf-16be", "windows-1252", "windows-1251", "iso-8859-15", "macintosh", "shift_jis",
+            "gb18030", "euc-kr", "big5", "iso-2022-jp",
+        ]),
+        terminator in select(vec!["\n", "\r\n", "\r"]),
+        always in any::<bool>(),
+        mark in any::<bool>(),
+    ) {
+        let encoding = encoding_rs::Encoding::for_label(label.as_bytes()).expect("a label");
+        let sign = char::from(delimiter);
+        // What the encoding does not have is left out.
+        let keeps = |c: &char| encoded(&c.to_string(), encoding, false).is_some();
+        let rows: Vec<Vec<String>> =
+            rows.iter().map(|row| row.iter().map(|cell| cell.chars().filter(keeps).collect()).collect()).collect();
+        let write = |cell: &str| match always || cell.contains([sign, '"', '\n']) {
+            true => format!("\"{}\"", cell.replace('"', "\"\"")),
+            false => cell.to_owned(),
+        };
+        let mut lines = vec!["one|visitor_id|two|three".replace('|', &sign.to_string())];
+        for (number, row) in rows.iter().enumerate() {
+            let id = format!("visitor-{number:04}");
+            let cells = [write(&row[0]), write(&id), write(&row[1]), write(&row[2])];
+            lines.push(cells.join(&sign.to_string()));
+        }
+        let text = lines.join("\n").replace('\n', terminator) + terminator;
+        let mark = mark && label.starts_with("utf");
+        let bytes = encoded(&text, encoding, mark).expect("it has all of them");
+        prop_assume!(!(encoding.is_single_byte() && looks_like_utf8(&bytes)));
+        let format = CsvFormat { delimiter, encoding, fixed: false };
+        let table = Table::from_csv(&"a.csv".into(), bytes, (format, &RowRules::default()), &Limits::default());
+        let table = table.map_err(|all| TestCaseError::fail(format!("{all:?} in {text:?}")))?;
+        prop_assert_eq!(table.len(), rows.len());
+        for (row, cells) in (0_u32..).zip(&rows) {
+            let found = [0, 2, 3].map(|column| table.cell(row, column));
+            prop_assert!(found.iter().eq(cells), "{found:?} {cells:?}");
+        }
+    }
+
     #[test]
     fn cells_are_what_the_reader_of_csv_finds(
         rows in vec(("[ab]{0,3}[a-c,]{0,9}", vec("[a\u{e9}\", \r\n]{0,6}", 2)), 0..12),

@@ -174,12 +174,14 @@ impl Walk<'_> {
             }
             // A column, or how the id is derived.
             Parent::Audience if name == "visitor" => match self.tree.text(value) {
-                Some(column) if column.chars().all(|c| c.is_alphabetic() || c == '_') => {
-                    Parent::Field(Holds::Other)
-                }
+                Some(column) if is_column(column) => Parent::Field(Holds::Other),
                 None if !self.tree.entries(value).is_empty() => Parent::Field(Holds::Other),
                 _ => Parent::Field(Holds::Ids),
             },
+            // A secret in the place of the name of its variable.
+            _ if name == "hmac_sha256" && !self.tree.text(value).is_none_or(is_variable) => {
+                Parent::Field(Holds::Ids)
+            }
             _ => match (probably(name), parent) {
                 (Some(holds), _) => Parent::Field(holds),
                 (
@@ -281,6 +283,21 @@ impl Walk<'_> {
             self.found.push(Suspect { span: nowhere, text: found.into(), name: false });
         }
     }
+}
+
+/// Whether a text is the name of an environment variable, as people write them.
+fn is_variable(text: &str) -> bool {
+    let text = text.strip_prefix("${").and_then(|name| name.strip_suffix('}')).unwrap_or(text);
+    text.len() <= 60
+        && text.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')
+}
+
+/// Whether a text is the name of a column, rather than somebody's id.
+fn is_column(text: &str) -> bool {
+    text.chars().count() <= 40
+        && !text.contains('@')
+        && text.chars().filter(char::is_ascii_digit).count() <= 2
+        && likely_ids(text).is_empty()
 }
 
 /// Whether a word can hardly be a word of ours: a long one with a digit.

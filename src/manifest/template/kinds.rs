@@ -183,11 +183,9 @@ impl<'t> Kinds<'_, 't> {
             return;
         }
         let help = suggest::among(name, self.scope.table.columns());
-        let message = match name {
-            "visitor_id" => {
-                "`visitor_id` is not a variable: anyone who reads it can open the chat".to_owned()
-            }
-            _ => format!("there is no column `{name}`"),
+        let message = match self.scope.table.is_visitor_column(name) {
+            true => format!("`{name}` is not a variable: anyone who reads it can open the chat"),
+            false => format!("there is no column `{name}`"),
         };
         let help = help.unwrap_or_else(|| "the audience has no columns".to_owned());
         found.push(Refusal::coded(Code::UnknownColumn, at, message, help));
@@ -316,8 +314,8 @@ impl<'t> Kinds<'_, 't> {
         if known {
             return false;
         }
-        // `visitor_id` has words of its own.
-        if name == "visitor_id" {
+        // It has words of its own.
+        if self.scope.table.is_visitor_column(name) {
             return false;
         }
         let mut refusal = unknown_name(name, range(expr), &self.scope);

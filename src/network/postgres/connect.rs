@@ -8,6 +8,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 use tokio_postgres::{Client, Connection, Error, NoTls, config::SslMode};
+use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::{
     connect_options::ConnectOptions,
@@ -19,6 +20,9 @@ use crate::network::{Attempts, Request, verdict};
 /// After this, no further attempt to connect begins.
 const CONNECTING: Duration = Duration::from_secs(10);
 
+/// How long a server may take for the end of a connection.
+const FAREWELL: Duration = Duration::from_secs(2);
+
 /// The task that carries a connection's traffic.
 pub(crate) type Traffic = JoinHandle<Result<(), Error>>;
 
@@ -28,6 +32,28 @@ pub(crate) struct Connected {
     pub(crate) client: Client,
     /// Carries them, whenever the runtime runs.
     pub(crate) traffic: Traffic,
+    tls: Option<MakeRustlsConnect>,
+}
+
+impl Connected {
+    /// Asks the server to end what it does for this connection, and ends the connection.
+    pub(crate) async fn cancel(self) {
+        let token = self.client.cancel_token();
+        let asked = async {
+            match self.tls {
+                None => token.cancel_query(NoTls).await,
+                Some(tls) => token.cancel_query(tls).await,
+            }
+        };
+        // If it cannot be asked, it notices the end of the connection.
+        _ = timeout(FAREWELL, asked).await;
+    }
+
+    /// Ends the connection in good order.
+    pub(crate) async fn close(self) {
+        drop(self.client);
+        _ = timeout(FAREWELL, self.traffic).await;
+    }
 }
 
 /// Connects, each time within [`ConnectOptions::patience`], and again after these pauses as far as the table of
@@ -39,7 +65,7 @@ pub(crate) async fn connect(
     mut pauses: impl Iterator<Item = Duration>,
 ) -> Result<Connected, Unavailable> {
     let patience = options.patience();
-    let ConnectOptions { mut config, root_certificates, location } = options;
+    let ConnectOptions { mut config, root_certificates, location, passwords } = options;
     if config.get_application_name().is_none() {
         config.application_name(application);
     }
@@ -48,6 +74,7 @@ pub(crate) async fn connect(
         SslMode::Disable => None,
         _ => Some(tls::connector(root_certificates.as_deref()).map_err(unavailable)?),
     };
+    let connected = |(client, traffic)| Connected { client, traffic, tls: tls.clone() };
     let attempt = async || {
         let connecting = async {
             match &tls {
@@ -63,23 +90,23 @@ pub(crate) async fn connect(
     let mut attempts = Attempts::first();
     loop {
         let error = match attempt().await {
-            Ok(connected) => return Ok(connected),
+            Ok(opened) => return Ok(connected(opened)),
             Err(error) => error,
         };
         let again = verdict(Request::Connect, &error.kind).is_again();
         match pauses.next().filter(|_| again && attempts.elapsed() < CONNECTING) {
             Some(pause) => sleep(pause).await,
-            None => return Err(unavailable(error.words(attempts))),
+            None => return Err(unavailable(error.words(attempts, passwords))),
         }
         attempts.next();
     }
 }
 
 /// Lets the runtime carry the connection's traffic.
-fn spawn<S, T>((client, connection): (Client, Connection<S, T>)) -> Connected
+fn spawn<S, T>((client, connection): (Client, Connection<S, T>)) -> (Client, Traffic)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    Connected { client, traffic: tokio::spawn(connection) }
+    (client, tokio::spawn(connection))
 }

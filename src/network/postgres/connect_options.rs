@@ -9,7 +9,7 @@ use tokio_postgres::{
     config::{Host, SslMode},
 };
 
-use super::error::{Unavailable, one_line};
+use super::error::{Passwords, Unavailable, one_line};
 
 /// How long one address may take to answer, if the URL does not say.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -35,6 +35,8 @@ pub(crate) struct ConnectOptions {
     pub(super) root_certificates: Option<PathBuf>,
     /// For messages: without user and password.
     pub(crate) location: String,
+    /// Where a password may come from, for advice.
+    pub(super) passwords: Passwords,
 }
 
 /// Splits a URL into the driver's configuration and the parameters about TLS, which the driver does
@@ -105,7 +107,23 @@ impl ConnectOptions {
         if config.get_keepalives_retries().is_none() {
             config.keepalives_retries(RETRIES);
         }
-        Ok(Self { config, root_certificates, location })
+        let passwords = Passwords::UrlOrEnvironment;
+        Ok(Self { config, root_certificates, location, passwords })
+    }
+
+    /// The same, with a password of the URL alone.
+    pub(crate) fn with_passwords_of_url(self) -> Self {
+        Self { passwords: Passwords::Url, ..self }
+    }
+
+    /// Whether the URL has a password in it.
+    pub(crate) fn has_password(&self) -> bool {
+        self.config.get_password().is_some()
+    }
+
+    /// What the URL says, for the driver.
+    pub(crate) fn config(&self) -> &Config {
+        &self.config
     }
 
     /// How long connecting may take in all.

@@ -12,6 +12,15 @@ use crate::network::{Attempts, ErrorKind, causes};
 /// How words call the other end: the location of the database says which one that is.
 const SERVER: &str = "its server";
 
+/// Where the password of a database may come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Passwords {
+    /// The URL, or else `PGPASSWORD` or `~/.pgpass`.
+    UrlOrEnvironment,
+    /// Only the URL.
+    Url,
+}
+
 /// Why a database cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[error("{location} cannot be used: {why}")]
@@ -47,34 +56,62 @@ pub(crate) fn of_statement(error: &Error) -> ErrorKind {
 pub(super) struct ConnectError {
     pub(super) kind: ErrorKind,
     /// What to do about it.
-    cure: Option<&'static str>,
+    cure: Option<Cure>,
+}
+
+/// What to do about a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Cure {
+    Words(&'static str),
+    /// There is no password.
+    GivePassword,
+    /// User or password are wrong.
+    CheckPassword,
+}
+
+impl Cure {
+    fn words(self, passwords: Passwords) -> &'static str {
+        match (self, passwords) {
+            (Self::Words(words), _) => words,
+            (Self::GivePassword, Passwords::UrlOrEnvironment) => {
+                "give it in the URL, in PGPASSWORD or in ~/.pgpass"
+            }
+            (Self::GivePassword, Passwords::Url) => "give it in the URL",
+            (Self::CheckPassword, Passwords::UrlOrEnvironment) => {
+                "check user and password (in the URL, in PGPASSWORD or in ~/.pgpass)"
+            }
+            (Self::CheckPassword, Passwords::Url) => "check user and password in the URL",
+        }
+    }
 }
 
 impl ConnectError {
     pub(super) fn new(error: &Error) -> Self {
         if let Some(db) = error.as_db_error() {
-            return Self { kind: sql(db), cure: hint(db) };
+            return Self { kind: sql(db), cure: cure(db) };
         }
         let why = innermost(error);
         let not_built = |why, cure| Self { kind: ErrorKind::NotBuilt { why }, cure: Some(cure) };
+        let words = Cure::Words;
         if let Some(error) = find_cause::<rustls::Error>(error) {
             return not_built(
                 format!("TLS: {}", one_line(&error.to_string())),
-                "its certificate must be of an authority that this system or sslrootcert=FILE in the URL knows, and \
-                 for the host in the URL",
+                words(
+                    "its certificate must be of an authority that this system or sslrootcert=FILE in the URL knows, \
+                     and for the host in the URL",
+                ),
             );
         }
         if why.contains("does not support TLS") {
             return not_built(
                 "the server does not offer TLS".to_owned(),
-                "turn it on there, or say sslmode=disable in the URL if nobody can listen on the way to it",
+                words(
+                    "turn it on there, or say sslmode=disable in the URL if nobody can listen on the way to it",
+                ),
             );
         }
         if why.contains("password missing") {
-            return not_built(
-                "the server asks for a password".to_owned(),
-                "give it in the URL, in PGPASSWORD or in ~/.pgpass",
-            );
+            return not_built("the server asks for a password".to_owned(), Cure::GivePassword);
         }
         let io = find_cause::<io::Error>(error).map(io::Error::kind);
         let kind = if error.to_string().starts_with("error connecting") {
@@ -93,9 +130,9 @@ impl ConnectError {
     }
 
     /// In words, after this number of attempts.
-    pub(super) fn words(&self, attempts: Attempts) -> String {
+    pub(super) fn words(&self, attempts: Attempts, passwords: Passwords) -> String {
         let Self { kind, cure } = self;
-        let cure = cure.map_or_else(String::new, |cure| format!(": {cure}"));
+        let cure = cure.map(|cure| format!(": {}", cure.words(passwords))).unwrap_or_default();
         format!("{kind}{attempts}{cure}")
     }
 }
@@ -104,7 +141,8 @@ impl ConnectError {
 const FOREIGN: [io::ErrorKind; 3] =
     [io::ErrorKind::InvalidInput, io::ErrorKind::InvalidData, io::ErrorKind::Other];
 
-const UNREACHABLE: &str = "is the server running, and does the URL name its host and port?";
+const UNREACHABLE: Cure =
+    Cure::Words("is the server running, and does the URL name its host and port?");
 
 pub(crate) fn lost(why: String) -> ErrorKind {
     ErrorKind::Lost { why, timed_out: false }
@@ -119,14 +157,15 @@ fn sql(db: &DbError) -> ErrorKind {
     ErrorKind::Sql { state: db.code().code().to_owned(), message: one_line(db.message()) }
 }
 
-/// What to do about an answer of the server.
+/// What to do about an answer of the server in a session that is open.
 pub(crate) fn hint(db: &DbError) -> Option<&'static str> {
+    cure(db).map(|cure| cure.words(Passwords::UrlOrEnvironment))
+}
+
+/// What to do about an answer of the server.
+fn cure(db: &DbError) -> Option<Cure> {
     let (code, message) = (db.code(), db.message());
     let hints = [
-        (
-            SqlState::INVALID_PASSWORD,
-            "check user and password (in the URL, in PGPASSWORD or in ~/.pgpass)",
-        ),
         (
             SqlState::INVALID_AUTHORIZATION_SPECIFICATION,
             if message.contains("no encryption") || message.contains("SSL off") {
@@ -147,7 +186,10 @@ pub(crate) fn hint(db: &DbError) -> Option<&'static str> {
         (SqlState::QUERY_CANCELED, "something on the server holds it up; run again later"),
         (SqlState::LOCK_NOT_AVAILABLE, "something on the server holds it up; run again later"),
     ];
-    hints.into_iter().find(|(known, _)| known == code).map(|(_, hint)| hint)
+    if *code == SqlState::INVALID_PASSWORD {
+        return Some(Cure::CheckPassword);
+    }
+    hints.into_iter().find(|(known, _)| known == code).map(|(_, hint)| Cure::Words(hint))
 }
 
 /// The innermost cause says most.

@@ -132,7 +132,9 @@ impl Guards {
             let named =
                 whole || selection.addresses.iter().any(|one| one.key_str() == key.as_str());
             let open = matches!(declared.presence, WindowState::Active);
+            let earlier = inputs.moved.iter().filter(|(_, to)| **to == key);
             let guarded = Guarded {
+                earlier: earlier.map(|(from, _)| from.clone()).collect(),
                 sent,
                 before: (sent + waiting + adopted).saturating_sub(leaving),
                 after: named.then_some(wanted),

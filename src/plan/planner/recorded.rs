@@ -246,6 +246,10 @@ impl Planner {
             }
         };
         let unmanaged = self.gone_target(&key) == Target::Unmanaged;
+        let reason = match reason {
+            Reason::NotInAudience if unmanaged => Reason::Kept,
+            reason => reason,
+        };
         let (target, review) = match (delivery, declared) {
             (Some(delivery), _) => {
                 let target = self.target_of(delivery);

@@ -136,12 +136,14 @@ proptest! {
             .map(|delivery| delivery.spec.key.clone())
             .collect();
         let plan = world.planned();
-        for change in plan.changes.iter().filter(|change| change.reason == Reason::NotInAudience) {
+        for change in plan.changes {
             let key = change.address.key();
             let stays = kept.contains(world.moved.get(&key).unwrap_or(&key));
-            let action = if stays { Action::Forget } else { Action::Delete };
-            prop_assert_eq!(change.action(), action);
-            prop_assert_eq!(change.requests() == 0, stays);
+            match change.reason {
+                Reason::Kept => prop_assert!(stays && change.action() == Action::Forget),
+                Reason::NotInAudience => prop_assert!(!stays && change.action() == Action::Delete),
+                _ => {}
+            }
         }
     }
 
@@ -239,7 +241,7 @@ proptest! {
             let sends = |action| !matches!(action, Action::Forget | Action::Move | Action::Unknown);
             let forgotten = changes.iter().any(|change| {
                 change.action() == Action::Forget
-                    && matches!(change.reason, Reason::Removed | Reason::NotInAudience)
+                    && matches!(change.reason, Reason::Removed | Reason::Kept)
             });
             prop_assert!(forgotten || changes.iter().any(|change| sends(change.action())), "{record:?}: {changes:?}");
             let wanted = world.desired.iter().find(|delivery| delivery.address == record.address && !world.destroy);

@@ -11,8 +11,8 @@ use uuid::Uuid;
 use crate::{
     model::{
         Address, Approval, BaseUrl, Content, Delivery, Drift, Endpoint, Intent, Key, Kind, Located,
-        MessageId, OnMissing, OnUnknown, PackedRecords, Record, Sender, Source, Spec,
-        UnreadableRecord, Window, WindowState, packed_record::pack,
+        MessageId, OnMissing, OnUnknown, PackedRecords, Record, SecretFingerprint, Sender, Source,
+        Spec, UnreadableRecord, Window, WindowState, packed_record::pack,
     },
     plan::{
         AudienceGuards, Budget, Change, Declared, Import, Inputs, Operation, Plan, PlanError,
@@ -109,6 +109,10 @@ pub(super) struct World {
     pub(super) imports: Vec<Import>,
     pub(super) selection: Selection,
     pub(super) destroy: bool,
+    /// What is known of the audiences of declared messages.
+    pub(super) guards: BTreeMap<Key, AudienceGuards>,
+    /// The secrets that the state knows.
+    pub(super) secrets: BTreeSet<SecretFingerprint>,
 }
 
 impl World {
@@ -156,13 +160,23 @@ impl World {
                 },
             );
         }
+        for (key, guards) in &self.guards {
+            let active = || Declared {
+                presence: WindowState::Active,
+                window: Window::default(),
+                protect: None,
+                on_leave,
+                guards: AudienceGuards::default(),
+            };
+            declared.entry(key.clone()).or_insert_with(active).guards = guards.clone();
+        }
         Inputs {
             environment: "default".to_owned(),
             api: Endpoint::At(BaseUrl::brevo()),
             as_of: now,
             state: StateRef { lineage: Some(Uuid::nil()), serial: 7 },
             declared,
-            secrets: Default::default(),
+            secrets: self.secrets.clone(),
             imports: self.imports.clone(),
             removed: self.removed.clone(),
             moved: self.moved.clone(),

@@ -105,7 +105,7 @@ impl Session {
             .build()
             .map_err(StateError::io("start a runtime for", &location))?;
         let application = format!("pushsync {}", holder.command);
-        let Connected { client, traffic } =
+        let Connected { client, traffic, .. } =
             runtime.block_on(connect(options, &application, pauses))?;
         let mut session = Self {
             client: Some(client),

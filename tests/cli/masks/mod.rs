@@ -35,7 +35,8 @@ fn leak(text: &str, id: &str) -> Option<String> {
 fn leaks(project: &Project, commands: &[&str], id: &str, name: &str) -> Vec<String> {
     let mut found = Vec::new();
     for command in commands {
-        let ran = project.run(command).env("BREVO_API_KEY", "x").wait();
+        let run = project.run(command).env("BREVO_API_KEY", "x");
+        let ran = run.env("PUSHSYNC_VISITOR_SECRET", "a secret of the website").wait();
         assert!((0..=1).contains(&ran.status), "{name}: {command}: {ran:?}");
         let all = format!("{}\n{}", ran.out, ran.err);
         if let Some(part) = leak(&all, id) {
@@ -109,6 +110,76 @@ fn rows_that_are_read_wrongly_are_hidden() {
         project.file("list.csv", input.replace("ID", id));
         project
     }));
+}
+
+/// A file of rows with another delimiter, in an encoding.
+fn rewritten(rows: &str, delimiter: &str, encoding: &str) -> Vec<u8> {
+    let rows = match delimiter {
+        "," => rows.to_owned(),
+        // One of these files has the other sign already.
+        other => rows.replace(other, "\u{1}").replace(',', other).replace('\u{1}', ","),
+    };
+    match encoding {
+        "utf-16le" => rows.encode_utf16().flat_map(u16::to_le_bytes).collect(),
+        "utf-16be" => format!("\u{feff}{rows}").encode_utf16().flat_map(u16::to_be_bytes).collect(),
+        label => {
+            let encoding = encoding_rs::Encoding::for_label(label.as_bytes()).expect("a label");
+            encoding.encode(&rows).0.into_owned()
+        }
+    }
+}
+
+#[test]
+fn rows_that_are_read_wrongly_are_hidden_whatever_the_delimiter_the_encoding_and_the_column() {
+    let forms = [
+        (";", "windows-1252", "visitor_id"),
+        ("\t", "utf-16le", "user_id"),
+        ("|", "utf-8", "Kundennummer"),
+        (";", "utf-16be", "user_id"),
+        (",", "shift_jis", "user_id"),
+    ];
+    let mut found = Vec::new();
+    for (number, input) in csv::ROWS.iter().enumerate() {
+        // Each takes a process.
+        let (delimiter, encoding, column) = forms[number % forms.len()];
+        for id in [IDS[number % IDS.len()], IDS[(number + 3) % IDS.len()]] {
+            let visitor = match column {
+                "user_id" => "{ column: user_id, hmac_sha256: PUSHSYNC_VISITOR_SECRET }",
+                column => column,
+            };
+            // It may also be declared wrongly.
+            let declared = if number % 4 == 3 { "," } else { delimiter };
+            let project = Project::empty();
+            project.file(
+                "pushsync.yaml",
+                format!(
+                    "audiences: {{ list: {{ file: list.csv, delimiter: \"{}\", encoding: {encoding}, visitor: {visitor} }} }}\n\
+                     messages: {{ note: {{ to: list, text: 'hi {{{{ name }}}}' }} }}\n",
+                    declared.replace('\t', "\\t")
+                ),
+            );
+            let rows = input.replace("ID", id).replace("visitor_id", column);
+            project.file("list.csv", rewritten(&rows, delimiter, encoding));
+            let name = format!("{declared:?} {encoding} {column}: {rows}");
+            found.extend(leaks(&project, &["validate", "validate --format github"], id, &name));
+        }
+    }
+    none(&found);
+}
+
+#[test]
+fn a_file_that_is_read_in_two_ways_hides_the_ids_of_both() {
+    let project = Project::empty();
+    project.file(
+        "pushsync.yaml",
+        "audiences:\n  users: { file: list.csv, visitor: { column: user, hmac_sha256: PUSHSYNC_VISITOR_SECRET } }\n  \
+         visitors: { file: list.csv, visitor: chat }\n\
+         environments: { staging: { audiences: { users: { visitor: third } } } }\n",
+    );
+    project.file("list.csv", "user,chat,third,name\nuser-000123,chat-000456,three-000789,\u{7}\n");
+    for id in ["user-000123", "chat-000456", "three-000789"] {
+        none(&leaks(&project, &ALL[..5], id, "two ways"));
+    }
 }
 
 #[test]

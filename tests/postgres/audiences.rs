@@ -1,0 +1,528 @@
+//! Audiences by query, through the command line.
+
+use std::process::Command;
+
+use pushsync::manifest::{self, Limits, LoadOptions, Queries, VisitorSecrets};
+
+use super::{
+    cli::{ADA, BEN, CLEO, Project, Run, Sandbox, run_as, until},
+    cluster::{Database, GUEST, PASSWORD, server},
+};
+
+const VARIABLE: &str = "PUSHSYNC_VAR_SHOP";
+
+/// A project whose audience `trial` is this query.
+fn asking(sql: &str) -> Project {
+    let project = Project::empty();
+    project.file("trial.sql", sql);
+    messages(&project, "", "note: { from: support, to: trial, text: Hello }");
+    project
+}
+
+/// Writes `pushsync.yaml` with these messages; `fields` come after those of the audience.
+fn messages(project: &Project, fields: &str, messages: &str) {
+    project.file(
+        "pushsync.yaml",
+        format!(
+            "version: 1\nsenders: {{ support: {{ group: PjRBMhWGen6aRHjif }} }}\naudiences:\n  \
+             trial: {{ query: trial.sql, database: \"${{{VARIABLE}}}\"{fields} }}\n  \
+             list: {{ visitors: [{ADA}] }}\nmessages:\n  {messages}\n"
+        ),
+    );
+}
+
+/// A database with a table of visitors.
+fn shop() -> Option<Database> {
+    let database = super::cluster::shared()?.database();
+    database.admin(&format!(
+        "CREATE TABLE users (visitor_id text, name text, seats int);
+         INSERT INTO users VALUES ('{ADA}', 'Ada', 3), ('{BEN}', 'Ben', 5)"
+    ));
+    Some(database)
+}
+
+const ALL: &str = "SELECT visitor_id, name, seats FROM users";
+
+trait InShop {
+    fn of(self, database: &Database) -> Run;
+}
+
+impl InShop for Run {
+    fn of(self, database: &Database) -> Run {
+        self.env(VARIABLE, database.url())
+    }
+}
+
+/// How many times pushsync asked for rows.
+fn asked(database: &Database) -> usize {
+    let statements = database.statements();
+    statements
+        .iter()
+        .filter(|said| said.starts_with("statement: ") && said.contains("FROM users"))
+        .count()
+}
+
+/// Waits until a session of pushsync runs a statement, or none does.
+fn until_asked(database: &Database, asks: bool) {
+    let sql = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
+               AND application_name LIKE 'pushsync%' AND state = 'active' AND query LIKE '%pg_sleep%'";
+    until("the query runs, or ends", || (database.admin(sql).concat() != ["0"]) == asks);
+}
+
+#[test]
+fn each_type_becomes_the_same_cell_whatever_the_settings_of_the_database_are() {
+    let database = server!(shop());
+    let name = &database.name;
+    for setting in [
+        "DateStyle TO 'German'",
+        "TimeZone TO 'Asia/Tokyo'",
+        "IntervalStyle TO 'sql_standard'",
+        "extra_float_digits TO -3",
+        "bytea_output TO 'escape'",
+        "default_transaction_isolation TO 'serializable'",
+    ] {
+        database.admin(&format!("ALTER DATABASE {name} SET {setting}"));
+    }
+    database.admin("CREATE TYPE plan AS ENUM ('free', 'pro'); CREATE DOMAIN seats AS int");
+    let project = asking(&format!(
+        "-- a comment; with a semicolon\nSELECT '{ADA}' AS visitor_id, 7::int2 AS small, 9223372036854775807 AS large, \
+         9.50::numeric AS price, 0.1::float4 AS single, 0.30000000000000004::float8 AS double, 1e-7::float8 AS tiny, \
+         true AS yes, false AS no, date '2026-12-01' AS day, \
+         timestamptz '2026-12-01 09:00:00.5+02' AS instant, timestamp '2026-12-01 09:00' AS local, \
+         interval '1 day 2 hours' AS span, '\\x00ff'::bytea AS bytes, 'pro'::plan AS plan, 4::seats AS chairs, \
+         ARRAY[1, 2] AS list, '{{\"a\": 1}}'::jsonb AS json, NULL::int AS nothing, '' AS empty, \
+         E'two\\r\\nlines' AS text, $$it's; fine$$ AS quoted, 'x' AS \"First Name\";\n"
+    ));
+    let shown = project.run("audience show trial --format json").of(&database).ok().json();
+    let cells = &shown["rows"][0]["cells"];
+    assert_eq!(shown["rows"][0]["visitor"], ADA);
+    let expected = serde_json::json!({
+        "small": 7, "large": i64::MAX, "price": 9.5, "single": 0.1, "double": 0.300_000_000_000_000_04,
+        "tiny": 0.000_000_1, "yes": true, "no": false, "day": "2026-12-01",
+        "instant": "2026-12-01T07:00:00.5Z", "local": "2026-12-01T09:00:00Z", "span": "P1DT2H",
+        "bytes": "\\x00ff", "plan": "pro", "chairs": 4, "list": "{1,2}", "json": "{\"a\": 1}",
+        "nothing": null, "empty": null, "text": "two\nlines", "quoted": "it's; fine", "First Name": "x",
+    });
+    assert_eq!(cells, &expected);
+}
+
+#[test]
+fn columns_are_typed_as_the_database_says_unless_the_manifest_says_otherwise() {
+    let database = server!(shop());
+    let project = asking(
+        "SELECT visitor_id, name, seats, true AS vip, date '2026-12-01' AS since, '7' AS level FROM users",
+    );
+    messages(
+        &project,
+        ", columns: { level: integer, since: text }",
+        "note: { from: support, to: { audience: trial, where: \"seats > 3 and vip and level == 7\" }, text: \"{{ name }} {{ since }}\" }",
+    );
+    let plan = project.run("plan --format json").of(&database).ok().json();
+    assert_eq!(plan["changes"].as_array().expect("changes").len(), 1, "{plan}");
+    assert_eq!(plan["changes"][0]["visitor"], BEN);
+    // A text is not compared with a number.
+    messages(
+        &project,
+        "",
+        "note: { from: support, to: { audience: trial, where: \"level > 3\" }, text: Hello }",
+    );
+    project.run("validate").of(&database).exits(1).says(&["type-mismatch"]);
+}
+
+#[test]
+fn what_is_not_one_select_is_refused_and_changes_nothing() {
+    let database = server!(shop());
+    database.admin(
+        "CREATE FUNCTION add() RETURNS text LANGUAGE sql AS $$ INSERT INTO users VALUES ('x') RETURNING visitor_id $$;
+         CREATE PROCEDURE done() LANGUAGE sql AS $$ DELETE FROM users $$",
+    );
+    for (sql, says) in [
+        ("DELETE FROM users RETURNING visitor_id", "this is a DELETE statement"),
+        (
+            "/* SELECT */ UPDATE users SET name = '' RETURNING visitor_id",
+            "this is an UPDATE statement",
+        ),
+        ("CALL done()", "this is a CALL statement"),
+        ("DO $$ BEGIN DELETE FROM users; END $$", "this is a DO statement"),
+        ("EXPLAIN ANALYZE DELETE FROM users", "this is an EXPLAIN statement"),
+        ("COPY users TO PROGRAM 'cat'", "this is a COPY statement"),
+        ("COMMIT", "this is a COMMIT statement"),
+        ("SELECT visitor_id FROM users; DELETE FROM users", "more than one statement"),
+        ("SELECT visitor_id FROM users; COMMIT; DELETE FROM users; --", "more than one statement"),
+        ("SELECT 1) TO STDOUT; DELETE FROM users; COPY (SELECT 1", "SQLSTATE 42601"),
+        ("SELECT visitor_id INTO copied FROM users", "gives no columns"),
+        (
+            "WITH gone AS (DELETE FROM users RETURNING *) SELECT visitor_id FROM gone",
+            "SQLSTATE 25006",
+        ),
+        ("SELECT add() AS visitor_id", "SQLSTATE 25006"),
+        ("SELECT visitor_id FROM users FOR UPDATE", "SQLSTATE 25006"),
+        ("SELECT set_config('transaction_read_only', 'off', true) AS visitor_id", "SQLSTATE 25001"),
+        ("SELECT visitor_id FROM users WHERE seats = $1", "has a parameter"),
+        ("SELECT", "gives no columns"),
+    ] {
+        let project = asking(sql);
+        project.run("plan").of(&database).exits(1).warns(&[says, "trial.sql:1:"]);
+        let count = database.admin("SELECT count(*) FROM users").concat();
+        assert_eq!(count, ["2"], "{sql}");
+    }
+    assert_eq!(database.admin("SELECT to_regclass('copied') IS NULL").concat(), ["t"]);
+}
+
+#[test]
+fn harmless_signs_around_a_select_do_no_harm() {
+    let database = server!(shop());
+    for sql in [
+        &*format!("\u{feff}{ALL};;\n-- the end"),
+        "(SELECT visitor_id FROM users)",
+        "TABLE users",
+        "with a as (select * from users) select * from a;",
+        "/* a /* nested */ comment; DELETE */\r\nselect visitor_id, $x$a; b$x$ as note from users\r\n;\r\n",
+    ] {
+        asking(sql).run("audience show trial --count").of(&database).ok().says(&["2\n"]);
+    }
+}
+
+#[test]
+fn columns_that_no_audience_can_have_are_refused_together_with_a_cure() {
+    let database = server!(shop());
+    let project = asking("SELECT visitor_id AS visitor, name, name, 1, ' ' AS \" x\" FROM users");
+    project.run("validate").of(&database).exits(1).says(&[
+        "the column `name` twice, as columns 2 and 3",
+        "column 4 of this query has no name",
+        "EXPRESSION AS name",
+        "the name of column 5 has white space",
+        "no column `visitor_id`",
+        "`visitor AS visitor_id`",
+    ]);
+    let project = asking("SELECT now() AS visitor_id, name FROM users");
+    project.run("validate").of(&database).exits(1).says(&["is of the type timestamptz"]);
+}
+
+#[test]
+fn bad_rows_are_told_by_number_and_no_value_of_them_is_shown() {
+    let database = server!(shop());
+    database.admin(&format!(
+        "TRUNCATE users; INSERT INTO users VALUES ('{ADA}', 'Ada', 1), (NULL, 'nobody', 1), ('', 'nobody', 1), \
+         ('undefined', 'x', 1), (' {BEN}', 'x', 1), ('{CLEO}', E'a\\x07b', 1), ('{ADA}', 'again', 1)"
+    ));
+    let project = asking(&format!("{ALL} ORDER BY ctid"));
+    let told = project.run("plan").of(&database).exits(1).warns(&[
+        "`visitor_id` is NULL, in row 2 of the query's answer",
+        "WHERE visitor_id IS NOT NULL",
+        "`visitor_id` is empty, in row 3",
+        "in row 4 of the query's answer",
+        "remove the white space around the id",
+        "`name` has a character that no text has, in row 6",
+        "is here a second time, in row 7 of the query's answer; the first time was in row 1",
+        "DISTINCT ON (visitor_id)",
+    ]);
+    told.never_says(&[ADA, BEN, CLEO, "nobody", "again"]);
+    database.admin("TRUNCATE users; INSERT INTO users SELECT 'visitor-' || n, 'NaN', n FROM generate_series(1, 5) n");
+    let project =
+        asking("SELECT visitor_id, name::float8 AS ratio, -name::numeric AS other FROM users");
+    project.run("plan").of(&database).exits(1).warns(&[
+        "`ratio` is NaN, which is not a number, in 5 rows of the query's answer, first in row 1",
+    ]);
+}
+
+#[test]
+fn what_the_database_refuses_is_told_with_its_place_and_without_values() {
+    let database = server!(shop());
+    database.admin(
+        "CREATE FUNCTION tell(text) RETURNS text LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no % here', $1; END $$",
+    );
+    for (sql, says) in [
+        ("SELECT visitor_id,\n  nme FROM users", "trial.sql:2:3"),
+        ("SELECT visitor_id,\n  nme FROM users", "SQLSTATE 42703"),
+        ("SELECT visitor_id FROM usres", "relation \"usres\" does not exist"),
+        ("SELECT visitor_id FRM users", "SQLSTATE 42601"),
+        (
+            "SELECT visitor_id, name::int AS n FROM users",
+            "invalid input syntax for type integer: \"…\"",
+        ),
+        ("SELECT tell(visitor_id) AS visitor_id FROM users", "SQLSTATE P0001"),
+        ("SELECT visitor_id, seats / 0 AS n FROM users", "SQLSTATE 22012"),
+        ("SELECT visitor_id, lower(1) AS n FROM users", "perhaps a cast is missing"),
+    ] {
+        let ran = asking(sql).run("plan").of(&database).exits(1).warns(&[says]);
+        ran.never_says(&[ADA, BEN, "Ada", "Ben"]);
+    }
+}
+
+#[test]
+fn a_database_that_cannot_be_used_is_told_without_what_the_variable_holds() {
+    let database = server!(shop());
+    let network = database.cluster.network_url(&database.name);
+    let project = asking(ALL);
+    let run = |url: &str| project.run("plan").env(VARIABLE, url).exits(1);
+    for (url, says) in [
+        (network.replace(PASSWORD, "wrong-hush"), "check user and password in the URL"),
+        (
+            network.replace(&format!(":{PASSWORD}"), ""),
+            "the server asks for a password: give it in the URL",
+        ),
+        (network.replace(&database.name, "nowhere-hush"), "SQLSTATE 3D000"),
+        (network.replace("postgres://", "postgrse://"), "does not hold the URL of a database"),
+        (format!("{network}?hush=hush"), "does not hold the URL of a database"),
+        (format!("{network}?sslmode=require"), "TLS"),
+        (String::new(), "is empty"),
+        (network.clone(), "SQLSTATE 42501"),
+    ] {
+        let ran = run(&url).warns(&[says]);
+        ran.never_says(&[PASSWORD, "hush", &format!("\"{GUEST}\""), "localhost"]);
+    }
+    database.admin(&format!("GRANT SELECT ON users TO {GUEST}"));
+    project.run("plan").env(VARIABLE, network).ok().says(&["2 to create"]);
+}
+
+#[test]
+fn a_password_of_the_state_is_not_for_other_databases() {
+    let database = server!(shop());
+    database.admin(&format!("GRANT SELECT ON users TO {GUEST}"));
+    let url = database.cluster.network_url(&database.name).replace(&format!(":{PASSWORD}"), "");
+    let project = asking(ALL);
+    let run = project.run("plan").env(VARIABLE, &url).env("PGPASSWORD", PASSWORD);
+    run.exits(1).warns(&["asks for a password"]);
+}
+
+#[test]
+fn a_query_that_takes_too_long_is_stopped_on_the_server_too() {
+    let database = server!(shop());
+    let project = asking("SELECT visitor_id, pg_sleep(600)::text AS x FROM users");
+    messages(&project, ", timeout: 1s", "note: { from: support, to: trial, text: Hello }");
+    project
+        .run("plan")
+        .of(&database)
+        .exits(1)
+        .warns(&["did not give all of its rows within 1 s", "`timeout:`"]);
+    until_asked(&database, false);
+}
+
+#[test]
+fn ctrl_c_ends_the_command_and_the_query_on_the_server() {
+    let database = server!(shop());
+    let project = asking("SELECT visitor_id, pg_sleep(600)::text AS x FROM users");
+    for command in ["plan", "apply --yes", "validate", "audience show trial"] {
+        let running = project.run(command).of(&database).start();
+        until_asked(&database, true);
+        running.signal("INT");
+        assert_ne!(running.wait().status, 0, "{command}");
+        until_asked(&database, false);
+    }
+}
+
+#[test]
+fn an_answer_that_is_cut_off_is_an_error_and_never_a_shorter_audience() {
+    let database = server!(shop());
+    let sandbox = Sandbox::start();
+    let project = asking(ALL);
+    project.with(&sandbox, "apply --yes").of(&database).ok();
+    let sent = sandbox.total();
+    // Many rows have come before it is cut.
+    project.file(
+        "trial.sql",
+        "SELECT 'visitor-' || n AS visitor_id, repeat('x', 1000) AS x, \
+         CASE WHEN n > 50000 THEN pg_sleep(600)::text END AS s FROM generate_series(1, 100000) n",
+    );
+    for command in ["plan", "apply --yes", "apply --yes --allow-deletes all"] {
+        let running = project.with(&sandbox, command).of(&database).start();
+        until_asked(&database, true);
+        database.cut();
+        let ended = running.wait();
+        assert_eq!(ended.status, 1, "{}", ended.err);
+        assert!(ended.err.contains("was cut off"), "{}", ended.err);
+    }
+    assert_eq!(sandbox.total(), sent, "nothing was sent");
+}
+
+#[test]
+fn an_answer_without_rows_is_an_audience_without_visitors() {
+    let database = server!(shop());
+    let project = asking("SELECT visitor_id FROM users WHERE false");
+    project.run("plan").of(&database).ok().warns(&["empty-audience"]).says(&["No changes"]);
+    project.run("audience show trial --count").of(&database).ok().says(&["0\n"]);
+}
+
+#[test]
+fn a_hundred_thousand_rows_fit_into_bounded_memory_and_too_many_are_not_read() {
+    let database = server!(shop());
+    let project = asking(
+        "SELECT 'visitor-' || n AS visitor_id, 'name ' || n AS name, n AS seats, now() AS since FROM generate_series(1, 100000) n",
+    );
+    // Address space, in KiB: the program alone takes more than half of it.
+    let mut limited = Command::new("sh");
+    limited.args(["-c", "ulimit -v 600000 && exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_pushsync")]);
+    let run = run_as(limited, project.path(), ["audience", "show", "trial", "--count"]);
+    run.of(&database).ok().says(&["100000\n"]);
+    // An answer that never ends is read as far as the limit allows.
+    project
+        .file("trial.sql", "SELECT 'visitor-' || generate_series(1, 1000000000000) AS visitor_id");
+    let url = |name: &str| (name == VARIABLE).then(|| database.url());
+    let options = LoadOptions {
+        environment: None,
+        allow_outside: false,
+        env: &url,
+        limits: Limits { deliveries: 5000, ..Limits::default() },
+        now: jiff::Timestamp::UNIX_EPOCH,
+        queries: Queries::Run,
+        secrets: VisitorSecrets::Needed,
+    };
+    let loaded = manifest::load(project.path(), &options);
+    assert!(loaded.project.is_none());
+    let told = loaded.report.diagnostics()[0].message.clone();
+    assert!(told.contains("more rows than the messages may have visitors"), "{told}");
+    let many: Vec<String> = (0..1001).map(|n| format!("1 AS c{n}")).collect();
+    project.file("trial.sql", format!("SELECT visitor_id, {} FROM users", many.join(", ")));
+    project.run("plan").of(&database).exits(1).warns(&["this query gives 1,002 columns"]);
+}
+
+#[test]
+fn each_query_runs_once_and_only_where_its_rows_are_needed() {
+    let database = server!(shop());
+    let sandbox = Sandbox::start();
+    let project = asking(ALL);
+    messages(
+        &project,
+        "",
+        "note: { from: support, to: trial, text: Hello }\n  other: { from: support, to: { audience: trial, where: \"seats > 3\" }, text: \"Hi {{ name }}\" }",
+    );
+    project.run("plan").of(&database).ok().says(&["3 to create"]);
+    assert_eq!(asked(&database), 1);
+    project.with(&sandbox, "plan --out plan.json").of(&database).ok();
+    assert_eq!(asked(&database), 2);
+    project.with(&sandbox, "apply plan.json").of(&database).ok();
+    assert_eq!(asked(&database), 2, "a saved plan holds what the query gave");
+    assert_eq!(sandbox.created().len(), 3);
+    for command in [
+        "state list",
+        "state approvals",
+        "state verify",
+        "validate --offline",
+        "audience show list",
+    ] {
+        project.run(command).of(&database).ok();
+    }
+    assert_eq!(asked(&database), 2);
+    // They need no database at all.
+    for command in ["state list", "validate --offline"] {
+        project.run(command).ok();
+    }
+    project.run("validate --offline").ok().says(&["1 query did not run (--offline)", "trial"]);
+    project.run("audience show list --count").ok().says(&["1\n"]);
+    project.with(&sandbox, "apply --resume").of(&database).ok();
+    assert_eq!(asked(&database), 3);
+}
+
+#[test]
+fn validate_offline_checks_what_needs_no_rows() {
+    let project = asking("SELECT visitor_id FROM users");
+    messages(
+        &project,
+        "",
+        "note: { from: support, to: { audience: trial, where: \"seats >\" }, text: \"{{ name\" }",
+    );
+    project.run("validate --offline").exits(1).says(&["bad-where", "template-syntax"]);
+    messages(
+        &project,
+        "",
+        "note: { from: support, to: { audience: trial, where: \"seats > 3\" }, text: \"{{ name }}\" }",
+    );
+    project.run("validate --offline").ok().says(&["The project is valid"]);
+    project.file("trial.sql", "DROP TABLE users");
+    project.run("validate --offline").exits(1).says(&["this is a DROP statement"]);
+}
+
+#[test]
+fn a_saved_plan_sends_what_it_says_although_the_table_has_changed() {
+    let database = server!(shop());
+    let sandbox = Sandbox::start();
+    let project = asking(ALL);
+    messages(&project, "", "note: { from: support, to: trial, text: \"Hi {{ name }}\" }");
+    project.with(&sandbox, "plan --out plan.json").of(&database).ok();
+    database.admin(&format!(
+        "UPDATE users SET name = 'Bea'; INSERT INTO users VALUES ('{CLEO}', 'Cleo', 1)"
+    ));
+    project.with(&sandbox, "apply plan.json").of(&database).ok();
+    let mut texts: Vec<String> = sandbox
+        .created()
+        .iter()
+        .map(|message| message["text"].as_str().expect("a text").to_owned())
+        .collect();
+    texts.sort();
+    assert_eq!(texts, ["Hi Ada", "Hi Ben"]);
+}
+
+#[test]
+fn a_review_holds_for_the_rows_that_were_reviewed() {
+    let database = server!(shop());
+    let sandbox = Sandbox::start();
+    let project = asking(ALL);
+    messages(&project, "", "note: { from: support, to: trial, text: \"Hi {{ name }}\" }");
+    let plan = project.with(&sandbox, "plan --format json").of(&database).ok().json();
+    let review = plan["review"].as_str().expect("a digest").to_owned();
+    database.admin(&format!("INSERT INTO users VALUES ('{CLEO}', 'Cleo', 1)"));
+    let apply = format!("apply --reviewed {review}");
+    let refused = project.with(&sandbox, &apply).of(&database).exits(1);
+    assert!(
+        format!("{}{}", refused.out, refused.err).contains("otherwise: note (3 deliveries)"),
+        "{refused:?}"
+    );
+    assert_eq!(sandbox.total(), 0);
+    // What was approved goes on, for those who are still in the audience.
+    database.admin("DELETE FROM users WHERE name = 'Cleo'");
+    project.with(&sandbox, &format!("{apply} --max-requests 1")).of(&database).exits(3);
+    database.admin(&format!(
+        "DELETE FROM users WHERE name = 'Ben'; INSERT INTO users VALUES ('{CLEO}', 'Cleo', 1)"
+    ));
+    project.with(&sandbox, "apply --resume").of(&database).ok();
+    let created = sandbox.created();
+    assert_eq!(created.len(), 1, "{created:?}");
+    assert_eq!(created[0]["text"], "Hi Ada");
+}
+
+#[test]
+fn an_environment_has_a_database_of_its_own_or_a_file() {
+    let (database, other) = (server!(shop()), server!(shop()));
+    other.admin("DELETE FROM users WHERE name = 'Ben'");
+    let project = asking(ALL);
+    let yaml = project.read("pushsync.yaml");
+    project.file("list.csv", format!("visitor_id\n{CLEO}\n"));
+    project.file(
+        "pushsync.yaml",
+        format!(
+            "{yaml}environments:\n  staging: {{ audiences: {{ trial: {{ database: \"${{PUSHSYNC_VAR_OTHER}}\" }} }} }}\n  \
+             local: {{ audiences: {{ trial: {{ file: list.csv }} }} }}\n"
+        ),
+    );
+    let show = |env: &str| {
+        let run = project.run(&format!("audience show trial --env {env}"));
+        run.of(&database).env("PUSHSYNC_VAR_OTHER", other.url()).ok().out
+    };
+    assert_eq!(show("default").lines().count(), 3);
+    assert_eq!(show("staging").lines().count(), 2);
+    assert_eq!(show("local").lines().count(), 2);
+    // The file needs no database.
+    project.run("audience show trial --env local --count").ok().says(&["1\n"]);
+}
+
+#[test]
+fn an_audience_is_shown_masked_in_a_pipe_and_whole_on_request() {
+    let database = server!(shop());
+    let project = asking(&format!(
+        "SELECT visitor_id, name, 'with {ADA}' AS friend FROM users ORDER BY name DESC"
+    ));
+    let shown = project.run("audience show trial").of(&database).ok();
+    shown.says(&["visitor_id,name,friend\n", "adaM…xvg,Ada,"]).never_says(&[ADA, BEN]);
+    let whole = project.run("audience show trial --mask-visitors never").of(&database).ok();
+    assert_eq!(
+        whole.out,
+        format!("visitor_id,name,friend\n{ADA},Ada,with {ADA}\n{BEN},Ben,with {ADA}\n")
+    );
+    let json = project.run("audience show trial --count --format json").of(&database).ok().json();
+    assert_eq!(
+        json,
+        serde_json::json!({ "format": "pushsync/audience/1", "audience": "trial", "visitors": 2 })
+    );
+    project.run("audience show trail").of(&database).exits(1).warns(&["did you mean `trial`?"]);
+}
