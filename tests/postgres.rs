@@ -19,6 +19,7 @@ mod postgres {
     #[path = "../state/forge.rs"]
     #[expect(dead_code, reason = "other stores have frames")]
     mod forge;
+    mod lifecycle;
     mod locks;
     mod loss;
     mod pooling;

@@ -63,7 +63,7 @@ limits! {
     patterns = "patterns", 1_000;
     /// Files and folders that patterns under `include` are compared with, for each pattern; a link to a folder counts as 100.
     entries = "entries", 250_000;
-    /// Columns of one CSV file.
+    /// Columns of one CSV file, or of the answer of one query.
     columns = "columns", 1_000;
     /// Errors and warnings that are looked for.
     problems = "problems", 10_000;
