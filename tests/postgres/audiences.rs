@@ -1,7 +1,7 @@
 //! The answers of queries as audiences: what is asked, what comes, and what is refused.
 
 use super::{
-    cli::{ADA, BEN, CLEO},
+    cli::{ADA, BEN, CLEO, Sandbox},
     cluster::server,
     shop::{ALL, InShop as _, asking, messages, shop},
 };
@@ -258,4 +258,66 @@ fn what_the_database_notes_on_the_way_is_in_no_log() {
         let ran = project.run(&format!("plan -vv --log-format {format}")).of(&database).ok();
         ran.never_says(&[ADA, BEN, "about", "owner"]);
     }
+}
+
+#[test]
+fn a_query_that_fails_or_is_suddenly_empty_never_deletes() {
+    let database = server!(shop());
+    let sandbox = Sandbox::start();
+    let project = asking(ALL);
+    let note = |more: &str| format!("note: {{ from: support, to: trial, text: Hello{more} }}");
+    for leave in ["", ", on_leave: keep"] {
+        messages(&project, "", &note(leave));
+        project.with(&sandbox, "apply --yes").of(&database).ok();
+        let (there, asked) = (sandbox.there(), sandbox.total());
+        assert!(there.len() >= 2);
+        let refused = |args: &str, words: &[&str]| {
+            let ran = project.with(&sandbox, args).of(&database).exits(1);
+            let said = format!("{}{}", ran.out, ran.err);
+            assert!(words.iter().all(|word| said.contains(word)), "{args}: {said}");
+        };
+        // It fails, or it gives nothing.
+        project.file("trial.sql", "SELECT visitor_id FROM nowhere");
+        refused("apply --yes --allow-deletes all --allow-change note", &["nowhere"]);
+        project.file("trial.sql", format!("{ALL} WHERE false"));
+        let plan = project.with(&sandbox, "plan --format json --out plan.json").of(&database);
+        let plan = plan.ok().json();
+        assert_eq!(plan["diagnostics"][0]["code"], "empty-query", "{plan}");
+        let reviewed = format!("apply --reviewed {}", plan["review"].as_str().expect("a digest"));
+        let words = ["the query of `note` gave no rows", "2 deliveries", "--allow-change note"];
+        for args in ["apply --yes --allow-deletes all", "apply plan.json", &reviewed] {
+            refused(args, &words);
+        }
+        assert_eq!((sandbox.there(), sandbox.total()), (there, asked), "nothing was sent");
+        // Somebody says that it is meant.
+        let meant = "apply plan.json --allow-change note --allow-deletes all";
+        project.with(&sandbox, meant).of(&database).ok();
+        project.file("trial.sql", ALL);
+    }
+    // No approval of a rollout ends, either.
+    messages(&project, "", "more: { from: support, to: trial, text: Hello }");
+    project.with(&sandbox, "apply --yes --max-requests 1").of(&database).exits(3);
+    let asked = sandbox.total();
+    project.file("trial.sql", format!("{ALL} WHERE false"));
+    project.with(&sandbox, "apply --resume").of(&database).exits(1).warns(&["gave no rows"]);
+    project.file("trial.sql", ALL);
+    project.with(&sandbox, "apply --resume").of(&database).ok();
+    assert_eq!(sandbox.total(), asked + 1);
+}
+
+#[test]
+fn expectations_of_a_query_are_told_by_row_and_without_its_values() {
+    let database = server!(shop());
+    let project = asking(ALL);
+    let note = "note: { from: support, to: trial, text: Hello }";
+    let expect = ", expect: { rows: 2.., columns: { name: [Ada], seats: [3, 5] } }";
+    messages(&project, expect, note);
+    let ran = project.run("plan").of(&database).exits(1);
+    ran.warns(&["1 of 2 cells of `name` is not among", "of the query's answer"])
+        .never_says(&["Ben", "`seats`"]);
+    messages(&project, ", expect: { rows: 3..9, columns: { nmae: required } }", note);
+    let words = ["2 visitors", "from 3 to 9", "did you mean `name`?"];
+    project.run("plan").of(&database).exits(1).warns(&words);
+    // Nobody knows the rows of a query that did not run.
+    project.run("validate --offline").ok();
 }
