@@ -128,3 +128,38 @@ fn comments_can_be_turned_off() {
         .exits(1)
         .notes("error", "neither true nor false");
 }
+
+#[test]
+fn a_request_that_an_audience_speaks_against_fails_and_says_what_to_do() {
+    needs_tools!();
+    let news = "audiences: { all: { file: ../all.csv, expect: { change: 10% } } }\n\
+                messages: { news: { to: all, text: one } }\n";
+    let rows = |count: usize| {
+        let row = |n| format!("visitor-of-the-kit-{n:03}\n");
+        format!("visitor_id\n{}", (0..count).map(row).collect::<String>())
+    };
+    let repository = Repository::new(&note("one"));
+    repository.file("messages/news.yaml", news);
+    repository.file("all.csv", &rows(10));
+    repository.by_hand("apply --yes");
+    let sent = repository.sandbox.total();
+    repository.file("all.csv", &rows(14));
+    repository.commit(&note("one"));
+    let done = repository.pull_request().exits(1);
+    done.notes("error", "`news` has 10 deliveries, and would have 14");
+    let comment = repository.hub.only("comment");
+    for words in [
+        "apply` will refuse",
+        "change `expect:` of the audience in this request",
+        "`allow-change: news`",
+    ] {
+        assert!(comment.contains(words), "{words}: {comment}");
+    }
+    repository.pull_request().input("allow-change", "news").ok();
+    // After the merge, the job that applies says the same, unless it is let through.
+    repository.push().input("fresh", "true").exits(1);
+    assert_eq!(repository.sandbox.total(), sent);
+    repository.push().input("fresh", "true").input("allow-change", "note").exits(1);
+    repository.push().input("fresh", "true").input("allow-change", "news").ok();
+    assert_eq!(repository.sandbox.total(), sent + 4);
+}

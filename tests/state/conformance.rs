@@ -1,9 +1,12 @@
 //! What every store promises. Each crate of tests says in `stores.rs` which stores it has.
 
-use std::ops::Bound;
+use std::{collections::BTreeSet, ops::Bound};
 
 use pushsync::{
-    model::{Approval, ChangeIntent, Drift, Kind, MessageId, Record, Superseded, Target, Window},
+    model::{
+        Approval, ChangeIntent, Drift, Kind, MessageId, Record, SecretFingerprint, Superseded,
+        Target, Window,
+    },
     state::{Digest, Run, StateError, Store, Write},
 };
 
@@ -144,6 +147,25 @@ pub(crate) async fn a_budget_that_is_forgotten_is_gone_and_nothing_else_is(store
     assert_eq!((after.serial, after.records), (before.serial, before.records));
     let again = store.commit(vec![Write::ForgetBudget, Write::Budget(budget(5))]).await;
     assert_eq!(again.expect("commits").budget, Some(budget(5)), "the last write counts");
+}
+
+pub(crate) async fn the_secrets_of_visitors_ids_are_known_until_others_take_their_place(
+    store: &dyn Store,
+) {
+    let secrets = |numbers: &[u8]| -> BTreeSet<_> {
+        numbers.iter().map(|number| SecretFingerprint([*number; 8])).collect()
+    };
+    assert_eq!(store.meta().await.expect("answers").secrets, secrets(&[]));
+    let first = store.commit(vec![put("a@v", "x"), Write::Secrets(secrets(&[7, 2]))]).await;
+    let first = first.expect("commits");
+    assert_eq!(first.secrets, secrets(&[2, 7]));
+    // A plan depends on them, so one that was saved before is of an earlier state.
+    let second = store.commit(vec![Write::Secrets(secrets(&[9]))]).await.expect("commits");
+    assert_eq!((second.serial, &second.secrets), (first.serial + 1, &secrets(&[9])));
+    let again = store.commit(vec![Write::Secrets(secrets(&[9])), log(1)]).await.expect("commits");
+    assert_eq!((again.serial, &again.secrets), (second.serial, &secrets(&[9])));
+    assert_eq!(store.meta().await.expect("answers").secrets, secrets(&[9]));
+    assert_eq!(store.verify().await.expect("answers").problems, [""; 0]);
 }
 
 pub(crate) async fn the_highest_number_of_a_run_is_known(store: &dyn Store) {
@@ -400,6 +422,7 @@ macro_rules! conformance {
             intents_stay_until_they_are_settled,
             the_runs_that_began_last_come_first_whatever_their_clock_says,
             a_budget_that_is_forgotten_is_gone_and_nothing_else_is,
+            the_secrets_of_visitors_ids_are_known_until_others_take_their_place,
             the_highest_number_of_a_run_is_known,
             the_newest_runs_come_first,
             a_run_has_the_changes_that_were_added_to_it,

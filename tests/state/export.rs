@@ -1,8 +1,11 @@
 //! Backups.
 
-use pushsync::state::{
-    StateError, Store, Write,
-    export::{Counts, export, import},
+use pushsync::{
+    model::SecretFingerprint,
+    state::{
+        StateError, Store, Write,
+        export::{Counts, export, import},
+    },
 };
 
 use super::support::*;
@@ -57,6 +60,23 @@ fn an_export_read_back_is_the_same_state() {
     drop(copy);
     let copy = open(folder.path()).expect("opens again, under its new lineage");
     assert_eq!(exported(&*copy), again);
+}
+
+#[test]
+fn an_export_read_back_knows_the_secrets_of_visitors_ids() {
+    let store = filled();
+    let without = exported(&store);
+    assert!(!String::from_utf8_lossy(&without).contains("secrets"));
+    let secrets = [SecretFingerprint([3; 8]), SecretFingerprint([0xab; 8])].into();
+    commit(&store, vec![Write::Secrets(secrets)]);
+    let whole = exported(&store);
+    let list = r#""secrets":["0303030303030303","abababababababab"]"#;
+    assert!(String::from_utf8_lossy(&whole).contains(list));
+    for (export, known) in [(&without, 0), (&whole, 2)] {
+        let copy = memory();
+        imported(export, &copy).expect("can be imported");
+        assert_eq!(runtime().block_on(copy.meta()).expect("answers").secrets.len(), known);
+    }
 }
 
 #[test]

@@ -38,12 +38,12 @@ pub(crate) struct AudienceArgs {
     /// Allow any change of who gets this message (may be repeated)
     ///
     /// Although its audience expects another number of deliveries, or its query gave no rows.
-    #[arg(long, value_name = "KEY", value_parser = Key::parse)]
+    #[arg(hide_short_help = true, long, value_name = "KEY", value_parser = Key::parse)]
     pub(crate) allow_change: Vec<Key>,
     /// Allow another visitor secret: its messages are sent again
     ///
     /// The state forgets the secret that it knows.
-    #[arg(long)]
+    #[arg(hide_short_help = true, long)]
     pub(crate) new_visitor_secret: bool,
 }
 
