@@ -6,8 +6,7 @@ use unicode_normalization::{UnicodeNormalization, is_nfc};
 use super::{
     VISITOR_COLUMN,
     columns::{ColumnType, Types},
-    ids,
-    ids::IdKind,
+    ids::{self, IdKind},
     rows::{DerivedFrom, Rows},
 };
 use crate::{
