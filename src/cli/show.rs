@@ -139,7 +139,7 @@ fn text_in<'m>(message: &'m Message, asked: &Language) -> Result<&'m Language, F
     let failure = Failure::new(format!(
         "`{key}` has no text in {asked}: a visitor with it gets the fallback {fallback}"
     ));
-    Err(failure.help(&format!("its languages are {}", suggest::list(tags).unwrap_or_default())))
+    Err(failure.help(format!("its languages are {}", suggest::list(tags).unwrap_or_default())))
 }
 
 /// The first delivery of a message, in the order of its audience's file. If nobody gets the text that is asked for, it is
