@@ -12,7 +12,7 @@ use crate::{
     apply::{self, Failure, Outcome, Problem, Rewritten, Stop},
     brevo::{self, Error, ErrorKind},
     diagnostics::{Code, Diagnostic},
-    model::{CommitId, Endpoint, Kind, Place, Sender},
+    model::{ChangeLimit, CommitId, Endpoint, Key, Kind, Place, SecretFingerprint, Sender},
     plan::{self, Action, Commit, Operation, Plan, ProtectMark, Reason, wire},
 };
 
@@ -134,8 +134,24 @@ fn names(value: &Value, inside: Option<&str>, found: &mut BTreeSet<String>) {
 #[test]
 fn what_the_schemas_describe_is_printed() {
     let rehearsed = rich();
-    let rehearsed =
-        Plan { budget: plan::Budget { unlimited: true, ..rehearsed.budget }, ..rehearsed };
+    let secret = SecretFingerprint([7; 8]);
+    let guarded = plan::Guarded {
+        key: Key::parse("news").expect("a key"),
+        earlier: vec![Key::parse("old-news").expect("a key")],
+        sent: 9,
+        before: 9,
+        after: Some(0),
+        change: Some(ChangeLimit::Percent(20)),
+        empty_query: true,
+        secret: Some(secret),
+        variable: Some("PUSHSYNC_VISITOR_SECRET".to_owned()),
+    };
+    let rehearsed = Plan {
+        budget: plan::Budget { unlimited: true, ..rehearsed.budget },
+        guarded: vec![guarded],
+        secrets: [secret].into(),
+        ..rehearsed
+    };
     for (schema, document) in [
         (plan::SCHEMA, document(&rehearsed)),
         (apply::SCHEMA, serde_json::to_value(outcome()).expect("JSON")),
