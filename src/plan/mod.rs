@@ -9,6 +9,7 @@ mod approve;
 mod budget;
 mod change;
 mod guarded;
+mod guards;
 mod inputs;
 mod planner;
 mod review;

@@ -12,7 +12,9 @@ use crate::{
     apply::{self, Failure, Outcome, Problem, Rewritten, Stop},
     brevo::{self, Error, ErrorKind},
     diagnostics::{Code, Diagnostic},
-    model::{CommitId, Endpoint, Kind, Language, Place, Sender},
+    model::{
+        ChangeLimit, CommitId, Endpoint, Key, Kind, Language, Place, SecretFingerprint, Sender,
+    },
     plan::{self, Action, Commit, Operation, Plan, ProtectMark, Reason, wire},
 };
 
@@ -41,12 +43,19 @@ fn rich() -> Plan {
     }
     let french = Language::parse("fr").expect("a language");
     plan.changes[0].language = Some(french);
-    let guarded = serde_json::json!([{
-        "key": "text", "earlier": ["old"], "sent": 3, "before": 3, "after": 1, "change": "20%", "empty_query": true,
-        "secret": "0123456789abcdef", "variable": "PUSHSYNC_VISITOR_SECRET",
-    }]);
-    plan.guarded = serde_json::from_value(guarded).expect("guards");
-    plan.secrets = plan.guarded.iter().filter_map(|guarded| guarded.secret).collect();
+    let secret = SecretFingerprint([7; 8]);
+    plan.guarded = vec![plan::Guarded {
+        key: Key::parse("news").expect("a key"),
+        earlier: vec![Key::parse("old-news").expect("a key")],
+        sent: 9,
+        before: 9,
+        after: Some(0),
+        change: Some(ChangeLimit::Percent(20)),
+        empty_query: true,
+        secret: Some(secret),
+        variable: Some("PUSHSYNC_VISITOR_SECRET".to_owned()),
+    }];
+    plan.secrets = [secret].into();
     let rollout = rollout();
     plan.changes.extend(rollout.changes);
     plan.upcoming = rollout.upcoming;
