@@ -258,7 +258,8 @@ proptest! {
         pushsync::desired::check(&mut loaded);
         for (color, mask) in [(false, true), (true, false)] {
             let shown = loaded.report.text(Style { color, mask });
-            prop_assert!(color || !shown.contains(|c: char| c.is_control() && c != '\n'));
+            let controls = |c: char| c.is_control() && c != '\n';
+            prop_assert!(color || !shown.contains(controls), "{:?}", shown);
         }
         prop_assert_eq!(
             loaded.report.github("").lines().count(),

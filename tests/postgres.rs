@@ -7,6 +7,7 @@
 #![cfg(target_os = "linux")]
 
 mod postgres {
+    mod audience_runs;
     mod audiences;
     #[path = "../cli/support/mod.rs"]
     #[expect(dead_code, unused_imports, reason = "the tests of the command line use more of it")]
@@ -26,6 +27,7 @@ mod postgres {
     mod process;
     mod program;
     mod reading;
+    mod shop;
     mod stores;
     #[path = "../state/support.rs"]
     #[expect(dead_code, reason = "the tests of the state use more of it")]

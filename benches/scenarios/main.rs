@@ -69,6 +69,8 @@ enum Scenario {
     PlanNew,
     /// A plan in which every text has changed.
     PlanChanged,
+    /// Checks of a CSV audience with user ids, types and languages.
+    ValidateUsers,
     /// Creates against a sandbox on this machine, beside a bare loop of the same requests.
     Apply,
     /// How often creates wait for the disk (with strace).
@@ -134,6 +136,7 @@ fn print(Measure { quick, binary, format, scenarios }: Measure) {
             Scenario::PlanYaml => plans::unchanged(&ground, Kind::Yaml, &mut table),
             Scenario::PlanNew => plans::new(&ground, &mut table),
             Scenario::PlanChanged => plans::changed(&ground, &mut table),
+            Scenario::ValidateUsers => plans::validated(&ground, Kind::Users, &mut table),
             Scenario::Apply => applies::run(&ground, &mut table),
             Scenario::Fsyncs => applies::fsyncs(&ground, &mut table),
             Scenario::Hours => scale::run(quick, &mut table),

@@ -11,7 +11,8 @@ use crate::{
 
 fn sizes(ground: &Ground, kind: Kind) -> &'static [usize] {
     match (kind, ground.quick) {
-        (Kind::Csv, true) => &[10_000],
+        (Kind::Csv | Kind::Users, true) => &[10_000],
+        (Kind::Users, false) => &[100_000, 1_000_000],
         (Kind::Csv, false) => &[10_000, 100_000, 1_000_000],
         (Kind::Yaml, true) => &[1_000],
         (Kind::Yaml, false) => &[1_000, 10_000],
@@ -22,6 +23,7 @@ fn named(kind: Kind) -> &'static str {
     match kind {
         Kind::Csv => "CSV",
         Kind::Yaml => "YAML",
+        Kind::Users => "users with types and languages",
     }
 }
 
@@ -68,6 +70,17 @@ pub(crate) fn changed(ground: &Ground, table: &mut Table) {
     }
 }
 
+/// `validate` needs no secret, and does all that a plan does with rows.
+pub(crate) fn validated(ground: &Ground, kind: Kind, table: &mut Table) {
+    for &size in sizes(ground, kind) {
+        let folder = TempDir::new().expect("a temporary folder");
+        projects::make(folder.path(), kind, size).expect("a project is written");
+        let mut row = ran(ground, folder.path(), size, "validate");
+        row.scenario = format!("validate, {}", named(kind));
+        table.rows.push(row);
+    }
+}
+
 fn many(ground: &Ground) -> Vec<(Kind, usize)> {
     match ground.quick {
         true => vec![(Kind::Csv, 10_000), (Kind::Yaml, 1_000)],
@@ -76,8 +89,12 @@ fn many(ground: &Ground) -> Vec<(Kind, usize)> {
 }
 
 fn planned(ground: &Ground, folder: &Path, size: usize) -> Row {
+    ran(ground, folder, size, "plan")
+}
+
+fn ran(ground: &Ground, folder: &Path, size: usize, command: &str) -> Row {
     let server = Server::start(ground);
-    let usage = ground.program(ground.runs(size), folder, &server, "plan");
+    let usage = ground.program(ground.runs(size), folder, &server, command);
     let mut row = Row::of(size, usage);
     row.requests = Some(server.requests());
     row.floors.push(floor(ground, "read", "read the files", folder, size));

@@ -28,6 +28,8 @@ pub(crate) enum Kind {
     Csv,
     /// A message each, of 200 bytes, 1,000 in a file.
     Yaml,
+    /// One message in two languages for the rows of a CSV file with user ids and columns with types.
+    Users,
 }
 
 /// Writes a project with this number of deliveries.
@@ -47,6 +49,30 @@ pub(crate) fn make(folder: &Path, kind: Kind, count: usize) -> std::io::Result<(
             csv.write_all(b"visitor_id,name,plan\n")?;
             for row in 0..count {
                 writeln!(csv, "{},name {row},pro", visitor(row))?;
+            }
+            csv.flush()
+        }
+        Kind::Users => {
+            fs::write(
+                folder.join("pushsync.yaml"),
+                format!(
+                    "{sender}locale: {{ column: lang, fallback: en }}\naudiences:\n  all:\n    file: all.csv\n    \
+                     delimiter: \";\"\n    missing: [\"NULL\"]\n    \
+                     visitor: {{ column: user_id, hmac_sha256: PUSHSYNC_VISITOR_SECRET }}\n    \
+                     columns: {{ seats: integer, price: number, vip: boolean, since: date }}\n\
+                     messages:\n  news:\n    from: support\n    to: {{ audience: all, where: seats|default(0) >= 0 }}\n    \
+                     text:\n      en: \"Hi {{{{ name | default('there') }}}}, dark mode is here: Settings > Appearance.\"\n      \
+                     fr: \"Bonjour {{{{ name | default('') }}}}, le mode sombre est là : Settings > Appearance.\"\n"
+                ),
+            )?;
+            let mut csv = BufWriter::new(fs::File::create(folder.join("all.csv"))?);
+            csv.write_all(b"user_id;name;lang;seats;price;vip;since\n")?;
+            for row in 0..count {
+                let name = if row % 10 == 0 { "NULL".to_owned() } else { format!("name {row}") };
+                let lang = ["en", "fr", "fr-CA"][row % 3];
+                let (seats, price, day) = (row % 50, row % 100, row % 28 + 1);
+                let vip = if row % 2 == 0 { "yes" } else { "no" };
+                writeln!(csv, "{row};{name};{lang};{seats};{price}.50;{vip};2026-01-{day:02}")?;
             }
             csv.flush()
         }

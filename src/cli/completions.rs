@@ -1,6 +1,6 @@
 //! Completions that know the project: the script that a shell loads asks the program.
 
-use std::{ffi::OsStr, io::Write, path::PathBuf};
+use std::{collections::BTreeSet, ffi::OsStr, io::Write, path::PathBuf};
 
 use clap::{Arg, ArgMatches, Command};
 use clap_complete::{
@@ -67,6 +67,7 @@ fn with_completer(arg: Arg) -> Arg {
         "target" | "targets" => targets,
         "address" | "addresses" | "old" | "new" => addresses,
         "code" => codes,
+        "locale" => |typed| with_project(typed, all_languages),
         _ => return arg,
     };
     arg.add(ArgValueCompleter::new(completer))
@@ -109,6 +110,11 @@ fn codes(typed: &OsStr) -> Vec<CompletionCandidate> {
 
 fn all_keys(project: &Project) -> Vec<String> {
     project.messages().map(|message| message.spec.key.to_string()).collect()
+}
+
+fn all_languages(project: &Project) -> Vec<String> {
+    let all: BTreeSet<_> = project.messages().flat_map(|message| message.languages()).collect();
+    all.into_iter().map(ToString::to_string).collect()
 }
 
 /// The key before an `@`.

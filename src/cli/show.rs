@@ -10,8 +10,8 @@ use super::{
 use crate::{
     desired::Deliveries,
     diagnostics::Diagnostic,
-    manifest::{Message, Project},
-    model::{Delivery, Key, VisitorId, printable},
+    manifest::{Message, Project, suggest},
+    model::{Delivery, Key, Language, VisitorId, printable},
     render::humanize,
 };
 
@@ -25,10 +25,25 @@ pub(super) fn run(context: &Context, args: &ShowArgs) -> Result<u8, Failure> {
             "",
         ));
     };
+    let language = match &args.locale {
+        None => None,
+        Some(asked) => Some(text_in(message, asked)?),
+    };
     let delivery = match &args.visitor {
         Some(visitor) => for_visitor(&project, &args.key, visitor),
-        None => first(&project, message),
+        None => first(&project, message, language),
     };
+    if let (Some(visitor), Some(language), Some(Ok(delivery))) =
+        (&args.visitor, language, &delivery)
+        && let Some(own) = delivery.language.as_ref().filter(|own| *own != language)
+    {
+        let whom = visitor.masked();
+        return Err(Failure::new(format!(
+            "the visitor {whom} gets `{}` in {own}, not in {language}",
+            args.key
+        ))
+        .help("leave out --visitor to see the text for another visitor, or --locale"));
+    }
     let delivery = match delivery {
         Some(Ok(delivery)) => delivery,
         Some(Err(problem)) => {
@@ -47,6 +62,11 @@ pub(super) fn run(context: &Context, args: &ShowArgs) -> Result<u8, Failure> {
             });
         }
     };
+    // Nobody has the language that was asked for.
+    let nobody = language.is_some_and(|language| {
+        let own = for_visitor(&project, &args.key, &delivery.address.visitor());
+        !own.is_some_and(|own| own.is_ok_and(|own| own.language.as_ref() == Some(language)))
+    });
     let (from, until) = (message.spec.window.from, message.spec.window.until);
     if args.format == DataFormat::Json {
         context.output.json(&json!({
@@ -57,6 +77,7 @@ pub(super) fn run(context: &Context, args: &ShowArgs) -> Result<u8, Failure> {
             "kind": delivery.spec.kind,
             "from": delivery.spec.sender,
             "active": { "from": from, "until": until },
+            "locale": delivery.language,
             "text": delivery.text,
         }))?;
         return Ok(status::DONE);
@@ -66,11 +87,16 @@ pub(super) fn run(context: &Context, args: &ShowArgs) -> Result<u8, Failure> {
     let sender =
         named.map_or_else(|| delivery.spec.sender.to_string(), |(name, _)| name.to_owned());
     context.output.note(&format!(
-        "{} ({}, from {})",
+        "{} ({}, from {sender}{})",
         humanize::address(&delivery.address, mask),
         delivery.spec.kind,
-        sender
+        delivery.language.as_ref().map(|language| format!(", in {language}")).unwrap_or_default()
     ));
+    if nobody {
+        context
+            .output
+            .note("no visitor gets this text: it is shown for a visitor with another language");
+    }
     let window = match (from, until) {
         (None, None) => None,
         (Some(from), None) => Some(format!("from {from} on")),
@@ -96,14 +122,45 @@ fn for_visitor(
     Deliveries::everything(project).only(|other| other == key).for_visitor(visitor).next()
 }
 
-/// The first delivery of a message, in the order of its audience's file.
-fn first(project: &Project, message: &Message) -> Option<Result<Delivery, Diagnostic>> {
+/// The language of the text that a visitor with this one gets, if it is not only the fallback.
+fn text_in<'m>(message: &'m Message, asked: &Language) -> Result<&'m Language, Failure> {
+    let key = &message.spec.key;
+    let known: Vec<&Language> = message.languages().collect();
+    let text = asked.chain().find_map(|tag| known.iter().find(|known| known.as_str() == tag));
+    if let Some(language) = text {
+        return Ok(language);
+    }
+    let Some(fallback) = known.first() else {
+        let failure = Failure::new(format!("`{key}` has one text for all languages"));
+        return Err(failure.help("leave out --locale"));
+    };
+    let mut tags: Vec<_> = known.iter().map(|language| language.as_str()).collect();
+    tags.sort_unstable();
+    let failure = Failure::new(format!(
+        "`{key}` has no text in {asked}: a visitor with it gets the fallback {fallback}"
+    ));
+    Err(failure.help(format!("its languages are {}", suggest::list(tags).unwrap_or_default())))
+}
+
+/// The first delivery of a message, in the order of its audience's file. If nobody gets the text that is asked for, it is
+/// shown for a visitor with another language.
+fn first(
+    project: &Project,
+    message: &Message,
+    language: Option<&Language>,
+) -> Option<Result<Delivery, Diagnostic>> {
     /// If `where` takes none of this many, the order of the file matters to nobody.
     const MOST: usize = 1000;
     let key = &message.spec.key;
     let visitors = message.audience().visitors_as_written().take(MOST);
+    let all = || Deliveries::everything(project).only(|other| other == key);
+    let fits = |found: &Result<Delivery, Diagnostic>| match (found, language) {
+        (Ok(delivery), Some(language)) => delivery.language.as_ref() == Some(language),
+        _ => true,
+    };
     visitors
         .filter_map(|visitor| VisitorId::parse(visitor).ok())
-        .find_map(|visitor| for_visitor(project, key, &visitor))
-        .or_else(|| Deliveries::everything(project).only(|other| other == key).next())
+        .find_map(|visitor| for_visitor(project, key, &visitor).filter(fits))
+        .or_else(|| all().find(fits))
+        .or_else(|| language.and_then(|language| all().all_in(language).next()))
 }

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     diagnostics::{Code, Diagnostic},
     manifest::{Message, Project, UnknownVisitors},
-    model::{Address, Delivery, Key, VisitorId, WindowState},
+    model::{Address, Delivery, Key, Language, VisitorId, WindowState},
 };
 
 /// The deliveries that should exist, in the order of their addresses, rendered one at a time.
@@ -20,6 +20,7 @@ pub struct Deliveries<'p> {
     project: &'p Project,
     queue: std::vec::IntoIter<(usize, &'p Message)>,
     visitor: Option<String>,
+    language: Option<Language>,
     current: Option<MessageRows<'p>>,
     duplicates: Duplicates,
     /// Only messages whose windows are open then can be duplicates.
@@ -70,6 +71,7 @@ impl<'p> Deliveries<'p> {
             duplicates_at: None,
             queue: queue.into_iter(),
             visitor: None,
+            language: None,
             current: None,
             room: String::new(),
             steps: 0,
@@ -96,6 +98,13 @@ impl<'p> Deliveries<'p> {
     #[must_use]
     pub fn for_visitor(mut self, visitor: &VisitorId) -> Self {
         self.visitor = Some(visitor.as_str().to_owned());
+        self
+    }
+
+    /// All in this language, whatever languages the visitors have; of messages that have a text in it.
+    #[must_use]
+    pub fn all_in(mut self, language: &Language) -> Self {
+        self.language = Some(language.clone());
         self
     }
 
@@ -144,7 +153,8 @@ impl Iterator for Deliveries<'_> {
                 {
                     return Some(Err(not_known(message, unknown)));
                 }
-                match MessageRows::new(self.project, index, message, self.visitor.as_deref()) {
+                let (visitor, language) = (self.visitor.as_deref(), self.language.as_ref());
+                match MessageRows::new(self.project, index, message, visitor, language) {
                     Ok(current) => self.current = Some(current),
                     Err(problem) => return Some(Err(*problem)),
                 }

@@ -16,7 +16,7 @@ use crate::{
         Message, Project, SourcePath, Undecided,
         template::{self, program::Program, scope::Scope},
     },
-    model::number,
+    model::{Language, number},
 };
 
 /// The message that is being resolved.
@@ -27,6 +27,8 @@ pub(super) struct MessageRows<'p> {
     /// The one text, or the texts for each language, the fallback first.
     pub(super) texts: Vec<MessageText<'p>>,
     choice: Option<LanguageChoice<'p>>,
+    /// The text that is asked for, whatever language a visitor has.
+    asked_for: Option<usize>,
     pub(super) condition: Option<Program<'p>>,
     engine: &'p Environment<'p>,
     pub(super) written_condition: Written,
@@ -65,6 +67,7 @@ impl<'p> MessageRows<'p> {
         index: usize,
         message: &'p Message,
         visitor: Option<&str>,
+        language: Option<&Language>,
     ) -> Result<Self, Box<Diagnostic>> {
         let broken = |error: &Error, code, at: &SourcePath| {
             Box::new(Diagnostic::error(code, template::message_of(error)).at(at.place()))
@@ -95,6 +98,7 @@ impl<'p> MessageRows<'p> {
             renderer: Renderer::new(message.table.clone(), project.vars.clone()),
             texts,
             choice: LanguageChoice::new(message),
+            asked_for: language.and_then(|one| message.languages().position(|known| known == one)),
             condition,
             engine: &project.engine,
             written_condition: Written::of(condition_text),
@@ -137,9 +141,10 @@ impl<'p> MessageRows<'p> {
                 }
             }
         }
-        let (at, group) = match &mut self.choice {
-            None => (0, None),
-            Some(choice) => {
+        let (at, group) = match (self.asked_for, &mut self.choice) {
+            (Some(at), _) => (at, None),
+            (None, None) => (0, None),
+            (None, Some(choice)) => {
                 let (at, group) = choice.choose(row);
                 (at, Some(group))
             }

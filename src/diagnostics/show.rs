@@ -36,7 +36,7 @@ pub fn text(
     };
     // A refused location of a state may hold a password.
     let secret = *code == Code::BadState;
-    let mut first = Group::with_title(level.primary_title(visible(message)).id(code.as_str()));
+    let mut first = Group::with_title(level.primary_title(said(message)).id(code.as_str()));
     // What a file is called may be masked; its lines are found by its name.
     let lines = Lines { sources, masks, secret };
     if let (Some(place), Some(at)) = (place, &diagnostic.place) {
@@ -44,11 +44,11 @@ pub fn text(
     }
     let mut notes = vec![];
     for (related, at) in related.iter().zip(&diagnostic.related) {
-        let title = Group::with_title(Level::NOTE.secondary_title(visible(&related.message)));
+        let title = Group::with_title(Level::NOTE.secondary_title(said(&related.message)));
         notes.push(excerpt(title, &related.place, lines.get(&at.place), AnnotationKind::Context));
     }
     match help {
-        Some(help) if place.is_some() => first = first.element(Level::HELP.message(visible(help))),
+        Some(help) if place.is_some() => first = first.element(Level::HELP.message(said(help))),
         Some(_) | None => {}
     }
     notes.insert(0, first);
@@ -58,11 +58,16 @@ pub fn text(
     out.push('\n');
     if let (Some(help), None) = (help, place) {
         // Without an excerpt there is nothing to hang it on.
-        let help = Group::with_title(Level::HELP.primary_title(visible(help)));
+        let help = Group::with_title(Level::HELP.primary_title(said(help)));
         out.push_str(&renderer.render(&[help]));
         out.push('\n');
     }
     out
+}
+
+/// Words that may quote what stands in a file: a tab would be one character here, and many on the screen.
+fn said(text: &str) -> String {
+    visible(text).replace('\t', "\\t")
 }
 
 /// Whether there is a URL with a user or a password in the line.
@@ -102,7 +107,7 @@ fn excerpt<'a>(
     let line = place.line.max(1) as usize;
     let Some(text) = line_text else {
         let column = place.column.max(1) as usize;
-        let file = visible(&place.file).into_owned();
+        let file = said(&place.file);
         return group.element(Origin::path(file).line(line).char_column(column));
     };
     // The renderer cuts the line around the place, and counts its column. What is far behind the
@@ -118,7 +123,7 @@ fn excerpt<'a>(
     let end = end.min(shown.len());
     group.element(
         Snippet::source(shown)
-            .path(visible(&place.file).into_owned())
+            .path(said(&place.file))
             .line_start(line)
             .annotation(kind.span(start..end)),
     )

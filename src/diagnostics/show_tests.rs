@@ -162,3 +162,11 @@ fn colours_are_the_callers_choice() {
     assert!(shown(true).contains("\u{1b}["));
     assert!(!shown(false).contains('\u{1b}'));
 }
+
+#[test]
+fn a_tab_in_words_is_written_out() {
+    let place = Place { file: "a\tb.yaml".into(), line: 1, column: 1, length: 1 };
+    let problem = Diagnostic::error(Code::BadKey, "`a\tb` is none").at(place).help("not `a\tb`");
+    let shown = super::text(&problem, &Sources::default(), None, false);
+    assert!(!shown.contains('\t') && shown.contains("`a\\tb` is none"), "{shown}");
+}

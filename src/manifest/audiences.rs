@@ -46,7 +46,7 @@ enum RowSource {
         format: CsvFormat,
     },
     List(Vec<String>),
-    Query(QuerySource),
+    Query(Box<QuerySource>),
 }
 
 /// An audience that no message uses: read only when everything is checked.
@@ -127,7 +127,7 @@ impl Audience {
             let source = queries::source(cx, &layers, folder_of, text, &at);
             let visitor = visitor_ids::rule(cx, &layers)?;
             let rules = RowRules { visitor, types: types(&layers), missing: missing(&layers) };
-            let rows = RowSource::Query(source.filter(|_| !with_query)?);
+            let rows = RowSource::Query(Box::new(source.filter(|_| !with_query)?));
             return Some(Self { rows, at, rules, expect });
         }
         if let Some((ids, at)) = visitors {

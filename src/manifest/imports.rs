@@ -213,9 +213,11 @@ fn table(
         cx.error_with(Code::BadImport, message, at, Some(help));
         return None;
     };
+    // It may have been cut: its visitors would get the message again.
     if table.is_empty() {
-        let warning = Diagnostic::warning(Code::EmptyAudience, "this file has no messages");
-        cx.problems.push(warning.at(at.place()));
+        let help = "fill it, or remove this entry: visitors of messages that are not imported get the message again";
+        cx.error_with(Code::BadImport, "this file has no messages", at, Some(help.to_owned()));
+        return None;
     }
     Some(MessageTable { table, ids })
 }

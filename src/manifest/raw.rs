@@ -1,7 +1,7 @@
 //! The fields of YAML files, as serde sees them: each may be missing, and only shapes are checked.
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::json;
 
 use super::{
@@ -24,6 +24,14 @@ impl Forms for Recipients {
 impl Forms for Visitor {
     const EXPECTED: &str =
         "the name of a column, or { column: NAME, hmac_sha256: VARIABLE, length: N }";
+}
+
+/// A field that is written has a value: with nothing behind it, a placeholder may not have been filled in, and without
+/// the field more is sent.
+fn said<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
 }
 
 macro_rules! raw {
@@ -139,12 +147,15 @@ raw! {
     Safety {
         /// A plan with more deletes is refused: a count, or a share of the deliveries in the state. It binds from 6 deletes on.
         #[schemars(example = &json!("20%"), extend("default" = "20%"))]
+        #[serde(deserialize_with = "said")]
         max_deletes: Threshold,
         /// The same for new messages. A share is of the deliveries in the state: of a state that is new, it is none.
         #[schemars(example = &json!(500))]
+        #[serde(deserialize_with = "said")]
         max_creates: Threshold,
         /// The same for messages that are sent again.
         #[schemars(example = &json!(50), extend("default" = "20%"))]
+        #[serde(deserialize_with = "said")]
         max_resends: Threshold,
     }
 
@@ -205,33 +216,41 @@ raw! {
         file: String,
         /// A file with one SELECT, relative to this one; its columns are those of a row. It runs on `database`, in a read-only transaction.
         #[schemars(example = &json!("audiences/trial.sql"))]
+        #[serde(deserialize_with = "said")]
         query: String,
         /// The PostgreSQL database of `query`. `${PUSHSYNC_VAR_NAME}` takes that environment variable.
         #[schemars(example = &json!("${PUSHSYNC_VAR_WAREHOUSE}"))]
+        #[serde(deserialize_with = "said")]
         database: String,
         /// How long `query` may take.
         #[schemars(example = &json!("5m"), extend("default" = "60s"))]
+        #[serde(deserialize_with = "said")]
         timeout: String,
         /// The ids of the visitors.
         #[schemars(example = &json!(["kZMvWhf8npAu3H6qd57w2Hv6nh6rnxvg"]))]
         visitors: Vec<String>,
         /// What separates the cells of `file`: `,`, `;`, `|` or `tab`.
         #[schemars(example = &json!(";"), extend("default" = ",", "enum" = [",", ";", "|", "tab", "\\t", "\t"]))]
+        #[serde(deserialize_with = "said")]
         delimiter: String,
         /// The encoding of `file`: a label of the WHATWG Encoding Standard.
         #[schemars(example = &json!("windows-1252"), extend("default" = "utf-8"))]
+        #[serde(deserialize_with = "said")]
         encoding: String,
         /// Cells that count as empty, beside the empty one.
         #[schemars(example = &json!(["NULL", "\\N", "#N/A"]))]
+        #[serde(deserialize_with = "said")]
         missing: Vec<String>,
         /// The column of the visitors' ids, or the column that their ids are made from.
         #[schemars(example = &json!({"column": "user_id", "hmac_sha256": "PUSHSYNC_VISITOR_SECRET"}), extend("default" = "visitor_id"))]
+        #[serde(deserialize_with = "said")]
         visitor: NameOr<Visitor>,
         /// The types of columns: `text`, `integer`, `number`, `boolean`, `date`. A column without a type has texts, which are never compared with numbers.
         #[schemars(example = &json!({"seats": "integer", "vip": "boolean", "since": "date"}))]
         columns: Entries<ColumnType>,
         /// What must hold of the rows. If it does not, no plan is made or applied.
         #[schemars(example = &json!({"rows": "100..5000", "change": "20%", "columns": {"plan": ["free", "pro"], "lang": "required"}}))]
+        #[serde(deserialize_with = "said")]
         expect: Expect,
     }
 
@@ -240,12 +259,15 @@ raw! {
     Visitor {
         /// The column.
         #[schemars(example = &json!("user_id"))]
+        #[serde(deserialize_with = "said")]
         column: String,
         /// The environment variable that holds the secret.
         #[schemars(example = &json!("PUSHSYNC_VISITOR_SECRET"))]
+        #[serde(deserialize_with = "said")]
         hmac_sha256: String,
         /// The number of digits, from 16 to 64.
         #[schemars(example = &json!(32), extend("default" = 64, "minimum" = 16, "maximum" = 64))]
+        #[serde(deserialize_with = "said")]
         length: u64,
     }
 
@@ -254,12 +276,15 @@ raw! {
     Expect {
         /// How many rows there are: `100..5000`, `100..`, `..5000` or `500`.
         #[schemars(example = &json!("100..5000"))]
+        #[serde(deserialize_with = "said")]
         rows: String,
         /// How far the number of a message's deliveries may differ from that in the state: a count, or a share.
         #[schemars(example = &json!("20%"))]
+        #[serde(deserialize_with = "said")]
         change: Threshold,
         /// What the cells of a column are: a list of the values that they may have, or `required`.
         #[schemars(example = &json!({"plan": ["free", "pro"], "lang": "required"}))]
+        #[serde(deserialize_with = "said")]
         columns: Entries<CellRule>,
     }
 
@@ -268,9 +293,11 @@ raw! {
     Locale {
         /// The column with the visitor's language: `pt-BR`, `pt`.
         #[schemars(example = &json!("lang"))]
+        #[serde(deserialize_with = "said")]
         column: String,
         /// The language for visitors whose own a message does not have.
         #[schemars(example = &json!("en"))]
+        #[serde(deserialize_with = "said")]
         fallback: String,
     }
 
@@ -279,9 +306,11 @@ raw! {
     Message {
         /// `pushed`: an automated message; `agent`: as if the agent had written it.
         #[schemars(example = &json!("pushed"), extend("default" = "pushed"))]
+        #[serde(deserialize_with = "said")]
         kind: Kind,
         /// A sender's name, or a sender. Without it, a random agent; `kind: agent` must have one.
         #[schemars(example = &json!("support"))]
+        #[serde(deserialize_with = "said")]
         from: NameOr<Sender>,
         /// The visitors who get it: an audience's name, ids, or a part of an audience.
         #[schemars(example = &json!("beta"))]
@@ -291,24 +320,31 @@ raw! {
         text: Texts,
         /// When it should exist. Outside of it, the next apply deletes it.
         #[schemars(example = &json!({"from": "2026-12-01T09:00:00Z", "until": "2027-01-01T00:00:00Z"}))]
+        #[serde(deserialize_with = "said")]
         active: Active,
         /// A plan that would delete or replace it is refused, also after the block is removed.
         #[schemars(example = &json!(true))]
+        #[serde(deserialize_with = "said")]
         protect: bool,
         /// What to do when somebody deleted it on the other side.
         #[schemars(example = &json!("forget"), extend("default" = "resend"))]
+        #[serde(deserialize_with = "said")]
         on_missing: OnMissing,
         /// What to do when the answer to its create was lost. `resend` may reach the visitor twice.
         #[schemars(example = &json!("hold"), extend("default" = "hold"))]
+        #[serde(deserialize_with = "said")]
         on_unknown: OnUnknown,
         /// What becomes of the message of a visitor who leaves the audience. `keep`: it stays, and is no longer managed.
         #[schemars(example = &json!("keep"), extend("default" = "delete"))]
+        #[serde(deserialize_with = "said")]
         on_leave: OnLeave,
         /// Under a small budget, higher goes first.
         #[schemars(example = &json!(10), extend("default" = 0))]
+        #[serde(deserialize_with = "said")]
         priority: i32,
         /// The text is not a template.
         #[schemars(example = &json!(true), extend("default" = false))]
+        #[serde(deserialize_with = "said")]
         raw: bool,
         /// The lints of this message, where they differ from those of the project.
         #[schemars(example = &json!({"html-in-text": "off"}))]
@@ -320,12 +356,15 @@ raw! {
     Active {
         /// It should exist from this instant on: a time with an offset (RFC 3339), or a date or time in `zone`.
         #[schemars(example = &json!("2026-12-01T09:00:00Z"))]
+        #[serde(deserialize_with = "said")]
         from: String,
         /// It should exist until just before this instant. A date alone is its beginning.
         #[schemars(example = &json!("2027-01-01T00:00:00Z"))]
+        #[serde(deserialize_with = "said")]
         until: String,
         /// The time zone of `from` and `until` without an offset: a name of the IANA database.
         #[schemars(example = &json!("Europe/Berlin"))]
+        #[serde(deserialize_with = "said")]
         zone: String,
     }
 
@@ -347,12 +386,15 @@ raw! {
         condition: String,
         /// Only this share of the visitors, from 0 to 100: the same ones in each plan. A larger share only adds.
         #[schemars(example = &json!(25))]
+        #[serde(deserialize_with = "said")]
         percent: Percent,
         /// What decides, together with the visitor, who belongs to the share. Default: the message's key.
         #[schemars(example = &json!("dark-mode"))]
+        #[serde(deserialize_with = "said")]
         salt: String,
         /// The column that decides who belongs to the share. Default: the visitor's id.
         #[schemars(example = &json!("user_id"))]
+        #[serde(deserialize_with = "said")]
         by: String,
     }
 

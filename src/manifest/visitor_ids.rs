@@ -81,7 +81,8 @@ const NAMES: [&str; 31] = [
 /// Whether a variable is known to hold something else than a secret of visitors.
 fn is_taken(name: &str) -> bool {
     let name = name.to_ascii_uppercase();
-    let of_postgres = name.starts_with("PG") && name.bytes().nth(2).is_some_and(|b| b != b'_');
+    let of_postgres =
+        name.starts_with("PG") && name.as_bytes().get(2).is_some_and(|byte| *byte != b'_');
     of_postgres || NAMES.contains(&&*name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 

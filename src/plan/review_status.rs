@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Address, Content, Key, Kind, Place, Target};
+use crate::model::{Address, Content, Key, Kind, Language, Place, Target};
 
 /// Whether somebody has to agree to a change.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -30,6 +30,8 @@ pub struct Upcoming {
     pub target: Target,
     /// Whether the visitor sees it already: only the end of its window is to come.
     pub opened: bool,
+    /// The language of its text, if the message has one text for each.
+    pub language: Option<Language>,
     /// Where the message is written.
     pub source: Option<Place>,
 }

@@ -4,7 +4,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{Action, Change, Operation, Reason, ReviewStatus};
-use crate::model::{Address, Content, Key, Kind, MessageId, Place, Superseded, Target, VisitorId};
+use crate::model::{
+    Address, Content, Key, Kind, Language, MessageId, Place, Superseded, Target, VisitorId,
+};
 
 /// The value of `format`.
 pub const FORMAT: &str = "pushsync/plan/1";
@@ -63,6 +65,9 @@ pub(super) struct WireChange {
     protect: bool,
     #[serde(default, skip_serializing_if = "is_zero")]
     priority: i32,
+    /// The language of its text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    locale: Option<Language>,
     source: Option<WireSource>,
     before: Option<Content>,
     after: Option<Content>,
@@ -135,6 +140,7 @@ impl From<&Change> for WireChange {
             remember,
             protect: change.protect,
             priority: change.priority,
+            locale: change.language.clone(),
             source: change.source.as_ref().map(WireSource::from),
             before: change.before().cloned(),
             after: change.after().cloned(),
@@ -163,6 +169,7 @@ impl WireChange {
             remember,
             protect,
             priority,
+            locale: language,
             source,
             before,
             after,
@@ -227,7 +234,7 @@ impl WireChange {
             protect,
             target,
             review,
-            language: None,
+            language,
             source,
             operation,
         };

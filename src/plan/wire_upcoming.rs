@@ -6,7 +6,7 @@ use super::{
     Upcoming,
     wire_change::{WireError, WireSource},
 };
-use crate::model::{Address, Content, Kind, Target, Window};
+use crate::model::{Address, Content, Kind, Language, Target, Window};
 
 /// An [`Upcoming`], flat.
 #[derive(Serialize, Deserialize)]
@@ -16,6 +16,9 @@ pub(super) struct WireUpcoming {
     kind: Kind,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     opened: bool,
+    /// The language of its text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    locale: Option<Language>,
     source: Option<WireSource>,
     after: Content,
     target: Target,
@@ -39,20 +42,21 @@ impl Serialize for WireUpcomings<'_> {
 
 impl From<&Upcoming> for WireUpcoming {
     fn from(upcoming: &Upcoming) -> Self {
-        let Upcoming { address, kind, content, target, opened, source } = upcoming.clone();
+        let Upcoming { address, kind, content, target, opened, language, source } =
+            upcoming.clone();
         let source = source.as_ref().map(WireSource::from);
-        Self { address, kind, opened, source, after: content, target }
+        Self { address, kind, opened, locale: language, source, after: content, target }
     }
 }
 
 impl WireUpcoming {
     pub(super) fn decode(self) -> Result<Upcoming, WireError> {
-        let Self { address, kind, opened, source, after, target } = self;
+        let Self { address, kind, opened, locale: language, source, after, target } = self;
         let is_to_come = |window: Window| !window.is_open();
         if !target.has(kind, &after) || !target.window().is_some_and(is_to_come) {
             return Err(WireError::Altered);
         }
         let source = source.map(WireSource::place);
-        Ok(Upcoming { address, kind, content: after, target, opened, source })
+        Ok(Upcoming { address, kind, content: after, target, opened, language, source })
     }
 }

@@ -27,7 +27,7 @@ use crate::{
     diagnostics::show,
     loopback::{self, Limits},
     manifest::{Loaded, Project},
-    model::{Key, WrittenTime},
+    model::{Key, Language, WrittenTime},
 };
 
 /// The options of a preview.
@@ -179,6 +179,8 @@ struct ViewQuery {
     key: String,
     #[serde(default)]
     visitor: String,
+    #[serde(default)]
+    language: String,
 }
 
 #[derive(Serialize)]
@@ -194,14 +196,17 @@ async fn show(State(live): State<Arc<LiveProject>>, Query(query): Query<ViewQuer
         text => WrittenTime::parse_instant(text),
     };
     let key = (!query.key.is_empty()).then(|| Key::parse(&query.key)).transpose();
-    let (Ok(at), Ok(key)) = (at, key) else {
-        return (StatusCode::BAD_REQUEST, "not an instant, or not a key\n").into_response();
+    let language =
+        (!query.language.is_empty()).then(|| Language::parse(&query.language)).transpose();
+    let (Ok(at), Ok(key), Ok(language)) = (at, key, language) else {
+        let what = "not an instant, not a key, or not a language\n";
+        return (StatusCode::BAD_REQUEST, what).into_response();
     };
     let response = tokio::task::spawn_blocking(move || {
         let last = live.last_load();
         let view = last.project.as_ref().map(|project| {
             let mask = (live.options.masks)(project);
-            view(project, &ViewRequest { at, key, visitor: query.visitor, mask })
+            view(project, &ViewRequest { at, key, visitor: query.visitor, language, mask })
         });
         ViewResponse { problems: last.problems.clone(), broken: last.broken, view }
     });

@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::{
     desired::Deliveries,
     manifest::Project,
-    model::{Delivery, Key, Kind, WindowState},
+    model::{Delivery, Key, Kind, Language, WindowState},
 };
 
 /// The page shows the chats of the first N visitors.
@@ -23,6 +23,8 @@ pub(super) struct ViewRequest {
     pub(super) key: Option<Key>,
     /// Only visitors whose id has this in it.
     pub(super) visitor: String,
+    /// Only texts in this language.
+    pub(super) language: Option<Language>,
     /// Whether visitor ids are masked.
     pub(super) mask: bool,
 }
@@ -37,6 +39,8 @@ pub(super) struct ChatView {
     pub(super) environment: String,
     /// All messages.
     pub(super) keys: Vec<MessageEntry>,
+    /// The languages of the messages, each with the number of the deliveries in it.
+    pub(super) languages: Vec<LanguageEntry>,
     /// The instants at which windows open and close, the earliest first.
     pub(super) instants: Vec<WindowEdge>,
     /// The messages that the visitors would see.
@@ -54,6 +58,17 @@ pub(super) struct MessageEntry {
     pub(super) key: Key,
     /// The reason why its window is closed at that instant, if it is.
     pub(super) absent: Option<String>,
+}
+
+/// A language, and how many visitors get a text in it.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub(super) struct LanguageEntry {
+    /// The language.
+    pub(super) language: Language,
+    /// How many deliveries have a text in it.
+    pub(super) deliveries: u64,
+    /// Whether it is the one for visitors whose own a message does not have.
+    pub(super) fallback: bool,
 }
 
 /// An instant at which a window opens or closes.
@@ -81,11 +96,14 @@ pub(super) struct Bubble {
     pub(super) from: String,
     /// The text.
     pub(super) text: String,
+    /// The language of the text, if the message has one for each.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) language: Option<Language>,
 }
 
 impl Bubble {
     fn new(delivery: &Delivery, mask: bool) -> Self {
-        let Delivery { address, spec, text, language: _ } = delivery;
+        let Delivery { address, spec, text, language } = delivery;
         let visitor = address.visitor();
         let shown = |whole: &str, masked: String| if mask { masked } else { whole.to_owned() };
         Self {
@@ -95,6 +113,7 @@ impl Bubble {
             kind: spec.kind,
             from: spec.sender.to_string(),
             text: text.to_string(),
+            language: language.clone(),
         }
     }
 }
@@ -102,14 +121,27 @@ impl Bubble {
 /// The contents for a request. Texts that cannot be rendered are left out: the report of the project has
 /// their errors.
 pub(super) fn view(project: &Project, request: &ViewRequest) -> ChatView {
-    let ViewRequest { at, key, visitor, mask } = request;
+    let ViewRequest { at, key, visitor, language, mask } = request;
     let mut chats = BTreeMap::<String, Vec<Delivery>>::new();
     let (mut deliveries, mut more) = (0, false);
+    let mut languages = BTreeMap::<Language, u64>::new();
+    let fallback = project.messages().find_map(|message| message.languages().next());
+    for known in
+        project.messages().filter(|message| key.as_ref().is_none_or(|key| *key == message.spec.key))
+    {
+        languages.extend(known.languages().map(|language| (language.clone(), 0)));
+    }
     let wanted = Deliveries::new(project, *at)
         .only(|known| key.as_ref().is_none_or(|wanted| wanted == known))
         .filter_map(Result::ok)
         .filter(|delivery| delivery.address.visitor_str().contains(visitor.as_str()));
     for delivery in wanted {
+        if let Some(of) = &delivery.language {
+            *languages.entry(of.clone()).or_default() += 1;
+        }
+        if language.is_some() && *language != delivery.language {
+            continue;
+        }
         deliveries += 1;
         chats.entry(delivery.address.visitor_str().to_owned()).or_default().push(delivery);
         // A visitor that is left out comes after all visitors that are kept, and stays after them.
@@ -131,6 +163,13 @@ pub(super) fn view(project: &Project, request: &ViewRequest) -> ChatView {
                     WindowState::NotYet(from) => Some(format!("from {from:.0} on")),
                     WindowState::Over(until) => Some(format!("until {until:.0}")),
                 },
+            })
+            .collect(),
+        languages: languages
+            .into_iter()
+            .map(|(language, deliveries)| {
+                let fallback = fallback == Some(&language);
+                LanguageEntry { language, deliveries, fallback }
             })
             .collect(),
         instants: window_edges(project),
@@ -186,7 +225,7 @@ mod tests {
 
     fn ask(project: &Project, visitor: &str, mask: bool) -> ChatView {
         let at = Timestamp::UNIX_EPOCH;
-        view(project, &ViewRequest { at, key: None, visitor: visitor.into(), mask })
+        view(project, &ViewRequest { at, key: None, visitor: visitor.into(), language: None, mask })
     }
 
     #[test]

@@ -172,6 +172,9 @@ fn annotation(group: &Group<'_>, level: Level, view: View<'_>) -> String {
         n => (group.key().to_owned(), format!("{} visitors: ", humanize::number(n as u64))),
     };
     let mut message = format!("{visitors}{}", first.reason.explained());
+    if let Some(line) = group.languages().in_a_line() {
+        message.push_str(&format!("\n{line}"));
+    }
     let variants = group.variants();
     if let Some(variant) = variants.first() {
         for fact in summary::facts(&variant.changes, view) {

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use super::{
     diff::{DiffLine, line_diff},
     humanize,
+    languages::{Languages, each_first},
 };
 use crate::{
     model::{Content, Place, printable},
@@ -17,7 +18,7 @@ pub(super) struct Group<'a> {
     changes: Vec<&'a Change>,
 }
 
-/// The changes of a group with the same content. A variant is never empty.
+/// The changes of a group with the same content, in one language. A variant is never empty.
 pub(super) struct Variant<'a> {
     /// The first of them; the others differ only in their visitor and ids.
     pub(super) first: &'a Change,
@@ -77,15 +78,21 @@ impl<'a> Group<'a> {
     /// The changes, grouped by content.
     pub(super) fn variants(&self) -> Vec<Variant<'a>> {
         let mut variants: Vec<Variant<'a>> = Vec::new();
-        let mut places: HashMap<(Option<&Content>, Option<&Content>), usize> = HashMap::new();
+        let mut places: HashMap<_, usize> = HashMap::new();
         for change in &self.changes {
-            let place = *places.entry((change.before(), change.after())).or_insert_with(|| {
+            let content = (change.before(), change.after(), change.language.as_ref());
+            let place = *places.entry(content).or_insert_with(|| {
                 variants.push(Variant { first: change, changes: Vec::new() });
                 variants.len() - 1
             });
             variants[place].changes.push(change);
         }
-        variants
+        each_first(variants, |variant| variant.first.language.as_ref())
+    }
+
+    /// The languages of its texts.
+    pub(super) fn languages(&self) -> Languages<'a> {
+        Languages::of(self.changes.iter().map(|change| change.language.as_ref()))
     }
 }
 

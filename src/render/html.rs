@@ -25,7 +25,7 @@ use super::{
 };
 use crate::{
     diagnostics::Diagnostic,
-    model::{Address, one_line},
+    model::{Address, Language, one_line},
     plan::{Action, Plan},
 };
 
@@ -181,6 +181,7 @@ fn environment() -> Result<Environment<'static>, Error> {
         out.write_str(&safe).map_err(Error::from)
     });
     env.add_template("page.html", include_str!("html/page.html"))?;
+    env.add_template("languages.html", include_str!("html/languages.html"))?;
     env.add_template("variants.html", include_str!("html/variants.html"))?;
     env.add_template("article.html", include_str!("html/article.html"))?;
     env.add_template("later.html", include_str!("html/later.html"))?;
@@ -236,6 +237,7 @@ fn article(
     view: View<'_>,
 ) -> Result<String, Error> {
     let first = group.first();
+    let languages = group.languages();
     let (variants, more) = if texts > 0 { group.first_variants(texts) } else { (Vec::new(), None) };
     env.get_template("article.html")?.render(context! {
         key => one_line(group.key()),
@@ -246,6 +248,8 @@ fn article(
         visitors => humanize::number(group.len() as u64),
         reason => first.reason.explained(),
         source => summary::source(first),
+        language => languages.only().map(Language::to_string),
+        languages => if languages.are_several() { languages.rows() } else { Vec::new() },
         variants => Serde(shown_variants(group, &variants, view)),
         more,
     })
@@ -260,7 +264,9 @@ fn later(
     view: View<'_>,
 ) -> Result<String, Error> {
     let (texts, more) = if texts > 0 { message.first_texts(texts) } else { (Vec::new(), None) };
-    let variants: Vec<_> = texts.iter().map(|text| later_variant(text, view)).collect();
+    let languages = message.languages();
+    let several = languages.are_several();
+    let variants: Vec<_> = texts.iter().map(|text| later_variant(text, several, view)).collect();
     env.get_template("later.html")?.render(context! {
         key => message.key,
         visitors => message.visitors(),
@@ -268,6 +274,8 @@ fn later(
         takes => message.takes(plan),
         status => message.status(),
         source => message.written(),
+        language => languages.only().map(Language::to_string),
+        languages => if several { languages.rows() } else { Vec::new() },
         variants => Serde(variants),
         more,
     })
@@ -276,6 +284,8 @@ fn later(
 /// One text and its visitors, as the template shows them.
 #[derive(Serialize)]
 struct ShownVariant {
+    /// The language, if the entry has several.
+    language: Option<String>,
     /// The first visitors; none if the whole entry has one visitor.
     few: Vec<String>,
     folded: Vec<String>,
@@ -288,11 +298,16 @@ struct ShownVariant {
 
 impl ShownVariant {
     /// Only the visitors.
-    fn to<'a>(addresses: impl ExactSizeIterator<Item = &'a Address>, view: View<'_>) -> Self {
+    fn to<'a>(
+        language: Option<&Language>,
+        addresses: impl ExactSizeIterator<Item = &'a Address>,
+        view: View<'_>,
+    ) -> Self {
         let n = addresses.len();
         let mut visitors =
             addresses.map(|address| humanize::visitor(&address.visitor(), view.mask));
         Self {
+            language: language.map(Language::to_string),
             few: visitors.by_ref().take(FEW).collect(),
             folded: visitors.take(MOST_VISITORS - FEW).collect(),
             folded_count: number_above_zero(n.saturating_sub(FEW)),
@@ -303,12 +318,13 @@ impl ShownVariant {
     }
 }
 
-fn later_variant(text: &LaterText<'_>, view: View<'_>) -> ShownVariant {
+fn later_variant(text: &LaterText<'_>, several: bool, view: View<'_>) -> ShownVariant {
+    let language = text.first.language.as_ref().filter(|_| several);
     let facts = text.first.opened.then(|| THERE_ALREADY.to_owned());
     ShownVariant {
         facts: facts.into_iter().collect(),
         bubbles: vec![bubble::later(text.first)],
-        ..ShownVariant::to(text.all.iter().map(|upcoming| &upcoming.address), view)
+        ..ShownVariant::to(language, text.all.iter().map(|upcoming| &upcoming.address), view)
     }
 }
 
@@ -317,6 +333,7 @@ fn shown_variants(
     variants: &[Variant<'_>],
     view: View<'_>,
 ) -> Vec<ShownVariant> {
+    let several = group.languages().are_several();
     let mut told = None;
     let mut out = Vec::new();
     for variant in variants {
@@ -330,7 +347,7 @@ fn shown_variants(
         out.push(ShownVariant {
             facts: if told.as_ref() == Some(&facts) { Vec::new() } else { facts.clone() },
             bubbles: bubble::bubbles(variant.first),
-            ..ShownVariant::to(addresses, view)
+            ..ShownVariant::to(variant.first.language.as_ref().filter(|_| several), addresses, view)
         });
         told = Some(facts);
     }

@@ -6,9 +6,13 @@ use std::{
     time::Duration,
 };
 
-use super::{humanize, summary};
+use super::{
+    humanize,
+    languages::{Languages, each_first},
+    summary,
+};
 use crate::{
-    model::{Content, Place, printable},
+    model::{Place, printable},
     plan::{Later, Plan, Upcoming},
 };
 
@@ -111,17 +115,24 @@ impl<'a> LaterMessage<'a> {
     /// The first texts to be reviewed, and words for the others.
     pub(super) fn first_texts(&self, most: usize) -> (Vec<LaterText<'a>>, Option<String>) {
         let mut texts: Vec<LaterText<'a>> = Vec::new();
-        let mut places: HashMap<(&Content, bool), usize> = HashMap::new();
+        let mut places: HashMap<_, usize> = HashMap::new();
         for upcoming in &self.to_review {
-            let place = *places.entry((&upcoming.content, upcoming.opened)).or_insert_with(|| {
+            let content = (&upcoming.content, upcoming.opened, upcoming.language.as_ref());
+            let place = *places.entry(content).or_insert_with(|| {
                 texts.push(LaterText { first: upcoming, all: Vec::new() });
                 texts.len() - 1
             });
             texts[place].all.push(upcoming);
         }
+        let mut texts = each_first(texts, |text| text.first.language.as_ref());
         let hidden = texts.split_off(texts.len().min(most));
         let visitors = hidden.iter().map(|text| text.all.len()).sum();
         (texts, humanize::more_texts(hidden.len(), visitors))
+    }
+
+    /// The languages of the texts to be reviewed.
+    pub(super) fn languages(&self) -> Languages<'a> {
+        Languages::of(self.to_review.iter().map(|upcoming| upcoming.language.as_ref()))
     }
 
     /// The number of bytes of its first texts.

@@ -7,6 +7,7 @@ use super::{
     approved::{self, groups_approved, groups_to_review, waits},
     groups::{Group, Variant, text_lines},
     humanize,
+    languages::Languages,
     later::{self, LaterMessage, THERE_ALREADY, messages},
     markdown_escape::{code, comment, fence, html},
     size_limit::{Entry, LeftOut, Size, biggest_first},
@@ -16,7 +17,7 @@ use super::{
 };
 use crate::{
     diagnostics::Diagnostic,
-    model::{Address, Endpoint},
+    model::{Address, Endpoint, Language},
     plan::{Plan, Review, Upcoming},
 };
 
@@ -25,6 +26,7 @@ const MOST_BYTES: usize = 65_536;
 /// How many visitors and how many different texts of one message are shown.
 const MOST_VISITORS: usize = 4;
 const MOST_TEXTS: usize = 3;
+const MOST_LANGUAGES: usize = 20;
 /// How many refusals are shown, and how many lines of a list.
 const MOST_REFUSALS: usize = 5;
 const MOST_LISTED: usize = 100;
@@ -261,12 +263,14 @@ fn full(group: &Group<'_>, view: View<'_>) -> String {
         action.sign(),
         html(&name)
     );
+    let several = languages(&group.languages(), &mut out);
     let (variants, hidden) = group.first_variants(MOST_TEXTS);
     let mut told = None;
     for variant in &variants {
+        let language = variant.first.language.as_ref().filter(|_| several);
         if group.len() > 1 {
             let addresses = variant.changes.iter().map(|change| &change.address);
-            out.push_str(&visitors_of(addresses, view));
+            out.push_str(&visitors_of(language, addresses, view));
         }
         // The facts of the previous variant are not repeated.
         let facts = summary::facts(&variant.changes, view);
@@ -283,7 +287,27 @@ fn full(group: &Group<'_>, view: View<'_>) -> String {
     out
 }
 
+/// The languages of an entry: a table if there are several, which is returned.
+fn languages(languages: &Languages<'_>, out: &mut String) -> bool {
+    if let Some(language) = languages.only() {
+        out.push_str(&format!("In {}.\n\n", code(language.as_str())));
+    }
+    if languages.are_several() {
+        let rows = languages.rows();
+        out.push_str("| language | visitors |\n|---|--:|\n");
+        for (language, visitors) in rows.iter().take(MOST_LANGUAGES) {
+            out.push_str(&format!("| {} | {visitors} |\n", code(language)));
+        }
+        let hidden = rows.len().saturating_sub(MOST_LANGUAGES);
+        more(hidden, "| … and {} more | |\n", out);
+        out.push('\n');
+    }
+    languages.are_several()
+}
+
+/// Who gets a text, and in which language, if there are several.
 fn visitors_of<'a>(
+    language: Option<&Language>,
     addresses: impl ExactSizeIterator<Item = &'a Address>,
     view: View<'_>,
 ) -> String {
@@ -292,7 +316,8 @@ fn visitors_of<'a>(
         .take(MOST_VISITORS)
         .map(|address| code(&humanize::visitor(&address.visitor(), view.mask)))
         .collect();
-    let mut out = shown.join(", ");
+    let language = language.map(|language| format!("In {}: ", code(language.as_str())));
+    let mut out = format!("{}{}", language.unwrap_or_default(), shown.join(", "));
     more(hidden, " and {} more", &mut out);
     out.push_str("\n\n");
     out
@@ -321,10 +346,16 @@ fn later(message: &LaterMessage<'_>, plan: &Plan, view: View<'_>) -> String {
     if let Some(takes) = message.takes(plan) {
         out.push_str(&format!("{}{}.\n\n", takes[..1].to_uppercase(), &takes[1..]));
     }
+    let several = languages(&message.languages(), &mut out);
     let (texts, hidden) = message.first_texts(MOST_TEXTS);
     for text in &texts {
-        let Upcoming { content, opened, .. } = text.first;
-        out.push_str(&visitors_of(text.all.iter().map(|upcoming| &upcoming.address), view));
+        let Upcoming { content, opened, language, .. } = text.first;
+        let language = language.as_ref().filter(|_| several);
+        out.push_str(&visitors_of(
+            language,
+            text.all.iter().map(|upcoming| &upcoming.address),
+            view,
+        ));
         out.push_str(&code(&format!("from {}", view.sender(&content.from))));
         out.push_str(if *opened { ": " } else { "\n\n" });
         if *opened {

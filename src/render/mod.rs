@@ -11,6 +11,7 @@ mod groups;
 mod html;
 pub mod humanize;
 mod json;
+mod languages;
 mod later;
 mod lookalikes;
 mod markdown;

@@ -21,7 +21,7 @@ use super::{
     wrap::{TextWrapper, display_width},
 };
 use crate::{
-    model::{Address, one_line},
+    model::{Address, Language, one_line},
     plan::{Operation, Plan, Upcoming},
 };
 
@@ -90,10 +90,15 @@ fn later(plan: &Plan, view: View<'_>, out: &mut dyn Write) -> io::Result<()> {
         if let Some(takes) = message.takes(plan) {
             wrapped(&takes, Style::new(), 4, view, out)?;
         }
+        let languages = message.languages();
+        if let Some(line) = languages.in_a_line() {
+            wrapped(&line, Style::new(), 4, view, out)?;
+        }
         let (texts, hidden) = message.first_texts(MOST_TEXTS);
         for text in texts {
-            let Upcoming { content, opened, .. } = text.first;
-            visitors(text.all.iter().map(|upcoming| &upcoming.address), view, out)?;
+            let Upcoming { content, opened, language, .. } = text.first;
+            let language = language.as_ref().filter(|_| languages.are_several());
+            visitors(language, text.all.iter().map(|upcoming| &upcoming.address), view, out)?;
             wrapped(
                 &format!("from {}", one_line(&view.sender(&content.from))),
                 Style::new(),
@@ -236,14 +241,20 @@ fn show(group: &Group<'_>, view: View<'_>, out: &mut dyn Write) -> io::Result<()
         }
         _ => String::new(),
     };
+    let languages = group.languages();
+    let only = languages.only().map(|language| format!(", in {language}")).unwrap_or_default();
     let mut line = TextWrapper::new(out, 4, view.width);
     line.push(style, action.as_str())?;
-    line.push(Style::new(), &format!(": {}{from}", first.reason.explained()))?;
+    line.push(Style::new(), &format!(": {}{from}{only}", first.reason.explained()))?;
     line.end()?;
+    if let Some(line) = languages.in_a_line().filter(|_| languages.are_several()) {
+        wrapped(&line, Style::new(), 4, view, out)?;
+    }
     let (variants, hidden) = group.first_variants(MOST_TEXTS);
     for variant in &variants {
         if group.len() > 1 {
-            visitors(variant.changes.iter().map(|change| &change.address), view, out)?;
+            let language = variant.first.language.as_ref().filter(|_| languages.are_several());
+            visitors(language, variant.changes.iter().map(|change| &change.address), view, out)?;
         }
         content(&variant.changes, view, out)?;
     }
@@ -253,7 +264,9 @@ fn show(group: &Group<'_>, view: View<'_>, out: &mut dyn Write) -> io::Result<()
     writeln!(out)
 }
 
+/// Who gets a text, and in which language, if there are several.
 fn visitors<'a>(
+    language: Option<&Language>,
     addresses: impl ExactSizeIterator<Item = &'a Address>,
     view: View<'_>,
     out: &mut dyn Write,
@@ -266,5 +279,6 @@ fn visitors<'a>(
     if more > 0 {
         names.push(format!("and {} more", humanize::number(more as u64)));
     }
-    wrapped(&names.join(", "), DIM, 4, view, out)
+    let language = language.map(|language| format!("in {language}: ")).unwrap_or_default();
+    wrapped(&format!("{language}{}", names.join(", ")), DIM, 4, view, out)
 }

@@ -37,6 +37,11 @@ pub fn replace_with(
     path: &Path,
     write: impl FnOnce(&mut File) -> std::io::Result<()>,
 ) -> Result<(), StateError> {
+    // A device or a pipe is written to. In its place, root would leave a file: `/dev/null` is one for all programs.
+    if fs::metadata(path).is_ok_and(|there| !there.is_file() && !there.is_dir()) {
+        let opened = File::options().write(true).open(path);
+        return opened.and_then(|mut file| write(&mut file)).map_err(StateError::io("write", path));
+    }
     let mut beside = path.as_os_str().to_owned();
     beside.push(".new");
     let beside = PathBuf::from(beside);

@@ -57,6 +57,7 @@ fn a_shell_offers_the_keys_environments_senders_and_addresses_of_the_project() {
         ("pushsync state show no", &["note@"]),
         ("pushsync explain unknown-se", &["unknown-sender"]),
         ("pushsync val", &["validate"]),
+        ("pushsync audience show t", &["team"]),
     ] {
         assert_eq!(offered(&project, line), words, "{line}");
     }

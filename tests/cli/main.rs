@@ -30,6 +30,7 @@ mod ids;
 #[path = "../support/ignored_signals.rs"]
 mod ignored_signals;
 mod inputs;
+mod languages;
 mod later;
 mod live;
 mod lockfile;

@@ -160,3 +160,24 @@ fn a_plan_whose_commit_was_changed_by_hand_is_refused() {
         refused(&project, &sandbox, "apply plan.json", &["its digest does not match"]);
     }
 }
+
+/// As root, nothing else would stop it.
+#[test]
+fn a_plan_for_a_device_or_a_pipe_leaves_it_what_it_is() {
+    use std::os::unix::fs::FileTypeExt;
+
+    let project = Project::note("hi");
+    let pipe = project.join("pipe");
+    nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).expect("a pipe");
+    let reader = std::thread::spawn({
+        let pipe = pipe.clone();
+        move || std::fs::read_to_string(pipe).expect("a plan")
+    });
+    project.run("plan --out pipe").ok();
+    assert!(reader.join().expect("reads").contains("pushsync/plan/1"));
+    project.run("plan --out /dev/null").ok();
+    for path in [pipe, "/dev/null".into()] {
+        let kind = std::fs::metadata(path).expect("it is there").file_type();
+        assert!(kind.is_fifo() || kind.is_char_device());
+    }
+}

@@ -123,3 +123,16 @@ fn a_short_secret_is_a_warning() {
     assert!(ran.err.contains("warning[visitor-secret]"), "{}", ran.err);
     assert!(!ran.err.contains("hunter2") && !ran.out.contains("hunter2"));
 }
+
+#[test]
+fn validate_works_without_the_secret_and_checks_all_else() {
+    let project = project();
+    project.run("validate").ok();
+    // An input that a job lacks is an empty variable.
+    project.run("validate").env(NAME, "").ok();
+    project.file("users.csv", "user_id,name\n42,\n42,Ada\nNULL,Ben\n");
+    let told = project.run("validate").exits(1).out;
+    assert!(told.contains("error[duplicate-visitor]: the user"), "{told}");
+    assert!(told.contains("stands where a user id belongs"), "{told}");
+    assert!(!told.contains("visitor-secret"), "{told}");
+}

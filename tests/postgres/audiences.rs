@@ -1,73 +1,10 @@
-//! Audiences by query, through the command line.
-
-use std::process::Command;
-
-use pushsync::manifest::{self, Limits, LoadOptions, Queries, VisitorSecrets};
+//! The answers of queries as audiences: what is asked, what comes, and what is refused.
 
 use super::{
-    cli::{ADA, BEN, CLEO, Project, Run, Sandbox, run_as, until},
-    cluster::{Database, GUEST, PASSWORD, server},
+    cli::{ADA, BEN, CLEO, Sandbox},
+    cluster::server,
+    shop::{ALL, InShop as _, asking, messages, shop},
 };
-
-const VARIABLE: &str = "PUSHSYNC_VAR_SHOP";
-
-/// A project whose audience `trial` is this query.
-fn asking(sql: &str) -> Project {
-    let project = Project::empty();
-    project.file("trial.sql", sql);
-    messages(&project, "", "note: { from: support, to: trial, text: Hello }");
-    project
-}
-
-/// Writes `pushsync.yaml` with these messages; `fields` come after those of the audience.
-fn messages(project: &Project, fields: &str, messages: &str) {
-    project.file(
-        "pushsync.yaml",
-        format!(
-            "version: 1\nsenders: {{ support: {{ group: PjRBMhWGen6aRHjif }} }}\naudiences:\n  \
-             trial: {{ query: trial.sql, database: \"${{{VARIABLE}}}\"{fields} }}\n  \
-             list: {{ visitors: [{ADA}] }}\nmessages:\n  {messages}\n"
-        ),
-    );
-}
-
-/// A database with a table of visitors.
-fn shop() -> Option<Database> {
-    let database = super::cluster::shared()?.database();
-    database.admin(&format!(
-        "CREATE TABLE users (visitor_id text, name text, seats int);
-         INSERT INTO users VALUES ('{ADA}', 'Ada', 3), ('{BEN}', 'Ben', 5)"
-    ));
-    Some(database)
-}
-
-const ALL: &str = "SELECT visitor_id, name, seats FROM users";
-
-trait InShop {
-    fn of(self, database: &Database) -> Run;
-}
-
-impl InShop for Run {
-    fn of(self, database: &Database) -> Run {
-        self.env(VARIABLE, database.url())
-    }
-}
-
-/// How many times pushsync asked for rows.
-fn asked(database: &Database) -> usize {
-    let statements = database.statements();
-    statements
-        .iter()
-        .filter(|said| said.starts_with("statement: ") && said.contains("FROM users"))
-        .count()
-}
-
-/// Waits until a session of pushsync runs a statement, or none does.
-fn until_asked(database: &Database, asks: bool) {
-    let sql = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
-               AND application_name LIKE 'pushsync%' AND state = 'active' AND query LIKE '%pg_sleep%'";
-    until("the query runs, or ends", || (database.admin(sql).concat() != ["0"]) == asks);
-}
 
 #[test]
 fn each_type_becomes_the_same_cell_whatever_the_settings_of_the_database_are() {
@@ -251,97 +188,76 @@ fn what_the_database_refuses_is_told_with_its_place_and_without_values() {
 }
 
 #[test]
-fn a_database_that_cannot_be_used_is_told_without_what_the_variable_holds() {
-    let database = server!(shop());
-    let network = database.cluster.network_url(&database.name);
-    let project = asking(ALL);
-    let run = |url: &str| project.run("plan").env(VARIABLE, url).exits(1);
-    for (url, says) in [
-        (network.replace(PASSWORD, "wrong-hush"), "check user and password in the URL"),
-        (
-            network.replace(&format!(":{PASSWORD}"), ""),
-            "the server asks for a password: give it in the URL",
-        ),
-        (network.replace(&database.name, "nowhere-hush"), "SQLSTATE 3D000"),
-        (network.replace("postgres://", "postgrse://"), "does not hold the URL of a database"),
-        (format!("{network}?hush=hush"), "does not hold the URL of a database"),
-        (format!("{network}?sslmode=require"), "TLS"),
-        (String::new(), "is empty"),
-        (network.clone(), "SQLSTATE 42501"),
-    ] {
-        let ran = run(&url).warns(&[says]);
-        ran.never_says(&[PASSWORD, "hush", &format!("\"{GUEST}\""), "localhost"]);
-    }
-    database.admin(&format!("GRANT SELECT ON users TO {GUEST}"));
-    project.run("plan").env(VARIABLE, network).ok().says(&["2 to create"]);
-}
-
-#[test]
-fn a_password_of_the_state_is_not_for_other_databases() {
-    let database = server!(shop());
-    database.admin(&format!("GRANT SELECT ON users TO {GUEST}"));
-    let url = database.cluster.network_url(&database.name).replace(&format!(":{PASSWORD}"), "");
-    let project = asking(ALL);
-    let run = project.run("plan").env(VARIABLE, &url).env("PGPASSWORD", PASSWORD);
-    run.exits(1).warns(&["asks for a password"]);
-}
-
-#[test]
-fn a_query_that_takes_too_long_is_stopped_on_the_server_too() {
-    let database = server!(shop());
-    let project = asking("SELECT visitor_id, pg_sleep(600)::text AS x FROM users");
-    messages(&project, ", timeout: 1s", "note: { from: support, to: trial, text: Hello }");
-    project
-        .run("plan")
-        .of(&database)
-        .exits(1)
-        .warns(&["did not give all of its rows within 1 s", "`timeout:`"]);
-    until_asked(&database, false);
-}
-
-#[test]
-fn ctrl_c_ends_the_command_and_the_query_on_the_server() {
-    let database = server!(shop());
-    let project = asking("SELECT visitor_id, pg_sleep(600)::text AS x FROM users");
-    for command in ["plan", "apply --yes", "validate", "audience show trial"] {
-        let running = project.run(command).of(&database).start();
-        until_asked(&database, true);
-        running.signal("INT");
-        assert_ne!(running.wait().status, 0, "{command}");
-        until_asked(&database, false);
-    }
-}
-
-#[test]
-fn an_answer_that_is_cut_off_is_an_error_and_never_a_shorter_audience() {
-    let database = server!(shop());
-    let sandbox = Sandbox::start();
-    let project = asking(ALL);
-    project.with(&sandbox, "apply --yes").of(&database).ok();
-    let sent = sandbox.total();
-    // Many rows have come before it is cut.
-    project.file(
-        "trial.sql",
-        "SELECT 'visitor-' || n AS visitor_id, repeat('x', 1000) AS x, \
-         CASE WHEN n > 50000 THEN pg_sleep(600)::text END AS s FROM generate_series(1, 100000) n",
-    );
-    for command in ["plan", "apply --yes", "apply --yes --allow-deletes all"] {
-        let running = project.with(&sandbox, command).of(&database).start();
-        until_asked(&database, true);
-        database.cut();
-        let ended = running.wait();
-        assert_eq!(ended.status, 1, "{}", ended.err);
-        assert!(ended.err.contains("was cut off"), "{}", ended.err);
-    }
-    assert_eq!(sandbox.total(), sent, "nothing was sent");
-}
-
-#[test]
 fn an_answer_without_rows_is_an_audience_without_visitors() {
     let database = server!(shop());
     let project = asking("SELECT visitor_id FROM users WHERE false");
     project.run("plan").of(&database).ok().warns(&["empty-audience"]).says(&["No changes"]);
     project.run("audience show trial --count").of(&database).ok().says(&["0\n"]);
+}
+
+#[test]
+fn an_audience_is_shown_masked_in_a_pipe_and_whole_on_request() {
+    let database = server!(shop());
+    let project = asking(&format!(
+        "SELECT visitor_id, name, 'with {ADA}' AS friend FROM users ORDER BY name DESC"
+    ));
+    let shown = project.run("audience show trial").of(&database).ok();
+    shown.says(&["visitor_id,name,friend\n", "adaM…xvg,Ada,"]).never_says(&[ADA, BEN]);
+    let whole = project.run("audience show trial --mask-visitors never").of(&database).ok();
+    assert_eq!(
+        whole.out,
+        format!("visitor_id,name,friend\n{ADA},Ada,with {ADA}\n{BEN},Ben,with {ADA}\n")
+    );
+    let json = project.run("audience show trial --count --format json").of(&database).ok().json();
+    assert_eq!(
+        json,
+        serde_json::json!({ "format": "pushsync/audience/1", "audience": "trial", "visitors": 2 })
+    );
+    project.run("audience show trail").of(&database).exits(1).warns(&["did you mean `trial`?"]);
+}
+
+#[test]
+fn visitor_ids_are_made_from_the_users_of_a_query() {
+    let database = server!(shop());
+    database.admin(
+        "CREATE TABLE accounts (user_id text, seats bigint);
+         INSERT INTO accounts VALUES ('The quick brown fox jumps over the lazy dog', 3), ('1002', 5)",
+    );
+    let project = asking("SELECT user_id, seats FROM accounts");
+    let visitor = ", visitor: { column: user_id, hmac_sha256: PUSHSYNC_VISITOR_SECRET }";
+    let text = "note: { from: support, to: { audience: trial, where: \"seats < 5\" }, text: \"{{ user_id }}\" }";
+    messages(&project, visitor, text);
+    let run = |args: &str| project.run(args).of(&database).env("PUSHSYNC_VISITOR_SECRET", "key");
+    let plan = run("plan --format json").ok().json();
+    let changes = plan["changes"].as_array().expect("changes");
+    assert_eq!(changes.len(), 1, "{plan}");
+    // The vector of Wikipedia's page on HMAC.
+    let id = "f7bc83f430538424b13298e6aa6fb143ef4d59a14946175997479dbc2d1a3cd8";
+    assert_eq!(changes[0]["visitor"], id);
+    run("audience show trial").ok().never_says(&[id]).says(&["visitor_id,user_id,seats\n"]);
+    project.run("plan").of(&database).exits(1).warns(&["PUSHSYNC_VISITOR_SECRET"]);
+    project.run("validate").of(&database).ok();
+    database.admin("INSERT INTO accounts VALUES ('1002', 7), (NULL, 1)");
+    run("plan").exits(1).warns(&[
+        "`user_id` is NULL, in row 4 of the query's answer",
+        "is here a second time, in row 3 of the query's answer; the first time was in row 2",
+        "DISTINCT ON (user_id)",
+    ]);
+    project.file("trial.sql", "SELECT 1.5::float8 AS user_id");
+    run("plan").exits(1).warns(&["`user_id` is of the type float8, and ids are not"]);
+}
+
+#[test]
+fn what_the_database_notes_on_the_way_is_in_no_log() {
+    let database = server!(shop());
+    database.admin(
+        "CREATE FUNCTION note(text) RETURNS text LANGUAGE plpgsql AS $$ BEGIN RAISE WARNING 'about %', $1; RETURN $1; END $$",
+    );
+    let project = asking("SELECT note(visitor_id) AS visitor_id, name FROM users");
+    for format in ["text", "json"] {
+        let ran = project.run(&format!("plan -vv --log-format {format}")).of(&database).ok();
+        ran.never_says(&[ADA, BEN, "about", "owner"]);
+    }
 }
 
 #[test]
@@ -404,187 +320,4 @@ fn expectations_of_a_query_are_told_by_row_and_without_its_values() {
     project.run("plan").of(&database).exits(1).warns(&words);
     // Nobody knows the rows of a query that did not run.
     project.run("validate --offline").ok();
-}
-
-#[test]
-fn a_hundred_thousand_rows_fit_into_bounded_memory_and_too_many_are_not_read() {
-    let database = server!(shop());
-    let project = asking(
-        "SELECT 'visitor-' || n AS visitor_id, 'name ' || n AS name, n AS seats, now() AS since FROM generate_series(1, 100000) n",
-    );
-    // Address space, in KiB: the program alone takes more than half of it.
-    let mut limited = Command::new("sh");
-    limited.args(["-c", "ulimit -v 600000 && exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_pushsync")]);
-    let run = run_as(limited, project.path(), ["audience", "show", "trial", "--count"]);
-    run.of(&database).ok().says(&["100000\n"]);
-    // An answer that never ends is read as far as the limit allows.
-    project
-        .file("trial.sql", "SELECT 'visitor-' || generate_series(1, 1000000000000) AS visitor_id");
-    let url = |name: &str| (name == VARIABLE).then(|| database.url());
-    let options = LoadOptions {
-        environment: None,
-        allow_outside: false,
-        env: &url,
-        limits: Limits { deliveries: 5000, ..Limits::default() },
-        now: jiff::Timestamp::UNIX_EPOCH,
-        queries: Queries::Run,
-        secrets: VisitorSecrets::Needed,
-    };
-    let loaded = manifest::load(project.path(), &options);
-    assert!(loaded.project.is_none());
-    let told = loaded.report.diagnostics()[0].message.clone();
-    assert!(told.contains("more rows than the messages may have visitors"), "{told}");
-    let many: Vec<String> = (0..1001).map(|n| format!("1 AS c{n}")).collect();
-    project.file("trial.sql", format!("SELECT visitor_id, {} FROM users", many.join(", ")));
-    project.run("plan").of(&database).exits(1).warns(&["this query gives 1,002 columns"]);
-}
-
-#[test]
-fn each_query_runs_once_and_only_where_its_rows_are_needed() {
-    let database = server!(shop());
-    let sandbox = Sandbox::start();
-    let project = asking(ALL);
-    messages(
-        &project,
-        "",
-        "note: { from: support, to: trial, text: Hello }\n  other: { from: support, to: { audience: trial, where: \"seats > 3\" }, text: \"Hi {{ name }}\" }",
-    );
-    project.run("plan").of(&database).ok().says(&["3 to create"]);
-    assert_eq!(asked(&database), 1);
-    project.with(&sandbox, "plan --out plan.json").of(&database).ok();
-    assert_eq!(asked(&database), 2);
-    project.with(&sandbox, "apply plan.json").of(&database).ok();
-    assert_eq!(asked(&database), 2, "a saved plan holds what the query gave");
-    assert_eq!(sandbox.created().len(), 3);
-    for command in [
-        "state list",
-        "state approvals",
-        "state verify",
-        "validate --offline",
-        "audience show list",
-    ] {
-        project.run(command).of(&database).ok();
-    }
-    assert_eq!(asked(&database), 2);
-    // They need no database at all.
-    for command in ["state list", "validate --offline"] {
-        project.run(command).ok();
-    }
-    project.run("validate --offline").ok().says(&["1 query did not run (--offline)", "trial"]);
-    project.run("audience show list --count").ok().says(&["1\n"]);
-    project.with(&sandbox, "apply --resume").of(&database).ok();
-    assert_eq!(asked(&database), 3);
-}
-
-#[test]
-fn validate_offline_checks_what_needs_no_rows() {
-    let project = asking("SELECT visitor_id FROM users");
-    messages(
-        &project,
-        "",
-        "note: { from: support, to: { audience: trial, where: \"seats >\" }, text: \"{{ name\" }",
-    );
-    project.run("validate --offline").exits(1).says(&["bad-where", "template-syntax"]);
-    messages(
-        &project,
-        "",
-        "note: { from: support, to: { audience: trial, where: \"seats > 3\" }, text: \"{{ name }}\" }",
-    );
-    project.run("validate --offline").ok().says(&["The project is valid"]);
-    project.file("trial.sql", "DROP TABLE users");
-    project.run("validate --offline").exits(1).says(&["this is a DROP statement"]);
-}
-
-#[test]
-fn a_saved_plan_sends_what_it_says_although_the_table_has_changed() {
-    let database = server!(shop());
-    let sandbox = Sandbox::start();
-    let project = asking(ALL);
-    messages(&project, "", "note: { from: support, to: trial, text: \"Hi {{ name }}\" }");
-    project.with(&sandbox, "plan --out plan.json").of(&database).ok();
-    database.admin(&format!(
-        "UPDATE users SET name = 'Bea'; INSERT INTO users VALUES ('{CLEO}', 'Cleo', 1)"
-    ));
-    project.with(&sandbox, "apply plan.json").of(&database).ok();
-    let mut texts: Vec<String> = sandbox
-        .created()
-        .iter()
-        .map(|message| message["text"].as_str().expect("a text").to_owned())
-        .collect();
-    texts.sort();
-    assert_eq!(texts, ["Hi Ada", "Hi Ben"]);
-}
-
-#[test]
-fn a_review_holds_for_the_rows_that_were_reviewed() {
-    let database = server!(shop());
-    let sandbox = Sandbox::start();
-    let project = asking(ALL);
-    messages(&project, "", "note: { from: support, to: trial, text: \"Hi {{ name }}\" }");
-    let plan = project.with(&sandbox, "plan --format json").of(&database).ok().json();
-    let review = plan["review"].as_str().expect("a digest").to_owned();
-    database.admin(&format!("INSERT INTO users VALUES ('{CLEO}', 'Cleo', 1)"));
-    let apply = format!("apply --reviewed {review}");
-    let refused = project.with(&sandbox, &apply).of(&database).exits(1);
-    assert!(
-        format!("{}{}", refused.out, refused.err).contains("otherwise: note (3 deliveries)"),
-        "{refused:?}"
-    );
-    assert_eq!(sandbox.total(), 0);
-    // What was approved goes on, for those who are still in the audience.
-    database.admin("DELETE FROM users WHERE name = 'Cleo'");
-    project.with(&sandbox, &format!("{apply} --max-requests 1")).of(&database).exits(3);
-    database.admin(&format!(
-        "DELETE FROM users WHERE name = 'Ben'; INSERT INTO users VALUES ('{CLEO}', 'Cleo', 1)"
-    ));
-    project.with(&sandbox, "apply --resume").of(&database).ok();
-    let created = sandbox.created();
-    assert_eq!(created.len(), 1, "{created:?}");
-    assert_eq!(created[0]["text"], "Hi Ada");
-}
-
-#[test]
-fn an_environment_has_a_database_of_its_own_or_a_file() {
-    let (database, other) = (server!(shop()), server!(shop()));
-    other.admin("DELETE FROM users WHERE name = 'Ben'");
-    let project = asking(ALL);
-    let yaml = project.read("pushsync.yaml");
-    project.file("list.csv", format!("visitor_id\n{CLEO}\n"));
-    project.file(
-        "pushsync.yaml",
-        format!(
-            "{yaml}environments:\n  staging: {{ audiences: {{ trial: {{ database: \"${{PUSHSYNC_VAR_OTHER}}\" }} }} }}\n  \
-             local: {{ audiences: {{ trial: {{ file: list.csv }} }} }}\n"
-        ),
-    );
-    let show = |env: &str| {
-        let run = project.run(&format!("audience show trial --env {env}"));
-        run.of(&database).env("PUSHSYNC_VAR_OTHER", other.url()).ok().out
-    };
-    assert_eq!(show("default").lines().count(), 3);
-    assert_eq!(show("staging").lines().count(), 2);
-    assert_eq!(show("local").lines().count(), 2);
-    // The file needs no database.
-    project.run("audience show trial --env local --count").ok().says(&["1\n"]);
-}
-
-#[test]
-fn an_audience_is_shown_masked_in_a_pipe_and_whole_on_request() {
-    let database = server!(shop());
-    let project = asking(&format!(
-        "SELECT visitor_id, name, 'with {ADA}' AS friend FROM users ORDER BY name DESC"
-    ));
-    let shown = project.run("audience show trial").of(&database).ok();
-    shown.says(&["visitor_id,name,friend\n", "adaM…xvg,Ada,"]).never_says(&[ADA, BEN]);
-    let whole = project.run("audience show trial --mask-visitors never").of(&database).ok();
-    assert_eq!(
-        whole.out,
-        format!("visitor_id,name,friend\n{ADA},Ada,with {ADA}\n{BEN},Ben,with {ADA}\n")
-    );
-    let json = project.run("audience show trial --count --format json").of(&database).ok().json();
-    assert_eq!(
-        json,
-        serde_json::json!({ "format": "pushsync/audience/1", "audience": "trial", "visitors": 2 })
-    );
-    project.run("audience show trail").of(&database).exits(1).warns(&["did you mean `trial`?"]);
 }

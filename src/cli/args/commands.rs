@@ -14,7 +14,7 @@ use super::{
     values::{duration, fault, fault_help, latency, probability},
 };
 use crate::{
-    model::{Key, VisitorId, WrittenTime},
+    model::{Key, Language, VisitorId, WrittenTime},
     sandbox::{Budget, Fault, Rule},
 };
 
@@ -117,6 +117,9 @@ pub(crate) struct ShowArgs {
     /// The visitor [default: the first one of the audience]
     #[arg(long, value_parser = VisitorId::parse)]
     pub(crate) visitor: Option<VisitorId>,
+    /// The text in this language, of a message that has one for each
+    #[arg(long, value_name = "LANGUAGE", value_parser = Language::parse)]
+    pub(crate) locale: Option<Language>,
     /// How to show it
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub(crate) format: DataFormat,

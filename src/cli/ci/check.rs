@@ -58,7 +58,7 @@ pub(super) fn run(session: &Session<'_>) -> Result<u8, Failure> {
 
 /// The audiences whose query did not run, as markdown shows them.
 fn not_checked(project: &Project) -> impl Iterator<Item = String> {
-    project.left_out().map(|name| markdown_escape::code(name))
+    project.left_out().map(markdown_escape::code)
 }
 
 /// Says where a project is not valid.

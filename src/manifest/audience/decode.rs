@@ -29,14 +29,11 @@ pub(super) fn decode(
     }
     let mark = Encoding::for_bom(&bytes).map_or(0, |(_, length)| length);
     if encoding == UTF_8 {
-        // The place of a wrong byte counts the mark: editors that show bytes do so too.
-        if let Err(error) = std::str::from_utf8(&bytes[mark..]) {
-            return Err(not_utf8_csv(file, &bytes, mark + error.valid_up_to(), format));
-        }
         bytes.drain(..mark);
-        // It was looked at just now.
-        return String::from_utf8(bytes)
-            .map_err(|error| not_utf8(file, error.as_bytes(), error.utf8_error().valid_up_to()));
+        return String::from_utf8(bytes).map_err(|error| {
+            let at = error.utf8_error().valid_up_to();
+            not_utf8_csv(file, error.as_bytes(), at, mark, format)
+        });
     }
     let mut text = String::with_capacity(bytes.len() + bytes.len() / 8);
     let mut decoder = encoding.new_decoder_without_bom_handling();
@@ -108,9 +105,17 @@ fn in_another(file: &Arc<str>, found: &'static Encoding, format: CsvFormat) -> D
 }
 
 /// A byte that is not UTF-8, in a file that may say its encoding.
-fn not_utf8_csv(file: &Arc<str>, bytes: &[u8], at: usize, format: CsvFormat) -> Diagnostic {
-    let problem = not_utf8(file, bytes, at);
+fn not_utf8_csv(
+    file: &Arc<str>,
+    bytes: &[u8],
+    at: usize,
+    mark: usize,
+    format: CsvFormat,
+) -> Diagnostic {
+    let mut problem = not_utf8(file, bytes, at);
     let value = bytes.get(at).copied().unwrap_or_default();
+    // Editors that show bytes count the mark.
+    problem.message = format!("byte {} (0x{value:02x}) is not UTF-8", at + mark);
     let whole = foreign::in_windows_1252(value).filter(|_| !format.fixed && !is_cut(&bytes[at..]));
     match whole {
         None => problem,

@@ -15,7 +15,7 @@ pub(crate) struct CsvFormat {
 
 impl Default for CsvFormat {
     fn default() -> Self {
-        Self { fixed: false, ..Self::FIXED }
+        Self { delimiter: b',', encoding: UTF_8, fixed: false }
     }
 }
 

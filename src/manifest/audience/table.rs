@@ -6,8 +6,7 @@ use unicode_normalization::{UnicodeNormalization, is_nfc};
 use super::{
     VISITOR_COLUMN,
     columns::{ColumnType, Types},
-    ids,
-    ids::IdKind,
+    ids::{self, IdKind},
     rows::{DerivedFrom, Rows},
 };
 use crate::{
@@ -327,7 +326,8 @@ impl Table {
         let words = self.in_row(row).unwrap_or_default();
         problem.message =
             format!("{}, {words}; the first time was in row {first}", problem.message);
-        let name = &self.columns[self.visitor];
+        let written = self.rows.derived.as_ref().map_or(self.visitor, |derived| derived.column);
+        let name = &self.columns[written];
         problem.help(format!(
             "a visitor has one row: SELECT DISTINCT ON ({name}) … ORDER BY {name}, …"
         ))

@@ -179,6 +179,17 @@ fn encoded(text: &str, encoding: &'static encoding_rs::Encoding, mark: bool) -> 
     (!lost).then(|| bytes.into_owned())
 }
 
+#[test]
+fn a_wrong_byte_is_counted_with_the_mark_and_its_column_without() {
+    let bytes = b"\xef\xbb\xbfvisitor_id,n\xeeme\n".to_vec();
+    let rules = RowRules::default();
+    let all =
+        Table::from_csv(&"a.csv".into(), bytes, (CsvFormat::default(), &rules), &Limits::default());
+    let problem = &all.expect_err("a problem")[0];
+    assert_eq!(problem.message, "byte 15 (0xee) is not UTF-8");
+    assert_eq!(problem.place.as_ref().map(|place| (place.line, place.column)), Some((1, 13)));
+}
+
 /// What the reader of CSV finds, without the table.
 fn as_read(text: &str) -> Vec<Vec<String>> {
     let mut reader = ::csv::ReaderBuilder::new().has_headers(true).from_reader(text.as_bytes());

@@ -43,6 +43,9 @@ impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.kind {
             FaultKind::UnknownField { name, .. } => write!(f, "unknown field `{name}`"),
+            FaultKind::UnknownValue { name, .. } if name.is_empty() => {
+                f.write_str("nothing is written here")
+            }
             FaultKind::UnknownValue { name, .. } => write!(f, "unknown value `{name}`"),
             FaultKind::Type { found, expected } => write!(f, "expected {expected}, found {found}"),
             FaultKind::Other(message) => f.write_str(message),

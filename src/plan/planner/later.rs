@@ -44,6 +44,7 @@ impl Planner {
             content,
             target,
             opened,
+            language: delivery.language.clone(),
             source,
         });
     }

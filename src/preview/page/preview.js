@@ -5,6 +5,7 @@ const state = document.getElementById("status");
 const problems = document.getElementById("problems");
 const key = document.getElementById("key");
 const visitor = document.getElementById("visitor");
+const language = document.getElementById("language");
 const turn = document.getElementById("turn");
 const at = document.getElementById("at");
 let asked = 0;
@@ -50,7 +51,8 @@ function tell(instant) {
 }
 
 function about(message) {
-  return `${message.key} · ${message.from}${message.kind === "agent" ? " · as an agent" : ""}`;
+  const language = message.language ? ` · ${message.language}` : "";
+  return `${message.key} · ${message.from}${language}${message.kind === "agent" ? " · as an agent" : ""}`;
 }
 
 function draw({ problems: found, broken, view }) {
@@ -64,6 +66,8 @@ function draw({ problems: found, broken, view }) {
   }
   const absent = (one) => (one.absent ? ` (${one.absent})` : "");
   options(key, [["", "all"], ...view.keys.map((one) => [one.key, one.key + absent(one)])]);
+  options(language, [["", "all"], ...view.languages.map((one) => [one.language, `${one.language} (${count(one.deliveries, "message")}${one.fallback ? ", the fallback" : ""})`])]);
+  document.getElementById("languages").hidden = view.languages.length === 0;
   const turns = view.instants.map((one) => [one.at, `${local(one.at)}: ${one.what}`]);
   const now = Math.abs(new Date(view.at) - Date.now()) < 120000;
   const first = turn.value === "" && !now ? `as of ${local(view.at)}` : turn.options[0].textContent;
@@ -76,7 +80,7 @@ function draw({ problems: found, broken, view }) {
 }
 
 async function load() {
-  const query = new URLSearchParams({ at: instant(), key: key.value, visitor: visitor.value.trim() });
+  const query = new URLSearchParams({ at: instant(), key: key.value, visitor: visitor.value.trim(), language: language.value });
   const mine = ++asked;
   const answer = await fetch("/view?" + query);
   // A later question may be answered sooner.
@@ -87,5 +91,5 @@ const events = new EventSource("/events");
 events.onmessage = load;
 events.onerror = () => { state.textContent = "the preview has ended"; };
 at.addEventListener("input", () => { turn.value = "other"; });
-for (const control of [key, visitor, turn, at]) control.addEventListener("input", load);
+for (const control of [key, visitor, language, turn, at]) control.addEventListener("input", load);
 document.getElementById("filters").addEventListener("submit", (event) => event.preventDefault());

@@ -12,7 +12,9 @@ use crate::{
     apply::{self, Failure, Outcome, Problem, Rewritten, Stop},
     brevo::{self, Error, ErrorKind},
     diagnostics::{Code, Diagnostic},
-    model::{ChangeLimit, CommitId, Endpoint, Key, Kind, Place, SecretFingerprint, Sender},
+    model::{
+        ChangeLimit, CommitId, Endpoint, Key, Kind, Language, Place, SecretFingerprint, Sender,
+    },
     plan::{self, Action, Commit, Operation, Plan, ProtectMark, Reason, wire},
 };
 
@@ -39,6 +41,14 @@ fn rich() -> Plan {
             *remember = true;
         }
     }
+    let french = Language::parse("fr").expect("a language");
+    plan.changes[0].language = Some(french);
+    let guarded = serde_json::json!([{
+        "key": "text", "earlier": ["old"], "sent": 3, "before": 3, "after": 1, "change": "20%", "empty_query": true,
+        "secret": "0123456789abcdef", "variable": "PUSHSYNC_VISITOR_SECRET",
+    }]);
+    plan.guarded = serde_json::from_value(guarded).expect("guards");
+    plan.secrets = plan.guarded.iter().filter_map(|guarded| guarded.secret).collect();
     let rollout = rollout();
     plan.changes.extend(rollout.changes);
     plan.upcoming = rollout.upcoming;

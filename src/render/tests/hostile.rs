@@ -152,7 +152,16 @@ fn rollouts(plan: &Plan) -> Vec<Plan> {
         let content = change.after()?.clone();
         let target = Target::present(change.kind, &content, window);
         let (address, source) = (change.address.clone(), change.source.clone());
-        Some(Upcoming { address, kind: change.kind, target, content, opened: false, source })
+        let language = change.language.clone();
+        Some(Upcoming {
+            address,
+            kind: change.kind,
+            target,
+            content,
+            opened: false,
+            language,
+            source,
+        })
     };
     let all = parts(plan).into_iter().map(|part| {
         let withdrawn = part.changes.iter().map(|change| &change.address);

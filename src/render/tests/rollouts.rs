@@ -55,6 +55,7 @@ fn upcoming(later: &Later, n: usize, text: &str, opened: bool) -> Upcoming {
         target: Target::present(Kind::Pushed, &content, window),
         content,
         opened,
+        language: None,
         source: Some(place(key)),
     }
 }

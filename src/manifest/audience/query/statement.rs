@@ -72,7 +72,7 @@ pub(super) fn first_word(sql: &str) -> Range<usize> {
     loop {
         match lexer.next_token() {
             Some(Token::Blank | Token::Comment) => {}
-            Some(Token::Other) if matches!(&sql[lexer.at - 1..lexer.at], "(" | ";") => {}
+            Some(Token::Other) if sql[..lexer.at].ends_with(['(', ';']) => {}
             Some(Token::Word(range)) => return range,
             Some(Token::Literal(range)) => return range.start..range.start,
             Some(Token::Other) => {
@@ -147,8 +147,9 @@ impl Lexer<'_> {
             return Some(Token::Comment);
         }
         if c == '\'' {
-            self.at += quoted(rest, false);
-            return Some(Token::Literal(start + 1..(self.at - 1).max(start + 1)));
+            let (length, inside) = quoted(rest, false);
+            self.at += length;
+            return Some(Token::Literal(start + 1..start + inside));
         }
         if c == '"' {
             let end = rest[1..].find('"').map_or(rest.len(), |end| end + 2);
@@ -169,9 +170,10 @@ impl Lexer<'_> {
             self.at += length;
             // `E'…'` has backslashes that mean something.
             if word.eq_ignore_ascii_case("e") && rest[length..].starts_with('\'') {
-                let inside = self.at + 1;
-                self.at += quoted(&rest[length..], true);
-                return Some(Token::Literal(inside..(self.at - 1).max(inside)));
+                let start = self.at;
+                let (length, inside) = quoted(&rest[length..], true);
+                self.at += length;
+                return Some(Token::Literal(start + 1..start + inside));
             }
             return Some(Token::Word(start..start + length));
         }
@@ -195,8 +197,9 @@ fn comment(text: &str) -> usize {
     bytes.len()
 }
 
-/// How long a text in single quotes is, with its quotes.
-fn quoted(text: &str, escapes: bool) -> usize {
+/// How long a text in single quotes is, with its quotes, and where its inside ends. One that is never closed goes on to the
+/// end.
+fn quoted(text: &str, escapes: bool) -> (usize, usize) {
     let mut characters = text.char_indices().skip(1).peekable();
     while let Some((at, c)) = characters.next() {
         match c {
@@ -204,11 +207,11 @@ fn quoted(text: &str, escapes: bool) -> usize {
             '\'' if characters.peek().is_some_and(|(_, next)| *next == '\'') => {
                 _ = characters.next();
             }
-            '\'' => return at + 1,
+            '\'' => return (at + 1, at),
             _ => {}
         }
     }
-    text.len()
+    (text.len(), text.len())
 }
 
 /// How long `$tag$` is, if the text begins with one.
@@ -274,7 +277,31 @@ mod tests {
     fn texts_are_found_in_all_their_quotes() {
         let sql = "SELECT 'a''b', E'c\\'d', $$e$$, $x$f $$ g$x$, \"no\" -- 'no'\n, /* 'no' */ 'h";
         let found: Vec<&str> = literals(sql).into_iter().map(|range| &sql[range]).collect();
-        assert_eq!(found, ["a''b", "c\\'d", "e", "f $$ g", ""]);
+        assert_eq!(found, ["a''b", "c\\'d", "e", "f $$ g", "h"]);
+    }
+
+    #[test]
+    fn no_text_makes_the_lexer_panic_or_hang() {
+        let parts = [
+            "'", "E'", "$$", "$é$", "\"", "--", "/*", "*/", "\\", "é", "€", "\n", "a", ";", "(",
+            " ", "\u{feff}",
+        ];
+        for first in parts {
+            for second in parts {
+                for third in parts {
+                    for sql in
+                        [first.to_owned() + second + third, [third, first, second, first].concat()]
+                    {
+                        let _refused = check(&sql);
+                        for range in literals(&sql) {
+                            assert!(sql.get(range.clone()).is_some(), "{sql:?} {range:?}");
+                        }
+                        let (line, column) = position_of_byte(&sql, first_word(&sql).start);
+                        assert!(line > 0 && column > 0);
+                    }
+                }
+            }
+        }
     }
 
     #[test]
