@@ -50,7 +50,7 @@ pub use message_id::{MessageId, ParseMessageIdError};
 pub use place::{FindPlace, Place, Source};
 pub use record::{Drift, Record, Restored, Superseded};
 pub use redact::{IdSource, KnownIds, Redactor};
-pub use secret_fingerprint::SecretFingerprint;
+pub use secret_fingerprint::{KnownSecrets, SecretFingerprint};
 pub use shell::shell_word;
 pub use state_location::{ParseStateLocationError, StateLocation};
 pub use target::{ContentDigest, ParseContentDigestError, Presence, Target};

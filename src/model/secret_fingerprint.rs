@@ -1,10 +1,13 @@
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// What a state remembers of a secret that visitors' ids are made with: enough to notice another one.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SecretFingerprint(pub [u8; 8]);
+
+/// The secrets that a state knows, by the environment variables that hold them.
+pub type KnownSecrets = BTreeMap<String, SecretFingerprint>;
 
 impl SecretFingerprint {
     fn parse(text: &str) -> Option<Self> {

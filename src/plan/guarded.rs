@@ -17,12 +17,15 @@ pub struct Guarded {
     pub earlier: Vec<Key>,
     /// How many deliveries of it the state has.
     pub sent: u64,
+    /// How many were agreed to, and are not sent yet.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub waiting: u64,
     /// How many it has once everything that somebody has agreed to is carried out, and nothing else.
     pub before: u64,
-    /// How many the manifest has now. None if the plan is not about this message.
+    /// How many the manifest has now; none once its window is over. None if the plan is not about this message.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<u64>,
-    /// How far `after` may differ from `before`. None while its window is closed.
+    /// How far `after` may differ from `before`. None once its window is over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub change: Option<ChangeLimit>,
     /// Whether a query says who gets it, and gave no rows.
@@ -36,7 +39,17 @@ pub struct Guarded {
     pub variable: Option<String>,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
 impl Guarded {
+    /// The variable that holds the secret; empty without one.
+    pub(super) fn variable(&self) -> &str {
+        self.variable.as_deref().unwrap_or_default()
+    }
+
     /// Whether it is one of these, by this key or an earlier one.
     pub(super) fn is_among(&self, keys: &BTreeSet<&str>) -> bool {
         keys.contains(self.key.as_str())

@@ -5,7 +5,7 @@ use std::{
 
 use super::{Budget, Selection, StateRef};
 use crate::model::{
-    Address, Approval, ChangeLimit, Endpoint, Intent, Key, MessageId, OnLeave, Place,
+    Address, Approval, ChangeLimit, Endpoint, Intent, Key, KnownSecrets, MessageId, OnLeave, Place,
     SecretFingerprint, Window, WindowState,
 };
 
@@ -20,8 +20,8 @@ pub struct Inputs {
     pub as_of: jiff::Timestamp,
     /// Which state this is about.
     pub state: StateRef,
-    /// The secrets that the state knows: those that visitors' ids of its deliveries were made with.
-    pub secrets: BTreeSet<SecretFingerprint>,
+    /// The secrets that the state knows: those that visitors' ids were made with.
+    pub secrets: KnownSecrets,
     /// Every message of the manifest.
     pub declared: BTreeMap<Key, Declared>,
     /// Every `import` entry.

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Action, Change, Operation, Plan, Reason, ReviewStatus};
+use super::{Action, Change, Operation, Plan, Reason, ReviewStatus, guards::OtherSecret};
 use crate::{
     diagnostics::{Code, Diagnostic},
     model::{Address, ChangeLimit, Key, number},
@@ -67,14 +67,16 @@ pub struct Limits {
 pub enum Refusal {
     /// Visitors' ids would be made with another secret than those of the state.
     #[error(
-        "the secret in {variable} is not the one that the state knows: {} would be sent again, to other visitors' ids",
-        messages(*sent)
+        "the secret in {variable} is not the one that the state knows: {}",
+        to_other_ids(*again, *first)
     )]
     OtherSecret {
         /// The environment variable that holds the secret.
         variable: String,
         /// How many messages would be sent again.
-        sent: u64,
+        again: u64,
+        /// How many would be sent for the first time.
+        first: u64,
     },
     /// A query gives no rows, and its message has deliveries.
     #[error(
@@ -261,22 +263,45 @@ fn messages(count: u64) -> String {
     format!("{} {}", number(count), if count == 1 { "message" } else { "messages" })
 }
 
+/// What another secret does.
+fn to_other_ids(again: u64, first: u64) -> String {
+    match (again, first) {
+        (0, 0) => "visitors would have other ids".to_owned(),
+        (0, first) => format!("{} would be sent to other visitors' ids", messages(first)),
+        (again, 0) => format!("{} would be sent again, to other visitors' ids", messages(again)),
+        (again, first) => format!(
+            "{} would be sent again, and {} for the first time, to other visitors' ids",
+            messages(again),
+            number(first)
+        ),
+    }
+}
+
 /// What speaks against who gets the messages. It binds although somebody has agreed to the plan: a review does not tell that
 /// a file was cut, a database empty or a variable wrong.
 fn check_audiences(plan: &Plan, limits: &Limits) -> Vec<Refusal> {
     let mut refusals = Vec::new();
     if !limits.new_secret {
         let others = plan.other_secrets().into_iter();
-        refusals.extend(
-            others.map(|other| Refusal::OtherSecret { variable: other.variable, sent: other.sent }),
-        );
+        refusals.extend(others.map(|OtherSecret { variable, again, first }| {
+            Refusal::OtherSecret { variable, again, first }
+        }));
     }
     let concerned = plan.changes_numbers_of();
-    let guarded = plan.guarded.iter().filter(|guarded| {
-        guarded.before > 0 && !limits.changes.contains(&guarded.key) && guarded.is_among(&concerned)
-    });
+    let guarded = plan
+        .guarded
+        .iter()
+        .filter(|guarded| !limits.changes.contains(&guarded.key) && guarded.is_among(&concerned));
     for guarded in guarded {
-        let (key, before) = (guarded.key.clone(), guarded.before);
+        // Where somebody has agreed that all go, and others are to come, what is still there counts.
+        let before = match (guarded.before, guarded.after) {
+            (0, Some(1..)) => guarded.sent,
+            (before, _) => before,
+        };
+        if before == 0 {
+            continue;
+        }
+        let key = guarded.key.clone();
         match (guarded.change, guarded.after) {
             _ if guarded.empty_query => refusals.push(Refusal::EmptyQuery { key, before }),
             (Some(limit), Some(after)) if !limit.admits(before, after) => {

@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::{Budget, Change, Guarded, Later, Selection, Summary, Upcoming, Withdrawn};
 use crate::{
     diagnostics::Diagnostic,
-    model::{Address, CommitId, Endpoint, Key, MessageId, SecretFingerprint, Sender},
+    model::{Address, CommitId, Endpoint, Key, KnownSecrets, MessageId, Sender},
 };
 
 /// What [`super::plan()`] found to do, in the order in which it is done.
@@ -42,9 +42,9 @@ pub struct Plan {
     /// Messages whose audience sets a guard, in the order of their keys.
     pub guarded: Vec<Guarded>,
     /// The secrets that the state knows.
-    pub secrets: BTreeSet<SecretFingerprint>,
+    pub secrets: KnownSecrets,
     /// Those that it is to know once somebody agrees to the plan, if they are others.
-    pub remember: Option<BTreeSet<SecretFingerprint>>,
+    pub remember: Option<KnownSecrets>,
     /// What is done.
     pub changes: Vec<Change>,
     /// Deliveries without a change now, whose windows open or close later: to be reviewed too.

@@ -5,7 +5,6 @@
 
 use std::{
     borrow::Cow,
-    collections::BTreeSet,
     io::{BufWriter, Write as _},
 };
 
@@ -22,7 +21,7 @@ use super::{
 };
 use crate::{
     diagnostics::Diagnostic,
-    model::{Address, Endpoint, Key, SecretFingerprint, write_json},
+    model::{Address, Endpoint, Key, KnownSecrets, write_json},
 };
 
 /// The document.
@@ -50,8 +49,8 @@ struct Document<'a> {
     protect: &'a [ProtectMark],
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     guarded: &'a [Guarded],
-    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
-    secrets: &'a BTreeSet<SecretFingerprint>,
+    #[serde(skip_serializing_if = "KnownSecrets::is_empty")]
+    secrets: &'a KnownSecrets,
     changes: WireChanges<'a>,
     #[serde(skip_serializing_if = "WireUpcomings::is_empty")]
     upcoming: WireUpcomings<'a>,
@@ -121,7 +120,7 @@ struct Saved {
     #[serde(default)]
     guarded: Vec<Guarded>,
     #[serde(default)]
-    secrets: BTreeSet<SecretFingerprint>,
+    secrets: KnownSecrets,
     changes: Vec<WireChange>,
     #[serde(default)]
     upcoming: Vec<WireUpcoming>,

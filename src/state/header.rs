@@ -1,7 +1,5 @@
 //! The header of a state: what a state says of itself, with the count and digest of everything in it.
 
-use std::collections::BTreeSet;
-
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -13,6 +11,7 @@ use super::{
     keys::{self, Table},
     kv::{Changes, Kv},
 };
+use crate::model::KnownSecrets;
 
 /// How many things a table has, and the sum of their digests.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -103,7 +102,7 @@ impl StateHeader {
                 last_run: 0,
                 budget: None,
                 api: None,
-                secrets: BTreeSet::new(),
+                secrets: KnownSecrets::new(),
             },
             intents: Tally::default(),
             runs: Tally::default(),

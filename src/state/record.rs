@@ -1,12 +1,10 @@
-use std::collections::BTreeSet;
-
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::StateKey;
 use crate::model::{
-    Address, Approval, BaseUrl, BudgetNote, Intent, MessageId, Record, SecretFingerprint,
+    Address, Approval, BaseUrl, BudgetNote, Intent, KnownSecrets, MessageId, Record,
 };
 
 /// The public part of a state's header.
@@ -39,9 +37,9 @@ pub struct Meta {
     /// and for a sandbox.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub api: Option<BaseUrl>,
-    /// The secrets that visitors' ids of its deliveries were made with, as far as it was told.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    pub secrets: BTreeSet<SecretFingerprint>,
+    /// The secrets that visitors' ids were made with, as far as it was told.
+    #[serde(default, skip_serializing_if = "KnownSecrets::is_empty")]
+    pub secrets: KnownSecrets,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
@@ -181,8 +179,8 @@ pub enum Write {
     RunPart(Box<RunPart>),
     /// Remembers which API the messages are at.
     Api(BaseUrl),
-    /// Which secrets the visitors' ids of its deliveries were made with, in place of those that it knew.
-    Secrets(BTreeSet<SecretFingerprint>),
+    /// Which secrets visitors' ids were made with, in place of those that it knew.
+    Secrets(KnownSecrets),
     /// Takes over the identity of a state whose export is read back. Only a state without
     /// records, intents and approvals can; its serial becomes the larger of both, and rises by one.
     Restore {
@@ -195,7 +193,7 @@ pub enum Write {
         /// See [`Meta::api`].
         api: Option<BaseUrl>,
         /// See [`Meta::secrets`].
-        secrets: BTreeSet<SecretFingerprint>,
+        secrets: KnownSecrets,
     },
 }
 

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use pushsync::state::{self, OpenOptions, StateError, Write, bucket};
+use pushsync::{
+    model::{KnownSecrets, SecretFingerprint},
+    state::{self, OpenOptions, StateError, Write, bucket},
+};
 
 use super::{place::Place, server::server, support::*};
 
@@ -53,6 +56,26 @@ fn a_snapshot_comes_back_as_a_new_commit_and_so_does_what_it_replaced() {
     let four = all.iter().find(|snapshot| snapshot.records == 4).expect("was kept");
     bucket::restore(&place.bucket(), &place.options(), &four.name).expect("restores");
     assert_eq!(names(&place), ["a@v", "b@v", "c@v", "d@v"]);
+}
+
+#[test]
+fn the_secrets_that_visitors_ids_were_made_with_come_back_with_a_snapshot() {
+    let place = server!().place().with(|limits| limits.segments = 1);
+    let secrets =
+        |number: u8| KnownSecrets::from([("A".to_owned(), SecretFingerprint([number; 8]))]);
+    for number in [1, 2] {
+        let name = format!("a{number}@v");
+        commit(
+            &*place.open().expect("opens"),
+            vec![put(&name, "x"), Write::Secrets(secrets(number))],
+        );
+    }
+    let all = bucket::snapshots(&place.bucket(), "default").expect("answers");
+    let one = all.iter().find(|snapshot| snapshot.records == 1).expect("there is one");
+    let restored = bucket::restore(&place.bucket(), &place.options(), &one.name);
+    assert_eq!(restored.expect("restores").meta.secrets, secrets(1));
+    let store = place.open().expect("opens");
+    assert_eq!(runtime().block_on(store.meta()).expect("answers").secrets, secrets(1));
 }
 
 #[test]

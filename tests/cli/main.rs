@@ -36,6 +36,7 @@ mod live;
 mod lockfile;
 mod lost_lock;
 mod masks;
+mod other_secrets;
 mod outage;
 mod plan;
 mod planfile;

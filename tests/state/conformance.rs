@@ -1,11 +1,11 @@
 //! What every store promises. Each crate of tests says in `stores.rs` which stores it has.
 
-use std::{collections::BTreeSet, ops::Bound};
+use std::ops::Bound;
 
 use pushsync::{
     model::{
-        Approval, ChangeIntent, Drift, Kind, MessageId, Record, SecretFingerprint, Superseded,
-        Target, Window,
+        Approval, ChangeIntent, Drift, Kind, KnownSecrets, MessageId, Record, SecretFingerprint,
+        Superseded, Target, Window,
     },
     state::{Digest, Run, StateError, Store, Write},
 };
@@ -152,8 +152,9 @@ pub(crate) async fn a_budget_that_is_forgotten_is_gone_and_nothing_else_is(store
 pub(crate) async fn the_secrets_of_visitors_ids_are_known_until_others_take_their_place(
     store: &dyn Store,
 ) {
-    let secrets = |numbers: &[u8]| -> BTreeSet<_> {
-        numbers.iter().map(|number| SecretFingerprint([*number; 8])).collect()
+    let secrets = |numbers: &[u8]| -> KnownSecrets {
+        let of = |number: &u8| (format!("SECRET_{number}"), SecretFingerprint([*number; 8]));
+        numbers.iter().map(of).collect()
     };
     assert_eq!(store.meta().await.expect("answers").secrets, secrets(&[]));
     let first = store.commit(vec![put("a@v", "x"), Write::Secrets(secrets(&[7, 2]))]).await;
@@ -163,6 +164,11 @@ pub(crate) async fn the_secrets_of_visitors_ids_are_known_until_others_take_thei
     let second = store.commit(vec![Write::Secrets(secrets(&[9]))]).await.expect("commits");
     assert_eq!((second.serial, &second.secrets), (first.serial + 1, &secrets(&[9])));
     let again = store.commit(vec![Write::Secrets(secrets(&[9])), log(1)]).await.expect("commits");
+    // The same secrets of other variables are others.
+    let swapped: KnownSecrets = [("SECRET_9".to_owned(), SecretFingerprint([7; 8]))].into();
+    let third = store.commit(vec![Write::Secrets(swapped.clone())]).await.expect("commits");
+    assert_eq!((third.serial, &third.secrets), (second.serial + 1, &swapped));
+    store.commit(vec![Write::Secrets(secrets(&[9]))]).await.expect("commits");
     assert_eq!((again.serial, &again.secrets), (second.serial, &secrets(&[9])));
     assert_eq!(store.meta().await.expect("answers").secrets, secrets(&[9]));
     assert_eq!(store.verify().await.expect("answers").problems, [""; 0]);

@@ -67,10 +67,12 @@ fn an_export_read_back_knows_the_secrets_of_visitors_ids() {
     let store = filled();
     let without = exported(&store);
     assert!(!String::from_utf8_lossy(&without).contains("secrets"));
-    let secrets = [SecretFingerprint([3; 8]), SecretFingerprint([0xab; 8])].into();
+    let secrets = [("TWO", 3), ("ONE", 0xab)]
+        .map(|(name, number)| (name.to_owned(), SecretFingerprint([number; 8])))
+        .into();
     commit(&store, vec![Write::Secrets(secrets)]);
     let whole = exported(&store);
-    let list = r#""secrets":["0303030303030303","abababababababab"]"#;
+    let list = r#""secrets":{"ONE":"abababababababab","TWO":"0303030303030303"}"#;
     assert!(String::from_utf8_lossy(&whole).contains(list));
     for (export, known) in [(&without, 0), (&whole, 2)] {
         let copy = memory();

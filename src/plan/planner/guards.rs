@@ -38,8 +38,8 @@ impl Guards {
     ) -> Self {
         let guarded = inputs.declared.iter().filter(|(_, declared)| {
             let guards = &declared.guards;
-            let over = matches!(declared.presence, WindowState::Over(_));
-            !over && (guards.change.is_some() || guards.queried || guards.secret.is_some())
+            let counts = guards.change.is_some() || guards.queried;
+            guards.secret.is_some() || (counts && !is_over(declared.presence))
         });
         let all = guarded.map(|(key, _)| Count {
             key: key.clone(),
@@ -131,15 +131,16 @@ impl Guards {
             let whole = selection.is_all() || selection.keys.contains(&key);
             let named =
                 whole || selection.addresses.iter().any(|one| one.key_str() == key.as_str());
-            let open = matches!(declared.presence, WindowState::Active);
+            let over = is_over(declared.presence);
             let earlier = inputs.moved.iter().filter(|(_, to)| **to == key);
             let guarded = Guarded {
                 earlier: earlier.map(|(from, _)| from.clone()).collect(),
                 sent,
+                waiting,
                 before: (sent + waiting + adopted).saturating_sub(leaving),
-                after: named.then_some(wanted),
-                change: guards.change.filter(|_| whole && open),
-                empty_query: named && guards.queried && guards.rows == 0,
+                after: named.then_some(if over { 0 } else { wanted }),
+                change: guards.change.filter(|_| whole && !over),
+                empty_query: named && !over && guards.queried && guards.rows == 0,
                 secret: guards.secret,
                 variable: guards.variable.as_deref().map(str::to_owned),
                 key,
@@ -149,6 +150,10 @@ impl Guards {
         });
         counted.collect()
     }
+}
+
+fn is_over(presence: WindowState) -> bool {
+    matches!(presence, WindowState::Over(_))
 }
 
 /// Whether somebody has agreed to a delivery that was not sent yet, as far as its approval tells.

@@ -10,9 +10,9 @@ use uuid::Uuid;
 
 use crate::{
     model::{
-        Address, Approval, BaseUrl, Content, Delivery, Drift, Endpoint, Intent, Key, Kind, Located,
-        MessageId, OnMissing, OnUnknown, PackedRecords, Record, SecretFingerprint, Sender, Source,
-        Spec, UnreadableRecord, Window, WindowState, packed_record::pack,
+        Address, Approval, BaseUrl, Content, Delivery, Drift, Endpoint, Intent, Key, Kind,
+        KnownSecrets, Located, MessageId, OnMissing, OnUnknown, PackedRecords, Record, Sender,
+        Source, Spec, UnreadableRecord, Window, WindowState, packed_record::pack,
     },
     plan::{
         AudienceGuards, Budget, Change, Declared, Import, Inputs, Operation, Plan, PlanError,
@@ -112,7 +112,7 @@ pub(super) struct World {
     /// What is known of the audiences of declared messages.
     pub(super) guards: BTreeMap<Key, AudienceGuards>,
     /// The secrets that the state knows.
-    pub(super) secrets: BTreeSet<SecretFingerprint>,
+    pub(super) secrets: KnownSecrets,
 }
 
 impl World {

@@ -48,6 +48,7 @@ fn rich() -> Plan {
         key: Key::parse("news").expect("a key"),
         earlier: vec![Key::parse("old-news").expect("a key")],
         sent: 9,
+        waiting: 2,
         before: 9,
         after: Some(0),
         change: Some(ChangeLimit::Percent(20)),
@@ -55,7 +56,7 @@ fn rich() -> Plan {
         secret: Some(secret),
         variable: Some("PUSHSYNC_VISITOR_SECRET".to_owned()),
     }];
-    plan.secrets = [secret].into();
+    plan.secrets = [("PUSHSYNC_VISITOR_SECRET".to_owned(), secret)].into();
     let rollout = rollout();
     plan.changes.extend(rollout.changes);
     plan.upcoming = rollout.upcoming;

@@ -1,13 +1,11 @@
 //! The lines of an export.
 
-use std::collections::BTreeSet;
-
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
-    model::{Approval, BaseUrl, Intent, Record, SecretFingerprint},
+    model::{Approval, BaseUrl, Intent, KnownSecrets, Record},
     state::{Digest, Run, RunPart},
 };
 
@@ -51,8 +49,8 @@ pub(super) struct Header {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) api: Option<BaseUrl>,
     /// See [`crate::state::Meta::secrets`].
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    pub(super) secrets: BTreeSet<SecretFingerprint>,
+    #[serde(default, skip_serializing_if = "KnownSecrets::is_empty")]
+    pub(super) secrets: KnownSecrets,
     pub(super) counts: Counts,
     /// For people who compare exports. An import is checked by the checksum of the last line, which
     /// does not depend on how a store encodes values.
