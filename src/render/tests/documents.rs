@@ -138,6 +138,8 @@ fn names(value: &Value, inside: Option<&str>, found: &mut BTreeSet<String>) {
                     found.insert(name.clone());
                 }
                 match inside {
+                    // What is below has the names of variables.
+                    None if name == "secrets" => {}
                     None => names(value, None, found),
                     Some(_) if name == "examples" => {}
                     Some(_) => names(value, Some(if is_property { "" } else { name }), found),
