@@ -48,6 +48,7 @@ fn load(folder: &Path, options: &str) -> Loaded {
             limits: Default::default(),
             now: NOW.parse().expect("an instant"),
             queries: pushsync::manifest::Queries::LeaveOut,
+            allow_change: &[],
             secrets: match options.lines().any(|line| line == "secrets") {
                 true => pushsync::manifest::VisitorSecrets::Needed,
                 false => pushsync::manifest::VisitorSecrets::Optional,
