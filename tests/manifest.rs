@@ -48,6 +48,7 @@ fn load(folder: &Path, options: &str) -> Loaded {
             limits: Default::default(),
             now: NOW.parse().expect("an instant"),
             queries: pushsync::manifest::Queries::LeaveOut,
+            allow_change: &[],
             secrets: match options.lines().any(|line| line == "secrets") {
                 true => pushsync::manifest::VisitorSecrets::Needed,
                 false => pushsync::manifest::VisitorSecrets::Optional,
@@ -394,5 +395,77 @@ fn windows_are_half_open() {
     ] {
         let at = at.parse().expect("an instant");
         assert_eq!(Deliveries::new(&project, at).count(), count, "{at}");
+    }
+}
+
+/// Tags, those of cells written as data has them.
+const CELLS: [&str; 12] = [
+    "de",
+    "de_AT",
+    "DE-ch",
+    "fr",
+    "fr-CA",
+    "pt-BR",
+    "zh-Hant-TW",
+    "zh-Hans",
+    "en",
+    "",
+    "German",
+    "it",
+];
+const TEXTS: [&str; 8] = ["de", "de-AT", "fr", "fr-CA", "pt-BR", "zh-Hant", "zh-Hant-TW", "it"];
+
+/// The language of the text that each visitor gets, in the order of the rows.
+fn languages_of(rows: &[&str], texts: &[&str]) -> Vec<String> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let written: Vec<_> = texts.iter().map(|tag| format!("{tag}: text in {tag}")).collect();
+    let yaml = format!(
+        "locale: {{ column: lang, fallback: en }}\naudiences: {{ all: {{ file: all.csv }} }}\nmessages:\n  m: {{ to: all, \
+         text: {{ {} }} }}\n",
+        written.join(", ")
+    );
+    fs::write(folder.path().join("pushsync.yaml"), yaml).expect("writable");
+    let rows = rows.iter().enumerate().map(|(n, cell)| format!("visitor-{n:02},{cell}\n"));
+    let csv = format!("visitor_id,lang\n{}", rows.collect::<String>());
+    fs::write(folder.path().join("all.csv"), csv).expect("writable");
+    let project = load(folder.path(), "").project.expect("valid");
+    let all = Deliveries::everything(&project).map(|delivery| {
+        let delivery = delivery.expect("renders");
+        let language = delivery.language.expect("has a language").to_string();
+        assert_eq!(&*delivery.text, format!("text in {language}"));
+        language
+    });
+    all.collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, cases: 100, ..ProptestConfig::default() })]
+
+    #[test]
+    fn each_visitor_gets_the_nearest_text_whatever_the_order_of_the_texts(
+        rows in proptest::collection::vec(proptest::sample::select(&CELLS[..]), 1..20),
+        texts in proptest::sample::subsequence(&TEXTS[..], 0..TEXTS.len()).prop_shuffle(),
+        gone in any::<proptest::sample::Index>(),
+    ) {
+        let with_fallback = |texts: &[&'static str]| [texts, &["en"]].concat();
+        let found = languages_of(&rows, &with_fallback(&texts));
+        prop_assert_eq!(found.len(), rows.len());
+        for (cell, found) in rows.iter().zip(&found) {
+            let cell = cell.to_lowercase().replace('_', "-");
+            let parts: Vec<&str> = cell.split('-').collect();
+            let tags = (1..=parts.len()).rev().map(|count| parts[..count].join("-"));
+            let near = tags.filter_map(|tag| texts.iter().find(|text| text.to_lowercase() == tag)).next();
+            prop_assert_eq!(found, near.copied().unwrap_or("en"));
+        }
+        let mut reversed = with_fallback(&texts);
+        reversed.reverse();
+        prop_assert_eq!(&languages_of(&rows, &reversed), &found);
+        if !texts.is_empty() {
+            let gone = texts[gone.index(texts.len())];
+            let fewer: Vec<_> = texts.iter().copied().filter(|text| *text != gone).collect();
+            for (before, after) in found.iter().zip(languages_of(&rows, &with_fallback(&fewer))) {
+                prop_assert!(*before == after || before == gone, "{} became {}", before, after);
+            }
+        }
     }
 }

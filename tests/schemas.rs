@@ -114,6 +114,7 @@ fn load(yaml: &str) -> (tempfile::TempDir, manifest::Loaded) {
         now: jiff::Timestamp::UNIX_EPOCH,
         queries: pushsync::manifest::Queries::LeaveOut,
         secrets: pushsync::manifest::VisitorSecrets::Optional,
+        allow_change: &[],
     };
     let loaded = manifest::load(folder.path(), &options);
     (folder, loaded)

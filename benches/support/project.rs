@@ -40,6 +40,7 @@ pub(crate) fn project(folder: &Path) -> Project {
     let options = LoadOptions {
         queries: pushsync::manifest::Queries::LeaveOut,
         secrets: pushsync::manifest::VisitorSecrets::Optional,
+        allow_change: &[],
         environment: None,
         allow_outside: false,
         env: &|_| None,

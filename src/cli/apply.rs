@@ -57,7 +57,7 @@ pub(super) fn carry_out(context: &Context, args: &ApplyArgs) -> Result<Applied, 
         Some(_) => Needs::Files,
         None => Needs::Audiences,
     };
-    let (project, report) = context.project_for(needs)?;
+    let (project, report) = context.project_allowing(needs, &args.audiences.allow_change)?;
     let state = context.selected_state(&project)?;
     let runtime = context.runtime()?;
     let mut store = context.open(&state, Mode::MustExist, "apply")?;

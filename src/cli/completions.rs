@@ -165,6 +165,7 @@ fn of_line() -> (PathBuf, LoadOptions<'static>) {
         now: environment::now(),
         queries: manifest::Queries::LeaveOut,
         secrets: manifest::VisitorSecrets::Optional,
+        allow_change: &[],
     };
     (directory, options)
 }

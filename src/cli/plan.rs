@@ -2,7 +2,7 @@ use std::{fs::File, io::Write, path::Path};
 
 use super::{
     args::{Bounds, PlanArgs, PlanFormat, SelectionArgs},
-    context::Context,
+    context::{Context, Needs},
     failure::{Failure, status},
     masking::Readers,
     planning::{self, Allowed, PlanRequest},
@@ -38,7 +38,8 @@ pub(super) fn make(
     agreed: safety::Agreed,
 ) -> Result<Made, Failure> {
     let commit = context.start_commit_lookup();
-    let (project, report) = context.project()?;
+    let (project, report) =
+        context.project_allowing(Needs::Audiences, &args.audiences.allow_change)?;
     let state = context.selected_state(&project)?;
     let runtime = context.runtime()?;
     let store = context.open_to_read(&state, "plan")?;

@@ -61,6 +61,7 @@ fn check(folder: &Path) {
         limits: Default::default(),
         queries: crate::manifest::Queries::LeaveOut,
         secrets: crate::manifest::VisitorSecrets::Optional,
+        allow_change: &[],
     };
     let mut loaded = load(folder, &options);
     crate::desired::check(&mut loaded);

@@ -83,6 +83,7 @@ fn run(folder: &Path, environment: Option<&str>) {
         now: jiff::Timestamp::UNIX_EPOCH,
         queries: crate::manifest::Queries::LeaveOut,
         secrets: crate::manifest::VisitorSecrets::Optional,
+        allow_change: &[],
     };
     let mut loaded = load(folder, &options);
     let _ = loaded.settings();

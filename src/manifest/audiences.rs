@@ -23,7 +23,7 @@ use super::{
     visitor_ids,
 };
 use crate::{
-    diagnostics::{Code, Diagnostic},
+    diagnostics::{Code, Diagnostic, Severity},
     files::{self, Ending},
     model::ChangeLimit,
 };
@@ -239,11 +239,37 @@ pub(crate) struct Audiences {
     tables: HashMap<String, Option<Arc<Table>>>,
     /// Those that were read, each with the name of its audience.
     read: Vec<(String, Option<Arc<Table>>)>,
+    /// The message that asks.
+    message: String,
+    /// Audiences that are not as expected, each with what is wrong and with the messages that use it.
+    unexpected: BTreeMap<String, (Vec<Diagnostic>, Vec<String>)>,
 }
 
 impl Audiences {
     pub(crate) fn new(declared: Declared<Audience>) -> Self {
-        Self { declared, tables: HashMap::new(), read: Vec::new() }
+        let (tables, read, message, unexpected) = Default::default();
+        Self { declared, tables, read, message, unexpected }
+    }
+
+    /// The message of this key asks for its audience next.
+    pub(crate) fn ask_for(&mut self, key: &str) {
+        key.clone_into(&mut self.message);
+    }
+
+    /// Reports the audiences that are not as expected, once all messages have asked.
+    pub(crate) fn report_unexpected(&mut self, cx: &mut Context<'_>) {
+        for (problems, messages) in std::mem::take(&mut self.unexpected).into_values() {
+            let is_allowed = |message: &String| {
+                cx.options.allow_change.iter().any(|key| key.as_str() == message)
+            };
+            let allowed = messages.iter().all(is_allowed);
+            cx.problems.extend(problems.into_iter().map(|problem| match problem.code {
+                Code::ExpectationFailed if allowed => {
+                    Diagnostic { severity: Severity::Warning, ..problem }
+                }
+                _ => problem,
+            }));
+        }
     }
 
     /// The table of an audience; `None` if it was reported.
@@ -254,6 +280,9 @@ impl Audiences {
         at: &SourcePath,
     ) -> Option<Arc<Table>> {
         if let Some(table) = self.tables.get(name) {
+            if let Some((_, messages)) = self.unexpected.get_mut(name) {
+                messages.push(self.message.clone());
+            }
             return table.clone();
         }
         let Some(audience) = self.declared.known.get(name) else {
@@ -282,7 +311,10 @@ impl Audiences {
                 table
             }
         };
-        cx.problems.extend(table.iter().flat_map(|table| expect.check(table)));
+        let failed: Vec<_> = table.iter().flat_map(|table| expect.check(table)).collect();
+        if !failed.is_empty() {
+            self.unexpected.insert(name.to_owned(), (failed, vec![self.message.clone()]));
+        }
         self.tables.insert(name.to_owned(), table.clone());
         table
     }

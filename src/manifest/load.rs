@@ -238,6 +238,7 @@ fn resolve(cx: &mut Context<'_>, files: &Files) -> Project {
             messages.extend(messages::message(cx, &world, &mut audiences, name, layers));
         }
     }
+    audiences.report_unexpected(cx);
     messages::few_enough(cx, &messages);
     // In the order of addresses, and not of keys: `a-b@` comes before `a@`.
     messages.sort_by(|a, b| address_order(&a.spec.key, &b.spec.key));

@@ -39,6 +39,7 @@ pub(crate) fn message(
         .ok();
     let kind = layers.get("kind", |raw| raw.kind.as_ref());
     let sender = from(cx, world, layers, kind.as_ref().map(|(kind, at)| (**kind, at)));
+    audiences.ask_for(name);
     let recipients = recipients::to(cx, world, audiences, layers);
     // Of a query that was left out, nobody knows the columns.
     let table = recipients.as_ref().map(|recipients| &*recipients.table);

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use super::limits::Limits;
+use crate::model::Key;
 
 /// The file that makes a folder a project.
 pub const PROJECT_FILE: &str = "pushsync.yaml";
@@ -50,4 +51,7 @@ pub struct LoadOptions<'a> {
     pub queries: Queries,
     /// See [`VisitorSecrets`].
     pub secrets: VisitorSecrets,
+    /// Messages whose audiences may be other than is expected: a failed expectation is a warning, if only these
+    /// messages use the audience.
+    pub allow_change: &'a [Key],
 }

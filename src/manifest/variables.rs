@@ -113,7 +113,7 @@ impl VariableError {
                 Some(format!("write ${{{VARIABLE_PREFIX}{kept}}}, and set that variable"))
             }
             Self::NotSet(name) | Self::Empty(name) => {
-                Some(format!("set {name} where pushsync runs, or write the value itself"))
+                Some(format!("set {name} where pushsync runs"))
             }
         }
     }

@@ -86,6 +86,12 @@ fn is_taken(name: &str) -> bool {
     of_postgres || NAMES.contains(&&*name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 
+/// Quotes that a file of variables has around a value, and that some programs take for a part of it.
+fn is_quoted(text: &str) -> bool {
+    let quoted = |quote: char| text.len() > 1 && text.starts_with(quote) && text.ends_with(quote);
+    quoted('"') || quoted('\'')
+}
+
 fn is_name(name: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
     !name.is_empty() && name.chars().all(plain) && !name.starts_with(|c: char| c.is_ascii_digit())
@@ -212,6 +218,10 @@ fn derivation(
         trimmed if trimmed.len() < text.len() => {
             "begins or ends with white space or a line break, which would be part of the secret"
         }
+        _ if text.contains('\u{feff}') => {
+            "has a byte order mark in it, which would be part of the secret"
+        }
+        _ if is_quoted(text) => "has quotes around it, which would be part of the secret",
         _ => "",
     };
     if !why.is_empty() {

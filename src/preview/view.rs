@@ -218,6 +218,7 @@ mod tests {
             now,
             queries: crate::manifest::Queries::LeaveOut,
             secrets: crate::manifest::VisitorSecrets::Optional,
+            allow_change: &[],
         };
         let project = load(folder.path(), &options).project.expect("valid");
         (folder, project)

@@ -179,3 +179,22 @@ fn a_failed_expectation_of_rows_refuses_every_plan_before_the_first_request() {
     assert_eq!(sarif["diagnostics"][0]["code"], "expectation-failed");
     project.run("validate --format github").exits(1).says(&["::error", "expectation-failed"]);
 }
+
+#[test]
+fn a_failed_expectation_is_let_through_for_the_messages_that_are_named_and_no_others() {
+    let (project, sandbox) = (project("rows: 5..9", 7), Sandbox::start());
+    project.apply(&sandbox);
+    project.file("people.csv", users(0..4));
+    let key = "news";
+    refused(&project, &sandbox, "apply --yes", &["error[expectation-failed]", "--allow-change"]);
+    // Another message of the same audience is not named.
+    let yaml = project.read("pushsync.yaml");
+    let other = yaml.replace("messages: {", "messages: { other: { to: people, text: Hello },");
+    project.file("pushsync.yaml", other);
+    let args = format!("apply --yes --allow-change {key}");
+    refused(&project, &sandbox, &args, &["error[expectation-failed]"]);
+    project.file("pushsync.yaml", yaml);
+    let ran = project.with(&sandbox, &args).ok();
+    ran.warns(&["warning[expectation-failed]", "4 visitors"]);
+    assert_eq!(sandbox.there().len(), 4);
+}

@@ -241,3 +241,29 @@ fn a_preview_does_not_answer_requests_for_another_host() {
         assert!(answer.starts_with("HTTP/1.1 403") && !answer.contains("always"), "{answer}");
     }
 }
+
+#[test]
+fn a_preview_shows_each_language_once_with_how_many_get_it() {
+    let Some(browser) = chromium() else { return };
+    let project = Project::empty();
+    let rows = ["de-AT", "de", "fr", "en", "it"];
+    let rows = rows.iter().enumerate().map(|(n, lang)| format!("visitor-number-{n},{lang}\n"));
+    project.file("all.csv", format!("visitor_id,lang\n{}", rows.collect::<String>()));
+    project.file(
+        "pushsync.yaml",
+        "version: 1\nlocale: { column: lang, fallback: en }\naudiences: { all: { file: all.csv } }\n\
+         messages: { hello: { to: all, text: { en: Hello, de: Hallo, fr: Salut } } }\n",
+    );
+    let preview = Preview::start(&project, "");
+    let mut page = Page::open(&browser, &preview.page);
+    let languages = "[...document.querySelectorAll('#language option')].map((one) => one.textContent).join('; ')";
+    page.until(languages, "all; de (2 messages); en (2 messages, the fallback); fr (1 message)");
+    let bubbles =
+        "[...document.querySelectorAll('p.bubble')].map((one) => one.textContent).sort().join(' ')";
+    page.until(bubbles, "Hallo Hallo Hello Hello Salut");
+    page.fill("language", "de");
+    page.until(bubbles, "Hallo Hallo");
+    page.fill("language", "");
+    page.until(bubbles, "Hallo Hallo Hello Hello Salut");
+    fits(&mut page, "preview-languages");
+}

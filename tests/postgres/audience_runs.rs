@@ -119,6 +119,7 @@ fn a_hundred_thousand_rows_fit_into_bounded_memory_and_too_many_are_not_read() {
         now: jiff::Timestamp::UNIX_EPOCH,
         queries: Queries::Run,
         secrets: VisitorSecrets::Needed,
+        allow_change: &[],
     };
     let loaded = manifest::load(project.path(), &options);
     assert!(loaded.project.is_none());

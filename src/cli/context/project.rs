@@ -24,7 +24,7 @@ use crate::{
     manifest::{
         self, Limits, LoadOptions, LoadedAudience, MaskVisitors, Project, Queries, VisitorSecrets,
     },
-    model::{BaseUrl, IdSource, Intent, StateLocation},
+    model::{BaseUrl, IdSource, Intent, Key, StateLocation},
     plan::Commit,
     render::{Commands, humanize},
     state::CloseErrors,
@@ -226,7 +226,11 @@ impl Context {
 
     /// Loads the project for what a command needs of it, without a message.
     pub(crate) fn load_for(&self, needs: Needs) -> manifest::Loaded {
-        let loaded = self.loader(needs)();
+        self.known(self.loader(needs)())
+    }
+
+    /// Remembers the visitors of a project, and how it masks them.
+    fn known(&self, loaded: manifest::Loaded) -> manifest::Loaded {
         self.know(&loaded);
         if let Some(project) = loaded.at_least() {
             self.output.masking().set_manifest_setting(project.settings.mask_visitors);
@@ -301,7 +305,17 @@ impl Context {
 
     /// Loads the project for what a command needs of it. Errors in it are reported, and end the command.
     pub(crate) fn project_for(&self, needs: Needs) -> Result<(Project, Report), Failure> {
-        let mut loaded = self.load_for(needs);
+        self.project_allowing(needs, &[])
+    }
+
+    /// The same, for messages whose audiences may be other than is expected.
+    pub(crate) fn project_allowing(
+        &self,
+        needs: Needs,
+        allow_change: &[Key],
+    ) -> Result<(Project, Report), Failure> {
+        let options = LoadOptions { allow_change, ..load_options(&self.global, needs) };
+        let mut loaded = self.known(manifest::load(&self.global.directory, &options));
         if let Some(project) = loaded.project.take() {
             return Ok((project, loaded.report));
         }
@@ -356,6 +370,7 @@ fn load_options(global: &GlobalOptions, needs: Needs) -> LoadOptions<'static> {
         now: environment::now(),
         queries,
         secrets,
+        allow_change: &[],
     }
 }
 

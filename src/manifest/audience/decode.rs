@@ -70,9 +70,7 @@ fn other_encoding(bytes: &[u8], declared: &'static Encoding) -> Option<&'static 
                 let wide = declared == UTF_16LE || declared == UTF_16BE;
                 let start = &bytes[..bytes.len().min(256)];
                 let guess = wide && !start.contains(&0) && is_utf8_so_far(start)
-                    || declared.is_single_byte()
-                        && !bytes.is_ascii()
-                        && std::str::from_utf8(bytes).is_ok();
+                    || declared.is_single_byte() && is_mostly_utf8(bytes);
                 if !guess || bytes.is_empty() {
                     return None;
                 }
@@ -86,6 +84,17 @@ fn other_encoding(bytes: &[u8], declared: &'static Encoding) -> Option<&'static 
 /// Whether it is UTF-8; its last character may be cut.
 fn is_utf8_so_far(bytes: &[u8]) -> bool {
     std::str::from_utf8(bytes).err().is_none_or(|error| error.error_len().is_none())
+}
+
+/// Whether its letters beyond ASCII are those of UTF-8, or nearly all of them: a few may be damaged, or the last one cut.
+/// Chance makes few such letters of other encodings.
+fn is_mostly_utf8(bytes: &[u8]) -> bool {
+    let (mut letters, mut others) = (0_usize, 0_usize);
+    for chunk in bytes.utf8_chunks() {
+        letters += chunk.valid().chars().filter(|letter| !letter.is_ascii()).count();
+        others += chunk.invalid().len();
+    }
+    letters > 0 && letters > 3 * others
 }
 
 fn in_another(file: &Arc<str>, found: &'static Encoding, format: CsvFormat) -> Diagnostic {
@@ -119,6 +128,10 @@ fn not_utf8_csv(
     let whole = foreign::in_windows_1252(value).filter(|_| !format.fixed && !is_cut(&bytes[at..]));
     match whole {
         None => problem,
+        Some(letter) if is_mostly_utf8(bytes) => problem.help(format!(
+            "the rest of the file is UTF-8: mend this byte (in windows-1252 it is `{letter}`); a part of the file may \
+             come from another program"
+        )),
         Some(letter) => problem.help(format!(
             "in windows-1252 this byte is `{letter}`: if that is the letter, say `encoding: windows-1252` for this \
              audience; or save the file as UTF-8 (in a spreadsheet as \"CSV UTF-8\")"

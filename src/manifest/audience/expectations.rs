@@ -167,9 +167,9 @@ fn wrong_count(expected: RowCount, rows: u64, at: &SourcePath, table: &Table) ->
     };
     let message = format!("the audience has {found}, and {} are expected", expected.words());
     let help = if rows < expected.least {
-        "check whether rows are missing; if not, correct `rows`"
+        "check whether rows are missing; if not, correct `rows`, or let it through once with --allow-change KEY"
     } else {
-        "check whether rows are there that do not belong to it; if not, correct `rows`"
+        "check whether rows are there that do not belong to it; if not, correct `rows`, or let it through once with --allow-change KEY"
     };
     let problem = Diagnostic::error(Code::ExpectationFailed, message).at(at.place()).help(help);
     match rows {

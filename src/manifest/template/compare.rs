@@ -98,7 +98,7 @@ fn order(one: &Value, other: &Value) -> Result<Ordering, Error> {
 
 /// A date and a text that is one too.
 fn days(one: &Value, other: &Value) -> Result<Ordering, Error> {
-    let parsed = |value: &Value| Day::parse(value.as_str().unwrap_or_default());
+    let parsed = |value: &Value| Day::without_time(value.as_str().unwrap_or_default());
     let not =
         || mixed("a date is compared with a text that is not one", Kind::Day.cure(Kind::Text, ""));
     match (one.downcast_object_ref::<Day>(), other.downcast_object_ref::<Day>()) {
@@ -174,7 +174,7 @@ fn pair(state: &State<'_, '_>, one: &Value, other: &Value) -> Result<Value, Erro
     defined(state, one)?;
     defined(state, other)?;
     order(one, other)?;
-    let day = |value: &Value| match value.as_str().and_then(Day::parse) {
+    let day = |value: &Value| match value.as_str().and_then(Day::without_time) {
         Some(day) => day.value(),
         None => value.clone(),
     };

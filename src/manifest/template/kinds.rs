@@ -269,7 +269,8 @@ impl<'t> Kinds<'_, 't> {
             Expr::Const(text) => text.value.as_str(),
             _ => None,
         };
-        kind == Kind::Day && text.is_some_and(|text| super::values::Day::parse(text).is_none())
+        kind == Kind::Day
+            && text.is_some_and(|text| super::values::Day::without_time(text).is_none())
     }
 
     fn looked_through(

@@ -63,7 +63,8 @@ impl Kind {
         } else if has(Self::Text) && has(Self::Truth) {
             column("`boolean`")
         } else if has(Self::Day) {
-            "write dates as texts like '2026-12-01'".to_owned()
+            "dates are compared by their day: write a text like '2026-12-01', without a time"
+                .to_owned()
         } else if has(Self::List) {
             "`in` asks whether a list has a value: `'vip' in tags`".to_owned()
         } else {
@@ -116,6 +117,12 @@ impl Day {
             Err(_) => plain.parse::<DateTime>().ok()?,
         };
         Some(Self { written: text.into(), at })
+    }
+
+    /// Reads a date that a text is compared as. With a time it is refused: only days are compared, and anyone who writes
+    /// a time means more.
+    pub(crate) fn without_time(text: &str) -> Option<Self> {
+        Self::parse(text).filter(|_| text.trim().len() == "2026-12-01".len())
     }
 
     pub(crate) fn value(self) -> Value {
