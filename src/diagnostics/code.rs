@@ -130,6 +130,8 @@ codes! {
     CsvRow = "csv-row",
     /// A quote in a CSV file that does not stand around a cell, or that has other rows in it.
     CsvQuote = "csv-quote",
+    /// A CSV file without a line break at its end, whose last cell is an id: if the file was cut off, the id is that of another visitor.
+    CsvCut = "csv-cut",
     /// A character in a CSV file that no text has: a control character, or the sign for a letter that was lost.
     CsvCharacter = "csv-character",
     /// A `query` that is not one SELECT, or whose columns cannot be those of an audience.

@@ -108,7 +108,9 @@ impl QuerySource {
             None => bytes,
         };
         let sql = String::from_utf8(bytes)
-            .map_err(|error| not_utf8(file, error.as_bytes(), error.utf8_error().valid_up_to()))?;
+            .map_err(|error| {
+                not_utf8(file, error.as_bytes(), error.utf8_error().valid_up_to(), "")
+            })?;
         Ok(sql.into())
     }
 
