@@ -55,7 +55,8 @@ fn csv(context: &Context, table: &Table) -> Result<(), Failure> {
     let columns = columns_of(table);
     let mut out = csv::Writer::from_writer(context.output.out());
     out.write_field("visitor_id").map_err(unwritten)?;
-    out.write_record(columns.iter().map(|(name, _)| printable(name).into_owned())).map_err(unwritten)?;
+    out.write_record(columns.iter().map(|(name, _)| printable(name).into_owned()))
+        .map_err(unwritten)?;
     for position in 0..table.len() {
         let row = table.row(position);
         let id = table.visitor(row);

@@ -79,9 +79,8 @@ impl Project {
     /// The same as warnings, for documents that must not look complete.
     pub fn left_out_warnings(&self) -> impl Iterator<Item = Diagnostic> {
         self.left_out.iter().map(|(name, place)| {
-            let message = format!(
-                "the query of `{name}` did not run: what needs its rows was not checked"
-            );
+            let message =
+                format!("the query of `{name}` did not run: what needs its rows was not checked");
             Diagnostic::warning(Code::QueryLeftOut, message).at(place.clone())
         })
     }

@@ -167,7 +167,8 @@ mod tests {
 
     #[test]
     fn a_variable_has_a_name_that_people_write_and_no_generator() {
-        for name in ["PUSHSYNC_VISITOR_SECRET", "CHAT_KEY", "SECRET2", "HMAC_SHA256_KEY_2026", "_A"] {
+        for name in ["PUSHSYNC_VISITOR_SECRET", "CHAT_KEY", "SECRET2", "HMAC_SHA256_KEY_2026", "_A"]
+        {
             assert!(is_variable(name), "{name}");
         }
         for secret in [

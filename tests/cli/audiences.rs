@@ -182,7 +182,7 @@ fn a_document_of_validate_says_which_query_was_left_out_and_the_project_is_valid
     assert_eq!(found["code"], "query-left-out", "{document}");
     assert_eq!(found["severity"], "warning", "{document}");
     assert!(found["message"].as_str().is_some_and(|text| text.contains("`trial`")), "{document}");
-    assert_eq!(found["place"]["file"], "pushsync.yaml", "{document}");
+    assert_eq!(found["file"], "pushsync.yaml", "{document}");
     project.run("validate --offline --format github").ok().says(&["::warning ", "query-left-out"]);
     let run = project.run("validate --offline --format sarif").ok();
     assert!(run.out.contains("query-left-out"), "{}", run.out);
@@ -201,7 +201,8 @@ fn a_database_that_is_not_there_in_a_short_time_is_not_called_a_slow_query() {
 #[test]
 fn signs_of_a_cell_that_cannot_be_seen_are_spelled_out_but_in_json() {
     let project = Project::empty();
-    project.file("all.csv", "visitor_id,name\nkZMvWhf8npAu3H6qd57w2Hv6nh6rnxvg,A\u{202e}da\u{200b}\n");
+    project
+        .file("all.csv", "visitor_id,name\nkZMvWhf8npAu3H6qd57w2Hv6nh6rnxvg,A\u{202e}da\u{200b}\n");
     declare(&project, "messages: {}");
     let run = project.run("audience show all").ok();
     assert!(run.out.contains("A\\u{202e}da\\u{200b}"), "{}", run.out);
@@ -226,7 +227,7 @@ fn a_secret_in_the_place_of_a_name_is_never_shown() {
         let project = project("");
         project.file("trial.sql", "SELECT 1 AS visitor_id\n");
         project.file("pushsync.yaml", format!("version: 1\naudiences:\n  all: {{ {audience} }}\n"));
-        for mask in ["", " --mask-visitors"] {
+        for mask in [" --mask-visitors always", " --mask-visitors never"] {
             for format in ["text", "json", "github", "sarif"] {
                 let run = project.run(&format!("validate{mask} --format {format}")).exits(1);
                 let said = format!("{}{}", run.out, run.err);

@@ -10,7 +10,10 @@ use super::{
 };
 use crate::{
     diagnostics::{Code, Diagnostic},
-    manifest::{folder::{IN_A_SPREADSHEET, not_utf8}, foreign},
+    manifest::{
+        folder::{IN_A_SPREADSHEET, not_utf8},
+        foreign,
+    },
     model::Place,
 };
 

@@ -364,7 +364,8 @@ impl Table {
         let places = columns.iter().enumerate().map(|(at, name)| (name.clone(), at)).collect();
         let count = u32::try_from(rows.ends.len() / columns.len().max(1)).unwrap_or(u32::MAX);
         let (types, order) = Default::default();
-        let mut table = Self { columns, places, types, visitor, rows, order, origin, warning: None };
+        let mut table =
+            Self { columns, places, types, visitor, rows, order, origin, warning: None };
         let mut order: Vec<u32> = (0..count).collect();
         let ids = || (0..count).map(|row| table.visitor(row).as_bytes());
         let first = ids().next().unwrap_or_default();

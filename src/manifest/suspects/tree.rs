@@ -229,11 +229,7 @@ impl Walk<'_> {
                 }
             }
             Parent::Field(
-                Holds::Messages
-                | Holds::Environments
-                | Holds::Text
-                | Holds::Columns
-                | Holds::Other,
+                Holds::Messages | Holds::Environments | Holds::Text | Holds::Columns | Holds::Other,
             ) => {}
         }
     }

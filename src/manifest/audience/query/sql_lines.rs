@@ -14,7 +14,9 @@ fn may_be_id(text: &str) -> bool {
     let length = text.chars().count();
     let mixed = text.contains('@')
         || (text.contains(char::is_alphabetic) && text.contains(|c: char| c.is_ascii_digit()));
-    !text.contains(char::is_whitespace) && !is_of_words(text) && (length >= LONG || (mixed && length >= LONG_IF_MIXED))
+    !text.contains(char::is_whitespace)
+        && !is_of_words(text)
+        && (length >= LONG || (mixed && length >= LONG_IF_MIXED))
 }
 
 /// Whether it is a name such as `transaction_read_only`: small words, with `_` between them.
