@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     manifest::{LoadedAudience, Table},
-    model::VisitorId,
+    model::{VisitorId, printable},
 };
 
 pub(super) fn run(context: &Context, args: &AudienceCommand) -> Result<u8, Failure> {
@@ -55,7 +55,8 @@ fn csv(context: &Context, table: &Table) -> Result<(), Failure> {
     let columns = columns_of(table);
     let mut out = csv::Writer::from_writer(context.output.out());
     out.write_field("visitor_id").map_err(unwritten)?;
-    out.write_record(columns.iter().map(|(name, _)| *name)).map_err(unwritten)?;
+    out.write_record(columns.iter().map(|(name, _)| printable(name).into_owned()))
+        .map_err(unwritten)?;
     for position in 0..table.len() {
         let row = table.row(position);
         let id = table.visitor(row);
@@ -67,10 +68,11 @@ fn csv(context: &Context, table: &Table) -> Result<(), Failure> {
         }
         for (_, column) in &columns {
             let cell = table.cell(row, *column);
+            // What cannot be seen, or turns the direction of writing, is spelled out.
             if mask {
-                out.write_field(&*context.output.masked(cell)).map_err(unwritten)?;
+                out.write_field(&*printable(&context.output.masked(cell))).map_err(unwritten)?;
             } else {
-                out.write_field(cell).map_err(unwritten)?;
+                out.write_field(&*printable(cell)).map_err(unwritten)?;
             }
         }
         out.write_record(None::<&[u8]>).map_err(unwritten)?;

@@ -20,6 +20,9 @@ pub(super) fn run(context: &Context, args: &ValidateArgs) -> Result<u8, Failure>
         crate::desired::check(&mut loaded);
         if let Some(project) = &loaded.project {
             left_out.extend(project.left_out().map(str::to_owned));
+            if args.format != ReportFormat::Text {
+                loaded.report.extend(project.left_out_warnings().collect::<Vec<_>>());
+            }
             valid.push((project.environment.clone(), project.messages().len() as u64));
         }
         reports.push((environment, loaded.report));

@@ -130,6 +130,8 @@ codes! {
     CsvRow = "csv-row",
     /// A quote in a CSV file that does not stand around a cell, or that has other rows in it.
     CsvQuote = "csv-quote",
+    /// A CSV file without a line break at its end, whose last cell is an id: if the file was cut off, the id is that of another visitor.
+    CsvCut = "csv-cut",
     /// A character in a CSV file that no text has: a control character, or the sign for a letter that was lost.
     CsvCharacter = "csv-character",
     /// A `query` that is not one SELECT, or whose columns cannot be those of an audience.
@@ -206,6 +208,16 @@ codes! {
     EmptyQuery = "empty-query",
     /// Visitors' ids would be made with another secret than those of the deliveries in the state.
     OtherVisitorSecret = "other-visitor-secret",
+    /// A plan that deletes or sends anew deliveries of a message that is declared `protect: true`.
+    Protected = "protected",
+    /// A plan that deletes everything, because the manifest wants nothing.
+    EmptyManifest = "empty-manifest",
+    /// A plan with more deletes than `safety.max_deletes` lets it have.
+    TooManyDeletes = "too-many-deletes",
+    /// A plan with more creates than `safety.max_creates` lets it have.
+    TooManyCreates = "too-many-creates",
+    /// A plan that sends more messages anew than `safety.max_resends` lets it.
+    TooManyResends = "too-many-resends",
     /// There is no state yet: nothing is known to have been sent.
     NewState = "new-state",
     /// A `state` that is neither a folder nor a URL that a store goes by. It is not shown, because it may hold a password.

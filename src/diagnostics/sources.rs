@@ -16,6 +16,11 @@ pub trait Excerpts: Send + Sync {
     /// What of that line stands where visitors' ids stand.
     fn secrets(&self, number: u32, line: &str, names: &Names) -> Secrets;
 
+    /// Whether a line may hold a password or another secret: it is shown to nobody.
+    fn withholds(&self, _number: u32) -> bool {
+        false
+    }
+
     /// Adds the names of the audiences that it declares.
     fn names(&self, _names: &mut Names) {}
 
@@ -83,9 +88,11 @@ impl Sources {
         Secrets::Ids(found)
     }
 
-    /// A line of a file, as it is.
+    /// A line of a file, as it is; `None` also if nobody may see it.
     pub fn line(&self, file: &str, number: u32) -> Option<String> {
-        self.0.get(file)?.first()?.line(number)
+        let files = self.0.get(file)?;
+        let withheld = files.iter().any(|file| file.withholds(number));
+        if withheld { None } else { files.first()?.line(number) }
     }
 }
 

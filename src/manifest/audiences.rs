@@ -25,7 +25,7 @@ use super::{
 use crate::{
     diagnostics::{Code, Diagnostic, Severity},
     files::{self, Ending},
-    model::ChangeLimit,
+    model::{ChangeLimit, Place},
 };
 
 /// An audience, not yet read.
@@ -65,6 +65,7 @@ impl Unused {
             Some((_, empty)) if self.0.expect.is_empty() => Ok(*empty),
             _ => self.0.read(&self.1).map(|table| {
                 failed = self.0.expect.check(&table);
+                failed.extend(table.warning().cloned());
                 table.is_empty()
             }),
         };
@@ -324,14 +325,18 @@ impl Audiences {
         self.declared.known.get(name)?.expect.change()
     }
 
-    /// The audiences whose query a message needs, and that was left out.
-    pub(crate) fn left_out(&self) -> Vec<String> {
-        let is_left_out =
-            |table: &Option<Arc<Table>>| table.as_ref().is_some_and(|table| table.is_left_out());
-        let all = self.tables.iter().filter(|(_, table)| is_left_out(table));
-        let mut names: Vec<String> = all.map(|(name, _)| name.clone()).collect();
-        names.sort();
-        names
+    /// The audiences whose query a message needs, and that was left out, each with the place of its query.
+    pub(crate) fn left_out(&self) -> Vec<(String, Place)> {
+        let mut found: Vec<_> = self
+            .tables
+            .iter()
+            .filter_map(|(name, table)| {
+                let table = table.as_ref().filter(|table| table.is_left_out())?;
+                Some((name.clone(), table.place(0)))
+            })
+            .collect();
+        found.sort();
+        found
     }
 
     /// The audiences that no message uses.
@@ -346,6 +351,7 @@ impl Audiences {
 pub(crate) fn read(cx: &mut Context<'_>, audience: &Audience) -> Option<Arc<Table>> {
     match audience.read(&cx.options.limits) {
         Ok(table) => {
+            cx.problems.extend(table.warning().cloned());
             if table.is_empty() && !table.is_left_out() {
                 cx.problems.push(audience.empty());
             }

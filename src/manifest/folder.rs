@@ -70,7 +70,7 @@ impl ProjectFolder {
             Ok(text) => Ok(SourceFile::new(name, text).within(limits)),
             Err(error) => {
                 let at = error.utf8_error().valid_up_to();
-                Err(not_utf8(&name, error.as_bytes(), at))
+                Err(not_utf8(&name, error.as_bytes(), at, ""))
             }
         }
     }
@@ -128,8 +128,11 @@ pub(crate) fn unreadable(name: &str, error: &io::Error) -> Diagnostic {
     Diagnostic::error(Code::Unreadable, format!("could not read `{name}`: {cause}"))
 }
 
-/// A file that is not UTF-8: which byte, and where.
-pub(crate) fn not_utf8(file: &Arc<str>, bytes: &[u8], at: usize) -> Diagnostic {
+/// How a spreadsheet calls UTF-8, as a part of advice.
+pub(crate) const IN_A_SPREADSHEET: &str = " (in a spreadsheet as \"CSV UTF-8\")";
+
+/// A file that is not UTF-8: which byte, and where. `how` it is saved otherwise may need words.
+pub(crate) fn not_utf8(file: &Arc<str>, bytes: &[u8], at: usize, how: &str) -> Diagnostic {
     let before = &bytes[..at.min(bytes.len())];
     let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
     let start = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
@@ -141,10 +144,8 @@ pub(crate) fn not_utf8(file: &Arc<str>, bytes: &[u8], at: usize) -> Diagnostic {
             "the file ends in the middle of a character, so it was cut off: fetch it again"
                 .to_owned()
         }
-        Some(c) => format!(
-            "in windows-1252 this byte is `{c}`: save the file as UTF-8 (in a spreadsheet as \"CSV UTF-8\")"
-        ),
-        None => "save the file as UTF-8 (in a spreadsheet as \"CSV UTF-8\")".to_owned(),
+        Some(c) => format!("in windows-1252 this byte is `{c}`: save the file as UTF-8{how}"),
+        None => format!("save the file as UTF-8{how}"),
     };
     Diagnostic::error(Code::NotUtf8, format!("byte {at} (0x{value:02x}) is not UTF-8"))
         .at(Place {

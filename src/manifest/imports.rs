@@ -203,6 +203,7 @@ fn table(
             return None;
         }
     };
+    cx.problems.extend(table.warning().cloned());
     let Some(ids) = table.column(MESSAGE_COLUMN) else {
         let near = suggest::nearest(MESSAGE_COLUMN, table.columns());
         let help = match near {

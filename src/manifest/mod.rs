@@ -49,6 +49,7 @@ mod queries;
 mod raw;
 mod recipients;
 pub mod schema;
+mod secret_values;
 mod senders;
 pub mod settings;
 mod share;

@@ -15,9 +15,9 @@ use super::{
     source_path::SourcePath, template::lints::Levels, vars::Vars,
 };
 use crate::{
-    diagnostics::Diagnostic,
+    diagnostics::{Code, Diagnostic},
     model::{
-        Address, ChangeLimit, IdSource, Key, Language, MessageId, SecretFingerprint, Sender,
+        Address, ChangeLimit, IdSource, Key, Language, MessageId, Place, SecretFingerprint, Sender,
         Source, Spec, VisitorId, WindowState,
     },
 };
@@ -48,7 +48,7 @@ pub struct Project {
     pub(crate) engine: Environment<'static>,
     pub(crate) unused: Vec<Unused>,
     /// The audiences whose query a message needs, and that was left out.
-    pub(crate) left_out: Vec<String>,
+    pub(crate) left_out: Vec<(String, Place)>,
     pub(crate) limits: Limits,
 }
 
@@ -73,7 +73,16 @@ impl Project {
 
     /// The names of the audiences whose query a message needs, and that was left out.
     pub fn left_out(&self) -> impl Iterator<Item = &str> {
-        self.left_out.iter().map(String::as_str)
+        self.left_out.iter().map(|(name, _)| name.as_str())
+    }
+
+    /// The same as warnings, for documents that must not look complete.
+    pub fn left_out_warnings(&self) -> impl Iterator<Item = Diagnostic> {
+        self.left_out.iter().map(|(name, place)| {
+            let message =
+                format!("the query of `{name}` did not run: what needs its rows was not checked");
+            Diagnostic::warning(Code::QueryLeftOut, message).at(place.clone())
+        })
     }
 
     /// A message by its key.

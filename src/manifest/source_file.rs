@@ -11,6 +11,7 @@ use super::{
     comments,
     limits::Limits,
     line_index::Lines,
+    secret_values::{self, Withheld},
     suspects::{self, Suspect, Words},
     yaml::{
         tree::{Flaw, Mark, NodeId, Span, Tree, What, places::Places},
@@ -39,6 +40,7 @@ pub struct SourceFile {
     shortened: OnceLock<HashMap<NodeId, Vec<NodeId>>>,
     suspects: OnceLock<(Vec<Suspect>, Vec<Box<str>>)>,
     words: OnceLock<Words>,
+    withheld: OnceLock<Withheld>,
 }
 
 impl SourceFile {
@@ -57,6 +59,7 @@ impl SourceFile {
             shortened: OnceLock::new(),
             suspects: OnceLock::new(),
             words: OnceLock::new(),
+            withheld: OnceLock::new(),
         }
     }
 
@@ -211,6 +214,22 @@ impl Excerpts for SourceFile {
             });
         let others = strange.into_iter().flatten().chain(comments::hidden(line));
         Secrets::Ids(hidden.chain(others).filter(|span| span.start < span.end).collect())
+    }
+
+    fn withholds(&self, number: u32) -> bool {
+        let withheld = self.withheld.get_or_init(|| {
+            let lines = || (1..).map_while(|number| self.line_text(number));
+            match self.tree() {
+                Ok(tree) if !tree.has_strange() => secret_values::in_tree(tree),
+                Ok(tree) => {
+                    let mut all = secret_values::in_tree(tree);
+                    all.extend(secret_values::in_lines(lines()));
+                    all
+                }
+                Err(_) => secret_values::in_lines(lines()),
+            }
+        });
+        withheld.iter().any(|lines| lines.contains(&number))
     }
 
     fn names(&self, names: &mut Names) {

@@ -8,6 +8,7 @@ use super::{
     layers::Layers,
     options::VisitorSecrets,
     raw,
+    secret_values::is_variable,
     source_path::SourcePath,
     unions::NameOr,
 };
@@ -92,11 +93,6 @@ fn is_quoted(text: &str) -> bool {
     quoted('"') || quoted('\'')
 }
 
-fn is_name(name: &str) -> bool {
-    let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    !name.is_empty() && name.chars().all(plain) && !name.starts_with(|c: char| c.is_ascii_digit())
-}
-
 /// The rule; `None` if a problem was reported. The outer layers are those of the audience.
 pub(super) fn rule(
     cx: &mut Context<'_>,
@@ -137,8 +133,11 @@ pub(super) fn rule(
     let length = match length {
         None => Derivation::MOST,
         Some((length, _)) if LENGTHS.contains(length) => usize::try_from(*length).ok()?,
-        Some((_, at)) => {
-            let message = "an id has from 16 to 64 digits: a shorter one can be guessed";
+        Some((length, at)) => {
+            let message = match length < LENGTHS.start() {
+                true => "an id has from 16 to 64 digits: a shorter one can be guessed",
+                false => "an id has from 16 to 64 digits: an HMAC-SHA256 has no more",
+            };
             cx.error(Code::BadValue, message, &at);
             return None;
         }
@@ -165,11 +164,12 @@ fn derivation(
     let problem = |message: String, help: String| {
         Diagnostic::error(Code::VisitorSecret, message).at(at.place()).help(help)
     };
-    if !is_name(variable) {
+    if !is_variable(variable) {
         // What stands here may be the secret: it is not repeated.
-        let message = "`hmac_sha256` is the name of an environment variable, not the secret";
+        let message = "`hmac_sha256` is the name of an environment variable, of upper-case letters, digits and `_`; it is \
+                       not the secret";
         let help = match variable.strip_prefix("${").and_then(|name| name.strip_suffix('}')) {
-            Some(name) if is_name(name) => format!("write the name alone: `hmac_sha256: {name}`"),
+            Some(name) if is_variable(name) => format!("write the name alone: `hmac_sha256: {name}`"),
             _ => "write `hmac_sha256: PUSHSYNC_VISITOR_SECRET`, and set that variable where pushsync runs; a secret \
                   that stood in a file is to be replaced by a new one"
                 .to_owned(),
@@ -191,24 +191,12 @@ fn derivation(
         if cx.options.secrets == VisitorSecrets::Optional {
             return Some(Derivation::standing_in(variable, length));
         }
-        // A secret that was pasted here is not repeated.
-        let strange = variable.len() >= SHORTEST
-            && variable.contains(|c: char| c.is_ascii_lowercase())
-            && variable.contains(|c: char| c.is_ascii_digit());
-        cx.problems.push(match strange {
-            true => problem(
-                "the environment variable that is named here is not set".to_owned(),
-                "`hmac_sha256` is the name of an environment variable, such as PUSHSYNC_VISITOR_SECRET; a secret that \
-                 stood in a file is to be replaced by a new one"
-                    .to_owned(),
+        cx.problems.push(problem(
+            format!("the environment variable {variable} is not set, or is not UTF-8"),
+            format!(
+                "set {variable} where pushsync runs, to the secret that your website makes visitor ids with"
             ),
-            false => problem(
-                format!("the environment variable {variable} is not set, or is not UTF-8"),
-                format!(
-                    "set {variable} where pushsync runs, to the secret that your website makes visitor ids with"
-                ),
-            ),
-        });
+        ));
         // The rows are checked all the same.
         return Some(Derivation::standing_in(variable, length));
     };

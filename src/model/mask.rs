@@ -104,8 +104,8 @@ pub fn visitors_of_addresses(text: &str) -> Vec<Range<usize>> {
             continue;
         }
         let id = rest[..end].trim_end_matches(['.', ':', ';', '?', '!']);
-        // Words of ours: `KEY@VISITOR`.
-        if !id.is_empty() && id != "VISITOR" {
+        // Words of ours: `KEY@VISITOR`, `postgres://USER:PASSWORD@HOST:PORT/DATABASE`.
+        if !matches!(id, "" | "VISITOR" | "HOST:PORT/DATABASE") {
             found.push(at + 1..at + 1 + id.len());
         }
     }

@@ -99,6 +99,8 @@ fn text_that_looks_like_an_id_is_masked_and_words_and_message_ids_are_not() {
 #[test]
 fn an_address_is_masked_behind_its_first_at_sign_and_only_once() {
     let shown = |text: &str| replaced(text, &visitors_of_addresses(text)).into_owned();
+    let shape = "it is postgres://USER:PASSWORD@HOST:PORT/DATABASE, with";
+    assert_eq!(shown(shape), shape);
     assert_eq!(shown("`note@liz@example.com`, a"), "`note@l…com`, a");
     assert_eq!(shown("note@kZMv…xvg"), "note@kZMv…xvg");
     assert_eq!(shown("at @ and @anna"), "at @ and @anna");

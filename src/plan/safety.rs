@@ -171,23 +171,26 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// The kind of refusal, stable over releases.
-    pub fn code(&self) -> &'static str {
+    /// The kind of refusal.
+    pub fn code(&self) -> Code {
         match self {
-            Self::OtherSecret { .. } => "other-visitor-secret",
-            Self::EmptyQuery { .. } => "empty-query",
-            Self::UnexpectedChange { .. } => "unexpected-change",
-            Self::Protected { .. } => "protected",
-            Self::EmptyManifest { .. } => "empty-manifest",
-            Self::TooManyDeletes { .. } | Self::TooManyGone { .. } => "too-many-deletes",
-            Self::TooManyCreates { .. } => "too-many-creates",
-            Self::TooManyResends { .. } => "too-many-resends",
+            Self::OtherSecret { .. } => Code::OtherVisitorSecret,
+            Self::EmptyQuery { .. } => Code::EmptyQuery,
+            Self::UnexpectedChange { .. } => Code::UnexpectedChange,
+            Self::Protected { .. } => Code::Protected,
+            Self::EmptyManifest { .. } => Code::EmptyManifest,
+            Self::TooManyDeletes { .. } | Self::TooManyGone { .. } => Code::TooManyDeletes,
+            Self::TooManyCreates { .. } => Code::TooManyCreates,
+            Self::TooManyResends { .. } => Code::TooManyResends,
         }
     }
 
     /// Whether it speaks against who gets messages: a review does not lift it.
     pub fn is_of_audiences(&self) -> bool {
-        self.diagnostic().is_some()
+        matches!(
+            self,
+            Self::OtherSecret { .. } | Self::EmptyQuery { .. } | Self::UnexpectedChange { .. }
+        )
     }
 
     /// The message that `--allow-change` takes, if that lifts it.
@@ -198,20 +201,10 @@ impl Refusal {
         }
     }
 
-    /// The same as a problem, if it is one of those that are explained.
+    /// The same as a problem, if it speaks against who gets messages.
     pub fn diagnostic(&self) -> Option<Diagnostic> {
-        let code = match self {
-            Self::OtherSecret { .. } => Code::OtherVisitorSecret,
-            Self::EmptyQuery { .. } => Code::EmptyQuery,
-            Self::UnexpectedChange { .. } => Code::UnexpectedChange,
-            Self::Protected { .. }
-            | Self::EmptyManifest { .. }
-            | Self::TooManyDeletes { .. }
-            | Self::TooManyGone { .. }
-            | Self::TooManyCreates { .. }
-            | Self::TooManyResends { .. } => return None,
-        };
-        Some(Diagnostic::error(code, self.to_string()).help(self.help()))
+        let problem = || Diagnostic::error(self.code(), self.to_string()).help(self.help());
+        self.is_of_audiences().then(problem)
     }
 
     /// What to do now.

@@ -44,7 +44,7 @@ pub(super) fn plan(plan: &Plan, view: View<'_>) -> String {
     for refusal in view.refusals {
         let command = move || {
             let message = format!("apply will refuse this plan: {refusal}\n{}", refusal.help());
-            workflow::command(Level::Error, None, refusal.code(), &message)
+            workflow::command(Level::Error, None, refusal.code().as_str(), &message)
         };
         let (level, order) = (Level::Error, (0, Reverse(0), 0));
         notes.push(Note { level, order, command: Box::new(command), changes: 0 });

@@ -157,3 +157,83 @@ fn many_messages_that_exist_are_adopted_by_one_file() {
     project.file("sent.csv", format!("visitor_id,message_id\n{other}"));
     project.run("plan").exits(1).warns(&["none of their visitors is in the audience of hello"]);
 }
+
+/// A project with a query whose database listens nowhere.
+fn asking(timeout: &str) -> Project {
+    let project = Project::empty();
+    project.file("trial.sql", "SELECT id AS visitor_id FROM users\n");
+    let database = "database: \"postgres://127.0.0.1:1/shop\"";
+    project.file(
+        "pushsync.yaml",
+        format!(
+            "version: 1\naudiences: {{ trial: {{ query: trial.sql, {database}, timeout: {timeout} }} }}\n\
+             messages: {{ note: {{ to: trial, text: hi }} }}\n"
+        ),
+    );
+    project
+}
+
+#[test]
+fn a_document_of_validate_says_which_query_was_left_out_and_the_project_is_valid() {
+    let project = asking("60s");
+    let run = project.run("validate --offline --format json").ok();
+    let document: serde_json::Value = serde_json::from_str(&run.out).expect("JSON");
+    let found = &document["diagnostics"][0];
+    assert_eq!(found["code"], "query-left-out", "{document}");
+    assert_eq!(found["severity"], "warning", "{document}");
+    assert!(found["message"].as_str().is_some_and(|text| text.contains("`trial`")), "{document}");
+    assert_eq!(found["file"], "pushsync.yaml", "{document}");
+    project.run("validate --offline --format github").ok().says(&["::warning ", "query-left-out"]);
+    let run = project.run("validate --offline --format sarif").ok();
+    assert!(run.out.contains("query-left-out"), "{}", run.out);
+    project.run("validate --offline").ok().says(&["1 query did not run (--offline)"]);
+}
+
+#[test]
+fn a_database_that_is_not_there_in_a_short_time_is_not_called_a_slow_query() {
+    for timeout in ["1s", "2s"] {
+        let run = asking(timeout).run("validate").exits(1);
+        let said = format!("{}{}", run.out, run.err);
+        assert!(said.contains("could not be reached within") && !said.contains("faster"), "{said}");
+    }
+}
+
+#[test]
+fn signs_of_a_cell_that_cannot_be_seen_are_spelled_out_but_in_json() {
+    let project = Project::empty();
+    project
+        .file("all.csv", "visitor_id,name\nkZMvWhf8npAu3H6qd57w2Hv6nh6rnxvg,A\u{202e}da\u{200b}\n");
+    declare(&project, "messages: {}");
+    let run = project.run("audience show all").ok();
+    assert!(run.out.contains("A\\u{202e}da\\u{200b}"), "{}", run.out);
+    assert!(!run.out.contains(['\u{202e}', '\u{200b}']), "{}", run.out);
+    let run = project.run("audience show all --format json").ok();
+    let document: serde_json::Value = serde_json::from_str(&run.out).expect("JSON");
+    let row = &document["rows"][0];
+    assert!(row.to_string().contains("A\u{202e}da\u{200b}"), "{document}");
+}
+
+#[test]
+fn a_secret_in_the_place_of_a_name_is_never_shown() {
+    let (hex, url) = ("af".repeat(32), "reader:geheim@x");
+    let visitor = format!("visitor: {{ column: user, hmac_sha256: {hex} }}");
+    for (audience, secret, code) in [
+        (format!("file: all.csv, {visitor}"), &hex[..7], "visitor-secret"),
+        (format!("query: trial.sql, database: \"{url}\""), "geheim", "bad-database"),
+        (format!("query: none.sql, database: \"{url}\""), "geheim", "unreadable"),
+        (format!("quary: trial.sql, database: \"{url}\""), "geheim", "unknown-field"),
+        (format!("query: [, database: \"{url}\""), "geheim", "error"),
+    ] {
+        let project = project("");
+        project.file("trial.sql", "SELECT 1 AS visitor_id\n");
+        project.file("pushsync.yaml", format!("version: 1\naudiences:\n  all: {{ {audience} }}\n"));
+        for mask in [" --mask-visitors always", " --mask-visitors never"] {
+            for format in ["text", "json", "github", "sarif"] {
+                let run = project.run(&format!("validate{mask} --format {format}")).exits(1);
+                let said = format!("{}{}", run.out, run.err);
+                assert!(!said.contains(secret), "{said}");
+                assert!(said.contains(code), "{said}");
+            }
+        }
+    }
+}

@@ -55,7 +55,8 @@ impl ColumnType {
                 let digits =
                     |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
                 let fits = is_whole(whole) && digits(part);
-                fits.then(|| plain.parse::<f64>().ok()).flatten().map(Value::from)
+                let number = fits.then(|| plain.parse::<f64>().ok()).flatten();
+                number.filter(|number| number.is_finite()).map(Value::from)
             }
             Self::Boolean => truth_in_words(plain).map(Value::from),
             Self::Date => Day::parse(cell).map(Day::value),
@@ -75,8 +76,35 @@ impl ColumnType {
         }
     }
 
+    /// Why a cell does not fit.
+    pub(super) fn why_unfit(self, cell: &str) -> String {
+        match self.is_beyond(cell) {
+            true => format!(
+                "which is too {} for a number: the largest has 19 digits, {}",
+                if cell.trim().starts_with('-') { "small" } else { "large" },
+                i64::MAX
+            ),
+            false => format!("which is not {}", self.expected()),
+        }
+    }
+
+    /// Whether a cell is a number, and one that is larger or smaller than can be kept.
+    fn is_beyond(self, cell: &str) -> bool {
+        let cell = cell.trim();
+        let part = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+        let is_number = match (self, cell.split_once('.')) {
+            (Self::Integer | Self::Number, None) => is_whole(cell),
+            (Self::Number, Some((whole, fraction))) => is_whole(whole) && part(fraction),
+            _ => false,
+        };
+        is_number && self.value(cell).is_none()
+    }
+
     /// What to do about a cell that does not fit.
     pub(super) fn cure(self, cell: &str) -> &'static str {
+        if self.is_beyond(cell) {
+            return "give the column the type `text`, if the digits are an id or a code; or mend the cells";
+        }
         let cell = cell.trim();
         let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
         let comma = cell.rsplit_once(',').is_some_and(|(whole, part)| {
@@ -149,5 +177,22 @@ mod tests {
                 assert_eq!(fits(kind, cell), None, "{kind:?} {cell}");
             }
         }
+    }
+
+    #[test]
+    fn a_number_that_is_too_large_is_told_so() {
+        let many = format!("{}.5", "9".repeat(400));
+        for (kind, cell, says) in [
+            (ColumnType::Integer, "9223372036854775808", "too large"),
+            (ColumnType::Integer, "-9223372036854775809", "too small"),
+            (ColumnType::Number, "12345678901234567890", "too large"),
+            (ColumnType::Number, &many, "too large"),
+        ] {
+            assert_eq!(kind.value(cell), None, "{cell}");
+            assert!(kind.why_unfit(cell).contains(says), "{}", kind.why_unfit(cell));
+            assert!(kind.cure(cell).contains("`text`"), "{}", kind.cure(cell));
+        }
+        assert!(ColumnType::Integer.why_unfit("1.5").contains("not a whole number"));
+        assert!(ColumnType::Integer.value("9223372036854775807").is_some());
     }
 }

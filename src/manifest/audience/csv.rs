@@ -8,7 +8,8 @@ use super::{
     decode::decode,
     format::CsvFormat,
     header,
-    positions::with_plain_line_breaks,
+    ids::IdKind,
+    positions::{length_of, with_plain_line_breaks},
     row_problems::{Problems, Wrong},
     rows::RowsBuilder,
     rules::RowRules,
@@ -127,11 +128,32 @@ impl Table {
             lines.push(line);
         }
         let found = found.into_iter().chain(problems.finish()).collect();
+        let is_last = visitor + 1 == width && !lines.is_empty();
+        let cut = is_last.then(|| cut(text, rules.visitor.kind())).flatten();
+        let cut = cut.map(|(length, problem)| {
+            problem.at(place(lines.last().copied().unwrap_or(1), 1, length))
+        });
         drop(whole);
         let origin = Origin::Csv { file: file.clone(), lines };
         let (columns, visitor, rows) = rows.finish();
-        Self::sorted(columns, visitor, rows, origin, found)
+        Ok(Self::sorted(columns, visitor, rows, origin, found)?.with_warning(cut))
     }
+}
+
+/// The warning about a last row that may go on: its last cell is an id, and the beginning of an id may be another one.
+/// With it, the length of the row.
+fn cut(text: &str, kind: IdKind) -> Option<(u32, Diagnostic)> {
+    let row = text.rsplit('\n').next().filter(|row| !row.trim().is_empty())?;
+    // A closed quote ends the cell.
+    if row.ends_with('"') {
+        return None;
+    }
+    let message = format!(
+        "this file ends without a line break: if it was cut off, the last {} is only the beginning of one",
+        kind.name()
+    );
+    let help = "compare the last row with the source of the file; if it is whole, end it with a line break";
+    Some((length_of(row), Diagnostic::warning(Code::CsvCut, message).help(help)))
 }
 
 /// The bytes with blanks in these lines, which then are rows of nothing.

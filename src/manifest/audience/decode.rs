@@ -10,7 +10,10 @@ use super::{
 };
 use crate::{
     diagnostics::{Code, Diagnostic},
-    manifest::{folder::not_utf8, foreign},
+    manifest::{
+        folder::{IN_A_SPREADSHEET, not_utf8},
+        foreign,
+    },
     model::Place,
 };
 
@@ -121,7 +124,7 @@ fn not_utf8_csv(
     mark: usize,
     format: CsvFormat,
 ) -> Diagnostic {
-    let mut problem = not_utf8(file, bytes, at);
+    let mut problem = not_utf8(file, bytes, at, IN_A_SPREADSHEET);
     let value = bytes.get(at).copied().unwrap_or_default();
     // Editors that show bytes count the mark.
     problem.message = format!("byte {} (0x{value:02x}) is not UTF-8", at + mark);

@@ -21,6 +21,7 @@ use crate::{
     diagnostics::{Excerpts, Names, Secrets},
     files,
     manifest::{
+        secret_values::{self, Withheld},
         source_file::MOST_SHOWN,
         suggest,
         suspects::{self, Words},
@@ -132,6 +133,7 @@ struct Text {
     text: String,
     starts: Vec<usize>,
     words: OnceLock<Words>,
+    withheld: OnceLock<Withheld>,
 }
 
 impl Text {
@@ -166,7 +168,7 @@ impl FileLines {
             let text = with_plain_line_breaks(lossy(&bytes, encoding));
             let breaks = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
             let starts = std::iter::once(0).chain(breaks.map(|(at, _)| at + 1)).collect();
-            Some(Text { text, starts, words: OnceLock::new() })
+            Some(Text { text, starts, words: OnceLock::new(), withheld: OnceLock::new() })
         });
         text.as_ref()
     }
@@ -188,6 +190,17 @@ impl Excerpts for FileLines {
         let words =
             text.words.get_or_init(|| suspects::in_words(text.lines().map(|(_, line)| line)));
         Secrets::Ids(words.of_line(number))
+    }
+
+    fn withholds(&self, number: u32) -> bool {
+        if self.reading.is_some() {
+            return false;
+        }
+        let Some(text) = self.text() else { return true };
+        let withheld = text
+            .withheld
+            .get_or_init(|| secret_values::in_lines(text.lines().map(|(_, line)| line)));
+        withheld.iter().any(|lines| lines.contains(&number))
     }
 
     fn ids(&self, _: &Names, found: &mut dyn FnMut(&str)) {

@@ -34,6 +34,8 @@ pub struct Table {
     /// The rows in the order of visitors' ids.
     order: Vec<u32>,
     origin: Origin,
+    /// What is odd about its file, and no error.
+    warning: Option<Box<Diagnostic>>,
 }
 
 /// Why it is not known who belongs to an audience.
@@ -111,6 +113,15 @@ impl Table {
         })
     }
 
+    /// What is odd about its file, and no error.
+    pub(crate) fn warning(&self) -> Option<&Diagnostic> {
+        self.warning.as_deref()
+    }
+
+    pub(super) fn with_warning(self, warning: Option<Diagnostic>) -> Self {
+        Self { warning: warning.map(Box::new), ..self }
+    }
+
     /// Gives types to columns whose cells were checked.
     pub(super) fn with_inferred(self, types: Vec<Option<ColumnType>>) -> Self {
         Self { types, ..self }
@@ -163,12 +174,13 @@ impl Table {
         };
         let more = match count {
             1 => String::new(),
-            _ => format!(", and {} more cells are not", model::number(count as u64 - 1)),
+            2 => ", and 1 more cell does not fit".to_owned(),
+            _ => format!(", and {} more cells do not fit", model::number(count as u64 - 1)),
         };
         let whole = format!(
-            "{is} {}, which is not {}{more}",
+            "{is} {}, {}{more}",
             self.in_row(first).unwrap_or_default(),
-            declared.expected()
+            declared.why_unfit(self.cell(first, column))
         );
         let problem = Diagnostic::error(Code::BadCell, whole).at(place);
         let why = format!("the column is declared `{}` here", declared.name());
@@ -283,6 +295,7 @@ impl Table {
             rows: Rows::default(),
             order: Vec::new(),
             origin: Origin::LeftOut(source),
+            warning: None,
         }
     }
 
@@ -351,7 +364,8 @@ impl Table {
         let places = columns.iter().enumerate().map(|(at, name)| (name.clone(), at)).collect();
         let count = u32::try_from(rows.ends.len() / columns.len().max(1)).unwrap_or(u32::MAX);
         let (types, order) = Default::default();
-        let mut table = Self { columns, places, types, visitor, rows, order, origin };
+        let mut table =
+            Self { columns, places, types, visitor, rows, order, origin, warning: None };
         let mut order: Vec<u32> = (0..count).collect();
         let ids = || (0..count).map(|row| table.visitor(row).as_bytes());
         let first = ids().next().unwrap_or_default();

@@ -17,6 +17,8 @@ pub(super) enum Holds {
     Where,
     /// A text, or one for each language.
     Text,
+    /// The names of columns, and words of the manifest.
+    Columns,
     /// Messages by their keys.
     Messages,
     /// Environments by their names.
@@ -40,6 +42,8 @@ const KNOWN: &[(&str, Holds)] = &[
     ("import", Holds::Adoptions),
     ("where", Holds::Where),
     ("text", Holds::Text),
+    ("columns", Holds::Columns),
+    ("expect", Holds::Columns),
 ];
 
 /// Names that people give to fields with ids.
@@ -47,8 +51,8 @@ const SYNONYMS: &str = "contact contacts customer customers for ids recipient re
     user_ids visitor_ids who";
 
 /// The names of all other fields.
-const OTHERS: &str = "active agent api base_url by change column columns concurrency database delete \
-    delimiter email encoding expect fallback file from group hmac_sha256 id include key \
+const OTHERS: &str = "active agent api base_url by change column concurrency database delete \
+    delimiter email encoding fallback file from group hmac_sha256 id include key \
     kind length limits locale mask_visitors max_creates max_deletes max_resends missing name \
     on_leave on_missing on_unknown percent priority privacy protect query raw \
     received_from requests_per_hour rows safety salt senders state timeout until \

@@ -8,6 +8,7 @@ use super::fields::{Holds, exactly, probably};
 use crate::{
     diagnostics::Names,
     manifest::{
+        secret_values::is_variable,
         suggest,
         yaml::tree::{NodeId, Span, Tree, What},
     },
@@ -172,6 +173,8 @@ impl Walk<'_> {
             Parent::Field(Holds::Text) if Language::parse(name).is_ok() => {
                 Parent::Field(Holds::Other)
             }
+            // Whatever the columns are called.
+            Parent::Field(Holds::Columns) => parent,
             // A column, or how the id is derived.
             Parent::Audience if name == "visitor" => match self.tree.text(value) {
                 Some(column) if is_column(column) => Parent::Field(Holds::Other),
@@ -179,7 +182,7 @@ impl Walk<'_> {
                 _ => Parent::Field(Holds::Ids),
             },
             // A secret in the place of the name of its variable.
-            _ if name == "hmac_sha256" && !self.tree.text(value).is_none_or(is_variable) => {
+            _ if name == "hmac_sha256" && !self.tree.text(value).is_none_or(may_be_variable) => {
                 Parent::Field(Holds::Ids)
             }
             _ => match (probably(name), parent) {
@@ -225,7 +228,9 @@ impl Walk<'_> {
                     });
                 }
             }
-            Parent::Field(Holds::Messages | Holds::Environments | Holds::Text | Holds::Other) => {}
+            Parent::Field(
+                Holds::Messages | Holds::Environments | Holds::Text | Holds::Columns | Holds::Other,
+            ) => {}
         }
     }
 
@@ -285,11 +290,9 @@ impl Walk<'_> {
     }
 }
 
-/// Whether a text is the name of an environment variable, as people write them.
-fn is_variable(text: &str) -> bool {
-    let text = text.strip_prefix("${").and_then(|name| name.strip_suffix('}')).unwrap_or(text);
-    text.len() <= 60
-        && text.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')
+/// Whether a text is the name of an environment variable, also as `${NAME}`.
+fn may_be_variable(text: &str) -> bool {
+    is_variable(text.strip_prefix("${").and_then(|name| name.strip_suffix('}')).unwrap_or(text))
 }
 
 /// Whether a text is the name of a column, rather than somebody's id.
@@ -337,6 +340,13 @@ mod tests {
             "member-20931: 1",
         ] {
             assert!(suspects(yaml).iter().any(|text| text == "member-20931"), "{yaml}");
+        }
+        for yaml in [
+            "audiences: { beta: { file: a.csv, columns: { t: text, users: integer, too: text } } }",
+            "audiences: { beta: { expect: { columns: { user: required, visitor_id: required } } } }",
+            "audiences: { beta: { expect: { columns: { to: [free, pro], id: [a] }, rows: 1..2 } } }",
+        ] {
+            assert!(suspects(yaml).is_empty(), "{yaml}: {:?}", suspects(yaml));
         }
         assert!(
             !suspects("audiences: { beta: { colour: 1 } }").iter().any(|text| text == "colour")

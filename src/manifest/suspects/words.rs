@@ -96,9 +96,14 @@ pub(in crate::manifest) fn of<'l>(lines: impl Iterator<Item = &'l str>) -> Words
 /// Whether ids may stand under a key.
 fn holds_ids(key: &str, outer: bool) -> bool {
     match probably(key) {
-        Some(Holds::Other | Holds::Where | Holds::Text | Holds::Messages | Holds::Environments) => {
-            false
-        }
+        Some(
+            Holds::Other
+            | Holds::Where
+            | Holds::Text
+            | Holds::Columns
+            | Holds::Messages
+            | Holds::Environments,
+        ) => false,
         Some(_) => true,
         None => outer,
     }

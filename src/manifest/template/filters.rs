@@ -114,8 +114,16 @@ pub(super) fn truth(state: &State<'_, '_>, value: &Value) -> Result<bool, Error>
     })
 }
 
+/// A date where a number belongs.
+pub(super) const NO_NUMBER: &str = "a date is not a number, and cannot be calculated with";
+pub(super) const NO_NUMBER_CURE: &str =
+    "compare it with a date such as '2026-12-01'; its year as a number is `NAME|date(\"%Y\")|int`";
+
 /// What `int` and `float` are given: digits, and not `inf` or a number that is too large.
 pub(super) fn countable(args: &[Value]) -> Result<(), Error> {
+    if args.first().is_some_and(|value| value.downcast_object_ref::<Day>().is_some()) {
+        return Err(wrong(NO_NUMBER, NO_NUMBER_CURE));
+    }
     let Some(text) = args.first().and_then(Value::as_str) else { return Ok(()) };
     let has_default = args.len() > 1;
     let plain = text.trim();

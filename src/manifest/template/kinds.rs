@@ -8,8 +8,9 @@ use minijinja::machinery::ast::{BinOpKind, CallArg, CompareOpKind, Expr, UnaryOp
 use super::{
     checks::Refusal,
     expressions::{parts, variable},
+    filters::NO_NUMBER_CURE,
     scope::{ROW, Scope},
-    values::Kind,
+    values::{Kind, truth_in_words},
 };
 use crate::{diagnostics::Code, manifest::suggest};
 
@@ -116,6 +117,13 @@ impl<'t> Kinds<'_, 't> {
                 Expr::Test(test) => {
                     self.tested(test.name, &test.expr, &test.args, range(expr), found)
                 }
+                Expr::Filter(filter) if ["int", "float", "abs", "round"].contains(&filter.name) => {
+                    if let Some(value) = &filter.expr
+                        && self.kind(value, 0) == Kind::Day
+                    {
+                        found.push(self.no_number(value, range(expr)));
+                    }
+                }
                 Expr::GetItem(of) if self.is_row(&of.expr) => {
                     let name = match &of.subscript_expr {
                         Expr::Const(name) => name.value.as_str(),
@@ -156,6 +164,9 @@ impl<'t> Kinds<'_, 't> {
         found: &mut Vec<Refusal>,
     ) {
         let (left, right) = (self.kind(one, 0), self.kind(other, 0));
+        if left == Kind::Day || right == Kind::Day {
+            return found.push(self.no_number(if left == Kind::Day { one } else { other }, at));
+        }
         let text = match (left, right) {
             // Two texts may be joined.
             (Kind::Text, Kind::Text | Kind::Any) if matches!(op, BinOpKind::Add) => return,
@@ -171,6 +182,14 @@ impl<'t> Kinds<'_, 't> {
             help += "; to join texts, write `~`";
         }
         found.push(Refusal::coded(Code::TypeMismatch, at, message, help));
+    }
+
+    /// A date that is calculated with.
+    fn no_number(&self, date: &Expr<'t>, at: Range<usize>) -> Refusal {
+        let shown = self.shown(date);
+        let message = format!("{shown} is a date: it cannot be calculated with");
+        let help = NO_NUMBER_CURE.replace("NAME", shown.trim_matches('`'));
+        Refusal::coded(Code::TypeMismatch, at, message, help)
     }
 
     fn is_row(&self, expr: &Expr<'t>) -> bool {
@@ -259,8 +278,26 @@ impl<'t> Kinds<'_, 't> {
             right.words()
         );
         let cured = if right == Kind::Text && left != Kind::Text { &others } else { &shown };
-        let help = left.cure(right, cured.trim_matches('`'));
+        let help = self.of_a_literal(one, right).or_else(|| self.of_a_literal(other, left));
+        let help = help.unwrap_or_else(|| left.cure(right, cured.trim_matches('`')));
         found.push(Refusal::coded(Code::TypeMismatch, at, message, help));
+    }
+
+    /// The cure for a text that is written here, where a value of another kind belongs: the column has its type.
+    fn of_a_literal(&self, literal: &Expr<'t>, kind: Kind) -> Option<String> {
+        let Expr::Const(text) = literal else { return None };
+        let text = text.value.as_str()?;
+        match kind {
+            Kind::Number if text.trim().parse::<f64>().is_ok_and(f64::is_finite) => {
+                Some(format!("write the number without quotes: {}", text.trim()))
+            }
+            Kind::Number => Some("compare it with a number, without quotes: 12".to_owned()),
+            Kind::Truth => match truth_in_words(text) {
+                Some(truth) => Some(format!("write it without quotes: {truth}")),
+                None => Some("compare it with true or false, without quotes".to_owned()),
+            },
+            _ => None,
+        }
     }
 
     /// Whether a date is compared with a text that is written here, and that is not a date.

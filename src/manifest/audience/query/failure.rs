@@ -22,6 +22,18 @@ pub(super) fn unavailable(database: &Database, error: &Unavailable) -> Diagnosti
         .help("nothing was planned: an audience that cannot be read is never an empty one")
 }
 
+/// The time was over before the database let anybody in.
+pub(super) fn unreached(source: &QuerySource, database: &Database) -> Diagnostic {
+    let message = format!(
+        "the database {} could not be reached within {}: the query did not run",
+        database.name,
+        seconds(source)
+    );
+    Diagnostic::error(Code::QueryFailed, message).at(database.at.place()).help(
+        "check that it runs at this address, and that this machine can reach it, or give it more time with `timeout:`",
+    )
+}
+
 /// The query did not end in time.
 pub(super) fn too_slow(source: &QuerySource, database: &Database) -> Diagnostic {
     let message = format!(
@@ -44,7 +56,7 @@ pub(super) fn cut_off(source: &QuerySource, database: &Database, why: &str) -> D
 }
 
 fn seconds(source: &QuerySource) -> String {
-    format!("{} s", source.timeout.as_secs())
+    format!("{} s", source.timeout.as_secs_f64())
 }
 
 /// What the server answered to the query, or that the connection ended.

@@ -96,7 +96,7 @@ impl QuerySource {
         let connecting = connect(database.options.clone(), "pushsync query", again);
         let connected: Connected = timeout_at(end, connecting)
             .await
-            .map_err(too_slow)?
+            .map_err(|_| vec![failure::unreached(self, database)])?
             .map_err(|error| vec![failure::unavailable(database, &error)])?;
         let reading = self.read(&connected.client, database, rules, limits);
         let read = timeout_at(end, reading).await.map_err(too_slow).and_then(|read| read);

@@ -107,8 +107,9 @@ impl QuerySource {
             Some(rest) => rest.to_vec(),
             None => bytes,
         };
-        let sql = String::from_utf8(bytes)
-            .map_err(|error| not_utf8(file, error.as_bytes(), error.utf8_error().valid_up_to()))?;
+        let sql = String::from_utf8(bytes).map_err(|error| {
+            not_utf8(file, error.as_bytes(), error.utf8_error().valid_up_to(), "")
+        })?;
         Ok(sql.into())
     }
 

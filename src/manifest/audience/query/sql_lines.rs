@@ -14,7 +14,17 @@ fn may_be_id(text: &str) -> bool {
     let length = text.chars().count();
     let mixed = text.contains('@')
         || (text.contains(char::is_alphabetic) && text.contains(|c: char| c.is_ascii_digit()));
-    !text.contains(char::is_whitespace) && (length >= LONG || (mixed && length >= LONG_IF_MIXED))
+    !text.contains(char::is_whitespace)
+        && !is_of_words(text)
+        && (length >= LONG || (mixed && length >= LONG_IF_MIXED))
+}
+
+/// Whether it is a name such as `transaction_read_only`: small words, with `_` between them.
+fn is_of_words(text: &str) -> bool {
+    let is_word = |word: &str| {
+        (2..=12).contains(&word.len()) && word.bytes().all(|byte| byte.is_ascii_lowercase())
+    };
+    text.split(['_', '.']).all(is_word)
 }
 
 /// The lines of a SQL file. Ids may stand in it as texts.
@@ -65,5 +75,23 @@ impl Excerpts for SqlLines {
 
     fn ids(&self, _: &Names, found: &mut dyn FnMut(&str)) {
         self.literals.iter().for_each(|range| found(&self.sql[range.clone()]));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_in_quotes_are_shown_and_ids_are_not() {
+        for name in ["transaction_read_only", "pg_catalog.pg_stat_activity", "enterprise"] {
+            assert!(!may_be_id(name), "{name}");
+        }
+        for id in ["kZMvWhf8npAu3H6qd57w2Hv6nh6rnxvg", "kzmvwhfxnpauhhqqdwwhhvnh", "member-20931"] {
+            assert!(may_be_id(id), "{id}");
+        }
+        let sql: Arc<str> = "SELECT current_setting('transaction_read_only') -- x".into();
+        let lines = SqlLines::new(sql.clone());
+        assert_eq!(lines.secrets(1, &sql, &Names::new()), Secrets::Ids(Vec::new()));
     }
 }
