@@ -257,7 +257,8 @@ fn tag_around(text: &str, at: &Range<usize>) -> Range<usize> {
     let line = text[start..].find('\n').map_or(text.len(), |end| start + end);
     let end = text[start..].find(close).map(|end| start + end + close.len());
     // A tag that is never closed ends with its line, or where the next begins.
-    let next = text[start + 1.min(text.len() - start)..].find("{{").map(|at| start + 1 + at);
+    let first = text[start..].chars().next().map_or(0, char::len_utf8);
+    let next = text[start + first..].find("{{").map(|at| start + first + at);
     match end {
         Some(end) if next.is_none_or(|next| next >= end || next == start + 1) => start..end,
         _ => start..line,

@@ -11,6 +11,7 @@ use serde::{Deserialize as _, de::DeserializeOwned};
 use super::{
     decode::{At, Fault, FaultKind},
     document::{Document, SECTIONS},
+    text_fields::{self, Field},
     texts,
     tree::{Flaw, places::Places},
     values::{Value, ValueId, Values},
@@ -52,7 +53,7 @@ pub(super) fn flaw(file: &SourceFile, flaw: &Flaw) -> Diagnostic {
 /// rest can be decoded.
 pub(super) fn decode(file: &SourceFile, values: &Values<'_>) -> Document {
     let duplicates = values.duplicates();
-    let texts = texts::fields(values);
+    let texts = text_fields::fields(values);
     let none = HashSet::new();
     let at = At { values, id: Values::ROOT, dropped: &none };
     if duplicates.is_empty()
@@ -182,7 +183,7 @@ impl Run<'_> {
     }
 
     /// Texts and conditions that YAML takes for something else.
-    fn texts(&mut self, fields: &[texts::Field<'_>]) {
+    fn texts(&mut self, fields: &[Field<'_>]) {
         for found in texts::check(self.file, self.values, &self.places, fields) {
             if self.is_full() {
                 break;

@@ -16,6 +16,7 @@ mod surrogates;
 mod syntax;
 #[cfg(test)]
 mod tests;
+mod text_fields;
 mod texts;
 pub(crate) mod tree;
 pub(crate) mod values;

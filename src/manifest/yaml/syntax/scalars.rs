@@ -67,7 +67,8 @@ fn goes_on(all: &[&str], number: usize) -> Option<Slip> {
     if key_of(line).is_some_and(is_name) {
         return None;
     }
-    let at = indent(line) + at;
+    // Other blanks than those of an indentation are trimmed too.
+    let at = line.len() - line.trim_start().len() + at;
     let help = "put the whole text in quotes, or write it below `text: |`, indented";
     let mended = format!("{}{}", &line[..at], &line[at + 1..]);
     Some(Slip::new(Code::NeedsQuotes, number, at, message).help(help).or(mended))
