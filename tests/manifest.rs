@@ -28,6 +28,8 @@ fn environment(name: &str) -> Option<String> {
         "PUSHSYNC_VISITOR_SECRET_2" => Some("another secret of the website".into()),
         "PUSHSYNC_VISITOR_SHORT" => Some("hunter2".into()),
         "PUSHSYNC_VISITOR_BREAK" => Some("a secret that came out of a file\n".into()),
+        "PUSHSYNC_VISITOR_QUOTED" => Some("'a secret of a file of variables'".into()),
+        "PUSHSYNC_VISITOR_MARKED" => Some("\u{feff}a secret that an editor saved".into()),
         "PUSHSYNC_VISITOR_EMPTY" => Some(String::new()),
         "PUSHSYNC_VAR_HUSH" => Some("hush".into()),
         // Nothing but the last ones is for a manifest.

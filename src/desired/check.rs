@@ -1,5 +1,7 @@
 //! Checks that need neither state nor network.
 
+use std::collections::HashMap;
+
 use super::Deliveries;
 use crate::{
     diagnostics::{Code, Diagnostic},
@@ -31,7 +33,7 @@ fn problems(project: &Project, most: u64) -> Vec<Diagnostic> {
     let problems = deliveries.by_ref().filter_map(Result::err);
     let mut found: Vec<Diagnostic> = problems.take(enough).collect();
     found.extend(deliveries.take_warnings());
-    let mut seen = Vec::new();
+    let mut seen = HashMap::new();
     for audience in &project.unused {
         if found.len() >= enough {
             break;

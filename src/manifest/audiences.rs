@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::Arc,
 };
 
@@ -52,15 +52,23 @@ enum RowSource {
 /// An audience that no message uses: read only when everything is checked.
 pub(crate) struct Unused(Audience, Limits);
 
+/// The audiences that were looked at, by the file of their rows, and whether they are empty.
+pub(crate) type Seen<'u> = HashMap<&'u Path, Vec<(&'u Audience, bool)>>;
+
 impl Unused {
     /// Reads it, and returns its problems. `seen` has the audiences that were looked at, and whether they are empty.
-    pub(crate) fn check<'u>(&'u self, seen: &mut Vec<(&'u Audience, bool)>) -> Vec<Diagnostic> {
+    pub(crate) fn check<'u>(&'u self, seen: &mut Seen<'u>) -> Vec<Diagnostic> {
         // A query runs when a message needs it.
         if matches!(self.0.rows, RowSource::Query(_)) {
             return Vec::new();
         }
         let mut failed = Vec::new();
-        let known = seen.iter().find(|(other, _)| other.same_rows(&self.0));
+        let mut none = Vec::new();
+        let alike = match self.0.row_file() {
+            Some(file) => seen.entry(file).or_default(),
+            None => &mut none,
+        };
+        let known = alike.iter().find(|(other, _)| other.same_rows(&self.0));
         let read = match known {
             Some((_, empty)) if self.0.expect.is_empty() => Ok(*empty),
             _ => self.0.read(&self.1).map(|table| {
@@ -70,7 +78,7 @@ impl Unused {
             }),
         };
         if known.is_none() {
-            seen.push((&self.0, read.as_ref().is_ok_and(|empty| *empty)));
+            alike.push((&self.0, read.as_ref().is_ok_and(|empty| *empty)));
         }
         match read {
             Ok(true) => vec![self.0.empty()].into_iter().chain(failed).collect(),
@@ -176,6 +184,15 @@ impl Audience {
         if types.is_empty() { Ok(table) } else { table.with_types(types) }
     }
 
+    /// The file that its rows come from, or that says where: audiences with other ones have other rows.
+    fn row_file(&self) -> Option<&Path> {
+        match &self.rows {
+            RowSource::File { path, .. } => Some(path),
+            RowSource::Query(query) => Some(Path::new(&*query.file)),
+            RowSource::List(_) => None,
+        }
+    }
+
     /// Whether both have the same rows, which then are read once.
     fn same_rows(&self, other: &Self) -> bool {
         let same = match (&self.rows, &other.rows) {
@@ -234,12 +251,15 @@ fn types(layers: &Layers<'_, raw::Audience>) -> Types {
     types.into_iter().map(|(name, (kind, at))| (name, kind, at)).collect()
 }
 
+/// An audience that was read, and its table unless there was a problem.
+type Read = (String, Option<Arc<Table>>);
+
 /// The audiences, each read when the first message asks for it.
 pub(crate) struct Audiences {
     declared: Declared<Audience>,
     tables: HashMap<String, Option<Arc<Table>>>,
-    /// Those that were read, each with the name of its audience.
-    read: Vec<(String, Option<Arc<Table>>)>,
+    /// Those that were read, each with the name of its audience, by the file of the rows.
+    read: HashMap<PathBuf, Vec<Read>>,
     /// The message that asks.
     message: String,
     /// Audiences that are not as expected, each with what is wrong and with the messages that use it.
@@ -294,12 +314,14 @@ impl Audiences {
             }
             return None;
         };
-        let same = |(other, _): &&(String, _)| {
+        let same = |(other, _): &&Read| {
             self.declared.known.get(other).is_some_and(|other| other.same_rows(audience))
         };
         // Audiences with the same rows may expect other things of them.
         let expect = &audience.expect;
-        let table = match self.read.iter().find(same) {
+        let file = audience.row_file();
+        let alike = file.and_then(|file| self.read.get(file)).into_iter().flatten();
+        let table = match { alike }.find(same) {
             Some((_, table)) => {
                 if table.as_ref().is_some_and(|table| table.is_empty() && !table.is_left_out()) {
                     cx.problems.push(audience.empty());
@@ -308,7 +330,10 @@ impl Audiences {
             }
             None => {
                 let table = read(cx, audience);
-                self.read.push((name.to_owned(), table.clone()));
+                if let Some(file) = file {
+                    let alike = self.read.entry(file.to_owned()).or_default();
+                    alike.push((name.to_owned(), table.clone()));
+                }
                 table
             }
         };

@@ -4,7 +4,6 @@ use std::{num::NonZeroUsize, time::Duration};
 
 use super::{
     context::Context,
-    duration,
     files::Files,
     layers::{Layer, Layers},
     raw,
@@ -77,17 +76,7 @@ impl Files {
             .and_then(|(text, at)| base_url(cx, text, &at));
         let timeout = match api.get("timeout", |raw| raw.timeout.as_ref()) {
             None => Some(Duration::from_secs(30)),
-            Some((text, at)) => match duration::parse(text) {
-                Ok(timeout) if !timeout.is_zero() => Some(timeout),
-                Ok(_) => {
-                    cx.error(Code::BadValue, "a timeout is at least 1s", &at);
-                    None
-                }
-                Err(error) => {
-                    cx.error(Code::BadValue, error.to_string(), &at);
-                    None
-                }
-            },
+            Some((text, at)) => cx.timeout(text, &at),
         };
         let mut count = |field: Option<(&u64, SourcePath)>, default: u64, most: u64| match field {
             None => Some(default),

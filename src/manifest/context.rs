@@ -1,9 +1,12 @@
 //! What all parts of loading share.
 
+use std::time::Duration;
+
 use minijinja::Environment;
 
 use super::{
     declared::Declared,
+    duration,
     folder::ProjectFolder,
     locale::LocaleSetting,
     options::{DEFAULT_ENVIRONMENT, LoadOptions},
@@ -72,6 +75,16 @@ impl Context<'_> {
                 None
             }
         }
+    }
+
+    /// A timeout, or a report.
+    pub(crate) fn timeout(&mut self, text: &str, at: &SourcePath) -> Option<Duration> {
+        match duration::parse(text) {
+            Ok(timeout) if !timeout.is_zero() => return Some(timeout),
+            Ok(_) => self.error(Code::BadValue, "a timeout is at least 1s", at),
+            Err(error) => self.error(Code::BadValue, error.to_string(), at),
+        }
+        None
     }
 
     /// Reports a template or condition that is refused.

@@ -98,18 +98,11 @@ pub(crate) fn steps(
     steps
 }
 
-/// The key that a message had before it was moved for the first time; `None` if it never was.
-pub(crate) fn first_key<'s>(steps: &'s Steps, key: &Key) -> Option<&'s Key> {
-    let before = |key: &Key| steps.iter().find(|(_, (to, ..))| to == key).map(|(from, _)| from);
-    let mut first = before(key)?;
-    // A circle is reported elsewhere.
-    for _ in steps {
-        match before(first) {
-            Some(earlier) => first = earlier,
-            None => break,
-        }
-    }
-    Some(first)
+/// The keys that messages had before they were moved for the first time, by the keys that they have now.
+pub(crate) fn first_keys(moves: &[Move], steps: &Steps) -> HashMap<Key, Key> {
+    let targets: HashSet<&Key> = steps.values().map(|(to, ..)| to).collect();
+    let firsts = moves.iter().filter(|one| !targets.contains(&one.from));
+    firsts.map(|one| (one.to.clone(), one.from.clone())).collect()
 }
 
 /// That each move ends at a message. One that is removed since counts too: its messages go by the old key as well.

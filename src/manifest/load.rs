@@ -247,9 +247,10 @@ fn resolve(cx: &mut Context<'_>, files: &Files) -> Project {
     let moves = files.moved();
     let moves = lists::steps(cx, &moves, &keys);
     let moved = lists::follow(cx, &moves);
+    let first_keys = lists::first_keys(&moved, &moves);
     for message in &mut messages {
         if let Some(share) = &mut message.share
-            && let Some(first) = lists::first_key(&moves, &message.spec.key)
+            && let Some(first) = first_keys.get(&message.spec.key)
         {
             cx.problems.extend(share.keep_salt(first));
         }

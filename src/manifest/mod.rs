@@ -33,6 +33,7 @@ mod folder;
 mod foreign;
 mod imports;
 mod input_file;
+mod language_names;
 mod languages;
 mod layered;
 mod layers;
@@ -68,7 +69,7 @@ pub(crate) mod yaml;
 mod zone;
 
 pub use audience::{Table, UnknownVisitors};
-pub(crate) use languages::tag_of_name;
+pub(crate) use language_names::tag_of_name;
 pub use limits::Limits;
 pub use load::{Loaded, LoadedAudience, load, load_all, load_audience};
 pub use options::{

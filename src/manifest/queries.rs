@@ -5,7 +5,6 @@ use std::sync::Arc;
 use super::{
     audience::{Database, QuerySource, SqlLines},
     context::Context,
-    duration,
     input_file::{FolderOf, InputFile},
     layers::Layers,
     options::Queries,
@@ -29,17 +28,7 @@ pub(crate) fn source(
 ) -> Option<QuerySource> {
     let timeout = match layers.get("timeout", |raw| raw.timeout.as_ref()) {
         None => Some(QuerySource::TIMEOUT),
-        Some((text, at)) => match duration::parse(text) {
-            Ok(timeout) if !timeout.is_zero() => Some(timeout),
-            Ok(_) => {
-                cx.error(Code::BadValue, "a query needs some time: `timeout` is more than 0s", &at);
-                None
-            }
-            Err(error) => {
-                cx.error(Code::BadValue, error.to_string(), &at);
-                None
-            }
-        },
+        Some((text, at)) => cx.timeout(text, &at),
     };
     let database = database(cx, layers, query_at);
     let file =

@@ -97,7 +97,7 @@ fn is_mostly_utf8(bytes: &[u8]) -> bool {
         letters += chunk.valid().chars().filter(|letter| !letter.is_ascii()).count();
         others += chunk.invalid().len();
     }
-    letters > 0 && letters > 3 * others
+    letters > others
 }
 
 fn in_another(file: &Arc<str>, found: &'static Encoding, format: CsvFormat) -> Diagnostic {

@@ -1,7 +1,7 @@
 //! Where a file has texts and conditions.
 
 use super::values::{Value, ValueId, Values};
-use crate::{manifest::languages::tag_of_name, model::Language};
+use crate::{manifest::language_names::tag_of_name, model::Language};
 
 /// A text or a condition: its key and its value.
 #[derive(Debug, Clone, Copy)]
