@@ -9,6 +9,7 @@ pub mod brevo;
 mod chats;
 pub mod ci;
 pub mod cli;
+pub mod controller;
 pub mod desired;
 pub mod diagnostics;
 mod files;

@@ -32,6 +32,10 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("sandbox", &["model", "brevo", "loopback", "chats"]),
     ("preview", &["model", "diagnostics", "manifest", "desired", "loopback", "chats"]),
     (
+        "controller",
+        &["model", "diagnostics", "plan", "state", "brevo", "apply", "render", "loopback", "chats"],
+    ),
+    (
         "cli",
         &[
             "model",
@@ -46,6 +50,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "ci",
             "sandbox",
             "preview",
+            "controller",
             "loopback",
             "chats",
             "files",

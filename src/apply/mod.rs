@@ -41,6 +41,6 @@ pub use options::{Clock, Options, RunInfo, Session, Stopper};
 pub use outcome::{Failure, Outcome, Rewritten, Stop};
 pub use presence::{EVERY as PING_EVERY, Presence, keep_online};
 pub use problem::Problem;
-pub use refresh::{Refreshed, refresh};
+pub use refresh::{Oldest, Refreshed, refresh};
 pub use resolution::resolution;
 pub use run::apply;

@@ -60,6 +60,8 @@ pub enum Stop {
     Duration,
     /// Ctrl-C, SIGTERM, SIGHUP or SIGQUIT.
     Signal,
+    /// The files of the project changed: what was planned may not be meant any more. Only in `run`.
+    Changed,
     /// Several requests in a row ended without a usable answer: the API is out, or something else answers
     /// in its place.
     Outage,
@@ -74,6 +76,7 @@ impl Stop {
             Self::Budget => "budget",
             Self::Duration => "duration",
             Self::Signal => "signal",
+            Self::Changed => "changed",
             Self::Outage => "outage",
             Self::Fatal => "fatal",
         }

@@ -74,17 +74,25 @@ impl From<Refreshed> for Outcome {
     }
 }
 
+/// Which of the selected deliveries a refresh asks about; by default, all.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Oldest {
+    /// The largest number of deliveries: those that were verified least recently.
+    pub most: Option<u64>,
+    /// Only deliveries that were last verified before this time.
+    pub before: Option<Timestamp>,
+}
+
 /// Asks the API about deliveries, the least recently verified first, and records what differs.
 ///
-/// One request each: `most` bounds how many are asked for (all selected ones without it), so
-/// that a small budget verifies everything in turn over several runs.
+/// One request each: a bound on their number lets a small budget verify everything in turn over several runs.
 pub async fn refresh(
     selection: &Selection,
-    most: Option<u64>,
+    which: Oldest,
     session: Session,
 ) -> Result<Refreshed, ApplyError> {
     let now = (session.options.clock)();
-    let (queue, others) = oldest(&*session.store, selection, most, now).await?;
+    let (queue, others) = oldest(&*session.store, selection, which, now).await?;
     if queue.is_empty() {
         return Ok(Refreshed::default());
     }
@@ -103,7 +111,7 @@ pub async fn refresh(
 async fn oldest(
     store: &dyn Store,
     selection: &Selection,
-    most: Option<u64>,
+    Oldest { most, before }: Oldest,
     now: Timestamp,
 ) -> Result<(VecDeque<Address>, u64), StateError> {
     let most = most.map_or(usize::MAX, |most| usize::try_from(most).unwrap_or(usize::MAX));
@@ -119,6 +127,9 @@ async fn oldest(
             }
             // By a clock that was ahead: nobody knows when.
             let at = Some(record.verified_at).filter(|at| *at <= now);
+            if at.zip(before).is_some_and(|(at, before)| at >= before) {
+                continue;
+            }
             heap.push((at, record.address));
             if heap.len() > most {
                 heap.pop();

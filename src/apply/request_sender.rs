@@ -186,8 +186,10 @@ impl RequestSender {
             // After every wait, and last: others may have had the state meanwhile.
             let may_leave = self.has_lock().await;
             // A request that has its permit was counted, so a budget or a time does not stop it.
-            let stops =
-                matches!(self.stopper.reason(), Some(Stop::Signal | Stop::Outage | Stop::Fatal));
+            let stops = matches!(
+                self.stopper.reason(),
+                Some(Stop::Signal | Stop::Changed | Stop::Outage | Stop::Fatal)
+            );
             if !may_leave || stops {
                 granted.unsent();
                 return Err(Undone::Abandoned { unsure });

@@ -222,7 +222,11 @@ pub(super) fn carry_out(context: &Context, args: &ApplyArgs) -> Result<Applied, 
 }
 
 /// Drops the approvals that have nothing left to do, and lets those lapse that the manifest does not say any more.
-fn end_approvals(runtime: &Runtime, store: &dyn Store, plan: &mut Plan) -> Result<(), Failure> {
+pub(super) fn end_approvals(
+    runtime: &Runtime,
+    store: &dyn Store,
+    plan: &mut Plan,
+) -> Result<(), Failure> {
     let lapsed: HashSet<&Address> = plan.lapsed_approvals().collect();
     let mut writes = Vec::new();
     if !lapsed.is_empty() {

@@ -97,6 +97,7 @@ fn in_words(outcome: &Outcome) -> String {
         Some(Stop::Budget) => "Stopped at the budget",
         Some(Stop::Duration) => "Stopped at the end of the time",
         Some(Stop::Signal) => "Stopped by a signal",
+        Some(Stop::Changed) => "Stopped because the files have changed",
         None if *applied == 0 && !parts.is_empty() => {
             return format!("Nothing was applied: {}; {requests}.", parts.join(", "));
         }

@@ -32,7 +32,9 @@ impl EarlyEnd<'_> {
         match stop {
             Stop::Fatal => {}
             Stop::Outage => self.report_outage(context),
-            Stop::Budget | Stop::Duration | Stop::Signal => self.report_good_order(context, stop),
+            Stop::Budget | Stop::Duration | Stop::Signal | Stop::Changed => {
+                self.report_good_order(context, stop);
+            }
         }
     }
 

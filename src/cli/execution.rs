@@ -6,16 +6,15 @@ use tokio::runtime::Runtime;
 
 use super::{
     args::Bounds,
-    context::Context,
+    context::{Context, SessionParts},
     crash_points, environment,
     failure::{Failure, status},
     progress::Progress,
     selected_state::SelectedState,
-    signals,
     unrecorded::Recorder,
 };
 use crate::{
-    apply::{self, Outcome, Session, Stopper},
+    apply::{self, Outcome},
     manifest::Project,
     plan::Plan,
     state::{Store, backup},
@@ -57,21 +56,20 @@ pub(super) fn execute(
         key,
         context.command("state resolve").options_first().to_string(),
     );
-    let stopper = Stopper::default();
     let (crashing_store, api) =
         crash_points::wrap(Arc::clone(&store), Arc::new(connection.client.clone()));
-    let session = Session {
+    let session = context.session(SessionParts {
         store: crashing_store,
         api,
         api_url,
-        options: context.options(&project.settings, bounds),
+        settings: &project.settings,
+        bounds,
         info: context.run_info(command, plan.commit.clone()),
         reporter: Arc::new(recorder),
-        stopper: stopper.clone(),
-    };
+    });
+    let stopper = session.stopper.clone();
     let outcome = runtime.block_on(async {
-        let outcome = match signals::run_until_signalled(stopper, apply::apply(plan, session)).await
-        {
+        let outcome = match context.until_stopped(stopper, apply::apply(plan, session)).await {
             Err(failure) => Err(cut_short(context, failure, &*store).await),
             Ok(outcome) => outcome.map_err(Failure::from),
         };

@@ -16,6 +16,7 @@ use super::{
     hidden_values::HiddenValues,
     json_log::{Level, LogLine},
     masking::{Masking, Readers},
+    said::Said,
     streams::{self, Stderr, Stdout, shows_color},
 };
 use crate::{
@@ -39,6 +40,8 @@ pub(super) struct Output {
     hidden_values: HiddenValues,
     /// The last problems of the project that ended a command. Copies share it.
     reported: Arc<Mutex<Option<Report>>>,
+    /// What need not be said again.
+    said: Said,
 }
 
 impl Output {
@@ -60,7 +63,18 @@ impl Output {
             masking: Masking::new(option),
             hidden_values: HiddenValues::default(),
             reported: Arc::default(),
+            said: Said::default(),
         }
+    }
+
+    /// The same output, which says a note, a warning or an error once as long as it lasts.
+    pub(super) fn saying_once(self) -> Self {
+        Self { said: Said::once(), ..self }
+    }
+
+    /// What was said so far.
+    pub(super) fn said(&self) -> &Said {
+        &self.said
     }
 
     pub(super) fn masking(&self) -> &Masking {
@@ -161,34 +175,40 @@ impl Output {
 
     /// A note about progress; nothing with `--quiet`.
     pub(super) fn note(&self, text: &str) {
-        if self.quiet {
+        if self.quiet || !self.said.is_news(text) {
         } else if self.json {
             self.log(LogLine::new(Level::Info, "note", json!({ "message": text.trim() })));
         } else {
-            self.line("", text);
+            self.labelled("", text);
         }
     }
 
+    /// One line on stderr, whether or not it was said before.
+    pub(super) fn line(&self, text: &str) {
+        self.labelled("", &self.masked(text));
+    }
+
     /// One line on stderr. `label` is ours; the text may come from anywhere.
-    fn line(&self, label: &str, text: &str) {
+    fn labelled(&self, label: &str, text: &str) {
         let _ = writeln!(self.err(), "{label}{}", one_line(text));
     }
 
     pub(super) fn hint(&self, text: &str) {
-        if self.quiet {
+        if self.quiet || !self.said.is_news(text) {
         } else if self.json {
             self.log(LogLine::new(Level::Info, "hint", json!({ "message": text })));
         } else {
-            self.line(&format!("{HELP}next:{HELP:#} "), text);
+            self.labelled(&format!("{HELP}next:{HELP:#} "), text);
         }
     }
 
     pub(super) fn warning(&self, text: &str) {
         let text = &*self.masked(text);
-        if self.json {
+        if !self.said.is_news(text) {
+        } else if self.json {
             self.log(LogLine::new(Level::Warn, "warning", json!({ "message": text })));
         } else {
-            self.line(&format!("{WARNING}warning:{WARNING:#} "), text);
+            self.labelled(&format!("{WARNING}warning:{WARNING:#} "), text);
         }
     }
 
@@ -206,6 +226,9 @@ impl Output {
     pub(super) fn failure(&self, failure: &Failure) {
         let code = &failure.code;
         let (messages, help) = self.words_of(failure);
+        if !self.said.is_news(&messages.join("\n")) {
+            return;
+        }
         if self.json {
             for message in &messages {
                 let fields = json!({ "message": message, "help": help, "code": code });
@@ -215,10 +238,10 @@ impl Output {
         }
         let code = code.map(|code| format!("[{}]", code.as_str())).unwrap_or_default();
         for message in &messages {
-            self.line(&format!("{ERROR}error{code}:{ERROR:#} "), message);
+            self.labelled(&format!("{ERROR}error{code}:{ERROR:#} "), message);
         }
         if let Some(help) = help {
-            self.line(&format!("  {HELP}help:{HELP:#} "), &help);
+            self.labelled(&format!("  {HELP}help:{HELP:#} "), &help);
         }
     }
 
@@ -229,6 +252,11 @@ impl Output {
             *reported = Some(report.clone());
         }
         if report.errors() == 0 && self.quiet {
+            return;
+        }
+        let style = show::Style { color: self.err_has_color(), mask: self.masks_err() };
+        let text = report.text(style);
+        if !self.said.is_news(&text) {
             return;
         }
         if self.json {
@@ -242,8 +270,7 @@ impl Output {
             }
             return;
         }
-        let style = show::Style { color: self.err_has_color(), mask: self.masks_err() };
-        let _ = self.err().write_all(report.text(style).as_bytes());
+        let _ = self.err().write_all(text.as_bytes());
     }
 
     /// The last problems of the project that ended a command.

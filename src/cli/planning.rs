@@ -17,7 +17,7 @@ use super::{
     targets,
 };
 use crate::{
-    apply::Refreshed,
+    apply::{Oldest, Refreshed},
     desired::Deliveries,
     diagnostics::{Code, Diagnostic, Report},
     manifest::{Project, Threshold},
@@ -49,8 +49,9 @@ pub(super) fn make(
             Amount::Count(most) => Some(most),
             Amount::All => None,
         };
-        let bounds = request.bounds;
-        let refresh = RefreshRequest { project, state, store, targets, most, bounds };
+        let (bounds, which) = (request.bounds, Oldest { most, before: None });
+        let command = "refresh";
+        let refresh = RefreshRequest { project, state, store, targets, which, bounds, command };
         let found = refresh::before_plan(context, runtime, &refresh, request.again)?;
         let ended = found.stopped.map(|_| Failure::silent().status(found.exit_status()));
         *request.refreshed = Some(found);

@@ -424,6 +424,7 @@ impl Reporter for Progress {
                 Stop::Signal => {
                     "  stopping: requests under way are awaited (once more to stop at once)"
                 }
+                Stop::Changed => "  stopping: the files of the project have changed",
                 Stop::Budget if *waits == Some(WaitReason::RetryAfter) => {
                     "  stopping: the API asks for a pause, and takes no request before its end"
                 }

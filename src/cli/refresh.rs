@@ -8,17 +8,17 @@ use tokio::runtime::Runtime;
 
 use super::{
     args::{Bounds, DataFormat, RefreshArgs, Target},
-    context::Context,
+    context::{Context, SessionParts},
     early_end::EarlyEnd,
     failure::{Failure, status},
     progress::Progress,
     rewritten,
     selected_state::SelectedState,
     shell_command::ShellCommand,
-    signals, targets,
+    targets,
 };
 use crate::{
-    apply::{self, Refreshed, Session, Stop, Stopper},
+    apply::{self, Oldest, Refreshed, Stop},
     manifest::Project,
     model::Endpoint,
     render::humanize,
@@ -42,8 +42,9 @@ pub(super) fn run(context: &Context, args: &RefreshArgs) -> Result<u8, Failure> 
         state: &state,
         store: &store,
         targets: &targets,
-        most: args.bounds.max_requests,
+        which: Oldest { most: args.bounds.max_requests, before: None },
         bounds: &args.bounds,
+        command: "refresh",
     };
     let found = refresh(context, &runtime, &request)?;
     drop(store);
@@ -106,36 +107,37 @@ pub(super) struct RefreshRequest<'a> {
     pub(super) state: &'a SelectedState,
     pub(super) store: &'a Arc<dyn Store>,
     pub(super) targets: &'a [Target],
-    /// The largest number of deliveries.
-    pub(super) most: Option<u64>,
+    pub(super) which: Oldest,
     pub(super) bounds: &'a Bounds,
+    /// For the history.
+    pub(super) command: &'static str,
 }
 
 /// Asks the API, and records the differences.
-fn refresh(
+pub(super) fn refresh(
     context: &Context,
     runtime: &Runtime,
     request: &RefreshRequest<'_>,
 ) -> Result<Refreshed, Failure> {
-    let RefreshRequest { project, state, store, targets, most, bounds } = *request;
+    let RefreshRequest { project, state, store, targets, which, bounds, command } = *request;
     let endpoint = context.endpoint(&project.settings)?;
     let api_url = context.check_same_api(&endpoint, &runtime.block_on(store.meta())?)?;
     let connection = context.connect(runtime, &project.settings, state)?;
     let progress = Arc::new(Progress::new(&context.global, context.output.clone()));
-    let stopper = Stopper::default();
-    let session = Session {
+    let session = context.session(SessionParts {
         store: Arc::clone(store),
         api: Arc::new(connection.client.clone()),
         api_url,
-        options: context.options(&project.settings, bounds),
-        info: context.run_info("refresh", context.commit()),
+        settings: &project.settings,
+        bounds,
+        info: context.run_info(command, context.commit()),
         reporter: progress.clone(),
-        stopper: stopper.clone(),
-    };
+    });
+    let stopper = session.stopper.clone();
     let selection = Target::selection(targets);
     let found = runtime.block_on(async {
-        let work = apply::refresh(&selection, most, session);
-        let found = signals::run_until_signalled(stopper, work).await;
+        let work = apply::refresh(&selection, which, session);
+        let found = context.until_stopped(stopper, work).await;
         connection.close().await;
         found
     });

@@ -11,7 +11,7 @@ use std::{
 };
 
 use tokio::{
-    signal::unix::{Signal, SignalKind, signal},
+    signal::unix::{Signal as UnixSignal, SignalKind, signal},
     sync::{Mutex, MutexGuard},
 };
 
@@ -25,24 +25,71 @@ const AT_ONCE: Duration = Duration::from_millis(100);
 /// Listens from the first time on to the end of the process: a signal between two parts of a command counts for the next.
 static LISTENING: Mutex<Option<Signals>> = Mutex::const_new(None);
 
-struct Signals(Vec<Signal>);
+struct Signals {
+    ends: Vec<UnixSignal>,
+    hangup: Option<UnixSignal>,
+}
 
 impl Signals {
     fn listen() -> io::Result<Self> {
-        let mut kinds = vec![SignalKind::interrupt(), SignalKind::terminate(), SignalKind::quit()];
-        if !hangup_is_ignored() {
-            kinds.push(SignalKind::hangup());
-        }
-        kinds.into_iter().map(signal).collect::<io::Result<_>>().map(Self)
+        let ends = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::quit()];
+        let hangup = (!hangup_is_ignored()).then(|| signal(SignalKind::hangup())).transpose()?;
+        Ok(Self { ends: ends.into_iter().map(signal).collect::<io::Result<_>>()?, hangup })
     }
 
-    async fn next(&mut self) {
+    /// Whether the next signal is a hangup.
+    async fn next(&mut self) -> bool {
         poll_fn(|context| {
-            let came = self.0.iter_mut().any(|signal| signal.poll_recv(context).is_ready());
-            if came { Poll::Ready(()) } else { Poll::Pending }
+            if self.ends.iter_mut().any(|signal| signal.poll_recv(context).is_ready()) {
+                return Poll::Ready(false);
+            }
+            match &mut self.hangup {
+                Some(hangup) => hangup.poll_recv(context).map(|_| true),
+                None => Poll::Pending,
+            }
         })
-        .await;
+        .await
     }
+}
+
+/// A signal, to a process that goes on after a hangup.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Signal {
+    /// SIGHUP.
+    Hangup,
+    /// The first one that ends the process.
+    First,
+    /// Another one.
+    Again,
+}
+
+/// The signals of a process that goes on after a hangup.
+pub(super) struct AllSignals {
+    listening: Listening,
+    first: Option<Instant>,
+}
+
+impl AllSignals {
+    pub(super) async fn next(&mut self) -> Signal {
+        loop {
+            let is_hangup = self.listening.next().await;
+            match self.first {
+                // systemd sends SIGHUP right after SIGTERM.
+                Some(first) if first.elapsed() < AT_ONCE => {}
+                None if is_hangup => return Signal::Hangup,
+                None => {
+                    self.first = Some(Instant::now());
+                    return Signal::First;
+                }
+                Some(_) => return Signal::Again,
+            }
+        }
+    }
+}
+
+/// Listens to all signals from now on.
+pub(super) async fn all() -> Result<AllSignals, Failure> {
+    Ok(AllSignals { listening: Listening::start().await?, first: None })
 }
 
 /// The signals, listened to from now on.
@@ -59,7 +106,8 @@ impl Listening {
         Ok(Self(signals))
     }
 
-    async fn next(&mut self) {
+    /// Whether the next signal is a hangup.
+    async fn next(&mut self) -> bool {
         match &mut *self.0 {
             Some(signals) => signals.next().await,
             None => std::future::pending().await,
@@ -80,7 +128,7 @@ pub(super) async fn run_until_signalled<T>(
         tokio::select! {
             // A signal that has come already is seen before the first request.
             biased;
-            () = signals.next() => {}
+            _ = signals.next() => {}
             result = &mut work => return Ok(result),
         }
         match first {
@@ -102,7 +150,7 @@ pub(super) async fn answered<T>(answer: impl Future<Output = T>) -> Result<T, Fa
     let mut signals = Listening::start().await?;
     tokio::select! {
         biased;
-        () = signals.next() => {
+        _ = signals.next() => {
             Err(Failure::new("stopped by a signal").help("nothing was done").status(status::STOPPED))
         }
         answer = answer => Ok(answer),

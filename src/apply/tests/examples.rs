@@ -280,7 +280,9 @@ async fn a_refresh_asks_for_the_least_recently_verified_first_and_records_drift(
         message.2 = "changed by hand".to_owned();
     }
     let found =
-        refresh(&Selection::default(), Some(2), scene.session()).await.expect("the state works");
+        refresh(&Selection::default(), Oldest { most: Some(2), before: None }, scene.session())
+            .await
+            .expect("the state works");
     assert_eq!(scene.server.asked()[3..], ["GET m1", "GET m2"]);
     assert_eq!((found.verified, found.remaining, found.requests), (2, 1, 2));
     assert_eq!((found.gone, found.changed), (vec![address("b@v")], vec![address("a@v")]));
@@ -288,7 +290,9 @@ async fn a_refresh_asks_for_the_least_recently_verified_first_and_records_drift(
     assert_eq!((plan.summary.resend, plan.summary.restore, plan.summary.unchanged), (1, 1, 1));
 
     let found =
-        refresh(&Selection::default(), Some(1), scene.session()).await.expect("the state works");
+        refresh(&Selection::default(), Oldest { most: Some(1), before: None }, scene.session())
+            .await
+            .expect("the state works");
     assert_eq!(scene.server.asked()[5..], ["GET m3"], "each in its turn");
     assert_eq!(found.exit_status(), 0);
     scene.apply().await;
@@ -307,7 +311,9 @@ async fn a_message_that_a_clock_verified_that_was_ahead_has_its_turn_too() {
     scene.store.commit(vec![Write::Put(Box::new(ahead))]).await.expect("writable");
     for turn in ["GET m2", "GET m1", "GET m3", "GET m2"] {
         tokio::time::advance(Duration::from_secs(1)).await;
-        let found = refresh(&Selection::default(), Some(1), scene.session()).await;
+        let found =
+            refresh(&Selection::default(), Oldest { most: Some(1), before: None }, scene.session())
+                .await;
         assert_eq!(found.expect("the state works").verified, 1);
         assert_eq!(scene.server.asked().last().map(String::as_str), Some(turn));
     }
@@ -426,7 +432,9 @@ async fn a_refresh_finds_out_what_became_of_an_update_or_a_delete() {
     for fates in UNSURE {
         for wanted in [&[("a@v", "BAD")][..], &[]] {
             let mut scene = disturbed(wanted, fates).await;
-            refresh(&Selection::default(), None, scene.session()).await.expect("refreshed");
+            refresh(&Selection::default(), Oldest::default(), scene.session())
+                .await
+                .expect("refreshed");
             let (there, records) = (scene.server.texts(), scene.records().await);
             assert!(records.iter().all(|record| record.intent.is_none()), "{fates:?}");
             assert!(records.iter().all(|record| record.drift.is_none()), "{fates:?}");

@@ -262,7 +262,9 @@ fn run(world: World) -> Result<(), TestCaseError> {
         if step % 3 == 0 {
             process(async {
                 let session = scene.session();
-                refresh(&Selection::default(), None, session).await.expect("the state works");
+                refresh(&Selection::default(), Oldest::default(), session)
+                    .await
+                    .expect("the state works");
             });
             scene.stopper = Default::default();
         }
@@ -277,7 +279,7 @@ fn run(world: World) -> Result<(), TestCaseError> {
     // Neither what the state says nor what the API shows leaves anything to do.
     process(async {
         let session = scene.session();
-        refresh(&Selection::default(), None, session).await.expect("the state works");
+        refresh(&Selection::default(), Oldest::default(), session).await.expect("the state works");
     });
     let plan = process(scene.plan());
     prop_assert!(plan.is_empty(), "{:?}", plan.changes);

@@ -83,7 +83,8 @@ async fn a_refresh_of_an_api_that_is_out_stops_and_changes_nothing() {
     let before = scene.records().await;
     let dead = std::iter::repeat_n(Fate::LostAnswer, 10_000);
     scene.server.script.lock().expect("not poisoned").extend(dead);
-    let found = refresh(&Selection::default(), None, scene.session()).await.expect("it works");
+    let found =
+        refresh(&Selection::default(), Oldest::default(), scene.session()).await.expect("it works");
     assert_eq!((found.stopped, found.exit_status()), (Some(Stop::Outage), 1));
     assert_eq!((found.verified, found.gone.len(), found.changed.len()), (0, 0, 0));
     assert_eq!(scene.records().await, before);

@@ -28,7 +28,9 @@ fn server(keeps: fn(&str) -> String, tells: Tells) -> Arc<Server> {
 }
 
 async fn look(scene: &Scene) -> Refreshed {
-    refresh(&Selection::default(), None, scene.session()).await.expect("the state works")
+    refresh(&Selection::default(), Oldest::default(), scene.session())
+        .await
+        .expect("the state works")
 }
 
 /// `apply --refresh`: how many PUTs it sends.

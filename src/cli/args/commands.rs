@@ -10,6 +10,7 @@ use super::{
     ci::CiArgs,
     global::{DataFormat, GlobalOptions},
     planning::{ApplyArgs, ImportArgs, PlanArgs, RefreshArgs},
+    run::RunArgs,
     state::StateArgs,
     values::{duration, fault, fault_help, latency, probability},
 };
@@ -59,6 +60,11 @@ pub(crate) enum Command {
     ///
     /// It comments on the request, writes the summary of the job, and applies what was reviewed there.
     Ci(CiArgs),
+    /// Keep the API as the project says, until stopped
+    ///
+    /// It plans and applies when a file changes, when a window opens or closes, when the API's budget has room again,
+    /// and at least every --every. SIGHUP begins a cycle at once; Ctrl-C and SIGTERM end it in good order.
+    Run(RunArgs),
     /// Inspect the state, and repair it
     #[command(subcommand)]
     State(StateArgs),
@@ -263,10 +269,11 @@ mod tests {
     use super::Cli;
 
     /// Those that print a script, a file or a page as it is, or no data at all.
-    const WITHOUT: [&str; 19] = [
+    const WITHOUT: [&str; 20] = [
         "audience",
         "ci",
         "init",
+        "run",
         "import",
         "completions",
         "schema",

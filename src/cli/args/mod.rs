@@ -6,6 +6,7 @@ mod global;
 mod help;
 mod planning;
 mod reference;
+mod run;
 mod state;
 mod values;
 
@@ -20,5 +21,6 @@ pub(crate) use planning::{
     ApplyArgs, AudienceArgs, Bounds, ImportArgs, PlanArgs, PlanFormat, RefreshArgs, SelectionArgs,
 };
 pub(crate) use reference::{EXIT_STATUSES, FILES, VARIABLES};
+pub(crate) use run::RunArgs;
 pub(crate) use state::{ResolveArgs, StateArgs};
 pub(crate) use values::{Amount, Target};

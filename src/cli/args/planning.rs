@@ -127,7 +127,7 @@ pub(crate) struct ApplyArgs {
 }
 
 /// The bounds of a run that makes requests.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub(crate) struct Bounds {
     /// Make at most N requests
     #[arg(long, value_name = "N")]
@@ -135,22 +135,14 @@ pub(crate) struct Bounds {
     /// Start no request after this time (30s, 5m, 1h30m)
     #[arg(long, value_name = "D", value_parser = duration)]
     pub(crate) max_duration: Option<Duration>,
-    /// Wait at most this long for the API's budget
-    #[arg(long, value_name = "D", value_parser = duration, default_value = "5m")]
-    pub(crate) max_wait: Duration,
+    /// Wait at most this long for the API's budget [default: 5m]
+    #[arg(long, value_name = "D", value_parser = duration)]
+    pub(crate) max_wait: Option<Duration>,
     /// Keep at most N requests under way at once
     ///
     /// From 1 to 512 [default: the project's setting].
     #[arg(long, value_name = "N", value_parser = concurrency)]
     pub(crate) concurrency: Option<NonZeroUsize>,
-}
-
-impl Default for Bounds {
-    /// The bounds of a command line without options.
-    fn default() -> Self {
-        let max_wait = Duration::from_secs(300);
-        Self { max_requests: None, max_duration: None, max_wait, concurrency: None }
-    }
 }
 
 #[derive(Debug, Args)]

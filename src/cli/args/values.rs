@@ -1,6 +1,10 @@
 //! The values of arguments, and how their texts are read.
 
-use std::{num::NonZeroUsize, time::Duration};
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    num::NonZeroUsize,
+    time::Duration,
+};
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
@@ -108,5 +112,69 @@ pub(super) fn probability(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(p) if (0.0..=1.0).contains(&p) => Ok(p),
         _ => Err("not a probability from 0 to 1".to_owned()),
+    }
+}
+
+/// A share: `20%`, or a number from 0 to 1.
+pub(super) fn share(text: &str) -> Result<f64, String> {
+    let parsed = match text.strip_suffix('%') {
+        Some(percent) => percent.trim().parse::<f64>().map(|percent| percent / 100.0),
+        None => text.parse::<f64>(),
+    };
+    match parsed {
+        Ok(share) if (0.0..=1.0).contains(&share) => Ok(share),
+        _ => Err("not a share from 0% to 100%".to_owned()),
+    }
+}
+
+/// An address to listen on: on loopback unless another one is named.
+pub(super) fn listen(text: &str) -> Result<SocketAddr, String> {
+    let port = text.strip_prefix(':').unwrap_or(text);
+    if port.bytes().all(|byte| byte.is_ascii_digit())
+        && let Ok(port) = port.parse()
+    {
+        return Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+    }
+    if let Some(port) = text.strip_prefix("localhost:").and_then(|port| port.parse().ok()) {
+        return Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+    }
+    if let Ok(address) = text.parse() {
+        return Ok(address);
+    }
+    Err(match text.parse::<IpAddr>() {
+        Ok(_) => "the port is missing: write ADDRESS:PORT".to_owned(),
+        Err(_) => "neither a port, as 9090, nor an address with one, as 0.0.0.0:9090".to_owned(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_alone_is_on_loopback() {
+        for (text, address) in [
+            ("9090", "127.0.0.1:9090"),
+            (":9090", "127.0.0.1:9090"),
+            ("localhost:9090", "127.0.0.1:9090"),
+            ("0", "127.0.0.1:0"),
+            ("0.0.0.0:9090", "0.0.0.0:9090"),
+            ("[::]:80", "[::]:80"),
+        ] {
+            assert_eq!(listen(text), Ok(address.parse().expect("an address")), "{text}");
+        }
+        for text in ["", ":", "65536", "0.0.0.0", "::", "example.com:80", "-1", "+80", "80/tcp"] {
+            assert!(listen(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_share_is_a_percentage_or_a_fraction() {
+        for (text, value) in [("0", 0.0), ("20%", 0.2), ("0.2", 0.2), ("100%", 1.0), ("1", 1.0)] {
+            assert_eq!(share(text), Ok(value), "{text}");
+        }
+        for text in ["", "%", "20", "101%", "-1%", "NaN", "inf", "1.01", "all"] {
+            assert!(share(text).is_err(), "{text}");
+        }
     }
 }

@@ -15,10 +15,10 @@ use crate::{
     cli::{
         args::{CiArgs, GlobalOptions},
         context::Context,
-        environment,
+        dispatch, environment,
         failure::{Failure, status},
         output::Output,
-        run, variables,
+        variables,
     },
 };
 
@@ -115,7 +115,7 @@ fn carry_out(session: &Session<'_>, options: &arguments::RunOptions) -> Result<u
         (Ok(()), JobCommand::Apply) => run_commands::apply(session, options),
         (Ok(()), JobCommand::Resume) => run_commands::resume(session, options),
     };
-    run::closed(context, ended)
+    dispatch::closed(context, ended)
 }
 
 /// The global options of a job: those of its command line, and else its inputs.

@@ -1,23 +1,40 @@
 //! The API that a command uses, and the connection to it.
 
-use std::path::Path;
+use std::{path::Path, sync::Arc, time::Duration};
 
 use secrecy::ExposeSecret;
 use tokio::runtime::Runtime;
 
 use super::project::Context;
 use crate::{
-    apply::Options,
+    apply::{Options, Reporter, RunInfo, Session, Stopper, api::Api},
     brevo::{Client, ClientProblem, Config, Credentials, key},
-    cli::{args::Bounds, environment, failure::Failure, secrets, selected_state::SelectedState},
+    cli::{
+        args::Bounds, environment, failure::Failure, secrets, selected_state::SelectedState,
+        signals,
+    },
     manifest::Settings,
     model::{BaseUrl, Endpoint},
     sandbox::{self, Running, Sandbox},
-    state::{Meta, private_file},
+    state::{Meta, Store, private_file},
 };
+
+/// The longest wait for the API's budget, unless --max-wait says otherwise.
+const MAX_WAIT: Duration = Duration::from_secs(300);
 
 /// The variable of --api-key-file.
 const KEY_FILE: &str = "BREVO_API_KEY_FILE";
+
+/// What a session consists of, beside what the context has.
+pub(crate) struct SessionParts<'a> {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) api: Arc<dyn Api>,
+    pub(crate) api_url: Option<BaseUrl>,
+    pub(crate) settings: &'a Settings,
+    pub(crate) bounds: &'a Bounds,
+    pub(crate) info: RunInfo,
+    pub(crate) reporter: Arc<dyn Reporter>,
+}
 
 /// A client of the API, and the sandbox that it talks to, if it does.
 pub(crate) struct ApiConnection {
@@ -120,6 +137,27 @@ impl Context {
         Ok(ApiConnection { client, sandbox })
     }
 
+    /// The session of a run that sends requests. Its stopper is that of the process, if the process has one.
+    pub(crate) fn session(&self, parts: SessionParts<'_>) -> Session {
+        let SessionParts { store, api, api_url, settings, bounds, info, reporter } = parts;
+        let options = self.options(settings, bounds);
+        let stopper = self.interrupts.as_ref().map(|one| one.begin()).unwrap_or_default();
+        Session { store, api, api_url, options, info, reporter, stopper }
+    }
+
+    /// Runs `work`, which `stopper` stops, until it ends or the process has to.
+    pub(crate) async fn until_stopped<T>(
+        &self,
+        stopper: Stopper,
+        work: impl Future<Output = T>,
+    ) -> Result<T, Failure> {
+        match &self.interrupts {
+            None => signals::run_until_signalled(stopper, work).await,
+            // The process listens itself, and stops it.
+            Some(_) => Ok(work.await),
+        }
+    }
+
     /// The options of a run.
     pub(crate) fn options(&self, settings: &Settings, bounds: &Bounds) -> Options {
         Options {
@@ -127,7 +165,7 @@ impl Context {
             requests_per_hour: settings.requests_per_hour,
             max_requests: bounds.max_requests,
             max_duration: bounds.max_duration,
-            max_wait: bounds.max_wait,
+            max_wait: bounds.max_wait.unwrap_or(MAX_WAIT),
             seed: fastrand::u64(..),
             clock: environment::clock(),
         }

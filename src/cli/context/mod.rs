@@ -5,5 +5,5 @@ mod lineage;
 mod project;
 mod state;
 
-pub(crate) use api::base_url;
+pub(crate) use api::{SessionParts, base_url};
 pub(crate) use project::{Context, Needs};

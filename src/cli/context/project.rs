@@ -16,6 +16,7 @@ use crate::{
         environment,
         failure::Failure,
         git::{self, CommitLookup},
+        interrupts::Interrupts,
         masking::Readers,
         output::Output,
         shell_command::ShellCommand,
@@ -51,12 +52,20 @@ pub(crate) struct Context {
     pub(crate) close_errors: CloseErrors,
     /// The commit that the project's files are of, if they were taken out of it.
     commit: Option<Commit>,
+    /// What stops the runs of a process that listens to signals itself.
+    pub(super) interrupts: Option<Arc<Interrupts>>,
 }
 
 impl Context {
     pub(crate) fn new(global: GlobalOptions, output: Output) -> Self {
         let (checked_folders, close_errors) = (Mutex::default(), CloseErrors::default());
-        Self { global, output, checked_folders, close_errors, commit: None }
+        Self { global, output, checked_folders, close_errors, commit: None, interrupts: None }
+    }
+
+    /// The same, for a process that works in cycles and listens to signals itself.
+    pub(crate) fn in_cycles(&self, interrupts: Arc<Interrupts>) -> Self {
+        let output = self.output.clone().saying_once();
+        Self { interrupts: Some(interrupts), ..Self::new(self.global.clone(), output) }
     }
 
     /// The same, for files that were taken out of a commit.

@@ -4,13 +4,12 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use super::{command::StateCommand, decisions::refuse};
 use crate::{
-    apply::{self, Claim, Confirmed, Session, Stopper},
+    apply::{self, Claim, Confirmed},
     cli::{
         args::Bounds,
-        context::Needs,
+        context::{Needs, SessionParts},
         failure::{Failure, status},
         progress::Progress,
-        signals,
     },
     model::Address,
     state::Store,
@@ -32,19 +31,19 @@ pub(super) fn texts(
     let api_url = context.check_same_api(&endpoint, &command.block_on(store.meta())?)?;
     let connection = context.connect(runtime, settings, &command.state).map_err(unasked)?;
     let progress = Arc::new(Progress::new(&context.global, context.output.clone()));
-    let stopper = Stopper::default();
-    let session = Session {
+    let session = context.session(SessionParts {
         store: Arc::clone(store),
         api: Arc::new(connection.client.clone()),
         api_url,
-        options: context.options(settings, &Bounds::default()),
+        settings,
+        bounds: &Bounds::default(),
         info: context.run_info("state resolve", context.commit()),
         reporter: progress.clone(),
-        stopper: stopper.clone(),
-    };
+    });
+    let stopper = session.stopper.clone();
     let confirmed = runtime.block_on(async {
         let work = apply::confirm(claims, session);
-        let confirmed = signals::run_until_signalled(stopper, work).await;
+        let confirmed = context.until_stopped(stopper, work).await;
         connection.close().await;
         confirmed
     });

@@ -11,7 +11,8 @@ use super::{
     failure::{Failure, status},
     import, init, logging, man,
     output::Output,
-    plan, presence, preview, refresh, sandbox, schema, show, state, usage, validate, variables,
+    plan, presence, preview, refresh, run, sandbox, schema, show, state, usage, validate,
+    variables,
 };
 
 /// Runs the command that the process was started with.
@@ -27,8 +28,10 @@ pub fn main() -> ExitCode {
     };
     let output = Output::new(&cli.global);
     logging::start(&cli.global, output.clone());
-    let only_prints =
-        !matches!(cli.command, Command::Apply(_) | Command::Sandbox(_) | Command::Preview(_));
+    let only_prints = !matches!(
+        cli.command,
+        Command::Apply(_) | Command::Sandbox(_) | Command::Preview(_) | Command::Run(_)
+    );
     let ended = dispatch(cli, output.clone());
     // It may still have a buffer, which would be dropped if the pipe has no room.
     let flushed = output.out().flush();
@@ -104,6 +107,7 @@ fn carry_out(context: &Context, command: Command) -> Result<u8, Failure> {
         Command::Import(args) => import::run(context, args),
         // It has been dispatched already: it makes its own context.
         Command::Ci(_) => Ok(status::FAILED),
+        Command::Run(args) => run::run(context, &args),
         Command::State(args) => state::run(context, args),
         Command::Presence(args) => presence::run(context, &args),
         Command::Sandbox(args) => sandbox::run(context, args),

@@ -1,0 +1,8 @@
+//! `pushsync run`: the process around `crate::controller`.
+
+mod command;
+mod cycle;
+mod process;
+mod verification;
+
+pub(super) use command::run;

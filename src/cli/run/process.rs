@@ -1,0 +1,165 @@
+//! The process that the loop drives: its clock, its waits, and what it says.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use jiff::Timestamp;
+use serde_json::json;
+use tokio::runtime::Runtime;
+
+use super::cycle::CycleRun;
+use crate::{
+    cli::{
+        args::RunArgs,
+        clock_time,
+        context::Context,
+        environment,
+        interrupts::Interrupts,
+        json_log::{Level, LogLine},
+    },
+    controller::{Cycle, CycleOutcome, Driven, Live, Next, Schedule, Wake},
+    render::humanize,
+};
+
+/// How often a wait looks at the clock: the machine may have been suspended, or its clock set.
+const LOOK_EVERY: Duration = Duration::from_secs(10);
+
+pub(super) struct Process<'a> {
+    context: &'a Context,
+    runtime: &'a Runtime,
+    interrupts: &'a Arc<Interrupts>,
+    live: &'a Arc<Live>,
+    work: CycleRun<'a>,
+    /// How the last cycle ended.
+    last: Option<(CycleOutcome, Option<String>)>,
+}
+
+impl<'a> Process<'a> {
+    pub(super) fn new(
+        context: &'a Context,
+        runtime: &'a Runtime,
+        args: &'a RunArgs,
+        interrupts: &'a Arc<Interrupts>,
+        live: &'a Arc<Live>,
+    ) -> Self {
+        let work = CycleRun::new(context, runtime, args);
+        Self { context, runtime, interrupts, live, work, last: None }
+    }
+}
+
+impl Driven for Process<'_> {
+    fn now(&self) -> Timestamp {
+        environment::now()
+    }
+
+    fn cycle(&mut self, why: Wake) -> Cycle {
+        self.interrupts.seen();
+        let cycle = self.work.cycle(why);
+        self.context.output.said().end_cycle();
+        cycle
+    }
+
+    fn ended(&mut self, cycle: &Cycle, next: Next) {
+        let ended = (cycle.outcome, cycle.problem.clone());
+        let did = cycle.applied + cycle.failed + cycle.settled + cycle.drifted > 0;
+        let tells = did || self.last.as_ref() != Some(&ended);
+        self.last = Some(ended);
+        if tells || self.context.global.verbose > 0 {
+            tell(self.context, cycle, next);
+        }
+    }
+
+    fn wait(&mut self, schedule: &Schedule, next: Next) -> Option<Wake> {
+        let began = (Instant::now(), environment::now());
+        // A clock that is set back does not make it longer.
+        let longest = Duration::try_from(next.at.duration_since(began.1)).unwrap_or_default();
+        self.runtime.block_on(async {
+            loop {
+                let now = environment::now();
+                self.live.beat(now);
+                if self.interrupts.is_over() {
+                    return None;
+                }
+                let happened = self.interrupts.first();
+                let first = happened.map_or(next, |why| schedule.on(why, next, now));
+                let left = Duration::try_from(first.at.duration_since(now)).unwrap_or_default();
+                if left.is_zero() || began.0.elapsed() >= longest {
+                    return Some(first.why);
+                }
+                tokio::select! {
+                    () = self.interrupts.news() => {}
+                    () = tokio::time::sleep(left.min(LOOK_EVERY)) => {}
+                }
+            }
+        })
+    }
+
+    fn is_over(&self) -> bool {
+        self.interrupts.is_over()
+    }
+}
+
+/// Says how a cycle ended.
+fn tell(context: &Context, cycle: &Cycle, next: Next) {
+    let Cycle { why, outcome, problem, applied, failed, requests, verified, .. } = cycle;
+    let output = &context.output;
+    if output.is_quiet() {
+        return;
+    }
+    if output.writes_json() {
+        let level = if outcome.is_good() { Level::Info } else { Level::Error };
+        let fields = json!({
+            "why": why,
+            "outcome": outcome,
+            "message": problem,
+            "applied": applied,
+            "failed": failed,
+            "requests": requests,
+            "verified": verified,
+            "drifted": cycle.drifted,
+            "settled": cycle.settled,
+            "unknown": cycle.unknown,
+            "pending": cycle.pending,
+            "next_at": next.at,
+            "next_why": next.why,
+        });
+        return output.log(LogLine::new(level, "cycle", fields));
+    }
+    let mut parts = vec![match outcome {
+        CycleOutcome::Done => "all is as it should be".to_owned(),
+        CycleOutcome::Stopped => "work is left".to_owned(),
+        CycleOutcome::Interrupted => "interrupted".to_owned(),
+        CycleOutcome::Locked => "another process has the lock of the state".to_owned(),
+        CycleOutcome::Failed => "some changes failed".to_owned(),
+        CycleOutcome::Invalid => "the manifest has errors".to_owned(),
+        CycleOutcome::Refused => "refused".to_owned(),
+        CycleOutcome::Outage => "the API is out".to_owned(),
+        CycleOutcome::Api => "the API cannot be used".to_owned(),
+        CycleOutcome::State => "the state cannot be used".to_owned(),
+    }];
+    if *applied > 0 {
+        parts.push(format!("{} applied", humanize::count(*applied, "change", "changes")));
+    }
+    if *failed > 0 {
+        parts.push(format!("{} failed", humanize::number(*failed)));
+    }
+    if *verified > 0 {
+        parts.push(format!("{} verified", humanize::number(*verified)));
+    }
+    if *requests > 0 {
+        parts.push(humanize::count(*requests, "request", "requests"));
+    }
+    let left = cycle.pending.map_or(0, |pending| pending.approved);
+    if left > 0 {
+        parts.push(format!("{} left", humanize::count(left, "change", "changes")));
+    }
+    let at = clock_time::time_of_day(next.at, cycle.ended, &environment::zone());
+    output.line(&format!(
+        "{}: {}; next at {at} ({})",
+        why.as_str(),
+        parts.join(", "),
+        next.why.as_str()
+    ));
+}
