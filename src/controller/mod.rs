@@ -4,12 +4,14 @@
 //! [`Cycle`] is one time of load, plan and apply; `live` is what is known of the process meanwhile. [`webhooks`] settles
 //! unknown deliveries by what Brevo reports.
 
+mod breaker;
 mod cycle;
 mod drive;
 mod live;
 mod schedule;
 pub mod webhooks;
 
+pub use breaker::CircuitBreaker;
 pub use cycle::{Cycle, CycleOutcome, Pending};
 pub use drive::{Driven, drive};
 pub use live::{Live, Phase, Snapshot};
