@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use tokio::runtime::Runtime;
 use uuid::Uuid;
 
-use super::{end::End, opening::Setting, verification::Verification};
+use super::{end::End, opening::Setting, settler::Settler, verification::Verification};
 use crate::{
     apply::{self, Oldest, Outcome, Silent, Stop},
     cli::{
@@ -41,10 +41,17 @@ pub(super) struct CycleRun<'a> {
     lineage: Option<Uuid>,
     verification: Verification,
     breaker: CircuitBreaker,
+    /// Only with `--webhook-token-file`.
+    settler: Option<Settler>,
 }
 
 impl<'a> CycleRun<'a> {
-    pub(super) fn new(context: &'a Context, runtime: &'a Runtime, args: &'a RunArgs) -> Self {
+    pub(super) fn new(
+        context: &'a Context,
+        runtime: &'a Runtime,
+        args: &'a RunArgs,
+        settler: Option<Settler>,
+    ) -> Self {
         // Between two cycles, the process waits for the budget without the lock.
         let wait = args.bounds.max_wait.unwrap_or_default();
         let bounds = Bounds { max_wait: Some(wait), ..args.bounds.clone() };
@@ -58,6 +65,7 @@ impl<'a> CycleRun<'a> {
             lineage: None,
             verification: Verification::default(),
             breaker: CircuitBreaker::default(),
+            settler,
         }
     }
 
@@ -99,6 +107,11 @@ impl<'a> CycleRun<'a> {
         let setting = Setting { context, runtime: self.runtime, project, state, api };
         let mut store = setting.open()?;
         self.lineage = setting.check_state(store.as_ref(), self.lineage)?.or(self.lineage);
+        if let Some(settler) = &self.settler
+            && let Some(read) = store.take()
+        {
+            store = settler.settle(&setting, read, &self.bounds, cycle)?;
+        }
         let mut plan = self.plan(&setting, report.clone(), store.as_ref(), cycle)?;
         if self.does_nothing(&plan) {
             if let Some(store) = &store {
@@ -290,7 +303,8 @@ impl<'a> CycleRun<'a> {
         let Outcome { applied, failed, unknown: _, remaining, unapproved: _, .. } = outcome;
         let Outcome { rewritten, requests, stopped, resets_at, fatal, .. } = outcome;
         let output = &self.context.output;
-        (cycle.applied, cycle.failed, cycle.requests) = (*applied, failed.len() as u64, *requests);
+        (cycle.applied, cycle.failed) = (*applied, failed.len() as u64);
+        cycle.requests += requests;
         let left = *remaining + failed.len() as u64 + left_out;
         cycle.pending = cycle.pending.map(|pending| Pending { approved: left, ..pending });
         cycle.resumes_at = resets_at.filter(|_| *stopped == Some(Stop::Budget));
@@ -376,7 +390,11 @@ impl<'a> CycleRun<'a> {
     ) -> Result<(), End> {
         cycle.budget = setting.meta(store)?.budget;
         let intents = self.runtime.block_on(store.intents());
-        cycle.unknown = Some(intents.map_err(|error| End::state(error.into()))?.len() as u64);
+        let intents = intents.map_err(|error| End::state(error.into()))?;
+        cycle.unknown = Some(intents.len() as u64);
+        if let Some(settler) = &self.settler {
+            settler.unknown(&intents);
+        }
         Ok(())
     }
 }

@@ -5,6 +5,7 @@ mod cycle;
 mod end;
 mod opening;
 mod process;
+mod settler;
 mod verification;
 
 pub(super) use command::run;

@@ -44,7 +44,7 @@ impl<'a> Process<'a> {
         interrupts: &'a Arc<Interrupts>,
         live: &'a Arc<Live>,
     ) -> Self {
-        let work = CycleRun::new(context, runtime, args);
+        let work = CycleRun::new(context, runtime, args, None);
         Self { context, runtime, interrupts, live, work, last: None }
     }
 }
