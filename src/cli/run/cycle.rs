@@ -20,7 +20,7 @@ use crate::{
         refresh::{self, RefreshRequest},
         selected_state::SelectedState,
     },
-    controller::{Cycle, CycleOutcome, Pending, Wake},
+    controller::{Cycle, CycleOutcome, DeliveryCounts, Live, Pending, Wake},
     diagnostics::Report,
     manifest::Project,
     model::{BudgetNote, Endpoint, one_line},
@@ -33,6 +33,7 @@ pub(super) struct CycleRun<'a> {
     context: &'a Context,
     runtime: &'a Runtime,
     args: &'a RunArgs,
+    live: &'a Arc<Live>,
     bounds: Bounds,
     selection: SelectionArgs,
     audiences: AudienceArgs,
@@ -74,7 +75,12 @@ struct Setting {
 }
 
 impl<'a> CycleRun<'a> {
-    pub(super) fn new(context: &'a Context, runtime: &'a Runtime, args: &'a RunArgs) -> Self {
+    pub(super) fn new(
+        context: &'a Context,
+        runtime: &'a Runtime,
+        args: &'a RunArgs,
+        live: &'a Arc<Live>,
+    ) -> Self {
         // Between two cycles, the process waits for the budget without the lock.
         let wait = args.bounds.max_wait.unwrap_or_default();
         let bounds = Bounds { max_wait: Some(wait), ..args.bounds.clone() };
@@ -84,6 +90,7 @@ impl<'a> CycleRun<'a> {
             context,
             runtime,
             args,
+            live,
             bounds,
             selection,
             audiences: AudienceArgs::default(),
@@ -172,6 +179,8 @@ impl<'a> CycleRun<'a> {
             if let Some(store) = &store {
                 self.verify(&setting, store, cycle)?;
                 self.observe(&setting, &**store, cycle)?;
+            } else {
+                self.live.counted(DeliveryCounts::default());
             }
             return Ok(());
         }
@@ -385,6 +394,10 @@ impl<'a> CycleRun<'a> {
         cycle.budget = meta.budget;
         let intents = self.runtime.block_on(store.intents());
         cycle.unknown = Some(intents.map_err(|error| End::state(error.into()))?.len() as u64);
+        if self.live.counted_of() != Some((meta.lineage, meta.serial)) {
+            let counts = self.runtime.block_on(DeliveryCounts::of(store));
+            self.live.counted(counts.map_err(|error| End::state(error.into()))?);
+        }
         Ok(())
     }
 }

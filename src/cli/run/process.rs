@@ -19,7 +19,7 @@ use crate::{
         interrupts::Interrupts,
         json_log::{Level, LogLine},
     },
-    controller::{Cycle, CycleOutcome, Driven, Live, Next, Schedule, Wake},
+    controller::{Cycle, CycleOutcome, Driven, Live, Metrics, Next, Schedule, Wake},
     render::humanize,
 };
 
@@ -31,6 +31,7 @@ pub(super) struct Process<'a> {
     runtime: &'a Runtime,
     interrupts: &'a Arc<Interrupts>,
     live: &'a Arc<Live>,
+    metrics: &'a Arc<Metrics>,
     work: CycleRun<'a>,
     /// How the last cycle ended.
     last: Option<(CycleOutcome, Option<String>)>,
@@ -43,9 +44,10 @@ impl<'a> Process<'a> {
         args: &'a RunArgs,
         interrupts: &'a Arc<Interrupts>,
         live: &'a Arc<Live>,
+        metrics: &'a Arc<Metrics>,
     ) -> Self {
-        let work = CycleRun::new(context, runtime, args);
-        Self { context, runtime, interrupts, live, work, last: None }
+        let work = CycleRun::new(context, runtime, args, live);
+        Self { context, runtime, interrupts, live, metrics, work, last: None }
     }
 }
 
@@ -62,6 +64,7 @@ impl Driven for Process<'_> {
     }
 
     fn ended(&mut self, cycle: &Cycle, next: Next) {
+        self.metrics.ended(cycle);
         let ended = (cycle.outcome, cycle.problem.clone());
         let did = cycle.applied + cycle.failed + cycle.settled + cycle.drifted > 0;
         let tells = did || self.last.as_ref() != Some(&ended);
