@@ -4,6 +4,7 @@
 //! [`Cycle`] is one time of load, plan and apply; `live` is what is known of the process meanwhile. `metrics` counts,
 //! `counting` listens to what a run does, `health` judges, and `server` shows it all.
 
+mod breaker;
 mod counting;
 mod cycle;
 mod deliveries;
@@ -14,6 +15,7 @@ mod metrics;
 mod schedule;
 mod server;
 
+pub use breaker::CircuitBreaker;
 pub use counting::Observers;
 pub use cycle::{Cycle, CycleOutcome, Pending};
 pub use deliveries::{DeliveryCounts, Statuses};
