@@ -166,9 +166,15 @@ fn tell(context: &Context, cycle: &Cycle, next: Next) {
     if let Some(problem) = problem.as_ref().filter(|_| *outcome == CycleOutcome::Locked) {
         parts.push(problem.clone());
     }
-    let at = clock_time::time_of_day(next.at, cycle.ended, &environment::zone());
+    let left = clock_time::from_now(next.at, cycle.ended);
+    let at = match left < Duration::from_secs(90) {
+        true => format!("in {}", humanize::duration(left)),
+        false => {
+            format!("at {}", clock_time::time_of_day(next.at, cycle.ended, &environment::zone()))
+        }
+    };
     output.line(&format!(
-        "{}: {}; next at {at} ({})",
+        "{}: {}; next {at} ({})",
         why.as_str(),
         parts.join(", "),
         next.why.as_str()
