@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::runtime::Runtime;
 use uuid::Uuid;
 
-use super::verification::Verification;
+use super::{files::ProjectFiles, verification::Verification};
 use crate::{
     apply::{Oldest, Outcome, Stop},
     cli::{
@@ -36,6 +36,7 @@ pub(super) struct CycleRun<'a> {
     bounds: Bounds,
     selection: SelectionArgs,
     audiences: AudienceArgs,
+    files: ProjectFiles,
     /// The state that the process has worked on.
     lineage: Option<Uuid>,
     verification: Verification,
@@ -64,6 +65,11 @@ impl End {
     fn api(failure: Failure) -> Self {
         Self { outcome: CycleOutcome::Api, failure: Some(failure) }
     }
+
+    /// The files have changed since the project was loaded, or the process is to end.
+    fn interrupted() -> Self {
+        Self { outcome: CycleOutcome::Interrupted, failure: None }
+    }
 }
 
 /// The project of a cycle, and its state.
@@ -74,7 +80,12 @@ struct Setting {
 }
 
 impl<'a> CycleRun<'a> {
-    pub(super) fn new(context: &'a Context, runtime: &'a Runtime, args: &'a RunArgs) -> Self {
+    pub(super) fn new(
+        context: &'a Context,
+        runtime: &'a Runtime,
+        args: &'a RunArgs,
+        files: ProjectFiles,
+    ) -> Self {
         // Between two cycles, the process waits for the budget without the lock.
         let wait = args.bounds.max_wait.unwrap_or_default();
         let bounds = Bounds { max_wait: Some(wait), ..args.bounds.clone() };
@@ -87,6 +98,7 @@ impl<'a> CycleRun<'a> {
             bounds,
             selection,
             audiences: AudienceArgs::default(),
+            files,
             lineage: None,
             verification: Verification::default(),
         }
@@ -125,6 +137,10 @@ impl<'a> CycleRun<'a> {
 
     fn carry_out(&mut self, cycle: &mut Cycle) -> Result<(), End> {
         let context = self.context;
+        self.files.settle(self.runtime, &context.global.directory);
+        if context.is_over() {
+            return Err(End::interrupted());
+        }
         let commit = context.start_commit_lookup();
         let (project, report) = self.load()?;
         let state = context.selected_state(&project).map_err(End::invalid)?;
@@ -175,6 +191,9 @@ impl<'a> CycleRun<'a> {
             }
             return Ok(());
         }
+        if !self.files.are_current(self.runtime) {
+            return Err(End::interrupted());
+        }
         // Until now, others could change the state.
         let writable = match store.take() {
             Some(store) if is_locked(&setting.state) => store,
@@ -189,6 +208,9 @@ impl<'a> CycleRun<'a> {
                 store
             }
         };
+        if !self.files.are_unchanged() {
+            return Err(End::interrupted());
+        }
         if self.args.approved || plan.is_empty() {
             end_approvals(self.runtime, &*writable, &mut plan).map_err(End::state)?;
             let secrets = plan.remember.take().filter(|_| plan.is_empty()).map(Write::Secrets);
@@ -206,8 +228,9 @@ impl<'a> CycleRun<'a> {
     }
 
     fn load(&self) -> Result<(Project, Report), End> {
-        let loaded = self.context.project_allowing(Needs::Audiences, &[]);
-        loaded.map_err(|failure| End { outcome: CycleOutcome::Invalid, failure: Some(failure) })
+        let loaded = self.context.load_for(Needs::Audiences);
+        self.files.loaded(&loaded);
+        self.context.accepted(loaded).map_err(End::invalid)
     }
 
     /// Opens the state: to change it where a reader has it for itself anyway, or where an earlier run has left

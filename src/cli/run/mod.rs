@@ -2,6 +2,7 @@
 
 mod command;
 mod cycle;
+mod files;
 mod process;
 mod verification;
 
