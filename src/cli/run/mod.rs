@@ -2,7 +2,9 @@
 
 mod command;
 mod cycle;
+mod end;
 mod files;
+mod opening;
 mod process;
 mod verification;
 
