@@ -47,6 +47,7 @@ mod reviewed;
 mod rewriting;
 mod rollout;
 mod run_cycles;
+mod run_files;
 mod safety;
 mod secret_state;
 mod secrets;

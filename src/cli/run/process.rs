@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde_json::json;
 use tokio::runtime::Runtime;
 
-use super::cycle::CycleRun;
+use super::{cycle::CycleRun, files::ProjectFiles};
 use crate::{
     cli::{
         args::RunArgs,
@@ -44,7 +44,9 @@ impl<'a> Process<'a> {
         interrupts: &'a Arc<Interrupts>,
         live: &'a Arc<Live>,
     ) -> Self {
-        let work = CycleRun::new(context, runtime, args);
+        let files = ProjectFiles::new(interrupts, &context.output);
+        files.follow(runtime);
+        let work = CycleRun::new(context, runtime, args, files);
         Self { context, runtime, interrupts, live, work, last: None }
     }
 }
