@@ -6,7 +6,9 @@ use jiff::Timestamp;
 use tokio::runtime::Runtime;
 use uuid::Uuid;
 
-use super::{end::End, opening::Setting, settler::Settler, verification::Verification};
+use super::{
+    end::End, files::ProjectFiles, opening::Setting, settler::Settler, verification::Verification,
+};
 use crate::{
     apply::{self, Oldest, Outcome, Silent, Stop},
     cli::{
@@ -38,6 +40,7 @@ pub(super) struct CycleRun<'a> {
     bounds: Bounds,
     selection: SelectionArgs,
     audiences: AudienceArgs,
+    files: ProjectFiles,
     /// The state that the process has worked on.
     lineage: Option<Uuid>,
     verification: Verification,
@@ -51,6 +54,7 @@ impl<'a> CycleRun<'a> {
         context: &'a Context,
         runtime: &'a Runtime,
         args: &'a RunArgs,
+        files: ProjectFiles,
         settler: Option<Settler>,
         live: &'a Arc<Live>,
     ) -> Self {
@@ -65,6 +69,7 @@ impl<'a> CycleRun<'a> {
             bounds,
             selection: SelectionArgs::default(),
             audiences: AudienceArgs::default(),
+            files,
             lineage: None,
             verification: Verification::default(),
             breaker: CircuitBreaker::default(),
@@ -103,8 +108,13 @@ impl<'a> CycleRun<'a> {
 
     fn carry_out(&mut self, cycle: &mut Cycle) -> Result<(), End> {
         let context = self.context;
-        let (project, report) =
-            context.project_allowing(Needs::Audiences, &[]).map_err(End::invalid)?;
+        self.files.settle(self.runtime, &context.global.directory);
+        if context.is_over() {
+            return Err(End::interrupted());
+        }
+        let loaded = context.load_for(Needs::Audiences);
+        self.files.loaded(&loaded);
+        let (project, report) = context.accepted(loaded).map_err(End::invalid)?;
         let state = context.selected_state(&project).map_err(End::invalid)?;
         let api = context.endpoint(&project.settings).map_err(End::invalid)?;
         let setting = Setting { context, runtime: self.runtime, project, state, api };
@@ -125,6 +135,9 @@ impl<'a> CycleRun<'a> {
             }
             return Ok(());
         }
+        if !self.files.are_current(self.runtime) {
+            return Err(End::interrupted());
+        }
         let writable = match store.take() {
             Some(store) if setting.is_locked_by_readers() => store,
             read => {
@@ -141,6 +154,10 @@ impl<'a> CycleRun<'a> {
                 store
             }
         };
+        // To get the lock may have taken a while.
+        if !self.files.are_unchanged() {
+            return Err(End::interrupted());
+        }
         self.apply(&setting, &writable, plan, cycle)?;
         if cycle.outcome == CycleOutcome::Done {
             self.verify(&setting, &writable, cycle)?;

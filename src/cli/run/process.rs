@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde_json::json;
 use tokio::runtime::Runtime;
 
-use super::{cycle::CycleRun, settler::Settler};
+use super::{cycle::CycleRun, files::ProjectFiles, settler::Settler};
 use crate::{
     cli::{
         args::RunArgs,
@@ -47,7 +47,9 @@ impl<'a> Process<'a> {
         metrics: &'a Arc<Metrics>,
         settler: Option<Settler>,
     ) -> Self {
-        let work = CycleRun::new(context, runtime, args, settler, live);
+        let files = ProjectFiles::new(interrupts, &context.output);
+        files.follow(runtime);
+        let work = CycleRun::new(context, runtime, args, files, settler, live);
         Self { context, runtime, interrupts, live, metrics, work, last: None }
     }
 }
@@ -170,9 +172,15 @@ fn tell(context: &Context, cycle: &Cycle, next: Next) {
     if let Some(problem) = problem.as_ref().filter(|_| *outcome == CycleOutcome::Locked) {
         parts.push(problem.clone());
     }
-    let at = clock_time::time_of_day(next.at, cycle.ended, &environment::zone());
+    let left = clock_time::from_now(next.at, cycle.ended);
+    let at = match left < Duration::from_secs(90) {
+        true => format!("in {}", humanize::duration(left)),
+        false => {
+            format!("at {}", clock_time::time_of_day(next.at, cycle.ended, &environment::zone()))
+        }
+    };
     output.line(&format!(
-        "{}: {}; next at {at} ({})",
+        "{}: {}; next {at} ({})",
         why.as_str(),
         parts.join(", "),
         next.why.as_str()
