@@ -10,7 +10,7 @@ use axum::{
 };
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle, time::timeout};
 
-use super::{Health, METRICS_CONTENT_TYPE, Observers, health};
+use super::{Health, METRICS_CONTENT_TYPE, Observers, health, webhooks};
 use crate::loopback::{self, Limits, Site};
 
 /// How long [`Server::stop`] waits for answers under way.
@@ -22,7 +22,7 @@ pub struct ServerOptions {
     pub listen: SocketAddr,
     /// What is known of the process, and its metrics.
     pub observers: Observers,
-    /// Further routes for strangers: the receiver of webhooks.
+    /// The receiver of webhooks, whose path has a secret.
     pub webhooks: Router,
 }
 
@@ -49,7 +49,7 @@ impl Server {
     ///
     /// If the address cannot be listened on.
     pub async fn start(options: ServerOptions) -> Result<Self, ListenError> {
-        let ServerOptions { listen, observers, webhooks } = options;
+        let ServerOptions { listen, observers, webhooks: receiver } = options;
         let Observers { metrics, live, clock } = observers;
         let refused = |error| ListenError { address: listen, why: loopback::why_not(error) };
         let listener = TcpListener::bind(listen).await.map_err(refused)?;
@@ -58,9 +58,9 @@ impl Server {
         let open = Router::new()
             .route("/livez", get(async move || probed(health::alive(&alive.snapshot(), clock()))))
             .route("/readyz", get(async move || probed(health::ready(&ready.snapshot()))))
-            .route("/metrics", get(async move || plain(METRICS_CONTENT_TYPE, metrics.text())))
-            .merge(webhooks);
-        let site = Site { own: Router::new(), open };
+            .route("/metrics", get(async move || plain(METRICS_CONTENT_TYPE, metrics.text())));
+        let secret = Some((webhooks::PATH, receiver));
+        let site = Site { own: Router::new(), open, secret };
         let (stop, stopped) = oneshot::channel::<()>();
         let served = tokio::spawn(async move {
             // A message, or the sender was dropped.

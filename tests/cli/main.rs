@@ -70,3 +70,4 @@ mod unknown;
 mod unrecorded;
 mod variables;
 mod visitor_secrets;
+mod webhooks;
