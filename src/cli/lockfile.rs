@@ -211,6 +211,13 @@ impl Lockfile {
         out
     }
 
+    /// Whether the file of a project could be written: something else is written beside it, and removed.
+    pub(super) fn check_writable(folder: &Path) -> io::Result<()> {
+        let beside = folder.join(format!("{LOCKFILE}.try"));
+        fs::write(&beside, "")?;
+        fs::remove_file(&beside)
+    }
+
     /// Writes the file of a project: after a crash there is the old one or the new one.
     pub(super) fn write(&self, folder: &Path) -> io::Result<()> {
         let path = Self::path(folder);

@@ -125,6 +125,8 @@ impl Schedule {
             }
             _ => Next { at: later(now, self.every), why: Wake::Every },
         };
+        // An edge that has passed was seen by this cycle, whatever it came to.
+        self.window = self.window.filter(|edge| *edge > cycle.began);
         let window = self.window.map(|at| Next { at, why: Wake::Window });
         let budget = cycle.resumes_at.map(|at| Next { at, why: Wake::Budget });
         let verify = cycle.verifies_at.map(|at| Next { at, why: Wake::Verify });
@@ -167,3 +169,7 @@ fn later(at: Timestamp, pause: Duration) -> Timestamp {
     let pause = SignedDuration::try_from(pause).unwrap_or(SignedDuration::MAX);
     at.checked_add(pause).unwrap_or(Timestamp::MAX)
 }
+
+#[cfg(test)]
+#[path = "schedule_tests.rs"]
+mod tests;

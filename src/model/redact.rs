@@ -57,6 +57,11 @@ impl KnownIds {
         known.redactor = None;
     }
 
+    /// Forgets the ids so far: others take their place.
+    pub fn forget(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Known::default();
+    }
+
     /// What finds them.
     pub fn redactor(&self) -> Arc<Redactor> {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::{Plan, ReviewStatus, Summary};
+use super::{Action, Plan, ReviewStatus, Summary};
 use crate::model::{Address, Approval, Target};
 
 impl Plan {
@@ -55,8 +55,33 @@ impl Plan {
         self.guard_only_approved();
         // To protect a message takes nobody's agreement.
         self.protect.retain(|mark| mark.protect);
-        self.summary = Summary::of(&self.changes, self.summary.unchanged);
-        self.budget = self.budget.with(self.summary.requests);
-        (self, left_out)
+        (self.counted(), left_out)
+    }
+
+    /// The same plan with at most this number of changes that create a message, and how many that leaves out: for an
+    /// API that has just been out.
+    #[must_use]
+    pub fn with_creates(mut self, most: usize) -> (Self, u64) {
+        let (all, mut creates) = (self.changes.len(), 0);
+        self.changes.retain(|change| {
+            creates += usize::from(change.creates());
+            !change.creates() || creates <= most
+        });
+        let left_out = (all - self.changes.len()) as u64;
+        (self.counted(), left_out)
+    }
+
+    /// The same plan without the deliveries that need a decision, and how many they are: nothing is done for them.
+    #[must_use]
+    pub fn without_unknown(mut self) -> (Self, u64) {
+        let all = self.changes.len();
+        self.changes.retain(|change| change.action() != Action::Unknown);
+        let unknown = (all - self.changes.len()) as u64;
+        (self.counted(), unknown)
+    }
+
+    fn counted(self) -> Self {
+        let summary = Summary::of(&self.changes, self.summary.unchanged);
+        Self { summary, budget: self.budget.with(summary.requests), ..self }
     }
 }

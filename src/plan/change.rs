@@ -155,6 +155,24 @@ impl Change {
         self.review == ReviewStatus::Approved && self.action() != Action::Unknown
     }
 
+    /// Whether it creates a message. Nothing can take that back, and a lost answer leaves it unknown.
+    pub fn creates(&self) -> bool {
+        match self.operation {
+            Operation::Create { .. }
+            | Operation::Replace { .. }
+            | Operation::Reinstate { .. }
+            | Operation::Resend { .. } => true,
+            Operation::Update { .. }
+            | Operation::Restore { .. }
+            | Operation::FinishReplace { .. }
+            | Operation::Delete { .. }
+            | Operation::Adopt { .. }
+            | Operation::Forget { .. }
+            | Operation::Move { .. }
+            | Operation::Unknown { .. } => false,
+        }
+    }
+
     /// How many requests it takes if all goes well, at most.
     pub fn requests(&self) -> u64 {
         match self.operation {

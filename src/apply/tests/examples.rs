@@ -2,7 +2,7 @@ use std::{num::NonZeroUsize, time::Duration};
 
 use super::server::*;
 use crate::{
-    apply::{Event, Stop, refresh},
+    apply::{Event, Oldest, Stop, refresh},
     model::{BudgetNote, Drift, MessageId, Sender},
     plan::Selection,
     state::{Store, Write},

@@ -16,7 +16,7 @@ use tokio::time::timeout;
 
 use super::server::*;
 use crate::{
-    apply::{Session, apply, refresh, resolution},
+    apply::{Oldest, Session, apply, refresh, resolution},
     model::Sender,
     plan::Selection,
     state::{MemoryStore, Meta, StateError, Store, StoreFuture, Wrapped, Wrapper, Write},

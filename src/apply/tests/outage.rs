@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 
 use super::server::*;
 use crate::{
-    apply::{Stop, refresh},
+    apply::{Oldest, Stop, refresh},
     plan::Selection,
     state::Store,
 };

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::server::*;
 use crate::{
-    apply::{Refreshed, refresh, resolution},
+    apply::{Oldest, Refreshed, refresh, resolution},
     model::{Content, Drift, MessageId, Record, Sender, TextThere},
     plan::Selection,
     state::{Store, Write},

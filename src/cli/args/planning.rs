@@ -14,7 +14,7 @@ use crate::{
     plan::Review,
 };
 
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub(crate) struct SelectionArgs {
     /// Only this message or delivery (may be repeated)
     #[arg(long, value_name = "KEY|ADDRESS", value_parser = target)]

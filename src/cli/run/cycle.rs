@@ -2,30 +2,31 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use tokio::runtime::Runtime;
 use uuid::Uuid;
 
-use super::verification::Verification;
+use super::{end::End, opening::Setting, verification::Verification};
 use crate::{
-    apply::{Oldest, Outcome, Stop},
+    apply::{self, Oldest, Outcome, Silent, Stop},
     cli::{
         apply::end_approvals,
         approval,
         args::{AudienceArgs, Bounds, RunArgs, SelectionArgs},
-        context::{Context, Needs},
+        context::{Context, Needs, SessionParts},
         environment,
         execution::{Execution, execute},
         failure::Failure,
         planning::{self, Allowed, PlanRequest},
         refresh::{self, RefreshRequest},
-        selected_state::SelectedState,
+        rewritten,
     },
-    controller::{Cycle, CycleOutcome, Pending, Wake},
+    controller::{CircuitBreaker, Cycle, CycleOutcome, Pending, Wake},
     diagnostics::Report,
-    manifest::Project,
-    model::{BudgetNote, Endpoint, one_line},
+    model::{BudgetNote, one_line},
     plan::{Plan, safety},
-    state::{Access, Mode, StateError, StateTarget, Store, Write, unrecorded::UnrecordedOutcomes},
+    render::humanize,
+    state::{Store, Write},
 };
 
 /// What lasts from one cycle to the next.
@@ -39,38 +40,7 @@ pub(super) struct CycleRun<'a> {
     /// The state that the process has worked on.
     lineage: Option<Uuid>,
     verification: Verification,
-}
-
-/// A cycle that cannot go on.
-struct End {
-    outcome: CycleOutcome,
-    /// None if it was told already.
-    failure: Option<Failure>,
-}
-
-impl End {
-    fn refused(failure: Failure) -> Self {
-        Self { outcome: CycleOutcome::Refused, failure: Some(failure) }
-    }
-
-    fn invalid(failure: Failure) -> Self {
-        Self { outcome: CycleOutcome::Invalid, failure: Some(failure) }
-    }
-
-    fn state(failure: Failure) -> Self {
-        Self { outcome: CycleOutcome::State, failure: Some(failure) }
-    }
-
-    fn api(failure: Failure) -> Self {
-        Self { outcome: CycleOutcome::Api, failure: Some(failure) }
-    }
-}
-
-/// The project of a cycle, and its state.
-struct Setting {
-    project: Project,
-    state: SelectedState,
-    api: Endpoint,
+    breaker: CircuitBreaker,
 }
 
 impl<'a> CycleRun<'a> {
@@ -78,29 +48,30 @@ impl<'a> CycleRun<'a> {
         // Between two cycles, the process waits for the budget without the lock.
         let wait = args.bounds.max_wait.unwrap_or_default();
         let bounds = Bounds { max_wait: Some(wait), ..args.bounds.clone() };
-        let selection =
-            SelectionArgs { target: Vec::new(), destroy: false, at: None, refresh: None };
         Self {
             context,
             runtime,
             args,
             bounds,
-            selection,
+            selection: SelectionArgs::default(),
             audiences: AudienceArgs::default(),
             lineage: None,
             verification: Verification::default(),
+            breaker: CircuitBreaker::default(),
         }
     }
 
     /// One cycle. Whatever it finds, it returns.
     pub(super) fn cycle(&mut self, why: Wake) -> Cycle {
+        // Those of this cycle take their place.
+        self.context.output.masking().known().forget();
         let mut cycle = Cycle::begun(why, environment::now());
         if let Err(End { outcome, failure }) = self.carry_out(&mut cycle) {
             cycle.outcome = outcome;
-            cycle.problem = self.problem(failure.as_ref());
-            if let Some(failure) = failure.filter(|_| outcome != CycleOutcome::Locked) {
-                let failure = self.context.with_whole_commands(failure);
-                self.context.output.failure(&failure);
+            cycle.problem = self.problem(&failure);
+            // Who has the lock is told with the end of the cycle.
+            if outcome != CycleOutcome::Locked {
+                self.context.output.failure(&self.context.with_whole_commands(failure));
             }
         }
         for error in self.context.close_errors.take() {
@@ -111,93 +82,47 @@ impl<'a> CycleRun<'a> {
     }
 
     /// What went wrong, on one line.
-    fn problem(&self, failure: Option<&Failure>) -> Option<String> {
+    fn problem(&self, failure: &Failure) -> Option<String> {
         let output = &self.context.output;
         let reported = output.reported();
-        let words = match failure {
-            Some(failure) if !failure.messages.is_empty() => {
-                output.words_of(failure).0.into_iter().next()?
-            }
-            _ => reported.as_ref().and_then(first_error)?,
-        };
+        let told = output.words_of(failure).0.into_iter().next();
+        let words = told.or_else(|| reported.as_ref().and_then(first_error))?;
         Some(one_line(&output.masking().known().redactor().redact(&words)))
     }
 
     fn carry_out(&mut self, cycle: &mut Cycle) -> Result<(), End> {
         let context = self.context;
-        let commit = context.start_commit_lookup();
-        let (project, report) = self.load()?;
+        let (project, report) =
+            context.project_allowing(Needs::Audiences, &[]).map_err(End::invalid)?;
         let state = context.selected_state(&project).map_err(End::invalid)?;
         let api = context.endpoint(&project.settings).map_err(End::invalid)?;
-        let setting = Setting { project, state, api };
-        let mut store = self.open(&setting)?;
-        self.check_state(&setting, store.as_ref())?;
-        let mut refreshed = None;
-        let request = PlanRequest {
-            selection: &self.selection,
-            bounds: &self.bounds,
-            keep_unchanged: false,
-            commit,
-            again: context.command("run"),
-            refreshed: &mut refreshed,
-        };
-        let Setting { project, state, .. } = &setting;
-        let made =
-            planning::make(context, project, report, state, store.as_ref(), self.runtime, request);
-        let (plan, report) = made.map_err(|failure| match failure.messages.is_empty() {
-            true => End::invalid(failure),
-            false => End::state(failure),
-        })?;
-        context.output.report(&report);
-        let (mut plan, unapproved) = match self.args.approved {
-            true => approval::resumed(context, plan),
-            false => (plan, 0),
-        };
-        cycle.next_window = next_window(&plan);
-        cycle.pending = Some(Pending { approved: plan.changes.len() as u64, unapproved });
-        let allowed =
-            Allowed { creates: None, deletes: None, resends: None, audiences: &self.audiences };
-        let limits = planning::limits(project, allowed);
-        let refusals = safety::check(&plan, &limits, safety::Agreed::Unreviewed);
-        if !refusals.is_empty() {
-            return Err(End::refused(refusals.into()));
-        }
-        if let Some(store) = &store {
-            let meta = self.meta(&**store)?;
-            context.check_same_api(&plan.api, &meta).map_err(End::refused)?;
-        }
-        let ends = !plan.finished.is_empty() || plan.lapsed_approvals().next().is_some();
-        let needs_store = !plan.is_empty() || ends || plan.remember.is_some();
-        if !needs_store {
+        let setting = Setting { context, runtime: self.runtime, project, state, api };
+        let mut store = setting.open()?;
+        self.lineage = setting.check_state(store.as_ref(), self.lineage)?.or(self.lineage);
+        let mut plan = self.plan(&setting, report.clone(), store.as_ref(), cycle)?;
+        if self.does_nothing(&plan) {
             if let Some(store) = &store {
                 self.verify(&setting, store, cycle)?;
                 self.observe(&setting, &**store, cycle)?;
             }
             return Ok(());
         }
-        // Until now, others could change the state.
         let writable = match store.take() {
-            Some(store) if is_locked(&setting.state) => store,
+            Some(store) if setting.is_locked_by_readers() => store,
             read => {
+                if read.is_none() {
+                    setting.check_new_state()?;
+                }
                 drop(read);
-                let store = self.open_to_write(&setting)?;
+                let store = setting.open_to_write()?;
+                // Until now, others could change it.
                 if approval::check_fresh(&plan, self.runtime, Some(&store)).is_err() {
-                    // The next cycle plans again.
-                    cycle.drifted = cycle.drifted.max(1);
-                    return Ok(());
+                    setting.check_state(Some(&store), self.lineage)?;
+                    plan = self.plan(&setting, report, Some(&store), cycle)?;
                 }
                 store
             }
         };
-        if self.args.approved || plan.is_empty() {
-            end_approvals(self.runtime, &*writable, &mut plan).map_err(End::state)?;
-            let secrets = plan.remember.take().filter(|_| plan.is_empty()).map(Write::Secrets);
-            if let Some(secrets) = secrets {
-                self.runtime
-                    .block_on(writable.commit(vec![secrets]))
-                    .map_err(|error| End::state(error.into()))?;
-            }
-        }
         self.apply(&setting, &writable, plan, cycle)?;
         if cycle.outcome == CycleOutcome::Done {
             self.verify(&setting, &writable, cycle)?;
@@ -205,107 +130,83 @@ impl<'a> CycleRun<'a> {
         self.observe(&setting, &*writable, cycle)
     }
 
-    fn load(&self) -> Result<(Project, Report), End> {
-        let loaded = self.context.project_allowing(Needs::Audiences, &[]);
-        loaded.map_err(|failure| End { outcome: CycleOutcome::Invalid, failure: Some(failure) })
-    }
-
-    /// Opens the state: to change it where a reader has it for itself anyway, or where an earlier run has left
-    /// something to record.
-    fn open(&self, setting: &Setting) -> Result<Option<Arc<dyn Store>>, End> {
-        match is_locked(&setting.state) {
-            true => self.open_as(setting, Mode::MustExist, Access::Write),
-            false => {
-                let store = self.open_as(setting, Mode::MustExist, Access::Read)?;
-                let Some(read) = &store else { return Ok(None) };
-                let lineage = self.meta(&**read)?.lineage;
-                let folder = self.context.unrecorded_folder(&setting.state);
-                let unrecorded =
-                    folder.ok().map(|folder| UnrecordedOutcomes::file(&folder, lineage));
-                match unrecorded.is_some_and(|file| file.exists()) {
-                    false => Ok(store),
-                    true => {
-                        drop(store);
-                        // It records it on the way.
-                        self.open_as(setting, Mode::MustExist, Access::Write)?;
-                        self.open_as(setting, Mode::MustExist, Access::Read)
-                    }
-                }
-            }
-        }
-    }
-
-    fn open_to_write(&self, setting: &Setting) -> Result<Arc<dyn Store>, End> {
-        let store = self.open_as(setting, Mode::CreateIfAbsent, Access::Write)?;
-        store.ok_or_else(|| End::state(Failure::new("the state could not be created")))
-    }
-
-    fn open_as(
+    /// What is to be done now, by everything that holds: nobody has to agree to it any more.
+    fn plan(
         &self,
-        setting: &Setting,
-        mode: Mode,
-        access: Access,
-    ) -> Result<Option<Arc<dyn Store>>, End> {
-        let (context, state) = (self.context, &setting.state);
-        context.check_folder(state, mode).map_err(End::state)?;
-        let options = context.open_options(state, mode, access, "run").map_err(End::state)?;
-        context.open_with(state, options).map_err(|error| {
-            let outcome = match error {
-                StateError::Locked { .. } => CycleOutcome::Locked,
-                _ => CycleOutcome::State,
-            };
-            End { outcome, failure: Some(state.failure(error)) }
-        })
-    }
-
-    /// Refuses a state that is missing, or that is another one than before.
-    fn check_state(
-        &mut self,
-        setting: &Setting,
+        setting: &Setting<'_>,
+        report: Report,
         store: Option<&Arc<dyn Store>>,
-    ) -> Result<(), End> {
-        let Setting { project, state, api } = setting;
-        self.context
-            .check_state(project, state, api, self.runtime, store, false)
-            .map_err(End::refused)?;
-        let found = store.map(|store| self.meta(&**store)).transpose()?.map(|meta| meta.lineage);
-        match (self.lineage, found) {
-            (Some(before), found) if found != Some(before) => {
-                let now = match found {
-                    None => "it is gone".to_owned(),
-                    Some(found) => format!("that there now is of lineage {found}"),
-                };
-                Err(End::refused(
-                    Failure::new(format!(
-                        "the state is not the one that this process has worked on: that was of lineage {before}, and {now}"
-                    ))
-                    .help("nothing was sent: everything might be sent a second time. Bring the state back, or start the process again if another one is meant"),
-                ))
-            }
-            _ => {
-                self.lineage = found;
-                Ok(())
-            }
+        cycle: &mut Cycle,
+    ) -> Result<Plan, End> {
+        let Setting { context, project, state, .. } = setting;
+        let mut refreshed = None;
+        let request = PlanRequest {
+            selection: &self.selection,
+            bounds: &self.bounds,
+            keep_unchanged: false,
+            commit: context.start_commit_lookup(),
+            again: context.command("run"),
+            refreshed: &mut refreshed,
+        };
+        let made = planning::make(context, project, report, state, store, self.runtime, request);
+        let (plan, report) = made.map_err(|failure| match failure.messages.is_empty() {
+            // It was reported.
+            true => End::invalid(failure),
+            false => End::state(failure),
+        })?;
+        context.output.report(&report);
+        if let Some(store) = store {
+            let meta = setting.meta(&**store)?;
+            context.check_same_api(&plan.api, &meta).map_err(End::refused)?;
+        }
+        let (plan, unapproved) = match self.args.approved {
+            true => approval::resumed(context, plan),
+            false => (plan, 0),
+        };
+        let (plan, _) = plan.without_unknown();
+        cycle.next_window = next_window(&plan);
+        cycle.pending = Some(Pending { approved: plan.changes.len() as u64, unapproved });
+        let allowed =
+            Allowed { creates: None, deletes: None, resends: None, audiences: &self.audiences };
+        let limits = planning::limits(project, allowed);
+        let refusals = safety::check(&plan, &limits, safety::Agreed::Unreviewed);
+        match refusals.is_empty() {
+            true => Ok(plan),
+            false => Err(End::refused(refusals.into())),
         }
     }
 
-    fn meta(&self, store: &dyn Store) -> Result<crate::state::Meta, End> {
-        self.runtime.block_on(store.meta()).map_err(|error| End::state(error.into()))
+    /// Whether a plan changes neither the API nor the state.
+    fn does_nothing(&self, plan: &Plan) -> bool {
+        let ends = !plan.finished.is_empty() || plan.lapsed_approvals().next().is_some();
+        let agrees =
+            !self.args.approved && !(plan.upcoming.is_empty() && plan.withdrawn.is_empty());
+        let does = !plan.changes.is_empty() || !plan.protect.is_empty();
+        !(ends || agrees || does || plan.remember.is_some())
     }
 
     fn apply(
         &mut self,
-        setting: &Setting,
+        setting: &Setting<'_>,
         store: &Arc<dyn Store>,
-        plan: Plan,
+        mut plan: Plan,
         cycle: &mut Cycle,
     ) -> Result<(), End> {
+        let (context, runtime) = (self.context, self.runtime);
+        if self.args.approved || plan.is_empty() {
+            end_approvals(runtime, &**store, &mut plan).map_err(End::state)?;
+            let secrets = plan.remember.take().filter(|_| plan.is_empty()).map(Write::Secrets);
+            if let Some(secrets) = secrets {
+                let committed = runtime.block_on(store.commit(vec![secrets]));
+                committed.map_err(|error| End::state(error.into()))?;
+            }
+        }
         if plan.is_empty() {
-            cycle.pending = cycle.pending.map(|pending| Pending { approved: 0, ..pending });
             return Ok(());
         }
-        let (context, Setting { project, state, api }) = (self.context, setting);
-        let lineage = self.meta(&**store)?.lineage;
+        let (plan, tries, left_out) = self.after_outage(setting, store, plan)?;
+        let Setting { project, state, api, .. } = setting;
+        let lineage = setting.meta(&**store)?.lineage;
         context.note_lineage(state, api, lineage).map_err(End::state)?;
         self.lineage = Some(lineage);
         let execution = Execution {
@@ -315,26 +216,112 @@ impl<'a> CycleRun<'a> {
             bounds: &self.bounds,
             command: "run",
         };
-        // What could not be connected is the API's; a state that could not be used says so itself.
-        let outcome = execute(context, self.runtime, execution, plan).map_err(|failure| {
-            match failure.about_state {
-                true => End::state(failure),
-                false => End::api(failure),
-            }
-        })?;
-        take_in(context, cycle, &outcome);
+        let outcome = execute(context, runtime, execution, plan).map_err(End::api)?;
+        self.take_in(cycle, &outcome, left_out);
+        let now = environment::now();
+        if cycle.outcome == CycleOutcome::Outage || (tries && !outcome.unknown.is_empty()) {
+            self.breaker.failed(now);
+            cycle.outcome = CycleOutcome::Outage;
+            let words = "the API gives no usable answer";
+            cycle.problem.get_or_insert_with(|| words.to_owned());
+        } else if tries && outcome.stopped.is_none() {
+            self.breaker.worked();
+            // The others are next.
+            cycle.resumes_at = (left_out > 0).then_some(now);
+        } else if left_out > 0 && cycle.outcome == CycleOutcome::Done {
+            cycle.outcome = CycleOutcome::Outage;
+            let words = "the API was out, and the next create is not tried yet";
+            cycle.problem = Some(words.to_owned());
+        }
         Ok(())
+    }
+
+    /// After an outage: asks the API something harmless first, and tries a single create. Returns the rest of the
+    /// plan, whether a create is in it, and how many are left out.
+    fn after_outage(
+        &mut self,
+        setting: &Setting<'_>,
+        store: &Arc<dyn Store>,
+        plan: Plan,
+    ) -> Result<(Plan, bool, u64), End> {
+        let now = environment::now();
+        let Some(creates) = self.breaker.creates(now) else { return Ok((plan, false, 0)) };
+        if let Some(problem) = self.probe(setting, store)? {
+            return Err(End::of(CycleOutcome::Outage, Failure::from(&problem)));
+        }
+        let (plan, left_out) = plan.with_creates(creates);
+        let tries = plan.changes.iter().any(|change| change.creates());
+        if creates == 0 && left_out > 0 {
+            let at = self.breaker.next_trial().unwrap_or(now);
+            self.context.output.note(&format!(
+                "the API answers; after the outage, a single create is tried at {at:.0}, and the others follow once it works"
+            ));
+        }
+        Ok((plan, tries, left_out))
+    }
+
+    fn probe(
+        &self,
+        setting: &Setting<'_>,
+        store: &Arc<dyn Store>,
+    ) -> Result<Option<apply::Problem>, End> {
+        let (context, Setting { project, state, .. }) = (self.context, setting);
+        let connection = context.connect(self.runtime, &project.settings, state);
+        let connection = connection.map_err(End::api)?;
+        let session = context.session(SessionParts {
+            store: Arc::clone(store),
+            api: Arc::new(connection.client.clone()),
+            api_url: None,
+            settings: &project.settings,
+            bounds: &self.bounds,
+            info: context.run_info("run", None),
+            reporter: Arc::new(Silent),
+        });
+        let probed = self.runtime.block_on(async {
+            let probed = apply::probe(session).await;
+            connection.close().await;
+            probed
+        });
+        probed.map_err(|error| End::state(error.into()))
+    }
+
+    /// Takes in how an apply ended.
+    fn take_in(&self, cycle: &mut Cycle, outcome: &Outcome, left_out: u64) {
+        let Outcome { applied, failed, unknown: _, remaining, unapproved: _, .. } = outcome;
+        let Outcome { rewritten, requests, stopped, resets_at, fatal, .. } = outcome;
+        let output = &self.context.output;
+        (cycle.applied, cycle.failed, cycle.requests) = (*applied, failed.len() as u64, *requests);
+        let left = *remaining + failed.len() as u64 + left_out;
+        cycle.pending = cycle.pending.map(|pending| Pending { approved: left, ..pending });
+        cycle.resumes_at = resets_at.filter(|_| *stopped == Some(Stop::Budget));
+        cycle.outcome = match stopped {
+            None if failed.is_empty() => CycleOutcome::Done,
+            None => CycleOutcome::Failed,
+            Some(stop) => outcome_of(*stop),
+        };
+        rewritten::note(self.context, rewritten);
+        if let Some(first) = failed.first() {
+            let of = humanize::address(&first.address, true);
+            cycle.problem = Some(one_line(&format!("{} {of}: {}", first.action, first.problem)));
+        }
+        if let Some(fatal) = fatal {
+            let failure = Failure::from(fatal);
+            cycle.problem = self.problem(&failure);
+            if !failed.iter().any(|failed| failed.problem == *fatal) {
+                output.failure(&failure);
+            }
+        }
     }
 
     /// Verifies the oldest deliveries with what is left of the budget.
     fn verify(
         &mut self,
-        setting: &Setting,
+        setting: &Setting<'_>,
         store: &Arc<dyn Store>,
         cycle: &mut Cycle,
     ) -> Result<(), End> {
         let Setting { project, state, .. } = setting;
-        let (now, meta) = (environment::now(), self.meta(&**store)?);
+        let (now, meta) = (environment::now(), setting.meta(&**store)?);
         let share = self.args.refresh_share;
         if share <= 0.0 || meta.records == 0 {
             return Ok(());
@@ -346,12 +333,13 @@ impl<'a> CycleRun<'a> {
         if allowed == 0 {
             return Ok(());
         }
+        let which = Oldest { most: Some(allowed), before: Some(Verification::before(now)) };
         let written;
-        let store = match is_locked(state) || cycle.applied > 0 {
+        let store = match setting.is_locked_by_readers() || cycle.requests > 0 {
             true => store,
             // It records what it finds.
             false => {
-                written = self.open_to_write(setting)?;
+                written = setting.open_to_write()?;
                 &written
             }
         };
@@ -360,7 +348,7 @@ impl<'a> CycleRun<'a> {
             state,
             store,
             targets: &[],
-            which: Oldest { most: Some(allowed), before: Some(Verification::before(now)) },
+            which,
             bounds: &self.bounds,
             command: "run",
         };
@@ -371,64 +359,38 @@ impl<'a> CycleRun<'a> {
         cycle.drifted = (found.gone.len() + found.changed.len()) as u64;
         cycle.verifies_at = Some(self.verification.again_at(allowed, found.verified, now));
         match found.stopped {
-            Some(Stop::Fatal | Stop::Outage) => {
+            Some(stop @ (Stop::Fatal | Stop::Outage)) => {
                 let failure = found.fatal.as_ref().map_or_else(Failure::silent, Failure::from);
-                Err(End { outcome: outcome_of(found.stopped), failure: Some(failure) })
+                Err(End::of(outcome_of(stop), failure))
             }
             _ => Ok(()),
         }
     }
 
     /// What is known at the end.
-    fn observe(&self, _: &Setting, store: &dyn Store, cycle: &mut Cycle) -> Result<(), End> {
-        let meta = self.meta(store)?;
-        cycle.budget = meta.budget;
+    fn observe(
+        &self,
+        setting: &Setting<'_>,
+        store: &dyn Store,
+        cycle: &mut Cycle,
+    ) -> Result<(), End> {
+        cycle.budget = setting.meta(store)?.budget;
         let intents = self.runtime.block_on(store.intents());
         cycle.unknown = Some(intents.map_err(|error| End::state(error.into()))?.len() as u64);
         Ok(())
     }
 }
 
-/// Takes in how an apply ended.
-fn take_in(context: &Context, cycle: &mut Cycle, outcome: &Outcome) {
-    let Outcome { applied, failed, remaining, requests, stopped, resets_at, fatal, .. } = outcome;
-    cycle.applied = *applied;
-    cycle.failed = failed.len() as u64;
-    cycle.requests = *requests;
-    let left = *remaining + failed.len() as u64;
-    cycle.pending = cycle.pending.map(|pending| Pending { approved: left, ..pending });
-    cycle.resumes_at = resets_at.filter(|_| *stopped == Some(Stop::Budget));
-    cycle.outcome = match stopped {
-        None if failed.is_empty() => CycleOutcome::Done,
-        None => CycleOutcome::Failed,
-        Some(_) => outcome_of(*stopped),
-    };
-    let reported = |fatal| failed.iter().any(|failed| failed.problem == fatal);
-    if let Some(fatal) = fatal {
-        let failure = Failure::from(fatal);
-        cycle.problem = context.output.words_of(&failure).0.into_iter().next();
-        if !reported(fatal.clone()) {
-            context.output.failure(&failure);
-        }
+fn outcome_of(stop: Stop) -> CycleOutcome {
+    match stop {
+        Stop::Budget | Stop::Duration => CycleOutcome::Stopped,
+        Stop::Signal | Stop::Changed => CycleOutcome::Interrupted,
+        Stop::Outage => CycleOutcome::Outage,
+        Stop::Fatal => CycleOutcome::Api,
     }
 }
 
-fn outcome_of(stopped: Option<Stop>) -> CycleOutcome {
-    match stopped {
-        None => CycleOutcome::Done,
-        Some(Stop::Budget | Stop::Duration) => CycleOutcome::Stopped,
-        Some(Stop::Signal | Stop::Changed) => CycleOutcome::Interrupted,
-        Some(Stop::Outage) => CycleOutcome::Outage,
-        Some(Stop::Fatal) => CycleOutcome::Api,
-    }
-}
-
-/// Whether a reader of the state keeps all others out.
-fn is_locked(state: &SelectedState) -> bool {
-    matches!(state.location(), StateTarget::Folder(_))
-}
-
-fn next_window(plan: &Plan) -> Option<jiff::Timestamp> {
+fn next_window(plan: &Plan) -> Option<Timestamp> {
     let edges = plan.later.iter().flat_map(|later| [later.opens, later.closes]);
     edges.flatten().filter(|edge| *edge > plan.as_of).min()
 }

@@ -2,6 +2,8 @@
 
 mod command;
 mod cycle;
+mod end;
+mod opening;
 mod process;
 mod verification;
 

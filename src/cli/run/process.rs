@@ -19,7 +19,7 @@ use crate::{
         interrupts::Interrupts,
         json_log::{Level, LogLine},
     },
-    controller::{Cycle, CycleOutcome, Driven, Live, Next, Schedule, Wake},
+    controller::{Cycle, CycleOutcome, Driven, Live, Next, Pending, Schedule, Wake},
     render::humanize,
 };
 
@@ -62,7 +62,9 @@ impl Driven for Process<'_> {
     }
 
     fn ended(&mut self, cycle: &Cycle, next: Next) {
-        let ended = (cycle.outcome, cycle.problem.clone());
+        // Since when another process has the lock changes all the time.
+        let problem = cycle.problem.clone().filter(|_| cycle.outcome != CycleOutcome::Locked);
+        let ended = (cycle.outcome, problem);
         let did = cycle.applied + cycle.failed + cycle.settled + cycle.drifted > 0;
         let tells = did || self.last.as_ref() != Some(&ended);
         self.last = Some(ended);
@@ -151,9 +153,18 @@ fn tell(context: &Context, cycle: &Cycle, next: Next) {
     if *requests > 0 {
         parts.push(humanize::count(*requests, "request", "requests"));
     }
-    let left = cycle.pending.map_or(0, |pending| pending.approved);
+    let Pending { approved: left, unapproved } = cycle.pending.unwrap_or_default();
     if left > 0 {
         parts.push(format!("{} left", humanize::count(left, "change", "changes")));
+    }
+    if unapproved > 0 {
+        parts.push(format!("{} not approved", humanize::number(unapproved)));
+    }
+    if let Some(unknown) = cycle.unknown.filter(|unknown| *unknown > 0) {
+        parts.push(format!("{} unknown", humanize::number(unknown)));
+    }
+    if let Some(problem) = problem.as_ref().filter(|_| *outcome == CycleOutcome::Locked) {
+        parts.push(problem.clone());
     }
     let at = clock_time::time_of_day(next.at, cycle.ended, &environment::zone());
     output.line(&format!(

@@ -1,0 +1,50 @@
+use std::sync::Arc;
+
+use super::{
+    ApplyError, Problem, Session,
+    request_sender::{RequestSender, Undone},
+};
+use crate::{
+    model::{Kind, MessageId},
+    state::{Write, scan::RecordPages},
+};
+
+/// A message that no API has: its own word that it is not there is an answer.
+const NO_MESSAGE: &str = "pushsync-probe";
+
+/// Asks the API for one message, to see whether it answers: one that the state has, or one that nobody has. Reading
+/// changes nothing, so this may be repeated where a create may not. `None`: it answers.
+///
+/// # Errors
+///
+/// If the state cannot be used.
+pub async fn probe(session: Session) -> Result<Option<Problem>, ApplyError> {
+    let Session { store, api, options, reporter, stopper, .. } = session;
+    let known = store.meta().await?.budget;
+    let mut pages = RecordPages::all(&*store);
+    let first = match pages.next().await? {
+        Some(page) => page.records()?.into_iter().next(),
+        None => None,
+    };
+    let (kind, id) = match first {
+        Some(record) => (record.kind, record.id),
+        None => (
+            Kind::Pushed,
+            MessageId::parse(NO_MESSAGE).map_err(|error| ApplyError::Worker(error.to_string()))?,
+        ),
+    };
+    let held = Some(Arc::clone(&store));
+    let sender = RequestSender::new(known, &options, reporter, stopper, held);
+    let sent = sender.send_uncounted(None, None, || api.get(kind, &id)).await;
+    if let Some(note) = sender.budget() {
+        store.commit(vec![Write::Budget(note)]).await?;
+    }
+    if let Some(error) = sender.lock_lost() {
+        return Err(ApplyError::State(error));
+    }
+    Ok(match sent {
+        Ok(_) | Err(Undone::Abandoned { .. }) => sender.fatal(),
+        Err(Undone::Refused(error)) if error.is_gone() => None,
+        Err(Undone::Refused(error) | Undone::Lost(error)) => Some(Problem::Api(error)),
+    })
+}
