@@ -52,6 +52,8 @@ mod secrets;
 mod servers;
 mod show;
 mod signals;
+#[cfg(target_os = "linux")]
+mod soak;
 mod start;
 mod state;
 #[path = "../power/strace.rs"]

@@ -143,6 +143,10 @@ impl Running {
         assert!(sent.success(), "kill -s {name}");
     }
 
+    pub(crate) fn is_running(&mut self) -> bool {
+        self.child.try_wait().expect("it can be waited for").is_none()
+    }
+
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }

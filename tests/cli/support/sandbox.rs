@@ -24,8 +24,13 @@ impl Sandbox {
 
     /// With options.
     pub(crate) fn with(options: &str) -> Self {
+        Self::on(0, options)
+    }
+
+    /// On this port, with options.
+    pub(crate) fn on(port: u16, options: &str) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_pushsync"))
-            .args(["sandbox", "--port", "0"])
+            .args(["sandbox", "--port", &port.to_string()])
             .args(options.split_whitespace())
             .env_remove("PUSHSYNC_ENV")
             .stdin(Stdio::null())
