@@ -15,6 +15,7 @@ mod live;
 mod metrics;
 mod schedule;
 mod server;
+mod wake;
 pub mod webhooks;
 
 pub use breaker::CircuitBreaker;
@@ -25,5 +26,6 @@ pub use drive::{Driven, drive};
 pub use health::{Health, alive, ready};
 pub use live::{Live, Phase, Snapshot};
 pub use metrics::{CONTENT_TYPE as METRICS_CONTENT_TYPE, ChangeOutcome, Metrics};
-pub use schedule::{Next, Schedule, Wake};
+pub use schedule::Schedule;
 pub use server::{ListenError, Server, ServerOptions};
+pub use wake::{Next, Wake};
