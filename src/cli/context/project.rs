@@ -83,7 +83,12 @@ impl Context {
         }
     }
 
-    /// The same, for files that were taken out of a commit.
+    /// Whether the process, if it works in cycles, is to end.
+    pub(crate) fn is_over(&self) -> bool {
+        self.interrupts.as_ref().is_some_and(|interrupts| interrupts.is_over())
+    }
+
+    /// The same context, for files that were taken out of a commit.
     pub(crate) fn at_commit(self, commit: Commit) -> Self {
         Self { commit: Some(commit), ..self }
     }
@@ -339,7 +344,14 @@ impl Context {
         allow_change: &[Key],
     ) -> Result<(Project, Report), Failure> {
         let options = LoadOptions { allow_change, ..load_options(&self.global, needs) };
-        let mut loaded = self.known(manifest::load(&self.global.directory, &options));
+        self.accepted(self.known(manifest::load(&self.global.directory, &options)))
+    }
+
+    /// The project that was loaded. Errors in it are reported, and end the command.
+    pub(crate) fn accepted(
+        &self,
+        mut loaded: manifest::Loaded,
+    ) -> Result<(Project, Report), Failure> {
         if let Some(project) = loaded.project.take() {
             return Ok((project, loaded.report));
         }

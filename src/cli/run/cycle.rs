@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use tokio::runtime::Runtime;
 use uuid::Uuid;
 
-use super::{end::End, opening::Setting, verification::Verification};
+use super::{end::End, files::ProjectFiles, opening::Setting, verification::Verification};
 use crate::{
     apply::{self, Oldest, Outcome, Silent, Stop},
     cli::{
@@ -41,6 +41,7 @@ pub(super) struct CycleRun<'a> {
     bounds: Bounds,
     selection: SelectionArgs,
     audiences: AudienceArgs,
+    files: ProjectFiles,
     /// The state that the process has worked on.
     lineage: Option<Uuid>,
     verification: Verification,
@@ -53,6 +54,7 @@ impl<'a> CycleRun<'a> {
         runtime: &'a Runtime,
         args: &'a RunArgs,
         live: &'a Arc<Live>,
+        files: ProjectFiles,
     ) -> Self {
         // Between two cycles, the process waits for the budget without the lock.
         let wait = args.bounds.max_wait.unwrap_or_default();
@@ -65,6 +67,7 @@ impl<'a> CycleRun<'a> {
             bounds,
             selection: SelectionArgs::default(),
             audiences: AudienceArgs::default(),
+            files,
             lineage: None,
             verification: Verification::default(),
             breaker: CircuitBreaker::default(),
@@ -102,8 +105,13 @@ impl<'a> CycleRun<'a> {
 
     fn carry_out(&mut self, cycle: &mut Cycle) -> Result<(), End> {
         let context = self.context;
-        let (project, report) =
-            context.project_allowing(Needs::Audiences, &[]).map_err(End::invalid)?;
+        self.files.settle(self.runtime, &context.global.directory);
+        if context.is_over() {
+            return Err(End::interrupted());
+        }
+        let loaded = context.load_for(Needs::Audiences);
+        self.files.loaded(&loaded);
+        let (project, report) = context.accepted(loaded).map_err(End::invalid)?;
         let state = context.selected_state(&project).map_err(End::invalid)?;
         let api = context.endpoint(&project.settings).map_err(End::invalid)?;
         let setting = Setting { context, runtime: self.runtime, project, state, api };
@@ -119,6 +127,9 @@ impl<'a> CycleRun<'a> {
                 self.show(&setting, None)?;
             }
             return Ok(());
+        }
+        if !self.files.are_current(self.runtime) {
+            return Err(End::interrupted());
         }
         let writable = match store.take() {
             Some(store) if setting.is_locked_by_readers() => store,
@@ -136,6 +147,10 @@ impl<'a> CycleRun<'a> {
                 store
             }
         };
+        // To get the lock may have taken a while.
+        if !self.files.are_unchanged() {
+            return Err(End::interrupted());
+        }
         self.apply(&setting, &writable, plan, cycle)?;
         if cycle.outcome == CycleOutcome::Done {
             self.verify(&setting, &writable, cycle)?;

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde_json::json;
 use tokio::runtime::Runtime;
 
-use super::cycle::CycleRun;
+use super::{cycle::CycleRun, files::ProjectFiles};
 use crate::{
     cli::{
         args::RunArgs,
@@ -46,7 +46,9 @@ impl<'a> Process<'a> {
         live: &'a Arc<Live>,
         metrics: &'a Arc<Metrics>,
     ) -> Self {
-        let work = CycleRun::new(context, runtime, args, live);
+        let files = ProjectFiles::new(interrupts, &context.output);
+        files.follow(runtime);
+        let work = CycleRun::new(context, runtime, args, live, files);
         Self { context, runtime, interrupts, live, metrics, work, last: None }
     }
 }
@@ -169,9 +171,15 @@ fn tell(context: &Context, cycle: &Cycle, next: Next) {
     if let Some(problem) = problem.as_ref().filter(|_| *outcome == CycleOutcome::Locked) {
         parts.push(problem.clone());
     }
-    let at = clock_time::time_of_day(next.at, cycle.ended, &environment::zone());
+    let left = clock_time::from_now(next.at, cycle.ended);
+    let at = match left < Duration::from_secs(90) {
+        true => format!("in {}", humanize::duration(left)),
+        false => {
+            format!("at {}", clock_time::time_of_day(next.at, cycle.ended, &environment::zone()))
+        }
+    };
     output.line(&format!(
-        "{}: {}; next at {at} ({})",
+        "{}: {}; next {at} ({})",
         why.as_str(),
         parts.join(", "),
         next.why.as_str()
