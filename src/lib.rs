@@ -25,3 +25,4 @@ pub mod preview;
 pub mod render;
 pub mod sandbox;
 pub mod state;
+pub mod watch;

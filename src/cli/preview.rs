@@ -20,7 +20,6 @@ pub(super) fn run(context: &Context, args: &PreviewArgs) -> Result<u8, Failure> 
     let ended = runtime.block_on(async {
         let running = preview::start(Options {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, args.port)),
-            folder: context.global.directory.clone(),
             load: Box::new(loader),
             clock: Box::new(move || at.unwrap_or_else(environment::now)),
             // Only this machine sees the page, like a terminal.
@@ -28,11 +27,6 @@ pub(super) fn run(context: &Context, args: &PreviewArgs) -> Result<u8, Failure> 
         })
         .await
         .map_err(serving::not_started)?;
-        if let Some(why) = running.unwatched() {
-            context.output.warning(&format!(
-                "the project's files cannot be followed ({why}): start again after a change"
-            ));
-        }
         let page = format!("http://{}", running.address());
         let document = json!({ "format": "pushsync/preview/1", "page": page });
         serving::announce(context, args.format, &format!("preview on {page}"), &document);

@@ -7,6 +7,7 @@ use minijinja::Environment;
 use super::{
     declared::Declared,
     duration,
+    files_read::FilesRead,
     folder::ProjectFolder,
     locale::LocaleSetting,
     options::{DEFAULT_ENVIRONMENT, LoadOptions},
@@ -26,6 +27,16 @@ pub(crate) struct Context<'a> {
     pub(crate) folder: &'a ProjectFolder,
     pub(crate) sources: Sources,
     pub(crate) problems: Vec<Diagnostic>,
+    pub(crate) files_read: FilesRead,
+}
+
+impl<'a> Context<'a> {
+    /// Of a run that begins.
+    pub(super) fn new(options: &'a LoadOptions<'a>, folder: &'a ProjectFolder) -> Self {
+        let files_read = FilesRead::new(folder.root(), options);
+        let (sources, problems) = Default::default();
+        Self { options, folder, sources, problems, files_read }
+    }
 }
 
 impl Context<'_> {

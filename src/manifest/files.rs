@@ -163,9 +163,11 @@ impl Files {
         let mut seen: HashSet<PathBuf> = own.into_iter().collect();
         let mut parts = Vec::new();
         let mut near = Vec::new();
-        let mut entries = limits.entries;
-        for (pattern, at) in &patterns {
-            match cx.folder.matching(pattern, limits.entries, &mut entries) {
+        let written: Vec<&str> = patterns.iter().map(|(pattern, _)| pattern.as_str()).collect();
+        let expanded = cx.folder.expand(written.iter().copied(), limits.entries);
+        cx.files_read.included(&written, &expanded);
+        for ((pattern, at), matched) in patterns.iter().zip(expanded) {
+            match matched {
                 Ok(matched) => {
                     if matched.files.is_empty() && !main_has_no_include {
                         let problem = cx.folder.matches_nothing(pattern, &matched.near);
@@ -185,13 +187,7 @@ impl Files {
                         }
                     }
                 }
-                Err(problem) => {
-                    let enough = problem.code == Code::Limit;
-                    parts.push(Err(problem.at(at.place())));
-                    if enough {
-                        break;
-                    }
-                }
+                Err(problem) => parts.push(Err(problem.at(at.place()))),
             }
         }
         let paths = parts.iter().flatten().map(|(path, _)| &**path);

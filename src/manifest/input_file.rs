@@ -36,6 +36,7 @@ impl InputFile {
             return None;
         }
         let path = folder_of(at).join(text.value());
+        cx.files_read.named(path.clone());
         let name = cx.folder.name(&folder_of(at).join(text.written()));
         if let Err(mut problem) = readable(cx.folder, &path, &name, &text, kind) {
             problem.place = Some(at.place());

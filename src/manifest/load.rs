@@ -8,6 +8,7 @@ use super::{
     context::{Context, World},
     declared::Declared,
     files::Files,
+    files_read::FilesRead,
     folder::ProjectFolder,
     imports, limits, lists, messages,
     options::{DEFAULT_ENVIRONMENT, LoadOptions, PROJECT_FILE},
@@ -30,6 +31,7 @@ pub struct Loaded {
     pub report: Report,
     /// What could be made of the rest if there are errors: only to find more of them.
     draft: Option<Project>,
+    files_read: FilesRead,
 }
 
 impl Loaded {
@@ -41,15 +43,21 @@ impl Loaded {
         if let Some(project) = project.as_ref().or(draft.as_ref()) {
             report.knows(project.visitors());
         }
-        Self { project, report, draft }
+        Self { project, report, draft, files_read: cx.files_read }
     }
 
     /// Of a folder that cannot be opened.
-    fn nothing(dir: &Path, error: &std::io::Error) -> Self {
+    fn nothing(dir: &Path, options: &LoadOptions<'_>, error: &std::io::Error) -> Self {
         let message = format!("could not open the folder `{}`: {error}", dir.display());
         let problem = Diagnostic::error(Code::NoProject, message);
         let report = Report::new(vec![problem], Default::default());
-        Self { project: None, draft: None, report }
+        let files_read = FilesRead::new(dir, options);
+        Self { project: None, draft: None, report, files_read }
+    }
+
+    /// The files that it was read from, with errors or without.
+    pub fn files_read(&self) -> &FilesRead {
+        &self.files_read
     }
 
     /// Adds problems. The project is gone if there is an error among them.
@@ -85,12 +93,11 @@ impl Loaded {
 pub fn load(dir: &Path, options: &LoadOptions<'_>) -> Loaded {
     let folder = match ProjectFolder::new(dir, options.allow_outside) {
         Ok(folder) => folder,
-        Err(error) => return Loaded::nothing(dir, &error),
+        Err(error) => return Loaded::nothing(dir, options, &error),
     };
     suggest::start();
     yaml::start();
-    let (sources, problems) = Default::default();
-    let mut cx = Context { options, folder: &folder, sources, problems };
+    let mut cx = Context::new(options, &folder);
     let project = Files::read(&mut cx).map(|files| resolve(&mut cx, &files));
     Loaded::new(cx, project)
 }
@@ -105,14 +112,13 @@ pub fn load_all(dir: &Path, options: &LoadOptions<'_>, each: &mut dyn FnMut(Stri
     let default = || DEFAULT_ENVIRONMENT.to_owned();
     let folder = match ProjectFolder::new(dir, options.allow_outside) {
         Ok(folder) => folder,
-        Err(error) => return each(default(), Loaded::nothing(dir, &error)),
+        Err(error) => return each(default(), Loaded::nothing(dir, options, &error)),
     };
     let of = |name| LoadOptions { environment: Some(name), ..*options };
     suggest::start();
     yaml::start();
-    let (sources, problems) = Default::default();
     let first = of(default());
-    let mut read = Context { options: &first, folder: &folder, sources, problems };
+    let mut read = Context::new(&first, &folder);
     let Some(mut files) = Files::read(&mut read) else {
         return each(default(), Loaded::new(read, None));
     };
@@ -130,8 +136,13 @@ pub fn load_all(dir: &Path, options: &LoadOptions<'_>, each: &mut dyn FnMut(Stri
     for (looked_at, name) in (1..=most).zip(&names) {
         suggest::start();
         let options = of(name.clone());
-        let (sources, problems) = (read.sources.clone(), read.problems.clone());
-        let mut cx = Context { options: &options, folder: &folder, sources, problems };
+        let mut cx = Context {
+            options: &options,
+            folder: &folder,
+            sources: read.sources.clone(),
+            problems: read.problems.clone(),
+            files_read: read.files_read.clone(),
+        };
         files.environment = cx.chosen().map(str::to_owned);
         let project = resolve(&mut cx, &files);
         deliveries += project.messages.iter().map(|one| one.table.len() as u64).sum::<u64>();
@@ -172,12 +183,11 @@ pub fn load_audience(dir: &Path, options: &LoadOptions<'_>, name: &str) -> Loade
     };
     let folder = match ProjectFolder::new(dir, options.allow_outside) {
         Ok(folder) => folder,
-        Err(error) => return nothing(Loaded::nothing(dir, &error).report),
+        Err(error) => return nothing(Loaded::nothing(dir, options, &error).report),
     };
     suggest::start();
     yaml::start();
-    let (sources, problems) = Default::default();
-    let mut cx = Context { options, folder: &folder, sources, problems };
+    let mut cx = Context::new(options, &folder);
     let Some(files) = Files::read(&mut cx) else {
         return nothing(Report::new(cx.problems, cx.sources));
     };

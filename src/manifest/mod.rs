@@ -29,6 +29,7 @@ mod declared;
 pub mod duration;
 mod environments;
 mod files;
+mod files_read;
 mod folder;
 mod foreign;
 mod imports;
@@ -69,6 +70,7 @@ pub(crate) mod yaml;
 mod zone;
 
 pub use audience::{Table, UnknownVisitors};
+pub use files_read::{FileId, FilesNow, FilesRead, Stamp};
 pub(crate) use language_names::tag_of_name;
 pub use limits::Limits;
 pub use load::{Loaded, LoadedAudience, load, load_all, load_audience};

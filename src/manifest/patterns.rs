@@ -1,6 +1,7 @@
 //! The patterns of `include`: which files they take, and which they only nearly take.
 
 use std::{
+    collections::BTreeSet,
     fs, io,
     path::{Path, PathBuf},
 };
@@ -25,7 +26,12 @@ pub(super) struct Matched {
     pub(super) near: Vec<PathBuf>,
     /// Links that lead nowhere.
     pub(super) broken: Vec<PathBuf>,
+    /// The folders in which it looks.
+    pub(super) folders: BTreeSet<PathBuf>,
 }
+
+/// What each pattern finds. The list ends early where there is too much.
+pub(super) type Expanded = Vec<Result<Matched, Diagnostic>>;
 
 fn bad(message: impl Into<String>) -> Diagnostic {
     Diagnostic::error(Code::BadInclude, message)
@@ -36,15 +42,29 @@ fn wild(part: &str) -> bool {
 }
 
 impl ProjectFolder {
+    /// The files that patterns stand for: together they may look at `most` files and folders.
+    pub(super) fn expand<'p>(
+        &self,
+        patterns: impl Iterator<Item = &'p str>,
+        most: u64,
+    ) -> Expanded {
+        let mut room = most;
+        let mut all = Vec::new();
+        for pattern in patterns {
+            let matched = self.matching(pattern, most, &mut room);
+            let enough = matched.as_ref().is_err_and(|problem| problem.code == Code::Limit);
+            all.push(matched);
+            if enough {
+                break;
+            }
+        }
+        all
+    }
+
     /// The files that a pattern stands for. A pattern without wildcards must name one.
     ///
     /// `room` is how many files and folders may still be looked at; each one is subtracted.
-    pub(super) fn matching(
-        &self,
-        pattern: &str,
-        most: u64,
-        room: &mut u64,
-    ) -> Result<Matched, Diagnostic> {
+    fn matching(&self, pattern: &str, most: u64, room: &mut u64) -> Result<Matched, Diagnostic> {
         if pattern.len() > MOST_PATTERN {
             return Err(bad(format!("a pattern has at most {MOST_PATTERN} bytes")));
         }
@@ -68,7 +88,7 @@ impl ProjectFolder {
             problem
         })?;
         let base = self.root().join(fixed);
-        let mut found = Matched::default();
+        let mut found = Matched { folders: BTreeSet::from([base.clone()]), ..Matched::default() };
         if !base.exists() {
             return Ok(found);
         }
@@ -104,6 +124,7 @@ impl ProjectFolder {
             let relative = relative.to_string_lossy().replace('\\', "/");
             // A pipe is not passed over: messages that are not read would be deleted.
             if entry.file_type().is_dir() {
+                found.folders.insert(path.to_owned());
                 continue;
             }
             if glob.is_match(&relative) {

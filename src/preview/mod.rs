@@ -3,6 +3,5 @@
 
 mod server;
 mod view;
-mod watch;
 
 pub use server::{Options, RunningPreview, StartError, start};

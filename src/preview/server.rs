@@ -2,7 +2,6 @@
 
 use std::{
     net::SocketAddr,
-    path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -18,24 +17,23 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle, time::timeout};
 
-use super::{
-    view::{ChatView, ViewRequest, view},
-    watch::Watch,
-};
+use super::view::{ChatView, ViewRequest, view};
 use crate::{
     chats::{self, ChangeNotifier},
     diagnostics::show,
     loopback::{self, Limits},
     manifest::{Loaded, Project},
     model::{Key, Language, WrittenTime},
+    watch::{Followed, Follower, Pace},
 };
+
+/// An editor may write a file in several steps.
+const PACE: Pace = Pace { quiet: Duration::from_millis(100), longest: Duration::from_secs(2) };
 
 /// The options of a preview.
 pub struct Options {
     /// The address to listen on; port 0 takes a free one.
     pub listen: SocketAddr,
-    /// The folder to follow.
-    pub folder: PathBuf,
     /// Reads the project.
     pub load: Box<dyn Fn() -> Loaded + Send + Sync>,
     /// The instant to show, unless the page asks for another.
@@ -56,16 +54,17 @@ pub struct StartError {
 #[derive(Debug)]
 pub struct RunningPreview {
     address: SocketAddr,
-    unwatched: Option<String>,
     notifier: Arc<ChangeNotifier>,
     stop: oneshot::Sender<()>,
     server: JoinHandle<()>,
+    follower: JoinHandle<()>,
 }
 
 /// The project as the page shows it.
 struct LiveProject {
     options: Options,
     notifier: Arc<ChangeNotifier>,
+    followed: Arc<Followed>,
     last_load: Mutex<LastLoad>,
 }
 
@@ -84,6 +83,7 @@ impl LiveProject {
 
     fn reload(&self) {
         let mut loaded = (self.options.load)();
+        self.followed.loaded(loaded.files_read().clone());
         crate::desired::check(&mut loaded);
         let problems = loaded.report.text(show::Style { color: false, mask: true });
         let mut last = self.last_load();
@@ -102,26 +102,25 @@ pub async fn start(options: Options) -> Result<RunningPreview, StartError> {
     let refused = |error| StartError { address: options.listen, why: loopback::why_not(error) };
     let listener = TcpListener::bind(options.listen).await.map_err(refused)?;
     let address = listener.local_addr().map_err(refused)?;
-    // Watch before the first load, so that no change is missed.
-    let (watch, unwatched) = match Watch::new(&options.folder) {
-        Ok(watch) => (Some(watch), None),
-        Err(error) => (None, Some(error.to_string())),
-    };
+    let followed = Arc::new(Followed::new(PACE));
     let notifier = Arc::<ChangeNotifier>::default();
     let live = Arc::new(LiveProject {
         options,
         notifier: Arc::clone(&notifier),
+        followed: Arc::clone(&followed),
         last_load: Mutex::default(),
     });
     reload(&live).await;
-    if let Some(mut watch) = watch {
+    let follower = {
         let live = Arc::clone(&live);
         tokio::spawn(async move {
-            while watch.saved().await.is_some() {
+            let mut follower = Follower::new(&followed);
+            loop {
+                follower.changed(|_| {}).await;
                 reload(&live).await;
             }
-        });
-    }
+        })
+    };
     let page = || chats::file(chats::HTML, include_str!("page/index.html"));
     let style = || chats::file(chats::CSS, chats::STYLE);
     let drawing = || chats::file(chats::JAVASCRIPT, chats::SCRIPT);
@@ -139,7 +138,7 @@ pub async fn start(options: Options) -> Result<RunningPreview, StartError> {
         let stopped = async { _ = stopped.await };
         loopback::serve(listener, address, router, Limits::default(), stopped).await;
     });
-    Ok(RunningPreview { address, unwatched, notifier, stop, server })
+    Ok(RunningPreview { address, notifier, stop, server, follower })
 }
 
 /// Loads the project again, on a thread of its own because rendering many texts takes a while.
@@ -154,14 +153,10 @@ impl RunningPreview {
         self.address
     }
 
-    /// The reason why the files cannot be followed, if there is one.
-    pub fn unwatched(&self) -> Option<&str> {
-        self.unwatched.as_deref()
-    }
-
     /// Stops the server.
     pub async fn stop(self) {
-        let Self { notifier, stop, mut server, .. } = self;
+        let Self { notifier, stop, mut server, follower, .. } = self;
+        follower.abort();
         notifier.close();
         drop(stop);
         if timeout(Duration::from_secs(2), &mut server).await.is_err() {

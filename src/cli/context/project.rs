@@ -21,6 +21,7 @@ use crate::{
         output::Output,
         shell_command::ShellCommand,
     },
+    controller::Observers,
     diagnostics::Report,
     manifest::{
         self, Limits, LoadOptions, LoadedAudience, MaskVisitors, Project, Queries, VisitorSecrets,
@@ -54,21 +55,40 @@ pub(crate) struct Context {
     commit: Option<Commit>,
     /// What stops the runs of a process that listens to signals itself.
     pub(super) interrupts: Option<Arc<Interrupts>>,
+    /// What observes the runs of a process.
+    pub(super) observers: Option<Observers>,
 }
 
 impl Context {
     pub(crate) fn new(global: GlobalOptions, output: Output) -> Self {
         let (checked_folders, close_errors) = (Mutex::default(), CloseErrors::default());
-        Self { global, output, checked_folders, close_errors, commit: None, interrupts: None }
+        Self {
+            global,
+            output,
+            checked_folders,
+            close_errors,
+            commit: None,
+            interrupts: None,
+            observers: None,
+        }
     }
 
     /// The same, for a process that works in cycles and listens to signals itself.
-    pub(crate) fn in_cycles(&self, interrupts: Arc<Interrupts>) -> Self {
+    pub(crate) fn in_cycles(&self, interrupts: Arc<Interrupts>, observers: Observers) -> Self {
         let output = self.output.clone().saying_once();
-        Self { interrupts: Some(interrupts), ..Self::new(self.global.clone(), output) }
+        Self {
+            interrupts: Some(interrupts),
+            observers: Some(observers),
+            ..Self::new(self.global.clone(), output)
+        }
     }
 
-    /// The same, for files that were taken out of a commit.
+    /// Whether the process, if it works in cycles, is to end.
+    pub(crate) fn is_over(&self) -> bool {
+        self.interrupts.as_ref().is_some_and(|interrupts| interrupts.is_over())
+    }
+
+    /// The same context, for files that were taken out of a commit.
     pub(crate) fn at_commit(self, commit: Commit) -> Self {
         Self { commit: Some(commit), ..self }
     }
@@ -324,7 +344,14 @@ impl Context {
         allow_change: &[Key],
     ) -> Result<(Project, Report), Failure> {
         let options = LoadOptions { allow_change, ..load_options(&self.global, needs) };
-        let mut loaded = self.known(manifest::load(&self.global.directory, &options));
+        self.accepted(self.known(manifest::load(&self.global.directory, &options)))
+    }
+
+    /// The project that was loaded. Errors in it are reported, and end the command.
+    pub(crate) fn accepted(
+        &self,
+        mut loaded: manifest::Loaded,
+    ) -> Result<(Project, Report), Failure> {
         if let Some(project) = loaded.project.take() {
             return Ok((project, loaded.report));
         }

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use tokio::runtime::Runtime;
 use uuid::Uuid;
 
-use super::{end::End, opening::Setting, verification::Verification};
+use super::{end::End, files::ProjectFiles, opening::Setting, verification::Verification};
 use crate::{
     apply::{self, Oldest, Outcome, Silent, Stop},
     cli::{
@@ -21,7 +21,7 @@ use crate::{
         refresh::{self, RefreshRequest},
         rewritten,
     },
-    controller::{CircuitBreaker, Cycle, CycleOutcome, Pending, Wake},
+    controller::{CircuitBreaker, Cycle, CycleOutcome, DeliveryCounts, Live, Pending, Wake},
     diagnostics::Report,
     model::{BudgetNote, one_line},
     plan::{Plan, safety},
@@ -34,9 +34,11 @@ pub(super) struct CycleRun<'a> {
     context: &'a Context,
     runtime: &'a Runtime,
     args: &'a RunArgs,
+    live: &'a Arc<Live>,
     bounds: Bounds,
     selection: SelectionArgs,
     audiences: AudienceArgs,
+    files: ProjectFiles,
     /// The state that the process has worked on.
     lineage: Option<Uuid>,
     verification: Verification,
@@ -44,7 +46,13 @@ pub(super) struct CycleRun<'a> {
 }
 
 impl<'a> CycleRun<'a> {
-    pub(super) fn new(context: &'a Context, runtime: &'a Runtime, args: &'a RunArgs) -> Self {
+    pub(super) fn new(
+        context: &'a Context,
+        runtime: &'a Runtime,
+        args: &'a RunArgs,
+        files: ProjectFiles,
+        live: &'a Arc<Live>,
+    ) -> Self {
         // Between two cycles, the process waits for the budget without the lock.
         let wait = args.bounds.max_wait.unwrap_or_default();
         let bounds = Bounds { max_wait: Some(wait), ..args.bounds.clone() };
@@ -52,9 +60,11 @@ impl<'a> CycleRun<'a> {
             context,
             runtime,
             args,
+            live,
             bounds,
             selection: SelectionArgs::default(),
             audiences: AudienceArgs::default(),
+            files,
             lineage: None,
             verification: Verification::default(),
             breaker: CircuitBreaker::default(),
@@ -92,8 +102,13 @@ impl<'a> CycleRun<'a> {
 
     fn carry_out(&mut self, cycle: &mut Cycle) -> Result<(), End> {
         let context = self.context;
-        let (project, report) =
-            context.project_allowing(Needs::Audiences, &[]).map_err(End::invalid)?;
+        self.files.settle(self.runtime, &context.global.directory);
+        if context.is_over() {
+            return Err(End::interrupted());
+        }
+        let loaded = context.load_for(Needs::Audiences);
+        self.files.loaded(&loaded);
+        let (project, report) = context.accepted(loaded).map_err(End::invalid)?;
         let state = context.selected_state(&project).map_err(End::invalid)?;
         let api = context.endpoint(&project.settings).map_err(End::invalid)?;
         let setting = Setting { context, runtime: self.runtime, project, state, api };
@@ -104,8 +119,13 @@ impl<'a> CycleRun<'a> {
             if let Some(store) = &store {
                 self.verify(&setting, store, cycle)?;
                 self.observe(&setting, &**store, cycle)?;
+            } else {
+                self.live.counted(DeliveryCounts::default());
             }
             return Ok(());
+        }
+        if !self.files.are_current(self.runtime) {
+            return Err(End::interrupted());
         }
         let writable = match store.take() {
             Some(store) if setting.is_locked_by_readers() => store,
@@ -123,6 +143,10 @@ impl<'a> CycleRun<'a> {
                 store
             }
         };
+        // To get the lock may have taken a while.
+        if !self.files.are_unchanged() {
+            return Err(End::interrupted());
+        }
         self.apply(&setting, &writable, plan, cycle)?;
         if cycle.outcome == CycleOutcome::Done {
             self.verify(&setting, &writable, cycle)?;
@@ -374,9 +398,14 @@ impl<'a> CycleRun<'a> {
         store: &dyn Store,
         cycle: &mut Cycle,
     ) -> Result<(), End> {
-        cycle.budget = setting.meta(store)?.budget;
+        let meta = setting.meta(store)?;
+        cycle.budget = meta.budget;
         let intents = self.runtime.block_on(store.intents());
         cycle.unknown = Some(intents.map_err(|error| End::state(error.into()))?.len() as u64);
+        if self.live.counted_of() != Some((meta.lineage, meta.serial)) {
+            let counts = self.runtime.block_on(DeliveryCounts::of(store));
+            self.live.counted(counts.map_err(|error| End::state(error.into()))?);
+        }
         Ok(())
     }
 }

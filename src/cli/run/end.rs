@@ -26,6 +26,11 @@ impl End {
         Self::of(CycleOutcome::State, failure)
     }
 
+    /// The files have changed since the project was loaded, or the process is to end.
+    pub(super) fn interrupted() -> Self {
+        Self::of(CycleOutcome::Interrupted, Failure::silent())
+    }
+
     /// What is about the state says so itself.
     pub(super) fn api(failure: Failure) -> Self {
         match failure.about_state {

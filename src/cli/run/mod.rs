@@ -3,6 +3,7 @@
 mod command;
 mod cycle;
 mod end;
+mod files;
 mod opening;
 mod process;
 mod verification;

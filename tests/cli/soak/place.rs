@@ -58,7 +58,7 @@ impl Place {
         let data = self.data.display();
         let seed = rng.u32(..);
         let options = format!("--data {data} {faults} --seed {seed}");
-        self.server = Some(Sandbox::on(self.port, &options));
+        self.server = Some(Sandbox::at(self.port, &options));
     }
 
     fn server(&self) -> &Sandbox {
@@ -73,7 +73,7 @@ impl Place {
             .arg("--state")
             .arg(&self.state)
             .env("BREVO_BASE_URL", format!("http://127.0.0.1:{}/v3", self.port))
-            .env("BREVO_API_KEY", "any")
+            .env("BREVO_API_KEY", "any").env("MALLOC_ARENA_MAX", "1")
     }
 
     fn start(&mut self) {

@@ -1,0 +1,106 @@
+//! What the system reports of folders.
+
+use std::{
+    collections::HashMap,
+    fs,
+    path::PathBuf,
+    sync::{Arc, PoisonError, RwLock},
+};
+
+use notify::{Config, ErrorKind, Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
+use tokio::sync::Notify;
+
+use super::anchors::Anchors;
+use crate::manifest::FileId;
+
+/// Events of the folders of a project.
+pub(super) struct Events {
+    watcher: RecommendedWatcher,
+    /// The folders that are watched: of the system's view, each is an inode.
+    watched: HashMap<PathBuf, FileId>,
+    anchors: Arc<RwLock<Anchors>>,
+    news: Arc<Notify>,
+}
+
+impl Events {
+    /// No folder is watched yet.
+    pub(super) fn new() -> Result<Self, notify::Error> {
+        let anchors = Arc::<RwLock<Anchors>>::default();
+        let news = Arc::<Notify>::default();
+        let report = {
+            let (anchors, news) = (Arc::clone(&anchors), Arc::clone(&news));
+            move |event: Result<Event, notify::Error>| {
+                let anchors = anchors.read().unwrap_or_else(PoisonError::into_inner);
+                // An error may hide a change, so it counts as one.
+                if event.as_ref().map_or(true, |event| is_change(event, &anchors)) {
+                    news.notify_one();
+                }
+            }
+        };
+        // Links are followed here, so that those on the way are watched, too.
+        let config = Config::default().with_follow_symlinks(false);
+        let watcher = RecommendedWatcher::new(report, config)?;
+        Ok(Self { watcher, watched: HashMap::new(), anchors, news })
+    }
+
+    /// Watches these folders, and no others. Says whether one of them was not watched before.
+    pub(super) fn watch(&mut self, anchors: Anchors) -> Result<bool, notify::Error> {
+        let mut folders: HashMap<PathBuf, FileId> = HashMap::new();
+        for folder in anchors.folders() {
+            if let Ok(meta) = fs::metadata(folder)
+                && meta.is_dir()
+            {
+                folders.insert(folder.to_owned(), FileId::of(&meta));
+            }
+        }
+        *self.anchors.write().unwrap_or_else(PoisonError::into_inner) = anchors;
+        let watcher = &mut self.watcher;
+        self.watched.retain(|path, id| {
+            let stays = folders.get(path) == Some(id);
+            if !stays {
+                // If it is gone, so is the watch.
+                let _ = watcher.unwatch(path);
+            }
+            stays
+        });
+        let mut is_new = false;
+        for (path, id) in folders {
+            if self.watched.contains_key(&path) {
+                continue;
+            }
+            match watcher.watch(&path, RecursiveMode::NonRecursive) {
+                Ok(()) => {
+                    self.watched.insert(path, id);
+                    is_new = true;
+                }
+                Err(error) if is_of_folder(&error) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(is_new)
+    }
+
+    /// Waits for an event.
+    pub(super) async fn next(&self) {
+        self.news.notified().await;
+    }
+}
+
+/// Whether a file of the project may have changed. A read changes nothing.
+fn is_change(event: &Event, anchors: &Anchors) -> bool {
+    let concerns =
+        || event.paths.is_empty() || event.paths.iter().any(|path| anchors.concern(path));
+    event.need_rescan() || (!matches!(event.kind, EventKind::Access(_)) && concerns())
+}
+
+/// Whether only this folder cannot be watched: it has gone meanwhile, or only its owner may read it.
+fn is_of_folder(error: &notify::Error) -> bool {
+    use std::io::ErrorKind::{NotADirectory, NotFound, PermissionDenied};
+    match &error.kind {
+        ErrorKind::PathNotFound => true,
+        ErrorKind::Io(error) => {
+            matches!(error.kind(), NotFound | PermissionDenied | NotADirectory)
+        }
+        _ => false,
+    }
+}
