@@ -30,7 +30,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("loopback", &[]),
     ("chats", &[]),
     ("ci", &["model", "diagnostics", "plan", "apply", "render", "network"]),
-    ("sandbox", &["model", "brevo", "loopback", "chats"]),
+    ("sandbox", &["model", "network", "brevo", "loopback", "chats"]),
     ("preview", &["model", "diagnostics", "manifest", "desired", "watch", "loopback", "chats"]),
     (
         "controller",

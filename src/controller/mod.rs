@@ -2,7 +2,8 @@
 //!
 //! `schedule` decides when the next cycle begins and why, as a value; `drive` is the thin loop around it. A
 //! [`Cycle`] is one time of load, plan and apply; `live` is what is known of the process meanwhile. `metrics` counts,
-//! `counting` listens to what a run does, `health` judges, and `server` shows it all.
+//! `counting` listens to what a run does, `health` judges, and `server` shows it all. [`webhooks`] settles unknown
+//! deliveries by what Brevo reports.
 
 mod breaker;
 mod counting;
@@ -14,6 +15,7 @@ mod live;
 mod metrics;
 mod schedule;
 mod server;
+pub mod webhooks;
 
 pub use breaker::CircuitBreaker;
 pub use counting::Observers;

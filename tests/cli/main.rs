@@ -52,6 +52,7 @@ mod safety;
 mod secret_state;
 mod secrets;
 mod servers;
+mod settle;
 mod show;
 mod signals;
 #[cfg(target_os = "linux")]

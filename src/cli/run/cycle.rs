@@ -6,7 +6,9 @@ use jiff::Timestamp;
 use tokio::runtime::Runtime;
 use uuid::Uuid;
 
-use super::{end::End, files::ProjectFiles, opening::Setting, verification::Verification};
+use super::{
+    end::End, files::ProjectFiles, opening::Setting, settler::Settler, verification::Verification,
+};
 use crate::{
     apply::{self, Oldest, Outcome, Silent, Stop},
     cli::{
@@ -43,6 +45,8 @@ pub(super) struct CycleRun<'a> {
     lineage: Option<Uuid>,
     verification: Verification,
     breaker: CircuitBreaker,
+    /// Only with `--webhook-token-file`.
+    settler: Option<Settler>,
 }
 
 impl<'a> CycleRun<'a> {
@@ -51,6 +55,7 @@ impl<'a> CycleRun<'a> {
         runtime: &'a Runtime,
         args: &'a RunArgs,
         files: ProjectFiles,
+        settler: Option<Settler>,
         live: &'a Arc<Live>,
     ) -> Self {
         // Between two cycles, the process waits for the budget without the lock.
@@ -68,6 +73,7 @@ impl<'a> CycleRun<'a> {
             lineage: None,
             verification: Verification::default(),
             breaker: CircuitBreaker::default(),
+            settler,
         }
     }
 
@@ -114,6 +120,11 @@ impl<'a> CycleRun<'a> {
         let setting = Setting { context, runtime: self.runtime, project, state, api };
         let mut store = setting.open()?;
         self.lineage = setting.check_state(store.as_ref(), self.lineage)?.or(self.lineage);
+        if let Some(settler) = &self.settler
+            && let Some(read) = store.take()
+        {
+            store = settler.settle(&setting, read, &self.bounds, cycle)?;
+        }
         let mut plan = self.plan(&setting, report.clone(), store.as_ref(), cycle)?;
         if self.does_nothing(&plan) {
             if let Some(store) = &store {
@@ -314,7 +325,8 @@ impl<'a> CycleRun<'a> {
         let Outcome { applied, failed, unknown: _, remaining, unapproved: _, .. } = outcome;
         let Outcome { rewritten, requests, stopped, resets_at, fatal, .. } = outcome;
         let output = &self.context.output;
-        (cycle.applied, cycle.failed, cycle.requests) = (*applied, failed.len() as u64, *requests);
+        (cycle.applied, cycle.failed) = (*applied, failed.len() as u64);
+        cycle.requests += requests;
         let left = *remaining + failed.len() as u64 + left_out;
         cycle.pending = cycle.pending.map(|pending| Pending { approved: left, ..pending });
         cycle.resumes_at = resets_at.filter(|_| *stopped == Some(Stop::Budget));
@@ -401,7 +413,11 @@ impl<'a> CycleRun<'a> {
         let meta = setting.meta(store)?;
         cycle.budget = meta.budget;
         let intents = self.runtime.block_on(store.intents());
-        cycle.unknown = Some(intents.map_err(|error| End::state(error.into()))?.len() as u64);
+        let intents = intents.map_err(|error| End::state(error.into()))?;
+        cycle.unknown = Some(intents.len() as u64);
+        if let Some(settler) = &self.settler {
+            settler.unknown(&intents);
+        }
         if self.live.counted_of() != Some((meta.lineage, meta.serial)) {
             let counts = self.runtime.block_on(DeliveryCounts::of(store));
             self.live.counted(counts.map_err(|error| End::state(error.into()))?);

@@ -6,6 +6,7 @@ mod end;
 mod files;
 mod opening;
 mod process;
+mod settler;
 mod verification;
 
 pub(super) use command::run;
