@@ -73,7 +73,7 @@ impl Place {
             .arg("--state")
             .arg(&self.state)
             .env("BREVO_BASE_URL", format!("http://127.0.0.1:{}/v3", self.port))
-            .env("BREVO_API_KEY", "any").env("MALLOC_ARENA_MAX", "1")
+            .env("BREVO_API_KEY", "any")
     }
 
     fn start(&mut self) {
