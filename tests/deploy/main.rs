@@ -10,6 +10,7 @@ mod kubernetes;
 mod metrics;
 mod page;
 mod pull;
+mod served;
 mod systemd;
 
 use std::{

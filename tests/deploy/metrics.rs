@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use pushsync::{controller::CycleOutcome, plan::Action};
+use pushsync::{controller::CycleOutcome, model::DeliveryStatus, plan::Action};
 
 /// A metric, and its own labels.
 pub(crate) struct Metric {
@@ -42,16 +42,9 @@ fn words(metric: &str, label: &str) -> Option<Vec<&'static str>> {
         ("pushsync_changes_total", "outcome") => Some(vec!["done", "failed", "unknown"]),
         ("pushsync_changes_total", "action") => Some(Action::ALL.map(Action::as_str).to_vec()),
         ("pushsync_pending_changes", "approved") => Some(vec!["true", "false"]),
-        ("pushsync_deliveries", "status") => Some(vec![
-            "ok",
-            "changed",
-            "gone",
-            "forgotten",
-            "replacing",
-            "updating",
-            "deleting",
-            "unknown",
-        ]),
+        ("pushsync_deliveries", "status") => {
+            Some(DeliveryStatus::ALL.map(DeliveryStatus::as_str).to_vec())
+        }
         _ => None,
     }
 }

@@ -24,18 +24,18 @@ impl Sandbox {
 
     /// With options.
     pub(crate) fn with(options: &str) -> Self {
-        Self::on(0, options)
+        Self::at(0, options)
     }
 
     /// Ends, and begins anew on the same port, with other options. What it has in a file stays.
     pub(crate) fn again(self, options: &str) -> Self {
         let port = self.address.port();
         drop(self);
-        Self::on(port, options)
+        Self::at(port, options)
     }
 
-    /// On this port, with options.
-    pub(crate) fn on(port: u16, options: &str) -> Self {
+    /// On this port.
+    pub(crate) fn at(port: u16, options: &str) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_pushsync"))
             .args(["sandbox", "--port", &port.to_string()])
             .args(options.split_whitespace())
