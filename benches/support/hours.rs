@@ -345,7 +345,7 @@ impl Hourly {
         });
         if accepted {
             let body = Message::with_id(MessageId::new(visitor));
-            return Ok(Answer { body, request_id: None, budget });
+            return Ok(Answer { body, status: 201, request_id: None, budget });
         }
         let kind = ErrorKind::Status {
             status: 429,

@@ -251,7 +251,7 @@ impl Run {
         address: &Address,
         replaces: bool,
     ) -> Result<Answer<(Message, Option<IdClaim>)>, Error> {
-        let Answer { body, request_id, budget } = answer;
+        let Answer { body, status, request_id, budget } = answer;
         let claimed = match self.ids.claim(&body.id, address, replaces).await {
             Ok(Ok(claimed)) => Some(claimed),
             Ok(Err(holder)) => {
@@ -260,7 +260,7 @@ impl Run {
             // The message exists: the commit, which will hardly work either, reports its id.
             Err(_) => None,
         };
-        Ok(Answer { body: (body, claimed), request_id, budget })
+        Ok(Answer { body: (body, claimed), status, request_id, budget })
     }
 
     /// What the state has for the change. Creates have nothing to look up.

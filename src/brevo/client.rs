@@ -28,6 +28,8 @@ use crate::{
 pub struct Answer<T> {
     /// What was asked for.
     pub body: T,
+    /// The HTTP status, 200 to 299.
+    pub status: u16,
     /// `sib-request-id`: Brevo's support asks for it.
     pub request_id: Option<String>,
     /// The budget of requests as this answer told it.
@@ -295,8 +297,8 @@ pub(super) fn message_in(
         }
         (Err(why), _, None) => return unreadable(why.as_str()),
     };
-    let Success { request_id, budget, .. } = success;
-    Ok(Answer { body: message, request_id, budget })
+    let Success { status, request_id, budget, .. } = success;
+    Ok(Answer { body: message, status, request_id, budget })
 }
 
 /// A success that holds nothing, if it is one of the API: something on the way that answers 200 to everything has
@@ -314,8 +316,8 @@ pub(super) fn nothing(
         let why = "the API answers this with 204 and no body: something on the way answered";
         return Err(success.unreadable(operation, why, scrub));
     }
-    let Success { request_id, budget, .. } = success;
-    Ok(Answer { body: (), request_id, budget })
+    let Success { status, request_id, budget, .. } = success;
+    Ok(Answer { body: (), status, request_id, budget })
 }
 
 /// A header that is never shown by `Debug` of the layers below.

@@ -26,7 +26,7 @@ impl Said {
     pub(super) fn is_news(&self, text: &str) -> bool {
         let Some(cycles) = &self.0 else { return true };
         let mut cycles = cycles.lock().unwrap_or_else(PoisonError::into_inner);
-        let hash = blake3::hash(text.as_bytes());
+        let hash = blake3::hash(without_request_ids(text).as_bytes());
         cycles.this.insert(hash) && !cycles.last.contains(&hash)
     }
 
@@ -37,6 +37,14 @@ impl Said {
             cycles.last = mem::take(&mut cycles.this);
         }
     }
+}
+
+/// A text without the ids of requests: each answer has another one.
+fn without_request_ids(text: &str) -> String {
+    const ID: &str = "(request id ";
+    let mut parts = text.split(ID);
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| text + part.split_once(')').map_or(part, |(_, rest)| rest))
 }
 
 #[cfg(test)]
@@ -56,6 +64,15 @@ mod tests {
         said.end_cycle();
         said.end_cycle();
         assert!(said.is_news("a"));
+    }
+
+    #[test]
+    fn answers_that_differ_in_their_request_ids_are_the_same_problem() {
+        let said = Said::once();
+        assert!(said.is_news("answered 500 (request id a-1), twice (request id b)."));
+        assert!(!said.is_news("answered 500 (request id a-2), twice (request id c)."));
+        assert!(said.is_news("answered 502 (request id a-2), twice (request id c)."));
+        assert!(said.is_news("(request id "));
     }
 
     #[test]

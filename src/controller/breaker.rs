@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 /// The first pause before a create is tried again.
-const FIRST_PAUSE: SignedDuration = SignedDuration::from_mins(1);
+const FIRST_PAUSE: SignedDuration = SignedDuration::from_secs(5);
 
 /// The longest.
 const LONGEST_PAUSE: SignedDuration = SignedDuration::from_hours(1);
@@ -55,8 +55,8 @@ impl CircuitBreaker {
 mod tests {
     use super::*;
 
-    fn at(minute: i64) -> Timestamp {
-        Timestamp::from_second(minute * 60).expect("in range")
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).expect("in range")
     }
 
     #[test]
@@ -65,14 +65,14 @@ mod tests {
         assert_eq!(breaker.creates(at(0)), None);
         breaker.failed(at(0));
         let mut trials = 0;
-        for minute in 0..24 * 60 {
-            if breaker.creates(at(minute)) == Some(1) {
+        for second in 0..24 * 3600 {
+            if breaker.creates(at(second)) == Some(1) {
                 trials += 1;
-                breaker.failed(at(minute));
+                breaker.failed(at(second));
             }
         }
-        assert_eq!(trials, 28, "after 1, 2, 4, 8, 16, 32 minutes, then every hour");
+        assert_eq!(trials, 32, "after 5, 10, 20 … seconds, then every hour");
         breaker.worked();
-        assert_eq!(breaker.creates(at(24 * 60)), None);
+        assert_eq!(breaker.creates(at(24 * 3600)), None);
     }
 }

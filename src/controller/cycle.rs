@@ -111,6 +111,19 @@ impl CycleOutcome {
         }
     }
 
+    /// Whether the project was loaded and the state open, or another process has it.
+    pub fn has_used_state(self) -> bool {
+        match self {
+            Self::Done
+            | Self::Stopped
+            | Self::Interrupted
+            | Self::Locked
+            | Self::Failed
+            | Self::Outage => true,
+            Self::Invalid | Self::Refused | Self::Api | Self::State => false,
+        }
+    }
+
     /// Whether nothing went wrong.
     pub fn is_good(self) -> bool {
         match self {

@@ -1,15 +1,14 @@
 //! What is known of the process while it runs: for its health, its metrics and its page.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
-use serde::Serialize;
 
-use super::{Cycle, Next};
+use super::{Cycle, DeliveryCounts, Next, Pending};
+use crate::model::BudgetNote;
 
 /// What the process does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
     /// It has begun a cycle, at this time.
     Working(Timestamp),
@@ -20,7 +19,7 @@ pub enum Phase {
 }
 
 /// What is known at one moment.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Snapshot {
     /// When the process began.
     pub started: Timestamp,
@@ -34,6 +33,18 @@ pub struct Snapshot {
     pub last: Option<Cycle>,
     /// When the last cycle ended in which nothing went wrong and that had the lock.
     pub last_success: Option<Timestamp>,
+    /// Until when the present step may say nothing: it waits in good order.
+    pub waits_until: Option<Timestamp>,
+    /// Whether the project was loaded and the state opened once.
+    pub usable: bool,
+    /// What is left to do, as of the last plan.
+    pub pending: Option<Pending>,
+    /// The first edge of a window to come, as of the last plan.
+    pub next_window: Option<Timestamp>,
+    /// The budget as it was last heard.
+    pub budget: Option<BudgetNote>,
+    /// The deliveries of the state, as they were last counted.
+    pub deliveries: Option<Arc<DeliveryCounts>>,
 }
 
 /// What is known of the process, shared by its parts.
@@ -50,6 +61,12 @@ impl Live {
             cycles: 0,
             last: None,
             last_success: None,
+            waits_until: None,
+            usable: false,
+            pending: None,
+            next_window: None,
+            budget: None,
+            deliveries: None,
         }))
     }
 
@@ -65,12 +82,40 @@ impl Live {
     /// Takes in what the loop does now.
     pub fn is(&self, phase: Phase, now: Timestamp) {
         let mut live = self.lock();
-        (live.phase, live.alive_at) = (phase, now);
+        (live.phase, live.alive_at, live.waits_until) = (phase, now, None);
     }
 
     /// Takes in a sign of life.
     pub fn beat(&self, now: Timestamp) {
-        self.lock().alive_at = now;
+        let mut live = self.lock();
+        (live.alive_at, live.waits_until) = (now, None);
+    }
+
+    /// Takes in that the present step waits in good order: the next sign of life comes after that.
+    pub fn waits(&self, now: Timestamp, until: Timestamp) {
+        let mut live = self.lock();
+        (live.alive_at, live.waits_until) = (now, Some(until));
+    }
+
+    /// Takes in that a run begins: the project is loaded, and the state open.
+    pub fn begins(&self, now: Timestamp) {
+        let mut live = self.lock();
+        (live.alive_at, live.waits_until, live.usable) = (now, None, true);
+    }
+
+    /// Takes in the budget.
+    pub fn heard(&self, budget: BudgetNote) {
+        self.lock().budget = Some(budget);
+    }
+
+    /// Takes in the deliveries of the state.
+    pub fn counted(&self, deliveries: DeliveryCounts) {
+        self.lock().deliveries = Some(Arc::new(deliveries));
+    }
+
+    /// The lineage and the serial of the state whose deliveries were counted.
+    pub fn counted_of(&self) -> Option<(uuid::Uuid, u64)> {
+        self.lock().deliveries.as_ref().and_then(|counts| counts.of)
     }
 
     /// Takes in a cycle that has ended.
@@ -78,7 +123,12 @@ impl Live {
         use super::CycleOutcome::{Done, Stopped};
         let mut live = self.lock();
         live.cycles += 1;
-        live.alive_at = cycle.ended;
+        (live.alive_at, live.waits_until) = (cycle.ended, None);
+        live.usable |= cycle.outcome.has_used_state();
+        if let Some(pending) = cycle.pending {
+            (live.pending, live.next_window) = (Some(pending), cycle.next_window);
+        }
+        live.budget = cycle.budget.or(live.budget);
         if matches!(cycle.outcome, Done | Stopped) {
             live.last_success = Some(cycle.ended);
         }

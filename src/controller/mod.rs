@@ -1,16 +1,27 @@
 //! `pushsync run`: keeps the API as the project says, until it is stopped.
 //!
 //! `schedule` decides when the next cycle begins and why, as a value; `drive` is the thin loop around it. A
-//! [`Cycle`] is one time of load, plan and apply; `live` is what is known of the process meanwhile.
+//! [`Cycle`] is one time of load, plan and apply; `live` is what is known of the process meanwhile. `metrics` counts,
+//! `counting` listens to what a run does, `health` judges, and `server` shows it all.
 
 mod breaker;
+mod counting;
 mod cycle;
+mod deliveries;
 mod drive;
+mod health;
 mod live;
+mod metrics;
 mod schedule;
+mod server;
 
 pub use breaker::CircuitBreaker;
+pub use counting::Observers;
 pub use cycle::{Cycle, CycleOutcome, Pending};
+pub use deliveries::{DeliveryCounts, Statuses};
 pub use drive::{Driven, drive};
+pub use health::{Health, alive, ready};
 pub use live::{Live, Phase, Snapshot};
+pub use metrics::{CONTENT_TYPE as METRICS_CONTENT_TYPE, ChangeOutcome, Metrics};
 pub use schedule::{Next, Schedule, Wake};
+pub use server::{ListenError, Server, ServerOptions};

@@ -46,14 +46,23 @@ impl Hosts {
         if !named || uri.scheme().is_some_and(|scheme| *scheme != Scheme::HTTP) {
             return Err(Stranger::OtherHost);
         }
-        let changes = !matches!(*request.method(), Method::GET | Method::HEAD);
         // A browser names the site whose page sent the request. Other clients do not send this header.
         let ours = |origin: &str| origin.strip_prefix("http://").is_some_and(|host| self.are(host));
         let mut origins = request.headers().get_all(header::ORIGIN).iter();
-        if changes && !origins.all(|origin| origin.to_str().is_ok_and(ours)) {
+        if changes(request) && !origins.all(|origin| origin.to_str().is_ok_and(ours)) {
             return Err(Stranger::OtherSite);
         }
         Ok(())
+    }
+
+    /// Whether a request that [`Hosts::check`] refuses may have what is open to strangers: the server listens on an
+    /// address that others reach by names that it does not know (a service's, a proxy's), or without any (a probe in
+    /// HTTP/1.0), and no page of a browser asks for a change. On loopback there are no such names: whoever uses one
+    /// has a page that a browser was led to (DNS rebinding).
+    pub(super) fn admits<B>(self, request: &Request<B>) -> bool {
+        let Self(address) = self;
+        let by_page = changes(request) && request.headers().contains_key(header::ORIGIN);
+        !address.ip().is_loopback() && !by_page
     }
 
     /// Whether a text like `localhost:8025` names one of these hosts.
@@ -84,6 +93,10 @@ impl fmt::Display for Hosts {
         }
         write!(f, "127.0.0.1:{port}, localhost:{port} and [::1]:{port}")
     }
+}
+
+fn changes<B>(request: &Request<B>) -> bool {
+    !matches!(*request.method(), Method::GET | Method::HEAD)
 }
 
 enum Name {
@@ -185,6 +198,30 @@ mod tests {
             assert_eq!(told, Err(Stranger::OtherHost), "{host}");
             let told = checked("0.0.0.0:8025", "GET /\nhost: evil.example:8025");
             assert_eq!(told, Err(Stranger::OtherHost));
+        }
+    }
+
+    #[test]
+    fn strangers_are_admitted_only_where_others_reach_the_server_and_no_page_asks() {
+        let admitted = |listens: &str, method: &str, headers: &[(&str, &str)]| {
+            let made = headers.iter().fold(Request::builder().method(method), |made, header| {
+                made.header(header.0, header.1)
+            });
+            let request = made.body(()).expect("a request");
+            Hosts::of(listens.parse().expect("an address")).admits(&request)
+        };
+        let service = ("host", "pushsync.default.svc:9100");
+        let page = ("origin", "http://evil.example");
+        for listens in ["0.0.0.0:9100", "[::]:9100", "192.0.2.7:9100", "[2001:db8::7]:9100"] {
+            assert!(admitted(listens, "GET", &[service]), "{listens}");
+            assert!(admitted(listens, "GET", &[]), "{listens}");
+            assert!(admitted(listens, "POST", &[service]), "{listens}");
+            assert!(!admitted(listens, "POST", &[service, page]), "{listens}");
+        }
+        for listens in ["127.0.0.1:9100", "[::1]:9100", "127.0.0.2:9100"] {
+            for method in ["GET", "POST"] {
+                assert!(!admitted(listens, method, &[service]), "{listens} {method}");
+            }
         }
     }
 

@@ -48,6 +48,49 @@ impl Default for Limits {
     }
 }
 
+/// What a server answers.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Site {
+    /// What is for those who name a host that the server listens on.
+    pub(crate) own: Router,
+    /// What is safe to answer to anyone who reaches an address that is not on loopback, by whatever name. It shows
+    /// nothing that is worth a page of another site, and changes nothing without a secret in its path.
+    pub(crate) open: Router,
+}
+
+impl From<Router> for Site {
+    fn from(own: Router) -> Self {
+        Self { own, open: Router::new() }
+    }
+}
+
+/// The routers of a [`Site`], for requests that the hosts are checked of.
+#[derive(Clone)]
+struct Routers {
+    hosts: Hosts,
+    own: Router,
+    open: Router,
+}
+
+impl Routers {
+    fn new(hosts: Hosts, Site { own, open }: Site) -> Self {
+        Self { hosts, own: own.merge(open.clone()), open: open.fallback(move || other_host(hosts)) }
+    }
+
+    fn answer(&self, request: Request<Incoming>) -> Answered {
+        // A router is always ready.
+        match self.hosts.check(&request) {
+            Ok(()) => Box::pin(self.own.clone().call(request)),
+            Err(_) if self.hosts.admits(&request) => Box::pin(self.open.clone().call(request)),
+            Err(stranger) => Box::pin(std::future::ready(Ok(refused(self.hosts, stranger)))),
+        }
+    }
+}
+
+async fn other_host(hosts: Hosts) -> Response<Body> {
+    refused(hosts, Stranger::OtherHost)
+}
+
 /// Why the server cannot listen at an address, for people.
 pub(crate) fn why_not(error: std::io::Error) -> String {
     match error.kind() {
@@ -67,10 +110,11 @@ pub(crate) fn why_not(error: std::io::Error) -> String {
 pub(crate) async fn serve(
     listener: TcpListener,
     address: SocketAddr,
-    router: Router,
+    site: impl Into<Site>,
     limits: Limits,
     stopped: impl Future<Output = ()>,
 ) {
+    let routers = Routers::new(Hosts::of(address), site.into());
     let connections = Arc::new(Semaphore::new(limits.connections));
     let graceful = GracefulShutdown::new();
     let accept = async {
@@ -78,8 +122,7 @@ pub(crate) async fn serve(
             // The semaphore is never closed.
             let Ok(permit) = Arc::clone(&connections).acquire_owned().await else { return };
             let stream = accepted(&listener).await;
-            let answered =
-                graceful.watch(connection(stream, Hosts::of(address), router.clone(), limits));
+            let answered = graceful.watch(connection(stream, routers.clone(), limits));
             tokio::spawn(async move {
                 // An error concerns only this client, and the client notices it.
                 let _ = answered.await;
@@ -113,8 +156,7 @@ type Answered = std::pin::Pin<Box<dyn Future<Output = Result<Response<Body>, Inf
 
 fn connection(
     stream: TcpStream,
-    hosts: Hosts,
-    router: Router,
+    routers: Routers,
     limits: Limits,
 ) -> http1::Connection<
     TokioIo<Connection>,
@@ -128,12 +170,8 @@ fn connection(
     let cut = Cut::default();
     let io = TokioIo::new(Connection::new(stream, cut.clone(), limits.patience));
     let service = service_fn(move |mut request: Request<Incoming>| -> Answered {
-        if let Err(stranger) = hosts.check(&request) {
-            return Box::pin(std::future::ready(Ok(refused(hosts, stranger))));
-        }
         request.extensions_mut().insert(cut.clone());
-        // A router is always ready.
-        Box::pin(router.clone().call(request))
+        routers.answer(request)
     });
     http1::Builder::new()
         .timer(TokioTimer::new())

@@ -23,11 +23,15 @@ struct Server {
 }
 
 async fn start(router: Router) -> Server {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    start_on("127.0.0.1:0", router.into()).await
+}
+
+async fn start_on(listens: &str, site: Site) -> Server {
+    let listener = TcpListener::bind(listens).await.expect("a port");
     let address = listener.local_addr().expect("an address");
     let (stop, stopped) = oneshot::channel::<()>();
     let served = tokio::spawn(async move {
-        serve(listener, address, router, LIMITS, async { _ = stopped.await }).await;
+        serve(listener, address, site, LIMITS, async { _ = stopped.await }).await;
     });
     Server { address, stop, served }
 }
@@ -96,6 +100,51 @@ async fn strangers_are_refused_in_words_before_anything_is_done() {
         assert!(!answer.contains("hello"), "{request}: {answer}");
         assert!(answer.contains(" 403 Forbidden"), "{request}: {answer}");
         assert!(answer.contains(&format!("localhost:{port}")), "{request}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_stranger_gets_what_is_open_and_nothing_else_where_others_reach_the_server() {
+    let site = || Site {
+        own: Router::new().route("/", get(async || "the page")),
+        open: Router::new()
+            .route("/livez", get(async || "alive"))
+            .route("/hook", post(async || "taken")),
+    };
+    let by_any_name = [
+        "GET /livez HTTP/1.1\r\nhost: pushsync.default.svc:9100\r\nconnection: close\r\n\r\n",
+        "GET /livez HTTP/1.1\r\nhost: 10.1.2.3:80\r\nconnection: close\r\n\r\n",
+        "GET http://hooks.example/livez HTTP/1.1\r\nhost: hooks.example\r\nconnection: close\r\n\r\n",
+        "GET /livez HTTP/1.0\r\n\r\n",
+        "POST /hook HTTP/1.1\r\nhost: hooks.example\r\nconnection: close\r\ncontent-length: 0\r\n\r\n",
+    ];
+    let never = [
+        "GET / HTTP/1.1\r\nhost: pushsync.default.svc\r\nconnection: close\r\n\r\n",
+        "GET / HTTP/1.0\r\n\r\n",
+        "GET //livez/.. HTTP/1.1\r\nhost: a.example\r\nconnection: close\r\n\r\n",
+        "GET /livez/../ HTTP/1.1\r\nhost: a.example\r\nconnection: close\r\n\r\n",
+        "GET /other HTTP/1.1\r\nhost: a.example\r\nconnection: close\r\n\r\n",
+        "POST /hook HTTP/1.1\r\nhost: a.example\r\norigin: http://a.example\r\nconnection: close\r\ncontent-length: 0\r\n\r\n",
+        "POST /hook HTTP/1.1\r\nhost: a.example\r\norigin: null\r\nconnection: close\r\ncontent-length: 0\r\n\r\n",
+    ];
+    for (listens, reached) in [("0.0.0.0:0", true), ("127.0.0.1:0", false)] {
+        let server = start_on(listens, site()).await;
+        let port = server.address.port();
+        for request in by_any_name {
+            let answer = server.ask(request).await;
+            assert_eq!(answer.contains(" 200 OK"), reached, "{listens} {request}: {answer}");
+        }
+        for request in never {
+            let answer = server.ask(request).await;
+            assert!(answer.contains(" 403 Forbidden"), "{listens} {request}: {answer}");
+            assert!(answer.contains(&format!("localhost:{port}")), "{listens} {request}: {answer}");
+        }
+        for (path, words) in [("/", "the page"), ("/livez", "alive")] {
+            let request = format!(
+                "GET {path} HTTP/1.1\r\nhost: localhost:{port}\r\nconnection: close\r\n\r\n"
+            );
+            assert!(server.ask(&request).await.ends_with(words), "{listens} {path}");
+        }
     }
 }
 

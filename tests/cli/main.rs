@@ -46,6 +46,7 @@ mod resolve;
 mod reviewed;
 mod rewriting;
 mod rollout;
+mod run_cycles;
 mod run_files;
 mod safety;
 mod secret_state;

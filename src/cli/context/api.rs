@@ -141,6 +141,10 @@ impl Context {
     pub(crate) fn session(&self, parts: SessionParts<'_>) -> Session {
         let SessionParts { store, api, api_url, settings, bounds, info, reporter } = parts;
         let options = self.options(settings, bounds);
+        let (api, reporter) = match &self.observers {
+            None => (api, reporter),
+            Some(observers) => (observers.of_api(api), observers.of_reporter(reporter)),
+        };
         let stopper = self.interrupts.as_ref().map(|one| one.begin()).unwrap_or_default();
         Session { store, api, api_url, options, info, reporter, stopper }
     }

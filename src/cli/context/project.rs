@@ -21,6 +21,7 @@ use crate::{
         output::Output,
         shell_command::ShellCommand,
     },
+    controller::Observers,
     diagnostics::Report,
     manifest::{
         self, Limits, LoadOptions, LoadedAudience, MaskVisitors, Project, Queries, VisitorSecrets,
@@ -54,18 +55,32 @@ pub(crate) struct Context {
     commit: Option<Commit>,
     /// What stops the runs of a process that listens to signals itself.
     pub(super) interrupts: Option<Arc<Interrupts>>,
+    /// What observes the runs of a process.
+    pub(super) observers: Option<Observers>,
 }
 
 impl Context {
     pub(crate) fn new(global: GlobalOptions, output: Output) -> Self {
         let (checked_folders, close_errors) = (Mutex::default(), CloseErrors::default());
-        Self { global, output, checked_folders, close_errors, commit: None, interrupts: None }
+        Self {
+            global,
+            output,
+            checked_folders,
+            close_errors,
+            commit: None,
+            interrupts: None,
+            observers: None,
+        }
     }
 
     /// The same, for a process that works in cycles and listens to signals itself.
-    pub(crate) fn in_cycles(&self, interrupts: Arc<Interrupts>) -> Self {
+    pub(crate) fn in_cycles(&self, interrupts: Arc<Interrupts>, observers: Observers) -> Self {
         let output = self.output.clone().saying_once();
-        Self { interrupts: Some(interrupts), ..Self::new(self.global.clone(), output) }
+        Self {
+            interrupts: Some(interrupts),
+            observers: Some(observers),
+            ..Self::new(self.global.clone(), output)
+        }
     }
 
     /// Whether the process, if it works in cycles, is to end.

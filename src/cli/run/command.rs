@@ -2,19 +2,22 @@
 
 use std::sync::Arc;
 
+use axum::Router;
+use serde_json::json;
 use tokio::runtime::Runtime;
 
 use super::process::Process;
 use crate::{
     cli::{
-        args::RunArgs,
+        args::{DataFormat, RunArgs},
         context::Context,
         environment,
         failure::{Failure, status},
         interrupts::Interrupts,
+        serving,
         signals::{self, Signal},
     },
-    controller::{Live, Schedule, Wake, drive},
+    controller::{Live, Metrics, Observers, Schedule, Server, ServerOptions, Wake, drive},
 };
 
 /// Keeps the API as the project says, until a signal ends it.
@@ -22,13 +25,43 @@ pub(in crate::cli) fn run(context: &Context, args: &RunArgs) -> Result<u8, Failu
     let runtime = context.server_runtime()?;
     let interrupts = Arc::<Interrupts>::default();
     listen_to_signals(&runtime, &interrupts)?;
-    let context = context.in_cycles(Arc::clone(&interrupts));
     let live = Arc::new(Live::new(environment::now()));
+    let clock = environment::clock();
+    let metrics = Arc::new(Metrics::new(Arc::clone(&live), clock.clone()));
+    let observers = Observers { metrics: Arc::clone(&metrics), live: Arc::clone(&live), clock };
+    let context = context.in_cycles(Arc::clone(&interrupts), observers.clone());
+    let server = listen(&context, &runtime, args, observers, Router::new())?;
     let schedule = Schedule::new(args.every, fastrand::u64(..));
-    let mut process = Process::new(&context, &runtime, args, &interrupts, &live);
+    let mut process = Process::new(&context, &runtime, args, &interrupts, &live, &metrics);
     drive(&mut process, schedule, &live);
+    if let Some(server) = server {
+        runtime.block_on(server.stop());
+    }
     context.output.note("stopped: the state is right");
     Ok(status::DONE)
+}
+
+/// Serves health and metrics, if `--listen` asks for it, and says where.
+fn listen(
+    context: &Context,
+    runtime: &Runtime,
+    args: &RunArgs,
+    observers: Observers,
+    webhooks: Router,
+) -> Result<Option<Server>, Failure> {
+    let Some(listen) = args.listen else { return Ok(None) };
+    let options = ServerOptions { listen, observers, webhooks };
+    let server = runtime.block_on(Server::start(options)).map_err(|error| {
+        Failure::new(error.to_string()).help("--listen 0 takes a port that is free")
+    })?;
+    let page = format!("http://{}", server.address());
+    let document = json!({ "format": "pushsync/run/1", "page": page });
+    let format = match context.output.writes_json() {
+        true => DataFormat::Json,
+        false => DataFormat::Text,
+    };
+    serving::announce(context, format, &format!("listening on {page}"), &document);
+    Ok(Some(server))
 }
 
 /// The first signal ends the process in good order, the second one at once. A hangup wakes it.

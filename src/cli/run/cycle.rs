@@ -21,7 +21,7 @@ use crate::{
         refresh::{self, RefreshRequest},
         rewritten,
     },
-    controller::{CircuitBreaker, Cycle, CycleOutcome, Pending, Wake},
+    controller::{CircuitBreaker, Cycle, CycleOutcome, DeliveryCounts, Live, Pending, Wake},
     diagnostics::Report,
     model::{BudgetNote, one_line},
     plan::{Plan, safety},
@@ -34,6 +34,7 @@ pub(super) struct CycleRun<'a> {
     context: &'a Context,
     runtime: &'a Runtime,
     args: &'a RunArgs,
+    live: &'a Arc<Live>,
     bounds: Bounds,
     selection: SelectionArgs,
     audiences: AudienceArgs,
@@ -50,6 +51,7 @@ impl<'a> CycleRun<'a> {
         runtime: &'a Runtime,
         args: &'a RunArgs,
         files: ProjectFiles,
+        live: &'a Arc<Live>,
     ) -> Self {
         // Between two cycles, the process waits for the budget without the lock.
         let wait = args.bounds.max_wait.unwrap_or_default();
@@ -58,6 +60,7 @@ impl<'a> CycleRun<'a> {
             context,
             runtime,
             args,
+            live,
             bounds,
             selection: SelectionArgs::default(),
             audiences: AudienceArgs::default(),
@@ -116,6 +119,8 @@ impl<'a> CycleRun<'a> {
             if let Some(store) = &store {
                 self.verify(&setting, store, cycle)?;
                 self.observe(&setting, &**store, cycle)?;
+            } else {
+                self.live.counted(DeliveryCounts::default());
             }
             return Ok(());
         }
@@ -393,9 +398,14 @@ impl<'a> CycleRun<'a> {
         store: &dyn Store,
         cycle: &mut Cycle,
     ) -> Result<(), End> {
-        cycle.budget = setting.meta(store)?.budget;
+        let meta = setting.meta(store)?;
+        cycle.budget = meta.budget;
         let intents = self.runtime.block_on(store.intents());
         cycle.unknown = Some(intents.map_err(|error| End::state(error.into()))?.len() as u64);
+        if self.live.counted_of() != Some((meta.lineage, meta.serial)) {
+            let counts = self.runtime.block_on(DeliveryCounts::of(store));
+            self.live.counted(counts.map_err(|error| End::state(error.into()))?);
+        }
         Ok(())
     }
 }

@@ -19,7 +19,9 @@ use crate::{
         interrupts::Interrupts,
         json_log::{Level, LogLine},
     },
-    controller::{Cycle, CycleOutcome, Driven, Live, Next, Pending, Schedule, Wake},
+    controller::{
+        Cycle, CycleOutcome, Driven, Live, Metrics, Next, Pending, Schedule, Wake,
+    },
     render::humanize,
 };
 
@@ -31,6 +33,7 @@ pub(super) struct Process<'a> {
     runtime: &'a Runtime,
     interrupts: &'a Arc<Interrupts>,
     live: &'a Arc<Live>,
+    metrics: &'a Arc<Metrics>,
     work: CycleRun<'a>,
     /// How the last cycle ended.
     last: Option<(CycleOutcome, Option<String>)>,
@@ -43,11 +46,12 @@ impl<'a> Process<'a> {
         args: &'a RunArgs,
         interrupts: &'a Arc<Interrupts>,
         live: &'a Arc<Live>,
+        metrics: &'a Arc<Metrics>,
     ) -> Self {
         let files = ProjectFiles::new(interrupts, &context.output);
         files.follow(runtime);
-        let work = CycleRun::new(context, runtime, args, files);
-        Self { context, runtime, interrupts, live, work, last: None }
+        let work = CycleRun::new(context, runtime, args, files, live);
+        Self { context, runtime, interrupts, live, metrics, work, last: None }
     }
 }
 
@@ -64,6 +68,7 @@ impl Driven for Process<'_> {
     }
 
     fn ended(&mut self, cycle: &Cycle, next: Next) {
+        self.metrics.ended(cycle);
         // Since when another process has the lock changes all the time.
         let problem = cycle.problem.clone().filter(|_| cycle.outcome != CycleOutcome::Locked);
         let ended = (cycle.outcome, problem);
@@ -168,9 +173,15 @@ fn tell(context: &Context, cycle: &Cycle, next: Next) {
     if let Some(problem) = problem.as_ref().filter(|_| *outcome == CycleOutcome::Locked) {
         parts.push(problem.clone());
     }
-    let at = clock_time::time_of_day(next.at, cycle.ended, &environment::zone());
+    let left = clock_time::from_now(next.at, cycle.ended);
+    let at = match left < Duration::from_secs(90) {
+        true => format!("in {}", humanize::duration(left)),
+        false => {
+            format!("at {}", clock_time::time_of_day(next.at, cycle.ended, &environment::zone()))
+        }
+    };
     output.line(&format!(
-        "{}: {}; next at {at} ({})",
+        "{}: {}; next {at} ({})",
         why.as_str(),
         parts.join(", "),
         next.why.as_str()

@@ -11,24 +11,11 @@ use crate::{
         targets,
     },
     model::{
-        Address, ChangeIntent, Drift, Intent, Record, TextDigest, TextThere, one_line, printable,
+        Address, DeliveryStatus, Drift, Intent, Record, TextDigest, TextThere, one_line, printable,
     },
     render::humanize,
     state::Records,
 };
-
-/// The status of a delivery.
-fn record_status(record: &Record) -> &'static str {
-    match (&record.drift, &record.superseded, &record.intent) {
-        (Some(Drift::Gone), _, _) => "gone",
-        (Some(Drift::Forgotten), _, _) => "forgotten",
-        (_, Some(_), _) => "replacing",
-        (_, None, Some(ChangeIntent::Update { .. })) => "updating",
-        (_, None, Some(ChangeIntent::Delete { .. })) => "deleting",
-        (Some(Drift::Text(_)), None, None) => "changed",
-        (None, None, None) => "ok",
-    }
-}
 
 fn record_json(record: &Record) -> Value {
     json!({
@@ -37,7 +24,7 @@ fn record_json(record: &Record) -> Value {
         "visitor": record.address.visitor(),
         "kind": record.kind,
         "id": record.id,
-        "status": record_status(record),
+        "status": DeliveryStatus::of(record),
         "text": record.content.text,
         "answered_text": record.answered_text,
         "from": record.content.from,
@@ -101,7 +88,7 @@ pub(super) fn list(
                 command.shown(&record.address),
                 record.kind,
                 one_line(record.id.as_str()),
-                record_status(&record),
+                DeliveryStatus::of(&record),
                 record.updated_at
             )?;
         }

@@ -3,6 +3,7 @@ use std::{
     io::{Read, Write},
     path::Path,
     process::{Child, Command, Stdio},
+    sync::{Arc, Mutex},
     thread::JoinHandle,
 };
 
@@ -68,8 +69,8 @@ impl Run {
             let _ = stdin.write_all(&text);
         }
         drop(stdin);
-        let out = gather(child.stdout.take().expect("piped"));
-        let err = gather(child.stderr.take().expect("piped"));
+        let out = Gathered::from(child.stdout.take().expect("piped"));
+        let err = Gathered::from(child.stderr.take().expect("piped"));
         Running { child, out: Some(out), err: Some(err) }
     }
 
@@ -88,19 +89,41 @@ impl Run {
     }
 }
 
-fn gather(mut from: impl Read + Send + 'static) -> JoinHandle<Vec<u8>> {
-    std::thread::spawn(move || {
-        let mut bytes = Vec::new();
-        let _ = from.read_to_end(&mut bytes);
-        bytes
-    })
+/// What a process writes, while it writes it.
+struct Gathered {
+    bytes: Arc<Mutex<Vec<u8>>>,
+    thread: JoinHandle<()>,
+}
+
+impl Gathered {
+    fn from(mut from: impl Read + Send + 'static) -> Self {
+        let bytes = Arc::<Mutex<Vec<u8>>>::default();
+        let so_far = Arc::clone(&bytes);
+        let thread = std::thread::spawn(move || {
+            let mut part = [0; 4096];
+            while let Ok(read @ 1..) = from.read(&mut part) {
+                so_far.lock().expect("not poisoned").extend_from_slice(&part[..read]);
+            }
+        });
+        Self { bytes, thread }
+    }
+
+    fn so_far(&self) -> String {
+        String::from_utf8_lossy(&self.bytes.lock().expect("not poisoned")).into_owned()
+    }
+
+    fn all(self) -> String {
+        self.thread.join().expect("readers do not panic");
+        let bytes = std::mem::take(&mut *self.bytes.lock().expect("not poisoned"));
+        String::from_utf8(bytes).expect("output is UTF-8")
+    }
 }
 
 /// A process under way; killed if it is dropped.
 pub(crate) struct Running {
     child: Child,
-    out: Option<JoinHandle<Vec<u8>>>,
-    err: Option<JoinHandle<Vec<u8>>>,
+    out: Option<Gathered>,
+    err: Option<Gathered>,
 }
 
 /// What [`Running::wait`] and others have in common.
@@ -125,10 +148,7 @@ impl Running {
             status = self.child.try_wait().expect("it can be waited for");
             status.is_some()
         });
-        let text = |bytes: Option<JoinHandle<Vec<u8>>>| {
-            let bytes = bytes.expect("taken once").join().expect("readers do not panic");
-            String::from_utf8(bytes).expect("output is UTF-8")
-        };
+        let text = |gathered: Option<Gathered>| gathered.expect("taken once").all();
         Ran {
             status: status.and_then(|status| status.code()).unwrap_or(-1),
             out: text(self.out.take()),
@@ -141,6 +161,16 @@ impl Running {
         let pid = self.child.id().to_string();
         let sent = Command::new("kill").args(["-s", name, &pid]).status().expect("kill is there");
         assert!(sent.success(), "kill -s {name}");
+    }
+
+    /// What it has written to stderr so far.
+    pub(crate) fn err_so_far(&self) -> String {
+        self.err.as_ref().map(Gathered::so_far).unwrap_or_default()
+    }
+
+    /// Waits until stderr has this.
+    pub(crate) fn until_it_says(&self, text: &str) {
+        until(&format!("it says {text:?}"), || self.err_so_far().contains(text));
     }
 
     pub(crate) fn id(&self) -> u32 {

@@ -24,8 +24,19 @@ impl Sandbox {
 
     /// With options.
     pub(crate) fn with(options: &str) -> Self {
+        Self::at(0, options)
+    }
+
+    /// Ends, and begins anew on the same port, with other options. What it has in a file stays.
+    pub(crate) fn again(self, options: &str) -> Self {
+        let port = self.address.port();
+        drop(self);
+        Self::at(port, options)
+    }
+
+    fn at(port: u16, options: &str) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_pushsync"))
-            .args(["sandbox", "--port", "0"])
+            .args(["sandbox", "--port", &port.to_string()])
             .args(options.split_whitespace())
             .env_remove("PUSHSYNC_ENV")
             .stdin(Stdio::null())
