@@ -124,7 +124,6 @@ struct CountingReporter {
 }
 
 impl CountingReporter {
-
     /// Counts a change. A question is none.
     fn changed(&self, action: &'static str, outcome: ChangeOutcome) {
         if action != "refresh" {

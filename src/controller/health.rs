@@ -51,7 +51,9 @@ pub fn alive(live: &Snapshot, now: Timestamp) -> Health {
     let silent = now.duration_since(sign);
     if silent > most {
         let minutes = silent.as_mins();
-        return Health::bad(format!("not alive: no sign of life for {minutes} min while it {what}"));
+        return Health::bad(format!(
+            "not alive: no sign of life for {minutes} min while it {what}"
+        ));
     }
     Health::ok(format!("alive: it {what}"))
 }

@@ -19,9 +19,7 @@ use crate::{
         interrupts::Interrupts,
         json_log::{Level, LogLine},
     },
-    controller::{
-        Cycle, CycleOutcome, Driven, Live, Metrics, Next, Pending, Schedule, Wake,
-    },
+    controller::{Cycle, CycleOutcome, Driven, Live, Metrics, Next, Pending, Schedule, Wake},
     render::humanize,
 };
 

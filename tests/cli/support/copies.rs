@@ -9,10 +9,7 @@ use std::{
 
 use fastrand::Rng;
 
-use super::{
-    Project, Running, Sandbox, World, check, resolve, until,
-    world::CONCURRENCY,
-};
+use super::{Project, Running, Sandbox, World, check, resolve, until, world::CONCURRENCY};
 
 const RUN: &str = "run --every 1s -q";
 
@@ -126,7 +123,8 @@ fn immortal(project: &Project, sandbox: &Sandbox) -> Copy {
 }
 
 fn started(project: &Project, sandbox: &Sandbox, rng: &mut Rng) -> Copy {
-    let Some(moment) = [None, Some("commit"), Some("request"), Some("answer")][rng.usize(..4)] else {
+    let Some(moment) = [None, Some("commit"), Some("request"), Some("answer")][rng.usize(..4)]
+    else {
         return immortal(project, sandbox);
     };
     let at = format!("{moment}:{}", rng.u64(1..8));
