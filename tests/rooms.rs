@@ -34,7 +34,18 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("preview", &["model", "diagnostics", "manifest", "desired", "watch", "loopback", "chats"]),
     (
         "controller",
-        &["model", "diagnostics", "plan", "state", "brevo", "apply", "render", "loopback", "chats"],
+        &[
+            "model",
+            "diagnostics",
+            "plan",
+            "state",
+            "brevo",
+            "apply",
+            "render",
+            "loopback",
+            "chats",
+            "network",
+        ],
     ),
     (
         "cli",

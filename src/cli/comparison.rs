@@ -18,7 +18,7 @@ use crate::{
     desired::Deliveries,
     diagnostics::Diagnostic,
     manifest::{Message, Project},
-    model::{Address, Approval, BudgetNote, Endpoint, Key},
+    model::{Address, Approval, BudgetNote, Endpoint, Key, WindowState},
     plan::{
         AudienceGuards, Budget, Declared, Import, Inputs, Plan, PlanError, Review, StateRef, plan,
     },
@@ -46,6 +46,8 @@ pub(super) struct Compared {
     pub(super) warnings: Vec<Diagnostic>,
     /// The deliveries without outcome.
     pub(super) unknown: Vec<Address>,
+    /// How many deliveries of each message should be there now.
+    pub(super) wanted: BTreeMap<Key, u64>,
 }
 
 /// The time before some runs agreed to what a review asks for.
@@ -186,15 +188,26 @@ impl Comparison<'_> {
         }
         let moves: Vec<_> =
             project.moved.iter().map(|moved| (moved.from.clone(), moved.to.clone())).collect();
+        let mut wanted = BTreeMap::new();
+        let counted = deliveries.by_ref().inspect(|delivery| {
+            if let Ok(delivery) = delivery
+                && delivery.spec.window.state(as_of) == WindowState::Active
+            {
+                match wanted.get_mut(&delivery.spec.key) {
+                    Some(count) => *count += 1,
+                    None => _ = wanted.insert(delivery.spec.key.clone(), 1),
+                }
+            }
+        });
         let planned = match store {
             Some(store) => {
                 let records = Records::with_moves(&**store, handle.clone(), &moves);
-                plan(inputs, deliveries.by_ref(), records)
+                plan(inputs, counted, records)
             }
-            None => plan(inputs, deliveries.by_ref(), std::iter::empty()),
+            None => plan(inputs, counted, std::iter::empty()),
         };
         let warnings = deliveries.take_warnings();
-        Ok(Compared { planned, warnings, unknown })
+        Ok(Compared { planned, warnings, unknown, wanted })
     }
 }
 

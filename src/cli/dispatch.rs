@@ -108,6 +108,7 @@ fn carry_out(context: &Context, command: Command) -> Result<u8, Failure> {
         // It has been dispatched already: it makes its own context.
         Command::Ci(_) => Ok(status::FAILED),
         Command::Run(args) => run::run(context, &args),
+        Command::Status(args) => super::status::run(context, &args),
         Command::State(args) => state::run(context, args),
         Command::Presence(args) => presence::run(context, &args),
         Command::Sandbox(args) => sandbox::run(context, args),

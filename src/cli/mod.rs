@@ -58,6 +58,7 @@ mod signals;
 mod spool;
 mod state;
 mod state_folder;
+mod status;
 mod streams;
 mod targets;
 mod unrecorded;

@@ -70,7 +70,7 @@ pub(super) fn make(
         selection: request.selection,
         keep_unchanged: request.keep_unchanged,
     };
-    let Compared { planned, warnings, unknown } = comparison.compare(None)?;
+    let Compared { planned, warnings, unknown, wanted: _ } = comparison.compare(None)?;
     report.knows(Arc::new(unknown));
     let mut report = report;
     report.extend(warnings);

@@ -55,6 +55,11 @@ impl DeliveryCounts {
         }
     }
 
+    /// How many deliveries have each status.
+    pub fn totals(&self) -> Statuses {
+        DeliveryStatus::ALL.into_iter().map(|status| (status, self.with(status))).collect()
+    }
+
     /// How many deliveries of all messages have this status.
     pub fn with(&self, status: DeliveryStatus) -> u64 {
         self.messages.values().filter_map(|statuses| statuses.get(&status)).sum()

@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 
-use super::{Cycle, DeliveryCounts, Next, Pending};
-use crate::model::BudgetNote;
+use super::{Cycle, DeliveryCounts, Next, Pending, Status};
+use crate::{chats::ChangeNotifier, model::BudgetNote};
 
 /// What the process does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,16 +45,22 @@ pub struct Snapshot {
     pub budget: Option<BudgetNote>,
     /// The deliveries of the state, as they were last counted.
     pub deliveries: Option<Arc<DeliveryCounts>>,
+    /// What the page shows: without whole visitor ids.
+    pub status: Option<Arc<Status>>,
 }
 
 /// What is known of the process, shared by its parts.
 #[derive(Debug)]
-pub struct Live(Mutex<Snapshot>);
+pub struct Live {
+    known: Mutex<Snapshot>,
+    /// Tells the open pages.
+    notifier: Arc<ChangeNotifier>,
+}
 
 impl Live {
     /// A process that begins now.
     pub fn new(now: Timestamp) -> Self {
-        Self(Mutex::new(Snapshot {
+        let known = Mutex::new(Snapshot {
             started: now,
             phase: Phase::Working(now),
             alive_at: now,
@@ -67,11 +73,18 @@ impl Live {
             next_window: None,
             budget: None,
             deliveries: None,
-        }))
+            status: None,
+        });
+        Self { known, notifier: Arc::default() }
     }
 
     fn lock(&self) -> MutexGuard<'_, Snapshot> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What tells the open pages that something has changed.
+    pub(super) fn notifier(&self) -> Arc<ChangeNotifier> {
+        Arc::clone(&self.notifier)
     }
 
     /// What is known now.
@@ -83,6 +96,8 @@ impl Live {
     pub fn is(&self, phase: Phase, now: Timestamp) {
         let mut live = self.lock();
         (live.phase, live.alive_at, live.waits_until) = (phase, now, None);
+        drop(live);
+        self.notifier.notify();
     }
 
     /// Takes in a sign of life.
@@ -106,6 +121,13 @@ impl Live {
     /// Takes in the budget.
     pub fn heard(&self, budget: BudgetNote) {
         self.lock().budget = Some(budget);
+        self.notifier.notify();
+    }
+
+    /// Takes in what a page is to show.
+    pub fn shows(&self, status: Status) {
+        self.lock().status = Some(Arc::new(status.masked()));
+        self.notifier.notify();
     }
 
     /// Takes in the deliveries of the state.

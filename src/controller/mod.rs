@@ -2,8 +2,8 @@
 //!
 //! `schedule` decides when the next cycle begins and why, as a value; `drive` is the thin loop around it. A
 //! [`Cycle`] is one time of load, plan and apply; `live` is what is known of the process meanwhile. `metrics` counts,
-//! `counting` listens to what a run does, `health` judges, and `server` shows it all. [`webhooks`] settles unknown
-//! deliveries by what Brevo reports.
+//! `counting` listens to what a run does, `health` judges, `status` is what people are shown, and `server` and `page`
+//! serve it all. [`webhooks`] settles unknown deliveries by what Brevo reports.
 
 mod breaker;
 mod counting;
@@ -13,8 +13,11 @@ mod drive;
 mod health;
 mod live;
 mod metrics;
+mod page;
 mod schedule;
 mod server;
+mod status;
+mod wake;
 pub mod webhooks;
 
 pub use breaker::CircuitBreaker;
@@ -25,5 +28,10 @@ pub use drive::{Driven, drive};
 pub use health::{Health, alive, ready};
 pub use live::{Live, Phase, Snapshot};
 pub use metrics::{CONTENT_TYPE as METRICS_CONTENT_TYPE, ChangeOutcome, Metrics};
-pub use schedule::{Next, Schedule, Wake};
+pub use schedule::Schedule;
 pub use server::{ListenError, Server, ServerOptions};
+pub use status::{
+    BudgetStatus, ManifestStatus, MessageStatus, RunSummary, StateStatus, Status, UnknownDelivery,
+    Wait, WaitFor, WindowEdge,
+};
+pub use wake::{Next, Wake};

@@ -1,17 +1,20 @@
-//! What `--listen` serves: health, metrics, and what else is given.
+//! What `--listen` serves: a page, health, metrics, and the receiver of webhooks.
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{
     Router,
-    http::{HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
     routing::get,
 };
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle, time::timeout};
 
-use super::{Health, METRICS_CONTENT_TYPE, Observers, health, webhooks};
-use crate::loopback::{self, Limits, Site};
+use super::{Health, METRICS_CONTENT_TYPE, Observers, health, page, webhooks};
+use crate::{
+    chats::ChangeNotifier,
+    loopback::{self, Limits, Site},
+};
 
 /// How long [`Server::stop`] waits for answers under way.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -38,6 +41,7 @@ pub struct ListenError {
 #[derive(Debug)]
 pub struct Server {
     address: SocketAddr,
+    notifier: Arc<ChangeNotifier>,
     stop: oneshot::Sender<()>,
     served: JoinHandle<()>,
 }
@@ -50,6 +54,8 @@ impl Server {
     /// If the address cannot be listened on.
     pub async fn start(options: ServerOptions) -> Result<Self, ListenError> {
         let ServerOptions { listen, observers, webhooks: receiver } = options;
+        let notifier = observers.live.notifier();
+        let own = page::routes(&observers, Arc::clone(&notifier));
         let Observers { metrics, live, clock } = observers;
         let refused = |error| ListenError { address: listen, why: loopback::why_not(error) };
         let listener = TcpListener::bind(listen).await.map_err(refused)?;
@@ -60,14 +66,14 @@ impl Server {
             .route("/readyz", get(async move || probed(health::ready(&ready.snapshot()))))
             .route("/metrics", get(async move || plain(METRICS_CONTENT_TYPE, metrics.text())));
         let secret = Some((webhooks::PATH, receiver));
-        let site = Site { own: Router::new(), open, secret };
+        let site = Site { own, open, secret };
         let (stop, stopped) = oneshot::channel::<()>();
         let served = tokio::spawn(async move {
             // A message, or the sender was dropped.
             let stopped = async { _ = stopped.await };
             loopback::serve(listener, address, site, Limits::default(), stopped).await;
         });
-        Ok(Self { address, stop, served })
+        Ok(Self { address, notifier, stop, served })
     }
 
     /// The address that it listens on.
@@ -77,7 +83,8 @@ impl Server {
 
     /// Stops: no new connections; answers under way are waited for, for a while.
     pub async fn stop(self) {
-        let Self { stop, mut served, .. } = self;
+        let Self { notifier, stop, mut served, .. } = self;
+        notifier.close();
         drop(stop);
         if timeout(PATIENCE, &mut served).await.is_err() {
             served.abort();
@@ -94,9 +101,13 @@ fn probed(health: Health) -> Response {
 
 fn plain(kind: &'static str, text: String) -> Response {
     let mut response = text.into_response();
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    harden(response.headers_mut());
+    response
+}
+
+/// No browser guesses what an answer is, and none keeps it.
+pub(super) fn harden(headers: &mut HeaderMap) {
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
 }

@@ -30,4 +30,5 @@ mod tests;
 
 pub use question::question;
 pub use view::{Commands, Format, View};
+pub use wrap::{display_width, wrapped};
 pub use write::plan;

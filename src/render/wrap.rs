@@ -77,8 +77,18 @@ impl<'a> TextWrapper<'a> {
     }
 }
 
+/// A text in lines of at most this width, each after this number of spaces.
+pub fn wrapped(text: &str, indent: usize, width: usize) -> String {
+    let mut out = Vec::new();
+    let mut lines = TextWrapper::new(&mut out, indent, width);
+    // Writing to memory does not fail.
+    let _ = lines.push(Style::new(), text);
+    let _ = lines.end();
+    String::from_utf8_lossy(&out).into_owned()
+}
+
 /// The number of columns on a terminal.
-pub(super) fn display_width(text: &str) -> usize {
+pub fn display_width(text: &str) -> usize {
     unicode_width::UnicodeWidthStr::width(text)
 }
 

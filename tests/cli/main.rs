@@ -55,6 +55,8 @@ mod servers;
 mod settle;
 mod show;
 mod signals;
+#[cfg(target_os = "linux")]
+mod soak;
 mod start;
 mod state;
 #[path = "../power/strace.rs"]

@@ -65,6 +65,10 @@ pub(crate) enum Command {
     /// It plans and applies when a file changes, when a window opens or closes, when the API's budget has room again,
     /// and at least every --every. SIGHUP begins a cycle at once; Ctrl-C and SIGTERM end it in good order.
     Run(RunArgs),
+    /// Show what is live, what waits and until when, and what is unknown
+    ///
+    /// It makes no request and needs no key. What it shows is what the state and the manifest say.
+    Status(StatusArgs),
     /// Inspect the state, and repair it
     #[command(subcommand)]
     State(StateArgs),
@@ -247,6 +251,13 @@ pub(crate) enum SchemaDocument {
     Plan,
     /// The output of `apply --format json`
     Apply,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StatusArgs {
+    /// How to show it
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(crate) format: DataFormat,
 }
 
 #[derive(Debug, Args)]

@@ -13,7 +13,8 @@ mod values;
 pub(crate) use ci::CiArgs;
 pub(crate) use commands::{
     AudienceCommand, Cli, Command, CompletionsArgs, ExplainArgs, InitArgs, ManArgs, PresenceArgs,
-    PreviewArgs, ReportFormat, SandboxArgs, SchemaArgs, SchemaDocument, ShowArgs, ValidateArgs,
+    PreviewArgs, ReportFormat, SandboxArgs, SchemaArgs, SchemaDocument, ShowArgs, StatusArgs,
+    ValidateArgs,
 };
 pub(crate) use global::{Color, DataFormat, GlobalOptions, LogFormat, Mask};
 pub(crate) use help::{command, examples, parse};

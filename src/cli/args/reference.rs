@@ -66,7 +66,7 @@ pub(crate) const FILES: [(&str, &str); 8] = [
 
 /// Examples of each command, by the words after `pushsync`. Tests parse each, and run those that need no
 /// account.
-pub(crate) const EXAMPLES: [(&str, &[&str]); 38] = [
+pub(crate) const EXAMPLES: [(&str, &[&str]); 39] = [
     (
         "",
         &[
@@ -94,6 +94,7 @@ pub(crate) const EXAMPLES: [(&str, &[&str]); 38] = [
     ("apply", &["pushsync apply", "pushsync apply --yes --max-duration 50m"]),
     ("ci", &["pushsync ci plan"]),
     ("run", &["pushsync run", "pushsync run --approved --listen 9090 --refresh-share 20%"]),
+    ("status", &["pushsync status", "pushsync status --format json"]),
     ("refresh", &["pushsync refresh --max-requests 50"]),
     ("import", &["pushsync import welcome@kZMvWhf8npAu3H6qd57w2Hv6nh6rnxvg AXCR3k9bpSY7bpuh7"]),
     ("state", &["pushsync state list", "pushsync state history welcome"]),

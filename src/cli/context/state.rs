@@ -377,6 +377,14 @@ impl Context {
         }
     }
 
+    /// Whether a state of a folder is there; of others, that can be seen only by opening them.
+    pub(crate) fn is_there(&self, state: &SelectedState) -> bool {
+        match state.location() {
+            StateTarget::Folder(folder) => folder.exists(),
+            StateTarget::Postgres(_) | StateTarget::Bucket(_) => true,
+        }
+    }
+
     /// Whether the command is not for the sandbox, and something was applied in the sandbox.
     pub(crate) fn only_sandbox_has_state(&self, state: &SelectedState) -> bool {
         !self.global.sandbox && state.sandbox_journal().exists()

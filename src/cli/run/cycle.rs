@@ -22,8 +22,11 @@ use crate::{
         planning::{self, Allowed, PlanRequest},
         refresh::{self, RefreshRequest},
         rewritten,
+        status::{self, Observed},
     },
-    controller::{CircuitBreaker, Cycle, CycleOutcome, DeliveryCounts, Live, Pending, Wake},
+    controller::{
+        CircuitBreaker, Cycle, CycleOutcome, DeliveryCounts, Live, ManifestStatus, Pending, Wake,
+    },
     diagnostics::Report,
     model::{BudgetNote, one_line},
     plan::{Plan, safety},
@@ -129,9 +132,10 @@ impl<'a> CycleRun<'a> {
         if self.does_nothing(&plan) {
             if let Some(store) = &store {
                 self.verify(&setting, store, cycle)?;
-                self.observe(&setting, &**store, cycle)?;
+                self.observe(&setting, store, cycle)?;
             } else {
                 self.live.counted(DeliveryCounts::default());
+                self.show(&setting, None)?;
             }
             return Ok(());
         }
@@ -162,7 +166,7 @@ impl<'a> CycleRun<'a> {
         if cycle.outcome == CycleOutcome::Done {
             self.verify(&setting, &writable, cycle)?;
         }
-        self.observe(&setting, &*writable, cycle)
+        self.observe(&setting, &writable, cycle)
     }
 
     /// What is to be done now, by everything that holds: nobody has to agree to it any more.
@@ -407,10 +411,10 @@ impl<'a> CycleRun<'a> {
     fn observe(
         &self,
         setting: &Setting<'_>,
-        store: &dyn Store,
+        store: &Arc<dyn Store>,
         cycle: &mut Cycle,
     ) -> Result<(), End> {
-        let meta = setting.meta(store)?;
+        let meta = setting.meta(&**store)?;
         cycle.budget = meta.budget;
         let intents = self.runtime.block_on(store.intents());
         let intents = intents.map_err(|error| End::state(error.into()))?;
@@ -419,9 +423,29 @@ impl<'a> CycleRun<'a> {
             settler.unknown(&intents);
         }
         if self.live.counted_of() != Some((meta.lineage, meta.serial)) {
-            let counts = self.runtime.block_on(DeliveryCounts::of(store));
+            let counts = self.runtime.block_on(DeliveryCounts::of(&**store));
             self.live.counted(counts.map_err(|error| End::state(error.into()))?);
         }
+        self.show(setting, Some(store))
+    }
+
+    /// What a page is to show, if there is one.
+    fn show(&self, setting: &Setting<'_>, store: Option<&Arc<dyn Store>>) -> Result<(), End> {
+        if self.args.listen.is_none() {
+            return Ok(());
+        }
+        let status = status::observe(Observed {
+            context: self.context,
+            handle: self.runtime.handle(),
+            project: Some(&setting.project),
+            api: Some(&setting.api),
+            manifest: ManifestStatus { ok: true, ..ManifestStatus::default() },
+            state: &setting.state,
+            store,
+            counts: self.live.snapshot().deliveries,
+            agreed: !self.args.approved,
+        });
+        self.live.shows(status.map_err(End::state)?);
         Ok(())
     }
 }
