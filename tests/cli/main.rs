@@ -72,3 +72,4 @@ mod unknown;
 mod unrecorded;
 mod variables;
 mod visitor_secrets;
+mod webhooks;
