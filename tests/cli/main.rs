@@ -48,6 +48,7 @@ mod rewriting;
 mod rollout;
 mod run_cycles;
 mod run_files;
+mod run_http;
 mod safety;
 mod secret_state;
 mod secrets;
@@ -56,6 +57,7 @@ mod show;
 mod signals;
 mod start;
 mod state;
+mod status;
 #[path = "../power/strace.rs"]
 mod strace;
 #[cfg(target_os = "linux")]

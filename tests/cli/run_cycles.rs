@@ -95,12 +95,7 @@ fn nothing_that_it_finds_ends_it_and_each_problem_is_told_once() {
         let times = errors();
         let before = tries();
         until("it is tried once more", || tries() > before);
-        assert_eq!(
-            errors(),
-            times,
-            "{broken}:\n{}",
-            running.err_so_far()
-        );
+        assert_eq!(errors(), times, "{broken}:\n{}", running.err_so_far());
         project.rewrite("messages:\n  note: { from: support, to: team, text: one }");
         let good = || running.err_so_far().trim_end().lines().last().map(str::to_owned);
         until("all is well", || good().is_some_and(|line| line.contains("all is as it should be")));
