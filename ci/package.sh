@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Packs a release: package.sh TARGET FOLDER-OF-THE-PROGRAM DESTINATION makes
 # DESTINATION/pushsync-VERSION-TARGET.tar.gz, with the program, its manual, completions,
-# licences and these scripts.
+# licences, these scripts, and the files of deploy/.
 #
 # package.sh --check TAG: fails unless the tag is the version of Cargo.toml.
 set -euo pipefail
@@ -25,6 +25,7 @@ mkdir -p "$made/man" "$made/completions"
 cp "$program" "$made/"
 cp "$root/LICENSE-APACHE" "$root/LICENSE-MIT" "$root/README.md" "$root/CHANGELOG.md" "$made/"
 cp -R "$root/ci" "$made/ci"
+cp -R "$root/deploy" "$made/deploy"
 "$program" man >"$made/man/pushsync.1"
 "$program" completions bash >"$made/completions/pushsync.bash"
 "$program" completions fish >"$made/completions/pushsync.fish"

@@ -21,6 +21,8 @@ mod moving;
 mod postgres;
 #[path = "elsewhere/restore.rs"]
 mod restore;
+#[path = "elsewhere/shared_runs.rs"]
+mod shared_runs;
 #[path = "cli/support/mod.rs"]
 #[expect(dead_code, unused_imports, reason = "the tests of the command line use more of it")]
 mod support;

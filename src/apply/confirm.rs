@@ -4,20 +4,39 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{
     ApplyError, Event, Problem, Session, Stop, executor::Executor, identity::check_identity,
     rate_limiter::Permit, request_sender::Undone,
 };
 use crate::{
-    brevo::Message,
+    brevo::{self, Message},
     model::{Address, Intent, MessageId, one_line},
     network::Request,
 };
 
 /// How far the clocks of the API and of this machine may differ.
 const CLOCKS: SignedDuration = SignedDuration::from_mins(1);
+
+/// How long after its intent a create may still leave: it waits for the budget at most six times, each time at most two
+/// hours (a reset further away is not believed), and then for its answer.
+const LATEST: SignedDuration = SignedDuration::from_hours(24);
+
+/// Whether a message was created before the create of this intent can have left.
+pub fn is_too_early(intent: &Intent, created: Timestamp) -> bool {
+    created.duration_since(intent.at) < -CLOCKS
+}
+
+/// Whether a message was created when the create of this intent cannot have been under way any more.
+pub fn is_too_late(intent: &Intent, created: Timestamp) -> bool {
+    created.duration_since(intent.at) > LATEST
+}
+
+/// Whether the API and an event may mean the same time.
+pub(super) fn is_about(one: Timestamp, other: Timestamp) -> bool {
+    one.duration_since(other).abs() <= CLOCKS
+}
 
 /// What somebody says of a create whose answer was lost: it made this message.
 #[derive(Debug, Clone)]
@@ -75,29 +94,56 @@ impl Confirming {
 
     async fn ask(self: Arc<Self>, claim: Claim, permit: Option<Permit>) -> Result<(), ApplyError> {
         let Claim { intent, id } = claim;
-        let Executor { session, sender, .. } = &self.executor;
-        let get = || session.api.get(intent.kind, &id);
-        let answer = sender.send(Request::Idempotent, &intent.address, permit, get).await;
-        let checked = match answer {
-            Ok(found) => check(&intent, &id, &found).map(|()| found),
-            Err(Undone::Refused(error)) if error.is_gone() => {
-                Err(format!("the API has no message {} ({})", one_line(id.as_str()), intent.kind))
-            }
-            Err(Undone::Refused(error) | Undone::Lost(error)) => Err(match error.hint() {
-                Some(hint) => format!("{error}; {hint}"),
-                None => error.to_string(),
-            }),
-            Err(Undone::Abandoned { .. }) => {
-                self.so_far().remaining += 1;
-                return Ok(());
-            }
-        };
+        let asked = ask(&self.executor, &intent, &id, permit).await;
         let mut confirmed = self.so_far();
-        match checked {
-            Ok(found) => confirmed.found.push((intent.address, found)),
-            Err(why) => confirmed.refused.push((intent.address, why)),
+        match asked {
+            Asked::Found(found) => confirmed.found.push((intent.address, *found)),
+            Asked::Refused(why) | Asked::Unanswered(why) => {
+                confirmed.refused.push((intent.address, why));
+            }
+            Asked::Abandoned => confirmed.remaining += 1,
         }
         Ok(())
+    }
+}
+
+/// What the API says of one message.
+pub(super) enum Asked {
+    /// It is there, and this create may have made it.
+    Found(Box<Message>),
+    /// It is not there, or this create cannot have made it.
+    Refused(String),
+    /// There was no answer that says anything.
+    Unanswered(String),
+    /// The run stops.
+    Abandoned,
+}
+
+/// Asks the API whether a message is there that this create may have made.
+pub(super) async fn ask(
+    executor: &Executor,
+    intent: &Intent,
+    id: &MessageId,
+    permit: Option<Permit>,
+) -> Asked {
+    let Executor { session, sender, .. } = executor;
+    let get = || session.api.get(intent.kind, id);
+    let words = |error: brevo::Error| match error.hint() {
+        Some(hint) => format!("{error}; {hint}"),
+        None => error.to_string(),
+    };
+    match sender.send(Request::Idempotent, &intent.address, permit, get).await {
+        Ok(found) => match check(intent, id, &found) {
+            Ok(()) => Asked::Found(Box::new(found)),
+            Err(why) => Asked::Refused(why),
+        },
+        Err(Undone::Refused(error)) if error.is_gone() => Asked::Refused(format!(
+            "the API has no message {} ({})",
+            one_line(id.as_str()),
+            intent.kind
+        )),
+        Err(Undone::Refused(error)) | Err(Undone::Lost(error)) => Asked::Unanswered(words(error)),
+        Err(Undone::Abandoned { .. }) => Asked::Abandoned,
     }
 }
 
@@ -105,7 +151,7 @@ impl Confirming {
 fn check(intent: &Intent, id: &MessageId, found: &Message) -> Result<(), String> {
     check_identity(&intent.address, intent.kind, id, found)?;
     match found.created_at {
-        Some(created) if created < intent.at - CLOCKS => Err(format!(
+        Some(created) if is_too_early(intent, created) => Err(format!(
             "message {} was created at {created:.0}, before this one was sent ({:.0})",
             one_line(id.as_str()),
             intent.at

@@ -126,6 +126,8 @@ enum Phase {
 struct NewMessage {
     content: Content,
     replaces: Option<Superseded>,
+    /// When its intent was written, before its request left.
+    noted_at: Timestamp,
 }
 
 impl DeliveryMachine {
@@ -146,10 +148,10 @@ impl DeliveryMachine {
     fn begin(&mut self, operation: Operation, record: Option<Box<Record>>, now: Timestamp) -> Step {
         match (operation, record) {
             (Operation::Create { after } | Operation::Resend { after, gone: _ }, _) => {
-                self.intend(NewMessage { content: after, replaces: None }, Vec::new(), now)
+                self.intend(after, None, Vec::new(), now)
             }
             (Operation::Replace { old, before: _, after }, _) => {
-                self.intend(NewMessage { content: after, replaces: Some(old) }, Vec::new(), now)
+                self.intend(after, Some(old), Vec::new(), now)
             }
             (
                 Operation::Update { id: _, before: _, after }
@@ -243,9 +245,15 @@ impl DeliveryMachine {
         }
     }
 
-    fn intend(&mut self, new: NewMessage, writes: Vec<Write>, now: Timestamp) -> Step {
-        let intent = self.intent(new.content.clone(), now, None);
-        self.phase = Phase::Intending(new);
+    fn intend(
+        &mut self,
+        content: Content,
+        replaces: Option<Superseded>,
+        writes: Vec<Write>,
+        now: Timestamp,
+    ) -> Step {
+        let intent = self.intent(content.clone(), now, None);
+        self.phase = Phase::Intending(NewMessage { content, replaces, noted_at: now });
         Step::Intend(intent, writes)
     }
 
@@ -262,13 +270,13 @@ impl DeliveryMachine {
         Step::Commit(vec![Write::Put(Box::new(noted))])
     }
 
-    fn intent(&self, content: Content, now: Timestamp, error: Option<&Error>) -> Box<Intent> {
+    fn intent(&self, content: Content, at: Timestamp, error: Option<&Error>) -> Box<Intent> {
         Box::new(Intent {
             address: self.address.clone(),
             kind: self.kind,
             content,
             protect: self.protect,
-            at: now,
+            at,
             run: self.run,
             trouble: error.map(ToString::to_string),
             request_id: error.and_then(Error::request_id).map(str::to_owned),
@@ -301,7 +309,7 @@ impl DeliveryMachine {
     }
 
     fn posted(&mut self, new: NewMessage, sent: Sent<Message>, now: Timestamp) -> Step {
-        let NewMessage { content, replaces } = new;
+        let NewMessage { content, replaces, noted_at } = new;
         let settle = Write::Settle(self.address.clone());
         let created = |content: Content, answer: &Message| {
             let answered = TextThere::answered(answer.compared_text(), &content.text);
@@ -320,7 +328,8 @@ impl DeliveryMachine {
                 Step::Commit(writes)
             }
             (Err(Undone::Lost(error)), _) => {
-                let intent = self.intent(content, now, Some(&error));
+                // The message may have been created at any time since, before the answer was lost.
+                let intent = self.intent(content, noted_at, Some(&error));
                 Step::Finish(vec![Write::Intend(intent)], End::Unknown(Problem::Api(error)))
             }
             (Err(undone), _) => Step::Finish(vec![settle], undone.into()),
@@ -387,8 +396,7 @@ impl DeliveryMachine {
             // Our own delete has removed it: this is a create like any other.
             Err(Undone::Refused(error)) if error.is_gone() => {
                 let removed = Write::Remove(record.address.clone());
-                let new = NewMessage { content: after, replaces: None };
-                self.intend(new, vec![removed], now)
+                self.intend(after, None, vec![removed], now)
             }
             Err(undone) => Step::Finish(Vec::new(), undone.into()),
         }

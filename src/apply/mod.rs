@@ -27,6 +27,7 @@ mod request_sender;
 mod resolution;
 mod run;
 mod run_history;
+mod settle;
 mod steady_clock;
 
 #[cfg(test)]
@@ -35,7 +36,7 @@ mod tests;
 /// The JSON Schema of the document of an [`Outcome`].
 pub const SCHEMA: &str = include_str!("../../schemas/apply.json");
 
-pub use confirm::{Claim, Confirmed, confirm};
+pub use confirm::{Claim, Confirmed, confirm, is_too_early, is_too_late};
 pub use error::ApplyError;
 pub use event::{Event, Reporter, Silent, WaitReason};
 pub use options::{Clock, Options, RunInfo, Session, Stopper};
@@ -44,5 +45,6 @@ pub use presence::{EVERY as PING_EVERY, Presence, keep_online};
 pub use probe::probe;
 pub use problem::Problem;
 pub use refresh::{Oldest, Refreshed, refresh};
-pub use resolution::resolution;
+pub use resolution::{decision, resolution};
 pub use run::apply;
+pub use settle::{Proof, Settled, settle};

@@ -1,9 +1,28 @@
 use jiff::Timestamp;
 
 use crate::{
-    model::{Intent, MessageId, Record, Superseded},
-    state::Write,
+    model::{Approval, Intent, MessageId, Record, Superseded},
+    state::{Decided, RunChange, Write},
 };
+
+/// What the history says of a [`resolution`]: all that `state resolve --again` needs to take it back.
+pub fn decision(
+    action: &str,
+    intent: &Intent,
+    id: Option<MessageId>,
+    earlier: Option<&Record>,
+    approval: Option<Approval>,
+) -> RunChange {
+    let decided = Decided { intent: intent.clone(), earlier: earlier.cloned(), approval };
+    RunChange {
+        address: intent.address.clone(),
+        action: action.to_owned(),
+        outcome: "done".to_owned(),
+        id,
+        error: None,
+        decided: Some(Box::new(decided)),
+    }
+}
 
 /// What the state says of a create whose answer was lost, once somebody looked: it is there under
 /// `id`, or it was never sent. `earlier` is the record that it was to replace, if any.

@@ -108,6 +108,11 @@ impl Message {
         }
     }
 
+    /// Reads a message in an event; `None` if no request could name it.
+    pub fn in_event(object: &Map<String, Value>) -> Option<Self> {
+        Self::from_object(object).ok()
+    }
+
     fn from_object(object: &Map<String, Value>) -> Result<Self, NoMessage> {
         let id = usable_id(object.get("id").unwrap_or(&Value::Null))?;
         let text = |name: &str| object.get(name).and_then(Value::as_str).map(str::to_owned);

@@ -51,6 +51,7 @@ mod secrets;
 mod selected_state;
 mod sent_again;
 mod serving;
+mod settling;
 mod shell_command;
 mod show;
 mod signals;

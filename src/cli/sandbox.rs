@@ -9,7 +9,7 @@ use super::{
     failure::{Failure, status},
     serving,
 };
-use crate::sandbox::{Faults, Gateway, Options, Sandbox};
+use crate::sandbox::{Faults, Gateway, Options, Sandbox, Webhook};
 
 pub(super) fn run(context: &Context, args: SandboxArgs) -> Result<u8, Failure> {
     let SandboxArgs {
@@ -23,6 +23,8 @@ pub(super) fn run(context: &Context, args: SandboxArgs) -> Result<u8, Failure> {
         fault: faults,
         after,
         normalise,
+        webhook,
+        webhook_fault,
         token_life,
         format,
     } = args;
@@ -35,6 +37,7 @@ pub(super) fn run(context: &Context, args: SandboxArgs) -> Result<u8, Failure> {
             faults: Faults { latency, fail, drop_replies, seed },
             normalise,
             gateway: Gateway { faults, after },
+            webhook: webhook.map(|url| Webhook { url, faults: webhook_fault }),
             token_life,
             clock: environment::clock(),
         })

@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 use super::failure::Failure;
 use crate::{
     brevo::{ClientCredentials, Credentials, TokenUrl},
+    controller::webhooks::WebhookToken,
     files,
     model::BaseUrl,
     state::StateKey,
@@ -99,6 +100,16 @@ fn client_of(
         id: SecretString::from(id.as_str()),
         secret: SecretString::from(secret.as_str()),
         token_url,
+    })
+}
+
+/// The token of the webhook, from a file.
+pub(super) fn webhook_token(path: &Path) -> Result<WebhookToken, Failure> {
+    let token = first_line(path, "the token of the webhook")?;
+    WebhookToken::parse(&token).map_err(|error| {
+        let path = path.display();
+        Failure::new(format!("could not use the first line of {path}: {error}"))
+            .help(format!("to make one: openssl rand -hex 24 > {path}"))
     })
 }
 

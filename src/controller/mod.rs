@@ -2,7 +2,8 @@
 //!
 //! `schedule` decides when the next cycle begins and why, as a value; `drive` is the thin loop around it. A
 //! [`Cycle`] is one time of load, plan and apply; `live` is what is known of the process meanwhile. `metrics` counts,
-//! `counting` listens to what a run does, `health` judges, `status` is what people are shown, and `server` and `page` serve it all.
+//! `counting` listens to what a run does, `health` judges, `status` is what people are shown, and `server` and `page`
+//! serve it all. [`webhooks`] settles unknown deliveries by what Brevo reports.
 
 mod breaker;
 mod counting;
@@ -16,6 +17,8 @@ mod page;
 mod schedule;
 mod server;
 mod status;
+mod wake;
+pub mod webhooks;
 
 pub use breaker::CircuitBreaker;
 pub use counting::Observers;
@@ -25,9 +28,10 @@ pub use drive::{Driven, drive};
 pub use health::{Health, alive, ready};
 pub use live::{Live, Phase, Snapshot};
 pub use metrics::{CONTENT_TYPE as METRICS_CONTENT_TYPE, ChangeOutcome, Metrics};
-pub use schedule::{Next, Schedule, Wake};
+pub use schedule::Schedule;
 pub use server::{ListenError, Server, ServerOptions};
 pub use status::{
     BudgetStatus, ManifestStatus, MessageStatus, RunSummary, StateStatus, Status, UnknownDelivery,
     Wait, WaitFor, WindowEdge,
 };
+pub use wake::{Next, Wake};

@@ -7,6 +7,7 @@ use std::{
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use tokio::sync::mpsc::UnboundedSender;
 
 use super::{
     Clock, Counts, Fault, Faults, Gateway, SandboxMessage, ids,
@@ -63,6 +64,8 @@ struct Inner {
     normalise: Vec<Rule>,
     tokens: Tokens,
     pings: BTreeMap<String, Timestamp>,
+    /// Takes each message that is created, if somebody wants to hear of them.
+    events: Option<UnboundedSender<SandboxMessage>>,
 }
 
 /// Where what happens is written down.
@@ -87,6 +90,7 @@ impl Handler {
         budget: Option<super::Budget>,
         journal: Option<Journal>,
         replay: Replay,
+        events: Option<UnboundedSender<SandboxMessage>>,
     ) -> Self {
         let notifier = Arc::<ChangeNotifier>::default();
         let inner = Inner {
@@ -99,6 +103,7 @@ impl Handler {
             normalise,
             tokens: Tokens::new(token_life, faults.seed),
             pings: BTreeMap::new(),
+            events,
         };
         Self { notifier, clock, faults, gateway, inner: Mutex::new(inner) }
     }
@@ -306,7 +311,11 @@ impl Inner {
             deleted_at: None,
         };
         let reply = Reply::json(message.to_api());
-        self.record(JournalEntry::Message(Box::new(message)))?;
+        self.record(JournalEntry::Message(Box::new(message.clone())))?;
+        if let Some(events) = &self.events {
+            // It is gone when the sandbox stops.
+            let _ = events.send(message);
+        }
         Ok(reply)
     }
 

@@ -50,6 +50,7 @@ mod reply;
 mod request;
 mod server;
 mod tokens;
+mod webhook;
 mod world;
 
 pub use counts::Counts;
@@ -58,4 +59,5 @@ pub use journal::JournalError;
 pub use normalise::{ParseRuleError, Rule};
 pub use options::{Budget, Clock, Faults, Options, ParseBudgetError, TOKEN_LIFE};
 pub use server::{Running, Sandbox, StartError};
+pub use webhook::{ParseWebhookUrlError, Webhook, WebhookFault, WebhookUrl};
 pub use world::SandboxMessage;

@@ -9,7 +9,7 @@ use std::{
 
 use jiff::Timestamp;
 
-use super::{Gateway, normalise::Rule};
+use super::{Gateway, Webhook, normalise::Rule};
 
 /// Where the sandbox has its time from.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -34,6 +34,8 @@ pub struct Options {
     pub gateway: Gateway,
     /// What it does to the text of each POST and PUT, in this order.
     pub normalise: Vec<Rule>,
+    /// Where the events of messages go.
+    pub webhook: Option<Webhook>,
     /// The time of messages and of the budget.
     pub clock: Clock,
 }
@@ -48,6 +50,7 @@ impl Options {
             faults: Faults::default(),
             gateway: Gateway::default(),
             normalise: Vec::new(),
+            webhook: None,
             token_life: TOKEN_LIFE,
             clock,
         }
@@ -56,7 +59,17 @@ impl Options {
 
 impl fmt::Debug for Options {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { listen, data, budget, faults, gateway, normalise, token_life, clock: _ } = self;
+        let Self {
+            listen,
+            data,
+            budget,
+            faults,
+            gateway,
+            normalise,
+            webhook,
+            token_life,
+            clock: _,
+        } = self;
         f.debug_struct("Options")
             .field("listen", listen)
             .field("data", data)
@@ -65,6 +78,7 @@ impl fmt::Debug for Options {
             .field("token_life", token_life)
             .field("gateway", gateway)
             .field("normalise", normalise)
+            .field("webhook", webhook)
             .finish_non_exhaustive()
     }
 }

@@ -23,6 +23,7 @@ use super::{
     page,
     reply::Reply,
     tokens::{self, Shown, TokenRequest},
+    webhook,
 };
 
 /// How long [`Running::stop`] waits for requests under way.
@@ -72,8 +73,17 @@ pub struct Running {
 impl Sandbox {
     /// Reads the data, listens, and serves on the runtime of the caller until it is stopped.
     pub async fn start(options: Options) -> Result<Running, StartError> {
-        let Options { listen, data, budget, faults, gateway, normalise, token_life, clock } =
-            options;
+        let Options {
+            listen,
+            data,
+            budget,
+            faults,
+            gateway,
+            normalise,
+            webhook,
+            token_life,
+            clock,
+        } = options;
         for (name, value) in [("fail", faults.fail), ("drop-replies", faults.drop_replies)] {
             if !(0.0..=1.0).contains(&value) {
                 return Err(StartError::Probability { name, value });
@@ -92,7 +102,8 @@ impl Sandbox {
         };
         let warnings = std::mem::take(&mut replay.warnings);
         let behaviour = (faults, gateway, normalise);
-        let handler = Handler::new(clock, behaviour, token_life, budget, journal, replay);
+        let events = webhook.and_then(|hook| webhook::start(hook, faults.seed));
+        let handler = Handler::new(clock, behaviour, token_life, budget, journal, replay, events);
         let handler = Arc::new(handler);
 
         let router = page::routes(Arc::clone(&handler.notifier))

@@ -53,8 +53,11 @@ mod safety;
 mod secret_state;
 mod secrets;
 mod servers;
+mod settle;
 mod show;
 mod signals;
+#[cfg(target_os = "linux")]
+mod soak;
 mod start;
 mod state;
 mod status;

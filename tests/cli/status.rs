@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use crate::support::{ADA, BEN, Project, Sandbox, Waiting, until};
+use crate::support::{ADA, BEN, Project, Sandbox, until};
 
 const NOTE: &str = "messages:\n  note: { from: support, to: team, text: hello }";
 const PASSPHRASE: &str = "correct horse battery staple";

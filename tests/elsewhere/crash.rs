@@ -4,7 +4,7 @@
 use crate::{
     jobs::{place, variables},
     postgres::cluster,
-    support::{Deaths, Project, until},
+    support::{Copies, Deaths, Project, until},
 };
 
 #[test]
@@ -40,4 +40,22 @@ fn however_often_it_dies_with_its_state_in_a_bucket_nothing_is_sent_twice_and_no
         after_death: &unlock,
     }
     .come(100);
+}
+
+#[test]
+fn however_often_two_copies_of_run_die_with_their_state_in_postgresql_nothing_is_twice_or_lost() {
+    let Some(cluster) = cluster::shared() else { return };
+    let database = cluster.database();
+    let project = Project::empty();
+    let settings = format!("state: {:?}", database.url());
+    Copies { project: &project, settings: &settings, seed: 5, after_death: &|| () }.die(40);
+}
+
+#[test]
+fn however_often_two_copies_of_run_die_with_their_state_in_a_bucket_nothing_is_twice_or_lost() {
+    let Some(place) = place() else { return };
+    let project = Project::within(tempfile::tempdir().expect("a folder"), variables(&place));
+    // The lock that it may have left behind. Now and then, it is that of the other copy, which has to notice.
+    let unlock = || drop(project.run("state unlock --force").wait());
+    Copies { project: &project, settings: "", seed: 9, after_death: &unlock }.die(30);
 }

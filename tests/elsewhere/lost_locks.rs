@@ -30,19 +30,19 @@ fn environment_of(project: &Project) -> String {
 }
 
 /// One way in which a run can lose its lock.
-struct Loss {
-    name: &'static str,
+pub(super) struct Loss {
+    pub(super) name: &'static str,
     /// The binary, with its state there.
-    there: Box<dyn Fn(Run) -> Run>,
+    pub(super) there: Box<dyn Fn(Run) -> Run>,
     /// The same for the run that takes the lock over.
-    taking_over: Box<dyn Fn(Run) -> Run>,
-    take: Box<dyn Fn(&Project)>,
+    pub(super) taking_over: Box<dyn Fn(Run) -> Run>,
+    pub(super) take: Box<dyn Fn(&Project)>,
     /// What the run that lost it says of it.
     told: &'static [&'static str],
 }
 
 /// All of them whose servers are here.
-fn losses() -> Vec<Loss> {
+pub(super) fn losses() -> Vec<Loss> {
     let mut losses = Vec::new();
     if let Some(server) = bucket::server::get() {
         let place = || {
@@ -101,16 +101,16 @@ fn losses() -> Vec<Loss> {
 }
 
 /// An API that keeps what it is told, and stops the process that sends a certain request before it answers.
-struct Api {
+pub(super) struct Api {
     fake: Fake,
     messages: Arc<Mutex<BTreeMap<String, String>>>,
     /// Stops this process at its request of this number, from 1.
-    stop: mpsc::Sender<(u32, usize)>,
+    pub(super) stop: mpsc::Sender<(u32, usize)>,
 }
 
 impl Api {
     /// `refuse` answers the request that stops its sender with 429.
-    fn start(refuse: bool) -> Self {
+    pub(super) fn start(refuse: bool) -> Self {
         let messages: Arc<Mutex<BTreeMap<String, String>>> = Arc::default();
         let kept = Arc::clone(&messages);
         let (stop, told) = mpsc::channel::<(u32, usize)>();
@@ -172,24 +172,24 @@ impl Api {
         Self { fake, messages, stop }
     }
 
-    fn with(&self, run: Run) -> Run {
+    pub(super) fn with(&self, run: Run) -> Run {
         run.env("BREVO_BASE_URL", self.fake.base_url()).env("BREVO_API_KEY", "any")
     }
 
-    fn texts(&self) -> Vec<String> {
+    pub(super) fn texts(&self) -> Vec<String> {
         let mut texts: Vec<_> =
             self.messages.lock().expect("not poisoned").values().cloned().collect();
         texts.sort();
         texts
     }
 
-    fn count(&self) -> usize {
+    pub(super) fn count(&self) -> usize {
         self.fake.asked().len()
     }
 }
 
 /// Whether each thread of a process is stopped.
-fn stands_still(process: u32) -> bool {
+pub(super) fn stands_still(process: u32) -> bool {
     let is_stopped = |folder: &Path| {
         fs::read_to_string(folder.join("stat"))
             .is_ok_and(|stat| stat.rsplit(')').next().is_some_and(|rest| rest.starts_with(" T")))

@@ -14,8 +14,12 @@ fn yaml(name: &str) -> Value {
     serde_yaml::from_str(&read(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 
-const WORKFLOWS: [&str; 3] =
-    [".github/workflows/ci.yml", ".github/workflows/release.yml", "ci/templates/github.yml"];
+const WORKFLOWS: [&str; 4] = [
+    ".github/workflows/ci.yml",
+    ".github/workflows/release.yml",
+    "ci/templates/github.yml",
+    "ci/templates/github-run.yml",
+];
 
 fn steps(name: &str) -> Vec<Value> {
     let workflow = yaml(name);

@@ -7,3 +7,4 @@ mod outage;
 mod reviews;
 mod rewriting;
 mod server;
+mod settling;

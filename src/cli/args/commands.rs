@@ -12,11 +12,11 @@ use super::{
     planning::{ApplyArgs, ImportArgs, PlanArgs, RefreshArgs},
     run::RunArgs,
     state::StateArgs,
-    values::{duration, fault, fault_help, latency, probability},
+    values::{duration, fault, fault_help, latency, probability, webhook_fault},
 };
 use crate::{
     model::{Key, Language, VisitorId, WrittenTime},
-    sandbox::{Budget, Fault, Rule},
+    sandbox::{Budget, Fault, Rule, WebhookFault, WebhookUrl},
 };
 
 /// Keeps the automated messages of Brevo Conversations in version control: YAML says which
@@ -203,6 +203,12 @@ pub(crate) struct SandboxArgs {
     /// First answer N requests without a --fault
     #[arg(long, value_name = "N", requires = "fault", default_value_t = 0)]
     pub(crate) after: u64,
+    /// Post the event of each message that is created here, as Brevo's webhooks do
+    #[arg(long, value_name = "URL", value_hint = ValueHint::Url)]
+    pub(crate) webhook: Option<WebhookUrl>,
+    /// What goes wrong with the events on purpose (several with commas)
+    #[arg(long, value_name = "FAULT", value_parser = webhook_fault(), value_delimiter = ',', requires = "webhook")]
+    pub(crate) webhook_fault: Vec<WebhookFault>,
     /// How long access tokens live
     #[arg(long, value_name = "D", value_parser = duration, default_value = "1h")]
     pub(crate) token_life: Duration,

@@ -49,6 +49,18 @@ pub(crate) enum StateArgs {
     ///
     /// Without arguments, it lists them.
     Resolve(ResolveArgs),
+    /// Settle deliveries whose answer was lost by events of Brevo's webhooks
+    ///
+    /// An event proves a delivery if exactly one message in it may be the one that was sent. The API is asked about that
+    /// message, one request each, before it counts. `state resolve ADDRESS --again` takes it back.
+    Settle {
+        /// The events, one JSON object a line; - for stdin
+        #[arg(value_hint = ValueHint::FilePath)]
+        file: PathBuf,
+        /// How to show what came of it
+        #[arg(long, value_name = "FORMAT", default_value = "text")]
+        format: DataFormat,
+    },
     /// List what was approved and is still to be done
     ///
     /// By message: how many wait for the budget or for their window, since when and by which commit, and how long it

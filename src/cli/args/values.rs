@@ -12,7 +12,7 @@ use crate::{
     manifest::{MOST_CONCURRENT, duration as manifest_duration},
     model::{Address, Key, ParseAddressError},
     plan::Selection,
-    sandbox::Fault,
+    sandbox::{Fault, WebhookFault},
 };
 
 /// A count, or all.
@@ -106,6 +106,15 @@ pub(super) fn fault_help() -> String {
     format!(
         "Behave as servers and gateways do on a bad day; several are separated by commas:\n\n{all}"
     )
+}
+
+/// Faults of the sandbox's webhook, by their names.
+pub(super) fn webhook_fault() -> impl TypedValueParser<Value = WebhookFault> {
+    let value = |fault: WebhookFault| PossibleValue::new(fault.as_str()).help(fault.description());
+    PossibleValuesParser::new(WebhookFault::ALL.map(value)).try_map(|name| {
+        let named = WebhookFault::ALL.into_iter().find(|fault| fault.as_str() == name);
+        named.ok_or_else(|| format!("there is no fault {name}"))
+    })
 }
 
 pub(super) fn probability(text: &str) -> Result<f64, String> {

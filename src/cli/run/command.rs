@@ -6,7 +6,7 @@ use axum::Router;
 use serde_json::json;
 use tokio::runtime::Runtime;
 
-use super::process::Process;
+use super::{process::Process, settler::Settler};
 use crate::{
     cli::{
         args::{DataFormat, RunArgs},
@@ -14,10 +14,13 @@ use crate::{
         environment,
         failure::{Failure, status},
         interrupts::Interrupts,
-        serving,
+        secrets, serving,
         signals::{self, Signal},
     },
-    controller::{Live, Metrics, Observers, Schedule, Server, ServerOptions, Wake, drive},
+    controller::{
+        Live, Metrics, Observers, Schedule, Server, ServerOptions, Wake, drive,
+        webhooks::{self, Inbox},
+    },
 };
 
 /// Keeps the API as the project says, until a signal ends it.
@@ -30,15 +33,29 @@ pub(in crate::cli) fn run(context: &Context, args: &RunArgs) -> Result<u8, Failu
     let metrics = Arc::new(Metrics::new(Arc::clone(&live), clock.clone()));
     let observers = Observers { metrics: Arc::clone(&metrics), live: Arc::clone(&live), clock };
     let context = context.in_cycles(Arc::clone(&interrupts), observers.clone());
-    let server = listen(&context, &runtime, args, observers, Router::new())?;
+    let (settler, webhooks) = receiver(args, &interrupts)?.unzip();
+    let server = listen(&context, &runtime, args, observers, webhooks.unwrap_or_default())?;
     let schedule = Schedule::new(args.every, fastrand::u64(..));
-    let mut process = Process::new(&context, &runtime, args, &interrupts, &live, &metrics);
+    let mut process = Process::new(&context, &runtime, args, &interrupts, &live, &metrics, settler);
     drive(&mut process, schedule, &live);
     if let Some(server) = server {
         runtime.block_on(server.stop());
     }
     context.output.note("stopped: the state is right");
     Ok(status::DONE)
+}
+
+/// Takes the events of webhooks, if `--webhook-token-file` asks for it.
+fn receiver(
+    args: &RunArgs,
+    interrupts: &Arc<Interrupts>,
+) -> Result<Option<(Settler, Router)>, Failure> {
+    let Some(file) = &args.webhook_token_file else { return Ok(None) };
+    let token = secrets::webhook_token(file)?;
+    let inbox = Arc::<Inbox>::default();
+    let wakes = Arc::clone(interrupts);
+    let webhooks = webhooks::router(token, Arc::clone(&inbox), move || wakes.happened(Wake::Event));
+    Ok(Some((Settler { inbox, interrupts: Arc::clone(interrupts) }, webhooks)))
 }
 
 /// Serves health and metrics, if `--listen` asks for it, and says where.

@@ -7,7 +7,8 @@ use tokio::runtime::Runtime;
 use uuid::Uuid;
 
 use super::{
-    end::End, files::ProjectFiles, look::look, opening::Setting, verification::Verification,
+    end::End, files::ProjectFiles, look::look, opening::Setting, settler::Settler,
+    verification::Verification,
 };
 use crate::{
     apply::{self, Oldest, Outcome, Silent, Stop},
@@ -45,6 +46,8 @@ pub(super) struct CycleRun<'a> {
     lineage: Option<Uuid>,
     verification: Verification,
     breaker: CircuitBreaker,
+    /// Only with `--webhook-token-file`.
+    settler: Option<Settler>,
 }
 
 impl<'a> CycleRun<'a> {
@@ -52,8 +55,9 @@ impl<'a> CycleRun<'a> {
         context: &'a Context,
         runtime: &'a Runtime,
         args: &'a RunArgs,
-        live: &'a Arc<Live>,
         files: ProjectFiles,
+        settler: Option<Settler>,
+        live: &'a Arc<Live>,
     ) -> Self {
         // Between two cycles, the process waits for the budget without the lock.
         let wait = args.bounds.max_wait.unwrap_or_default();
@@ -70,6 +74,7 @@ impl<'a> CycleRun<'a> {
             lineage: None,
             verification: Verification::default(),
             breaker: CircuitBreaker::default(),
+            settler,
         }
     }
 
@@ -116,6 +121,11 @@ impl<'a> CycleRun<'a> {
         let setting = Setting { context, runtime: self.runtime, project, state, api };
         let mut store = setting.open()?;
         self.lineage = setting.check_state(store.as_ref(), self.lineage)?.or(self.lineage);
+        if let Some(settler) = &self.settler
+            && let Some(read) = store.take()
+        {
+            store = settler.settle(&setting, read, &self.bounds, cycle)?;
+        }
         let mut plan = self.plan(&setting, report.clone(), store.as_ref(), cycle)?;
         if self.does_nothing(&plan) {
             if let Some(store) = &store {
@@ -316,7 +326,8 @@ impl<'a> CycleRun<'a> {
         let Outcome { applied, failed, unknown: _, remaining, unapproved: _, .. } = outcome;
         let Outcome { rewritten, requests, stopped, resets_at, fatal, .. } = outcome;
         let output = &self.context.output;
-        (cycle.applied, cycle.failed, cycle.requests) = (*applied, failed.len() as u64, *requests);
+        (cycle.applied, cycle.failed) = (*applied, failed.len() as u64);
+        cycle.requests += requests;
         let left = *remaining + failed.len() as u64 + left_out;
         cycle.pending = cycle.pending.map(|pending| Pending { approved: left, ..pending });
         cycle.resumes_at = resets_at.filter(|_| *stopped == Some(Stop::Budget));
@@ -403,7 +414,11 @@ impl<'a> CycleRun<'a> {
         let meta = setting.meta(&**store)?;
         cycle.budget = meta.budget;
         let intents = self.runtime.block_on(store.intents());
-        cycle.unknown = Some(intents.map_err(|error| End::state(error.into()))?.len() as u64);
+        let intents = intents.map_err(|error| End::state(error.into()))?;
+        cycle.unknown = Some(intents.len() as u64);
+        if let Some(settler) = &self.settler {
+            settler.unknown(&intents);
+        }
         look(self.args, self.live, setting, Some(store))
     }
 }

@@ -7,6 +7,7 @@ mod files;
 mod look;
 mod opening;
 mod process;
+mod settler;
 mod verification;
 
 pub(super) use command::run;

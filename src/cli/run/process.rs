@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde_json::json;
 use tokio::runtime::Runtime;
 
-use super::{cycle::CycleRun, files::ProjectFiles};
+use super::{cycle::CycleRun, files::ProjectFiles, settler::Settler};
 use crate::{
     cli::{
         args::RunArgs,
@@ -45,10 +45,11 @@ impl<'a> Process<'a> {
         interrupts: &'a Arc<Interrupts>,
         live: &'a Arc<Live>,
         metrics: &'a Arc<Metrics>,
+        settler: Option<Settler>,
     ) -> Self {
         let files = ProjectFiles::new(interrupts, &context.output);
         files.follow(runtime);
-        let work = CycleRun::new(context, runtime, args, live, files);
+        let work = CycleRun::new(context, runtime, args, files, settler, live);
         Self { context, runtime, interrupts, live, metrics, work, last: None }
     }
 }

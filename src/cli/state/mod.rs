@@ -18,6 +18,7 @@ mod resolve;
 mod restore;
 mod run;
 mod set_api;
+mod settle;
 mod take_back;
 mod unknown;
 mod unlock;

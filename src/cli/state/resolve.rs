@@ -10,14 +10,14 @@ use super::{
     decisions_file, take_back, unknown,
 };
 use crate::{
-    apply::{Claim, resolution},
+    apply::{Claim, decision, resolution},
     cli::{
         args::ResolveArgs,
         environment,
         failure::{Failure, status},
     },
     model::{Address, Drift, Intent, Record, one_line},
-    state::{Decided, RunChange, Store, Write},
+    state::{Store, Write},
 };
 
 /// Records what became of creates whose answer was lost, or lists them.
@@ -137,18 +137,8 @@ fn record(
                 command.context.command("state resolve").arg(&shown).flag("--again")
             ));
         }
-        changes.push(RunChange {
-            address,
-            action: "resolve".to_owned(),
-            outcome: "done".to_owned(),
-            id: id.clone(),
-            error: None,
-            decided: Some(Box::new(Decided {
-                intent: intent.clone(),
-                earlier: earlier.clone(),
-                approval: approvals.remove(&intent.address),
-            })),
-        });
+        let approval = approvals.remove(&address);
+        changes.push(decision("resolve", &intent, id.clone(), earlier.as_ref(), approval));
         for write in resolution(intent, id, earlier, now) {
             writes.push(match (write, there) {
                 (Write::Put(record), Some(there)) => {

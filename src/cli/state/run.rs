@@ -1,6 +1,6 @@
 use super::{
     approvals, command::StateCommand, compact, edit, export, forget_budget, history, list, migrate,
-    rekey, rename, resolve, restore, set_api, unlock, verify,
+    rekey, rename, resolve, restore, set_api, settle, unlock, verify,
 };
 use crate::cli::{
     args::StateArgs,
@@ -24,6 +24,7 @@ pub(crate) fn run(context: &Context, args: StateArgs) -> Result<u8, Failure> {
         StateArgs::Rm { addresses } => edit::remove(&command, &addresses),
         StateArgs::Mv { old, new } => edit::rename(&command, &old, &new),
         StateArgs::Resolve(args) => resolve::resolve(&command, &args),
+        StateArgs::Settle { file, format } => settle::settle(&command, &file, format),
         StateArgs::Export { file, plain } => export::export(&command, file.as_deref(), plain),
         StateArgs::Import { file, without_approvals } => {
             export::import(&command, &file, without_approvals)

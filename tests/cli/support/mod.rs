@@ -1,6 +1,7 @@
 //! What the tests stand on: projects in temporary folders, the binary in a clean environment,
 //! a sandbox, and servers that answer as told.
 
+mod copies;
 mod deaths;
 mod devtools;
 #[path = "../../support/environment.rs"]
@@ -12,6 +13,7 @@ mod sandbox;
 mod wire;
 mod world;
 
+pub(crate) use copies::Copies;
 pub(crate) use deaths::Deaths;
 pub(crate) use devtools::Page;
 pub(crate) use fake::{Answer, Asked, Fake};

@@ -177,6 +177,10 @@ impl Running {
         address.parse().expect("an address")
     }
 
+    pub(crate) fn is_running(&mut self) -> bool {
+        self.child.try_wait().expect("it can be waited for").is_none()
+    }
+
     /// What it has written to stderr so far.
     pub(crate) fn err_so_far(&self) -> String {
         self.err.as_ref().map(Gathered::so_far).unwrap_or_default()
@@ -185,6 +189,10 @@ impl Running {
     /// Waits until stderr has this.
     pub(crate) fn until_it_says(&self, text: &str) {
         until(&format!("it says {text:?}"), || self.err_so_far().contains(text));
+    }
+
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.child.try_wait().expect("it can be waited for").is_some()
     }
 
     pub(crate) fn id(&self) -> u32 {

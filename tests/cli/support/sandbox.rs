@@ -34,7 +34,8 @@ impl Sandbox {
         Self::at(port, options)
     }
 
-    fn at(port: u16, options: &str) -> Self {
+    /// On this port.
+    pub(crate) fn at(port: u16, options: &str) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_pushsync"))
             .args(["sandbox", "--port", &port.to_string()])
             .args(options.split_whitespace())

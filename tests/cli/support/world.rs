@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::{ADA, BEN, Project, Sandbox};
 
 /// The default of `--concurrency`: a death can leave this many deliveries unknown, and no more.
-const CONCURRENCY: usize = 4;
+pub(super) const CONCURRENCY: usize = 4;
 const KEYS: usize = 6;
 
 /// What is wanted of one message. Its text names its generation, which changes whenever another
