@@ -1,6 +1,7 @@
 use std::{
     ffi::OsStr,
     io::{Read, Write},
+    net::SocketAddr,
     path::Path,
     process::{Child, Command, Stdio},
     sync::{Arc, Mutex},
@@ -161,6 +162,19 @@ impl Running {
         let pid = self.child.id().to_string();
         let sent = Command::new("kill").args(["-s", name, &pid]).status().expect("kill is there");
         assert!(sent.success(), "kill -s {name}");
+    }
+
+    /// What it has written to stdout so far.
+    pub(crate) fn out_so_far(&self) -> String {
+        self.out.as_ref().map(Gathered::so_far).unwrap_or_default()
+    }
+
+    /// Where it listens, once it says so.
+    pub(crate) fn listens(&self) -> SocketAddr {
+        until("it says where it listens", || self.out_so_far().contains('\n'));
+        let out = self.out_so_far();
+        let address = out.trim().strip_prefix("listening on http://").expect("where");
+        address.parse().expect("an address")
     }
 
     pub(crate) fn is_running(&mut self) -> bool {
