@@ -79,7 +79,7 @@ impl Copies<'_> {
                 continue;
             }
             after_death();
-            // Whoever is left does the rest; it may die of it.
+            // The copy that is left does the rest; it may die of it.
             let settled = || project.planned("").iter().all(|(action, ..)| action == "unknown");
             let mut deaths = what.len();
             while !copies.is_empty() && !settled() {
