@@ -131,13 +131,13 @@ impl Live {
     }
 
     /// Takes in the deliveries of the state.
-    pub fn counted(&self, deliveries: DeliveryCounts) {
-        self.lock().deliveries = Some(Arc::new(deliveries));
+    pub fn counts(&self, deliveries: Arc<DeliveryCounts>) {
+        self.lock().deliveries = Some(deliveries);
     }
 
-    /// The lineage and the serial of the state whose deliveries were counted.
-    pub fn counted_of(&self) -> Option<(uuid::Uuid, u64)> {
-        self.lock().deliveries.as_ref().and_then(|counts| counts.of)
+    /// The deliveries of the state as they were last counted.
+    pub fn counted(&self) -> Option<Arc<DeliveryCounts>> {
+        self.lock().deliveries.clone()
     }
 
     /// Takes in a cycle that has ended.

@@ -265,7 +265,8 @@ fn labelled<'a>(
     help: &str,
     samples: impl IntoIterator<Item = ([(&'a str, &'a str); 1], u64)>,
 ) -> fmt::Result {
-    let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+    let mut metric =
+        encoder.encode_descriptor(name, &format!("{help}."), None, MetricType::Gauge)?;
     samples
         .into_iter()
         .try_for_each(|(labels, value)| metric.encode_family(&labels)?.encode_gauge(&value))
@@ -277,6 +278,85 @@ fn single<N: EncodeGaugeValue>(
     help: &str,
     value: Option<N>,
 ) -> fmt::Result {
-    let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+    let mut metric =
+        encoder.encode_descriptor(name, &format!("{help}."), None, MetricType::Gauge)?;
     value.map_or(Ok(()), |value| metric.encode_gauge(&value))
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::controller::{DeliveryCounts, Pending, Wake};
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).expect("in range")
+    }
+
+    /// The metrics of `live` at this second.
+    fn text(live: &Arc<Live>, second: i64) -> String {
+        Metrics::new(Arc::clone(live), Arc::new(move || at(second))).text()
+    }
+
+    fn sample(text: &str, name: &str) -> Option<String> {
+        let begins = format!("pushsync_{name} ");
+        text.lines().find_map(|line| line.strip_prefix(&begins)).map(str::to_owned)
+    }
+
+    #[test]
+    fn counters_begin_at_0_and_gauges_without_a_sample() {
+        let text = text(&Arc::new(Live::new(at(0))), 0);
+        for line in text.lines().filter(|line| !line.starts_with('#')) {
+            let (name, value) = line.rsplit_once(' ').expect("a name and a value");
+            let counts = name.contains("_total{") || name.contains("_duration_");
+            assert!(counts || name.starts_with("pushsync_build_info"), "{line}");
+            assert!(!counts || ["0", "0.0"].contains(&value), "{line}");
+        }
+        assert!(!text.contains("# EOF"), "that is the other format");
+    }
+
+    #[test]
+    fn a_budget_is_whole_again_once_its_period_is_over() {
+        let live = Arc::new(Live::new(at(0)));
+        live.heard(BudgetNote {
+            limit: 100,
+            remaining: 7,
+            resets_at: at(3600),
+            retry_at: None,
+            seen_at: at(0),
+            assumed: false,
+        });
+        let then = |second| {
+            let text = text(&live, second);
+            ["budget_limit", "budget_remaining", "budget_reset_timestamp_seconds"]
+                .map(|name| sample(&text, name))
+        };
+        let some = |text: &str| Some(text.to_owned());
+        assert_eq!(then(3599), [some("100"), some("7"), some("3600")]);
+        assert_eq!(then(3600), [some("100"), some("100"), None]);
+    }
+
+    #[test]
+    fn what_is_left_of_the_last_plan_stays_while_no_other_can_be_made() {
+        let live = Arc::new(Live::new(at(0)));
+        let planned = Cycle {
+            pending: Some(Pending { approved: 3, unapproved: 4 }),
+            next_window: Some(at(86_400)),
+            ..Cycle::begun(Wake::Start, at(0))
+        };
+        live.ended(&planned);
+        live.counts(Arc::new(DeliveryCounts::default()));
+        live.ended(&Cycle { outcome: CycleOutcome::Invalid, ..Cycle::begun(Wake::Retry, at(60)) });
+        let text = text(&live, 60);
+        for (name, value) in [
+            ("pending_changes{approved=\"true\"}", "3"),
+            ("pending_changes{approved=\"false\"}", "4"),
+            ("next_window_timestamp_seconds", "86400"),
+            ("last_success_timestamp_seconds", "0"),
+            ("deliveries{status=\"unknown\"}", "0"),
+        ] {
+            assert_eq!(sample(&text, name).as_deref(), Some(value), "{name}");
+        }
+    }
 }

@@ -68,7 +68,7 @@ pub struct StateStatus {
     pub serial: Option<u64>,
     /// Who has its lock, so that it could not be read.
     pub locked_by: Option<LockHolder>,
-    /// What is wrong with it: `pushsync.lock` names another one.
+    /// What is wrong with it: `pushsync.lock` names another one, or its messages are at another API.
     pub problem: Option<String>,
 }
 

@@ -182,7 +182,7 @@ impl Emitter {
 async fn post_all(http: &Client, url: &str, bodies: Vec<Vec<u8>>) {
     for body in bodies {
         let request = http.post(url).header(header::CONTENT_TYPE, "application/json").body(body);
-        // Whoever is there or not: the sandbox goes on.
+        // If nobody takes it, the sandbox goes on.
         let _ = request.send().await;
     }
 }

@@ -48,6 +48,7 @@ mod rewriting;
 mod rollout;
 mod run_cycles;
 mod run_files;
+mod run_http;
 mod safety;
 mod secret_state;
 mod secrets;
@@ -59,6 +60,7 @@ mod signals;
 mod soak;
 mod start;
 mod state;
+mod status;
 #[path = "../power/strace.rs"]
 mod strace;
 #[cfg(target_os = "linux")]
@@ -72,3 +74,4 @@ mod unknown;
 mod unrecorded;
 mod variables;
 mod visitor_secrets;
+mod webhooks;

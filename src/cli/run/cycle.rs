@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::{
     end::End,
     files::ProjectFiles,
+    look::look,
     opening::{Setting, check_lock},
     settler::Settler,
     verification::Verification,
@@ -26,11 +27,8 @@ use crate::{
         planning::{self, Allowed, PlanRequest},
         refresh::{self, RefreshRequest},
         rewritten,
-        status::{self, Observed},
     },
-    controller::{
-        CircuitBreaker, Cycle, CycleOutcome, DeliveryCounts, Live, ManifestStatus, Pending, Wake,
-    },
+    controller::{CircuitBreaker, Cycle, CycleOutcome, Live, Pending, Wake},
     diagnostics::Report,
     model::{BudgetNote, one_line},
     plan::{Plan, safety},
@@ -145,8 +143,7 @@ impl<'a> CycleRun<'a> {
                 self.verify(&setting, store, cycle)?;
                 self.observe(&setting, store, cycle)?;
             } else {
-                self.live.counted(DeliveryCounts::default());
-                self.show(&setting, None)?;
+                look(self.args, self.live, &setting, None)?;
             }
             return Ok(());
         }
@@ -433,31 +430,7 @@ impl<'a> CycleRun<'a> {
         if let Some(settler) = &self.settler {
             settler.unknown(&intents);
         }
-        if self.live.counted_of() != Some((meta.lineage, meta.serial)) {
-            let counts = self.runtime.block_on(DeliveryCounts::of(&**store));
-            self.live.counted(counts.map_err(|error| End::state(error.into()))?);
-        }
-        self.show(setting, Some(store))
-    }
-
-    /// What a page is to show, if there is one.
-    fn show(&self, setting: &Setting<'_>, store: Option<&Arc<dyn Store>>) -> Result<(), End> {
-        if self.args.listen.is_none() {
-            return Ok(());
-        }
-        let status = status::observe(Observed {
-            context: self.context,
-            handle: self.runtime.handle(),
-            project: Some(&setting.project),
-            api: Some(&setting.api),
-            manifest: ManifestStatus { ok: true, ..ManifestStatus::default() },
-            state: &setting.state,
-            store,
-            counts: self.live.snapshot().deliveries,
-            agreed: !self.args.approved,
-        });
-        self.live.shows(status.map_err(End::state)?);
-        Ok(())
+        look(self.args, self.live, setting, Some(store))
     }
 }
 

@@ -4,6 +4,7 @@ mod command;
 mod cycle;
 mod end;
 mod files;
+mod look;
 mod opening;
 mod process;
 mod settler;

@@ -113,7 +113,7 @@ impl Look<'_> {
     }
 }
 
-/// Why the state is not the one that `pushsync.lock` names.
+/// Why the state is not the one that `pushsync.lock` names, or not one of this API.
 fn problem_of(
     context: &Context,
     runtime: &tokio::runtime::Runtime,
@@ -123,7 +123,12 @@ fn problem_of(
     store: Option<&Arc<dyn Store>>,
 ) -> Option<String> {
     let (project, api) = (project?, api?);
-    let failure = context.check_state(project, state, api, runtime, store, false).err()?;
+    let of_api = || {
+        let meta = runtime.block_on(store?.meta()).ok()?;
+        context.check_same_api(api, &meta).err()
+    };
+    let checked = context.check_state(project, state, api, runtime, store, false);
+    let failure = checked.err().or_else(of_api)?;
     let (messages, _) = context.output.words_of(&failure);
     messages.into_iter().next()
 }

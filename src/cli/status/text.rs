@@ -22,6 +22,9 @@ const WINDOWS: usize = 5;
 /// The widest column of keys, if there is room.
 const KEYS: usize = 40;
 
+/// Notes about a message have a column of their own if it is at least this wide.
+const NOTES: usize = 36;
+
 /// How it is shown.
 pub(super) struct Screen<'a> {
     pub(super) width: usize,
@@ -98,7 +101,7 @@ impl Page<'_> {
             );
         }
         if let Some(problem) = &state.problem {
-            self.line(0, &format!("The state is another one: {problem}"));
+            self.line(0, &format!("Careful: {problem}"));
         }
         let manifest = &status.manifest;
         if !manifest.ok {
@@ -133,16 +136,19 @@ impl Page<'_> {
             let notes = self.notes(message);
             let key = shortened(&message.key, keys);
             let before = format!("{key}{:1$}  {count:>wide$}  ", "", keys - display_width(&key));
-            let indent = display_width(&before);
-            let notes = wrapped(&notes, indent, self.screen.width);
-            // The first line begins after the columns.
+            let column = display_width(&before);
+            let room = self.screen.width.saturating_sub(column);
             self.text.push_str(before.trim_end());
-            let first = notes.trim_start();
-            if !first.is_empty() {
-                self.text.push_str("  ");
+            if notes.is_empty() {
+                self.text.push('\n');
+            } else if room >= NOTES || display_width(&notes) <= room {
+                // The first line begins after the columns.
+                let lines = wrapped(&notes, column, self.screen.width.max(column + NOTES));
+                self.text.push_str(&format!("  {}", lines.trim_start()));
+            } else {
+                self.text.push('\n');
+                self.line(4, &notes);
             }
-            self.text.push_str(first.trim_end());
-            self.text.push('\n');
         }
         if !left_out.is_empty() {
             let right = left_out.iter().all(|message| message.is_right());
@@ -331,3 +337,7 @@ fn about(left: Duration) -> String {
     let unit = if seconds >= 120 { 60 } else { 1 };
     humanize::duration(Duration::from_secs(seconds.div_ceil(unit) * unit))
 }
+
+#[cfg(test)]
+#[path = "text_tests.rs"]
+mod tests;

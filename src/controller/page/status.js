@@ -31,7 +31,7 @@ function duration(seconds) {
   const [unit, size] = units[first];
   const whole = Math.floor(seconds / size);
   const rest = units[first + 1];
-  const more = rest && unit !== "min" ? Math.floor((seconds % size) / rest[1]) : 0;
+  const more = rest && unit !== "min" && whole < 100 ? Math.floor((seconds % size) / rest[1]) : 0;
   return `${whole} ${unit}${more ? ` ${more} ${rest[0]}` : ""}`;
 }
 
@@ -45,7 +45,7 @@ function clock(instant) {
 function then(instant) {
   const seconds = Math.round((new Date(instant) - Date.now()) / 1000);
   const far = duration(Math.abs(seconds));
-  return `${clock(instant)} (${seconds >= 0 ? `in ${far}` : `${far} ago`})`;
+  return `${clock(instant)} (${seconds > 0 ? `in ${far}` : `${far} ago`})`;
 }
 
 const verbs = { restore: "put right", resend: "send again" };
@@ -148,7 +148,7 @@ function drawMessages(messages) {
 function drawStatus(status) {
   const { state, waits: all, unknown, runs } = status;
   byId("environment").textContent = status.environment;
-  byId("where").textContent = `${status.api ? `At ${status.api}, ` : ""}state in ${state.location}, as of ${clock(status.as_of)}`;
+  byId("where").textContent = `${status.api ? `At ${status.api}, ` : ""}state in “${state.location}”, as of ${clock(status.as_of)}`;
   document.title = `pushsync status of ${status.environment}`;
   const counted = Object.entries(status.deliveries || {}).filter(([name, n]) => n > 0 || name === "ok");
   byId("counts").replaceChildren(...counted.map(([name, n]) => {

@@ -64,10 +64,10 @@ impl Copies<'_> {
             for copy in &mut copies {
                 if copy.moment.is_none() && rng.f64() < 0.8 {
                     copy.running.signal("KILL");
-                    until("it is dead", || copy.running.has_ended());
+                    until("it is dead", || !copy.running.is_running());
                 }
             }
-            let died: Vec<_> = copies.extract_if(.., |copy| copy.running.has_ended()).collect();
+            let died: Vec<_> = copies.extract_if(.., |copy| !copy.running.is_running()).collect();
             let what = died.iter().map(|copy| copy.moment.unwrap_or("time")).collect::<Vec<_>>();
             for copy in died {
                 *moments.entry(copy.moment.unwrap_or("time")).or_default() += 1;
@@ -86,12 +86,12 @@ impl Copies<'_> {
                 continue;
             }
             after_death();
-            // Whoever is left does the rest; it may die of it.
+            // The copy that is left does the rest; it may die of it.
             let settled = || project.planned("").iter().all(|(action, ..)| action == "unknown");
             let mut deaths = what.len();
             while !copies.is_empty() && !settled() {
-                if copies.iter_mut().any(|copy| copy.running.has_ended()) {
-                    deaths += copies.extract_if(.., |copy| copy.running.has_ended()).count();
+                if copies.iter_mut().any(|copy| !copy.running.is_running()) {
+                    deaths += copies.extract_if(.., |copy| !copy.running.is_running()).count();
                     after_death();
                 }
                 assert!(began.elapsed() < Duration::from_secs(120), "nobody takes over");
@@ -143,7 +143,7 @@ fn started(project: &Project, sandbox: &Sandbox, rng: &mut Rng) -> Copy {
 /// signal.
 fn end(copies: &mut Vec<Copy>) {
     for Copy { mut running, .. } in copies.drain(..) {
-        if !running.has_ended() {
+        if running.is_running() {
             running.signal("TERM");
         }
         let ran = running.wait();

@@ -22,6 +22,10 @@ pub(crate) struct Page {
     from: BufReader<File>,
     session: Option<String>,
     asked: u64,
+    /// What the console shows: errors, warnings, exceptions.
+    complaints: Vec<String>,
+    /// All that was fetched.
+    fetched: Vec<String>,
     _profile: TempDir,
 }
 
@@ -49,11 +53,23 @@ impl Page {
             .expect("the browser starts");
         let to = OpenOptions::new().write(true).open(to).expect("the browser reads");
         let from = BufReader::new(File::open(from).expect("the browser writes"));
-        let mut page = Self { child, to, from, session: None, asked: 0, _profile: profile };
+        let mut page = Self {
+            child,
+            to,
+            from,
+            session: None,
+            asked: 0,
+            complaints: Vec::new(),
+            fetched: Vec::new(),
+            _profile: profile,
+        };
         let target = page.ask("Target.createTarget", &json!({ "url": "about:blank" }));
         let attach = json!({ "targetId": target["targetId"], "flatten": true });
         let session = page.ask("Target.attachToTarget", &attach);
         page.session = Some(session["sessionId"].as_str().expect("a session").to_owned());
+        for domain in ["Runtime.enable", "Log.enable", "Network.enable"] {
+            page.ask(domain, &json!({}));
+        }
         page.ask("Page.navigate", &json!({ "url": url }));
         page
     }
@@ -74,7 +90,34 @@ impl Page {
                 assert!(answer["error"].is_null(), "{method}: {answer}");
                 return answer["result"].clone();
             }
+            self.take_in(&answer);
         }
+    }
+
+    fn take_in(&mut self, event: &Value) {
+        let params = &event["params"];
+        match event["method"].as_str() {
+            Some("Runtime.consoleAPICalled" | "Runtime.exceptionThrown" | "Log.entryAdded") => {
+                self.complaints.push(params.to_string());
+            }
+            Some("Network.requestWillBeSent") => {
+                let url = params["request"]["url"].as_str().unwrap_or_default();
+                self.fetched.push(url.to_owned());
+            }
+            _ => {}
+        }
+    }
+
+    /// The console is empty so far, and everything came from here.
+    pub(crate) fn is_quiet(&mut self, from: &str) {
+        self.eval("1");
+        assert!(self.complaints.is_empty(), "{:#?}", self.complaints);
+        let elsewhere: Vec<_> = self
+            .fetched
+            .iter()
+            .filter(|url| !url.starts_with(from) && !url.starts_with("data:"))
+            .collect();
+        assert!(!self.fetched.is_empty() && elsewhere.is_empty(), "{elsewhere:?}");
     }
 
     /// What an expression is, on the page.

@@ -20,6 +20,7 @@ pub(crate) use fake::{Answer, Asked, Fake};
 pub(crate) use project::{ADA, BEN, CLEO, Project, many, quoted};
 pub(crate) use run::{Ran, Run, Running, Waiting, run, run_as};
 pub(crate) use sandbox::Sandbox;
+pub(crate) use wire::ask;
 pub(crate) use world::{World, check, resolve};
 
 use std::time::{Duration, Instant};

@@ -1,6 +1,7 @@
 use std::{
     ffi::OsStr,
     io::{Read, Write},
+    net::SocketAddr,
     path::Path,
     process::{Child, Command, Stdio},
     sync::{Arc, Mutex},
@@ -163,6 +164,19 @@ impl Running {
         assert!(sent.success(), "kill -s {name}");
     }
 
+    /// What it has written to stdout so far.
+    pub(crate) fn out_so_far(&self) -> String {
+        self.out.as_ref().map(Gathered::so_far).unwrap_or_default()
+    }
+
+    /// Where it listens, once it says so.
+    pub(crate) fn listens(&self) -> SocketAddr {
+        until("it says where it listens", || self.out_so_far().contains('\n'));
+        let out = self.out_so_far();
+        let address = out.trim().strip_prefix("listening on http://").expect("where");
+        address.parse().expect("an address")
+    }
+
     pub(crate) fn is_running(&mut self) -> bool {
         self.child.try_wait().expect("it can be waited for").is_none()
     }
@@ -175,10 +189,6 @@ impl Running {
     /// Waits until stderr has this.
     pub(crate) fn until_it_says(&self, text: &str) {
         until(&format!("it says {text:?}"), || self.err_so_far().contains(text));
-    }
-
-    pub(crate) fn has_ended(&mut self) -> bool {
-        self.child.try_wait().expect("it can be waited for").is_some()
     }
 
     pub(crate) fn id(&self) -> u32 {
