@@ -162,6 +162,11 @@ impl Lockfile {
         }
     }
 
+    /// Whether it names a state of this environment and API.
+    pub(super) fn names(&self, environment: &str, api: &BaseUrl) -> bool {
+        self.states.contains_key(&(environment.to_owned(), api.to_string()))
+    }
+
     /// Notes the state of an environment and API. Returns whether that is new.
     pub(super) fn set(&mut self, environment: &str, api: &BaseUrl, lineage: Uuid) -> bool {
         let name = (environment.to_owned(), api.to_string());

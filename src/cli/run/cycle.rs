@@ -153,9 +153,6 @@ impl<'a> CycleRun<'a> {
         let writable = match store.take() {
             Some(store) if setting.is_locked_by_readers() => store,
             read => {
-                if read.is_none() {
-                    setting.check_new_state()?;
-                }
                 drop(read);
                 let store = setting.open_to_write()?;
                 // Until now, others could change it.
@@ -166,6 +163,7 @@ impl<'a> CycleRun<'a> {
                 store
             }
         };
+        setting.check_new_state(&*writable)?;
         // To get the lock may have taken a while.
         if !self.files.are_unchanged() {
             return Err(End::interrupted());
