@@ -5,6 +5,8 @@
 mod answer;
 #[path = "fuzzing/diagnostics.rs"]
 mod diagnostics;
+#[path = "fuzzing/event.rs"]
+mod event;
 #[path = "fuzzing/manifest.rs"]
 mod manifest;
 #[path = "fuzzing/plan.rs"]
@@ -19,6 +21,7 @@ use std::{
 pub use crate::state::fuzzing::{export, marker, record};
 pub use answer::answer;
 pub use diagnostics::diagnostics;
+pub use event::event;
 pub use manifest::{csv, parsers, template, yaml};
 pub use plan::planfile;
 
@@ -28,10 +31,11 @@ use crate::model::is_hostile;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: [Target; 10] = [
+pub const TARGETS: [Target; 11] = [
     ("answer", answer),
     ("csv", csv),
     ("diagnostics", diagnostics),
+    ("event", event),
     ("export", export),
     ("marker", marker),
     ("parsers", parsers),

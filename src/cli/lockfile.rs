@@ -213,8 +213,9 @@ impl Lockfile {
 
     /// Whether the file of a project could be written: something else is written beside it, and removed.
     pub(super) fn check_writable(folder: &Path) -> io::Result<()> {
-        let beside = folder.join(format!("{LOCKFILE}.try"));
-        fs::write(&beside, "")?;
+        // A name that neither another process nor a link of the checkout has.
+        let beside = folder.join(format!("{LOCKFILE}.{}", Uuid::new_v4()));
+        OpenOptions::new().write(true).create_new(true).open(&beside)?;
         fs::remove_file(&beside)
     }
 

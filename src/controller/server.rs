@@ -10,7 +10,7 @@ use axum::{
 };
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle, time::timeout};
 
-use super::{Health, METRICS_CONTENT_TYPE, Observers, health, page};
+use super::{Health, METRICS_CONTENT_TYPE, Observers, health, page, webhooks};
 use crate::{
     chats::ChangeNotifier,
     loopback::{self, Limits, Site},
@@ -25,7 +25,7 @@ pub struct ServerOptions {
     pub listen: SocketAddr,
     /// What is known of the process, and its metrics.
     pub observers: Observers,
-    /// Further routes for strangers: the receiver of webhooks.
+    /// The receiver of webhooks, whose path has a secret.
     pub webhooks: Router,
 }
 
@@ -53,7 +53,7 @@ impl Server {
     ///
     /// If the address cannot be listened on.
     pub async fn start(options: ServerOptions) -> Result<Self, ListenError> {
-        let ServerOptions { listen, observers, webhooks } = options;
+        let ServerOptions { listen, observers, webhooks: receiver } = options;
         let notifier = observers.live.notifier();
         let own = page::routes(&observers, Arc::clone(&notifier));
         let Observers { metrics, live, clock } = observers;
@@ -64,9 +64,9 @@ impl Server {
         let open = Router::new()
             .route("/livez", get(async move || probed(health::alive(&alive.snapshot(), clock()))))
             .route("/readyz", get(async move || probed(health::ready(&ready.snapshot()))))
-            .route("/metrics", get(async move || plain(METRICS_CONTENT_TYPE, metrics.text())))
-            .merge(webhooks);
-        let site = Site { own, open };
+            .route("/metrics", get(async move || plain(METRICS_CONTENT_TYPE, metrics.text())));
+        let secret = Some((webhooks::PATH, receiver));
+        let site = Site { own, open, secret };
         let (stop, stopped) = oneshot::channel::<()>();
         let served = tokio::spawn(async move {
             // A message, or the sender was dropped.

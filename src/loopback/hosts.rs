@@ -57,8 +57,8 @@ impl Hosts {
 
     /// Whether a request that [`Hosts::check`] refuses may have what is open to strangers: the server listens on an
     /// address that others reach by names that it does not know (a service's, a proxy's), or without any (a probe in
-    /// HTTP/1.0), and no page of a browser asks for a change. On loopback there are no such names: a request
-    /// with one comes from a page that led a browser here (DNS rebinding).
+    /// HTTP/1.0), and no page of a browser asks for a change. On loopback there are no such names: anyone who uses one
+    /// has a page that a browser was led to (DNS rebinding).
     pub(super) fn admits<B>(self, request: &Request<B>) -> bool {
         let Self(address) = self;
         let by_page = changes(request) && request.headers().contains_key(header::ORIGIN);

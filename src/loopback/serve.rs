@@ -56,11 +56,14 @@ pub(crate) struct Site {
     /// What is safe to answer to anyone who reaches an address that is not on loopback, by whatever name. It shows
     /// nothing that is worth a page of another site, and changes nothing without a secret in its path.
     pub(crate) open: Router,
+    /// What is behind a secret in its path, and what such paths begin with. A proxy or a tunnel on this machine passes
+    /// requests on under the name by which strangers know it, and a page of another site does not know the secret.
+    pub(crate) secret: Option<(&'static str, Router)>,
 }
 
 impl From<Router> for Site {
     fn from(own: Router) -> Self {
-        Self { own, open: Router::new() }
+        Self { own, ..Self::default() }
     }
 }
 
@@ -70,19 +73,34 @@ struct Routers {
     hosts: Hosts,
     own: Router,
     open: Router,
+    secret: Option<(&'static str, Router)>,
 }
 
 impl Routers {
-    fn new(hosts: Hosts, Site { own, open }: Site) -> Self {
-        Self { hosts, own: own.merge(open.clone()), open: open.fallback(move || other_host(hosts)) }
+    fn new(hosts: Hosts, Site { own, open, secret }: Site) -> Self {
+        let mut all = own.merge(open.clone());
+        if let Some((_, secret)) = &secret {
+            all = all.merge(secret.clone());
+        }
+        Self { hosts, own: all, open: open.fallback(move || other_host(hosts)), secret }
+    }
+
+    /// What is behind a secret, if the path leads there.
+    fn behind_secret(&self, request: &Request<Incoming>) -> Option<&Router> {
+        let (beginning, secret) = self.secret.as_ref()?;
+        request.uri().path().starts_with(beginning).then_some(secret)
     }
 
     fn answer(&self, request: Request<Incoming>) -> Answered {
         // A router is always ready.
-        match self.hosts.check(&request) {
-            Ok(()) => Box::pin(self.own.clone().call(request)),
-            Err(_) if self.hosts.admits(&request) => Box::pin(self.open.clone().call(request)),
-            Err(stranger) => Box::pin(std::future::ready(Ok(refused(self.hosts, stranger)))),
+        let stranger = match self.hosts.check(&request) {
+            Ok(()) => return Box::pin(self.own.clone().call(request)),
+            Err(stranger) => stranger,
+        };
+        match self.behind_secret(&request) {
+            Some(secret) => Box::pin(secret.clone().call(request)),
+            None if self.hosts.admits(&request) => Box::pin(self.open.clone().call(request)),
+            None => Box::pin(std::future::ready(Ok(refused(self.hosts, stranger)))),
         }
     }
 }

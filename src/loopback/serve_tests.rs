@@ -110,6 +110,7 @@ async fn a_stranger_gets_what_is_open_and_nothing_else_where_others_reach_the_se
         open: Router::new()
             .route("/livez", get(async || "alive"))
             .route("/hook", post(async || "taken")),
+        secret: None,
     };
     let by_any_name = [
         "GET /livez HTTP/1.1\r\nhost: pushsync.default.svc:9100\r\nconnection: close\r\n\r\n",
@@ -145,6 +146,36 @@ async fn a_stranger_gets_what_is_open_and_nothing_else_where_others_reach_the_se
             );
             assert!(server.ask(&request).await.ends_with(words), "{listens} {path}");
         }
+    }
+}
+
+#[tokio::test]
+async fn what_is_behind_a_secret_is_answered_by_any_name_also_on_loopback() {
+    let site = Site {
+        own: Router::new().route("/", get(async || "the page")),
+        secret: Some(("/hook/", Router::new().route("/hook/s3cret", post(async || "taken")))),
+        ..Site::default()
+    };
+    let server = start_on("127.0.0.1:0", site).await;
+    for (request, answered) in [
+        (
+            "POST /hook/s3cret HTTP/1.1\r\nhost: tunnel.example\r\nconnection: close\r\ncontent-length: 0\r\n\r\n",
+            " 200 OK",
+        ),
+        (
+            "POST /hook/s3cret HTTP/1.1\r\nhost: {}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n",
+            " 200 OK",
+        ),
+        (
+            "POST /hook/other HTTP/1.1\r\nhost: tunnel.example\r\nconnection: close\r\ncontent-length: 0\r\n\r\n",
+            " 404 ",
+        ),
+        ("GET /hook/../ HTTP/1.1\r\nhost: tunnel.example\r\nconnection: close\r\n\r\n", " 404 "),
+        ("GET /hook HTTP/1.1\r\nhost: tunnel.example\r\nconnection: close\r\n\r\n", " 403 "),
+        ("GET / HTTP/1.1\r\nhost: tunnel.example\r\nconnection: close\r\n\r\n", " 403 "),
+    ] {
+        let answer = server.ask(request).await;
+        assert!(answer.contains(answered) && !answer.contains("the page"), "{request}: {answer}");
     }
 }
 

@@ -20,7 +20,7 @@ pub enum OnMissing {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum OnUnknown {
-    /// Send nothing until `state resolve` says what happened.
+    /// Send nothing until there is proof of what happened: `state resolve`, or an event of Brevo's webhooks.
     #[default]
     Hold,
     /// Send it again: it may reach the visitor twice.

@@ -74,3 +74,4 @@ mod unknown;
 mod unrecorded;
 mod variables;
 mod visitor_secrets;
+mod webhooks;

@@ -34,6 +34,15 @@ fn the_page_about_the_sandbox_lists_every_fault() {
 }
 
 #[test]
+fn the_page_about_the_sandbox_lists_every_fault_of_webhooks() {
+    let page = read(&root().join("docs/sandbox.md"));
+    for fault in pushsync::sandbox::WebhookFault::ALL {
+        let line = format!("| `{}` | {} |", fault.as_str(), fault.description());
+        assert!(page.contains(&line), "docs/sandbox.md has no line {line}");
+    }
+}
+
+#[test]
 fn the_page_about_the_sandbox_lists_every_rule_of_normalise() {
     let page = read(&root().join("docs/sandbox.md"));
     for rule in pushsync::sandbox::Rule::names() {

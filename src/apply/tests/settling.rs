@@ -362,7 +362,7 @@ impl World {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 150, ..ProptestConfig::default() })]
 
     #[test]
     fn events_in_any_order_doubled_forged_or_missing_send_nothing_twice_and_adopt_nothing_of_others(

@@ -7,7 +7,11 @@ use tokio::runtime::Runtime;
 use uuid::Uuid;
 
 use super::{
-    end::End, files::ProjectFiles, look::look, opening::Setting, settler::Settler,
+    end::End,
+    files::ProjectFiles,
+    look::look,
+    opening::{Setting, check_lock},
+    settler::Settler,
     verification::Verification,
 };
 use crate::{
@@ -42,6 +46,8 @@ pub(super) struct CycleRun<'a> {
     selection: SelectionArgs,
     audiences: AudienceArgs,
     files: ProjectFiles,
+    /// Another process had the lock in the last cycle.
+    waits: bool,
     /// The state that the process has worked on.
     lineage: Option<Uuid>,
     verification: Verification,
@@ -71,6 +77,7 @@ impl<'a> CycleRun<'a> {
             selection: SelectionArgs::default(),
             audiences: AudienceArgs::default(),
             files,
+            waits: false,
             lineage: None,
             verification: Verification::default(),
             breaker: CircuitBreaker::default(),
@@ -91,6 +98,7 @@ impl<'a> CycleRun<'a> {
                 self.context.output.failure(&self.context.with_whole_commands(failure));
             }
         }
+        self.waits = cycle.outcome == CycleOutcome::Locked;
         for error in self.context.close_errors.take() {
             self.context.output.failure(&Failure::of_closing(error));
         }
@@ -112,6 +120,9 @@ impl<'a> CycleRun<'a> {
         self.files.settle(self.runtime, &context.global.directory);
         if context.is_over() {
             return Err(End::interrupted());
+        }
+        if self.waits {
+            check_lock(context, self.runtime)?;
         }
         let loaded = context.load_for(Needs::Audiences);
         self.files.loaded(&loaded);

@@ -2,11 +2,17 @@
 
 use std::sync::Arc;
 
+use tokio::runtime::Runtime;
 use uuid::Uuid;
 
 use super::end::End;
 use crate::{
-    cli::{context::Context, failure::Failure, lockfile::Lockfile, selected_state::SelectedState},
+    cli::{
+        context::{Context, Needs},
+        failure::Failure,
+        lockfile::Lockfile,
+        selected_state::SelectedState,
+    },
     controller::CycleOutcome,
     manifest::Project,
     model::Endpoint,
@@ -16,10 +22,27 @@ use crate::{
 /// The project of a cycle, its state, and its API.
 pub(super) struct Setting<'a> {
     pub(super) context: &'a Context,
-    pub(super) runtime: &'a tokio::runtime::Runtime,
+    pub(super) runtime: &'a Runtime,
     pub(super) project: Project,
     pub(super) state: SelectedState,
     pub(super) api: Endpoint,
+}
+
+/// Looks whether another process still has the lock of the state. While it has, neither the audiences nor the whole
+/// state are read again and again.
+pub(super) fn check_lock(context: &Context, runtime: &Runtime) -> Result<(), End> {
+    let Some(project) = context.load_for(Needs::Files).project else { return Ok(()) };
+    let selected = context.selected_state(&project).and_then(|state| {
+        let api = context.endpoint(&project.settings)?;
+        Ok((state, api))
+    });
+    // What else is wrong, the cycle finds.
+    let Ok((state, api)) = selected else { return Ok(()) };
+    let setting = Setting { context, runtime, project, state, api };
+    match setting.open_as(Mode::MustExist, Access::Write) {
+        Err(end) if end.outcome == CycleOutcome::Locked => Err(end),
+        _ => Ok(()),
+    }
 }
 
 impl Setting<'_> {

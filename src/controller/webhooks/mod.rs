@@ -20,7 +20,7 @@ pub use event::{MOST_BYTES, UnreadableEvent, read};
 pub use find::find;
 pub use inbox::{Inbox, InboxCounts};
 pub use matching::{Finding, Misfit, Unsettled, findings};
-pub use router::router;
+pub use router::{PATH, router};
 pub use sighting::Sighting;
 pub use sightings::Sightings;
 pub use token::{ParseTokenError, WebhookToken};

@@ -14,7 +14,7 @@ use super::{Inbox, MOST_BYTES, WebhookToken, read};
 use crate::loopback::{self, Limits, Unread};
 
 /// What the path begins with; the token follows.
-const PREFIX: &str = "/webhooks/brevo/";
+pub const PATH: &str = "/webhooks/brevo/";
 
 /// How long the body of an event may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -37,11 +37,11 @@ pub fn router(
     wake: impl Fn() + Send + Sync + 'static,
 ) -> Router {
     let receiver = Receiver { token, inbox, wake: Arc::new(wake) };
-    Router::new().route(&format!("{PREFIX}{{token}}"), any(receive)).with_state(receiver)
+    Router::new().route(&format!("{PATH}{{token}}"), any(receive)).with_state(receiver)
 }
 
 async fn receive(State(receiver): State<Receiver>, request: Request) -> Response {
-    let given = request.uri().path().strip_prefix(PREFIX).unwrap_or_default();
+    let given = request.uri().path().strip_prefix(PATH).unwrap_or_default();
     if !receiver.token.is(given) {
         return StatusCode::NOT_FOUND.into_response();
     }
