@@ -112,6 +112,6 @@ fn shown(live: &Snapshot, now: Timestamp) -> Response {
         status: live.status.as_deref(),
     };
     let mut response = Json(document).into_response();
-    super::server::harden(response.headers_mut());
+    harden(response.headers_mut());
     response
 }
