@@ -38,6 +38,7 @@
 //! ```
 
 mod counts;
+mod events;
 mod gateway;
 mod handler;
 mod ids;

@@ -17,13 +17,12 @@ use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 use crate::loopback::{self, Cut, Limits, Unread};
 
 use super::{
-    Counts, Fault, JournalError, Options, SandboxMessage,
+    Counts, Fault, JournalError, Options, SandboxMessage, events,
     handler::{ApiRequest, HandledRequest, Handler},
     journal::{Journal, Replay},
     page,
     reply::Reply,
     tokens::{self, Shown, TokenRequest},
-    webhook,
 };
 
 /// How long [`Running::stop`] waits for requests under way.
@@ -102,7 +101,7 @@ impl Sandbox {
         };
         let warnings = std::mem::take(&mut replay.warnings);
         let behaviour = (faults, gateway, normalise);
-        let events = webhook.and_then(|hook| webhook::start(hook, faults.seed));
+        let events = webhook.and_then(|hook| events::start(hook, faults.seed));
         let handler = Handler::new(clock, behaviour, token_life, budget, journal, replay, events);
         let handler = Arc::new(handler);
 

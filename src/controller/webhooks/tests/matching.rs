@@ -125,7 +125,7 @@ fn what_an_event_leaves_out_proves_nothing_and_stands_in_the_way() {
         [json!({ "createdAt": null }), json!({ "createdAt": "now" }), json!({ "isPushed": "yes" })]
     {
         let unclear = message("m1", other);
-        assert_eq!(of_note(&[unclear.clone()]), Err(Unsettled::Unclear));
+        assert_eq!(of_note(std::slice::from_ref(&unclear)), Err(Unsettled::Unclear));
         let both = [unclear, message("m2", json!({}))];
         assert_eq!(of_note(&both), Err(Unsettled::SeveralMessages(2)));
     }
@@ -174,7 +174,8 @@ fn a_message_of_which_events_say_different_things_is_none() {
         ("v", json!({ "visitorId": "w" })),
         ("w", json!({})),
     ] {
-        let (one, two) = (event("v", &[first.clone()]), event(visitor, &[message("m1", other)]));
+        let (one, two) =
+            (event("v", std::slice::from_ref(&first)), event(visitor, &[message("m1", other)]));
         for events in [[one.clone(), two.clone()], [two, one]] {
             assert!(of_one(intent("note@v", "hi"), &events).is_err(), "{events:?}");
         }
