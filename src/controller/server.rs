@@ -10,7 +10,7 @@ use axum::{
 };
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle, time::timeout};
 
-use super::{Health, METRICS_CONTENT_TYPE, Observers, health, page, webhooks};
+use super::{Health, METRICS_CONTENT_TYPE, Observers, headers::harden, health, page, webhooks};
 use crate::{
     chats::ChangeNotifier,
     loopback::{self, Limits, Site},
