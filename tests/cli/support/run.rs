@@ -186,10 +186,6 @@ impl Running {
         self.err.as_ref().map(Gathered::so_far).unwrap_or_default()
     }
 
-    pub(crate) fn out_so_far(&self) -> String {
-        self.out.as_ref().map(Gathered::so_far).unwrap_or_default()
-    }
-
     /// Waits until stderr has this.
     pub(crate) fn until_it_says(&self, text: &str) {
         until(&format!("it says {text:?}"), || self.err_so_far().contains(text));
