@@ -162,6 +162,11 @@ impl Lockfile {
         }
     }
 
+    /// Whether it names a state of this environment and API.
+    pub(super) fn names(&self, environment: &str, api: &BaseUrl) -> bool {
+        self.states.contains_key(&(environment.to_owned(), api.to_string()))
+    }
+
     /// Notes the state of an environment and API. Returns whether that is new.
     pub(super) fn set(&mut self, environment: &str, api: &BaseUrl, lineage: Uuid) -> bool {
         let name = (environment.to_owned(), api.to_string());
@@ -213,8 +218,9 @@ impl Lockfile {
 
     /// Whether the file of a project could be written: something else is written beside it, and removed.
     pub(super) fn check_writable(folder: &Path) -> io::Result<()> {
-        let beside = folder.join(format!("{LOCKFILE}.try"));
-        fs::write(&beside, "")?;
+        // A name that neither another process nor a link of the checkout has.
+        let beside = folder.join(format!("{LOCKFILE}.{}", Uuid::new_v4()));
+        OpenOptions::new().write(true).create_new(true).open(&beside)?;
         fs::remove_file(&beside)
     }
 

@@ -14,5 +14,5 @@ fn however_often_it_dies_nothing_is_sent_twice_and_nothing_is_lost() {
 #[test]
 fn however_often_two_copies_of_run_die_nothing_is_sent_twice_and_nothing_is_lost() {
     let project = Project::empty();
-    Copies { project: &project, settings: "", seed: 3, after_death: &|| () }.die(30);
+    Copies { project: &project, settings: "", seed: 3, after_death: &|| () }.die(35);
 }

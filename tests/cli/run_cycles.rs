@@ -1,10 +1,14 @@
 //! `pushsync run`: what begins a cycle, what it does, and that nothing but a signal ends it.
 
-use std::{fs, time::Duration};
+use std::{
+    fs, io::Write as _, os::unix::fs::PermissionsExt as _, process::Command, time::Duration,
+};
+
+use tempfile::TempDir;
 
 use crate::{
     ignored_signals::is_ignored,
-    support::{ADA, BEN, Project, Running, Sandbox, Waiting, until},
+    support::{ADA, BEN, Project, Running, Sandbox, Waiting, run_as, until},
 };
 
 /// One that begins a cycle every second.
@@ -257,6 +261,46 @@ fn a_state_that_is_gone_or_another_one_sends_nothing_again() {
     until("it goes on", good);
     end(running);
     assert_eq!(sandbox.created().len(), 2);
+}
+
+#[test]
+fn a_new_state_that_no_file_can_name_sends_nothing_until_its_line_is_committed() {
+    let (project, sandbox) = (team("one"), Sandbox::start());
+    // The folder cannot be written: by root neither, without the right to write everywhere.
+    let setpriv = || Command::new("setpriv");
+    if setpriv().arg("--version").output().is_err() {
+        let _ = writeln!(std::io::stderr(), "left out: there is no setpriv");
+        return;
+    }
+    let state = TempDir::new().expect("a temporary folder");
+    let writes = |mode| {
+        fs::set_permissions(project.path(), fs::Permissions::from_mode(mode)).expect("changed");
+    };
+    writes(0o555);
+    let args = [
+        "--bounding-set=-dac_override",
+        env!("CARGO_BIN_EXE_pushsync"),
+        "run",
+        "--every",
+        "1s",
+        "--state",
+        state.path().to_str().expect("UTF-8"),
+    ];
+    let running = run_as(setpriv(), project.path(), args)
+        .env("BREVO_BASE_URL", sandbox.base_url())
+        .env("BREVO_API_KEY", "any")
+        .start();
+    running.until_it_says("and commit it; then the next cycle goes on: ");
+    let err = running.err_so_far();
+    let (_, line) = err.split_once("goes on: ").expect("it says which line");
+    let line = line.lines().next().expect("a line");
+    assert_eq!(sandbox.total(), 0);
+    writes(0o755);
+    project.file("pushsync.lock", format!("version: 1\nstates:\n  {line}\n"));
+    writes(0o555);
+    until("it is sent", || sandbox.there().len() == 2);
+    end(running);
+    writes(0o755);
 }
 
 #[test]

@@ -7,26 +7,30 @@ use tokio::runtime::Runtime;
 use uuid::Uuid;
 
 use super::{
-    end::End, files::ProjectFiles, look::look, opening::Setting, settler::Settler,
+    end::End,
+    files::ProjectFiles,
+    look::look,
+    opening::{Setting, check_lock},
+    outages::Outages,
+    settler::Settler,
     verification::Verification,
 };
 use crate::{
-    apply::{self, Oldest, Outcome, Silent, Stop},
+    apply::{Outcome, Stop},
     cli::{
         apply::end_approvals,
         approval,
         args::{AudienceArgs, Bounds, RunArgs, SelectionArgs},
-        context::{Context, Needs, SessionParts},
+        context::{Context, Needs},
         environment,
         execution::{Execution, execute},
         failure::Failure,
         planning::{self, Allowed, PlanRequest},
-        refresh::{self, RefreshRequest},
         rewritten,
     },
-    controller::{CircuitBreaker, Cycle, CycleOutcome, Live, Pending, Wake},
+    controller::{Cycle, CycleOutcome, Live, Pending, Wake},
     diagnostics::Report,
-    model::{BudgetNote, one_line},
+    model::one_line,
     plan::{Plan, safety},
     render::humanize,
     state::{Store, Write},
@@ -42,10 +46,12 @@ pub(super) struct CycleRun<'a> {
     selection: SelectionArgs,
     audiences: AudienceArgs,
     files: ProjectFiles,
+    /// Another process had the lock in the last cycle.
+    waits: bool,
     /// The state that the process has worked on.
     lineage: Option<Uuid>,
     verification: Verification,
-    breaker: CircuitBreaker,
+    outages: Outages,
     /// Only with `--webhook-token-file`.
     settler: Option<Settler>,
 }
@@ -71,9 +77,10 @@ impl<'a> CycleRun<'a> {
             selection: SelectionArgs::default(),
             audiences: AudienceArgs::default(),
             files,
+            waits: false,
             lineage: None,
             verification: Verification::default(),
-            breaker: CircuitBreaker::default(),
+            outages: Outages::default(),
             settler,
         }
     }
@@ -91,6 +98,7 @@ impl<'a> CycleRun<'a> {
                 self.context.output.failure(&self.context.with_whole_commands(failure));
             }
         }
+        self.waits = cycle.outcome == CycleOutcome::Locked;
         for error in self.context.close_errors.take() {
             self.context.output.failure(&Failure::of_closing(error));
         }
@@ -113,6 +121,9 @@ impl<'a> CycleRun<'a> {
         if context.is_over() {
             return Err(End::interrupted());
         }
+        if self.waits {
+            check_lock(context, self.runtime)?;
+        }
         let loaded = context.load_for(Needs::Audiences);
         self.files.loaded(&loaded);
         let (project, report) = context.accepted(loaded).map_err(End::invalid)?;
@@ -129,7 +140,7 @@ impl<'a> CycleRun<'a> {
         let mut plan = self.plan(&setting, report.clone(), store.as_ref(), cycle)?;
         if self.does_nothing(&plan) {
             if let Some(store) = &store {
-                self.verify(&setting, store, cycle)?;
+                self.verification.carry_out(self.args, &setting, store, &self.bounds, cycle)?;
                 self.observe(&setting, store, cycle)?;
             } else {
                 look(self.args, self.live, &setting, None)?;
@@ -142,9 +153,6 @@ impl<'a> CycleRun<'a> {
         let writable = match store.take() {
             Some(store) if setting.is_locked_by_readers() => store,
             read => {
-                if read.is_none() {
-                    setting.check_new_state()?;
-                }
                 drop(read);
                 let store = setting.open_to_write()?;
                 // Until now, others could change it.
@@ -155,13 +163,14 @@ impl<'a> CycleRun<'a> {
                 store
             }
         };
+        setting.check_new_state(&*writable)?;
         // To get the lock may have taken a while.
         if !self.files.are_unchanged() {
             return Err(End::interrupted());
         }
         self.apply(&setting, &writable, plan, cycle)?;
         if cycle.outcome == CycleOutcome::Done {
-            self.verify(&setting, &writable, cycle)?;
+            self.verification.carry_out(self.args, &setting, &writable, &self.bounds, cycle)?;
         }
         self.observe(&setting, &writable, cycle)
     }
@@ -240,7 +249,7 @@ impl<'a> CycleRun<'a> {
         if plan.is_empty() {
             return Ok(());
         }
-        let (plan, tries, left_out) = self.after_outage(setting, store, plan)?;
+        let (plan, trial) = self.outages.narrowed(setting, store, &self.bounds, plan)?;
         let Setting { project, state, api, .. } = setting;
         let lineage = setting.meta(&**store)?.lineage;
         context.note_lineage(state, api, lineage).map_err(End::state)?;
@@ -253,77 +262,14 @@ impl<'a> CycleRun<'a> {
             command: "run",
         };
         let outcome = execute(context, runtime, execution, plan).map_err(End::api)?;
-        self.take_in(cycle, &outcome, left_out);
-        let now = environment::now();
-        if cycle.outcome == CycleOutcome::Outage || (tries && !outcome.unknown.is_empty()) {
-            self.breaker.failed(now);
-            cycle.outcome = CycleOutcome::Outage;
-            let words = "the API gives no usable answer";
-            cycle.problem.get_or_insert_with(|| words.to_owned());
-        } else if tries && outcome.stopped.is_none() {
-            self.breaker.worked();
-            // The others are next.
-            cycle.resumes_at = (left_out > 0).then_some(now);
-        } else if left_out > 0 && cycle.outcome == CycleOutcome::Done {
-            cycle.outcome = CycleOutcome::Outage;
-            let words = "the API was out, and the next create is not tried yet";
-            cycle.problem = Some(words.to_owned());
-        }
+        self.take_in(cycle, &outcome, trial.left_out);
+        self.outages.take_in(cycle, &outcome, &trial);
         Ok(())
-    }
-
-    /// After an outage: asks the API something harmless first, and tries a single create. Returns the rest of the
-    /// plan, whether a create is in it, and how many are left out.
-    fn after_outage(
-        &mut self,
-        setting: &Setting<'_>,
-        store: &Arc<dyn Store>,
-        plan: Plan,
-    ) -> Result<(Plan, bool, u64), End> {
-        let now = environment::now();
-        let Some(creates) = self.breaker.creates(now) else { return Ok((plan, false, 0)) };
-        if let Some(problem) = self.probe(setting, store)? {
-            return Err(End::of(CycleOutcome::Outage, Failure::from(&problem)));
-        }
-        let (plan, left_out) = plan.with_creates(creates);
-        let tries = plan.changes.iter().any(|change| change.creates());
-        if creates == 0 && left_out > 0 {
-            let at = self.breaker.next_trial().unwrap_or(now);
-            self.context.output.note(&format!(
-                "the API answers; after the outage, a single create is tried at {at:.0}, and the others follow once it works"
-            ));
-        }
-        Ok((plan, tries, left_out))
-    }
-
-    fn probe(
-        &self,
-        setting: &Setting<'_>,
-        store: &Arc<dyn Store>,
-    ) -> Result<Option<apply::Problem>, End> {
-        let (context, Setting { project, state, .. }) = (self.context, setting);
-        let connection = context.connect(self.runtime, &project.settings, state);
-        let connection = connection.map_err(End::api)?;
-        let session = context.session(SessionParts {
-            store: Arc::clone(store),
-            api: Arc::new(connection.client.clone()),
-            api_url: None,
-            settings: &project.settings,
-            bounds: &self.bounds,
-            info: context.run_info("run", None),
-            reporter: Arc::new(Silent),
-        });
-        let probed = self.runtime.block_on(async {
-            let probed = apply::probe(session).await;
-            connection.close().await;
-            probed
-        });
-        probed.map_err(|error| End::state(error.into()))
     }
 
     /// Takes in how an apply ended.
     fn take_in(&self, cycle: &mut Cycle, outcome: &Outcome, left_out: u64) {
-        let Outcome { applied, failed, unknown: _, remaining, unapproved: _, .. } = outcome;
+        let Outcome { applied, failed, unknown, remaining, unapproved: _, .. } = outcome;
         let Outcome { rewritten, requests, stopped, resets_at, fatal, .. } = outcome;
         let output = &self.context.output;
         (cycle.applied, cycle.failed) = (*applied, failed.len() as u64);
@@ -332,11 +278,15 @@ impl<'a> CycleRun<'a> {
         cycle.pending = cycle.pending.map(|pending| Pending { approved: left, ..pending });
         cycle.resumes_at = resets_at.filter(|_| *stopped == Some(Stop::Budget));
         cycle.outcome = match stopped {
-            None if failed.is_empty() => CycleOutcome::Done,
+            None if failed.is_empty() && unknown.is_empty() => CycleOutcome::Done,
             None => CycleOutcome::Failed,
-            Some(stop) => outcome_of(*stop),
+            Some(stop) => End::outcome_of(*stop),
         };
         rewritten::note(self.context, rewritten);
+        if !unknown.is_empty() {
+            let are = humanize::count(unknown.len() as u64, "delivery is", "deliveries are");
+            cycle.problem = Some(format!("{are} unknown: the answer was lost, or of no use"));
+        }
         if let Some(first) = failed.first() {
             let of = humanize::address(&first.address, true);
             cycle.problem = Some(one_line(&format!("{} {of}: {}", first.action, first.problem)));
@@ -347,60 +297,6 @@ impl<'a> CycleRun<'a> {
             if !failed.iter().any(|failed| failed.problem == *fatal) {
                 output.failure(&failure);
             }
-        }
-    }
-
-    /// Verifies the oldest deliveries with what is left of the budget.
-    fn verify(
-        &mut self,
-        setting: &Setting<'_>,
-        store: &Arc<dyn Store>,
-        cycle: &mut Cycle,
-    ) -> Result<(), End> {
-        let Setting { project, state, .. } = setting;
-        let (now, meta) = (environment::now(), setting.meta(&**store)?);
-        let share = self.args.refresh_share;
-        if share <= 0.0 || meta.records == 0 {
-            return Ok(());
-        }
-        let note = meta.budget.as_ref();
-        let budget = BudgetNote::at(note, now, project.settings.requests_per_hour);
-        let allowed = self.verification.allowance(share, &budget, now);
-        cycle.verifies_at = Some(self.verification.again_at(allowed, 0, now));
-        if allowed == 0 {
-            return Ok(());
-        }
-        let which = Oldest { most: Some(allowed), before: Some(Verification::before(now)) };
-        let written;
-        let store = match setting.is_locked_by_readers() || cycle.requests > 0 {
-            true => store,
-            // It records what it finds.
-            false => {
-                written = setting.open_to_write()?;
-                &written
-            }
-        };
-        let request = RefreshRequest {
-            project,
-            state,
-            store,
-            targets: &[],
-            which,
-            bounds: &self.bounds,
-            command: "run",
-        };
-        let found = refresh::refresh(self.context, self.runtime, &request).map_err(End::api)?;
-        self.verification.used(found.requests);
-        cycle.requests += found.requests;
-        cycle.verified = found.verified;
-        cycle.drifted = (found.gone.len() + found.changed.len()) as u64;
-        cycle.verifies_at = Some(self.verification.again_at(allowed, found.verified, now));
-        match found.stopped {
-            Some(stop @ (Stop::Fatal | Stop::Outage)) => {
-                let failure = found.fatal.as_ref().map_or_else(Failure::silent, Failure::from);
-                Err(End::of(outcome_of(stop), failure))
-            }
-            _ => Ok(()),
         }
     }
 
@@ -420,15 +316,6 @@ impl<'a> CycleRun<'a> {
             settler.unknown(&intents);
         }
         look(self.args, self.live, setting, Some(store))
-    }
-}
-
-fn outcome_of(stop: Stop) -> CycleOutcome {
-    match stop {
-        Stop::Budget | Stop::Duration => CycleOutcome::Stopped,
-        Stop::Signal | Stop::Changed => CycleOutcome::Interrupted,
-        Stop::Outage => CycleOutcome::Outage,
-        Stop::Fatal => CycleOutcome::Api,
     }
 }
 

@@ -1,6 +1,6 @@
 //! How a cycle ends that cannot go on.
 
-use crate::{cli::failure::Failure, controller::CycleOutcome};
+use crate::{apply::Stop, cli::failure::Failure, controller::CycleOutcome};
 
 /// A cycle that cannot go on.
 pub(super) struct End {
@@ -36,6 +36,16 @@ impl End {
         match failure.about_state {
             true => Self::state(failure),
             false => Self::of(CycleOutcome::Api, failure),
+        }
+    }
+
+    /// How a cycle ends whose run stopped early.
+    pub(super) fn outcome_of(stop: Stop) -> CycleOutcome {
+        match stop {
+            Stop::Budget | Stop::Duration => CycleOutcome::Stopped,
+            Stop::Signal | Stop::Changed => CycleOutcome::Interrupted,
+            Stop::Outage => CycleOutcome::Outage,
+            Stop::Fatal => CycleOutcome::Api,
         }
     }
 }

@@ -6,6 +6,7 @@ mod end;
 mod files;
 mod look;
 mod opening;
+mod outages;
 mod process;
 mod settler;
 mod verification;

@@ -2,11 +2,17 @@
 
 use std::sync::Arc;
 
+use tokio::runtime::Runtime;
 use uuid::Uuid;
 
 use super::end::End;
 use crate::{
-    cli::{context::Context, failure::Failure, lockfile::Lockfile, selected_state::SelectedState},
+    cli::{
+        context::{Context, Needs},
+        failure::Failure,
+        lockfile::Lockfile,
+        selected_state::SelectedState,
+    },
     controller::CycleOutcome,
     manifest::Project,
     model::Endpoint,
@@ -16,10 +22,27 @@ use crate::{
 /// The project of a cycle, its state, and its API.
 pub(super) struct Setting<'a> {
     pub(super) context: &'a Context,
-    pub(super) runtime: &'a tokio::runtime::Runtime,
+    pub(super) runtime: &'a Runtime,
     pub(super) project: Project,
     pub(super) state: SelectedState,
     pub(super) api: Endpoint,
+}
+
+/// Looks whether another process still has the lock of the state. While it has, neither the audiences nor the whole
+/// state are read again and again.
+pub(super) fn check_lock(context: &Context, runtime: &Runtime) -> Result<(), End> {
+    let Some(project) = context.load_for(Needs::Files).project else { return Ok(()) };
+    let selected = context.selected_state(&project).and_then(|state| {
+        let api = context.endpoint(&project.settings)?;
+        Ok((state, api))
+    });
+    // What else is wrong, the cycle finds.
+    let Ok((state, api)) = selected else { return Ok(()) };
+    let setting = Setting { context, runtime, project, state, api };
+    match setting.open_as(Mode::MustExist, Access::Write) {
+        Err(end) if end.outcome == CycleOutcome::Locked => Err(end),
+        _ => Ok(()),
+    }
 }
 
 impl Setting<'_> {
@@ -87,22 +110,28 @@ impl Setting<'_> {
         ))
     }
 
-    /// Refuses to begin a state of which no file of the project can say that it exists: the next process would not
-    /// notice that it is lost.
-    pub(super) fn check_new_state(&self) -> Result<(), End> {
-        if self.api.url().is_none() {
+    /// Refuses to send anything from a new state that `pushsync.lock` does not name, if that file cannot be written: the
+    /// next process would not notice that the state is lost. The state is there from now on, so its line can be
+    /// committed.
+    pub(super) fn check_new_state(&self, store: &dyn Store) -> Result<(), End> {
+        let (Some(url), meta) = (self.api.url(), self.meta(store)?) else { return Ok(()) };
+        let folder = &self.context.global.directory;
+        let environment = self.state.environment();
+        let lockfile = Lockfile::read(folder).map_err(End::refused)?;
+        let is_new = meta.records == 0 && meta.last_run == 0;
+        if !is_new || lockfile.names(environment, url) {
             return Ok(());
         }
-        let folder = &self.context.global.directory;
         Lockfile::check_writable(folder).map_err(|error| {
-            let apply = self.context.command("apply");
+            let line = Lockfile::line(environment, url, meta.lineage);
             End::refused(
                 Failure::new(format!(
-                    "there is no state yet, and {} cannot be written to say which one will be used: {error}",
+                    "this state is new, and {} cannot be written to name it: {error}",
                     Lockfile::path(folder).display()
                 ))
                 .help(format!(
-                    "nothing was sent: if the state were lost later, everything would be sent a second time. Where the folder can be written, begin the state with {apply}, and commit pushsync.lock"
+                    "nothing was sent: if the state were lost later, everything would be sent a second time. Add this line to pushsync.lock, under `states:` (below `version: 1`, if the file is new), and commit it; then the next cycle goes on: {}",
+                    line.trim_start()
                 )),
             )
         })

@@ -1,8 +1,22 @@
 //! The part of the budget that is for verifying what was sent.
 
+use std::sync::Arc;
+
 use jiff::{SignedDuration, Timestamp};
 
-use crate::model::BudgetNote;
+use super::{end::End, opening::Setting};
+use crate::{
+    apply::{Oldest, Stop},
+    cli::{
+        args::{Bounds, RunArgs},
+        environment,
+        failure::Failure,
+        refresh::{self, RefreshRequest},
+    },
+    controller::Cycle,
+    model::BudgetNote,
+    state::Store,
+};
 
 /// A delivery that was verified this recently is not asked about again: the API counts by the hour.
 const OLD: SignedDuration = SignedDuration::from_hours(1);
@@ -12,12 +26,14 @@ const OLD: SignedDuration = SignedDuration::from_hours(1);
 pub(super) struct Verification {
     /// The end of the period, and the requests in it.
     used: Option<(Timestamp, u64)>,
+    /// When there may be something to verify again.
+    next: Option<Timestamp>,
 }
 
 impl Verification {
     /// How many deliveries may be verified now: at most this share of the limit in each period, and no more than
     /// nothing else needs.
-    pub(super) fn allowance(&mut self, share: f64, budget: &BudgetNote, now: Timestamp) -> u64 {
+    fn allowance(&mut self, share: f64, budget: &BudgetNote, now: Timestamp) -> u64 {
         if self.used.is_some_and(|(end, _)| end <= now) {
             self.used = None;
         }
@@ -29,23 +45,69 @@ impl Verification {
     }
 
     /// Counts requests.
-    pub(super) fn used(&mut self, requests: u64) {
+    fn used(&mut self, requests: u64) {
         if let Some((_, used)) = &mut self.used {
             *used += requests;
         }
     }
 
     /// When there may be something to verify again.
-    pub(super) fn again_at(&self, allowed: u64, verified: u64, now: Timestamp) -> Timestamp {
+    fn again_at(&self, allowed: u64, verified: u64, now: Timestamp) -> Timestamp {
         match self.used {
             Some((end, _)) if verified >= allowed => end,
             _ => now + OLD,
         }
     }
 
-    /// Deliveries that were verified before this are old enough.
-    pub(super) fn before(now: Timestamp) -> Timestamp {
-        now - OLD
+    /// Verifies the oldest deliveries with what is left of the budget.
+    pub(super) fn carry_out(
+        &mut self,
+        args: &RunArgs,
+        setting: &Setting<'_>,
+        store: &Arc<dyn Store>,
+        bounds: &Bounds,
+        cycle: &mut Cycle,
+    ) -> Result<(), End> {
+        let Setting { context, runtime, project, state, .. } = setting;
+        let (now, meta) = (environment::now(), setting.meta(&**store)?);
+        if args.refresh_share <= 0.0 || meta.records == 0 {
+            return Ok(());
+        }
+        let note = meta.budget.as_ref();
+        let budget = BudgetNote::at(note, now, project.settings.requests_per_hour);
+        let allowed = self.allowance(args.refresh_share, &budget, now);
+        // Nothing is old enough before.
+        let next = self.next.filter(|next| *next > now && allowed > 0);
+        cycle.verifies_at = Some(next.unwrap_or_else(|| self.again_at(allowed, 0, now)));
+        if allowed == 0 || next.is_some() {
+            return Ok(());
+        }
+        let which = Oldest { most: Some(allowed), before: Some(now - OLD) };
+        let written;
+        let store = match setting.is_locked_by_readers() || cycle.requests > 0 {
+            true => store,
+            // It records what it finds.
+            false => {
+                written = setting.open_to_write()?;
+                &written
+            }
+        };
+        let (targets, command) = (&[][..], "run");
+        let request = RefreshRequest { project, state, store, targets, which, bounds, command };
+        let found = refresh::refresh(context, runtime, &request).map_err(End::api)?;
+        self.used(found.requests);
+        cycle.requests += found.requests;
+        cycle.verified = found.verified;
+        cycle.drifted = (found.gone.len() + found.changed.len()) as u64;
+        self.next = Some(self.again_at(allowed, found.verified, now));
+        cycle.verifies_at = self.next;
+        match found.stopped {
+            Some(stop @ (Stop::Fatal | Stop::Outage)) => {
+                let failure = found.fatal.as_ref().map_or_else(Failure::silent, Failure::from);
+                Err(End::of(End::outcome_of(stop), failure))
+            }
+            _ => Ok(()),
+        }
     }
 }
 

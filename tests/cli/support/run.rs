@@ -191,10 +191,6 @@ impl Running {
         until(&format!("it says {text:?}"), || self.err_so_far().contains(text));
     }
 
-    pub(crate) fn has_ended(&mut self) -> bool {
-        self.child.try_wait().expect("it can be waited for").is_some()
-    }
-
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
