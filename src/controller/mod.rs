@@ -10,6 +10,7 @@ mod counting;
 mod cycle;
 mod deliveries;
 mod drive;
+mod headers;
 mod health;
 mod live;
 mod metrics;

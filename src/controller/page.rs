@@ -11,7 +11,10 @@ use axum::{
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{BudgetStatus, Cycle, CycleOutcome, Observers, Phase, Snapshot, Status, Wake, health};
+use super::{
+    BudgetStatus, Cycle, CycleOutcome, Observers, Phase, Snapshot, Status, Wake, headers::harden,
+    health,
+};
 use crate::chats::{self, ChangeNotifier};
 
 /// The routes of the page. It is for those who name a host that the server listens on, and for no other.
@@ -112,6 +115,6 @@ fn shown(live: &Snapshot, now: Timestamp) -> Response {
         status: live.status.as_deref(),
     };
     let mut response = Json(document).into_response();
-    super::server::harden(response.headers_mut());
+    harden(response.headers_mut());
     response
 }

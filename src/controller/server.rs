@@ -4,13 +4,13 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{
     Router,
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
     routing::get,
 };
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle, time::timeout};
 
-use super::{Health, METRICS_CONTENT_TYPE, Observers, health, page, webhooks};
+use super::{Health, METRICS_CONTENT_TYPE, Observers, headers::harden, health, page, webhooks};
 use crate::{
     chats::ChangeNotifier,
     loopback::{self, Limits, Site},
@@ -104,10 +104,4 @@ fn plain(kind: &'static str, text: String) -> Response {
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     harden(response.headers_mut());
     response
-}
-
-/// No browser guesses what an answer is, and none keeps it.
-pub(super) fn harden(headers: &mut HeaderMap) {
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
 }

@@ -299,6 +299,15 @@ mod tests {
     }
 
     #[test]
+    fn the_file_of_a_query_counts_also_one_that_is_not_there_yet() {
+        let folder = Folder::new();
+        let query = "{ query: q.sql, database: \"${PUSHSYNC_VAR_DATABASE}\" }";
+        folder.file("pushsync.yaml", &format!("version: 1\naudiences: {{ a: {query} }}\n"));
+        assert!(folder.counts(|| folder.file("q.sql", "SELECT 1")));
+        assert!(folder.counts(|| folder.file("q.sql", "SELECT 2")));
+    }
+
+    #[test]
     fn what_lies_beside_it_does_not_count() {
         let folder = Folder::new();
         let of = |name: &str| folder.counts(|| folder.file(name, "text"));

@@ -20,6 +20,8 @@ pub(crate) struct RunArgs {
     #[arg(long)]
     pub(crate) approved: bool,
     /// Verify what was sent with this share of the budget, as far as it is left over: 20%
+    ///
+    /// The least recently verified deliveries first; those of the last hour are passed over.
     #[arg(long, value_name = "SHARE", value_parser = share, default_value = "0")]
     pub(crate) refresh_share: f64,
     /// Serve a page, health, metrics and webhooks here: a port on 127.0.0.1, or ADDRESS:PORT

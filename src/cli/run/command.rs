@@ -68,9 +68,9 @@ fn listen(
 ) -> Result<Option<Server>, Failure> {
     let Some(listen) = args.listen else { return Ok(None) };
     let options = ServerOptions { listen, observers, webhooks };
-    let server = runtime.block_on(Server::start(options)).map_err(|error| {
-        Failure::new(error.to_string()).help("--listen 0 takes a port that is free")
-    })?;
+    // It says itself what to do.
+    let server = runtime.block_on(Server::start(options));
+    let server = server.map_err(|error| Failure::new(error.to_string()))?;
     let page = format!("http://{}", server.address());
     let document = json!({ "format": "pushsync/run/1", "page": page });
     let format = match context.output.writes_json() {

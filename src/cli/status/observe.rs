@@ -81,7 +81,7 @@ pub(in crate::cli) fn observe(observed: Observed<'_>) -> Result<Status, Failure>
     if let Some(project) = project {
         let keys: Vec<&String> = messages.keys().collect();
         match compare(context, project, state, store, handle, &keys)? {
-            Some(Ok((plan, wanted))) => {
+            Seen::Planned(plan, wanted) => {
                 for (key, wanted) in wanted {
                     if let Some(message) = messages.get_mut(key.as_str()) {
                         message.wanted = Some(wanted);
@@ -91,8 +91,8 @@ pub(in crate::cli) fn observe(observed: Observed<'_>) -> Result<Status, Failure>
                 status.waits = waits(&plan, agreed, facts.budget(now, project).as_ref(), now);
                 status.next_window = next_window(&plan);
             }
-            Some(Err(problem)) => status.manifest = problem,
-            None => {}
+            Seen::Broken(problem) => status.manifest = problem,
+            Seen::Nothing => {}
         }
     }
     if !facts.intents.is_empty() {
@@ -181,10 +181,17 @@ fn summary(run: &Run) -> RunSummary {
     }
 }
 
-type Wanted = BTreeMap<Key, u64>;
+/// What a comparison shows.
+enum Seen {
+    /// What a plan would do, and how many deliveries of each message should be there.
+    Planned(Box<Plan>, BTreeMap<Key, u64>),
+    /// The manifest has errors that only a comparison finds.
+    Broken(ManifestStatus),
+    /// Nobody knows who gets any of the messages.
+    Nothing,
+}
 
-/// What a plan would find, without the messages of which nobody knows who gets them; or what is wrong with the
-/// manifest. `None`: nothing is known of any message.
+/// Compares the project with its state, without the messages of which nobody knows who gets them.
 fn compare(
     context: &Context,
     project: &Project,
@@ -192,7 +199,7 @@ fn compare(
     store: Option<&Arc<dyn Store>>,
     handle: &Handle,
     keys: &[&String],
-) -> Result<Option<Result<(Plan, Wanted), ManifestStatus>>, Failure> {
+) -> Result<Seen, Failure> {
     let hidden = |key: &str| {
         let message = project.messages().find(|message| message.spec.key.as_str() == key);
         message.is_some_and(|message| message.audience().unknown_visitors().is_some())
@@ -202,7 +209,7 @@ fn compare(
         let known = keys.iter().filter(|key| !hidden(key));
         targets.extend(known.filter_map(|key| Key::parse(key).ok()).map(Target::Key));
         if targets.is_empty() {
-            return Ok(None);
+            return Ok(Seen::Nothing);
         }
     }
     let selection = SelectionArgs::default();
@@ -224,8 +231,8 @@ fn compare(
         }
     }
     match planned {
-        Ok(plan) => Ok(Some(Ok((plan, wanted)))),
-        Err(PlanError::Manifest(errors)) => Ok(Some(Err(broken(context, &errors)))),
+        Ok(plan) => Ok(Seen::Planned(Box::new(plan), wanted)),
+        Err(PlanError::Manifest(errors)) => Ok(Seen::Broken(broken(context, &errors))),
         Err(PlanError::Records(error)) => Err(state.failure(error)),
     }
 }

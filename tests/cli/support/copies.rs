@@ -62,7 +62,7 @@ impl Copies<'_> {
             }
             thread::sleep(Duration::from_millis(rng.u64(0..60)));
             for copy in &mut copies {
-                if copy.moment.is_none() && rng.f64() < 0.8 {
+                if copy.moment.is_none() && rng.f64() < 0.6 {
                     copy.running.signal("KILL");
                     until("it is dead", || !copy.running.is_running());
                 }
