@@ -27,6 +27,8 @@ const LEAST_RUN: Duration = Duration::from_secs(5);
 pub(super) struct Interrupts {
     happened: Mutex<BTreeSet<Wake>>,
     is_over: AtomicBool,
+    is_over_at_once: AtomicBool,
+    at_once: Notify,
     news: Notify,
     under_way: Mutex<Option<(Stopper, Instant)>>,
 }
@@ -45,6 +47,25 @@ impl Interrupts {
             stopper.stop(Stop::Signal);
         }
         self.news.notify_one();
+    }
+
+    /// The process is to end at once.
+    pub(super) fn end_at_once(&self) {
+        self.is_over_at_once.store(true, Ordering::SeqCst);
+        self.at_once.notify_waiters();
+        self.news.notify_one();
+    }
+
+    pub(super) fn is_over_at_once(&self) -> bool {
+        self.is_over_at_once.load(Ordering::SeqCst)
+    }
+
+    /// Waits until the process is to end at once.
+    pub(super) async fn at_once(&self) {
+        let told = self.at_once.notified();
+        if !self.is_over_at_once() {
+            told.await;
+        }
     }
 
     pub(super) fn is_over(&self) -> bool {

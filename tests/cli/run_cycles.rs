@@ -1,7 +1,11 @@
 //! `pushsync run`: what begins a cycle, what it does, and that nothing but a signal ends it.
 
 use std::{
-    fs, io::Write as _, os::unix::fs::PermissionsExt as _, process::Command, time::Duration,
+    fs,
+    io::Write as _,
+    os::unix::fs::PermissionsExt as _,
+    process::Command,
+    time::{Duration, SystemTime},
 };
 
 use tempfile::TempDir;
@@ -177,7 +181,8 @@ fn only_what_somebody_has_agreed_to_is_carried_out_with_approved() {
 #[test]
 fn a_window_opens_and_closes_at_its_instants() {
     let (project, sandbox) = (Project::empty(), Sandbox::start());
-    let soon = jiff::Timestamp::now() + Duration::from_secs(4);
+    let now = jiff::Timestamp::try_from(SystemTime::now()).expect("in range");
+    let soon = now + Duration::from_secs(4);
     let later = soon + Duration::from_secs(4);
     project.rewrite(&format!(
         "messages:\n  note: {{ from: support, to: team, text: x, active: {{ from: {soon:.0}, until: {later:.0} }} }}"

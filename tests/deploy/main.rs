@@ -16,6 +16,7 @@ mod systemd;
 use std::{
     ffi::OsStr,
     fs,
+    io::Write as _,
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
 };
@@ -74,7 +75,7 @@ fn is_here(program: &str, needed: &str) -> bool {
     }
     let must = std::env::var_os(needed).is_some_and(|value| value == OsStr::new("1"));
     assert!(!must, "{needed}=1, and {program} is not on this machine");
-    eprintln!("left out: {program} is not on this machine");
+    let _ = writeln!(std::io::stderr(), "left out: {program} is not on this machine");
     false
 }
 

@@ -10,7 +10,11 @@ use crate::{
     apply::{Options, Reporter, RunInfo, Session, Stopper, api::Api},
     brevo::{Client, ClientProblem, Config, Credentials, key},
     cli::{
-        args::Bounds, environment, failure::Failure, secrets, selected_state::SelectedState,
+        args::Bounds,
+        environment,
+        failure::{Failure, status},
+        secrets,
+        selected_state::SelectedState,
         signals,
     },
     manifest::Settings,
@@ -158,7 +162,13 @@ impl Context {
         match &self.interrupts {
             None => signals::run_until_signalled(stopper, work).await,
             // The process listens itself, and stops it.
-            Some(_) => Ok(work.await),
+            Some(interrupts) => tokio::select! {
+                biased;
+                () = interrupts.at_once() => {
+                    Err(Failure::new("stopped at once").status(status::STOPPED))
+                }
+                result = work => Ok(result),
+            },
         }
     }
 

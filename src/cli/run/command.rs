@@ -1,6 +1,6 @@
 //! From the arguments to the loop.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::Router;
 use serde_json::json;
@@ -23,6 +23,9 @@ use crate::{
     },
 };
 
+/// How long a second signal waits for what cannot be cut short.
+const PATIENCE: Duration = Duration::from_secs(2);
+
 /// Keeps the API as the project says, until a signal ends it.
 pub(in crate::cli) fn run(context: &Context, args: &RunArgs) -> Result<u8, Failure> {
     let runtime = context.server_runtime()?;
@@ -40,6 +43,9 @@ pub(in crate::cli) fn run(context: &Context, args: &RunArgs) -> Result<u8, Failu
     drive(&mut process, schedule, &live);
     if let Some(server) = server {
         runtime.block_on(server.stop());
+    }
+    if interrupts.is_over_at_once() {
+        return Ok(status::STOPPED);
     }
     context.output.note("stopped: the state is right");
     Ok(status::DONE)
@@ -81,6 +87,16 @@ fn listen(
     Ok(Some(server))
 }
 
+/// Ends a process that does not end by itself: a query or a database keeps it waiting.
+#[expect(
+    clippy::exit,
+    clippy::disallowed_methods,
+    reason = "nothing is being sent any more, and the state survives worse: SIGKILL"
+)]
+fn exit_although_busy() -> ! {
+    std::process::exit(status::STOPPED.into())
+}
+
 /// The first signal ends the process in good order, the second one at once. A hangup wakes it.
 fn listen_to_signals(runtime: &Runtime, interrupts: &Arc<Interrupts>) -> Result<(), Failure> {
     let mut signals = runtime.block_on(signals::all())?;
@@ -91,7 +107,11 @@ fn listen_to_signals(runtime: &Runtime, interrupts: &Arc<Interrupts>) -> Result<
                 Signal::Hangup => interrupts.happened(Wake::Hangup),
                 Signal::First => interrupts.end(),
                 // The intents of the requests under way are durable.
-                Signal::Again => std::process::exit(status::STOPPED.into()),
+                Signal::Again => {
+                    interrupts.end_at_once();
+                    tokio::time::sleep(PATIENCE).await;
+                    exit_although_busy();
+                }
             }
         }
     });

@@ -224,8 +224,8 @@ impl<'a> CycleRun<'a> {
     /// Whether a plan changes neither the API nor the state.
     fn does_nothing(&self, plan: &Plan) -> bool {
         let ends = !plan.finished.is_empty() || plan.lapsed_approvals().next().is_some();
-        let agrees =
-            !self.args.approved && !(plan.upcoming.is_empty() && plan.withdrawn.is_empty());
+        let asks = !plan.upcoming.is_empty() || !plan.withdrawn.is_empty();
+        let agrees = asks && !self.args.approved;
         let does = !plan.changes.is_empty() || !plan.protect.is_empty();
         !(ends || agrees || does || plan.remember.is_some())
     }
