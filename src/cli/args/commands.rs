@@ -19,8 +19,8 @@ use crate::{
     sandbox::{Budget, Fault, Rule, WebhookFault, WebhookUrl},
 };
 
-/// Keeps the automated messages of Brevo Conversations in version control: YAML says which
-/// messages should exist, `plan` shows what would change, `apply` converges.
+/// Keeps automated messages of Brevo Conversations in version control: YAML says
+/// which should exist, `plan` shows what would change, `apply` converges.
 #[derive(Debug, Parser)]
 #[command(name = "pushsync", version, propagate_version = true, max_term_width = 100)]
 pub(crate) struct Cli {

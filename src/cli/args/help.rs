@@ -10,10 +10,9 @@ use super::{
 /// The options that every command takes, as `-h` names them; `--help` explains them.
 const GLOBAL: &str = "\
 Global options (--help explains them):
-  -C DIR  --env NAME  --state URL  --base-url URL  --sandbox
-  --api-key-file FILE  --lock-timeout D  --allow-outside
-  --raise-limit NAME=N  --refuse-state-url
-  --mask-visitors WHEN  --color WHEN  --log-format FORMAT  -v  -q";
+  -C DIR  --env NAME  --state URL  --base-url URL  --sandbox  --lock-timeout D
+  --api-key-file FILE  --allow-outside  --raise-limit NAME=N  --color WHEN
+  --refuse-state-url  --mask-visitors WHEN  --log-format FORMAT  -v  -q";
 
 /// How the completions of each shell are loaded.
 const INSTALLATION: &str = "\

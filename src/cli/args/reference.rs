@@ -66,7 +66,7 @@ pub(crate) const FILES: [(&str, &str); 8] = [
 
 /// Examples of each command, by the words after `pushsync`. Tests parse each, and run those that need no
 /// account.
-pub(crate) const EXAMPLES: [(&str, &[&str]); 39] = [
+pub(crate) const EXAMPLES: [(&str, &[&str]); 40] = [
     (
         "",
         &[
@@ -97,7 +97,7 @@ pub(crate) const EXAMPLES: [(&str, &[&str]); 39] = [
     ("status", &["pushsync status", "pushsync status --format json"]),
     ("refresh", &["pushsync refresh --max-requests 50"]),
     ("import", &["pushsync import welcome@kZMvWhf8npAu3H6qd57w2Hv6nh6rnxvg AXCR3k9bpSY7bpuh7"]),
-    ("state", &["pushsync state list", "pushsync state history welcome"]),
+    ("state", &["pushsync state list welcome"]),
     ("state list", &["pushsync state list welcome"]),
     ("state show", &["pushsync state show welcome@kZMvWhf8npAu3H6qd57w2Hv6nh6rnxvg"]),
     ("state rm", &["pushsync state rm welcome@kZMvWhf8npAu3H6qd57w2Hv6nh6rnxvg"]),
@@ -111,6 +111,7 @@ pub(crate) const EXAMPLES: [(&str, &[&str]); 39] = [
         "state resolve",
         &["pushsync state resolve welcome@kZMvWhf8npAu3H6qd57w2Hv6nh6rnxvg --not-sent"],
     ),
+    ("state settle", &["pushsync state settle events.jsonl"]),
     ("state approvals", &["pushsync state approvals"]),
     ("state export", &["pushsync state export backup.jsonl"]),
     ("state import", &["pushsync state import backup.jsonl"]),
