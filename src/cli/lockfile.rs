@@ -216,6 +216,14 @@ impl Lockfile {
         out
     }
 
+    /// Keeps other processes from changing the file of a project, as long as it is held: between reading and writing it,
+    /// their lines would be lost. Where a folder cannot be locked, nothing keeps them.
+    pub(super) fn alone(folder: &Path) -> Option<File> {
+        let folder =
+            File::open(if folder.as_os_str().is_empty() { Path::new(".") } else { folder });
+        folder.ok().filter(|folder| folder.lock().is_ok())
+    }
+
     /// Whether the file of a project could be written: something else is written beside it, and removed.
     pub(super) fn check_writable(folder: &Path) -> io::Result<()> {
         // A name that neither another process nor a link of the checkout has.

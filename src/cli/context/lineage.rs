@@ -79,6 +79,7 @@ impl Context {
         edit: impl FnOnce(&mut Lockfile) -> bool,
     ) -> Result<(), Failure> {
         let folder = &self.global.directory;
+        let _alone = Lockfile::alone(folder);
         let mut lockfile = Lockfile::read(folder)?;
         if !edit(&mut lockfile) {
             return Ok(());

@@ -153,6 +153,9 @@ fn tell(context: &Context, cycle: &Cycle, next: Next) {
     if *failed > 0 {
         parts.push(format!("{} failed", humanize::number(*failed)));
     }
+    if cycle.settled > 0 {
+        parts.push(format!("{} settled", humanize::number(cycle.settled)));
+    }
     if *verified > 0 {
         parts.push(format!("{} verified", humanize::number(*verified)));
     }

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde_json::json;
+
 use super::{end::End, opening::Setting};
 use crate::{
     apply::{Settled, Stop},
@@ -10,6 +12,7 @@ use crate::{
         environment,
         failure::Failure,
         interrupts::Interrupts,
+        json_log::{Level, LogLine},
         settling::{self, SettleRequest},
     },
     controller::{
@@ -112,7 +115,14 @@ impl Settler {
         for (address, id) in settled {
             let shown = humanize::address(address, true);
             let id = one_line(id.as_str());
-            output.note(&format!("{shown} was sent, as message {id}: an event of Brevo says so, and the API confirms it"));
+            if output.writes_json() && !output.is_quiet() {
+                let fields = json!({ "address": shown, "id": id });
+                output.log(LogLine::new(Level::Info, "settled", fields));
+            } else {
+                output.note(&format!(
+                    "{shown} was sent, as message {id}: an event of Brevo says so, and the API confirms it"
+                ));
+            }
         }
         for (address, id, why) in refused {
             self.inbox.refused(id);

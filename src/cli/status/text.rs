@@ -73,9 +73,11 @@ impl Page<'_> {
     fn then(&self, at: Timestamp) -> String {
         let time = time_of_day(at, self.now, &self.screen.zone);
         let left = from_now(at, self.now);
-        match left.is_zero() {
-            true => time,
-            false => format!("{time} (in {})", about(left)),
+        match left.as_secs() {
+            0 => time,
+            // The time of day is told to the minute.
+            1..60 => format!("in {}", about(left)),
+            _ => format!("{time} (in {})", about(left)),
         }
     }
 
