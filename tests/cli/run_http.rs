@@ -255,7 +255,7 @@ fn a_port_that_is_taken_ends_the_command_with_words_and_without_a_request() {
     project
         .with(&sandbox, &format!("run --listen {port}"))
         .exits(1)
-        .warns(&[&format!("could not listen on 127.0.0.1:{port}"), "--listen 0"]);
+        .warns(&[&format!("could not listen on 127.0.0.1:{port}"), "0 for a free one"]);
     assert_eq!(sandbox.total(), 0);
     assert!(!project.join("state").exists());
 }
