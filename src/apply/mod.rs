@@ -42,7 +42,7 @@ pub use event::{Event, Reporter, Silent, WaitReason};
 pub use options::{Clock, Options, RunInfo, Session, Stopper};
 pub use outcome::{Failure, Outcome, Rewritten, Stop};
 pub use presence::{EVERY as PING_EVERY, Presence, keep_online};
-pub use probe::probe;
+pub use probe::{ProbeEnd, Probed, probe};
 pub use problem::Problem;
 pub use refresh::{Oldest, Refreshed, refresh};
 pub use resolution::{decision, resolution};

@@ -1,5 +1,7 @@
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use super::{
     ApplyError, Problem, Session,
     request_sender::{RequestSender, Undone},
@@ -12,13 +14,35 @@ use crate::{
 /// A message that no API has: its own word that it is not there is an answer.
 const NO_MESSAGE: &str = "pushsync-probe";
 
+/// What came of a [`probe`].
+#[derive(Debug)]
+pub struct Probed {
+    /// How it ended.
+    pub ended: ProbeEnd,
+    /// Requests that were sent.
+    pub requests: u64,
+    /// When the budget has room again, if it has none.
+    pub resets_at: Option<Timestamp>,
+}
+
+/// Whether the API answers.
+#[derive(Debug)]
+pub enum ProbeEnd {
+    /// It does.
+    Answers,
+    /// It does not.
+    NoAnswer(Problem),
+    /// The run was stopped, or the budget has no room: nobody knows.
+    Stopped,
+}
+
 /// Asks the API for one message, to see whether it answers: one that the state has, or one that nobody has. Reading
-/// changes nothing, so this may be repeated where a create may not. `None`: it answers.
+/// changes nothing, so this may be repeated where a create may not.
 ///
 /// # Errors
 ///
 /// If the state cannot be used.
-pub async fn probe(session: Session) -> Result<Option<Problem>, ApplyError> {
+pub async fn probe(session: Session) -> Result<Probed, ApplyError> {
     let Session { store, api, options, reporter, stopper, .. } = session;
     let known = store.meta().await?.budget;
     let mut pages = RecordPages::all(&*store);
@@ -34,6 +58,7 @@ pub async fn probe(session: Session) -> Result<Option<Problem>, ApplyError> {
         ),
     };
     let held = Some(Arc::clone(&store));
+    let stopped = stopper.clone();
     let sender = RequestSender::new(known, &options, reporter, stopper, held);
     let sent = sender.send_uncounted(None, None, || api.get(kind, &id)).await;
     if let Some(note) = sender.budget() {
@@ -42,9 +67,18 @@ pub async fn probe(session: Session) -> Result<Option<Problem>, ApplyError> {
     if let Some(error) = sender.lock_lost() {
         return Err(ApplyError::State(error));
     }
-    Ok(match sent {
-        Ok(_) | Err(Undone::Abandoned { .. }) => sender.fatal(),
-        Err(Undone::Refused(error)) if error.is_gone() => None,
-        Err(Undone::Refused(error) | Undone::Lost(error)) => Some(Problem::Api(error)),
-    })
+    let requests = sender.sent();
+    let ended = match sent {
+        Ok(_) => ProbeEnd::Answers,
+        Err(Undone::Refused(error)) if error.is_gone() => ProbeEnd::Answers,
+        Err(Undone::Refused(error) | Undone::Lost(error)) => {
+            ProbeEnd::NoAnswer(Problem::Api(error))
+        }
+        Err(Undone::Abandoned { .. }) => match sender.fatal() {
+            Some(problem) => ProbeEnd::NoAnswer(problem),
+            None => ProbeEnd::Stopped,
+        },
+    };
+    let resets_at = sender.resets_at(stopped.reason());
+    Ok(Probed { ended, requests, resets_at })
 }

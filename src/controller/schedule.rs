@@ -57,6 +57,8 @@ impl Schedule {
         }
         self.failures = match cycle.outcome.is_good() {
             true => 0,
+            // What happens meanwhile is not another try: it does not make the pauses longer.
+            false if is_news(cycle.why) => self.failures.max(1),
             false => self.failures.saturating_add(1),
         };
         let regular = match cycle.outcome {
@@ -106,6 +108,11 @@ impl Schedule {
         let thousandths = self.random.u32(0..=500);
         pause * (500 + thousandths) / 1000
     }
+}
+
+/// Whether something from outside began a cycle, and not the schedule.
+fn is_news(why: Wake) -> bool {
+    matches!(why, Wake::Files | Wake::Hangup | Wake::Event)
 }
 
 fn later(at: Timestamp, pause: Duration) -> Timestamp {

@@ -67,6 +67,16 @@ fn pauses_after_failures_grow_up_to_a_bound_and_a_success_ends_them() {
 }
 
 #[test]
+fn what_happens_meanwhile_makes_no_pause_longer() {
+    let mut schedule = schedule();
+    schedule.after(&cycle(CycleOutcome::Outage, 0));
+    for why in [Wake::Files, Wake::Event, Wake::Hangup].repeat(9) {
+        let next = schedule.after(&Cycle { why, ..cycle(CycleOutcome::Outage, 0) });
+        assert!(next.at <= at(5), "{why:?}: {next:?}");
+    }
+}
+
+#[test]
 fn processes_that_fail_together_do_not_try_again_together() {
     let pauses: BTreeSet<Timestamp> = (0..50)
         .map(|seed| {

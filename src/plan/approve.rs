@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::{Action, Plan, ReviewStatus, Summary};
+use super::{Action, Change, Plan, ReviewStatus, Summary};
 use crate::model::{Address, Approval, Target};
 
 impl Plan {
@@ -73,11 +73,17 @@ impl Plan {
 
     /// The same plan without the deliveries that need a decision, and how many they are: nothing is done for them.
     #[must_use]
-    pub fn without_unknown(mut self) -> (Self, u64) {
+    pub fn without_unknown(self) -> (Self, u64) {
+        self.without(|change| change.action() == Action::Unknown)
+    }
+
+    /// The same plan without some changes, and how many they are.
+    #[must_use]
+    pub fn without(mut self, leaves_out: impl Fn(&Change) -> bool) -> (Self, u64) {
         let all = self.changes.len();
-        self.changes.retain(|change| change.action() != Action::Unknown);
-        let unknown = (all - self.changes.len()) as u64;
-        (self.counted(), unknown)
+        self.changes.retain(|change| !leaves_out(change));
+        let left_out = (all - self.changes.len()) as u64;
+        (self.counted(), left_out)
     }
 
     fn counted(self) -> Self {

@@ -152,9 +152,43 @@ fn after_an_outage_single_creates_lead_back_to_all_of_them() {
     let sandbox = sandbox.again(&data);
     until("the others are sent", || sandbox.there().len() == 20 - 5);
     let err = end(running);
-    // The first of them alone.
-    assert!(err.contains("1 change applied, 1 request"), "{err}");
+    // A question, and the first of them alone.
+    assert!(err.contains("1 change applied, 2 requests"), "{err}");
     assert_eq!(sandbox.created().len(), 15);
+}
+
+#[test]
+fn a_delivery_that_may_be_sent_again_is_sent_again_seldom_while_all_answers_are_lost() {
+    let project = Project::empty();
+    project.rewrite("messages:\n  note: { from: support, to: ada, text: x, on_unknown: resend }");
+    let sandbox = Sandbox::with("--drop-replies 1");
+    let running = run(&project, &sandbox, "");
+    running.until_it_says("start: the API is out");
+    // Whatever begins other cycles meanwhile.
+    for n in 0..4 {
+        let before = running.err_so_far().lines().count();
+        project.file("messages/other.yaml", format!("# {n}\n"));
+        until("another cycle", || running.err_so_far().lines().count() > before);
+        running.signal("HUP");
+    }
+    end(running);
+    assert!(sandbox.created().len() <= 2, "{} copies", sandbox.created().len());
+}
+
+#[test]
+fn a_question_that_was_cut_short_after_an_outage_is_no_answer() {
+    let (project, sandbox) = (Project::many(15), Sandbox::with("--drop-replies 1"));
+    let running = run(&project, &sandbox, "");
+    running.until_it_says("the API is out");
+    let created = sandbox.created().len();
+    for n in 0..3 {
+        let asked = sandbox.counts()[1];
+        until("the API is asked", || sandbox.counts()[1] > asked);
+        project.file("messages/other.yaml", format!("# {n}\n"));
+    }
+    let err = end(running);
+    assert!(!err.contains("the API answers"), "{err}");
+    assert_eq!(sandbox.created().len(), created);
 }
 
 #[test]

@@ -201,16 +201,16 @@ pub(crate) struct SandboxArgs {
     #[arg(long, value_name = "FAULT", value_parser = fault(), value_delimiter = ',', hide_possible_values = true, long_help = fault_help())]
     pub(crate) fault: Vec<Fault>,
     /// First answer N requests without a --fault
-    #[arg(long, value_name = "N", requires = "fault", default_value_t = 0)]
+    #[arg(hide_short_help = true, long, value_name = "N", requires = "fault", default_value_t = 0)]
     pub(crate) after: u64,
     /// Post the event of each message that is created here, as Brevo's webhooks do
     #[arg(long, value_name = "URL", value_hint = ValueHint::Url)]
     pub(crate) webhook: Option<WebhookUrl>,
     /// What goes wrong with the events on purpose (several with commas)
-    #[arg(long, value_name = "FAULT", value_parser = webhook_fault(), value_delimiter = ',', requires = "webhook")]
+    #[arg(hide_short_help = true, long, value_name = "FAULT", value_parser = webhook_fault(), value_delimiter = ',', requires = "webhook")]
     pub(crate) webhook_fault: Vec<WebhookFault>,
     /// How long access tokens live
-    #[arg(long, value_name = "D", value_parser = duration, default_value = "1h")]
+    #[arg(hide_short_help = true, long, value_name = "D", value_parser = duration, default_value = "1h")]
     pub(crate) token_life: Duration,
     /// How to print the address that it listens on
     #[arg(long, value_name = "FORMAT", default_value = "text")]

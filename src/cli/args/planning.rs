@@ -135,7 +135,7 @@ pub(crate) struct Bounds {
     /// Start no request after this time (30s, 5m, 1h30m)
     #[arg(long, value_name = "D", value_parser = duration)]
     pub(crate) max_duration: Option<Duration>,
-    /// Wait at most this long for the API's budget [default: 5m; in `run`: 0s]
+    /// Wait at most this long for the budget [default: 5m; in `run`: 0s]
     #[arg(long, value_name = "D", value_parser = duration)]
     pub(crate) max_wait: Option<Duration>,
     /// Keep at most N requests under way at once

@@ -137,6 +137,11 @@ impl<'a> CycleRun<'a> {
         {
             store = settler.settle(&setting, read, &self.bounds, cycle)?;
         }
+        if let Some(store) = &store {
+            let intents = setting.intents(&**store)?;
+            cycle.unknown = Some(intents.len() as u64);
+            self.outages.unknown(&intents);
+        }
         let mut plan = self.plan(&setting, report.clone(), store.as_ref(), cycle)?;
         if self.does_nothing(&plan) {
             if let Some(store) = &store {
@@ -249,7 +254,13 @@ impl<'a> CycleRun<'a> {
         if plan.is_empty() {
             return Ok(());
         }
-        let (plan, trial) = self.outages.narrowed(setting, store, &self.bounds, plan)?;
+        let (plan, trial) = self.outages.narrowed(setting, store, &self.bounds, plan, cycle)?;
+        if plan.is_empty() {
+            let outcome = Outcome::default();
+            self.take_in(cycle, &outcome, trial.left_out);
+            self.outages.take_in(cycle, &outcome, &trial);
+            return Ok(());
+        }
         let Setting { project, state, api, .. } = setting;
         let lineage = setting.meta(&**store)?.lineage;
         context.note_lineage(state, api, lineage).map_err(End::state)?;
@@ -276,9 +287,14 @@ impl<'a> CycleRun<'a> {
         cycle.requests += requests;
         let left = *remaining + failed.len() as u64 + left_out;
         cycle.pending = cycle.pending.map(|pending| Pending { approved: left, ..pending });
-        cycle.resumes_at = resets_at.filter(|_| *stopped == Some(Stop::Budget));
+        if *stopped == Some(Stop::Budget) {
+            cycle.resumes_at = resets_at.or(cycle.resumes_at);
+        }
         cycle.outcome = match stopped {
-            None if failed.is_empty() && unknown.is_empty() => CycleOutcome::Done,
+            None if failed.is_empty() && unknown.is_empty() => match left_out {
+                0 => CycleOutcome::Done,
+                _ => CycleOutcome::Stopped,
+            },
             None => CycleOutcome::Failed,
             Some(stop) => End::outcome_of(*stop),
         };
@@ -309,8 +325,7 @@ impl<'a> CycleRun<'a> {
     ) -> Result<(), End> {
         let meta = setting.meta(&**store)?;
         cycle.budget = meta.budget;
-        let intents = self.runtime.block_on(store.intents());
-        let intents = intents.map_err(|error| End::state(error.into()))?;
+        let intents = setting.intents(&**store)?;
         cycle.unknown = Some(intents.len() as u64);
         if let Some(settler) = &self.settler {
             settler.unknown(&intents);

@@ -15,7 +15,7 @@ use crate::{
     },
     controller::CycleOutcome,
     manifest::Project,
-    model::Endpoint,
+    model::{Endpoint, Intent},
     state::{Access, Mode, StateError, StateTarget, Store, unrecorded::UnrecordedOutcomes},
 };
 
@@ -135,6 +135,11 @@ impl Setting<'_> {
                 )),
             )
         })
+    }
+
+    /// The deliveries that are unknown.
+    pub(super) fn intents(&self, store: &dyn Store) -> Result<Vec<Intent>, End> {
+        self.runtime.block_on(store.intents()).map_err(|error| End::state(error.into()))
     }
 
     pub(super) fn meta(&self, store: &dyn Store) -> Result<crate::state::Meta, End> {

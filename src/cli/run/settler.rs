@@ -58,7 +58,7 @@ impl Settler {
                 setting.open_to_write()?
             }
         };
-        let intents = intents(setting, &*store)?;
+        let intents = setting.intents(&*store)?;
         let found = self.found(setting, &*store, &intents)?;
         self.inbox.offered(&found);
         let proofs = found.into_iter().filter_map(|found| found.proof.ok());
@@ -89,7 +89,7 @@ impl Settler {
     }
 
     fn has_proofs(&self, setting: &Setting<'_>, store: &dyn Store) -> Result<bool, End> {
-        let intents = intents(setting, store)?;
+        let intents = setting.intents(store)?;
         let found = self.found(setting, store, &intents)?;
         let mut proofs = found.iter().filter_map(|found| found.proof.as_ref().ok());
         Ok(proofs.any(|proof| self.inbox.may_ask(&proof.id)))
@@ -151,9 +151,4 @@ fn ended(settled: &Settled) -> Result<(), End> {
     };
     let failure = settled.fatal.as_ref().map_or_else(Failure::silent, Failure::from);
     Err(End::of(outcome, failure))
-}
-
-fn intents(setting: &Setting<'_>, store: &dyn Store) -> Result<Vec<Intent>, End> {
-    let intents = setting.runtime.block_on(store.intents());
-    intents.map_err(|error| End::state(error.into()))
 }
