@@ -1,7 +1,6 @@
 //! The files in `deploy/` fit the program: its metrics, its arguments, its paths, and what other programs take.
 
 #![expect(clippy::expect_used, clippy::panic, reason = "helpers of tests may fail loudly too")]
-#![expect(clippy::print_stderr, reason = "tests that are left out say so")]
 
 mod alerts;
 mod dashboard;
