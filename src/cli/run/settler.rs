@@ -17,7 +17,7 @@ use crate::{
     },
     controller::{
         Cycle, CycleOutcome, Wake,
-        webhooks::{self, Inbox},
+        webhooks::{self, Inbox, Misfit, Unsettled},
     },
     model::{BudgetNote, Intent, one_line},
     render::humanize,
@@ -91,6 +91,7 @@ impl Settler {
     fn has_proofs(&self, setting: &Setting<'_>, store: &dyn Store) -> Result<bool, End> {
         let intents = setting.intents(store)?;
         let found = self.found(setting, store, &intents)?;
+        tell_unclear(setting, &found);
         let mut proofs = found.iter().filter_map(|found| found.proof.as_ref().ok());
         Ok(proofs.any(|proof| self.inbox.may_ask(&proof.id)))
     }
@@ -138,6 +139,25 @@ impl Settler {
         }
         cycle.settled += settled.len() as u64;
         cycle.requests += requests;
+    }
+}
+
+/// Says which deliveries stay unknown although events tell of a message like theirs. Other messages of a chat say nothing
+/// about them.
+fn tell_unclear(setting: &Setting<'_>, found: &[webhooks::Finding]) {
+    for found in found {
+        let Err(why) = &found.proof else { continue };
+        let is_near = match why {
+            Unsettled::NothingSeen => false,
+            Unsettled::NoneFits(_, misfit) => *misfit == Misfit::Contradicted,
+            Unsettled::Unclear
+            | Unsettled::SeveralMessages(_)
+            | Unsettled::SeveralDeliveries(_) => true,
+        };
+        if is_near {
+            let shown = humanize::address(&found.intent.address, true);
+            setting.context.output.note(&format!("{shown} is still unknown: {why}"));
+        }
     }
 }
 

@@ -100,7 +100,7 @@ impl fmt::Display for Misfit {
             Self::TooEarly => "was created before the request left",
             Self::TooLate => "was created more than a day after the request left",
             Self::Contradicted => "is told in contradicting ways",
-            Self::Known => "is known to the state already",
+            Self::Known => "is known to the state already, or somebody has decided about it",
         })
     }
 }
