@@ -98,11 +98,13 @@ impl Copies<'_> {
                 thread::sleep(Duration::from_millis(50));
             }
             taken_over += usize::from(!copies.is_empty());
-            // Each of them leaves some without an answer.
-            let most = held + (deaths - 1) * CONCURRENCY;
+            // Each of them leaves some without an answer; so does one that lives, and whose lock was broken.
+            let most = held + deaths * CONCURRENCY;
             held = check(&sandbox, project, most, &format!("round {rounds} ({what:?})"));
             if rng.f64() < 0.3 {
                 end(&mut copies);
+                // One of them may have died of its signal.
+                after_death();
                 resolve(&sandbox, project);
                 held = 0;
             }
