@@ -48,7 +48,7 @@ fn however_often_two_copies_of_run_die_with_their_state_in_postgresql_nothing_is
     let database = cluster.database();
     let project = Project::empty();
     let settings = format!("state: {:?}", database.url());
-    Copies { project: &project, settings: &settings, seed: 5, after_death: &|| () }.die(35);
+    Copies { project: &project, settings: &settings, seed: 5, after_death: &|| () }.die(50);
 }
 
 #[test]
@@ -57,5 +57,5 @@ fn however_often_two_copies_of_run_die_with_their_state_in_a_bucket_nothing_is_t
     let project = Project::within(tempfile::tempdir().expect("a folder"), variables(&place));
     // The lock that it may have left behind. Now and then, it is that of the other copy, which has to notice.
     let unlock = || drop(project.run("state unlock --force").wait());
-    Copies { project: &project, settings: "", seed: 9, after_death: &unlock }.die(35);
+    Copies { project: &project, settings: "", seed: 9, after_death: &unlock }.die(15);
 }

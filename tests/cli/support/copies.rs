@@ -94,7 +94,10 @@ impl Copies<'_> {
                     deaths += copies.extract_if(.., |copy| !copy.running.is_running()).count();
                     after_death();
                 }
-                assert!(began.elapsed() < Duration::from_secs(120), "nobody takes over");
+                let said =
+                    || copies.iter().map(|copy| copy.running.err_so_far()).collect::<Vec<_>>();
+                let takes_over = began.elapsed() < Duration::from_secs(300);
+                assert!(takes_over, "nobody takes over:\n{}", said().join("\n---\n"));
                 thread::sleep(Duration::from_millis(50));
             }
             taken_over += usize::from(!copies.is_empty());
