@@ -8,10 +8,10 @@ use tokio::runtime::Runtime;
 
 use super::{
     args::{Bounds, DataFormat, RefreshArgs, Target},
-    context::{Context, SessionParts},
+    context::Context,
     early_end::EarlyEnd,
     failure::{Failure, status},
-    progress::Progress,
+    questions::{self, Questions},
     rewritten,
     selected_state::SelectedState,
     shell_command::ShellCommand,
@@ -120,29 +120,11 @@ pub(super) fn refresh(
     request: &RefreshRequest<'_>,
 ) -> Result<Refreshed, Failure> {
     let RefreshRequest { project, state, store, targets, which, bounds, command } = *request;
-    let endpoint = context.endpoint(&project.settings)?;
-    let api_url = context.check_same_api(&endpoint, &runtime.block_on(store.meta())?)?;
-    let connection = context.connect(runtime, &project.settings, state)?;
-    let progress = Arc::new(Progress::new(&context.global, context.output.clone()));
-    let session = context.session(SessionParts {
-        store: Arc::clone(store),
-        api: Arc::new(connection.client.clone()),
-        api_url,
-        settings: &project.settings,
-        bounds,
-        info: context.run_info(command, context.commit()),
-        reporter: progress.clone(),
-    });
-    let stopper = session.stopper.clone();
+    let settings = &project.settings;
+    let questions = Questions { settings, state, store, bounds, command };
     let selection = Target::selection(targets);
-    let found = runtime.block_on(async {
-        let work = apply::refresh(&selection, which, session);
-        let found = context.until_stopped(stopper, work).await;
-        connection.close().await;
-        found
-    });
-    progress.finish();
-    let found = found??;
+    let work = |session| apply::refresh(&selection, which, session);
+    let found = questions::ask(context, runtime, &questions, work)?;
     rewritten::note(context, &found.rewritten);
     Ok(found)
 }

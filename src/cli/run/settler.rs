@@ -6,14 +6,14 @@ use serde_json::json;
 
 use super::{end::End, opening::Setting};
 use crate::{
-    apply::{Settled, Stop},
+    apply::{self, Settled, Stop},
     cli::{
         args::Bounds,
         environment,
         failure::Failure,
         interrupts::Interrupts,
         json_log::{Level, LogLine},
-        settling::{self, SettleRequest},
+        questions::{self, Questions},
     },
     controller::{
         Cycle, CycleOutcome, Wake,
@@ -63,14 +63,10 @@ impl Settler {
         self.inbox.offered(&found);
         let proofs = found.into_iter().filter_map(|found| found.proof.ok());
         let proofs = proofs.filter(|proof| self.inbox.may_ask(&proof.id)).collect();
-        let request = SettleRequest {
-            settings,
-            state: &setting.state,
-            store: &store,
-            bounds,
-            command: "run",
-        };
-        let settled = settling::settle(setting.context, setting.runtime, &request, proofs);
+        let questions =
+            Questions { settings, state: &setting.state, store: &store, bounds, command: "run" };
+        let work = |session| apply::settle(proofs, session);
+        let settled = questions::ask(setting.context, setting.runtime, &questions, work);
         let settled = settled.map_err(End::api)?;
         self.take_in(setting, cycle, &settled);
         ended(&settled)?;

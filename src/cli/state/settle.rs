@@ -11,12 +11,12 @@ use serde_json::json;
 
 use super::command::StateCommand;
 use crate::{
-    apply::{Proof, Settled},
+    apply::{self, Proof, Settled},
     cli::{
         args::{Bounds, DataFormat},
         context::Needs,
         failure::{Failure, status},
-        settling::{self, SettleRequest},
+        questions::{self, Questions},
     },
     controller::webhooks::{self, Finding, Sightings},
     files,
@@ -148,14 +148,16 @@ fn confirm(
         context.output.report(&loaded.report);
         return Err(Failure::silent());
     };
-    let request = SettleRequest {
+    let questions = Questions {
         settings,
         state: &command.state,
         store,
         bounds: &Bounds::default(),
         command: "state settle",
     };
-    let settled = settling::settle(context, &command.runtime, &request, proofs)?;
+    let settled = questions::ask(context, &command.runtime, &questions, |session| {
+        apply::settle(proofs, session)
+    })?;
     if let Some(fatal) = &settled.fatal
         && settled.settled.is_empty()
     {

@@ -1,6 +1,6 @@
-//! Settles unknown deliveries by what events of Brevo say, once the API has confirmed it.
+//! A run that only asks the API about messages, and records what it answers.
 
-use std::sync::Arc;
+use std::{future::Future, sync::Arc};
 
 use tokio::runtime::Runtime;
 
@@ -12,13 +12,13 @@ use super::{
     selected_state::SelectedState,
 };
 use crate::{
-    apply::{self, Proof, Settled},
+    apply::{ApplyError, Session},
     manifest::Settings,
     state::Store,
 };
 
 /// The state, the API, and the bounds of the run.
-pub(super) struct SettleRequest<'a> {
+pub(super) struct Questions<'a> {
     pub(super) settings: &'a Settings,
     pub(super) state: &'a SelectedState,
     /// Open to be changed.
@@ -28,14 +28,14 @@ pub(super) struct SettleRequest<'a> {
     pub(super) command: &'static str,
 }
 
-/// Asks the API about each message, and records those that it bears out.
-pub(super) fn settle(
+/// Connects, and does `work`, which a signal stops.
+pub(super) fn ask<T, F: Future<Output = Result<T, ApplyError>>>(
     context: &Context,
     runtime: &Runtime,
-    request: &SettleRequest<'_>,
-    proofs: Vec<Proof>,
-) -> Result<Settled, Failure> {
-    let SettleRequest { settings, state, store, bounds, command } = *request;
+    questions: &Questions<'_>,
+    work: impl FnOnce(Session) -> F,
+) -> Result<T, Failure> {
+    let Questions { settings, state, store, bounds, command } = *questions;
     let endpoint = context.endpoint(settings)?;
     let api_url = context.check_same_api(&endpoint, &runtime.block_on(store.meta())?)?;
     let connection = context.connect(runtime, settings, state)?;
@@ -50,12 +50,11 @@ pub(super) fn settle(
         reporter: progress.clone(),
     });
     let stopper = session.stopper.clone();
-    let settled = runtime.block_on(async {
-        let work = apply::settle(proofs, session);
-        let settled = context.until_stopped(stopper, work).await;
+    let ended = runtime.block_on(async {
+        let ended = context.until_stopped(stopper, work(session)).await;
         connection.close().await;
-        settled
+        ended
     });
     progress.finish();
-    Ok(settled??)
+    Ok(ended??)
 }
