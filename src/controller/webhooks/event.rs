@@ -23,7 +23,7 @@ pub enum UnreadableEvent {
     /// It is JSON of another kind.
     #[error("it is not a JSON object")]
     NotAnObject,
-    /// More than [`MOST_MESSAGES`].
+    /// It has more messages than are read.
     #[error("an event has at most {MOST_MESSAGES} messages, and this one has {0}")]
     TooManyMessages(usize),
 }
