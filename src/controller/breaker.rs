@@ -45,6 +45,11 @@ impl CircuitBreaker {
         self.0 = Some(Open { next_trial, pause });
     }
 
+    /// Another process may have met an outage: a create is tried first.
+    pub fn suspects(&mut self, now: Timestamp) {
+        self.0.get_or_insert(Open { next_trial: now, pause: FIRST_PAUSE });
+    }
+
     /// A create has worked.
     pub fn worked(&mut self) {
         self.0 = None;
@@ -74,5 +79,17 @@ mod tests {
         assert_eq!(trials, 32, "after 5, 10, 20 … seconds, then every hour");
         breaker.worked();
         assert_eq!(breaker.creates(at(24 * 3600)), None);
+    }
+
+    #[test]
+    fn after_an_outage_of_another_process_a_single_create_is_tried_at_once() {
+        let mut breaker = CircuitBreaker::default();
+        breaker.suspects(at(0));
+        assert_eq!(breaker.creates(at(0)), Some(1));
+        breaker.failed(at(0));
+        breaker.suspects(at(1));
+        assert_eq!(breaker.creates(at(1)), Some(0), "it does not make its own pause shorter");
+        breaker.worked();
+        assert_eq!(breaker.creates(at(2)), None);
     }
 }

@@ -54,6 +54,29 @@ impl ChangeOutcome {
     }
 }
 
+/// What became of an event that came to the path of webhooks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EventOutcome {
+    /// It was read.
+    Taken,
+    /// It is too long or too slow, or not an event.
+    Unreadable,
+    /// It came without the token.
+    Refused,
+}
+
+impl EventOutcome {
+    const ALL: [Self; 3] = [Self::Taken, Self::Unreadable, Self::Refused];
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Taken => "taken",
+            Self::Unreadable => "unreadable",
+            Self::Refused => "refused",
+        }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OfRequest {
     operation: &'static str,
@@ -66,8 +89,9 @@ struct OfChange {
     outcome: &'static str,
 }
 
+/// A cycle, or an event.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct OfCycle {
+struct WithOutcome {
     outcome: &'static str,
 }
 
@@ -82,7 +106,9 @@ pub struct Metrics {
     registry: Registry,
     requests: Family<OfRequest, Counter>,
     changes: Family<OfChange, Counter>,
-    cycles: Family<OfCycle, Counter>,
+    cycles: Family<WithOutcome, Counter>,
+    events: Family<WithOutcome, Counter>,
+    settled: Counter,
     durations: Histogram,
     /// The last text, to be written again without growing.
     buffer: Mutex<String>,
@@ -94,7 +120,9 @@ impl Metrics {
         let mut registry = Registry::with_prefix("pushsync");
         let requests = Family::<OfRequest, Counter>::default();
         let changes = Family::<OfChange, Counter>::default();
-        let cycles = Family::<OfCycle, Counter>::default();
+        let cycles = Family::<WithOutcome, Counter>::default();
+        let events = Family::<WithOutcome, Counter>::default();
+        let settled = Counter::default();
         let durations = Histogram::new(DURATIONS);
         registry.register(
             "build",
@@ -117,9 +145,22 @@ impl Metrics {
             "How long cycles took, without the waits between them",
             durations.clone(),
         );
+        registry.register(
+            "webhook_events",
+            "Events that came to the path of webhooks, by outcome; refused: without the token",
+            events.clone(),
+        );
+        registry.register(
+            "settled",
+            "Unknown deliveries that were settled by events",
+            settled.clone(),
+        );
         registry.register_collector(Box::new(Gauges { live, clock }));
         for outcome in CycleOutcome::ALL {
-            _ = cycles.get_or_create(&OfCycle { outcome: outcome.as_str() });
+            _ = cycles.get_or_create(&WithOutcome { outcome: outcome.as_str() });
+        }
+        for outcome in EventOutcome::ALL {
+            _ = events.get_or_create(&WithOutcome { outcome: outcome.as_str() });
         }
         // What is unknown is only told of: nothing is tried.
         for action in Action::ALL.into_iter().filter(|action| *action != Action::Unknown) {
@@ -132,7 +173,16 @@ impl Metrics {
                 _ = requests.get_or_create(&OfRequest { operation, status });
             }
         }
-        Self { registry, requests, changes, cycles, durations, buffer: Mutex::default() }
+        Self {
+            registry,
+            requests,
+            changes,
+            cycles,
+            events,
+            settled,
+            durations,
+            buffer: Mutex::default(),
+        }
     }
 
     /// All of them, in Prometheus's text format.
@@ -156,9 +206,15 @@ impl Metrics {
         self.changes.get_or_create(&of_change(action, outcome)).inc();
     }
 
-    /// Counts a cycle that has ended.
+    /// Counts an event that came to the path of webhooks.
+    pub fn received(&self, outcome: EventOutcome) {
+        self.events.get_or_create(&WithOutcome { outcome: outcome.as_str() }).inc();
+    }
+
+    /// Counts a cycle that has ended, and what it has settled.
     pub fn ended(&self, cycle: &Cycle) {
-        self.cycles.get_or_create(&OfCycle { outcome: cycle.outcome.as_str() }).inc();
+        self.cycles.get_or_create(&WithOutcome { outcome: cycle.outcome.as_str() }).inc();
+        self.settled.inc_by(cycle.settled);
         // A clock that was set back.
         let took = cycle.ended.duration_since(cycle.began).as_secs_f64().max(0.0);
         self.durations.observe(took);
@@ -309,7 +365,7 @@ mod tests {
         let text = text(&Arc::new(Live::new(at(0))), 0);
         for line in text.lines().filter(|line| !line.starts_with('#')) {
             let (name, value) = line.rsplit_once(' ').expect("a name and a value");
-            let counts = name.contains("_total{") || name.contains("_duration_");
+            let counts = name.contains("_total") || name.contains("_duration_");
             assert!(counts || name.starts_with("pushsync_build_info"), "{line}");
             assert!(!counts || ["0", "0.0"].contains(&value), "{line}");
         }

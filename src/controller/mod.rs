@@ -28,7 +28,7 @@ pub use deliveries::{DeliveryCounts, Statuses};
 pub use drive::{Driven, drive};
 pub use health::{Health, alive, ready};
 pub use live::{Live, Phase, Snapshot};
-pub use metrics::{CONTENT_TYPE as METRICS_CONTENT_TYPE, ChangeOutcome, Metrics};
+pub use metrics::{CONTENT_TYPE as METRICS_CONTENT_TYPE, ChangeOutcome, EventOutcome, Metrics};
 pub use schedule::Schedule;
 pub use server::{ListenError, Server, ServerOptions};
 pub use status::{

@@ -143,6 +143,31 @@ fn an_outage_leaves_few_creates_unknown_however_many_cycles_it_lasts() {
 }
 
 #[test]
+fn a_process_that_starts_again_in_an_outage_loses_single_creates_and_not_five() {
+    let project = Project::many(60);
+    let data = format!("--data {}", project.join("sandbox.jsonl").display());
+    // It answers the question, and no create.
+    let out = format!("{data} --fault bad-gateway --after 1");
+    let mut sandbox = Sandbox::with(&out);
+    let mut unknown = Vec::new();
+    for _ in 0..4 {
+        sandbox = sandbox.again(&out);
+        let running = run(&project, &sandbox, "--concurrency 1");
+        running.until_it_says("the API is out");
+        end(running);
+        let planned = project.planned("");
+        unknown.push(planned.iter().filter(|(action, ..)| action == "unknown").count());
+    }
+    assert_eq!(unknown, [5, 6, 7, 8]);
+    // The next one is tried alone, and it leads back to the others.
+    let sandbox = sandbox.again(&data);
+    let running = run(&project, &sandbox, "--concurrency 1");
+    until("the others are sent", || sandbox.there().len() == 60 - 8);
+    let err = end(running);
+    assert!(err.contains("1 change applied, 2 requests"), "{err}");
+}
+
+#[test]
 fn after_an_outage_single_creates_lead_back_to_all_of_them() {
     let project = Project::many(20);
     let data = format!("--data {}", project.join("sandbox.jsonl").display());

@@ -112,6 +112,8 @@ fn metrics_have_the_names_of_the_documentation_from_the_start_and_count_what_is_
         ("last_success_timestamp_seconds", "gauge"),
         ("cycle_duration_seconds", "histogram"),
         ("cycles_total", "counter"),
+        ("webhook_events_total", "counter"),
+        ("settled_total", "counter"),
     ] {
         assert!(text.contains(&format!("# TYPE pushsync_{name} {kind}\n")), "{name}:\n{text}");
         assert!(text.contains(&format!("# HELP pushsync_{name} ")), "{name}:\n{text}");

@@ -76,6 +76,12 @@ fn messages() -> String {
     format!("messages:\n{all}  last: {{ kind: agent, from: desk, to: ada, text: hello }}\n")
 }
 
+/// How many deliveries a cycle has settled, as its line in the log says.
+fn settled_by(line: &str) -> f64 {
+    let counts = line.split(", ").filter_map(|part| part.strip_suffix(" settled"));
+    counts.filter_map(|count| count.parse::<f64>().ok()).sum()
+}
+
 #[test]
 fn lost_answers_are_settled_by_the_events_of_their_messages_and_nothing_is_sent_twice() {
     for faults in ["", "--webhook-fault late,twice,shuffled,others"] {
@@ -83,6 +89,13 @@ fn lost_answers_are_settled_by_the_events_of_their_messages_and_nothing_is_sent_
         let api = receiver.sandbox(&format!("--drop-replies 0.4 --seed 5 {faults}"));
         receiver.wants(&api, &messages());
         until("all is sent and known", || receiver.knows(9.0));
+        until("the log and the metrics tell of each once", || {
+            let log = receiver.running.err_so_far();
+            let told: f64 = log.lines().map(settled_by).sum();
+            told >= 1.0 && receiver.metric("pushsync_settled_total") == Some(told)
+        });
+        let taken = receiver.metric("pushsync_webhook_events_total{outcome=\"taken\"}");
+        assert!(taken >= Some(9.0), "{taken:?}");
         let project = receiver.ends();
         assert_eq!(api.created().len(), 9, "nothing is sent twice");
         project.is_settled();

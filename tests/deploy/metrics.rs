@@ -11,7 +11,7 @@ pub(crate) struct Metric {
 }
 
 /// All of them: what users may rely on.
-pub(crate) const ALL: [Metric; 12] = [
+pub(crate) const ALL: [Metric; 14] = [
     metric("pushsync_api_requests_total", &["operation", "status"]),
     metric("pushsync_budget_limit", &[]),
     metric("pushsync_budget_remaining", &[]),
@@ -24,6 +24,8 @@ pub(crate) const ALL: [Metric; 12] = [
     metric("pushsync_last_success_timestamp_seconds", &[]),
     metric("pushsync_next_window_timestamp_seconds", &[]),
     metric("pushsync_pending_changes", &["approved"]),
+    metric("pushsync_settled_total", &[]),
+    metric("pushsync_webhook_events_total", &["outcome"]),
 ];
 
 const fn metric(name: &'static str, labels: &'static [&'static str]) -> Metric {
@@ -38,6 +40,9 @@ fn words(metric: &str, label: &str) -> Option<Vec<&'static str>> {
     match (metric, label) {
         ("pushsync_cycles_total", "outcome") => {
             Some(CycleOutcome::ALL.map(CycleOutcome::as_str).to_vec())
+        }
+        ("pushsync_webhook_events_total", "outcome") => {
+            Some(vec!["taken", "unreadable", "refused"])
         }
         ("pushsync_changes_total", "outcome") => Some(vec!["done", "failed", "unknown"]),
         ("pushsync_changes_total", "action") => Some(Action::ALL.map(Action::as_str).to_vec()),

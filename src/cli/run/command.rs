@@ -36,7 +36,7 @@ pub(in crate::cli) fn run(context: &Context, args: &RunArgs) -> Result<u8, Failu
     let metrics = Arc::new(Metrics::new(Arc::clone(&live), clock.clone()));
     let observers = Observers { metrics: Arc::clone(&metrics), live: Arc::clone(&live), clock };
     let context = context.in_cycles(Arc::clone(&interrupts), observers.clone());
-    let (settler, webhooks) = receiver(args, &interrupts)?.unzip();
+    let (settler, webhooks) = receiver(args, &interrupts, &metrics)?.unzip();
     let server = listen(&context, &runtime, args, observers, webhooks.unwrap_or_default())?;
     let schedule = Schedule::new(args.every, fastrand::u64(..));
     let mut process = Process::new(&context, &runtime, args, &interrupts, &live, &metrics, settler);
@@ -55,12 +55,14 @@ pub(in crate::cli) fn run(context: &Context, args: &RunArgs) -> Result<u8, Failu
 fn receiver(
     args: &RunArgs,
     interrupts: &Arc<Interrupts>,
+    metrics: &Arc<Metrics>,
 ) -> Result<Option<(Settler, Router)>, Failure> {
     let Some(file) = &args.webhook_token_file else { return Ok(None) };
     let token = secrets::webhook_token(file)?;
     let inbox = Arc::<Inbox>::default();
     let wakes = Arc::clone(interrupts);
-    let webhooks = webhooks::router(token, Arc::clone(&inbox), move || wakes.happened(Wake::Event));
+    let wake = move || wakes.happened(Wake::Event);
+    let webhooks = webhooks::router(token, Arc::clone(&inbox), Arc::clone(metrics), wake);
     Ok(Some((Settler { inbox, interrupts: Arc::clone(interrupts) }, webhooks)))
 }
 

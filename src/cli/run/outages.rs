@@ -28,7 +28,8 @@ const LONGEST_PAUSE: SignedDuration = SignedDuration::from_hours(1);
 #[derive(Default)]
 pub(super) struct Outages {
     breaker: CircuitBreaker,
-    /// The deliveries that became unknown: when they may be sent again, and the pause that this is the end of.
+    /// The deliveries that became unknown within the last hour: when they may be sent again, and the pause that this is
+    /// the end of.
     lost: HashMap<Address, (Timestamp, SignedDuration)>,
 }
 
@@ -118,10 +119,19 @@ impl Outages {
         }
     }
 
-    /// Forgets deliveries that are not unknown any more.
+    /// Takes in which deliveries are unknown, and forgets those that are not any more. One that another process has left
+    /// not long ago may be of an outage that goes on: a restart or another copy must not lose as many again.
     pub(super) fn unknown(&mut self, intents: &[Intent]) {
         let unknown: HashSet<&Address> = intents.iter().map(|intent| &intent.address).collect();
         self.lost.retain(|address, _| unknown.contains(address));
+        let now = environment::now();
+        for Intent { address, at, .. } in intents {
+            if !self.lost.contains_key(address) && now.duration_since(*at) < LONGEST_PAUSE {
+                let until = at.checked_add(FIRST_PAUSE).unwrap_or(now);
+                self.lost.insert(address.clone(), (until, FIRST_PAUSE));
+                self.breaker.suspects(now);
+            }
+        }
     }
 }
 

@@ -159,9 +159,6 @@ fn tell(context: &Context, cycle: &Cycle, next: Next) {
     if *verified > 0 {
         parts.push(format!("{} verified", humanize::number(*verified)));
     }
-    if cycle.settled > 0 {
-        parts.push(format!("{} settled", humanize::number(cycle.settled)));
-    }
     if *requests > 0 {
         parts.push(humanize::count(*requests, "request", "requests"));
     }

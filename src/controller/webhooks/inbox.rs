@@ -21,19 +21,6 @@ const MOST_ID_BYTES: usize = 4 << 20;
 /// How often the API is asked about a message that it does not bear out: its answer may lag behind its event.
 const MOST_QUESTIONS: u8 = 3;
 
-/// What came in since the process began.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct InboxCounts {
-    /// Events that could be read.
-    pub events: u64,
-    /// Events that could not.
-    pub unreadable: u64,
-    /// Messages of agents in them that were new.
-    pub messages: u64,
-    /// Messages that were dropped for newer ones.
-    pub dropped: u64,
-}
-
 /// The last messages of agents that events told of, and the deliveries that wait for one.
 #[derive(Debug, Default)]
 pub struct Inbox(Mutex<Kept>);
@@ -50,7 +37,6 @@ struct Kept {
     offered: BTreeSet<MessageId>,
     /// The deliveries that were unknown at the end of the last cycle.
     unknown: BTreeMap<VisitorId, Vec<Intent>>,
-    counts: InboxCounts,
 }
 
 impl Inbox {
@@ -62,7 +48,6 @@ impl Inbox {
     /// cycle, so that a cycle is worth it now.
     pub fn take_in(&self, event: Vec<Sighting>) -> bool {
         let mut kept = self.lock();
-        kept.counts.events += 1;
         let mut news = BTreeSet::new();
         for sighting in event {
             let (visitor, id) = (sighting.visitor.clone(), sighting.id.clone());
@@ -71,7 +56,6 @@ impl Inbox {
                 continue;
             }
             if kept.sightings.len() > count {
-                kept.counts.messages += 1;
                 kept.bytes += size(&id, &visitor);
                 kept.order.push_back(id);
                 kept.drop_oldest();
@@ -79,11 +63,6 @@ impl Inbox {
             news.insert(visitor);
         }
         news.iter().any(|visitor| kept.may_settle(visitor))
-    }
-
-    /// Counts an event that could not be read.
-    pub fn unreadable(&self) {
-        self.lock().counts.unreadable += 1;
     }
 
     /// Takes in which deliveries are unknown at the end of a cycle. Returns whether a message is there that may settle
@@ -127,11 +106,6 @@ impl Inbox {
             *refusals = refusals.saturating_add(1);
         }
     }
-
-    /// What came in.
-    pub fn counts(&self) -> InboxCounts {
-        self.lock().counts
-    }
 }
 
 impl Kept {
@@ -152,7 +126,6 @@ impl Kept {
             }
             self.refusals.remove(&id);
             self.offered.remove(&id);
-            self.counts.dropped += 1;
         }
     }
 }

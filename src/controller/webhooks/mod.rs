@@ -18,7 +18,7 @@ mod tests;
 
 pub use event::{MOST_BYTES, UnreadableEvent, read};
 pub use find::find;
-pub use inbox::{Inbox, InboxCounts};
+pub use inbox::Inbox;
 pub use matching::{Finding, Misfit, Unsettled, findings};
 pub use router::{PATH, router};
 pub use sighting::Sighting;

@@ -11,7 +11,10 @@ use axum::{
 };
 
 use super::{Inbox, MOST_BYTES, WebhookToken, read};
-use crate::loopback::{self, Limits, Unread};
+use crate::{
+    controller::{EventOutcome, Metrics},
+    loopback::{self, Limits, Unread},
+};
 
 /// What the path begins with; the token follows.
 pub const PATH: &str = "/webhooks/brevo/";
@@ -26,6 +29,7 @@ type Wake = Arc<dyn Fn() + Send + Sync>;
 struct Receiver {
     token: WebhookToken,
     inbox: Arc<Inbox>,
+    metrics: Arc<Metrics>,
     wake: Wake,
 }
 
@@ -34,15 +38,18 @@ struct Receiver {
 pub fn router(
     token: WebhookToken,
     inbox: Arc<Inbox>,
+    metrics: Arc<Metrics>,
     wake: impl Fn() + Send + Sync + 'static,
 ) -> Router {
-    let receiver = Receiver { token, inbox, wake: Arc::new(wake) };
+    let receiver = Receiver { token, inbox, metrics, wake: Arc::new(wake) };
     Router::new().route(&format!("{PATH}{{token}}"), any(receive)).with_state(receiver)
 }
 
 async fn receive(State(receiver): State<Receiver>, request: Request) -> Response {
     let given = request.uri().path().strip_prefix(PATH).unwrap_or_default();
+    let count = |outcome| receiver.metrics.received(outcome);
     if !receiver.token.is(given) {
+        count(EventOutcome::Refused);
         return StatusCode::NOT_FOUND.into_response();
     }
     if request.method() != Method::POST {
@@ -54,25 +61,26 @@ async fn receive(State(receiver): State<Receiver>, request: Request) -> Response
     let body = match loopback::read(request.into_body(), limits).await {
         Ok(body) => body,
         Err(Unread::TooLong) => {
-            receiver.inbox.unreadable();
+            count(EventOutcome::Unreadable);
             let mut response = StatusCode::PAYLOAD_TOO_LARGE.into_response();
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
             return response;
         }
         Err(Unread::TooSlow) => {
-            receiver.inbox.unreadable();
+            count(EventOutcome::Unreadable);
             return loopback::too_slow();
         }
     };
     match read(&body) {
         Ok(event) => {
+            count(EventOutcome::Taken);
             if receiver.inbox.take_in(event) {
                 (receiver.wake)();
             }
             StatusCode::NO_CONTENT.into_response()
         }
         Err(_) => {
-            receiver.inbox.unreadable();
+            count(EventOutcome::Unreadable);
             StatusCode::BAD_REQUEST.into_response()
         }
     }
