@@ -298,6 +298,22 @@ fn what_is_left_of_the_budget_finds_drift_and_the_next_cycle_mends_it() {
 }
 
 #[test]
+fn what_a_cycle_verifies_counts_for_its_bound_of_requests() {
+    let (project, sandbox) = (team("one"), Sandbox::with("--limit 100/h"));
+    project.apply(&sandbox);
+    project
+        .file("messages/more.yaml", "messages:\n  more: { from: support, to: ada, text: new }\n");
+    let running = project
+        .with(&sandbox, "run --every 1h -v --refresh-share 50% --max-requests 2")
+        .env("PUSHSYNC_CLOCK_AHEAD", "3700")
+        .start();
+    running
+        .until_it_says("start: all is as it should be, 1 change applied, 1 verified, 2 requests");
+    end(running);
+    assert_eq!(sandbox.total(), 4);
+}
+
+#[test]
 fn the_share_for_verifying_is_never_exceeded() {
     let (project, sandbox) = (Project::many(30), Sandbox::with("--limit 100/h"));
     project.apply(&sandbox);

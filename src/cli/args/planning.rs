@@ -145,6 +145,14 @@ pub(crate) struct Bounds {
     pub(crate) concurrency: Option<NonZeroUsize>,
 }
 
+impl Bounds {
+    /// What is left of them after this many requests.
+    pub(crate) fn after(&self, requests: u64) -> Self {
+        let left = self.max_requests.map(|most| most.saturating_sub(requests));
+        Self { max_requests: left, ..self.clone() }
+    }
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct RefreshArgs {
     #[command(flatten)]

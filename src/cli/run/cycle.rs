@@ -145,7 +145,8 @@ impl<'a> CycleRun<'a> {
         let mut plan = self.plan(&setting, report.clone(), store.as_ref(), cycle)?;
         if self.does_nothing(&plan) {
             if let Some(store) = &store {
-                self.verification.carry_out(self.args, &setting, store, &self.bounds, cycle)?;
+                let bounds = self.left(cycle);
+                self.verification.carry_out(self.args, &setting, store, &bounds, cycle)?;
                 self.observe(&setting, store, cycle)?;
             } else {
                 look(self.args, self.live, &setting, None)?;
@@ -175,9 +176,15 @@ impl<'a> CycleRun<'a> {
         }
         self.apply(&setting, &writable, plan, cycle)?;
         if cycle.outcome == CycleOutcome::Done {
-            self.verification.carry_out(self.args, &setting, &writable, &self.bounds, cycle)?;
+            let bounds = self.left(cycle);
+            self.verification.carry_out(self.args, &setting, &writable, &bounds, cycle)?;
         }
         self.observe(&setting, &writable, cycle)
+    }
+
+    /// What is left of the bounds of this cycle.
+    fn left(&self, cycle: &Cycle) -> Bounds {
+        self.bounds.after(cycle.requests)
     }
 
     /// What is to be done now, by everything that holds: nobody has to agree to it any more.
@@ -254,7 +261,8 @@ impl<'a> CycleRun<'a> {
         if plan.is_empty() {
             return Ok(());
         }
-        let (plan, trial) = self.outages.narrowed(setting, store, &self.bounds, plan, cycle)?;
+        let (plan, trial) =
+            self.outages.narrowed(setting, store, &self.left(cycle), plan, cycle)?;
         if plan.is_empty() {
             let outcome = Outcome::default();
             self.take_in(cycle, &outcome, trial.left_out);
@@ -269,7 +277,7 @@ impl<'a> CycleRun<'a> {
             project,
             state,
             store: Arc::clone(store),
-            bounds: &self.bounds,
+            bounds: &self.left(cycle),
             command: "run",
         };
         let outcome = execute(context, runtime, execution, plan).map_err(End::api)?;

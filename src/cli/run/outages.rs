@@ -9,8 +9,13 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{end::End, opening::Setting};
 use crate::{
-    apply::{self, Outcome, ProbeEnd, Probed, Silent, Stop},
-    cli::{args::Bounds, context::SessionParts, environment, failure::Failure},
+    apply::{self, Outcome, ProbeEnd, Probed, Stop},
+    cli::{
+        args::Bounds,
+        environment,
+        failure::Failure,
+        questions::{self, Questions},
+    },
     controller::{CircuitBreaker, Cycle, CycleOutcome},
     model::{Address, Intent},
     plan::{Change, Plan},
@@ -138,20 +143,7 @@ impl Outages {
 /// Asks the API something that changes nothing.
 fn probe(setting: &Setting<'_>, store: &Arc<dyn Store>, bounds: &Bounds) -> Result<Probed, End> {
     let Setting { context, runtime, project, state, .. } = setting;
-    let connection = context.connect(runtime, &project.settings, state).map_err(End::api)?;
-    let session = context.session(SessionParts {
-        store: Arc::clone(store),
-        api: Arc::new(connection.client.clone()),
-        api_url: None,
-        settings: &project.settings,
-        bounds,
-        info: context.run_info("run", None),
-        reporter: Arc::new(Silent),
-    });
-    let probed = runtime.block_on(async {
-        let probed = apply::probe(session).await;
-        connection.close().await;
-        probed
-    });
-    probed.map_err(|error| End::state(error.into()))
+    let settings = &project.settings;
+    let questions = Questions { settings, state, store, bounds, command: "run" };
+    questions::ask(context, runtime, &questions, apply::probe).map_err(End::api)
 }

@@ -7,9 +7,9 @@ use crate::{
     apply::{self, Claim, Confirmed},
     cli::{
         args::Bounds,
-        context::{Needs, SessionParts},
+        context::Needs,
         failure::{Failure, status},
-        progress::Progress,
+        questions::{self, Questions},
     },
     model::Address,
     state::Store,
@@ -21,34 +21,26 @@ pub(super) fn texts(
     store: &Arc<dyn Store>,
     claims: Vec<Claim>,
 ) -> Result<BTreeMap<Address, String>, Failure> {
-    let (context, runtime) = (command.context, &command.runtime);
+    let context = command.context;
     let loaded = context.load_for(Needs::Files);
     let Some(settings) = loaded.settings() else {
         context.output.report(&loaded.report);
         return Err(unasked(Failure::silent()));
     };
-    let endpoint = context.endpoint(settings)?;
-    let api_url = context.check_same_api(&endpoint, &command.block_on(store.meta())?)?;
-    let connection = context.connect(runtime, settings, &command.state).map_err(unasked)?;
-    let progress = Arc::new(Progress::new(&context.global, context.output.clone()));
-    let session = context.session(SessionParts {
-        store: Arc::clone(store),
-        api: Arc::new(connection.client.clone()),
-        api_url,
+    let questions = Questions {
         settings,
+        state: &command.state,
+        store,
         bounds: &Bounds::default(),
-        info: context.run_info("state resolve", context.commit()),
-        reporter: progress.clone(),
-    });
-    let stopper = session.stopper.clone();
-    let confirmed = runtime.block_on(async {
-        let work = apply::confirm(claims, session);
-        let confirmed = context.until_stopped(stopper, work).await;
-        connection.close().await;
-        confirmed
-    });
-    progress.finish();
-    let Confirmed { found, refused, remaining, stopped: _, fatal } = confirmed??;
+        command: "state resolve",
+    };
+    let work = |session| apply::confirm(claims, session);
+    let confirmed = questions::ask(context, &command.runtime, &questions, work);
+    let Confirmed { found, refused, remaining, stopped: _, fatal } =
+        confirmed.map_err(|failure| match failure.about_state {
+            true => failure,
+            false => unasked(failure),
+        })?;
     if let Some(fatal) = &fatal {
         let mut failure = Failure::from(fatal);
         failure.help.get_or_insert_with(String::new).push_str("; nothing was recorded");
