@@ -75,7 +75,7 @@ impl Lockfile {
         private_file::refuse_link(&path)?;
         let failed = |why: String| {
             Failure::new(format!("could not read {}: {why}", path.display())).help(
-                "nothing was done; bring it back from the repository: git checkout -- pushsync.lock",
+                "nothing was done; correct it, or bring it back from the repository: git checkout -- pushsync.lock",
             )
         };
         let bytes = match files::read(&path, MOST_BYTES) {
@@ -203,6 +203,18 @@ impl Lockfile {
     /// The line of an environment and API.
     pub(super) fn line(environment: &str, api: &BaseUrl, lineage: Uuid) -> String {
         line(environment, api.as_str(), lineage)
+    }
+
+    /// How somebody adds a line to the file of this contents by hand.
+    pub(super) fn how_to_add(&self, line: &str) -> String {
+        match self.states.is_empty() {
+            true => format!(
+                "Commit a file {LOCKFILE} with these lines:\nversion: {VERSION}\nstates:\n{line}"
+            ),
+            false => {
+                format!("Add this line to {LOCKFILE}, below the last one, and commit it:\n{line}")
+            }
+        }
     }
 
     fn text(&self) -> String {

@@ -161,4 +161,23 @@ impl Cycle {
             verifies_at: None,
         }
     }
+
+    /// How it ended, in words.
+    pub fn words(&self) -> &'static str {
+        let waits = self.pending.is_some_and(|pending| pending.unapproved > 0);
+        let is_unknown = self.unknown.is_some_and(|unknown| unknown > 0);
+        match self.outcome {
+            CycleOutcome::Done if waits || is_unknown => "all that can be done is done",
+            CycleOutcome::Done => "all is as it should be",
+            CycleOutcome::Stopped => "work is left",
+            CycleOutcome::Interrupted => "it was interrupted",
+            CycleOutcome::Locked => "another process has the lock of the state",
+            CycleOutcome::Failed => "some changes failed",
+            CycleOutcome::Invalid => "the manifest has errors",
+            CycleOutcome::Refused => "the changes are refused",
+            CycleOutcome::Outage => "the API is out",
+            CycleOutcome::Api => "the API cannot be used",
+            CycleOutcome::State => "the state cannot be used",
+        }
+    }
 }

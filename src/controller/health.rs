@@ -13,7 +13,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{CycleOutcome, Phase, Snapshot};
+use super::{Phase, Snapshot};
 
 /// The loop beats every 10 s while it waits.
 const SILENT_WAIT: SignedDuration = SignedDuration::from_mins(2);
@@ -69,7 +69,7 @@ pub fn ready(live: &Snapshot) -> Health {
         None => Health::bad("not ready: the first cycle has not got to the state yet"),
         Some(cycle) => {
             let problem = cycle.problem.as_ref().map_or(String::new(), |why| format!(": {why}"));
-            let outcome = words(cycle.outcome);
+            let outcome = cycle.words();
             match cycle.outcome.has_used_state() {
                 true if cycle.outcome.is_good() => Health::ok(format!("ready: {outcome}")),
                 true => Health::ok(format!("ready, although {outcome}{problem}")),
@@ -79,26 +79,10 @@ pub fn ready(live: &Snapshot) -> Health {
     }
 }
 
-/// How the last cycle ended.
-pub(super) fn words(outcome: CycleOutcome) -> &'static str {
-    match outcome {
-        CycleOutcome::Done => "all is as it should be",
-        CycleOutcome::Stopped => "work is left",
-        CycleOutcome::Interrupted => "the last cycle was interrupted",
-        CycleOutcome::Locked => "another process has the lock of the state",
-        CycleOutcome::Failed => "some changes failed",
-        CycleOutcome::Invalid => "the manifest has errors",
-        CycleOutcome::Refused => "the changes are refused",
-        CycleOutcome::Outage => "the API is out",
-        CycleOutcome::Api => "the API cannot be used",
-        CycleOutcome::State => "the state cannot be used",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::controller::{Cycle, Live, Next, Wake};
+    use crate::controller::{Cycle, CycleOutcome, Live, Next, Wake};
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).expect("in range")

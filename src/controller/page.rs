@@ -13,7 +13,6 @@ use serde::Serialize;
 
 use super::{
     BudgetStatus, Cycle, CycleOutcome, Observers, Phase, Snapshot, Status, Wake, headers::harden,
-    health,
 };
 use crate::chats::{self, ChangeNotifier};
 
@@ -84,7 +83,7 @@ impl<'a> From<&'a Cycle> for CycleShown<'a> {
             ended: cycle.ended,
             outcome: cycle.outcome,
             good: cycle.outcome.is_good(),
-            words: health::words(cycle.outcome),
+            words: cycle.words(),
             problem: cycle.problem.as_deref(),
             applied: cycle.applied,
             failed: cycle.failed,

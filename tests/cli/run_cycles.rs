@@ -30,7 +30,7 @@ fn team(text: &str) -> Project {
 /// Ends it in good order.
 fn end(running: Running) -> String {
     running.signal("TERM");
-    running.exits(0).warns(&["stopped: the state is right"]).err
+    running.exits(0).warns(&["stopped in good order"]).err
 }
 
 #[test]
@@ -220,7 +220,7 @@ fn a_question_that_was_cut_short_after_an_outage_is_no_answer() {
 fn only_what_somebody_has_agreed_to_is_carried_out_with_approved() {
     let (project, sandbox) = (team("one"), Sandbox::start());
     let running = run(&project, &sandbox, "--approved");
-    running.until_it_says("every: all is as it should be, 2 not approved");
+    running.until_it_says("every: all that can be done is done, 2 not approved");
     assert_eq!(sandbox.total(), 0);
     let running = {
         end(running);
@@ -370,13 +370,14 @@ fn a_new_state_that_no_file_can_name_sends_nothing_until_its_line_is_committed()
         .env("BREVO_BASE_URL", sandbox.base_url())
         .env("BREVO_API_KEY", "any")
         .start();
-    running.until_it_says("and commit it; then the next cycle goes on: ");
+    running.until_it_says("Commit a file pushsync.lock with these lines:");
+    running.until_it_says("lineage: ");
     let err = running.err_so_far();
-    let (_, line) = err.split_once("goes on: ").expect("it says which line");
-    let line = line.lines().next().expect("a line");
+    let (_, lines) = err.split_once("with these lines:\n").expect("it says which lines");
+    let lines: Vec<_> = lines.lines().take(3).collect();
     assert_eq!(sandbox.total(), 0);
     writes(0o755);
-    project.file("pushsync.lock", format!("version: 1\nstates:\n  {line}\n"));
+    project.file("pushsync.lock", lines.join("\n"));
     writes(0o555);
     until("it is sent", || sandbox.there().len() == 2);
     end(running);

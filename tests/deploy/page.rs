@@ -1,6 +1,7 @@
 //! docs/run.md says what the program serves, and the workflow beside it starts the program.
 
-use pushsync::controller::CycleOutcome;
+use jiff::Timestamp;
+use pushsync::controller::{Cycle, CycleOutcome, Pending, Wake};
 
 use crate::{documents, metrics, pushsync, read, root, said, text};
 
@@ -30,13 +31,21 @@ fn the_table_of_metrics_has_all_with_their_labels() {
 }
 
 #[test]
-fn the_table_of_outcomes_has_all() {
+fn the_table_of_outcomes_has_all_with_the_words_of_the_log() {
     let page = read(&root().join("docs/run.md"));
     let told: Vec<_> = rows(&page, "\n## What happens with errors\n")
         .iter()
-        .map(|row| row[0].trim_matches('`').to_owned())
+        .map(|row| (row[0].trim_matches('`').to_owned(), row[1].clone()))
         .collect();
-    assert_eq!(told, CycleOutcome::ALL.map(CycleOutcome::as_str));
+    let now = Timestamp::UNIX_EPOCH;
+    let waits = Some(Pending { approved: 0, unapproved: 1 });
+    let all = CycleOutcome::ALL.map(|outcome| {
+        let cycle = Cycle { outcome, ..Cycle::begun(Wake::Start, now) };
+        let mut words = vec![cycle.words(), Cycle { pending: waits, ..cycle.clone() }.words()];
+        words.dedup();
+        (outcome.as_str().to_owned(), words.join("; "))
+    });
+    assert_eq!(told, all);
 }
 
 #[test]

@@ -75,3 +75,44 @@ fn nothing_is_pulled_without_the_name_of_a_repository() {
     assert!(!output.status.success());
     assert!(said(&output).contains("names no repository"), "{}", said(&output));
 }
+
+#[test]
+fn another_repository_or_branch_takes_the_place_of_the_first_one() {
+    let [folder, first, other] = [(); 3].map(|()| TempDir::new().expect("a folder"));
+    let (folder, first, other) = (folder.path(), first.path(), other.path());
+    for origin in [first, other] {
+        git(origin, "init --quiet --initial-branch main");
+    }
+    commit(first, "first");
+    succeeds(&mut pull(folder, first));
+    let commits = ["other", "on a branch"].map(|text| commit(other, text));
+    git(other, "branch staging");
+    git(other, &format!("reset --quiet --hard {}", commits[0]));
+    succeeds(&mut pull(folder, other));
+    assert_eq!(target(folder), format!("checkouts/{}", commits[0]));
+    succeeds(pull(folder, other).env("PUSHSYNC_BRANCH", "staging"));
+    assert_eq!(target(folder), format!("checkouts/{}", commits[1]));
+    let output = pull(folder, Path::new("/does/not/exist")).output().expect("it runs");
+    assert!(!output.status.success(), "{}", said(&output));
+}
+
+#[test]
+fn what_a_pull_has_left_that_was_cut_short_is_in_nobodys_way() {
+    let [folder, origin] = [(); 2].map(|()| TempDir::new().expect("a folder"));
+    let (folder, origin) = (folder.path(), origin.path());
+    git(origin, "init --quiet --initial-branch main");
+    let commit = commit(origin, "text");
+    for left in ["repository.new/objects".to_owned(), format!("checkouts/{commit}.new/x")] {
+        fs::create_dir_all(folder.join(left)).expect("a folder");
+    }
+    fs::write(folder.join(format!("checkouts/{commit}.tar")), "half").expect("a file");
+    std::os::unix::fs::symlink("checkouts/none", folder.join("project.new")).expect("a link");
+    succeeds(&mut pull(folder, origin));
+    assert_eq!(target(folder), format!("checkouts/{commit}"));
+    let mut there: Vec<_> = fs::read_dir(folder.join("checkouts"))
+        .expect("a folder")
+        .map(|one| one.expect("an entry").file_name().into_string().expect("UTF-8"))
+        .collect();
+    there.sort();
+    assert_eq!(there, [commit]);
+}

@@ -81,20 +81,19 @@ impl Context {
         let folder = &self.global.directory;
         let _alone = Lockfile::alone(folder);
         let mut lockfile = Lockfile::read(folder)?;
+        let by_hand = lockfile.how_to_add(line);
         if !edit(&mut lockfile) {
             return Ok(());
         }
         let path = Lockfile::path(folder);
         let shown = path.strip_prefix(".").unwrap_or(&path).display();
         match lockfile.write(folder) {
-            Ok(()) => self.output.note(&format!(
-                "{} names the state of this environment now: commit it",
-                shown
-            )),
-            Err(error) => self.output.warning(&format!(
-                "could not write {}: {error}. Add this line to it, under `states:`, and commit it:\n{line}",
-                shown
-            )),
+            Ok(()) => self
+                .output
+                .note(&format!("{} names the state of this environment now: commit it", shown)),
+            Err(error) => {
+                self.output.warning(&format!("could not write {}: {error}. {by_hand}", shown))
+            }
         }
         Ok(())
     }

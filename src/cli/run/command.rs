@@ -47,7 +47,7 @@ pub(in crate::cli) fn run(context: &Context, args: &RunArgs) -> Result<u8, Failu
     if interrupts.is_over_at_once() {
         return Ok(status::STOPPED);
     }
-    context.output.note("stopped: the state is right");
+    context.output.note("stopped in good order: all that was sent is recorded");
     Ok(status::DONE)
 }
 

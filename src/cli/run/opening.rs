@@ -123,15 +123,15 @@ impl Setting<'_> {
             return Ok(());
         }
         Lockfile::check_writable(folder).map_err(|error| {
-            let line = Lockfile::line(environment, url, meta.lineage);
+            let by_hand = lockfile.how_to_add(&Lockfile::line(environment, url, meta.lineage));
             End::refused(
                 Failure::new(format!(
                     "this state is new, and {} cannot be written to name it: {error}",
                     Lockfile::path(folder).display()
                 ))
                 .help(format!(
-                    "nothing was sent: if the state were lost later, everything would be sent a second time. Add this line to pushsync.lock, under `states:` (below `version: 1`, if the file is new), and commit it; then the next cycle goes on: {}",
-                    line.trim_start()
+                    "nothing was sent: if the state were lost later, everything would be sent a second time. The next cycle goes on once {} names it. {by_hand}",
+                    Lockfile::path(folder).display()
                 )),
             )
         })

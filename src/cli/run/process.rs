@@ -72,7 +72,9 @@ impl Driven for Process<'_> {
         let problem = cycle.problem.clone().filter(|_| cycle.outcome != CycleOutcome::Locked);
         let ended = (cycle.outcome, problem);
         let did = cycle.applied + cycle.failed + cycle.settled + cycle.drifted > 0;
-        let tells = did || self.last.as_ref() != Some(&ended);
+        // Anyone who reloads the unit wants to see that it did something.
+        let was_asked = cycle.why == Wake::Hangup;
+        let tells = did || was_asked || self.last.as_ref() != Some(&ended);
         self.last = Some(ended);
         if tells || self.context.global.verbose > 0 {
             tell(self.context, cycle, next);
@@ -135,18 +137,7 @@ fn tell(context: &Context, cycle: &Cycle, next: Next) {
         });
         return output.log(LogLine::new(level, "cycle", fields));
     }
-    let mut parts = vec![match outcome {
-        CycleOutcome::Done => "all is as it should be".to_owned(),
-        CycleOutcome::Stopped => "work is left".to_owned(),
-        CycleOutcome::Interrupted => "interrupted".to_owned(),
-        CycleOutcome::Locked => "another process has the lock of the state".to_owned(),
-        CycleOutcome::Failed => "some changes failed".to_owned(),
-        CycleOutcome::Invalid => "the manifest has errors".to_owned(),
-        CycleOutcome::Refused => "refused".to_owned(),
-        CycleOutcome::Outage => "the API is out".to_owned(),
-        CycleOutcome::Api => "the API cannot be used".to_owned(),
-        CycleOutcome::State => "the state cannot be used".to_owned(),
-    }];
+    let mut parts = vec![cycle.words().to_owned()];
     if *applied > 0 {
         parts.push(format!("{} applied", humanize::count(*applied, "change", "changes")));
     }
