@@ -205,15 +205,17 @@ impl Lockfile {
         line(environment, api.as_str(), lineage)
     }
 
-    /// How somebody adds a line to the file of this contents by hand.
+    /// How somebody adds a line to a file with these contents by hand. A message has one line, so a new file has one too.
     pub(super) fn how_to_add(&self, line: &str) -> String {
+        let line = line.trim_start();
         match self.states.is_empty() {
             true => format!(
-                "Commit a file {LOCKFILE} with these lines:\nversion: {VERSION}\nstates:\n{line}"
+                "Commit a file {LOCKFILE} with this line: {{ version: {VERSION}, states: [{}] }}",
+                line.trim_start_matches("- ")
             ),
-            false => {
-                format!("Add this line to {LOCKFILE}, below the last one, and commit it:\n{line}")
-            }
+            false => format!(
+                "Add this line at the end of {LOCKFILE}, with two spaces before it, and commit it: {line}"
+            ),
         }
     }
 
@@ -293,6 +295,21 @@ mod tests {
         assert_eq!(Lockfile::parse(&file.text()), Ok(file));
         let empty = Lockfile::default();
         assert_eq!(Lockfile::parse(&empty.text()), Ok(empty));
+    }
+
+    #[test]
+    fn what_somebody_is_told_to_add_by_hand_is_read() {
+        let (mut file, ..) = file();
+        let (url, lineage) = (url("http://127.0.0.1:1/v3"), Uuid::from_u128(3));
+        let told = |file: &Lockfile| {
+            let told = file.how_to_add(&Lockfile::line("other", &url, lineage));
+            told.split_once(": ").expect("a line").1.to_owned()
+        };
+        let mut alone = Lockfile::default();
+        let (first, next) = (told(&alone), format!("{}  {}\n", file.text(), told(&file)));
+        alone.set("other", &url, lineage);
+        file.set("other", &url, lineage);
+        assert_eq!((Lockfile::parse(&first), Lockfile::parse(&next)), (Ok(alone), Ok(file)));
     }
 
     #[test]

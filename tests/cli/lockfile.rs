@@ -180,7 +180,7 @@ fn where_the_lockfile_cannot_be_written_its_line_is_printed() {
     // Also for root: a folder is in the way.
     fs::create_dir_all(project.join("pushsync.lock.new/x")).expect("made");
     let run = project.with(&sandbox, "apply --yes").ok();
-    run.warns(&["Add this line", "environment: \"default\"", "lineage:"]);
+    run.warns(&["with this line: { version: 1, states: [{ environment: \"default\"", "lineage:"]);
 }
 
 #[test]
