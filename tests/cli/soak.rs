@@ -79,18 +79,20 @@ fn whatever_happens_for_minutes_visitors_get_what_is_wanted_and_nothing_twice() 
         place.check(&project.wanted(now()));
     }
     memory.push((1.0, steady.memory()));
+    let settled = steady.settled_by_events();
     let (quarter, end) = (median(&memory, 0.2, 0.35), median(&memory, 0.85, 1.1));
     rough.stop();
     steady.stop();
     let _ = writeln!(
         std::io::stderr(),
-        "{changes} changes of {} files and {} checkouts; rough: {:?}; steady: {:?}; {quarter:?} KiB after the first \
+        "{changes} changes of {} files and {} checkouts; rough: {:?}; steady: {:?}, and {settled} settled by events; {quarter:?} KiB after the first \
          quarter, {end:?} at the end",
         project.files,
         project.swaps,
         rough.events,
         steady.events
     );
+    assert!(settled > 0, "no event of the steady process has settled anything");
     // Its own memory is so small that a buffer more is a tenth of it.
     let grew = end.own.saturating_sub(quarter.own);
     assert!(grew <= quarter.resident / 10, "the memory grew by {grew} KiB: {memory:?}");

@@ -6,10 +6,15 @@ use fastrand::Rng;
 use serde_json::Value;
 
 use super::project::{Changing, Chats};
-use crate::support::{PATIENCE, Run, Running, Sandbox, run, until};
+use crate::support::{PATIENCE, Run, Running, Sandbox, ask, run, until};
 
 /// How the server fails.
 const FAULTS: &str = "--fail 0.03 --drop-replies 0.03 --latency 3ms --limit 100/5s";
+
+/// What goes wrong with its events.
+const WEBHOOK_FAULTS: &str = "--webhook-fault twice,shuffled,others";
+
+const TOKEN: &str = "a-t0ken.of_many~letters";
 
 /// What is measured is what the process keeps, and not what glibc does with what was freed: it gives threads areas of their
 /// own, up to eight a core, and raises the size from which memory is given back. With both, the memory grows for a quarter
@@ -19,6 +24,9 @@ const MALLOC: [(&str, &str); 2] = [("MALLOC_ARENA_MAX", "1"), ("MALLOC_MMAP_THRE
 pub(super) struct Place {
     name: &'static str,
     port: u16,
+    /// Where the process takes events.
+    webhooks: u16,
+    token: PathBuf,
     project: PathBuf,
     state: PathBuf,
     data: PathBuf,
@@ -44,6 +52,8 @@ impl Place {
         let mut place = Self {
             name,
             port: free_port(rng),
+            webhooks: free_port(rng),
+            token: project.beside(&format!("token-{name}")),
             project: project.path(),
             state: project.beside(&format!("state-{name}")),
             data: project.beside(&format!("sandbox-{name}.jsonl")),
@@ -52,6 +62,7 @@ impl Place {
             process: None,
             events: Events::default(),
         };
+        std::fs::write(&place.token, TOKEN).expect("a file");
         place.serve(FAULTS, rng);
         place.start();
         place
@@ -62,7 +73,9 @@ impl Place {
         self.server = None;
         let data = self.data.display();
         let seed = rng.u32(..);
-        let options = format!("--data {data} {faults} --seed {seed}");
+        let webhook =
+            format!("--webhook http://127.0.0.1:{}/webhooks/brevo/{TOKEN}", self.webhooks);
+        let options = format!("--data {data} {faults} {webhook} {WEBHOOK_FAULTS} --seed {seed}");
         self.server = Some(Sandbox::at(self.port, &options));
     }
 
@@ -82,7 +95,12 @@ impl Place {
     }
 
     fn start(&mut self) {
-        let mut run = self.command("run --every 1s --lock-timeout 10s");
+        let mut run = self
+            .command("run --every 1s --lock-timeout 10s")
+            .arg("--listen")
+            .arg(self.webhooks.to_string())
+            .arg("--webhook-token-file")
+            .arg(&self.token);
         for (name, value) in MALLOC {
             run = run.env(name, value);
         }
@@ -230,7 +248,16 @@ impl Place {
         panic!("{}: it does not converge\n{what}\n{odd:#?}\n{}", self.name, log.join("\n"));
     }
 
-    /// Nothing was ever created twice, and the state knows all that is there.
+    /// How many unknown deliveries its events have settled since the process began.
+    pub(super) fn settled_by_events(&self) -> u64 {
+        let address = ([127, 0, 0, 1], self.webhooks).into();
+        let (_, metrics) = ask(address, "GET", "/metrics", "");
+        let mut lines = metrics.lines();
+        let settled = lines.find_map(|line| line.strip_prefix("pushsync_settled_total "));
+        settled.and_then(|settled| settled.parse().ok()).expect("a number")
+    }
+
+    /// Nothing was ever created twice, and the state knows all that is there, each as what it is.
     pub(super) fn check(&self, wanted: &Chats) {
         let name = self.name;
         let created = self.server().created();
@@ -246,6 +273,12 @@ impl Place {
         let odd: Vec<_> = known.iter().filter(|known| known["status"] != "ok").collect();
         assert!(odd.is_empty(), "{name}: {odd:#?}");
         assert_eq!(known.len(), wanted.len(), "{name}: the state has another number of deliveries");
+        for delivery in &known {
+            let made = created.iter().find(|message| message["id"] == delivery["id"]);
+            let made = made.unwrap_or_else(|| panic!("{name}: nobody made {delivery}"));
+            let is = |message: &Value, visitor| (message[visitor].clone(), message["text"].clone());
+            assert_eq!(is(made, "visitorId"), is(delivery, "visitor"), "{name}: another's message");
+        }
         self.command("state verify").ok();
         self.command("plan --detailed-exitcode").exits(0).says(&["No changes"]);
     }
