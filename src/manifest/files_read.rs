@@ -188,6 +188,11 @@ impl Stamp {
     pub fn paths(&self) -> impl Iterator<Item = &Path> {
         self.files.keys().map(PathBuf::as_path)
     }
+
+    /// The files that are there, each with its path without links.
+    pub fn real_paths(&self) -> impl Iterator<Item = (&Path, &Path)> {
+        self.files.iter().filter_map(|(path, file)| Some((&**path, &*file.as_ref()?.real)))
+    }
 }
 
 impl FileStamp {

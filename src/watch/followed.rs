@@ -12,7 +12,7 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use super::git::GitLock;
+use super::{git::GitLock, writers::Writers};
 use crate::manifest::{FilesNow, FilesRead, Stamp};
 
 /// How long files have to be left alone before they are read.
@@ -29,6 +29,7 @@ pub struct Pace {
 pub struct Followed {
     pub(super) pace: Pace,
     pub(super) loads: watch::Sender<Option<Arc<FilesRead>>>,
+    pub(super) writers: Arc<Writers>,
     quiet: Mutex<Quiet>,
 }
 
@@ -48,12 +49,19 @@ pub struct Settled {
     pub gave_up: bool,
     /// The lock of git that is still there.
     pub lock: Option<PathBuf>,
+    /// A file that a program is still writing.
+    pub written: Option<PathBuf>,
 }
 
 impl Followed {
     /// Nothing was loaded yet.
     pub fn new(pace: Pace) -> Self {
-        Self { pace, loads: watch::Sender::new(None), quiet: Mutex::default() }
+        Self {
+            pace,
+            loads: watch::Sender::new(None),
+            writers: Arc::default(),
+            quiet: Mutex::default(),
+        }
     }
 
     /// The project was loaded from these files.
@@ -78,7 +86,8 @@ impl Followed {
         let now = look(&files).await.stamp;
         let is_known = now == *files.stamp() || self.quiet().files.as_ref() == Some(&now);
         if is_known && self.git_at_work(folder).is_none() {
-            return Settled { gave_up: false, lock: None };
+            let written = self.writers.of(&now);
+            return Settled { gave_up: written.is_some(), lock: None, written };
         }
         self.until_quiet(Some(&files), folder).await
     }
@@ -97,7 +106,7 @@ impl Followed {
         loop {
             let lock = self.git_at_work(folder);
             if lock.is_none() && last.is_none() {
-                return Settled { gave_up: false, lock: None };
+                return Settled { gave_up: false, lock: None, written: None };
             }
             sleep(self.pace.quiet).await;
             let now = stamp().await;
@@ -106,15 +115,16 @@ impl Followed {
                 (last, changed) = (now, Instant::now());
             }
             let lock = lock.and_then(|_| self.git_at_work(folder));
+            let written = last.as_ref().and_then(|files| self.writers.of(files));
             // Large checkouts take their time.
             let waited = if lock.is_some() { changed } else { began }.elapsed();
             let gave_up = waited >= self.pace.longest;
-            if (is_same && lock.is_none()) || gave_up {
+            if (is_same && lock.is_none() && written.is_none()) || gave_up {
                 let path = lock.as_ref().map(|lock| lock.path().to_owned());
                 let mut quiet = self.quiet();
                 quiet.files = last;
                 quiet.lock = lock.or(quiet.lock.take());
-                return Settled { gave_up, lock: path };
+                return Settled { gave_up, lock: path, written };
             }
         }
     }

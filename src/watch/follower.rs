@@ -35,14 +35,14 @@ pub struct Follower {
     events: Option<Events>,
     /// Why it reports nothing, until somebody asked.
     failure: Option<String>,
-    /// The change that was told last, if nobody has loaded it yet.
-    told: Option<Stamp>,
+    /// The change that was told last, if nobody has loaded it yet, and whether a file was still being written.
+    told: Option<(Stamp, bool)>,
 }
 
 impl Follower {
     /// Follows what is loaded from now on.
     pub fn new(followed: &Arc<Followed>) -> Self {
-        let (events, failure) = match Events::new() {
+        let (events, failure) = match Events::new(&followed.writers) {
             Ok(events) => (Some(events), None),
             Err(error) => (None, Some(error.to_string())),
         };
@@ -66,15 +66,16 @@ impl Follower {
             if let Some(why) = self.failure.take() {
                 polls(&why);
             }
-            if now == *files.stamp() {
+            let found = self.with_writers(now);
+            if found.0 == *files.stamp() {
                 self.told = None;
-            } else if self.told.as_ref() != Some(&now) {
+            } else if self.told.as_ref() != Some(&found) {
                 self.followed.until_quiet(Some(&files), files.root()).await;
-                let now = look(&files).await.stamp;
+                let found = self.with_writers(look(&files).await.stamp);
                 // Somebody else may have loaded them meanwhile.
                 let is_last = loads.has_changed().is_ok_and(|changed| !changed);
-                if is_last && now != *files.stamp() {
-                    self.told = Some(now);
+                if is_last && found.0 != *files.stamp() {
+                    self.told = Some(found);
                     return;
                 }
                 continue;
@@ -85,6 +86,12 @@ impl Follower {
             }
             sleep(pause).await;
         }
+    }
+
+    /// The files, and whether one of them is being written.
+    fn with_writers(&self, files: Stamp) -> (Stamp, bool) {
+        let is_written = self.followed.writers.of(&files).is_some();
+        (files, is_written)
     }
 
     /// Waits until something may have changed.
@@ -110,6 +117,7 @@ impl Follower {
                 Ok(true) => {}
                 Err(error) => {
                     (self.events, self.failure) = (None, Some(error.to_string()));
+                    self.followed.writers.forget(|_| true);
                     return stamp;
                 }
             }

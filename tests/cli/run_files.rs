@@ -304,6 +304,57 @@ fn a_plan_is_not_applied_while_its_files_are_being_written() {
     panic!("this machine is too slow for this test");
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn half_of_a_file_is_not_sent_while_a_program_has_it_open() {
+    let (project, sandbox) = (Project::empty(), Sandbox::start());
+    project.file("pushsync.yaml", format!("{BASE}audiences: {{ all: {{ file: all.csv }} }}\n"));
+    project.file("all.csv", format!("visitor_id\n{ADA}\n"));
+    let yaml = |half: &str| {
+        format!("messages:\n  note:\n    from: support\n    to: all\n    text: |\n      {half}")
+    };
+    project.file("messages/note.yaml", yaml("at half the price\n"));
+    let running = started(&project, &sandbox, "");
+    shows(&sandbox, &["at half the price"]);
+    // A file of a message, a new one, and an audience.
+    let mut note = File::create(project.join("messages/note.yaml")).expect("a file");
+    write!(note, "{}", yaml("everything")).expect("written");
+    let mut new = File::create(project.join("messages/new.yaml")).expect("a file");
+    write!(new, "{}", yaml("new").replace("note:", "new:")).expect("written");
+    sleep(WHILE);
+    drop(new);
+    let mut all = File::create(project.join("all.csv")).expect("a file");
+    write!(all, "visitor_id\n{BEN}\n").expect("written");
+    running.until_it_says("is being written: a program has changed it, and has not closed it");
+    assert_eq!(sandbox.counts(), [1, 0, 0, 0], "nothing was sent meanwhile");
+    writeln!(note, " at half the price, from noon on").expect("written");
+    drop(note);
+    sleep(WHILE);
+    writeln!(all, "{ADA}").expect("written");
+    drop(all);
+    let whole = "everything at half the price, from noon on";
+    shows(&sandbox, &[whole, whole, "new", "new"]);
+    assert_eq!(sandbox.counts(), [4, 0, 1, 0]);
+    ended(running);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_file_that_was_renamed_into_its_place_is_nobodys_who_writes_the_one_before() {
+    let (project, sandbox) = (Project::empty(), Sandbox::start());
+    project.file("pushsync.yaml", message(ADA, "one"));
+    let running = started(&project, &sandbox, "");
+    shows(&sandbox, &["one"]);
+    let mut before = File::create(project.join("pushsync.yaml")).expect("a file");
+    write!(before, "half").expect("written");
+    project.file("beside", message(ADA, "two"));
+    fs::rename(project.join("beside"), project.join("pushsync.yaml")).expect("renamed");
+    shows(&sandbox, &["two"]);
+    // It is still open.
+    write!(before, "whole").expect("written");
+    ended(running);
+}
+
 #[test]
 fn files_that_change_stop_an_apply_of_what_they_said_before() {
     const COUNT: usize = 80;

@@ -132,7 +132,7 @@ pub(super) fn share(text: &str) -> Result<f64, String> {
     };
     match parsed {
         Ok(share) if (0.0..=1.0).contains(&share) => Ok(share),
-        _ => Err("not a share from 0% to 100%".to_owned()),
+        _ => Err("not a share from 0% to 100%: write 20%, or 0.2".to_owned()),
     }
 }
 
@@ -152,7 +152,9 @@ pub(super) fn listen(text: &str) -> Result<SocketAddr, String> {
     }
     Err(match text.parse::<IpAddr>() {
         Ok(_) => "the port is missing: write ADDRESS:PORT".to_owned(),
-        Err(_) => "neither a port, as 9090, nor an address with one, as 0.0.0.0:9090".to_owned(),
+        Err(_) => {
+            "write a port up to 65535, as 9090, or an address with one, as 0.0.0.0:9090".to_owned()
+        }
     })
 }
 

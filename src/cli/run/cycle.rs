@@ -117,7 +117,7 @@ impl<'a> CycleRun<'a> {
 
     fn carry_out(&mut self, cycle: &mut Cycle) -> Result<(), End> {
         let context = self.context;
-        self.files.settle(self.runtime, &context.global.directory);
+        self.files.settle(self.runtime, &context.global.directory)?;
         if context.is_over() {
             return Err(End::interrupted());
         }

@@ -10,8 +10,9 @@ use std::{
 
 use tokio::runtime::Runtime;
 
+use super::end::End;
 use crate::{
-    cli::{environment, interrupts::Interrupts, output::Output},
+    cli::{environment, failure::Failure, interrupts::Interrupts, output::Output},
     controller::Wake,
     manifest::{FileId, Loaded},
     watch::{Followed, Follower, Pace},
@@ -62,11 +63,11 @@ impl ProjectFiles {
         });
     }
 
-    /// Waits until the files are quiet.
-    pub(super) fn settle(&self, runtime: &Runtime, folder: &Path) {
+    /// Waits until the files are quiet. Refuses those that a program is still writing after a while.
+    pub(super) fn settle(&self, runtime: &Runtime, folder: &Path) -> Result<(), End> {
         self.follow_working_folder();
         let Some(settled) = self.unless_over(runtime, self.followed.settled(folder)) else {
-            return;
+            return Ok(());
         };
         if let Some(lock) = settled.lock {
             self.output.warning(&format!(
@@ -75,6 +76,14 @@ impl ProjectFiles {
                 PACE.longest.as_secs()
             ));
         }
+        let Some(file) = settled.written else { return Ok(()) };
+        let shown = file.strip_prefix(".").unwrap_or(&file).display();
+        Err(End::refused(
+            Failure::new(format!(
+                "{shown} is being written: a program has changed it, and has not closed it"
+            ))
+            .help("nothing was sent: the file may be half of what it will be. The next cycle goes on once the program closes it. Better write another file beside it, and rename that. If no program has it open, touch it"),
+        ))
     }
 
     /// The project was loaded.
