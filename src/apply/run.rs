@@ -10,6 +10,7 @@ use super::{
     delivery_machine::{DeliveryInput, DeliveryMachine, End, Step},
     executor::Executor,
     id_claims::{IdClaim, IdClaims},
+    identity::check_identity,
     rate_limiter::Permit,
     request_sender::Undone,
 };
@@ -243,7 +244,8 @@ impl Run {
         }
     }
 
-    /// The answer to a create, with its id claimed. It is of no use if its id is that of another delivery.
+    /// The answer to a create, with its id claimed. It is of no use if it is about another visitor's message, or if its id
+    /// is that of another delivery: what is later sent to that id would go to somebody else.
     async fn claimed(
         &self,
         answer: Answer<Message>,
@@ -252,10 +254,15 @@ impl Run {
         replaces: bool,
     ) -> Result<Answer<(Message, Option<IdClaim>)>, Error> {
         let Answer { body, status, request_id, budget } = answer;
+        if let Err(why) = check_identity(address, kind, &body.id, &body) {
+            return Err(useless_answer(kind, why).with_answer(request_id, budget));
+        }
         let claimed = match self.ids.claim(&body.id, address, replaces).await {
             Ok(Ok(claimed)) => Some(claimed),
             Ok(Err(holder)) => {
-                return Err(wrong_id(kind, &body.id, &holder).with_answer(request_id, budget));
+                let (id, holder) = (&body.id, holder.masked());
+                let why = format!("the message id in its body, {id}, is that of {holder} already");
+                return Err(useless_answer(kind, why).with_answer(request_id, budget));
             }
             // The message exists: the commit, which will hardly work either, reports its id.
             Err(_) => None,
@@ -342,13 +349,12 @@ impl Run {
     }
 }
 
-/// The answer to a create with the id of another message. It says nothing of what became of the create.
-fn wrong_id(kind: Kind, id: &MessageId, holder: &Address) -> Error {
+/// The answer to a create that is about another message. It says nothing of what became of the create.
+fn useless_answer(kind: Kind, why: String) -> Error {
     let operation = match kind {
         Kind::Pushed => Request::SendPushedMessage,
         Kind::Agent => Request::SendAgentMessage,
     };
-    let why = format!("the message id in its body, {id}, is that of {} already", holder.masked());
     Error::new(operation, ErrorKind::Unreadable { status: 200, why, excerpt: None })
 }
 

@@ -49,6 +49,36 @@ fn answers_with_one_id_for_several_creates_leave_all_but_one_unknown() {
 }
 
 #[test]
+fn an_answer_about_another_message_than_the_one_that_was_sent_leaves_the_create_unknown() {
+    for (kind, field, words) in [
+        ("pushed", json!({ "visitorId": BEN }), "belongs to another visitor"),
+        ("agent", json!({ "visitorId": BEN }), "belongs to another visitor"),
+        ("pushed", json!({ "type": "visitor" }), "was written by a visitor"),
+        ("pushed", json!({ "isPushed": false }), "is not an automated message"),
+        ("agent", json!({ "isPushed": true }), "is an automated message"),
+    ] {
+        let message = |to: &str, text: &str| {
+            format!("messages: {{ a: {{ kind: {kind}, from: liz, to: {to}, text: {text} }} }}")
+        };
+        let project = Project::new(&message("ada", "one"));
+        let mut body = json!({ "id": "crm77", "visitorId": ADA, "text": "Your invoice 4711" });
+        for (name, value) in field.as_object().expect("fields") {
+            body[name] = value.clone();
+        }
+        let fake = Fake::start(move |_, _| Answer::json(200, &body.to_string()));
+        let ran = with(&project, &fake, "apply --yes").exits(4);
+        ran.warns(&["crm77", words]).never_says(&[BEN]);
+        assert_eq!(having(&project, "crm77"), 0, "{kind}: it is not ours");
+        // Nothing goes to that message.
+        project.rewrite(&message("ada", "two"));
+        with(&project, &fake, "apply --yes").exits(4);
+        project.rewrite("messages: {}");
+        with(&project, &fake, "apply --yes");
+        assert_eq!((asked(&fake, "POST"), fake.asked().len()), (1, 1), "{kind}");
+    }
+}
+
+#[test]
 fn an_answer_with_the_id_of_an_earlier_message_is_unknown_and_deletes_nothing() {
     let project = Project::new("messages: { a: { from: support, to: ada, text: one } }");
     let fake = Fake::start(|_, _| Answer::created("first"));

@@ -28,7 +28,7 @@ pub enum UnreadableEvent {
     TooManyMessages(usize),
 }
 
-/// What an event says of messages of agents. Events of other names say nothing, and fields that are missing, unknown or
+/// What an event says of messages. Events of other names say nothing, and fields that are missing, unknown or
 /// of another type are left out.
 ///
 /// # Errors

@@ -21,7 +21,7 @@ const MOST_ID_BYTES: usize = 4 << 20;
 /// How often the API is asked about a message that it does not bear out: its answer may lag behind its event.
 const MOST_QUESTIONS: u8 = 3;
 
-/// The last messages of agents that events told of, and the deliveries that wait for one.
+/// The last messages that events told of, and the deliveries that wait for one.
 #[derive(Debug, Default)]
 pub struct Inbox(Mutex<Kept>);
 

@@ -9,13 +9,15 @@ use crate::{
     model::{MessageId, VisitorId},
 };
 
-/// What one event says of one message of an agent. Texts and names are kept as hashes: they are only compared.
+/// What one event says of one message. Texts and names are kept as hashes: they are only compared.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sighting {
     /// The message.
     pub id: MessageId,
     /// Who gets it.
     pub visitor: VisitorId,
+    /// Whether an agent wrote it. Messages of others are kept, because an event may say the contrary of one.
+    pub(super) by_agent: bool,
     /// The event is about one visitor, and the message names another.
     pub(super) other_visitor: bool,
     /// Its text, as it is compared.
@@ -36,13 +38,11 @@ pub(super) fn hash(text: &str) -> Hash {
 }
 
 impl Sighting {
-    /// Reads a message in an event about this visitor; `None` if it is not one of an agent, or if nothing could name
+    /// Reads a message in an event about this visitor; `None` if it does not say who wrote it, or if nothing could name
     /// it.
     pub(super) fn read(object: &Map<String, Value>, visitor: &VisitorId) -> Option<Self> {
         let message = Message::in_event(object)?;
-        if message.kind != Some(MessageType::Agent) {
-            return None;
-        }
+        let by_agent = *message.kind.as_ref()? == MessageType::Agent;
         let other_visitor = match object.get("visitorId") {
             None | Some(Value::Null) => false,
             Some(named) => named.as_str() != Some(visitor.as_str()),
@@ -53,6 +53,7 @@ impl Sighting {
         };
         Some(Self {
             visitor: visitor.clone(),
+            by_agent,
             other_visitor,
             text: message.compared_text().map(hash),
             is_pushed,
@@ -65,9 +66,11 @@ impl Sighting {
 
     /// Takes in what another event says of the same message; false if the two cannot both be true.
     pub(super) fn agrees_with(&mut self, other: &Self) -> bool {
-        let Self { id, visitor, other_visitor, text, is_pushed, created_at, agent, mark } = other;
+        let Self { id, visitor, by_agent, other_visitor, text, is_pushed, created_at, agent, mark } =
+            other;
         let same = self.id == *id
             && self.visitor == *visitor
+            && self.by_agent == *by_agent
             && !self.other_visitor
             && !other_visitor
             && self.is_pushed == *is_pushed;

@@ -50,8 +50,8 @@ impl Sightings {
 
     /// Takes in all that others say of the messages to a visitor.
     pub(super) fn copy(&mut self, others: &Self, visitor: &VisitorId) {
-        for seen in others.to(visitor) {
-            let id = &seen.sighting.id;
+        for id in others.by_visitor.get(visitor).into_iter().flatten() {
+            let Some(seen) = others.by_id.get(id) else { continue };
             self.by_visitor.entry(visitor.clone()).or_default().insert(id.clone());
             self.by_id.insert(id.clone(), seen.clone());
         }
@@ -62,10 +62,11 @@ impl Sightings {
         self.by_id.contains_key(id)
     }
 
-    /// The messages to a visitor.
+    /// The messages of agents to a visitor, and those of which some event says that they are.
     pub(super) fn to<'s>(&'s self, visitor: &VisitorId) -> impl Iterator<Item = &'s Seen> {
         let ids = self.by_visitor.get(visitor).into_iter().flatten();
-        ids.filter_map(|id| self.by_id.get(id))
+        let seen = ids.filter_map(|id| self.by_id.get(id));
+        seen.filter(|seen| seen.sighting.by_agent || seen.is_contradicted)
     }
 
     /// How many messages there are.

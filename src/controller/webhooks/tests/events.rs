@@ -13,7 +13,8 @@ fn event(name: &str, messages: Value) -> Vec<u8> {
 }
 
 fn ids(found: &[Sighting]) -> Vec<&str> {
-    found.iter().map(|sighting| sighting.id.as_str()).collect()
+    let by_agents = found.iter().filter(|sighting| sighting.by_agent);
+    by_agents.map(|sighting| sighting.id.as_str()).collect()
 }
 
 #[test]

@@ -172,6 +172,8 @@ fn a_message_of_which_events_say_different_things_is_none() {
         ("v", json!({ "agentId": "b" })),
         ("v", json!({ "createdAt": sent_at().as_millisecond() + 1 })),
         ("v", json!({ "visitorId": "w" })),
+        ("v", json!({ "type": "visitor" })),
+        ("v", json!({ "type": "bot", "text": "ho" })),
         ("w", json!({})),
     ] {
         let (one, two) =
