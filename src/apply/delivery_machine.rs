@@ -91,6 +91,8 @@ pub(super) struct DeliveryMachine {
     kind: Kind,
     protect: bool,
     run: Uuid,
+    /// The note of the create before this one, whose answer was lost, if it is sent again.
+    earlier: Option<Box<Intent>>,
     phase: Phase,
 }
 
@@ -132,15 +134,17 @@ struct NewMessage {
 
 impl DeliveryMachine {
     /// A machine and its first step. `record` is what the state has under the change's address
-    /// (under the old one for a move).
+    /// (under the old one for a move), `earlier` the note of a create there that has no outcome.
     pub(super) fn start(
         change: Change,
         record: Option<Record>,
+        earlier: Option<Intent>,
         run: Uuid,
         now: Timestamp,
     ) -> (Self, Step) {
         let Change { address, kind, protect, operation, .. } = change;
-        let mut machine = Self { address, kind, protect, run, phase: Phase::Ended };
+        let earlier = earlier.map(Box::new);
+        let mut machine = Self { address, kind, protect, run, earlier, phase: Phase::Ended };
         let step = machine.begin(operation, record.map(Box::new), now);
         (machine, step)
     }
@@ -278,6 +282,7 @@ impl DeliveryMachine {
             protect: self.protect,
             at,
             run: self.run,
+            again: self.earlier.as_ref().map_or(0, |earlier| earlier.again.saturating_add(1)),
             trouble: error.map(ToString::to_string),
             request_id: error.and_then(Error::request_id).map(str::to_owned),
         })
@@ -332,7 +337,11 @@ impl DeliveryMachine {
                 let intent = self.intent(content, noted_at, Some(&error));
                 Step::Finish(vec![Write::Intend(intent)], End::Unknown(Problem::Api(error)))
             }
-            (Err(undone), _) => Step::Finish(vec![settle], undone.into()),
+            (Err(undone), _) => {
+                // This one was not sent. What became of the one before, nobody knows still.
+                let unsent = self.earlier.take().map_or(settle, Write::Intend);
+                Step::Finish(vec![unsent], undone.into())
+            }
         }
     }
 

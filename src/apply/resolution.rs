@@ -32,7 +32,8 @@ pub fn resolution(
     earlier: Option<Record>,
     now: Timestamp,
 ) -> Vec<Write> {
-    let Intent { address, kind, content, protect, at, run: _, trouble: _, request_id: _ } = intent;
+    let Intent { address, kind, content, protect, at, run: _, again: _, trouble: _, request_id: _ } =
+        intent;
     let mut writes = vec![Write::Settle(address.clone())];
     writes.extend(id.map(|id| {
         Write::Put(Box::new(Record {

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     brevo::{Answer, Error, ErrorKind, Message, Operation as Request},
-    model::{Address, Key, Kind, MessageId, Record, TextThere},
+    model::{Address, Intent, Key, Kind, MessageId, Record, TextThere},
     network,
     plan::{Action, Change, Operation, Plan},
     state::{
@@ -48,7 +48,13 @@ pub async fn apply(plan: Plan, session: Session) -> Result<Outcome, ApplyError> 
         remember_protection(&*executor.session.store, &mark.key, mark.protect).await?;
     }
     let ids = IdClaims::new(Arc::clone(&executor.session.store));
-    let run = Arc::new(Run { executor, ids, outcome: Mutex::default() });
+    let resends = |change: &Change| matches!(change.operation, Operation::Resend { .. });
+    let unknown = match plan.changes.iter().any(resends) {
+        true => executor.session.store.intents().await?,
+        false => Vec::new(),
+    };
+    let unknown = unknown.into_iter().map(|intent| (intent.address.clone(), intent)).collect();
+    let run = Arc::new(Run { executor, ids, unknown, outcome: Mutex::default() });
     let costs_nothing =
         |unit: &Vec<Change>| unit.first().is_some_and(|change| change.requests() == 0);
     let work = |unit, permit| Arc::clone(&run).carry_out_all(unit, permit);
@@ -98,6 +104,8 @@ async fn remember_protection(
 struct Run {
     executor: Executor,
     ids: IdClaims,
+    /// The creates whose answer was lost, if any is sent again.
+    unknown: HashMap<Address, Intent>,
     outcome: Mutex<Outcome>,
 }
 
@@ -156,7 +164,8 @@ impl Run {
         let mut claims = Vec::new();
         let (address, action, kind) = (change.address.clone(), change.action(), change.kind);
         let visitor = address.visitor();
-        let (mut machine, mut step) = DeliveryMachine::start(change, record, run, clock());
+        let earlier = self.unknown.get(&address).cloned();
+        let (mut machine, mut step) = DeliveryMachine::start(change, record, earlier, run, clock());
         // The last change to a message that exists, as long as no commit has it.
         let mut done: Option<Event> = None;
         let unrecorded = |kind, id: &MessageId, done| {

@@ -32,6 +32,7 @@ pub fn event(data: &[u8]) {
             protect: false,
             at: Timestamp::UNIX_EPOCH,
             run: Uuid::nil(),
+            again: 0,
             trouble: None,
             request_id: None,
         };

@@ -24,6 +24,9 @@ pub struct Intent {
     pub at: Timestamp,
     /// The run that wrote it.
     pub run: Uuid,
+    /// How often it was sent before, each time without a usable answer (`on_unknown: resend`).
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub again: u32,
     /// What became of the request, as far as it is known: "timed out after 30 s". Empty while
     /// it is under way, and after a crash.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -31,6 +34,11 @@ pub struct Intent {
     /// `sib-request-id` of the answer, if there was one: Brevo's support can look it up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
+fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 /// The durable note that an update or a delete of a message is about to leave. A record that keeps

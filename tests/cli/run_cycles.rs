@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 use crate::{
     ignored_signals::is_ignored,
-    support::{ADA, BEN, Project, Running, Sandbox, Waiting, run_as, until},
+    support::{ADA, Answer, BEN, Fake, Project, Running, Sandbox, Waiting, run_as, until},
 };
 
 /// One that begins a cycle every second.
@@ -198,6 +198,35 @@ fn a_delivery_that_may_be_sent_again_is_sent_again_seldom_while_all_answers_are_
     }
     end(running);
     assert!(sandbox.created().len() <= 2, "{} copies", sandbox.created().len());
+}
+
+#[test]
+fn a_restart_makes_no_pause_shorter_before_a_delivery_is_sent_again() {
+    let project =
+        Project::new("messages:\n  note: { from: support, to: ada, text: x, on_unknown: resend }");
+    // It has the effect of a create, and does not say so.
+    let fake = Fake::start(|_, asked| match asked.line.starts_with("POST") {
+        true => Answer::json(502, "{}"),
+        false => Answer::json(404, r#"{"code":"document_not_found","message":"no"}"#),
+    });
+    let sent = || fake.asked().iter().filter(|asked| asked.line.starts_with("POST")).count();
+    let start = || {
+        let run = project.run("run --every 1s -v").env("BREVO_BASE_URL", fake.base_url());
+        run.env("BREVO_API_KEY", "any").start()
+    };
+    let running = start();
+    until("it is sent", || sent() == 1);
+    end(running);
+    let running = start();
+    until("it is sent again after five seconds", || sent() == 2);
+    end(running);
+    for _ in 0..3 {
+        let running = start();
+        running.until_it_says("start: ");
+        end(running);
+    }
+    assert_eq!(sent(), 2, "the next pause has twenty seconds");
+    project.run("state list --format json").ok().says(&["unknown"]);
 }
 
 #[test]

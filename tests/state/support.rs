@@ -70,6 +70,7 @@ pub(crate) fn intent(name: &str) -> Intent {
         protect: false,
         at: time(4),
         run: Uuid::from_u128(7),
+        again: 0,
         trouble: Some("timed out after 30 s".into()),
         request_id: None,
     }

@@ -1,9 +1,6 @@
 //! After an outage: a harmless request first, and then a single create.
 
-use std::{
-    collections::{HashMap, HashSet},
-    sync::Arc,
-};
+use std::{collections::HashMap, mem, sync::Arc};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -33,9 +30,18 @@ const LONGEST_PAUSE: SignedDuration = SignedDuration::from_hours(1);
 #[derive(Default)]
 pub(super) struct Outages {
     breaker: CircuitBreaker,
-    /// The deliveries that became unknown within the last hour: when they may be sent again, and the pause that this is
-    /// the end of.
-    lost: HashMap<Address, (Timestamp, SignedDuration)>,
+    /// The deliveries that are unknown, and when this process learned it.
+    known: HashMap<Address, Timestamp>,
+    /// When each of them may be sent again.
+    resent_at: HashMap<Address, Timestamp>,
+}
+
+/// How long a delivery waits before it is sent again, if it was sent again this many times.
+fn pause(again: u32) -> SignedDuration {
+    4_i32
+        .checked_pow(again)
+        .and_then(|times| FIRST_PAUSE.checked_mul(times))
+        .map_or(LONGEST_PAUSE, |pause| pause.min(LONGEST_PAUSE))
 }
 
 /// What a plan tries after an outage.
@@ -59,10 +65,11 @@ impl Outages {
     ) -> Result<(Plan, Trial), End> {
         let now = environment::now();
         let waits = |change: &Change| {
-            change.creates() && self.lost.get(&change.address).is_some_and(|(at, _)| *at > now)
+            change.creates() && self.resent_at.get(&change.address).is_some_and(|at| *at > now)
         };
         let next = plan.changes.iter().filter(|change| waits(change));
-        cycle.resumes_at = next.filter_map(|change| Some(self.lost.get(&change.address)?.0)).min();
+        cycle.resumes_at =
+            next.filter_map(|change| self.resent_at.get(&change.address)).min().copied();
         let (plan, waiting) = plan.without(waits);
         let Some(creates) = self.breaker.creates(now) else {
             return Ok((plan, Trial { creates: false, left_out: waiting }));
@@ -96,12 +103,7 @@ impl Outages {
     /// Takes in how it ended.
     pub(super) fn take_in(&mut self, cycle: &mut Cycle, outcome: &Outcome, trial: &Trial) {
         let (now, Trial { creates, left_out }) = (environment::now(), *trial);
-        for address in &outcome.unknown {
-            let before = self.lost.get(address).map(|(_, pause)| *pause * 4);
-            let pause = before.unwrap_or(FIRST_PAUSE).min(LONGEST_PAUSE);
-            let until = now.checked_add(pause).unwrap_or(now);
-            self.lost.insert(address.clone(), (until, pause));
-        }
+        self.known.extend(outcome.unknown.iter().map(|address| (address.clone(), now)));
         let mut is_out = |words: &str| {
             cycle.outcome = CycleOutcome::Outage;
             cycle.problem.get_or_insert_with(|| words.to_owned());
@@ -124,18 +126,21 @@ impl Outages {
         }
     }
 
-    /// Takes in which deliveries are unknown, and forgets those that are not any more. One that another process has left
-    /// not long ago may be of an outage that goes on: a restart or another copy must not lose as many again.
+    /// Takes in which deliveries are unknown. One that another process has left not long ago may be of an outage that
+    /// goes on: a restart or another copy must not lose as many again.
     pub(super) fn unknown(&mut self, intents: &[Intent]) {
-        let unknown: HashSet<&Address> = intents.iter().map(|intent| &intent.address).collect();
-        self.lost.retain(|address, _| unknown.contains(address));
         let now = environment::now();
-        for Intent { address, at, .. } in intents {
-            if !self.lost.contains_key(address) && now.duration_since(*at) < LONGEST_PAUSE {
-                let until = at.checked_add(FIRST_PAUSE).unwrap_or(now);
-                self.lost.insert(address.clone(), (until, FIRST_PAUSE));
+        let before = mem::take(&mut self.known);
+        self.resent_at.clear();
+        for Intent { address, at, again, .. } in intents {
+            let known = before.get(address).copied();
+            if known.is_none() && now.duration_since(*at) < LONGEST_PAUSE {
                 self.breaker.suspects(now);
             }
+            // The answer was lost some time after the request left.
+            let lost = known.unwrap_or(*at).max(*at);
+            self.known.insert(address.clone(), lost);
+            self.resent_at.insert(address.clone(), lost.checked_add(pause(*again)).unwrap_or(now));
         }
     }
 }
@@ -146,4 +151,15 @@ fn probe(setting: &Setting<'_>, store: &Arc<dyn Store>, bounds: &Bounds) -> Resu
     let settings = &project.settings;
     let questions = Questions { settings, state, store, bounds, command: "run" };
     questions::ask(context, runtime, &questions, apply::probe).map_err(End::api)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_time_it_is_sent_again_the_pause_is_four_times_as_long_up_to_an_hour() {
+        let seconds = [0, 1, 2, 3, 4, 5, 20, u32::MAX].map(|again| pause(again).as_secs());
+        assert_eq!(seconds, [5, 20, 80, 320, 1280, 3600, 3600, 3600]);
+    }
 }

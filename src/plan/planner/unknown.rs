@@ -43,8 +43,17 @@ impl Planner {
             other => other,
         };
         for intent in intents {
-            let Intent { address, kind, content, protect, at, run: _, trouble, request_id } =
-                intent;
+            let Intent {
+                address,
+                kind,
+                content,
+                protect,
+                at,
+                run: _,
+                again: _,
+                trouble,
+                request_id,
+            } = intent;
             let source = delivery.map(|delivery| self.place_of(&delivery.spec));
             self.keep(Change {
                 address,

@@ -86,6 +86,7 @@ pub(super) fn intent(name: &str, text: &str) -> Intent {
         protect: false,
         at: at(5),
         run: Uuid::nil(),
+        again: 0,
         trouble: Some("timed out after 30 s".to_owned()),
         request_id: None,
     }

@@ -152,6 +152,7 @@ pub(super) fn everything() -> Plan {
             protect: false,
             at: at(50),
             run: Uuid::nil(),
+            again: 0,
             trouble: Some("no answer within 30 s".into()),
             request_id: Some("9f2c-1".into()),
         }],

@@ -21,6 +21,7 @@ fn intent(address: &str, text: &str) -> Intent {
         protect: false,
         at: sent_at(),
         run: Uuid::from_u128(7),
+        again: 0,
         trouble: None,
         request_id: None,
     }

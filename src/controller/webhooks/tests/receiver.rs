@@ -37,6 +37,7 @@ fn intent(address: &str, text: &str) -> Intent {
         protect: false,
         at: now(),
         run: Uuid::from_u128(7),
+        again: 0,
         trouble: None,
         request_id: None,
     }
