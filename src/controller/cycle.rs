@@ -172,6 +172,7 @@ impl Cycle {
             CycleOutcome::Stopped => "work is left",
             CycleOutcome::Interrupted => "it was interrupted",
             CycleOutcome::Locked => "another process has the lock of the state",
+            CycleOutcome::Failed if self.failed == 0 => "some deliveries are unknown",
             CycleOutcome::Failed => "some changes failed",
             CycleOutcome::Invalid => "the manifest has errors",
             CycleOutcome::Refused => "the changes are refused",

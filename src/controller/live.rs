@@ -92,10 +92,13 @@ impl Live {
         self.lock().clone()
     }
 
-    /// Takes in what the loop does now.
+    /// Takes in what the loop does now. Once the process is to end, it ends, whatever else it does.
     pub fn is(&self, phase: Phase, now: Timestamp) {
         let mut live = self.lock();
-        (live.phase, live.alive_at, live.waits_until) = (phase, now, None);
+        (live.alive_at, live.waits_until) = (now, None);
+        if live.phase != Phase::Ending {
+            live.phase = phase;
+        }
         drop(live);
         self.notifier.notify();
     }

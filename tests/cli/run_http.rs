@@ -235,6 +235,27 @@ fn it_is_alive_whatever_its_cycles_find_and_ready_while_it_can_work() {
 }
 
 #[test]
+fn it_is_not_ready_while_it_ends_and_says_nothing_of_a_next_cycle() {
+    for signals in [1, 2] {
+        let (project, sandbox) = (project(NOTE), Sandbox::with("--latency 10s"));
+        let (running, at) = start(&project, &sandbox, "");
+        until("it works", || get(at, "/readyz").1.contains("the first cycle goes on"));
+        // Until a request is under way.
+        std::thread::sleep(std::time::Duration::from_secs(2));
+        running.signal("TERM");
+        until("it is not ready", || get(at, "/readyz").0 == 503);
+        assert_eq!(get(at, "/readyz").1, "not ready: the process ends\n");
+        if signals == 2 {
+            // Signals that come at once are one.
+            std::thread::sleep(std::time::Duration::from_millis(300));
+            running.signal("TERM");
+        }
+        let ran = running.exits(if signals == 2 { 3 } else { 0 });
+        ran.never_says(&["next in", "next at", "the API cannot be used"]);
+    }
+}
+
+#[test]
 fn a_copy_that_waits_for_the_lock_of_another_is_alive_and_ready() {
     let (project, sandbox) = (Project::many(30), Sandbox::with("--latency 2s"));
     let (first, one) = start(&project, &sandbox, "--concurrency 1");

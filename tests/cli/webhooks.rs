@@ -1,10 +1,16 @@
 //! Events of Brevo settle what is unknown: `run --webhook-token-file` and the sandbox's `--webhook`.
 
-use std::net::SocketAddr;
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use serde_json::json;
 
-use crate::support::{ADA, BEN, Project, Running, Sandbox, Waiting, ask, until};
+use crate::support::{ADA, Answer, BEN, Fake, Project, Running, Sandbox, Waiting, ask, until};
 
 const TOKEN: &str = "a-t0ken.of_many~letters";
 
@@ -175,6 +181,42 @@ fn what_would_be_sent_again_is_settled_before_it_is_planned() {
     let project = receiver.ends();
     assert_eq!(api.created().len(), 1, "nothing is sent again");
     project.is_settled();
+}
+
+#[test]
+fn nothing_is_sent_again_while_its_proof_could_not_be_asked_about() {
+    let now = std::time::SystemTime::UNIX_EPOCH.elapsed().expect("after 1970").as_millis();
+    let message = json!({ "id": "m1", "type": "agent", "text": "hi", "isPushed": true, "createdAt": now, "visitorId": ADA });
+    let found = message.to_string();
+    let is_out = Arc::new(AtomicBool::new(true));
+    let out = Arc::clone(&is_out);
+    // It has the effect of a create, and does not say so.
+    let fake = Fake::start(move |_, asked| match &asked.line {
+        line if line.starts_with("POST") => Answer::json(502, "{}"),
+        line if !line.contains("m1") => Answer::json(404, r#"{"code":"document_not_found"}"#),
+        _ if out.load(Ordering::SeqCst) => Answer::Is(404, String::new(), "a gateway".to_owned()),
+        _ => Answer::json(200, &found),
+    });
+    let posts = || fake.asked().iter().filter(|asked| asked.line.starts_with("POST")).count();
+    let receiver = receiver("");
+    receiver.project.settings(
+        &format!("api: {{ base_url: \"{}\" }}", fake.base_url()),
+        "messages: { note: { from: support, to: ada, text: hi, on_unknown: resend } }",
+    );
+    receiver.running.until_it_says("the API is out");
+    let event = json!({ "eventName": "conversationFragment", "visitor": { "id": ADA }, "messages": [message] });
+    let path = format!("/webhooks/brevo/{TOKEN}");
+    assert_eq!(ask(receiver.address, "POST", &path, &event.to_string()).0, 204);
+    // Longer than the pause before it is sent again. It is asked about again by itself.
+    let asks = || fake.asked().iter().filter(|asked| asked.line.contains("m1")).count();
+    until("it is asked about a few times", || asks() >= 3);
+    receiver.running.until_it_says("1 unknown");
+    assert_eq!(posts(), 1, "there may be a proof");
+    is_out.store(false, Ordering::SeqCst);
+    receiver.running.until_it_says("an event of Brevo says so");
+    until("it is known", || receiver.knows(1.0));
+    receiver.ends();
+    assert_eq!(posts(), 1);
 }
 
 #[test]

@@ -41,7 +41,9 @@ fn the_table_of_outcomes_has_all_with_the_words_of_the_log() {
     let waits = Some(Pending { approved: 0, unapproved: 1 });
     let all = CycleOutcome::ALL.map(|outcome| {
         let cycle = Cycle { outcome, ..Cycle::begun(Wake::Start, now) };
-        let mut words = vec![cycle.words(), Cycle { pending: waits, ..cycle.clone() }.words()];
+        let waits = Cycle { pending: waits, ..cycle.clone() };
+        let fails = Cycle { failed: 1, ..waits.clone() };
+        let mut words = [cycle, waits, fails].map(|cycle| cycle.words()).to_vec();
         words.dedup();
         (outcome.as_str().to_owned(), words.join("; "))
     });

@@ -18,7 +18,7 @@ use crate::{
         signals::{self, Signal},
     },
     controller::{
-        Live, Metrics, Observers, Schedule, Server, ServerOptions, Wake, drive,
+        Live, Metrics, Observers, Phase, Schedule, Server, ServerOptions, Wake, drive,
         webhooks::{self, Inbox},
     },
 };
@@ -30,8 +30,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub(in crate::cli) fn run(context: &Context, args: &RunArgs) -> Result<u8, Failure> {
     let runtime = context.server_runtime()?;
     let interrupts = Arc::<Interrupts>::default();
-    listen_to_signals(&runtime, &interrupts)?;
     let live = Arc::new(Live::new(environment::now()));
+    listen_to_signals(&runtime, &interrupts, &live)?;
     let clock = environment::clock();
     let metrics = Arc::new(Metrics::new(Arc::clone(&live), clock.clone()));
     let observers = Observers { metrics: Arc::clone(&metrics), live: Arc::clone(&live), clock };
@@ -100,14 +100,21 @@ fn exit_although_busy() -> ! {
 }
 
 /// The first signal ends the process in good order, the second one at once. A hangup wakes it.
-fn listen_to_signals(runtime: &Runtime, interrupts: &Arc<Interrupts>) -> Result<(), Failure> {
+fn listen_to_signals(
+    runtime: &Runtime,
+    interrupts: &Arc<Interrupts>,
+    live: &Arc<Live>,
+) -> Result<(), Failure> {
     let mut signals = runtime.block_on(signals::all())?;
-    let interrupts = Arc::clone(interrupts);
+    let (interrupts, live) = (Arc::clone(interrupts), Arc::clone(live));
     runtime.spawn(async move {
         loop {
             match signals.next().await {
                 Signal::Hangup => interrupts.happened(Wake::Hangup),
-                Signal::First => interrupts.end(),
+                Signal::First => {
+                    live.is(Phase::Ending, environment::now());
+                    interrupts.end();
+                }
                 // The intents of the requests under way are durable.
                 Signal::Again => {
                     interrupts.end_at_once();

@@ -1,6 +1,6 @@
 //! One cycle: load, plan, apply, and verify with what is left of the budget.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use jiff::Timestamp;
 use tokio::runtime::Runtime;
@@ -30,8 +30,8 @@ use crate::{
     },
     controller::{Cycle, CycleOutcome, Live, Pending, Wake},
     diagnostics::Report,
-    model::one_line,
-    plan::{Plan, safety},
+    model::{Address, one_line},
+    plan::{Change, Plan, safety},
     render::humanize,
     state::{Store, Write},
 };
@@ -52,6 +52,8 @@ pub(super) struct CycleRun<'a> {
     lineage: Option<Uuid>,
     verification: Verification,
     outages: Outages,
+    /// The deliveries of which there may be a proof that could not be asked about yet: they are not sent again.
+    unasked: HashSet<Address>,
     /// Only with `--webhook-token-file`.
     settler: Option<Settler>,
 }
@@ -81,6 +83,7 @@ impl<'a> CycleRun<'a> {
             lineage: None,
             verification: Verification::default(),
             outages: Outages::default(),
+            unasked: HashSet::new(),
             settler,
         }
     }
@@ -97,6 +100,13 @@ impl<'a> CycleRun<'a> {
             if outcome != CycleOutcome::Locked {
                 self.context.output.failure(&self.context.with_whole_commands(failure));
             }
+        }
+        if cycle.outcome == CycleOutcome::Done && !self.unasked.is_empty() {
+            let are = humanize::count(self.unasked.len() as u64, "delivery is", "deliveries are");
+            cycle.outcome = CycleOutcome::Failed;
+            cycle.problem = Some(format!(
+                "{are} unknown, and the API could not be asked about the message of an event"
+            ));
         }
         self.waits = cycle.outcome == CycleOutcome::Locked;
         for error in self.context.close_errors.take() {
@@ -117,6 +127,7 @@ impl<'a> CycleRun<'a> {
 
     fn carry_out(&mut self, cycle: &mut Cycle) -> Result<(), End> {
         let context = self.context;
+        self.unasked.clear();
         self.files.settle(self.runtime, &context.global.directory)?;
         if context.is_over() {
             return Err(End::interrupted());
@@ -135,7 +146,7 @@ impl<'a> CycleRun<'a> {
         if let Some(settler) = &self.settler
             && let Some(read) = store.take()
         {
-            store = settler.settle(&setting, read, &self.bounds, cycle)?;
+            store = settler.settle(&setting, read, &self.bounds, cycle, &mut self.unasked)?;
         }
         if let Some(store) = &store {
             let intents = setting.intents(&**store)?;
@@ -221,6 +232,9 @@ impl<'a> CycleRun<'a> {
             false => (plan, 0),
         };
         let (plan, _) = plan.without_unknown();
+        let has_proof =
+            |change: &Change| change.creates() && self.unasked.contains(&change.address);
+        let (plan, _) = plan.without(has_proof);
         cycle.next_window = next_window(&plan);
         cycle.pending = Some(Pending { approved: plan.changes.len() as u64, unapproved });
         let allowed =

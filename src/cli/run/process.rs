@@ -67,6 +67,10 @@ impl Driven for Process<'_> {
     }
 
     fn ended(&mut self, cycle: &Cycle, next: Next) {
+        // It was cut off, and says nothing.
+        if self.interrupts.is_over_at_once() {
+            return;
+        }
         self.metrics.ended(cycle);
         // Since when another process has the lock changes all the time.
         let problem = cycle.problem.clone().filter(|_| cycle.outcome != CycleOutcome::Locked);
@@ -77,6 +81,7 @@ impl Driven for Process<'_> {
         let tells = did || was_asked || self.last.as_ref() != Some(&ended);
         self.last = Some(ended);
         if tells || self.context.global.verbose > 0 {
+            let next = (!self.interrupts.is_over()).then_some(next);
             tell(self.context, cycle, next);
         }
     }
@@ -111,8 +116,8 @@ impl Driven for Process<'_> {
     }
 }
 
-/// Says how a cycle ended.
-fn tell(context: &Context, cycle: &Cycle, next: Next) {
+/// Says how a cycle ended, and when the next one begins, if any does.
+fn tell(context: &Context, cycle: &Cycle, next: Option<Next>) {
     let Cycle { why, outcome, problem, applied, failed, requests, verified, .. } = cycle;
     let output = &context.output;
     if output.is_quiet() {
@@ -132,8 +137,8 @@ fn tell(context: &Context, cycle: &Cycle, next: Next) {
             "settled": cycle.settled,
             "unknown": cycle.unknown,
             "pending": cycle.pending,
-            "next_at": next.at,
-            "next_why": next.why,
+            "next_at": next.map(|next| next.at),
+            "next_why": next.map(|next| next.why),
         });
         return output.log(LogLine::new(level, "cycle", fields));
     }
@@ -166,6 +171,8 @@ fn tell(context: &Context, cycle: &Cycle, next: Next) {
     if let Some(problem) = problem.as_ref().filter(|_| *outcome == CycleOutcome::Locked) {
         parts.push(problem.clone());
     }
+    let told = format!("{}: {}", why.as_str(), parts.join(", "));
+    let Some(next) = next else { return output.line(&told) };
     let left = clock_time::from_now(next.at, cycle.ended);
     let at = match left < Duration::from_secs(90) {
         true => format!("in {}", humanize::duration(left)),
@@ -173,10 +180,5 @@ fn tell(context: &Context, cycle: &Cycle, next: Next) {
             format!("at {}", clock_time::time_of_day(next.at, cycle.ended, &environment::zone()))
         }
     };
-    output.line(&format!(
-        "{}: {}; next {at} ({})",
-        why.as_str(),
-        parts.join(", "),
-        next.why.as_str()
-    ));
+    output.line(&format!("{told}; next {at} ({})", next.why.as_str()));
 }

@@ -1,6 +1,6 @@
 //! Unknown deliveries are settled at the beginning of a cycle, by the events that have come in.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use serde_json::json;
 
@@ -19,7 +19,7 @@ use crate::{
         Cycle, CycleOutcome, Wake,
         webhooks::{self, Inbox, Misfit, Unsettled},
     },
-    model::{BudgetNote, Intent, one_line},
+    model::{Address, BudgetNote, Intent, one_line},
     render::humanize,
     state::Store,
 };
@@ -32,13 +32,15 @@ pub(super) struct Settler {
 
 impl Settler {
     /// Settles what the events prove and the API confirms: before the plan, which may send again what is unknown.
-    /// Returns the state to go on with.
+    /// Returns the state to go on with. `unasked` gets the deliveries of which there is a proof that the API has neither
+    /// confirmed nor denied.
     pub(super) fn settle(
         &self,
         setting: &Setting<'_>,
         read: Arc<dyn Store>,
         bounds: &Bounds,
         cycle: &mut Cycle,
+        unasked: &mut HashSet<Address>,
     ) -> Result<Option<Arc<dyn Store>>, End> {
         if !self.has_proofs(setting, &*read)? {
             return Ok(Some(read));
@@ -62,12 +64,15 @@ impl Settler {
         let found = self.found(setting, &*store, &intents)?;
         self.inbox.offered(&found);
         let proofs = found.into_iter().filter_map(|found| found.proof.ok());
-        let proofs = proofs.filter(|proof| self.inbox.may_ask(&proof.id)).collect();
+        let proofs: Vec<_> = proofs.filter(|proof| self.inbox.may_ask(&proof.id)).collect();
+        unasked.extend(proofs.iter().map(|proof| proof.intent.address.clone()));
         let questions =
             Questions { settings, state: &setting.state, store: &store, bounds, command: "run" };
         let work = |session| apply::settle(proofs, session);
         let settled = questions::ask(setting.context, setting.runtime, &questions, work);
         let settled = settled.map_err(End::api)?;
+        settled.settled.iter().for_each(|(address, _)| _ = unasked.remove(address));
+        settled.refused.iter().for_each(|(address, ..)| _ = unasked.remove(address));
         self.take_in(setting, cycle, &settled);
         ended(&settled)?;
         if setting.is_locked_by_readers() || settled.requests > 0 {
