@@ -72,7 +72,10 @@ impl Lockfile {
     /// Reads the file of a project; an empty one if there is none.
     pub(super) fn read(folder: &Path) -> Result<Self, Failure> {
         let path = Self::path(folder);
-        private_file::refuse_link(&path)?;
+        // A ConfigMap has links to its own files. One that leads elsewhere may be a stranger's.
+        if !leads_within(&path, folder) {
+            private_file::refuse_link(&path)?;
+        }
         let failed = |why: String| {
             Failure::new(format!("could not read {}: {why}", path.display())).help(
                 "nothing was done; correct it, or bring it back from the repository: git checkout -- pushsync.lock",
@@ -241,6 +244,9 @@ impl Lockfile {
     /// Whether the file of a project could be written: something else is written beside it, and removed.
     pub(super) fn check_writable(folder: &Path) -> io::Result<()> {
         // A name that neither another process nor a link of the checkout has.
+        if Self::path(folder).is_symlink() {
+            return Err(io::Error::other("it is a symbolic link"));
+        }
         let beside = folder.join(format!("{LOCKFILE}.{}", Uuid::new_v4()));
         OpenOptions::new().write(true).create_new(true).open(&beside)?;
         fs::remove_file(&beside)
@@ -249,6 +255,9 @@ impl Lockfile {
     /// Writes the file of a project: after a crash there is the old one or the new one.
     pub(super) fn write(&self, folder: &Path) -> io::Result<()> {
         let path = Self::path(folder);
+        if path.is_symlink() {
+            return Err(io::Error::other("it is a symbolic link, and a file would take its place"));
+        }
         let beside = folder.join(format!("{LOCKFILE}.new"));
         match fs::remove_file(&beside) {
             Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
@@ -261,6 +270,15 @@ impl Lockfile {
         let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
         _ = File::open(folder).and_then(|folder| folder.sync_all());
         Ok(())
+    }
+}
+
+/// Whether a path is there and stays in this folder, whatever links are in it.
+fn leads_within(path: &Path, folder: &Path) -> bool {
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    match (path.canonicalize(), folder.canonicalize()) {
+        (Ok(path), Ok(folder)) => path.starts_with(folder),
+        _ => false,
     }
 }
 

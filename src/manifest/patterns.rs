@@ -89,7 +89,7 @@ impl ProjectFolder {
         })?;
         let base = self.root().join(fixed);
         let mut found = Matched { folders: BTreeSet::from([base.clone()]), ..Matched::default() };
-        if !base.exists() {
+        if !self.is_there(&base)? {
             return Ok(found);
         }
         let walk = WalkDir::new(&base).follow_links(true).sort_by_file_name();
@@ -136,6 +136,27 @@ impl ProjectFolder {
         found.files.sort();
         found.near.sort();
         Ok(found)
+    }
+
+    /// Whether a folder is there. A link that leads nowhere, or a folder that cannot be looked at, is not one that is not
+    /// there: messages that are not read would be deleted.
+    fn is_there(&self, base: &Path) -> Result<bool, Diagnostic> {
+        let mut folder = self.root().to_owned();
+        let parts = base.strip_prefix(self.root()).unwrap_or(base);
+        for part in parts.components() {
+            folder.push(part);
+            let name = || self.name(&folder);
+            let failed = |error: io::Error| {
+                Diagnostic::error(Code::Unreadable, format!("could not read `{}`: {error}", name()))
+            };
+            match fs::metadata(&folder) {
+                Ok(_) => {}
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
+                Err(_) if is_broken_link(&folder) => return Err(broken(&name())),
+                Err(_) => return Ok(false),
+            }
+        }
+        Ok(true)
     }
 
     /// A file by its name.

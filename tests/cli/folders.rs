@@ -136,6 +136,31 @@ fn a_link_that_leads_nowhere_deletes_nothing_and_an_editors_lock_disturbs_nobody
 }
 
 #[test]
+fn a_folder_of_messages_behind_a_link_that_leads_nowhere_is_no_empty_folder() {
+    let (project, sandbox) = (Project::empty(), Sandbox::start());
+    project.settings("", "");
+    let away = project.join("away");
+    project.file("cur/messages/a.yaml", message("one"));
+    symlink("cur/messages", project.join("messages")).expect("a link");
+    project.with(&sandbox, "apply --yes").ok();
+    let sent = sandbox.total();
+    for moved in ["cur", "cur/messages"] {
+        fs::rename(project.join(moved), &away).expect("renamed");
+        let said = project.with(&sandbox, "apply --yes").exits(1);
+        said.warns(&["broken-link", "`messages` is a link to a file that does not exist"]);
+        fs::rename(&away, project.join(moved)).expect("renamed");
+    }
+    // A link to itself cannot be looked at.
+    fs::remove_file(project.join("messages")).expect("removed");
+    symlink("messages", project.join("messages")).expect("a link");
+    project.with(&sandbox, "apply --yes").exits(1).warns(&["could not read `messages`"]);
+    assert_eq!(sandbox.total(), sent, "nothing was deleted");
+    // There is really none.
+    fs::remove_file(project.join("messages")).expect("removed");
+    project.run("plan").ok().says(&["to delete"]);
+}
+
+#[test]
 fn validate_looks_at_every_environment_and_says_where_a_problem_is() {
     let project = Project::empty();
     let settings = "vars: { shop: Acme }\nenvironments:\n  north: { vars: { shop: ~ } }\n  \

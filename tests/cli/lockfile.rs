@@ -175,6 +175,34 @@ fn the_api_that_is_set_is_noted_in_the_lockfile() {
 
 #[cfg(unix)]
 #[test]
+fn a_lockfile_behind_links_of_a_config_map_is_read_and_never_written_through() {
+    use std::os::unix::fs::symlink;
+    let (project, sandbox) = (project(), Sandbox::start());
+    project.with(&sandbox, "apply --yes").ok();
+    // As Kubernetes mounts it.
+    let text = lockfile(&project);
+    project.file("..1/pushsync.lock", &text);
+    symlink("..1", project.join("..data")).expect("a link");
+    let path = project.join("pushsync.lock");
+    fs::remove_file(&path).expect("removed");
+    symlink("..data/pushsync.lock", &path).expect("a link");
+    project.with(&sandbox, "plan --detailed-exitcode").exits(0);
+    fs::rename(project.join("state"), project.join("away")).expect("renamed");
+    project.with(&sandbox, "apply --yes").exits(1).warns(&["is missing"]);
+    fs::rename(project.join("away"), project.join("state")).expect("renamed");
+    let set = project.run("state set-api https://api.brevo.com/v3").ok();
+    set.warns(&["could not write", "symbolic link", "Add this line"]);
+    assert_eq!(lockfile(&project), text);
+    // Out of the folder.
+    let outside = tempfile::NamedTempFile::new().expect("a file");
+    fs::write(outside.path(), &text).expect("written");
+    fs::remove_file(&path).expect("removed");
+    symlink(outside.path(), &path).expect("a link");
+    project.with(&sandbox, "plan").exits(1).warns(&["it is a symbolic link"]);
+}
+
+#[cfg(unix)]
+#[test]
 fn where_the_lockfile_cannot_be_written_its_line_is_printed() {
     let (project, sandbox) = (project(), Sandbox::start());
     // Also for root: a folder is in the way.

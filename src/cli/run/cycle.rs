@@ -2,7 +2,7 @@
 
 use std::{collections::HashSet, sync::Arc};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::runtime::Runtime;
 use uuid::Uuid;
 
@@ -33,8 +33,15 @@ use crate::{
     model::{Address, one_line},
     plan::{Change, Plan, safety},
     render::humanize,
-    state::{Store, Write},
+    state::{Run, StateError, Store, Write},
 };
+
+/// How long an approval stays although the manifest says something else: a checkout that is pulled lags behind the job
+/// that has approved its commit.
+const YOUNG_APPROVAL: SignedDuration = SignedDuration::from_mins(10);
+
+/// The most runs that approvals are looked for in.
+const MOST_YOUNG_RUNS: usize = 100;
 
 /// What lasts from one cycle to the next.
 pub(super) struct CycleRun<'a> {
@@ -228,7 +235,7 @@ impl<'a> CycleRun<'a> {
             context.check_same_api(&plan.api, &meta).map_err(End::refused)?;
         }
         let (plan, unapproved) = match self.args.approved {
-            true => approval::resumed(context, plan),
+            true => approval::resumed(context, self.keeping_young_approvals(setting, store, plan)?),
             false => (plan, 0),
         };
         let (plan, _) = plan.without_unknown();
@@ -245,6 +252,34 @@ impl<'a> CycleRun<'a> {
             true => Ok(plan),
             false => Err(End::refused(refusals.into())),
         }
+    }
+
+    /// A plan that ends no approval that somebody has just given: it may be of a commit that is not here yet.
+    fn keeping_young_approvals(
+        &self,
+        setting: &Setting<'_>,
+        store: Option<&Arc<dyn Store>>,
+        mut plan: Plan,
+    ) -> Result<Plan, End> {
+        let Some(store) = store.filter(|_| plan.lapsed_approvals().next().is_some()) else {
+            return Ok(plan);
+        };
+        let read = self.runtime.block_on(async {
+            Ok::<_, StateError>((store.runs(MOST_YOUNG_RUNS).await?, store.approvals().await?))
+        });
+        let (runs, approvals) = read.map_err(|error| End::state(error.into()))?;
+        let now = environment::now();
+        let is_young = |run: &Run| now.duration_since(run.started_at) < YOUNG_APPROVAL;
+        let runs: HashSet<u64> =
+            runs.iter().filter(|run| is_young(run)).map(|run| run.number).collect();
+        let young = approvals.into_iter().filter(|approval| runs.contains(&approval.run));
+        let young: HashSet<Address> = young.map(|approval| approval.address).collect();
+        let before = plan.withdrawn.len();
+        plan.withdrawn.retain(|gone| gone.lapsed || !young.contains(&gone.address));
+        if plan.withdrawn.len() < before {
+            setting.context.output.note("the manifest does not say what somebody has agreed to a few minutes ago: the checkout may be older than that, so those approvals stay for now");
+        }
+        Ok(plan)
     }
 
     /// Whether a plan changes neither the API nor the state.
