@@ -15,7 +15,7 @@ use crate::{
     support::{Project, Running, Sandbox, Waiting, run_as, until},
 };
 
-const MESSAGES: usize = 12;
+const MESSAGES: usize = 24;
 
 fn slow() -> (Project, Sandbox) {
     (Project::many(MESSAGES), Sandbox::with("--latency 400ms"))
