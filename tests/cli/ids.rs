@@ -73,7 +73,7 @@ fn an_answer_about_another_message_than_the_one_that_was_sent_leaves_the_create_
         project.rewrite(&message("ada", "two"));
         with(&project, &fake, "apply --yes").exits(4);
         project.rewrite("messages: {}");
-        with(&project, &fake, "apply --yes");
+        with(&project, &fake, "apply --yes").wait();
         assert_eq!((asked(&fake, "POST"), fake.asked().len()), (1, 1), "{kind}");
     }
 }
@@ -198,4 +198,25 @@ fn a_create_that_is_answered_with_408_is_unknown() {
     with(&project, &fake, "apply --yes").exits(4).warns(&["408"]);
     with(&project, &fake, "apply --yes").exits(4);
     assert_eq!(asked(&fake, "POST"), 1);
+}
+
+#[test]
+fn a_delivery_that_was_to_be_sent_again_and_was_refused_is_unknown_as_before() {
+    let note = |hold: &str| {
+        format!("messages: {{ note: {{ from: support, to: ada, text: hi, on_unknown: {hold} }} }}")
+    };
+    let project = Project::new(&note("resend"));
+    let fake = Fake::start(|number, _| match number {
+        0 => Answer::json(502, "{}"),
+        _ => Answer::json(400, r#"{"code":"invalid_parameter","message":"no"}"#),
+    });
+    with(&project, &fake, "apply --yes").exits(4);
+    let ran = with(&project, &fake, "apply --yes").wait();
+    assert_eq!(asked(&fake, "POST"), 2, "{}{}", ran.out, ran.err);
+    // The first one may be there.
+    let list = project.run("state list --format json").ok().json();
+    assert_eq!(list["deliveries"][0]["status"], "unknown", "{list}");
+    project.rewrite(&note("hold"));
+    with(&project, &fake, "apply --yes").exits(4);
+    assert_eq!(asked(&fake, "POST"), 2, "nothing is sent");
 }
