@@ -243,10 +243,10 @@ impl Lockfile {
 
     /// Whether the file of a project could be written: something else is written beside it, and removed.
     pub(super) fn check_writable(folder: &Path) -> io::Result<()> {
-        // A name that neither another process nor a link of the checkout has.
         if Self::path(folder).is_symlink() {
             return Err(io::Error::other("it is a symbolic link"));
         }
+        // A name that neither another process nor a link of the checkout has.
         let beside = folder.join(format!("{LOCKFILE}.{}", Uuid::new_v4()));
         OpenOptions::new().write(true).create_new(true).open(&beside)?;
         fs::remove_file(&beside)

@@ -156,8 +156,9 @@ impl UnrecordedOutcomes {
                 .iter()
                 .find(|intent| intent.address == *one.address() && intent.run == one.run);
             match (&one.create, intent) {
-                (CreateOutcome::NotSent(_), Some(_)) => {}
-                (CreateOutcome::NotSent(_), None) => continue,
+                // Of one that was to be sent again, the message before may be there.
+                (CreateOutcome::NotSent(_), Some(intent)) if intent.again == 0 => {}
+                (CreateOutcome::NotSent(_), _) => continue,
                 (CreateOutcome::Sent(record), Some(intent)) if record.kind == intent.kind => {
                     let holder = match ids.get(&record.id) {
                         Some(&address) => Some(Address::clone(address)),
@@ -266,4 +267,43 @@ fn parse(
         }
     }
     Ok(outcomes)
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::{
+        model::{Content, Kind, Sender},
+        state::MemoryStore,
+    };
+
+    #[tokio::test]
+    async fn a_create_that_was_not_sent_again_leaves_the_one_before_unknown() {
+        let now = Timestamp::UNIX_EPOCH;
+        for (again, left) in [(0, 0), (1, 1)] {
+            let (folder, run) = (tempfile::tempdir().expect("a folder"), Uuid::from_u128(7));
+            let store = MemoryStore::new("default", Uuid::nil(), now).expect("an empty state");
+            let address = Address::parse("note@adaMvWhf8npAu3H6qd57w2Hv6nh6rnxvg").expect("one");
+            let intent = Intent {
+                address: address.clone(),
+                kind: Kind::Pushed,
+                content: Content { text: "hi".into(), from: Sender::Random },
+                protect: false,
+                at: now,
+                run,
+                again,
+                trouble: None,
+                request_id: None,
+            };
+            store.commit(vec![Write::Intend(Box::new(intent))]).await.expect("recorded");
+            let create = CreateOutcome::NotSent(address);
+            let outcome = UnrecordedOutcome { lineage: Uuid::nil(), run, create };
+            UnrecordedOutcomes::append(folder.path(), &outcome, None).expect("written");
+            let waiting = UnrecordedOutcomes::load(folder.path(), Uuid::nil(), None).expect("read");
+            waiting.replay(&store, None).await.expect("recorded");
+            assert_eq!(store.intents().await.expect("read").len(), left);
+        }
+    }
 }
