@@ -8,6 +8,8 @@
 #[path = "elsewhere/bucket.rs"]
 #[expect(dead_code, unused_macros, unused_imports, reason = "its own tests use more of it")]
 mod bucket;
+#[path = "elsewhere/checkouts.rs"]
+mod checkouts;
 #[path = "elsewhere/crash.rs"]
 mod crash;
 #[path = "elsewhere/jobs.rs"]

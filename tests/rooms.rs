@@ -21,7 +21,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("diagnostics", &["model"]),
     ("manifest", &["model", "diagnostics", "files"]),
     ("desired", &["model", "diagnostics", "manifest"]),
-    ("watch", &["manifest", "files"]),
+    ("watch", &["model", "manifest", "files"]),
     ("plan", &["model", "diagnostics"]),
     ("state", &["model", "files", "network"]),
     ("brevo", &["model", "network"]),

@@ -197,6 +197,7 @@ fn process(
                 command: "apply".to_owned(),
                 commit: None,
                 dirty: false,
+                files: None,
             },
             reporter: Arc::new(Silent),
             stopper: Stopper::default(),

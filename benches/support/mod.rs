@@ -83,6 +83,7 @@ pub(crate) async fn creates(
             command: "apply".into(),
             commit: None,
             dirty: false,
+            files: None,
         },
         reporter: Arc::new(Silent),
         stopper: Stopper::default(),

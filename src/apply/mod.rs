@@ -39,7 +39,7 @@ pub const SCHEMA: &str = include_str!("../../schemas/apply.json");
 pub use confirm::{Claim, Confirmed, confirm, is_too_early, is_too_late};
 pub use error::ApplyError;
 pub use event::{Event, Reporter, Silent, WaitReason};
-pub use options::{Clock, Options, RunInfo, Session, Stopper};
+pub use options::{Clock, Options, RunInfo, Session, SourceFiles, Stopper};
 pub use outcome::{Failure, Outcome, Rewritten, Stop};
 pub use presence::{EVERY as PING_EVERY, Presence, keep_online};
 pub use probe::{ProbeEnd, Probed, probe};

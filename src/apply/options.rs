@@ -5,7 +5,10 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::{Reporter, Stop, api::Api};
-use crate::{model::BaseUrl, state::Store};
+use crate::{
+    model::{BaseUrl, FilesDigest},
+    state::Store,
+};
 
 /// Tells the time.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -59,6 +62,24 @@ pub struct RunInfo {
     pub commit: Option<String>,
     /// Whether the work tree had other changes.
     pub dirty: bool,
+    /// The files of the project.
+    pub files: Option<SourceFiles>,
+}
+
+/// The files of the project that a run applies.
+#[derive(Debug, Clone)]
+pub struct SourceFiles {
+    /// What they say.
+    pub digest: FilesDigest,
+    /// See [`RunFiles::since`](crate::state::RunFiles::since); none if somebody applies them now, and means it.
+    pub since: Option<u64>,
+}
+
+impl SourceFiles {
+    /// Somebody means what these files say, now.
+    pub fn meant(digest: Option<FilesDigest>) -> Option<Self> {
+        digest.map(|digest| Self { digest, since: None })
+    }
 }
 
 /// Stops a run in good order: no new request starts, those under way are awaited.

@@ -8,11 +8,11 @@ use std::{
 
 use jiff::Timestamp;
 
-use super::{Clock, RunInfo, Session, Stop, request_sender::RequestSender};
+use super::{Clock, RunInfo, Session, SourceFiles, Stop, request_sender::RequestSender};
 use crate::{
     model::BaseUrl,
     plan::Plan,
-    state::{Run, RunChange, RunPart, Write},
+    state::{Run, RunChange, RunFiles, RunPart, Write},
 };
 
 /// What every commit of a run takes along: the API's budget as known by then, which API it is once it
@@ -81,7 +81,12 @@ impl RunHistory {
     }
 
     fn writes(&self, stopped: Option<&str>) -> Vec<Write> {
-        let RunInfo { id, command, commit, dirty } = self.info.clone();
+        let RunInfo { id, command, commit, dirty, files } = self.info.clone();
+        let before = self.number.saturating_sub(1);
+        let files = files.map(|SourceFiles { digest, since }| RunFiles {
+            digest,
+            since: since.unwrap_or(before),
+        });
         let (number, started_at) = (self.number, self.started_at);
         let mut writes: Vec<Write> = self.sender.budget().map(Write::Budget).into_iter().collect();
         if self.sender.has_answered() {
@@ -95,6 +100,7 @@ impl RunHistory {
             ended_at: (self.clock)(),
             commit,
             dirty,
+            files,
             requests: self.sender.sent(),
             approved: self.approved.load(Ordering::Relaxed),
             stopped: stopped.map(str::to_owned),

@@ -20,7 +20,7 @@ use super::{
     waiting::Waiting,
 };
 use crate::{
-    apply::Outcome,
+    apply::{Outcome, SourceFiles},
     model::{Address, Intent},
     plan::{Plan, safety},
     render::{self, Format, View},
@@ -208,6 +208,7 @@ pub(super) fn carry_out(context: &Context, args: &ApplyArgs) -> Result<Applied, 
         store: Arc::clone(&store),
         bounds: &args.bounds,
         command: "apply",
+        files: SourceFiles::meant(project.files_digest()),
     };
     let mut outcome = execute(context, &runtime, execution, plan)?;
     outcome.unknown = addresses_of(&runtime.block_on(store.intents())?);

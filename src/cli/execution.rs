@@ -14,7 +14,7 @@ use super::{
     unrecorded::Recorder,
 };
 use crate::{
-    apply::{self, Outcome},
+    apply::{self, Outcome, RunInfo, SourceFiles},
     manifest::Project,
     plan::Plan,
     state::{Store, backup},
@@ -27,6 +27,8 @@ pub(super) struct Execution<'a> {
     pub(super) store: Arc<dyn Store>,
     pub(super) bounds: &'a Bounds,
     pub(super) command: &'a str,
+    /// What the files of the project say, if they still say it, and since when they do (see [`SourceFiles`]).
+    pub(super) files: Option<SourceFiles>,
 }
 
 /// Carries a plan out.
@@ -36,7 +38,7 @@ pub(super) fn execute(
     execution: Execution<'_>,
     plan: Plan,
 ) -> Result<Outcome, Failure> {
-    let Execution { project, state, store, bounds, command } = execution;
+    let Execution { project, state, store, bounds, command, files } = execution;
     let addresses: Vec<_> = plan.changes.iter().map(|change| change.address.clone()).collect();
     context.output.masking().known().add(Arc::new(addresses));
     let meta = runtime.block_on(store.meta())?;
@@ -64,7 +66,7 @@ pub(super) fn execute(
         api_url,
         settings: &project.settings,
         bounds,
-        info: context.run_info(command, plan.commit.clone()),
+        info: RunInfo { files, ..context.run_info(command, plan.commit.clone()) },
         reporter: Arc::new(recorder),
     });
     let stopper = session.stopper.clone();

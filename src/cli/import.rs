@@ -105,8 +105,14 @@ pub(super) fn run(context: &Context, args: ImportArgs) -> Result<u8, Failure> {
         senders: Default::default(),
     };
     let bounds = Bounds::default();
-    let execution =
-        Execution { project: &project, state: &state, store, bounds: &bounds, command: "import" };
+    let execution = Execution {
+        project: &project,
+        state: &state,
+        store,
+        bounds: &bounds,
+        command: "import",
+        files: None,
+    };
     let outcome = execute(context, &runtime, execution, plan)?;
     if let Some(fatal) = &outcome.fatal {
         return Err(fatal.into());

@@ -224,6 +224,15 @@ impl Output {
     }
 
     pub(super) fn failure(&self, failure: &Failure) {
+        self.tell_failure(failure, (Level::Error, "error"), ERROR);
+    }
+
+    /// A failure that is expected to pass by itself.
+    pub(super) fn passing_failure(&self, failure: &Failure) {
+        self.tell_failure(failure, (Level::Warn, "warning"), WARNING);
+    }
+
+    fn tell_failure(&self, failure: &Failure, (level, label): (Level, &'static str), style: Style) {
         let code = &failure.code;
         let (messages, help) = self.words_of(failure);
         if !self.said.is_news(&messages.join("\n")) {
@@ -232,13 +241,13 @@ impl Output {
         if self.json {
             for message in &messages {
                 let fields = json!({ "message": message, "help": help, "code": code });
-                self.log(LogLine::new(Level::Error, "error", fields));
+                self.log(LogLine::new(level, label, fields));
             }
             return;
         }
         let code = code.map(|code| format!("[{}]", code.as_str())).unwrap_or_default();
         for message in &messages {
-            self.labelled(&format!("{ERROR}error{code}:{ERROR:#} "), message);
+            self.labelled(&format!("{style}{label}{code}:{style:#} "), message);
         }
         if let Some(help) = help {
             self.labelled(&format!("  {HELP}help:{HELP:#} "), &help);

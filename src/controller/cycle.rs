@@ -70,6 +70,8 @@ pub enum CycleOutcome {
     Failed,
     /// The manifest has errors.
     Invalid,
+    /// Others have applied newer files than those that are here.
+    Outdated,
     /// A threshold, `pushsync.lock`, a protection or an expectation forbids it.
     Refused,
     /// The API does not answer.
@@ -82,13 +84,14 @@ pub enum CycleOutcome {
 
 impl CycleOutcome {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Done,
         Self::Stopped,
         Self::Interrupted,
         Self::Locked,
         Self::Failed,
         Self::Invalid,
+        Self::Outdated,
         Self::Refused,
         Self::Outage,
         Self::Api,
@@ -104,6 +107,7 @@ impl CycleOutcome {
             Self::Locked => "locked",
             Self::Failed => "failed",
             Self::Invalid => "invalid",
+            Self::Outdated => "outdated",
             Self::Refused => "refused",
             Self::Outage => "outage",
             Self::Api => "api",
@@ -119,6 +123,7 @@ impl CycleOutcome {
             | Self::Interrupted
             | Self::Locked
             | Self::Failed
+            | Self::Outdated
             | Self::Outage => true,
             Self::Invalid | Self::Refused | Self::Api | Self::State => false,
         }
@@ -130,6 +135,7 @@ impl CycleOutcome {
             Self::Done | Self::Stopped | Self::Interrupted | Self::Locked => true,
             Self::Failed
             | Self::Invalid
+            | Self::Outdated
             | Self::Refused
             | Self::Outage
             | Self::Api
@@ -175,6 +181,7 @@ impl Cycle {
             CycleOutcome::Failed if self.failed == 0 => "some deliveries are unknown",
             CycleOutcome::Failed => "some changes failed",
             CycleOutcome::Invalid => "the manifest has errors",
+            CycleOutcome::Outdated => "the files here may be outdated",
             CycleOutcome::Refused => "the changes are refused",
             CycleOutcome::Outage => "the API is out",
             CycleOutcome::Api => "the API cannot be used",

@@ -1,6 +1,7 @@
 //! `pushsync run`: keeps the API as the project says, until it is stopped.
 //!
 //! `schedule` decides when the next cycle begins and why, as a value; `drive` is the thin loop around it. A
+//! `precedence` decides whose files count when several checkouts are applied to one state.
 //! [`Cycle`] is one time of load, plan and apply; `live` is what is known of the process meanwhile. `metrics` counts,
 //! `counting` listens to what a run does, `health` judges, `status` is what people are shown, and `server` and `page`
 //! serve it all. [`webhooks`] settles unknown deliveries by what Brevo reports.
@@ -15,6 +16,7 @@ mod health;
 mod live;
 mod metrics;
 mod page;
+mod precedence;
 mod schedule;
 mod server;
 mod status;
@@ -29,6 +31,7 @@ pub use drive::{Driven, drive};
 pub use health::{Health, alive, ready};
 pub use live::{Live, Phase, Snapshot};
 pub use metrics::{CONTENT_TYPE as METRICS_CONTENT_TYPE, ChangeOutcome, EventOutcome, Metrics};
+pub use precedence::{Overtaken, PATIENCE as FILES_PATIENCE, Precedence};
 pub use schedule::Schedule;
 pub use server::{ListenError, Server, ServerOptions};
 pub use status::{

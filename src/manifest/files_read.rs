@@ -16,6 +16,7 @@ use super::{
     options::{LoadOptions, PROJECT_FILE},
     patterns::Expanded,
 };
+use crate::{files, model::FilesDigest};
 
 /// The files that a project was read from, as they were before they were read.
 #[derive(Debug, Clone)]
@@ -27,6 +28,8 @@ pub struct FilesRead {
     patterns: Vec<String>,
     /// Those that the manifest names otherwise, `pushsync.yaml` first; some may not be there.
     named: BTreeSet<PathBuf>,
+    /// Those that the patterns take.
+    included: BTreeSet<PathBuf>,
     /// Files that do not count: device and inode.
     ignored: HashSet<FileId>,
     stamp: Stamp,
@@ -84,6 +87,7 @@ impl FilesRead {
             limits: options.limits,
             patterns: Vec::new(),
             named: BTreeSet::new(),
+            included: BTreeSet::new(),
             ignored: HashSet::new(),
             stamp: Stamp::default(),
         };
@@ -104,6 +108,7 @@ impl FilesRead {
     pub(super) fn included(&mut self, patterns: &[&str], expanded: &Expanded) {
         self.patterns = patterns.iter().map(|pattern| (*pattern).to_owned()).collect();
         self.stamp.add_expanded(&self.patterns, expanded, &self.ignored);
+        self.included = expanded.iter().flatten().flat_map(|one| one.files.clone()).collect();
     }
 
     /// The same, where some files do not count: those that this process itself writes.
@@ -149,6 +154,25 @@ impl FilesRead {
         let within = folders.iter().filter_map(|path| changed_at(&fs::metadata(path).ok()?));
         let youngest = files.chain(within).max();
         FilesNow { stamp, folders, youngest }
+    }
+
+    /// What the files say. None if they do not say any more what was read, or cannot be read.
+    pub fn digest(&self) -> Option<FilesDigest> {
+        let mut files = Vec::new();
+        for path in self.named.union(&self.included) {
+            let counts =
+                |file: &Metadata| file.is_file() && !self.ignored.contains(&FileId::of(file));
+            if !fs::metadata(path).is_ok_and(|file| counts(&file)) {
+                continue;
+            }
+            // What lies outside of the project may have another path elsewhere.
+            let name = path.strip_prefix(&self.root).map(Path::to_string_lossy).unwrap_or_default();
+            let mut content = blake3::Hasher::new();
+            content.update_reader(files::open(path).ok()?).ok()?;
+            files.push((name, content.finalize()));
+        }
+        let digest = FilesDigest::of(files.iter().map(|(name, content)| (&**name, content)));
+        self.are_current().then_some(digest)
     }
 
     /// Whether the project would be read from the same files, with the same content.

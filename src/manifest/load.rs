@@ -286,5 +286,6 @@ fn resolve(cx: &mut Context<'_>, files: &Files) -> Project {
         left_out: audiences.left_out(),
         unused: audiences.unused(cx.options.limits),
         limits: cx.options.limits,
+        files: cx.files_read.clone(),
     }
 }

@@ -11,14 +11,14 @@ use jiff::Timestamp;
 use minijinja::Environment;
 
 use super::{
-    audience::Table, audiences::Unused, limits::Limits, settings::Settings, share::Share,
-    source_path::SourcePath, template::lints::Levels, vars::Vars,
+    audience::Table, audiences::Unused, files_read::FilesRead, limits::Limits, settings::Settings,
+    share::Share, source_path::SourcePath, template::lints::Levels, vars::Vars,
 };
 use crate::{
     diagnostics::{Code, Diagnostic},
     model::{
-        Address, ChangeLimit, IdSource, Key, Language, MessageId, Place, SecretFingerprint, Sender,
-        Source, Spec, VisitorId, WindowState,
+        Address, ChangeLimit, FilesDigest, IdSource, Key, Language, MessageId, Place,
+        SecretFingerprint, Sender, Source, Spec, VisitorId, WindowState,
     },
 };
 
@@ -50,6 +50,8 @@ pub struct Project {
     /// The audiences whose query a message needs, and that was left out.
     pub(crate) left_out: Vec<(String, Place)>,
     pub(crate) limits: Limits,
+    /// The files that it was read from.
+    pub(crate) files: FilesRead,
 }
 
 impl Project {
@@ -69,6 +71,11 @@ impl Project {
         }
         let adopted = self.imports.iter().map(|import| import.to.visitor()).collect();
         Arc::new(Visitors { tables, adopted })
+    }
+
+    /// What its files say. None if they do not say any more what was read.
+    pub fn files_digest(&self) -> Option<FilesDigest> {
+        self.files.digest()
     }
 
     /// The names of the audiences whose query a message needs, and that was left out.

@@ -46,6 +46,9 @@ pub(super) fn apply(
             Write::Intend(intent) => Some(encode(key, intent, "an intent")?),
             Write::Run(run) => {
                 next.meta.last_run = next.meta.last_run.max(run.number);
+                if let Some(files) = &run.files {
+                    next.meta.files.note(files, run.number, run.command == "run");
+                }
                 Some(encode(key, run, "a run")?)
             }
             Write::RunPart(part) => Some(encode(key, part, "a part of a run")?),

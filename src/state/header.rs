@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{
-    Digest, Meta, StateError, StateKey,
+    Digest, FilesHistory, Meta, StateError, StateKey,
     cipher::{Cipher, Mac, Wrapped},
     codec::{self, FORMAT},
     keys::{self, Table},
@@ -100,6 +100,7 @@ impl StateHeader {
                 approvals: 0,
                 created_at: now,
                 last_run: 0,
+                files: FilesHistory::default(),
                 budget: None,
                 api: None,
                 secrets: KnownSecrets::new(),

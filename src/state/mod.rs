@@ -3,6 +3,7 @@
 //! [`Store`] is the seam. Its calls are few and coarse (a page of records, one atomic commit of
 //! many writes), so that a store behind a network costs few round trips.
 
+mod applied_files;
 mod approvals;
 pub mod backup;
 mod boot_clock;
@@ -37,6 +38,7 @@ mod threaded_store;
 pub mod unrecorded;
 mod wrapped;
 
+pub use applied_files::{AppliedFiles, FilesHistory, RunFiles};
 pub use cipher::StateKey;
 pub use error::StateError;
 pub use folder::Compacted;

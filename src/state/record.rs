@@ -2,7 +2,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::StateKey;
+use super::{FilesHistory, RunFiles, StateKey};
 use crate::model::{
     Address, Approval, BaseUrl, BudgetNote, Intent, KnownSecrets, MessageId, Record,
 };
@@ -30,6 +30,9 @@ pub struct Meta {
     pub created_at: Timestamp,
     /// The highest [`Run::number`] in the history.
     pub last_run: u64,
+    /// The files of the project that were applied.
+    #[serde(default, skip_serializing_if = "FilesHistory::is_empty")]
+    pub files: FilesHistory,
     /// The API's budget as last heard.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub budget: Option<BudgetNote>,
@@ -87,6 +90,9 @@ pub struct Run {
     /// Whether the work tree had changes that are not in that commit.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub dirty: bool,
+    /// The files of the project that it applied; none if it was about the state alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub files: Option<RunFiles>,
     /// How many requests it made.
     pub requests: u64,
     /// How many targets somebody agreed to for it.

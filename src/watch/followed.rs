@@ -13,7 +13,10 @@ use tokio::{
 };
 
 use super::{git::GitLock, writers::Writers};
-use crate::manifest::{FilesNow, FilesRead, Stamp};
+use crate::{
+    manifest::{FilesNow, FilesRead, Stamp},
+    model::FilesDigest,
+};
 
 /// How long files have to be left alone before they are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -153,6 +156,11 @@ impl Followed {
     /// The same at once, without a wait.
     pub fn is_unchanged(&self) -> bool {
         self.last().is_none_or(|files| files.are_current())
+    }
+
+    /// What the files say that were loaded last. None if they do not say it any more.
+    pub fn digest(&self) -> Option<FilesDigest> {
+        self.last()?.digest()
     }
 
     /// The lock of git, if it has one that was not waited for in vain.

@@ -97,6 +97,7 @@ async fn a_thousand_creates_cost_far_fewer_puts() {
             command: "apply".into(),
             commit: None,
             dirty: false,
+            files: None,
         },
         reporter: Arc::new(Silent),
         stopper: Stopper::default(),

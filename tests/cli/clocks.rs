@@ -86,6 +86,7 @@ fn the_last_run_is_the_one_that_was_written_last() {
         ended_at: started_at,
         commit: None,
         dirty: false,
+        files: None,
         requests: 7,
         approved: 0,
         stopped: Some("budget".to_owned()),

@@ -119,7 +119,7 @@ fn metrics_have_the_names_of_the_documentation_from_the_start_and_count_what_is_
         assert!(text.contains(&format!("# HELP pushsync_{name} ")), "{name}:\n{text}");
     }
     let outcomes = text.matches("pushsync_cycles_total{outcome=").count();
-    assert_eq!(outcomes, 10, "{text}");
+    assert_eq!(outcomes, 11, "{text}");
     until("it is sent", || metric(at, "deliveries{status=\"ok\"}") == Some(2.0));
     until("it has ended", || metric(at, "cycles_total{outcome=\"done\"}") >= Some(1.0));
     let all = metrics(at);

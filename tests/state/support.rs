@@ -89,6 +89,7 @@ pub(crate) fn run(number: u32) -> Run {
         ended_at: time(i64::from(number) + 10),
         commit: Some("84718bb".into()),
         dirty: false,
+        files: None,
         requests: 3,
         approved: 0,
         stopped: None,

@@ -519,6 +519,7 @@ impl Scene {
             command: "apply".to_owned(),
             commit: None,
             dirty: false,
+            files: None,
         };
         Session {
             store: self.store.clone(),

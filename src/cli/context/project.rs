@@ -370,7 +370,8 @@ impl Context {
     pub(crate) fn run_info(&self, command: &str, commit: Option<Commit>) -> RunInfo {
         let dirty = commit.as_ref().is_some_and(|commit| commit.dirty);
         let commit = commit.map(|commit| commit.id.into());
-        RunInfo { id: Uuid::new_v4(), command: command.to_owned(), commit, dirty }
+        let command = command.to_owned();
+        RunInfo { id: Uuid::new_v4(), command, commit, dirty, files: None }
     }
 
     /// The project's folder, relative to the root of its repository.

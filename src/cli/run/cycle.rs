@@ -2,7 +2,7 @@
 
 use std::{collections::HashSet, sync::Arc};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use tokio::runtime::Runtime;
 use uuid::Uuid;
 
@@ -12,11 +12,12 @@ use super::{
     look::look,
     opening::{Setting, check_lock},
     outages::Outages,
+    precedence::{FilesPrecedence, outdated},
     settler::Settler,
     verification::Verification,
 };
 use crate::{
-    apply::{Outcome, Stop},
+    apply::{Outcome, SourceFiles, Stop},
     cli::{
         apply::end_approvals,
         approval,
@@ -33,15 +34,8 @@ use crate::{
     model::{Address, one_line},
     plan::{Change, Plan, safety},
     render::humanize,
-    state::{Run, StateError, Store, Write},
+    state::{Store, Write},
 };
-
-/// How long an approval stays although the manifest says something else: a checkout that is pulled lags behind the job
-/// that has approved its commit.
-const YOUNG_APPROVAL: SignedDuration = SignedDuration::from_mins(10);
-
-/// The most runs that approvals are looked for in.
-const MOST_YOUNG_RUNS: usize = 100;
 
 /// What lasts from one cycle to the next.
 pub(super) struct CycleRun<'a> {
@@ -53,6 +47,7 @@ pub(super) struct CycleRun<'a> {
     selection: SelectionArgs,
     audiences: AudienceArgs,
     files: ProjectFiles,
+    precedence: FilesPrecedence,
     /// Another process had the lock in the last cycle.
     waits: bool,
     /// The state that the process has worked on.
@@ -86,6 +81,7 @@ impl<'a> CycleRun<'a> {
             selection: SelectionArgs::default(),
             audiences: AudienceArgs::default(),
             files,
+            precedence: FilesPrecedence::new(),
             waits: false,
             lineage: None,
             verification: Verification::default(),
@@ -103,9 +99,13 @@ impl<'a> CycleRun<'a> {
         if let Err(End { outcome, failure }) = self.carry_out(&mut cycle) {
             cycle.outcome = outcome;
             cycle.problem = self.problem(&failure);
-            // Who has the lock is told with the end of the cycle.
-            if outcome != CycleOutcome::Locked {
-                self.context.output.failure(&self.context.with_whole_commands(failure));
+            let failure = self.context.with_whole_commands(failure);
+            match outcome {
+                // Who has the lock is told with the end of the cycle.
+                CycleOutcome::Locked => {}
+                // It happens with each commit, for a short time.
+                CycleOutcome::Outdated => self.context.output.passing_failure(&failure),
+                _ => self.context.output.failure(&failure),
             }
         }
         if cycle.outcome == CycleOutcome::Done && !self.unasked.is_empty() {
@@ -144,6 +144,8 @@ impl<'a> CycleRun<'a> {
         }
         let loaded = context.load_for(Needs::Audiences);
         self.files.loaded(&loaded);
+        let digest = self.files.digest();
+        self.precedence.loaded(digest.as_ref());
         let (project, report) = context.accepted(loaded).map_err(End::invalid)?;
         let state = context.selected_state(&project).map_err(End::invalid)?;
         let api = context.endpoint(&project.settings).map_err(End::invalid)?;
@@ -160,7 +162,14 @@ impl<'a> CycleRun<'a> {
             cycle.unknown = Some(intents.len() as u64);
             self.outages.unknown(&intents);
         }
-        let mut plan = self.plan(&setting, report.clone(), store.as_ref(), cycle)?;
+        let mut source = self.precedence.check(&setting, store.as_ref(), digest.as_ref())?;
+        let planned = self.plan(&setting, report.clone(), store.as_ref(), cycle);
+        let mut plan = match (planned, &source) {
+            (Err(end), Err(overtaken)) if end.outcome == CycleOutcome::Refused => {
+                return Err(outdated(overtaken));
+            }
+            (planned, _) => planned?,
+        };
         if self.does_nothing(&plan) {
             if let Some(store) = &store {
                 let bounds = self.left(cycle);
@@ -174,6 +183,9 @@ impl<'a> CycleRun<'a> {
         if !self.files.are_current(self.runtime) {
             return Err(End::interrupted());
         }
+        if let Err(overtaken) = &source {
+            return Err(outdated(overtaken));
+        }
         let writable = match store.take() {
             Some(store) if setting.is_locked_by_readers() => store,
             read => {
@@ -182,6 +194,7 @@ impl<'a> CycleRun<'a> {
                 // Until now, others could change it.
                 if approval::check_fresh(&plan, self.runtime, Some(&store)).is_err() {
                     setting.check_state(Some(&store), self.lineage)?;
+                    source = self.precedence.check(&setting, Some(&store), digest.as_ref())?;
                     plan = self.plan(&setting, report, Some(&store), cycle)?;
                 }
                 store
@@ -192,7 +205,8 @@ impl<'a> CycleRun<'a> {
         if !self.files.are_unchanged() {
             return Err(End::interrupted());
         }
-        self.apply(&setting, &writable, plan, cycle)?;
+        let source = source.map_err(|overtaken| outdated(&overtaken))?;
+        self.apply(&setting, &writable, plan, source, cycle)?;
         if cycle.outcome == CycleOutcome::Done {
             let bounds = self.left(cycle);
             self.verification.carry_out(self.args, &setting, &writable, &bounds, cycle)?;
@@ -235,7 +249,7 @@ impl<'a> CycleRun<'a> {
             context.check_same_api(&plan.api, &meta).map_err(End::refused)?;
         }
         let (plan, unapproved) = match self.args.approved {
-            true => approval::resumed(context, self.keeping_young_approvals(setting, store, plan)?),
+            true => approval::resumed(context, plan),
             false => (plan, 0),
         };
         let (plan, _) = plan.without_unknown();
@@ -254,34 +268,6 @@ impl<'a> CycleRun<'a> {
         }
     }
 
-    /// A plan that ends no approval that somebody has just given: it may be of a commit that is not here yet.
-    fn keeping_young_approvals(
-        &self,
-        setting: &Setting<'_>,
-        store: Option<&Arc<dyn Store>>,
-        mut plan: Plan,
-    ) -> Result<Plan, End> {
-        let Some(store) = store.filter(|_| plan.lapsed_approvals().next().is_some()) else {
-            return Ok(plan);
-        };
-        let read = self.runtime.block_on(async {
-            Ok::<_, StateError>((store.runs(MOST_YOUNG_RUNS).await?, store.approvals().await?))
-        });
-        let (runs, approvals) = read.map_err(|error| End::state(error.into()))?;
-        let now = environment::now();
-        let is_young = |run: &Run| now.duration_since(run.started_at) < YOUNG_APPROVAL;
-        let runs: HashSet<u64> =
-            runs.iter().filter(|run| is_young(run)).map(|run| run.number).collect();
-        let young = approvals.into_iter().filter(|approval| runs.contains(&approval.run));
-        let young: HashSet<Address> = young.map(|approval| approval.address).collect();
-        let before = plan.withdrawn.len();
-        plan.withdrawn.retain(|gone| gone.lapsed || !young.contains(&gone.address));
-        if plan.withdrawn.len() < before {
-            setting.context.output.note("the manifest does not say what somebody has agreed to a few minutes ago: the checkout may be older than that, so those approvals stay for now");
-        }
-        Ok(plan)
-    }
-
     /// Whether a plan changes neither the API nor the state.
     fn does_nothing(&self, plan: &Plan) -> bool {
         let ends = !plan.finished.is_empty() || plan.lapsed_approvals().next().is_some();
@@ -296,6 +282,7 @@ impl<'a> CycleRun<'a> {
         setting: &Setting<'_>,
         store: &Arc<dyn Store>,
         mut plan: Plan,
+        source: SourceFiles,
         cycle: &mut Cycle,
     ) -> Result<(), End> {
         let (context, runtime) = (self.context, self.runtime);
@@ -328,8 +315,11 @@ impl<'a> CycleRun<'a> {
             store: Arc::clone(store),
             bounds: &self.left(cycle),
             command: "run",
+            files: Some(source),
         };
-        let outcome = execute(context, runtime, execution, plan).map_err(End::api)?;
+        let executed = execute(context, runtime, execution, plan);
+        self.precedence.applied(setting, &**store)?;
+        let outcome = executed.map_err(End::api)?;
         self.take_in(cycle, &outcome, trial.left_out);
         self.outages.take_in(cycle, &outcome, &trial);
         Ok(())

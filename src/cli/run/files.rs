@@ -15,6 +15,7 @@ use crate::{
     cli::{environment, failure::Failure, interrupts::Interrupts, output::Output},
     controller::Wake,
     manifest::{FileId, Loaded},
+    model::FilesDigest,
     watch::{Followed, Follower, Pace},
 };
 
@@ -93,6 +94,15 @@ impl ProjectFiles {
             Some(folder) => files.and(folder.clone()),
             None => files,
         });
+    }
+
+    /// What the files say. None if they do not say any more what was loaded: another cycle begins.
+    pub(super) fn digest(&self) -> Option<FilesDigest> {
+        let digest = self.followed.digest();
+        if digest.is_none() {
+            self.interrupts.happened(Wake::Files);
+        }
+        digest
     }
 
     /// Whether the files are what they were when the project was loaded, and quiet. If not, another cycle begins.

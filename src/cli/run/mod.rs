@@ -7,6 +7,7 @@ mod files;
 mod look;
 mod opening;
 mod outages;
+mod precedence;
 mod process;
 mod settler;
 mod verification;

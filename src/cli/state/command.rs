@@ -125,7 +125,7 @@ impl<'a> StateCommand<'a> {
         const TOGETHER: usize = 100;
         let now = environment::now();
         let number = self.block_on(store.meta())?.last_run.saturating_add(1);
-        let RunInfo { id, command, commit, dirty } =
+        let RunInfo { id, command, commit, dirty, files: _ } =
             self.context.run_info(command, self.context.commit());
         let others = changes.split_off(changes.len().min(TOGETHER));
         writes.push(Write::Run(Box::new(Run {
@@ -136,6 +136,7 @@ impl<'a> StateCommand<'a> {
             ended_at: now,
             commit,
             dirty,
+            files: None,
             requests: 0,
             approved: 0,
             stopped: None,

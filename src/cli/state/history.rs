@@ -144,6 +144,7 @@ mod tests {
             ended_at: now,
             commit: Some("0123456789abcdef".to_owned()),
             dirty: true,
+            files: None,
             requests: 1234,
             approved: 0,
             stopped: Some("budget".to_owned()),

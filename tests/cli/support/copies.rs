@@ -74,7 +74,8 @@ impl Copies<'_> {
                     copy.die();
                 }
             }
-            if copies.iter_mut().all(|copy| copy.running.is_running()) {
+            let all_live = copies.iter_mut().all(|copy| copy.running.is_running());
+            if all_live && sandbox.total() > before {
                 let one = rng.usize(..copies.len());
                 copies[one].die();
             }

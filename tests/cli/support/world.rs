@@ -48,7 +48,8 @@ impl World {
                 message.sender += 1;
                 message.generation += 1;
             }
-            4 => {
+            // One is always there: what would delete all is refused.
+            4 if n > 0 => {
                 message.there = !message.there;
                 message.generation += u32::from(message.there);
             }

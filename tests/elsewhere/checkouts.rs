@@ -1,0 +1,118 @@
+//! Copies of `pushsync run` with checkouts of their own: one that lags behind turns nothing back.
+
+use std::{thread::sleep, time::Duration};
+
+use serde_json::Value;
+
+use crate::{
+    shared_runs::{Shared, ended, outcomes, stores},
+    support::{Project, Running, Sandbox, many, until},
+};
+
+const RUN: &str = "run --every 1s -v --log-format json";
+
+/// Long enough for some cycles.
+const WHILE: Duration = Duration::from_secs(4);
+
+/// The number of messages that each commit has.
+const COUNT: usize = 3;
+
+/// Two checkouts of the same commit.
+fn checkouts() -> [Project; 2] {
+    [Project::many(COUNT), Project::many(COUNT)]
+}
+
+fn shows(sandbox: &Sandbox, what: &str, text: &str, count: usize) {
+    until(&format!("{what}: {count} texts are of {text:?}"), || {
+        let there = sandbox.there();
+        there.len() == count && there.iter().all(|(_, _, one)| one.starts_with(text))
+    });
+}
+
+fn is_outdated(running: &Running) {
+    running.until_it_says("has applied other files since those here came");
+    running.until_it_says(r#""outcome":"outdated""#);
+}
+
+#[test]
+fn a_checkout_that_lags_behind_turns_nothing_back_and_goes_on_once_it_follows() {
+    for Shared { name, there, there_too, .. } in stores() {
+        let ([one, other], sandbox) = (checkouts(), Sandbox::start());
+        let first = there(one.with(&sandbox, RUN)).start();
+        shows(&sandbox, name, "text", COUNT);
+        let second = there_too(other.with(&sandbox, RUN)).start();
+        second.until_it_says(r#""outcome":"done""#);
+        // A commit with another message and other texts comes to one of them.
+        one.rewrite(&many(COUNT + 1, "two"));
+        shows(&sandbox, name, "two", COUNT + 1);
+        is_outdated(&second);
+        sleep(WHILE);
+        let counts = [COUNT as u64 + 1, 0, COUNT as u64, 0];
+        assert_eq!(sandbox.counts(), counts, "{name}: nothing is turned back");
+        // It comes to the other one as well, and then it is taken back there first.
+        other.rewrite(&many(COUNT + 1, "two"));
+        second.until_it_says(r#""why":"files""#);
+        other.rewrite(&many(COUNT, "text"));
+        shows(&sandbox, name, "text", COUNT);
+        is_outdated(&first);
+        sleep(WHILE);
+        let counts = [COUNT as u64 + 1, 0, 2 * COUNT as u64, 1];
+        assert_eq!(sandbox.counts(), counts, "{name}: older content can be the newer files");
+        one.rewrite(&many(COUNT, "text"));
+        one.rewrite(&many(COUNT, "three"));
+        shows(&sandbox, name, "three", COUNT);
+        let told = [ended(first), ended(second)].map(|cycles| {
+            let mut told: Vec<_> = outcomes(&cycles).iter().map(|one| (*one).to_owned()).collect();
+            told.dedup();
+            told
+        });
+        let good =
+            |told: &String| ["done", "locked", "interrupted", "outdated"].contains(&told.as_str());
+        assert!(told.iter().flatten().all(good), "{name}: {told:?}");
+        assert_eq!(sandbox.counts(), [COUNT as u64 + 1, 0, 3 * COUNT as u64, 1], "{name}");
+    }
+}
+
+#[test]
+fn a_copy_whose_files_are_the_same_takes_over_and_one_that_died_stops_no_commit() {
+    for Shared { name, there, there_too, runs_out } in stores() {
+        let ([one, other], sandbox) = (checkouts(), Sandbox::start());
+        let first = there(one.with(&sandbox, RUN)).start();
+        shows(&sandbox, name, "text", COUNT);
+        one.rewrite(&many(COUNT, "two"));
+        shows(&sandbox, name, "two", COUNT);
+        first.signal("KILL");
+        first.wait();
+        runs_out();
+        // A new checkout has what the dead one has applied.
+        other.rewrite(&many(COUNT, "two"));
+        let second = there_too(other.with(&sandbox, RUN)).start();
+        second.until_it_says(r#""outcome":"done""#);
+        other.rewrite(&many(COUNT, "three"));
+        shows(&sandbox, name, "three", COUNT);
+        ended(second);
+    }
+}
+
+#[test]
+fn a_process_waits_for_the_commit_that_a_job_has_applied() {
+    for Shared { name, there, there_too, .. } in stores() {
+        let ([job, server], sandbox) = (checkouts(), Sandbox::start());
+        there(job.with(&sandbox, "apply --yes")).ok();
+        let running = there_too(server.with(&sandbox, RUN)).start();
+        running.until_it_says(r#""outcome":"done""#);
+        job.rewrite(&many(COUNT + 1, "two"));
+        there(job.with(&sandbox, "apply --yes --lock-timeout 60s")).ok();
+        running.until_it_says("a command has applied other files");
+        running.until_it_says("If they do not change within ten minutes, they count");
+        sleep(WHILE);
+        let sent = 2 * COUNT as u64 + 1;
+        assert_eq!(sandbox.total(), sent, "{name}: nothing is turned back");
+        server.rewrite(&many(COUNT + 1, "two"));
+        running.until_it_says(r#""why":"files""#);
+        let cycles = ended(running);
+        let is_done = |cycle: &&Value| cycle["why"] == "files" && cycle["outcome"] == "done";
+        assert!(cycles.iter().any(|cycle| is_done(&cycle)), "{name}: {cycles:#?}");
+        assert_eq!(sandbox.total(), sent, "{name}: there is nothing left to do");
+    }
+}
