@@ -224,20 +224,23 @@ impl Output {
     }
 
     pub(super) fn failure(&self, failure: &Failure) {
-        self.tell_failure(failure, (Level::Error, "error"), ERROR);
+        let (messages, _) = self.words_of(failure);
+        if self.said.is_news(&messages.join("\n")) {
+            self.tell_failure(failure, (Level::Error, "error"), ERROR);
+        }
     }
 
-    /// A failure that is expected to pass by itself.
+    /// A failure that is expected to pass by itself: its help says when, which may change.
     pub(super) fn passing_failure(&self, failure: &Failure) {
-        self.tell_failure(failure, (Level::Warn, "warning"), WARNING);
+        let (messages, help) = self.words_of(failure);
+        if self.said.is_news(&[messages, help.into_iter().collect()].concat().join("\n")) {
+            self.tell_failure(failure, (Level::Warn, "warning"), WARNING);
+        }
     }
 
     fn tell_failure(&self, failure: &Failure, (level, label): (Level, &'static str), style: Style) {
         let code = &failure.code;
         let (messages, help) = self.words_of(failure);
-        if !self.said.is_news(&messages.join("\n")) {
-            return;
-        }
         if self.json {
             for message in &messages {
                 let fields = json!({ "message": message, "help": help, "code": code });

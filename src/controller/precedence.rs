@@ -3,7 +3,8 @@
 //! A copy whose checkout lags behind would turn back what the others have done: messages are deleted, and sent again
 //! once the checkout follows. So files count from when they came, in the order of the state's runs: clocks differ, and
 //! git does not always have both commits. A copy waits if somebody has applied other files that came no earlier than
-//! its own. Files that change come now, and so do those that a person applies.
+//! its own. Files that change come now, unless others have applied some that this process never had; those that a person
+//! applies always do.
 
 use std::{mem, time::Duration};
 
@@ -38,6 +39,8 @@ struct Own {
     found: u64,
     /// When the process, this long after its start, began to wait for them to follow.
     waits_from: Option<Duration>,
+    /// At the last look, others had applied newer ones.
+    is_overtaken: bool,
 }
 
 /// Others have applied newer files.
@@ -53,7 +56,7 @@ pub struct Overtaken {
 
 impl Own {
     fn new(digest: &FilesDigest, after: u64, since: u64, found: u64) -> Self {
-        Self { digest: digest.clone(), after, since, found, waits_from: None }
+        Self { digest: digest.clone(), after, since, found, waits_from: None, is_overtaken: false }
     }
 
     /// They are what is meant now.
@@ -104,6 +107,11 @@ impl Precedence {
             {
                 new(last_run, last_run)
             }
+            // Others have applied what it has never had: its own may be older or newer.
+            (Some(before), Some(newest)) if before.is_overtaken || newest.run > seen => {
+                let after = before.after.min(newest.since);
+                Own { waits_from: before.waits_from, ..new(after, last_run) }
+            }
             // What changes under the eyes of a process came after its last look.
             (Some(_), _) => new(seen, last_run),
             // What it starts with may be old.
@@ -113,6 +121,7 @@ impl Precedence {
             }
         };
         let checked = own.check(history, last_run, uptime);
+        own.is_overtaken = checked.is_err();
         self.own = Some(own);
         checked
     }

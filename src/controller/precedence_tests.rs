@@ -145,6 +145,20 @@ fn where_nobody_knows_which_files_are_newer_a_process_waits_for_a_while() {
 }
 
 #[test]
+fn a_checkout_that_steps_through_commits_waits_until_it_has_the_newest() {
+    let mut state = State::default();
+    let [mut one, mut other] = [Copy::of(1), Copy::of(1)];
+    assert!(one.applies(&mut state) && other.sees(&state).is_ok());
+    one.content = 3;
+    assert!(one.applies(&mut state));
+    assert!(other.sees(&state).is_err());
+    other.content = 2;
+    assert_eq!(other.sees(&state).expect_err("older").left, Some(PATIENCE));
+    other.content = 3;
+    assert!(other.applies(&mut state));
+}
+
+#[test]
 fn a_process_that_lives_is_waited_for_without_end() {
     let mut state = State::default();
     let [mut one, mut two] = [Copy::of(1), Copy::of(2)];
@@ -205,6 +219,39 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 proptest! {
+    #[test]
+    fn no_commit_takes_the_place_of_a_later_one_however_late_and_in_how_many_steps_it_is_pulled(
+        steps in prop::collection::vec((0..4_u8, 0..3_usize, 0..3_u8, any::<bool>()), 0..60),
+    ) {
+        let (mut state, mut tip, mut there) = (State::default(), 0, 0);
+        let mut copies: Vec<Copy> = (0..3).map(|_| Copy::of(tip)).collect();
+        copies.iter_mut().for_each(|copy| _ = copy.sees(&state));
+        let mut cycle = |copy: &mut Copy, state: &mut State, does: bool| {
+            copy.precedence.loaded(&digest(copy.content));
+            let seen = copy.sees(state).is_ok();
+            if (there != copy.content || does) && seen && copy.applies(state) {
+                prop_assert!(copy.content >= there, "{} after {}", copy.content, there);
+                there = copy.content;
+            }
+            Ok(())
+        };
+        for (what, copy, by, does) in steps {
+            let copy = &mut copies[copy];
+            match what {
+                0 => tip += 1,
+                1 => copy.content = tip.min(copy.content + by),
+                _ => cycle(copy, &mut state, does)?,
+            }
+        }
+        for _ in 0..3 {
+            for copy in &mut copies {
+                copy.content = tip;
+                cycle(copy, &mut state, true)?;
+            }
+        }
+        prop_assert_eq!(there, tip);
+    }
+
     #[test]
     fn what_is_there_changes_at_most_once_for_each_commit_and_ends_as_the_last_one_says(
         steps in prop::collection::vec(step(), 0..60),

@@ -40,7 +40,9 @@ fn an_outage_leaves_at_most_five_creates_and_those_under_way_unknown() {
         let document = ran.json();
         assert_eq!(document["stopped"], "outage", "{options}");
         let unknown = count(&document, "unknown");
-        assert!((5..=4 + CONCURRENCY).contains(&unknown), "{unknown} unknown: {options}");
+        // A good answer from before the outage may come after the first bad ones: the count begins anew.
+        let late = if options.contains("after") { CONCURRENCY - 1 } else { 0 };
+        assert!((5..=4 + CONCURRENCY + late).contains(&unknown), "{unknown} unknown: {options}");
         let applied = document["applied"].as_u64().expect("a number") as usize;
         assert_eq!(applied, if options.contains("after 7") { 7 } else { 0 }, "{options}");
         assert_eq!(document["remaining"], 60 - applied - unknown, "{options}");

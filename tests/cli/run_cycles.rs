@@ -52,6 +52,12 @@ fn changes_of_the_folder_reach_the_visitors_and_a_signal_ends_it_with_0() {
 }
 
 #[test]
+fn an_interval_without_a_length_is_refused() {
+    let ran = team("one").run("run --sandbox --every 0s").exits(1);
+    ran.warns(&["invalid value '0s' for '--every <D>': the shortest is 1s"]);
+}
+
+#[test]
 fn a_hangup_begins_a_cycle_at_once_and_ends_nothing() {
     if is_ignored(1) {
         return;
@@ -278,7 +284,7 @@ fn a_checkout_that_lags_behind_ends_no_approval_of_a_newer_commit() {
     job.with(&sandbox, "apply --yes --max-requests 0 --lock-timeout 60s")
         .env("PUSHSYNC_STATE", state)
         .exits(3);
-    running.until_it_says("warning: a command has applied other files since those here came");
+    running.until_it_says("warning: a command has applied other files (run");
     running.until_it_says("every: the files here may be outdated");
     // Now the commit comes.
     project.rewrite("messages:\n  note: { from: support, to: team, text: two }");

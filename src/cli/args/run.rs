@@ -6,13 +6,13 @@ use clap::{Args, ValueHint};
 
 use super::{
     planning::Bounds,
-    values::{duration, listen, share},
+    values::{interval, listen, share},
 };
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct RunArgs {
     /// Begin a cycle at least this often; queries of audiences are run anew
-    #[arg(long, value_name = "D", value_parser = duration, default_value = "10m")]
+    #[arg(long, value_name = "D", value_parser = interval, default_value = "10m")]
     pub(crate) every: Duration,
     /// Do only what somebody has agreed to
     ///

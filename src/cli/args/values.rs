@@ -70,6 +70,14 @@ pub(super) fn duration(text: &str) -> Result<Duration, manifest_duration::ParseD
     manifest_duration::parse(text)
 }
 
+/// The time between two cycles.
+pub(super) fn interval(text: &str) -> Result<Duration, String> {
+    match duration(text) {
+        Ok(every) if every.is_zero() => Err("the shortest is 1s".to_owned()),
+        parsed => parsed.map_err(|error| error.to_string()),
+    }
+}
+
 pub(super) fn concurrency(text: &str) -> Result<NonZeroUsize, String> {
     let count = text.parse().ok().filter(|count| (1..=MOST_CONCURRENT).contains(count));
     count

@@ -166,7 +166,7 @@ impl<'a> CycleRun<'a> {
         let planned = self.plan(&setting, report.clone(), store.as_ref(), cycle);
         let mut plan = match (planned, &source) {
             (Err(end), Err(overtaken)) if end.outcome == CycleOutcome::Refused => {
-                return Err(outdated(overtaken));
+                return Err(outdated(overtaken, cycle));
             }
             (planned, _) => planned?,
         };
@@ -184,7 +184,7 @@ impl<'a> CycleRun<'a> {
             return Err(End::interrupted());
         }
         if let Err(overtaken) = &source {
-            return Err(outdated(overtaken));
+            return Err(outdated(overtaken, cycle));
         }
         let writable = match store.take() {
             Some(store) if setting.is_locked_by_readers() => store,
@@ -205,7 +205,7 @@ impl<'a> CycleRun<'a> {
         if !self.files.are_unchanged() {
             return Err(End::interrupted());
         }
-        let source = source.map_err(|overtaken| outdated(&overtaken))?;
+        let source = source.map_err(|overtaken| outdated(&overtaken, cycle))?;
         self.apply(&setting, &writable, plan, source, cycle)?;
         if cycle.outcome == CycleOutcome::Done {
             let bounds = self.left(cycle);

@@ -6,7 +6,7 @@ use super::{end::End, opening::Setting};
 use crate::{
     apply::SourceFiles,
     cli::failure::Failure,
-    controller::{CycleOutcome, Overtaken, Precedence},
+    controller::{Cycle, CycleOutcome, Overtaken, Precedence},
     model::FilesDigest,
     state::{FilesHistory, Store},
 };
@@ -54,15 +54,19 @@ impl FilesPrecedence {
 }
 
 /// Others have applied newer files: how the cycle ends, unless there is nothing to do.
-pub(super) fn outdated(overtaken: &Overtaken) -> End {
+pub(super) fn outdated(overtaken: &Overtaken, cycle: &mut Cycle) -> End {
+    // What is to be done, others know.
+    cycle.pending = None;
     let Overtaken { run, by_process, left } = overtaken;
     let who = if *by_process { "another `pushsync run`" } else { "a command" };
     let then = match left {
-        Some(_) => "If they do not change within ten minutes, they count",
-        None => "If the files here are the right ones, `pushsync apply` sends what they say",
+        Some(_) => {
+            "If they do not change within ten minutes, they count. To make them count at once: `pushsync apply`"
+        }
+        None => "If they are the right ones: `pushsync apply`",
     };
     let failure = Failure::new(format!(
-        "{who} has applied other files since those here came (run {run} in `pushsync state history`)"
+        "{who} has applied other files (run {run} in `pushsync state history`), and those here may be older"
     ))
     .help(format!(
         "nothing was sent: if this checkout lags behind, messages of the others would be deleted, and sent again later. The next cycle goes on when the files here change. {then}"

@@ -52,11 +52,12 @@ pub(super) fn history(
     Ok(status::DONE)
 }
 
-/// The time, the command, and the commit of a run.
+/// The time, the number, the command, and the commit of a run.
 fn headline(out: &mut impl Write, run: &Run) -> io::Result<()> {
     let mut line = format!(
-        "{:.0}  {}  {}",
+        "{:.0}  run {}  {}  {}",
         run.started_at,
+        run.number,
         one_line(&run.command),
         humanize::count(run.requests, "request", "requests"),
     );
@@ -164,7 +165,7 @@ mod tests {
         let told = told(&run(&[("create", "done"), ("update", "failed")]));
         assert_eq!(
             told,
-            "1970-01-01T00:00:00Z  apply  1,234 requests  0123456789ab with changes  \
+            "1970-01-01T00:00:00Z  run 1  apply  1,234 requests  0123456789ab with changes  \
              stopped: budget\n    create k@visitor0000 done\n    \
              update k@visitor0001 failed: no\\nanswer\n"
         );
