@@ -64,7 +64,11 @@ fn ctrl_c_ends_the_command_and_the_query_on_the_server() {
     let database = server!(shop());
     let project = asking("SELECT visitor_id, pg_sleep(600)::text AS x FROM users");
     for command in ["plan", "apply --yes", "validate", "audience show trial"] {
-        let running = project.run(command).of(&database).start();
+        // A job in the background of a script has inherited that it is ignored.
+        let mut heeding = Command::new("env");
+        heeding.args(["--default-signal=INT", env!("CARGO_BIN_EXE_pushsync")]);
+        let run = run_as(heeding, project.path(), command.split_whitespace());
+        let running = run.of(&database).start();
         until_asked(&database, true);
         running.signal("INT");
         assert_ne!(running.wait().status, 0, "{command}");
