@@ -34,6 +34,14 @@ fn is_outdated(running: &Running) {
     running.until_it_says(r#""outcome":"outdated""#);
 }
 
+/// A commit comes to a checkout, and the process has seen it.
+fn pulls(checkout: &Project, running: &Running, yaml: &str) {
+    let woken = || running.err_so_far().matches(r#""why":"files""#).count();
+    let before = woken();
+    checkout.rewrite(yaml);
+    until("it has seen the commit", || woken() > before);
+}
+
 #[test]
 fn a_checkout_that_lags_behind_turns_nothing_back_and_goes_on_once_it_follows() {
     for Shared { name, there, there_too, .. } in stores() {
@@ -55,15 +63,14 @@ fn a_checkout_that_lags_behind_turns_nothing_back_and_goes_on_once_it_follows() 
         sleep(WHILE);
         assert_eq!(sandbox.counts(), counts, "{name}: nothing is turned back");
         // It comes to the other one as well, and then it is taken back there first.
-        other.rewrite(&many(COUNT + 1, "two"));
-        second.until_it_says(r#""why":"files""#);
+        pulls(&other, &second, &many(COUNT + 1, "two"));
         other.rewrite(&many(COUNT, "text"));
         shows(&sandbox, name, "text", COUNT);
         is_outdated(&first);
         sleep(WHILE);
         let counts = [COUNT as u64 + 1, 0, 2 * COUNT as u64, 1];
         assert_eq!(sandbox.counts(), counts, "{name}: older content can be the newer files");
-        one.rewrite(&many(COUNT, "text"));
+        pulls(&one, &first, &many(COUNT, "text"));
         one.rewrite(&many(COUNT, "three"));
         shows(&sandbox, name, "three", COUNT);
         let told = [ended(first), ended(second)].map(|cycles| {
