@@ -31,7 +31,7 @@ pub use drive::{Driven, drive};
 pub use health::{Health, alive, ready};
 pub use live::{Live, Phase, Snapshot};
 pub use metrics::{CONTENT_TYPE as METRICS_CONTENT_TYPE, ChangeOutcome, EventOutcome, Metrics};
-pub use precedence::{Overtaken, PATIENCE as FILES_PATIENCE, Precedence};
+pub use precedence::{Overtaken, Precedence};
 pub use schedule::Schedule;
 pub use server::{ListenError, Server, ServerOptions};
 pub use status::{

@@ -12,8 +12,8 @@ use crate::{model::FilesDigest, state::FilesHistory};
 
 /// How long a process waits for its files to follow before it takes them for what is meant: after a command has applied
 /// other ones, and where others applied theirs before this process found its own, so that both may be the newer ones. A
-/// process that applies other files after that is there and has them: this one waits until its files change.
-pub const PATIENCE: Duration = Duration::from_secs(600);
+/// process that applies other files after that is there and has them: this one waits until it has them too, or other files.
+const PATIENCE: Duration = Duration::from_secs(600);
 
 /// How many versions a process remembers that it could not compare with the state.
 const MOST_HAD: usize = 16;
@@ -63,6 +63,34 @@ impl Own {
     fn count_from(&mut self, run: u64) {
         (self.after, self.since) = (self.after.max(run), self.since.max(run));
         self.waits_from = None;
+    }
+
+    fn check(
+        &mut self,
+        history: &FilesHistory,
+        last_run: u64,
+        uptime: Duration,
+    ) -> Result<u64, Overtaken> {
+        let Some(newest) = history.newest() else { return Ok(self.since) };
+        if newest.digest == self.digest {
+            self.count_from(newest.since);
+            return Ok(self.since);
+        }
+        if newest.run <= self.after || newest.since < self.after {
+            return Ok(self.since);
+        }
+        let (run, by_process) = (newest.run, newest.by_process);
+        // A process that lives would turn it forward again.
+        if by_process && run > self.found {
+            return Err(Overtaken { run, by_process, left: None });
+        }
+        let waited = uptime.saturating_sub(*self.waits_from.get_or_insert(uptime));
+        let left = PATIENCE.saturating_sub(waited);
+        if !left.is_zero() {
+            return Err(Overtaken { run, by_process, left: Some(left) });
+        }
+        self.count_from(last_run);
+        Ok(self.since)
     }
 }
 
@@ -124,36 +152,6 @@ impl Precedence {
         own.is_overtaken = checked.is_err();
         self.own = Some(own);
         checked
-    }
-}
-
-impl Own {
-    fn check(
-        &mut self,
-        history: &FilesHistory,
-        last_run: u64,
-        uptime: Duration,
-    ) -> Result<u64, Overtaken> {
-        let Some(newest) = history.newest() else { return Ok(self.since) };
-        if newest.digest == self.digest {
-            self.count_from(newest.since);
-            return Ok(self.since);
-        }
-        if newest.run <= self.after || newest.since < self.after {
-            return Ok(self.since);
-        }
-        let (run, by_process) = (newest.run, newest.by_process);
-        // A process that lives would turn it forward again.
-        if by_process && run > self.found {
-            return Err(Overtaken { run, by_process, left: None });
-        }
-        let waited = uptime.saturating_sub(*self.waits_from.get_or_insert(uptime));
-        let left = PATIENCE.saturating_sub(waited);
-        if !left.is_zero() {
-            return Err(Overtaken { run, by_process, left: Some(left) });
-        }
-        self.count_from(last_run);
-        Ok(self.since)
     }
 }
 

@@ -51,18 +51,24 @@ impl Copy {
     }
 }
 
-#[test]
-fn a_checkout_that_lags_behind_turns_nothing_back() {
+/// Two copies with the same files, which one of them has applied.
+fn agreed() -> (State, [Copy; 2]) {
     let mut state = State::default();
     let [mut one, mut other] = [Copy::of(1), Copy::of(1)];
-    assert!(one.applies(&mut state) && other.applies(&mut state));
+    assert!(one.applies(&mut state) && other.sees(&state).is_ok());
+    (state, [one, other])
+}
+
+#[test]
+fn a_checkout_that_lags_behind_turns_nothing_back() {
+    let (mut state, [mut one, mut other]) = agreed();
     one.content = 2;
     assert!(one.applies(&mut state));
     // However long it takes.
     for _ in 0..5 {
         other.uptime += PATIENCE;
         let overtaken = other.sees(&state).expect_err("other files");
-        assert_eq!(overtaken, Overtaken { run: 3, by_process: true, left: None });
+        assert_eq!(overtaken, Overtaken { run: 2, by_process: true, left: None });
     }
     other.content = 2;
     assert!(other.applies(&mut state) && one.applies(&mut state));
@@ -76,9 +82,7 @@ fn a_checkout_that_lags_behind_turns_nothing_back() {
 
 #[test]
 fn a_copy_takes_over_what_its_own_files_say() {
-    let mut state = State::default();
-    let [mut one, mut other] = [Copy::of(1), Copy::of(1)];
-    assert!(one.applies(&mut state));
+    let (mut state, [mut one, mut other]) = agreed();
     assert!(other.applies(&mut state), "the same files");
     one.content = 2;
     assert!(other.applies(&mut state), "nobody has applied others");
@@ -105,9 +109,7 @@ fn files_that_a_process_starts_with_wait_if_others_have_taken_their_place() {
 
 #[test]
 fn a_commit_that_came_while_another_copy_had_the_lock_is_known_to_be_older() {
-    let mut state = State::default();
-    let [mut one, mut other] = [Copy::of(1), Copy::of(1)];
-    assert!(one.applies(&mut state) && other.sees(&state).is_ok());
+    let (mut state, [mut one, mut other]) = agreed();
     for content in [2, 3] {
         other.content = content;
         other.precedence.loaded(&digest(content));
@@ -132,9 +134,7 @@ fn a_copy_that_left_its_files_behind_does_not_wait_for_one_that_applies_them() {
 
 #[test]
 fn where_nobody_knows_which_files_are_newer_a_process_waits_for_a_while() {
-    let mut state = State::default();
-    let [mut one, mut other] = [Copy::of(1), Copy::of(1)];
-    assert!(one.applies(&mut state) && other.sees(&state).is_ok());
+    let (mut state, [mut one, mut other]) = agreed();
     one.content = 2;
     assert!(one.applies(&mut state));
     // It has not looked since, and may have pulled before that or after it.
@@ -146,9 +146,7 @@ fn where_nobody_knows_which_files_are_newer_a_process_waits_for_a_while() {
 
 #[test]
 fn a_checkout_that_steps_through_commits_waits_until_it_has_the_newest() {
-    let mut state = State::default();
-    let [mut one, mut other] = [Copy::of(1), Copy::of(1)];
-    assert!(one.applies(&mut state) && other.sees(&state).is_ok());
+    let (mut state, [mut one, mut other]) = agreed();
     one.content = 3;
     assert!(one.applies(&mut state));
     assert!(other.sees(&state).is_err());
@@ -156,6 +154,17 @@ fn a_checkout_that_steps_through_commits_waits_until_it_has_the_newest() {
     assert_eq!(other.sees(&state).expect_err("older").left, Some(PATIENCE));
     other.content = 3;
     assert!(other.applies(&mut state));
+}
+
+#[test]
+fn files_that_a_person_applies_count_at_once() {
+    let (mut state, [mut one, mut other]) = agreed();
+    one.content = 2;
+    assert!(one.applies(&mut state) && other.sees(&state).is_err());
+    let since = state.last_run;
+    state.ran("apply", 1, since);
+    assert!(other.applies(&mut state));
+    assert!(one.sees(&state).is_err());
 }
 
 #[test]

@@ -2,8 +2,6 @@
 
 use std::{thread::sleep, time::Duration};
 
-use serde_json::Value;
-
 use crate::{
     shared_runs::{Shared, ended, outcomes, stores},
     support::{Project, Running, Sandbox, many, until},
@@ -29,17 +27,23 @@ fn shows(sandbox: &Sandbox, what: &str, text: &str, count: usize) {
     });
 }
 
+/// How many messages were created, updated and deleted.
+fn writes(sandbox: &Sandbox) -> [u64; 3] {
+    let [created, _, updated, deleted] = sandbox.counts();
+    [created, updated, deleted]
+}
+
 fn is_outdated(running: &Running) {
     running.until_it_says("has applied other files (run");
     running.until_it_says(r#""outcome":"outdated""#);
 }
 
-/// A commit comes to a checkout, and the process has seen it.
+/// A commit comes to the checkout of an outdated copy, and it is outdated no more.
 fn pulls(checkout: &Project, running: &Running, yaml: &str) {
-    let woken = || running.err_so_far().matches(r#""why":"files""#).count();
-    let before = woken();
+    let done = || running.err_so_far().matches(r#""outcome":"done""#).count();
+    let before = done();
     checkout.rewrite(yaml);
-    until("it has seen the commit", || woken() > before);
+    until("it has seen the commit", || done() > before);
 }
 
 #[test]
@@ -55,21 +59,21 @@ fn a_checkout_that_lags_behind_turns_nothing_back_and_goes_on_once_it_follows() 
         shows(&sandbox, name, "two", COUNT + 1);
         is_outdated(&second);
         sleep(WHILE);
-        let counts = [COUNT as u64 + 1, 0, COUNT as u64, 0];
-        assert_eq!(sandbox.counts(), counts, "{name}: nothing is turned back");
+        let counts = [COUNT as u64 + 1, COUNT as u64, 0];
+        assert_eq!(writes(&sandbox), counts, "{name}: nothing is turned back");
         // What it never had may be older or newer: a step on the way, or an edit by hand.
         other.rewrite(&(many(COUNT, "text") + "# a step on the way\n"));
         second.until_it_says("If they do not change within ten minutes, they count");
         sleep(WHILE);
-        assert_eq!(sandbox.counts(), counts, "{name}: nothing is turned back");
+        assert_eq!(writes(&sandbox), counts, "{name}: nothing is turned back");
         // It comes to the other one as well, and then it is taken back there first.
         pulls(&other, &second, &many(COUNT + 1, "two"));
         other.rewrite(&many(COUNT, "text"));
         shows(&sandbox, name, "text", COUNT);
         is_outdated(&first);
         sleep(WHILE);
-        let counts = [COUNT as u64 + 1, 0, 2 * COUNT as u64, 1];
-        assert_eq!(sandbox.counts(), counts, "{name}: older content can be the newer files");
+        let counts = [COUNT as u64 + 1, 2 * COUNT as u64, 1];
+        assert_eq!(writes(&sandbox), counts, "{name}: older content can be the newer files");
         pulls(&one, &first, &many(COUNT, "text"));
         one.rewrite(&many(COUNT, "three"));
         shows(&sandbox, name, "three", COUNT);
@@ -81,7 +85,7 @@ fn a_checkout_that_lags_behind_turns_nothing_back_and_goes_on_once_it_follows() 
         let good =
             |told: &String| ["done", "locked", "interrupted", "outdated"].contains(&told.as_str());
         assert!(told.iter().flatten().all(good), "{name}: {told:?}");
-        assert_eq!(sandbox.counts(), [COUNT as u64 + 1, 0, 3 * COUNT as u64, 1], "{name}");
+        assert_eq!(writes(&sandbox), [COUNT as u64 + 1, 3 * COUNT as u64, 1], "{name}");
     }
 }
 
@@ -120,11 +124,27 @@ fn a_process_waits_for_the_commit_that_a_job_has_applied() {
         sleep(WHILE);
         let sent = 2 * COUNT as u64 + 1;
         assert_eq!(sandbox.total(), sent, "{name}: nothing is turned back");
-        server.rewrite(&many(COUNT + 1, "two"));
-        running.until_it_says(r#""why":"files""#);
-        let cycles = ended(running);
-        let is_done = |cycle: &&Value| cycle["why"] == "files" && cycle["outcome"] == "done";
-        assert!(cycles.iter().any(|cycle| is_done(&cycle)), "{name}: {cycles:#?}");
+        pulls(&server, &running, &many(COUNT + 1, "two"));
+        ended(running);
         assert_eq!(sandbox.total(), sent, "{name}: there is nothing left to do");
+    }
+}
+
+#[test]
+fn what_the_help_of_an_outdated_copy_says_makes_its_files_count() {
+    for Shared { name, there, there_too, .. } in stores() {
+        let ([one, other], sandbox) = (checkouts(), Sandbox::start());
+        let first = there(one.with(&sandbox, RUN)).start();
+        shows(&sandbox, name, "text", COUNT);
+        let second = there_too(other.with(&sandbox, RUN)).start();
+        second.until_it_says(r#""outcome":"done""#);
+        one.rewrite(&many(COUNT, "two"));
+        is_outdated(&second);
+        second.until_it_says("If they are the right ones: `pushsync ");
+        there_too(other.with(&sandbox, "apply --yes --lock-timeout 60s")).ok();
+        shows(&sandbox, name, "text", COUNT);
+        is_outdated(&first);
+        ended(second);
+        ended(first);
     }
 }

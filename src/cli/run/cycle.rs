@@ -29,9 +29,9 @@ use crate::{
         planning::{self, Allowed, PlanRequest},
         rewritten,
     },
-    controller::{Cycle, CycleOutcome, Live, Pending, Wake},
+    controller::{Cycle, CycleOutcome, Live, Overtaken, Pending, Wake},
     diagnostics::Report,
-    model::{Address, one_line},
+    model::{Address, FilesDigest, one_line},
     plan::{Change, Plan, safety},
     render::humanize,
     state::{Store, Write},
@@ -162,14 +162,9 @@ impl<'a> CycleRun<'a> {
             cycle.unknown = Some(intents.len() as u64);
             self.outages.unknown(&intents);
         }
-        let mut source = self.precedence.check(&setting, store.as_ref(), digest.as_ref())?;
-        let planned = self.plan(&setting, report.clone(), store.as_ref(), cycle);
-        let mut plan = match (planned, &source) {
-            (Err(end), Err(overtaken)) if end.outcome == CycleOutcome::Refused => {
-                return Err(outdated(overtaken, cycle));
-            }
-            (planned, _) => planned?,
-        };
+        let digest = digest.as_ref();
+        let (mut plan, mut source) =
+            self.planned(&setting, report.clone(), store.as_ref(), digest, cycle)?;
         if self.does_nothing(&plan) {
             if let Some(store) = &store {
                 let bounds = self.left(cycle);
@@ -194,8 +189,7 @@ impl<'a> CycleRun<'a> {
                 // Until now, others could change it.
                 if approval::check_fresh(&plan, self.runtime, Some(&store)).is_err() {
                     setting.check_state(Some(&store), self.lineage)?;
-                    source = self.precedence.check(&setting, Some(&store), digest.as_ref())?;
-                    plan = self.plan(&setting, report, Some(&store), cycle)?;
+                    (plan, source) = self.planned(&setting, report, Some(&store), digest, cycle)?;
                 }
                 store
             }
@@ -217,6 +211,25 @@ impl<'a> CycleRun<'a> {
     /// What is left of the bounds of this cycle.
     fn left(&self, cycle: &Cycle) -> Bounds {
         self.bounds.after(cycle.requests)
+    }
+
+    /// What is to be done now, and the files that say it, unless others have applied newer ones: what old files say is
+    /// not worth a refusal.
+    fn planned(
+        &mut self,
+        setting: &Setting<'_>,
+        report: Report,
+        store: Option<&Arc<dyn Store>>,
+        digest: Option<&FilesDigest>,
+        cycle: &mut Cycle,
+    ) -> Result<(Plan, Result<SourceFiles, Overtaken>), End> {
+        let source = self.precedence.check(setting, store, digest)?;
+        match (self.plan(setting, report, store, cycle), &source) {
+            (Err(end), Err(overtaken)) if end.outcome == CycleOutcome::Refused => {
+                Err(outdated(overtaken, cycle))
+            }
+            (planned, _) => Ok((planned?, source)),
+        }
     }
 
     /// What is to be done now, by everything that holds: nobody has to agree to it any more.
